@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Time: the clock in use, and its rate against CLOCK_MONOTONIC.  The rate is measured, since a virtual machine only
+ * tells what time it is: first over a millisecond, then over all that has passed since.
+ */
+#include "base/clock.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <time.h>
+
+static int64_t (*source)(void);
+static int64_t first_monotonic_ns, first_clock_ns;
+
+static int64_t read_ns(clockid_t id)
+{
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+int64_t clock_monotonic_ns(void)
+{
+    return read_ns(CLOCK_MONOTONIC);
+}
+
+int64_t clock_now_ns(void)
+{
+    return source ? source() : clock_monotonic_ns();
+}
+
+int64_t clock_wall_ms(void)
+{
+    return read_ns(CLOCK_REALTIME) / NS_PER_MS;
+}
+
+static void sleep_monotonic_ns(int64_t length_ns)
+{
+    if (length_ns <= 0)
+        return;
+    struct timespec left = {.tv_sec = length_ns / NS_PER_S, .tv_nsec = length_ns % NS_PER_S};
+    while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR)
+        ;
+}
+
+void clock_use(int64_t (*now_ns)(void))
+{
+    source = now_ns;
+    first_monotonic_ns = clock_monotonic_ns();
+    first_clock_ns = clock_now_ns();
+    if (source)
+        sleep_monotonic_ns(NS_PER_MS);
+}
+
+double clock_scale(void)
+{
+    if (!source)
+        return 1;
+    int64_t monotonic_ns = clock_monotonic_ns(), clock_ns = clock_now_ns();
+    double passed = (double)(monotonic_ns - first_monotonic_ns);
+    double scale = (double)(clock_ns - first_clock_ns) / (passed > 0 ? passed : 1);
+    /* The two reads are not one moment: what is within that of a whole number is that number. */
+    double whole = round(scale);
+    return whole >= 1 && fabs(scale - whole) < 2e5 * whole / passed + 1e-4 * whole ? whole : scale;
+}
+
+int64_t clock_from_monotonic_ns(int64_t monotonic_ns)
+{
+    if (!source)
+        return monotonic_ns;
+    double ago_ns = (double)(clock_monotonic_ns() - monotonic_ns);
+    return clock_now_ns() - (int64_t)(ago_ns * clock_scale());
+}
+
+void clock_sleep_ns(int64_t length_ns)
+{
+    sleep_monotonic_ns((int64_t)((double)length_ns / clock_scale()));
+}
+
+char *clock_format_wall(int64_t wall_ms, char text[32])
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    int ms = (int)(wall_ms % 1000);
+    if (ms < 0) {
+        ms += 1000;
+        seconds--;
+    }
+    struct tm utc;
+    if (!gmtime_r(&seconds, &utc) || utc.tm_year > 8099) {
+        snprintf(text, 32, "unknown");
+        return text;
+    }
+    size_t n = strftime(text, 32, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(text + n, 32 - n, ".%03dZ", ms);
+    return text;
+}

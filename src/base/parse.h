@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Strict parsing of what people and files say: the whole text must be the value, in the "C" locale, or it is an
+ * error.  Each returns 0, or WT_E_PARSE (not such a value) or WT_E_RANGE with outputs untouched; callers add the
+ * sentence, since they know the place.
+ */
+#ifndef WATTUNE_BASE_PARSE_H
+#define WATTUNE_BASE_PARSE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Decimal digits only: no sign, no space, no hexadecimal. */
+int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *value);
+
+/* A finite decimal number, exponent allowed; not "nan", "inf" or hexadecimal. */
+int parse_number(const char *text, double min, double max, double *value);
+
+/* "10%" or "0.1" -> 0.1. */
+int parse_fraction(const char *text, double min, double max, double *value);
+
+/* A comma list of watts -> milliwatts, at most `capacity`, each within 1 W to 10 kW, none twice.
+ * Returns how many, at least 1. */
+int parse_watt_list(const char *text, uint32_t limits_mw[], unsigned capacity);
+
+/* The next part of a separated list: copies it (trimmed) into part[0..size), moves *cursor behind it.
+ * Returns 1 for a part, 0 at the end, WT_E_RANGE when a part does not fit. */
+int parse_next_part(const char **cursor, char separator, char *part, size_t size);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The nouns.  Every arrow of the picture in the README is one of these value structs; boxes know each other only
+ * through them.  No functions, no pointers to storage that somebody must free.  Integers inside, SI at the edge:
+ * energy in millijoules, power in milliwatts, time in nanoseconds of base/clock.h.
+ */
+#ifndef WATTUNE_FLOW_H
+#define WATTUNE_FLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    WT_MAX_DEVICES = 64,     /* more GPUs than any node has; bounds every array indexed by device */
+    WT_MAX_LIMITS = 64,      /* power limits in one search: 200..700 W by 25 W are 21 */
+    WT_UUID_LEN = 96,
+    WT_NAME_LEN = 96,
+    WT_JOB_LEN = 256,        /* job names, projects: bytes with the terminating 0 */
+    WT_METRIC_LEN = 32,
+};
+
+enum wt_device_kind { WT_DEVICE_GPU, WT_DEVICE_CPU, WT_DEVICE_DRAM };
+
+/* Where a number comes from.  It is kept beside the number all the way to the page. */
+enum wt_source {
+    WT_SOURCE_NONE,          /* not measured: unknown */
+    WT_SOURCE_COUNTER,       /* difference of a hardware energy counter */
+    WT_SOURCE_INTEGRATED,    /* power readings summed over time */
+    WT_SOURCE_ESTIMATED,     /* from a neighbouring measurement or a model */
+    WT_SOURCE_REPLAYED,      /* from a recording */
+};
+
+/* What is wrong with a number, as bits. */
+enum wt_quality {
+    WT_QUALITY_GOOD = 0,
+    WT_QUALITY_STALE = 1 << 0,       /* the sensor has not moved since the sample before */
+    WT_QUALITY_RESET = 1 << 1,       /* the counter went back: driver reload */
+    WT_QUALITY_GAP = 1 << 2,         /* readings are missing inside */
+    WT_QUALITY_LOST = 1 << 3,        /* the device was lost inside */
+};
+
+/* device: who it is and what it allows.  Unknown limits are 0. */
+struct wt_device {
+    enum wt_device_kind kind;
+    unsigned index;                  /* physical, in PCI order */
+    char uuid[WT_UUID_LEN];
+    char name[WT_NAME_LEN];
+    char pci_address[32];
+    bool has_energy_counter;
+    uint32_t limit_min_mw, limit_max_mw, limit_default_mw;
+};
+
+/* sample: one reading of one device.  A failed reading makes no sample. */
+struct wt_sample {
+    int64_t t_ns;                    /* the moment the value stands for */
+    uint64_t energy_mj;              /* cumulative */
+    uint64_t energy_error_mj;        /* 95 % bound of what energy_mj misses at t_ns */
+    enum wt_source source;
+    unsigned quality;                /* enum wt_quality */
+};
+
+/* state: what a device says of itself besides energy.  Bits in `known` tell which fields hold a value. */
+enum wt_state_field {
+    WT_STATE_POWER = 1 << 0, WT_STATE_LIMIT = 1 << 1, WT_STATE_ENFORCED = 1 << 2, WT_STATE_TEMPERATURE = 1 << 3,
+    WT_STATE_UTILIZATION = 1 << 4, WT_STATE_SM_CLOCK = 1 << 5, WT_STATE_MEMORY = 1 << 6,
+    WT_STATE_THROTTLE = 1 << 7, WT_STATE_ENERGY = 1 << 8,
+};
+
+enum wt_throttle {                   /* names in the order of CONTRACT: monitor */
+    WT_THROTTLE_SW_POWER_CAP = 1 << 0, WT_THROTTLE_HW_SLOWDOWN = 1 << 1, WT_THROTTLE_SW_THERMAL = 1 << 2,
+    WT_THROTTLE_HW_THERMAL = 1 << 3, WT_THROTTLE_HW_POWER_BRAKE = 1 << 4, WT_THROTTLE_SYNC_BOOST = 1 << 5,
+};
+
+struct wt_state {
+    int64_t t_ns;
+    unsigned known;                  /* enum wt_state_field */
+    uint32_t power_mw, limit_mw, enforced_limit_mw;
+    int32_t temperature_c;
+    uint32_t utilization_percent, sm_clock_mhz;
+    uint64_t memory_used_bytes;
+    uint64_t energy_mj;              /* the driver's counter, raw */
+    unsigned throttle;               /* enum wt_throttle */
+};
+
+/* measurement: energy of one device over a window. */
+struct wt_measurement {
+    int64_t begin_ns, end_ns;
+    uint64_t energy_mj;              /* meaningless when source is WT_SOURCE_NONE */
+    uint64_t energy_error_mj;        /* 95 % bound */
+    enum wt_source source;
+    unsigned quality;
+};
+
+/* progress: how far the training is.  Everything that comes through the channel is hostile until checked. */
+struct wt_progress {
+    int64_t t_ns;                    /* when the last step ended; 0 before the first */
+    uint64_t steps;
+    uint64_t epochs;
+    int64_t epoch_t_ns;              /* when the last epoch ended; 0 before the first */
+    char metric_name[WT_METRIC_LEN]; /* of the last epoch; empty when there was none */
+    double metric;                   /* NaN when there was none */
+};
+
+/* profile point: what one power limit costs per training step. */
+struct wt_profile_point {
+    uint32_t limit_mw;
+    uint64_t steps;                  /* measured at this limit, warm-up left out */
+    double time_per_step_s;
+    double energy_per_step_j;        /* summed over the run's GPUs */
+    double energy_error_j;           /* of energy_per_step_j, 95 % */
+    double time_error_s;             /* of time_per_step_s, 95 % */
+    bool throttled;                  /* another cap than the one set held in part of the samples */
+};
+
+/* What a profile is valid for, and nothing else (ZEUS: never applied elsewhere). */
+struct wt_profile_key {
+    char job[WT_JOB_LEN];
+    uint32_t batch_size;             /* 0: not known */
+    char gpu_model[WT_NAME_LEN];
+    unsigned gpu_count;
+    uint32_t limit_min_mw, limit_max_mw;
+};
+
+/* decision: the limit chosen and why. */
+enum wt_selector { WT_SELECT_COST, WT_SELECT_ENERGY, WT_SELECT_TIME, WT_SELECT_MAX_SLOWDOWN };
+
+struct wt_preference {
+    enum wt_selector selector;
+    double eta;                      /* WT_SELECT_COST: 1 energy only .. 0 time only */
+    double max_slowdown;             /* WT_SELECT_MAX_SLOWDOWN: 0.10 allows 10 % more time per step */
+};
+
+struct wt_decision {
+    uint32_t limit_mw;
+    double cost_per_step_j;          /* ZEUS section 1, at the chosen limit */
+    unsigned point;                  /* index into the profile that was judged */
+};
+
+/* savings: measured against slices at the limit found at the start.  NaN: the baseline was not measured. */
+struct wt_savings {
+    uint32_t baseline_limit_mw;      /* 0: none */
+    double energy_fraction, time_fraction;             /* per step, now / baseline */
+    double energy_fraction_error, time_fraction_error; /* 95 % */
+};
+
+/* trial: one try of a recurrence, as the ledger keeps it.  Doubles are NaN, limits 0 when unknown. */
+struct wt_trial {
+    int64_t id;                      /* given by the ledger */
+    unsigned recurrence;             /* 1, 2, ... within the job */
+    unsigned try_number;             /* 1, 2, ... within the recurrence */
+    char job[WT_JOB_LEN], phase[WT_METRIC_LEN], project[WT_JOB_LEN];
+    uint32_t batch_size;             /* 0: not known */
+    int64_t started_ms;              /* wall clock, UTC, milliseconds since 1970 */
+    bool ended;                      /* false while it runs, or when its run was killed */
+    double time_s;
+    uint32_t limit_mw;               /* in force after profiling */
+    double energy_j, energy_error_j; /* GPUs, summed */
+    double sensor_error_fraction;
+    double cpu_energy_j, dram_energy_j;
+    double cost_j;                   /* ZEUS section 1, with eta and MAXPOWER of the run */
+    uint64_t steps, epochs;
+    double metric;
+    int reached;                     /* 1, 0; -1: there was no target */
+    bool early_stopped;
+    int exit_code;
+    enum wt_source source;
+    char note[128];                  /* why it was not tuned, in words; empty when it was */
+    struct wt_savings savings;
+    unsigned gpu_count;
+    struct { unsigned index; char uuid[WT_UUID_LEN]; char name[WT_NAME_LEN]; } gpus[WT_MAX_DEVICES];
+    unsigned point_count;
+    struct wt_profile_point profile[WT_MAX_LIMITS];
+};
+
+#endif
