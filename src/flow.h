@@ -47,14 +47,16 @@ struct wt_device {
     char name[WT_NAME_LEN];
     char pci_address[32];
     bool has_energy_counter;
+    int64_t counter_tick_ns;         /* nominal period in which the counter moves */
     uint32_t limit_min_mw, limit_max_mw, limit_default_mw;
 };
 
 /* sample: one reading of one device.  A failed reading makes no sample. */
 struct wt_sample {
     int64_t t_ns;                    /* the moment the value stands for */
+    int64_t lag_ns;                  /* the value may be that much older: a counter read between its ticks */
     uint64_t energy_mj;              /* cumulative */
-    uint64_t energy_error_mj;        /* 95 % bound of what energy_mj misses at t_ns */
+    uint64_t energy_error_mj;        /* 95 % bound of energy_mj at t_ns, lag apart */
     enum wt_source source;
     unsigned quality;                /* enum wt_quality */
 };

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The journal of limits: small text files, written whole or not at all.  What is read back is checked like any other
+ * input: a wrong entry must not set a limit.
+ */
+#include "act/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/file.h"
+#include "base/parse.h"
+
+static const char MAGIC[] = "wattune-limit 1";
+
+void journal_boot_id(char boot_id[40])
+{
+    struct buffer text = {0};
+    snprintf(boot_id, 40, "unknown");
+    if (file_read("/proc/sys/kernel/random/boot_id", 64, &text, NULL) == 0 && text.length >= 36)
+        snprintf(boot_id, 40, "%.36s", text.text);
+    buffer_clear(&text);
+}
+
+static int folder_under(const char *base, int parents, char folder[], size_t size, struct wt_error *err)
+{
+    if ((size_t)snprintf(folder, size, "%s/wattune", base) >= size)
+        return error_set(err, WT_E_RANGE, "the path %.100s... is too long", base);
+    return file_private_folder(folder, parents, err);
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+    return path && path[0] == '/' && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int journal_default_folder(char folder[], size_t size, struct wt_error *err)
+{
+    const char *runtime = secure_getenv("XDG_RUNTIME_DIR"), *state = secure_getenv("XDG_STATE_HOME");
+    if (geteuid() == 0) { /* root's journal is one place whatever the environment says, or it would not be found again */
+        if (is_folder("/run"))
+            return folder_under("/run", 0, folder, size, err);
+    } else if (is_folder(runtime)) {
+        return folder_under(runtime, 0, folder, size, err);
+    }
+    if (state && state[0] == '/')
+        return folder_under(state, 1, folder, size, err);
+    const char *home = secure_getenv("HOME");
+    char base[PATH_MAX];
+    if (!home || home[0] != '/' || (size_t)snprintf(base, sizeof base, "%s/.local/state", home) >= sizeof base)
+        return error_set(err, WT_E_IO, "no place for the journal of limits: set XDG_STATE_HOME");
+    return folder_under(base, 1, folder, size, err);
+}
+
+/* UUIDs come from the driver or from a machine file: letters, digits and dashes, or the entry gets no file. */
+static int entry_path(char path[PATH_MAX], const char *folder, const char *uuid, const char *ending,
+                      struct wt_error *err)
+{
+    size_t length = strlen(uuid);
+    if (length == 0 || length >= WT_UUID_LEN ||
+        strspn(uuid, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") != length)
+        return error_set(err, WT_E_INVALID, "\"%.96s\" is not the UUID of a device", uuid);
+    if (snprintf(path, PATH_MAX, "%s/%s.%s", folder, uuid, ending) >= PATH_MAX)
+        return error_set(err, WT_E_RANGE, "the path %.100s... is too long", folder);
+    return 0;
+}
+
+int journal_lock(const char *folder, const char *uuid, int *lock_fd, struct wt_error *err)
+{
+    char path[PATH_MAX];
+    int rc = entry_path(path, folder, uuid, "lock", err);
+    if (rc)
+        return rc;
+    int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return error_set(err, WT_E_IO, "open %s: %s", path, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        *lock_fd = fd;
+        return 0;
+    }
+    int why = errno;
+    close(fd);
+    if (why != EWOULDBLOCK)
+        return error_set(err, WT_E_IO, "lock %s: %s", path, strerror(why));
+    struct journal_entry entry;
+    bool named = journal_read(folder, uuid, &entry, NULL) == 0;
+    return error_set(err, WT_E_BUSY, "the power limit of %s is held by %s", uuid,
+                     named ? entry.holder : "another wattune");
+}
+
+int journal_read(const char *folder, const char *uuid, struct journal_entry *entry, struct wt_error *err)
+{
+    char path[PATH_MAX], boot_id[40];
+    struct buffer text = {0};
+    int rc = entry_path(path, folder, uuid, "limit", err);
+    if (rc == 0)
+        rc = file_read(path, 1024, &text, err);
+    if (rc) {
+        buffer_clear(&text);
+        return rc;
+    }
+    struct journal_entry read = {0};
+    char magic[16];
+    unsigned found, last, before;
+    int n = sscanf(buffer_text(&text), "%15[^\n]\nboot %39s\nuuid %95s\nfound_mw %u\nwritten_mw %u %u\nholder %79[^\n]",
+                   magic, read.boot_id, read.uuid, &found, &last, &before, read.holder);
+    buffer_clear(&text);
+    journal_boot_id(boot_id);
+    if (n != 7 || strcmp(magic, MAGIC) != 0 || strcmp(read.uuid, uuid) != 0 || strcmp(read.boot_id, boot_id) != 0 ||
+        found == 0) {
+        unlink(path);
+        return error_set(err, WT_E_NOT_FOUND, "%s is of an earlier boot or not an entry of this journal", path);
+    }
+    read.found_mw = found;
+    read.written_mw[0] = last;
+    read.written_mw[1] = before;
+    *entry = read;
+    return 0;
+}
+
+int journal_write(const char *folder, const struct journal_entry *entry, struct wt_error *err)
+{
+    char path[PATH_MAX], text[512];
+    int rc = entry_path(path, folder, entry->uuid, "limit", err);
+    if (rc)
+        return rc;
+    int n = snprintf(text, sizeof text, "%s\nboot %s\nuuid %s\nfound_mw %u\nwritten_mw %u %u\nholder %s\n", MAGIC,
+                     entry->boot_id, entry->uuid, entry->found_mw, entry->written_mw[0], entry->written_mw[1],
+                     entry->holder);
+    return file_write_atomic(path, text, (size_t)n, 0600, err);
+}
+
+int journal_remove(const char *folder, const char *uuid, struct wt_error *err)
+{
+    char path[PATH_MAX];
+    int rc = entry_path(path, folder, uuid, "limit", err);
+    if (rc)
+        return rc;
+    if (unlink(path) && errno != ENOENT)
+        return error_set(err, WT_E_IO, "remove %s: %s", path, strerror(errno));
+    return 0;
+}

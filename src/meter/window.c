@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Energy windows: a table of open windows, each with the samples it began at.  Closed slots are reused, so that a
+ * training loop allocates only the first time.
+ */
+#include "meter/window.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct window {
+    bool open;
+    char name[METER_NAME_LEN];
+    struct wt_sample *begin;         /* device_count of them */
+};
+
+struct meter {
+    unsigned device_count, window_count;
+    uint32_t limit_mw[WT_MAX_DEVICES];
+    struct window *windows;
+};
+
+int meter_new(unsigned device_count, const uint32_t limit_mw[], struct meter **out, struct wt_error *err)
+{
+    if (device_count == 0 || device_count > WT_MAX_DEVICES)
+        return error_set(err, WT_E_INVALID, "a meter needs 1 to %d devices", WT_MAX_DEVICES);
+    struct meter *meter = calloc(1, sizeof *meter);
+    if (!meter)
+        return error_set(err, WT_E_NO_MEMORY, "make a meter: out of memory");
+    meter->device_count = device_count;
+    memcpy(meter->limit_mw, limit_mw, device_count * sizeof *limit_mw);
+    *out = meter;
+    return 0;
+}
+
+struct meter *meter_free(struct meter *meter)
+{
+    if (meter) {
+        for (unsigned i = 0; i < meter->window_count; i++)
+            free(meter->windows[i].begin);
+        free(meter->windows);
+        free(meter);
+    }
+    return NULL;
+}
+
+static struct window *find(struct meter *meter, const char *name)
+{
+    for (unsigned i = 0; i < meter->window_count; i++)
+        if (meter->windows[i].open && strcmp(meter->windows[i].name, name) == 0)
+            return &meter->windows[i];
+    return NULL;
+}
+
+static struct window *free_slot(struct meter *meter)
+{
+    for (unsigned i = 0; i < meter->window_count; i++)
+        if (!meter->windows[i].open)
+            return &meter->windows[i];
+    if (meter->window_count == METER_WINDOWS_MOST)
+        return NULL;
+    unsigned count = meter->window_count + 1;
+    struct window *windows = realloc(meter->windows, count * sizeof *windows);
+    if (!windows)
+        return NULL;
+    meter->windows = windows;
+    windows[count - 1] = (struct window){.begin = calloc(meter->device_count, sizeof(struct wt_sample))};
+    if (!windows[count - 1].begin)
+        return NULL;
+    meter->window_count = count;
+    return &windows[count - 1];
+}
+
+int meter_begin(struct meter *meter, const char *name, const struct wt_sample samples[], struct wt_error *err)
+{
+    if (!name || !*name || strlen(name) >= METER_NAME_LEN)
+        return error_set(err, WT_E_INVALID, "a window's name has 1 to %d bytes", METER_NAME_LEN - 1);
+    if (find(meter, name))
+        return error_set(err, WT_E_BUSY, "the window %s is open already", name);
+    struct window *window = free_slot(meter);
+    if (!window)
+        return error_set(err, WT_E_NO_MEMORY, "open the window %s: too many are open, or out of memory", name);
+    memcpy(window->name, name, strlen(name) + 1);
+    memcpy(window->begin, samples, meter->device_count * sizeof *samples);
+    window->open = true;
+    return 0;
+}
+
+int meter_end(struct meter *meter, const char *name, const struct wt_sample samples[],
+              struct wt_measurement measurements[], struct wt_error *err)
+{
+    struct window *window = name ? find(meter, name) : NULL;
+    if (!window)
+        return error_set(err, WT_E_NOT_FOUND, "no window %s is open", name ? name : "without a name");
+    for (unsigned i = 0; i < meter->device_count; i++)
+        measurements[i] = meter_between(&window->begin[i], &samples[i], meter->limit_mw[i]);
+    window->open = false;
+    return 0;
+}
+
+struct wt_measurement meter_between(const struct wt_sample *begin, const struct wt_sample *end, uint32_t limit_mw)
+{
+    struct wt_measurement window = {.begin_ns = begin->t_ns, .end_ns = end->t_ns, .source = WT_SOURCE_NONE,
+                                    .quality = begin->quality | end->quality};
+    if (begin->source == WT_SOURCE_NONE || end->source == WT_SOURCE_NONE || end->t_ns < begin->t_ns)
+        return window;
+    if (end->energy_mj < begin->energy_mj || (window.quality & WT_QUALITY_RESET)) {
+        window.quality |= WT_QUALITY_RESET; /* the driver was reloaded: what was used before is gone */
+        return window;
+    }
+    window.energy_mj = end->energy_mj - begin->energy_mj;
+    window.source = begin->source == end->source ? end->source : WT_SOURCE_ESTIMATED;
+    /* A value that may be lag_ns old misses at most that long at the most power there can be: the device's limit, or
+     * twice the mean of this window where the limit is not known. */
+    double length_ns = (double)(end->t_ns - begin->t_ns);
+    double mean_mw = length_ns > 0 ? (double)window.energy_mj * 1e9 / length_ns : 0;
+    double most_mw = limit_mw ? limit_mw : 2 * mean_mw;
+    double lag_ns = (double)(begin->lag_ns > end->lag_ns ? begin->lag_ns : end->lag_ns);
+    window.energy_error_mj =
+        begin->energy_error_mj + end->energy_error_mj + (uint64_t)ceil(most_mw * lag_ns / 1e9);
+    return window;
+}
+
+struct wt_measurement meter_sum(const struct wt_measurement measurements[], unsigned count)
+{
+    struct wt_measurement sum = {.source = WT_SOURCE_NONE};
+    for (unsigned i = 0; i < count; i++) {
+        const struct wt_measurement *one = &measurements[i];
+        sum.quality |= one->quality;
+        if (one->source == WT_SOURCE_NONE) {
+            sum.source = WT_SOURCE_NONE;
+            return sum;
+        }
+        if (i == 0) {
+            sum = *one;
+            continue;
+        }
+        sum.energy_mj += one->energy_mj;
+        sum.energy_error_mj += one->energy_error_mj;
+        sum.source = sum.source == one->source ? sum.source : WT_SOURCE_ESTIMATED;
+        sum.begin_ns = one->begin_ns < sum.begin_ns ? one->begin_ns : sum.begin_ns;
+        sum.end_ns = one->end_ns > sum.end_ns ? one->end_ns : sum.end_ns;
+    }
+    return sum;
+}

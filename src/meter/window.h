@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Energy windows: begin_window and end_window of Zeus, over samples that somebody else read.  Windows have names, may
+ * nest and overlap, and never disturb each other.  Pure bookkeeping: no reads, no clock, no knowledge of who asks.
+ */
+#ifndef WATTUNE_METER_WINDOW_H
+#define WATTUNE_METER_WINDOW_H
+
+#include "base/error.h"
+#include "flow.h"
+
+struct meter;
+
+enum { METER_NAME_LEN = 64, METER_WINDOWS_MOST = 1024 };
+
+/* A meter over `device_count` devices; limit_mw[i] is the most power device i can draw (bounds what a counter can
+ * miss; 0: unknown).  The caller frees *out with meter_free(). */
+int meter_new(unsigned device_count, const uint32_t limit_mw[], struct meter **out, struct wt_error *err);
+struct meter *meter_free(struct meter *meter); /* returns NULL */
+
+/* Opens the window `name` (copied) at samples[], one a device; a device without a reading has source
+ * WT_SOURCE_NONE and stays unknown in this window.  WT_E_BUSY: it is open already. */
+int meter_begin(struct meter *meter, const char *name, const struct wt_sample samples[], struct wt_error *err);
+
+/* Closes it at samples[] and writes one measurement a device.  WT_E_NOT_FOUND: no such window is open. */
+int meter_end(struct meter *meter, const char *name, const struct wt_sample samples[],
+              struct wt_measurement measurements[], struct wt_error *err);
+
+/* What two samples of one device say about the energy between them (limit_mw as above). */
+struct wt_measurement meter_between(const struct wt_sample *begin, const struct wt_sample *end, uint32_t limit_mw);
+
+/* The sum over devices: unknown as soon as one is unknown; errors are bounds and add up. */
+struct wt_measurement meter_sum(const struct wt_measurement measurements[], unsigned count);
+
+#endif

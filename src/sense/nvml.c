@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The source "nvml": GPUs through NVIDIA's management library (vendor/nvml.h), real or virtual.
+ */
+#include "base/clock.h"
+#include "sense/sense.h"
+#include "vendor/nvml.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct nvml_source {
+    struct nvml *nvml;
+    int64_t tick_ns[WT_MAX_DEVICES];
+};
+
+static bool wanted(const struct sense_options *options)
+{
+    return !options->replay_path;
+}
+
+static int open_source(const struct sense_options *options, void **out, struct wt_error *err)
+{
+    struct nvml_source *source = calloc(1, sizeof *source);
+    if (!source)
+        return error_set(err, WT_E_NO_MEMORY, "open NVML: out of memory");
+    int rc = nvml_open(options->nvml_path, &source->nvml, err);
+    if (rc) {
+        free(source);
+        return rc;
+    }
+    *out = source;
+    return 0;
+}
+
+static void close_source(void *source)
+{
+    nvml_close(((struct nvml_source *)source)->nvml);
+    free(source);
+}
+
+static unsigned count(void *source)
+{
+    return nvml_device_count(((struct nvml_source *)source)->nvml);
+}
+
+/* Volta's counter moves every 20 ms, all later ones every 100 ms as far as published (sensor studies, SC'24). */
+static int64_t tick_of(const struct wt_device *device)
+{
+    return (strstr(device->name, "V100") ? 20 : 100) * NS_PER_MS;
+}
+
+static int device(void *opaque, unsigned i, struct wt_device *found, struct wt_error *err)
+{
+    struct nvml_source *source = opaque;
+    int rc = nvml_device(source->nvml, i, found, err);
+    if (rc == 0)
+        found->counter_tick_ns = source->tick_ns[i] = tick_of(found);
+    return rc;
+}
+
+static int energy(void *opaque, unsigned i, struct wt_sample *sample, struct wt_error *err)
+{
+    struct nvml_source *source = opaque;
+    struct wt_sample read = {.t_ns = clock_now_ns(), .source = WT_SOURCE_COUNTER};
+    int rc = nvml_energy_mj(source->nvml, i, &read.energy_mj, err);
+    if (rc)
+        return rc;
+    /* The read happened somewhere inside the call, which may be slow; the value was up to a tick old then. */
+    read.lag_ns = source->tick_ns[i];
+    *sample = read;
+    return 0;
+}
+
+static int state(void *source, unsigned i, unsigned fields, struct wt_state *found, struct wt_error *err)
+{
+    struct wt_state read = {.t_ns = clock_now_ns()};
+    int rc = nvml_state(((struct nvml_source *)source)->nvml, i, fields, &read, err);
+    if (rc == 0)
+        *found = read;
+    return rc;
+}
+
+static int processes(void *source, unsigned i, uint32_t pids[], unsigned capacity, unsigned *n,
+                     struct wt_error *err)
+{
+    return nvml_compute_processes(((struct nvml_source *)source)->nvml, i, pids, capacity, n, err);
+}
+
+static int mig_parent(void *source, const char *mig_uuid, unsigned *i, struct wt_error *err)
+{
+    return nvml_mig_parent(((struct nvml_source *)source)->nvml, mig_uuid, i, err);
+}
+
+static void *driver(void *source)
+{
+    return ((struct nvml_source *)source)->nvml;
+}
+
+/* The virtual GPU keeps its machine's time; a real NVML has no such symbol. */
+static int64_t (*machine_clock(void *source))(void)
+{
+    union {
+        void *address;
+        int64_t (*function)(void);
+    } symbol = {.address = nvml_symbol(((struct nvml_source *)source)->nvml, "vgpu_now_ns")};
+    return symbol.function;
+}
+
+const struct sense_source_ops sense_nvml = {
+    .name = "nvml",
+    .wanted = wanted,
+    .open = open_source,
+    .close = close_source,
+    .count = count,
+    .device = device,
+    .energy = energy,
+    .state = state,
+    .processes = processes,
+    .mig_parent = mig_parent,
+    .driver = driver,
+    .clock = machine_clock,
+};

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The source "replay": a recording instead of devices.  A recording is what `wattune monitor --csv` prints: a header
+ * row that names the columns, then one row per moment and device.  Columns may stand in any order; time, index and
+ * energy_j must be there.  The first row's time is the moment the recording is opened, and from then on the clock runs:
+ * a reading at some moment is the last row before it; after the last row there is no data any more.
+ */
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/parse.h"
+#include "sense/sense.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* A day of eight GPUs at 1 Hz is some 70 MB. */
+static const size_t FILE_MOST_BYTES = 256u << 20;
+enum { LINE_MOST = 2048, COLUMNS_MOST = 64 };
+
+enum column {
+    TIME, INDEX, UUID, NAME, POWER, ENERGY, LIMIT, ENFORCED, TEMPERATURE, UTILIZATION, CLOCK, MEMORY, COLUMN_COUNT
+};
+static const char *const column_names[COLUMN_COUNT] = {
+    "time", "index", "uuid", "name", "power_w", "energy_j", "power_limit_w", "enforced_limit_w", "temperature_c",
+    "utilization", "sm_clock_mhz", "memory_used_bytes"};
+
+struct row {
+    int64_t t_ms;                    /* wall clock of the recording */
+    struct wt_state state;
+};
+
+struct track {                       /* one device's rows, in order of time */
+    struct wt_device device;
+    struct row *rows;
+    size_t count, capacity;
+};
+
+struct recording {
+    unsigned count;
+    int64_t first_ms, opened_ns;
+    struct track tracks[WT_MAX_DEVICES];
+};
+
+struct line {                        /* where we are, for sentences, and the split fields */
+    const char *path;
+    unsigned number;
+    char text[LINE_MOST];
+    char *fields[COLUMNS_MOST];
+    unsigned field_count;
+    int place_of[COLUMN_COUNT];      /* which field holds a column; -1: not in this file */
+};
+
+/* Splits in place; a quoted field may hold commas and doubled quotes. */
+static int split(struct line *line)
+{
+    char *from = line->text;
+    line->field_count = 0;
+    for (;;) {
+        if (line->field_count == COLUMNS_MOST)
+            return WT_E_PARSE;
+        char *to = from;
+        line->fields[line->field_count++] = to;
+        if (*from == '"') {
+            for (from++; *from && !(from[0] == '"' && from[1] != '"'); from++) {
+                if (*from == '"')
+                    from++;
+                *to++ = *from;
+            }
+            if (*from++ != '"')
+                return WT_E_PARSE;
+        } else {
+            while (*from && *from != ',')
+                *to++ = *from++;
+        }
+        char after = *from;
+        if (after && after != ',')
+            return WT_E_PARSE;
+        *to = '\0';
+        if (!after)
+            return 0;
+        from++;
+    }
+}
+
+static int parse_time_ms(const char *text, int64_t *t_ms)
+{
+    struct tm utc = {0};
+    int ms = 0, used = 0;
+    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%n", &utc.tm_year, &utc.tm_mon, &utc.tm_mday, &utc.tm_hour, &utc.tm_min,
+               &utc.tm_sec, &used) != 6)
+        return WT_E_PARSE;
+    text += used;
+    if (*text == '.') {
+        if (sscanf(text, ".%3d%n", &ms, &used) != 1 || used != 4 || ms < 0)
+            return WT_E_PARSE;
+        text += used;
+    }
+    if (strcmp(text, "Z") != 0)
+        return WT_E_PARSE;
+    utc.tm_year -= 1900;
+    utc.tm_mon -= 1;
+    *t_ms = (int64_t)timegm(&utc) * 1000 + ms;
+    return 0;
+}
+
+/* Reads a number field; an empty one is unknown and leaves `known` alone. */
+static int number(const struct line *line, enum column column, double most, double *value, bool *known,
+                  struct wt_error *err)
+{
+    int place = line->place_of[column];
+    *known = false;
+    if (place < 0 || line->fields[place][0] == '\0')
+        return 0;
+    if (parse_number(line->fields[place], 0, most, value))
+        return error_set(err, WT_E_PARSE, "%s:%u: %s is \"%.40s\", which is not a number from 0 to %g", line->path,
+                         line->number, column_names[column], line->fields[place], most);
+    *known = true;
+    return 0;
+}
+
+static int parse_state(const struct line *line, struct wt_state *state, struct wt_error *err)
+{
+    double value;
+    bool known;
+    int rc;
+#define FIELD(column, most, bit, store)                                                                        \
+    rc = number(line, column, most, &value, &known, err);                                                      \
+    if (rc)                                                                                                    \
+        return rc;                                                                                             \
+    if (known) {                                                                                               \
+        state->known |= (bit);                                                                                 \
+        store;                                                                                                 \
+    }
+    FIELD(POWER, 1e6, WT_STATE_POWER, state->power_mw = (uint32_t)lround(value * 1000))
+    FIELD(ENERGY, 1e15, WT_STATE_ENERGY, state->energy_mj = (uint64_t)llround(value * 1000))
+    FIELD(LIMIT, 1e6, WT_STATE_LIMIT, state->limit_mw = (uint32_t)lround(value * 1000))
+    FIELD(ENFORCED, 1e6, WT_STATE_ENFORCED, state->enforced_limit_mw = (uint32_t)lround(value * 1000))
+    FIELD(TEMPERATURE, 1e3, WT_STATE_TEMPERATURE, state->temperature_c = (int32_t)lround(value))
+    FIELD(UTILIZATION, 100, WT_STATE_UTILIZATION, state->utilization_percent = (uint32_t)lround(value))
+    FIELD(CLOCK, 1e5, WT_STATE_SM_CLOCK, state->sm_clock_mhz = (uint32_t)lround(value))
+    FIELD(MEMORY, 1e15, WT_STATE_MEMORY, state->memory_used_bytes = (uint64_t)value)
+#undef FIELD
+    return 0;
+}
+
+static struct track *track_of(struct recording *recording, const struct line *line, unsigned index)
+{
+    for (unsigned i = 0; i < recording->count; i++)
+        if (recording->tracks[i].device.index == index)
+            return &recording->tracks[i];
+    if (recording->count == WT_MAX_DEVICES)
+        return NULL;
+    struct track *track = &recording->tracks[recording->count++];
+    track->device.index = index;
+    int uuid = line->place_of[UUID], name = line->place_of[NAME];
+    if (uuid >= 0 && line->fields[uuid][0])
+        snprintf(track->device.uuid, sizeof track->device.uuid, "%s", line->fields[uuid]);
+    else
+        snprintf(track->device.uuid, sizeof track->device.uuid, "GPU-replayed-%u", index);
+    snprintf(track->device.name, sizeof track->device.name, "%s", name >= 0 ? line->fields[name] : "unknown");
+    return track;
+}
+
+static int add_row(struct recording *recording, const struct line *line, struct wt_error *err)
+{
+    struct row row = {0};
+    uint64_t index;
+    if (line->field_count <= (unsigned)line->place_of[TIME] || parse_time_ms(line->fields[line->place_of[TIME]], &row.t_ms))
+        return error_set(err, WT_E_PARSE, "%s:%u: time is not of the form 2025-03-01T12:00:00.000Z", line->path,
+                         line->number);
+    for (int c = 0; c < COLUMN_COUNT; c++)
+        if (line->place_of[c] >= (int)line->field_count)
+            return error_set(err, WT_E_PARSE, "%s:%u: the row ends before its column %s", line->path, line->number,
+                             column_names[c]);
+    if (parse_u64(line->fields[line->place_of[INDEX]], 0, 100000, &index))
+        return error_set(err, WT_E_PARSE, "%s:%u: index is not a number", line->path, line->number);
+    int rc = parse_state(line, &row.state, err);
+    if (rc)
+        return rc;
+    struct track *track = track_of(recording, line, (unsigned)index);
+    if (!track)
+        return error_set(err, WT_E_PARSE, "%s:%u: more than %d devices", line->path, line->number, WT_MAX_DEVICES);
+    if (track->count && track->rows[track->count - 1].t_ms > row.t_ms)
+        return error_set(err, WT_E_PARSE, "%s:%u: the time goes back", line->path, line->number);
+    if (track->count == track->capacity) {
+        size_t capacity = track->capacity ? 2 * track->capacity : 256;
+        struct row *rows = realloc(track->rows, capacity * sizeof *rows);
+        if (!rows)
+            return error_set(err, WT_E_NO_MEMORY, "read %s: out of memory", line->path);
+        track->rows = rows;
+        track->capacity = capacity;
+    }
+    track->rows[track->count++] = row;
+    track->device.has_energy_counter |= (row.state.known & WT_STATE_ENERGY) != 0;
+    return 0;
+}
+
+static int read_header(struct line *line, struct wt_error *err)
+{
+    for (int c = 0; c < COLUMN_COUNT; c++) {
+        line->place_of[c] = -1;
+        for (unsigned f = 0; f < line->field_count; f++)
+            if (strcmp(line->fields[f], column_names[c]) == 0)
+                line->place_of[c] = (int)f;
+    }
+    static const enum column needed[] = {TIME, INDEX, ENERGY};
+    for (unsigned i = 0; i < sizeof needed / sizeof needed[0]; i++)
+        if (line->place_of[needed[i]] < 0)
+            return error_set(err, WT_E_PARSE, "%s:1: there is no column %s: a recording is what `wattune monitor --csv` "
+                             "prints", line->path, column_names[needed[i]]);
+    return 0;
+}
+
+static int parse(struct recording *recording, const char *path, const char *text, size_t length,
+                 struct wt_error *err)
+{
+    struct line *line = calloc(1, sizeof *line);
+    if (!line)
+        return error_set(err, WT_E_NO_MEMORY, "read %s: out of memory", path);
+    line->path = path;
+    int rc = 0;
+    const char *end = text + length;
+    for (const char *from = text; rc == 0 && from < end;) {
+        const char *newline = memchr(from, '\n', (size_t)(end - from));
+        size_t bytes = (size_t)((newline ? newline : end) - from);
+        line->number++;
+        if (bytes && from[bytes - 1] == '\r')
+            bytes--;
+        if (bytes >= LINE_MOST || memchr(from, '\0', bytes)) {
+            rc = error_set(err, WT_E_PARSE, "%s:%u: not a line of a recording", path, line->number);
+            break;
+        }
+        memcpy(line->text, from, bytes);
+        line->text[bytes] = '\0';
+        from = newline ? newline + 1 : end;
+        if (bytes == 0)
+            continue;
+        if (split(line))
+            rc = error_set(err, WT_E_PARSE, "%s:%u: the quotes or columns of this line do not fit", path, line->number);
+        else
+            rc = line->number == 1 ? read_header(line, err) : add_row(recording, line, err);
+    }
+    if (rc == 0 && recording->count == 0)
+        rc = error_set(err, WT_E_PARSE, "%s: there is no row in this recording", path);
+    free(line);
+    return rc;
+}
+
+static void close_source(void *opaque)
+{
+    struct recording *recording = opaque;
+    for (unsigned i = 0; i < recording->count; i++)
+        free(recording->tracks[i].rows);
+    free(recording);
+}
+
+/* The recording's own interval is the tick of its counters. */
+static void finish(struct recording *recording)
+{
+    recording->first_ms = INT64_MAX;
+    for (unsigned i = 0; i < recording->count; i++) {
+        struct track *track = &recording->tracks[i];
+        int64_t length_ms = track->rows[track->count - 1].t_ms - track->rows[0].t_ms;
+        int64_t interval_ms = track->count > 1 ? length_ms / (int64_t)(track->count - 1) : 100;
+        track->device.counter_tick_ns = (interval_ms > 0 ? interval_ms : 1) * NS_PER_MS;
+        if (track->rows[0].t_ms < recording->first_ms)
+            recording->first_ms = track->rows[0].t_ms;
+    }
+    recording->opened_ns = clock_now_ns();
+}
+
+static bool wanted(const struct sense_options *options)
+{
+    return options->replay_path != NULL;
+}
+
+static int open_source(const struct sense_options *options, void **out, struct wt_error *err)
+{
+    struct buffer text = {0};
+    int rc = file_read(options->replay_path, FILE_MOST_BYTES, &text, err);
+    if (rc == 0) {
+        struct recording *recording = calloc(1, sizeof *recording);
+        rc = recording ? parse(recording, options->replay_path, buffer_text(&text), text.length, err)
+                       : error_set(err, WT_E_NO_MEMORY, "read %s: out of memory", options->replay_path);
+        if (rc == 0) {
+            finish(recording);
+            *out = recording;
+        } else if (recording) {
+            close_source(recording);
+        }
+    }
+    buffer_clear(&text);
+    return rc;
+}
+
+static unsigned count(void *source)
+{
+    return ((struct recording *)source)->count;
+}
+
+static int device(void *source, unsigned i, struct wt_device *found, struct wt_error *err)
+{
+    (void)err;
+    *found = ((struct recording *)source)->tracks[i].device;
+    return 0;
+}
+
+/* The row in force now; NULL before the first and after the last. */
+static const struct row *row_now(const struct recording *recording, unsigned i)
+{
+    const struct track *track = &recording->tracks[i];
+    int64_t t_ms = recording->first_ms + (clock_now_ns() - recording->opened_ns) / NS_PER_MS;
+    if (t_ms < track->rows[0].t_ms ||
+        t_ms > track->rows[track->count - 1].t_ms + 2 * track->device.counter_tick_ns / NS_PER_MS)
+        return NULL;
+    size_t low = 0, high = track->count; /* the last row at or before t_ms is in [low, high) */
+    while (high - low > 1) {
+        size_t mid = low + (high - low) / 2;
+        if (track->rows[mid].t_ms <= t_ms)
+            low = mid;
+        else
+            high = mid;
+    }
+    return &track->rows[low];
+}
+
+static int energy(void *source, unsigned i, struct wt_sample *sample, struct wt_error *err)
+{
+    const struct recording *recording = source;
+    const struct row *row = row_now(recording, i);
+    if (!row)
+        return error_set(err, WT_E_NO_DATA, "the recording has no row for this moment");
+    if (!(row->state.known & WT_STATE_ENERGY))
+        return error_set(err, WT_E_NO_DATA, "the recording has no energy for this moment");
+    *sample = (struct wt_sample){.t_ns = clock_now_ns(), .lag_ns = recording->tracks[i].device.counter_tick_ns,
+                                 .energy_mj = row->state.energy_mj, .source = WT_SOURCE_REPLAYED};
+    return 0;
+}
+
+static int state(void *source, unsigned i, unsigned fields, struct wt_state *found, struct wt_error *err)
+{
+    const struct row *row = row_now(source, i);
+    if (!row)
+        return error_set(err, WT_E_NO_DATA, "the recording has no row for this moment");
+    *found = row->state;
+    found->known &= fields;
+    found->t_ns = clock_now_ns();
+    return 0;
+}
+
+static int processes(void *source, unsigned i, uint32_t pids[], unsigned capacity, unsigned *n,
+                     struct wt_error *err)
+{
+    (void)source, (void)i, (void)pids, (void)capacity, (void)err;
+    *n = 0;
+    return 0;
+}
+
+static int mig_parent(void *source, const char *mig_uuid, unsigned *i, struct wt_error *err)
+{
+    (void)source, (void)i;
+    return error_set(err, WT_E_NO_DEVICE, "a recording does not tell which GPU %.96s is a part of", mig_uuid);
+}
+
+const struct sense_source_ops sense_replay = {
+    .name = "replay",
+    .wanted = wanted,
+    .open = open_source,
+    .close = close_source,
+    .count = count,
+    .device = device,
+    .energy = energy,
+    .state = state,
+    .processes = processes,
+    .mig_parent = mig_parent,
+};
