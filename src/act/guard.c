@@ -72,7 +72,7 @@ static int put_back(struct guard *guard, const struct wt_device *device, const s
     int rc = guard->ops->get_limit_mw(guard->driver, device->index, &now_mw, err);
     if (rc)
         return rc;
-    enum guard_outcome done = GUARD_NOTHING;
+    enum guard_outcome done = GUARD_RESTORED;
     if (now_mw != entry->found_mw) {
         done = GUARD_CHANGED_BY_OTHERS;
         if (now_mw == entry->written_mw[0] || now_mw == entry->written_mw[1]) {
@@ -86,8 +86,6 @@ static int put_back(struct guard *guard, const struct wt_device *device, const s
                 return rc;
             done = GUARD_RESTORED;
         }
-    } else if (entry->written_mw[0]) {
-        done = entry->written_mw[0] == entry->found_mw ? GUARD_RESTORED : GUARD_NOTHING;
     }
     rc = journal_remove(guard->folder, device->uuid, err);
     if (rc == 0)

@@ -7,6 +7,8 @@
 #ifndef WATTUNE_ACT_JOURNAL_H
 #define WATTUNE_ACT_JOURNAL_H
 
+#include <stddef.h>
+
 #include "base/error.h"
 #include "flow.h"
 
