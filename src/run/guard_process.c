@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The guard process.  It has a session of its own, so that neither Ctrl-C nor a closed terminal ends it before its
+ * work; it ends on a word of the supervisor, or when the limits are back.
+ */
+#include "run/guard_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "act/guard.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/parse.h"
+
+/* One byte each way is the whole protocol. */
+static const char READY = 'R', DONE = 'D';
+/* The fd the guard process finds its socket at. */
+enum { SOCKET_FD = 3 };
+/* Loading a driver's library takes seconds when the driver has to start first. */
+static const int READY_WAIT_MS = 20000;
+/* A restore that fails (a driver that is busy, a reset under way) is tried again for this long. */
+static const int64_t RETRY_FOR_NS = 120 * NS_PER_S, RETRY_EVERY_NS = 250 * NS_PER_MS;
+
+static void exec_guard(int fd, char *const argv[])
+{
+    if (fd == SOCKET_FD)
+        fcntl(fd, F_SETFD, 0);
+    else
+        dup2(fd, SOCKET_FD);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execv("/proc/self/exe", argv);
+    _exit(127);
+}
+
+/* Waits for the READY byte. */
+static int wait_ready(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    char byte = 0;
+    int n;
+    do
+        n = poll(&p, 1, READY_WAIT_MS);
+    while (n < 0 && errno == EINTR);
+    return n == 1 && recv(fd, &byte, 1, 0) == 1 && byte == READY ? 0 : -1;
+}
+
+int guard_process_start(struct guard_process *process, const struct sense_options *options, const char *folder,
+                        struct sense *sense, const unsigned devices[], unsigned count, struct wt_error *err)
+{
+    int pair[2];
+    char list[WT_MAX_DEVICES * 4] = "";
+    size_t length = 0;
+    (void)sense;
+    for (unsigned i = 0; i < count; i++)
+        length += (size_t)snprintf(list + length, sizeof list - length, "%s%u", i ? "," : "", devices[i]);
+    char *argv[] = {(char *)"wattune", (char *)GUARD_PROCESS_COMMAND, (char *)folder, list,
+                    (char *)options->nvml_path, NULL};
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+        return error_set(err, WT_E_IO, "start the guard process: %s", strerror(errno));
+    pid_t pid = fork();
+    if (pid == 0)
+        exec_guard(pair[1], argv);
+    close(pair[1]);
+    if (pid < 0) {
+        close(pair[0]);
+        return error_set(err, WT_E_IO, "start the guard process: %s", strerror(errno));
+    }
+    *process = (struct guard_process){pid, pair[0]};
+    if (wait_ready(pair[0]) == 0)
+        return 0;
+    kill(pid, SIGKILL);
+    guard_process_end(process);
+    return error_set(err, WT_E_IO, "the guard process did not start");
+}
+
+void guard_process_end(struct guard_process *process)
+{
+    if (process->pid == 0)
+        return;
+    ssize_t sent = send(process->fd, &DONE, 1, MSG_NOSIGNAL);
+    (void)sent; /* it may be gone already */
+    close(process->fd);
+    while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    process->pid = 0;
+}
+
+/* True when the supervisor says that all is done; false when it has ended. */
+static bool wait_for_end(void)
+{
+    for (;;) {
+        char byte;
+        ssize_t n = recv(SOCKET_FD, &byte, 1, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        return n == 1 && byte == DONE;
+    }
+}
+
+static int restore(struct guard *guard, const struct wt_device *device)
+{
+    enum guard_outcome outcome;
+    struct wt_error err;
+    int64_t until_ns = clock_monotonic_ns() + RETRY_FOR_NS;
+    int rc;
+    while ((rc = guard_recover(guard, device, &outcome, &err)) != 0 && clock_monotonic_ns() < until_ns) {
+        struct timespec pause = {.tv_nsec = RETRY_EVERY_NS};
+        nanosleep(&pause, NULL);
+    }
+    if (rc)
+        log_error("%s; the next wattune on this machine tries again", err.text);
+    else if (outcome == GUARD_RESTORED)
+        log_note("the run was killed; the power limit of GPU %u is back at what was found", device->index);
+    else if (outcome == GUARD_CHANGED_BY_OTHERS)
+        log_warning("somebody else has changed the power limit of GPU %u: it is left as it is", device->index);
+    return rc;
+}
+
+static void become_quiet(void)
+{
+    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTOU};
+    for (unsigned i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+        signal(ignored[i], SIG_IGN);
+    setsid();
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null >= 0) {
+        dup2(null, STDIN_FILENO);
+        dup2(null, STDOUT_FILENO);
+    }
+    if (chdir("/"))
+        log_detail("the guard process stays in its folder");
+}
+
+/* argv: wattune guard-process FOLDER INDEXES [NVML] */
+int guard_process_main(int argc, char **argv)
+{
+    struct sense_options options = {.nvml_path = argc > 4 ? argv[4] : NULL};
+    struct sense *sense = NULL;
+    struct guard *guard = NULL;
+    struct wt_error err;
+    if (argc < 4)
+        return 2;
+    become_quiet();
+    if (sense_open(&options, &sense, &err) || !sense_driver(sense) ||
+        guard_new(&guard_nvml, sense_driver(sense), argv[2], "guard process", &guard, &err)) {
+        log_error("the guard process cannot reach the devices: %s", err.text);
+        sense_close(sense);
+        return 1;
+    }
+    int worst = 0;
+    if (send(SOCKET_FD, &READY, 1, MSG_NOSIGNAL) != 1 || !wait_for_end()) {
+        const char *cursor = argv[3];
+        char part[16];
+        uint64_t i;
+        while (parse_next_part(&cursor, ',', part, sizeof part) == 1)
+            if (parse_u64(part, 0, WT_MAX_DEVICES - 1, &i) == 0 && i < sense_device_count(sense))
+                worst |= restore(guard, sense_device(sense, (unsigned)i));
+    }
+    guard_close(guard);
+    sense_close(sense);
+    return worst ? 1 : 0;
+}

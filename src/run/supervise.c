@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Supervising a command.  One thread, signals through a signalfd, output (when it must be seen) through pipes, or
+ * through pseudo-terminals where ours are terminals, so that programs go on showing progress bars and colours.
+ */
+#include "run/supervise.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <poll.h>
+#include <pty.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/parse.h"
+
+extern char **environ;
+
+struct stream {                      /* one output stream of the command, relayed to ours */
+    int from;                        /* -1: not relayed or ended */
+    int to;
+};
+
+struct supervised {
+    struct supervise_options options;
+    pid_t pid, helper;
+    int signals;                     /* signalfd */
+    sigset_t old_mask;
+    bool has_terminal;               /* we gave the terminal to the command's group */
+    bool ended, helper_ended;
+    int status;
+    struct stream streams[2];
+};
+
+/* Passed on to the command; SIGCHLD, SIGWINCH and SIGCONT are for us. */
+static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+
+bool supervise_sudo_user(uid_t *uid, gid_t *gid, char name[64], char home[256])
+{
+    uint64_t number;
+    if (geteuid() != 0 || parse_u64(getenv("SUDO_UID"), 1, UINT32_MAX - 1, &number))
+        return false;
+    struct passwd *user = getpwuid((uid_t)number);
+    if (!user)
+        return false;
+    *uid = user->pw_uid;
+    *gid = user->pw_gid;
+    snprintf(name, 64, "%s", user->pw_name);
+    snprintf(home, 256, "%s", user->pw_dir);
+    return true;
+}
+
+/* In the child: gives root's rights back for good.  Failing is fatal: the command must not run as root by accident. */
+static int drop_privileges(void)
+{
+    uid_t uid;
+    gid_t gid;
+    char name[64], home[256];
+    if (!supervise_sudo_user(&uid, &gid, name, home))
+        return 0;
+    if (initgroups(name, gid) || setgid(gid) || setuid(uid) || setuid(0) == 0)
+        return -1;
+    setenv("HOME", home, 1);
+    setenv("USER", name, 1);
+    setenv("LOGNAME", name, 1);
+    return 0;
+}
+
+/* --- Starting ---------------------------------------------------------------------------------------------------- */
+
+struct child_ends {                  /* what the child uses as its output; -1: ours */
+    int out, err;
+};
+
+static int open_stream(struct stream *stream, int ours, int *theirs)
+{
+    int pair[2];
+    struct winsize size;
+    if (isatty(ours)) {
+        if (openpty(&pair[0], &pair[1], NULL, NULL, NULL))
+            return -1;
+        if (ioctl(ours, TIOCGWINSZ, &size) == 0)
+            ioctl(pair[1], TIOCSWINSZ, &size);
+        fcntl(pair[0], F_SETFD, FD_CLOEXEC);
+        fcntl(pair[1], F_SETFD, FD_CLOEXEC);
+        /* The terminal behind ours turns a newline into two characters already. */
+        struct termios mode;
+        if (tcgetattr(pair[1], &mode) == 0) {
+            mode.c_oflag &= ~(tcflag_t)OPOST;
+            tcsetattr(pair[1], TCSANOW, &mode);
+        }
+    } else if (pipe2(pair, O_CLOEXEC)) {
+        return -1;
+    }
+    fcntl(pair[0], F_SETFL, O_NONBLOCK);
+    *stream = (struct stream){pair[0], ours};
+    *theirs = pair[1];
+    return 0;
+}
+
+static void run_child(struct supervised *s, struct child_ends ends, int report_fd)
+{
+    setpgid(0, 0);
+    if (s->has_terminal) {
+        signal(SIGTTOU, SIG_IGN);
+        tcsetpgrp(STDIN_FILENO, getpid());
+        signal(SIGTTOU, SIG_DFL);
+    }
+    if (ends.out >= 0)
+        dup2(ends.out, STDOUT_FILENO);
+    if (ends.err >= 0)
+        dup2(ends.err, STDERR_FILENO);
+    for (unsigned i = 0; s->options.env && s->options.env[i]; i++)
+        putenv((char *)s->options.env[i]);
+    sigprocmask(SIG_SETMASK, &s->old_mask, NULL);
+    if (drop_privileges() == 0)
+        execvp(s->options.argv[0], s->options.argv);
+    int why = errno;
+    ssize_t written = write(report_fd, &why, sizeof why);
+    (void)written;
+    _exit(127);
+}
+
+static int block_signals(struct supervised *s)
+{
+    sigset_t mask;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGCHLD);
+    sigaddset(&mask, SIGWINCH);
+    for (unsigned i = 0; i < sizeof passed_on / sizeof passed_on[0]; i++)
+        sigaddset(&mask, passed_on[i]);
+    sigprocmask(SIG_BLOCK, &mask, &s->old_mask);
+    s->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+    return s->signals < 0 ? -1 : 0;
+}
+
+static void take_terminal_back(struct supervised *s)
+{
+    if (!s->has_terminal)
+        return;
+    void (*old)(int) = signal(SIGTTOU, SIG_IGN); /* we are in the background now */
+    tcsetpgrp(STDIN_FILENO, getpgrp());
+    signal(SIGTTOU, old);
+}
+
+int supervise_start(const struct supervise_options *options, struct supervised **out, int *exit_code,
+                    struct wt_error *err)
+{
+    struct supervised *s = calloc(1, sizeof *s);
+    int report[2] = {-1, -1}, why = 0, rc = 0;
+    struct child_ends ends = {-1, -1};
+    if (!s)
+        return error_set(err, WT_E_NO_MEMORY, "start the command: out of memory");
+    *s = (struct supervised){.options = *options, .helper = options->helper, .signals = -1,
+                             .streams = {{-1, -1}, {-1, -1}}};
+    s->has_terminal = isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* what the command leaves behind stays ours to see */
+    if (pipe2(report, O_CLOEXEC) || block_signals(s) ||
+        (options->relay && (open_stream(&s->streams[0], STDOUT_FILENO, &ends.out) ||
+                            open_stream(&s->streams[1], STDERR_FILENO, &ends.err)))) {
+        rc = error_set(err, WT_E_IO, "start the command: %s", strerror(errno));
+        goto fail;
+    }
+    s->pid = fork();
+    if (s->pid == 0)
+        run_child(s, ends, report[1]);
+    if (s->pid < 0) {
+        rc = error_set(err, WT_E_IO, "start the command: %s", strerror(errno));
+        goto fail;
+    }
+    setpgid(s->pid, s->pid); /* in both processes: whoever comes first */
+    close(report[1]);
+    report[1] = -1;
+    ssize_t n;
+    do
+        n = read(report[0], &why, sizeof why);
+    while (n < 0 && errno == EINTR);
+    if (n == (ssize_t)sizeof why) {
+        waitpid(s->pid, NULL, 0);
+        take_terminal_back(s);
+        *exit_code = why == ENOENT ? 127 : 126;
+        rc = error_set(err, WT_E_NOT_FOUND, "%s: %s", options->argv[0],
+                       why == ENOENT ? "there is no such command" : strerror(why));
+        goto fail;
+    }
+    close(report[0]);
+    if (ends.out >= 0)
+        close(ends.out);
+    if (ends.err >= 0)
+        close(ends.err);
+    *out = s;
+    return 0;
+fail:
+    for (unsigned i = 0; i < 2; i++)
+        if (report[i] >= 0)
+            close(report[i]);
+    if (ends.out >= 0)
+        close(ends.out);
+    if (ends.err >= 0)
+        close(ends.err);
+    supervise_free(s);
+    return rc;
+}
+
+struct supervised *supervise_free(struct supervised *s)
+{
+    if (!s)
+        return NULL;
+    for (unsigned i = 0; i < 2; i++)
+        if (s->streams[i].from >= 0)
+            close(s->streams[i].from);
+    if (s->signals >= 0) {
+        close(s->signals);
+        sigprocmask(SIG_SETMASK, &s->old_mask, NULL);
+    }
+    free(s);
+    return NULL;
+}
+
+/* --- While it runs ----------------------------------------------------------------------------------------------- */
+
+static void pass_bytes_on(struct stream *stream, const char *bytes, size_t length)
+{
+    while (length) {
+        ssize_t n = write(stream->to, bytes, length);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN) {
+            struct pollfd p = {.fd = stream->to, .events = POLLOUT};
+            poll(&p, 1, 100);
+            continue;
+        }
+        if (n < 0) { /* our reader is gone: let the command see the same */
+            close(stream->from);
+            stream->from = -1;
+            return;
+        }
+        bytes += n;
+        length -= (size_t)n;
+    }
+}
+
+/* Moves what is there; at most some 64 KiB, so that a chatty command does not keep us from reading counters. */
+static void relay(struct supervised *s, struct stream *stream)
+{
+    char bytes[16384];
+    for (unsigned i = 0; i < 4 && stream->from >= 0; i++) {
+        ssize_t n = read(stream->from, bytes, sizeof bytes);
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
+            return;
+        if (n <= 0) { /* a pseudo-terminal ends with EIO */
+            close(stream->from);
+            stream->from = -1;
+            return;
+        }
+        s->options.on_output(s->options.ctx, bytes, (size_t)n);
+        pass_bytes_on(stream, bytes, (size_t)n);
+    }
+}
+
+/* The command was stopped (Ctrl-Z): stop as well, and let it go on when we go on. */
+static void stop_together(struct supervised *s)
+{
+    take_terminal_back(s);
+    raise(SIGSTOP);
+    if (s->has_terminal) {
+        void (*old)(int) = signal(SIGTTOU, SIG_IGN);
+        tcsetpgrp(STDIN_FILENO, s->pid);
+        signal(SIGTTOU, old);
+    }
+    kill(-s->pid, SIGCONT);
+}
+
+static void reap(struct supervised *s)
+{
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
+        if (pid == s->pid && WIFSTOPPED(status)) {
+            if (s->has_terminal)
+                stop_together(s);
+        } else if (pid == s->pid) {
+            s->ended = true;
+            s->status = status;
+        } else if (pid == s->helper) {
+            s->helper_ended = true;
+        }
+    }
+}
+
+static void take_signals(struct supervised *s)
+{
+    struct signalfd_siginfo info;
+    while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        int number = (int)info.ssi_signo;
+        if (number == SIGCHLD) {
+            reap(s);
+        } else if (number == SIGWINCH) {
+            struct winsize size;
+            for (unsigned i = 0; i < 2; i++)
+                if (s->streams[i].from >= 0 && ioctl(s->streams[i].to, TIOCGWINSZ, &size) == 0)
+                    ioctl(s->streams[i].from, TIOCSWINSZ, &size);
+        } else if (!s->ended) {
+            kill(-s->pid, number);
+        }
+    }
+}
+
+bool supervise_wait(struct supervised *s, int64_t until_ns)
+{
+    struct pollfd fds[3];
+    nfds_t count = 0;
+    fds[count++] = (struct pollfd){.fd = s->signals, .events = POLLIN};
+    for (unsigned i = 0; i < 2; i++)
+        if (s->streams[i].from >= 0)
+            fds[count++] = (struct pollfd){.fd = s->streams[i].from, .events = POLLIN};
+    int64_t left_ns = until_ns - clock_monotonic_ns();
+    if (left_ns < 0)
+        left_ns = 0;
+    if (left_ns > 3600 * NS_PER_S)
+        left_ns = 3600 * NS_PER_S;
+    struct timespec left = {.tv_sec = left_ns / NS_PER_S, .tv_nsec = left_ns % NS_PER_S};
+    ppoll(fds, count, &left, NULL);
+    take_signals(s);
+    for (unsigned i = 0; i < 2; i++)
+        if (s->streams[i].from >= 0)
+            relay(s, &s->streams[i]);
+    if (s->ended)
+        take_terminal_back(s);
+    return !s->ended;
+}
+
+pid_t supervise_pid(const struct supervised *s)
+{
+    return s->pid;
+}
+
+bool supervise_helper_ended(struct supervised *s)
+{
+    bool ended = s->helper_ended;
+    s->helper_ended = false;
+    return ended;
+}
+
+int supervise_exit_code(const struct supervised *s)
+{
+    return WIFSIGNALED(s->status) ? 128 + WTERMSIG(s->status) : WEXITSTATUS(s->status);
+}
+
+bool supervise_was_interrupted(const struct supervised *s)
+{
+    return s->has_terminal && WIFSIGNALED(s->status) && WTERMSIG(s->status) == SIGINT;
+}
+
+/* --- Whose process is it ----------------------------------------------------------------------------------------- */
+
+static pid_t parent_of(pid_t pid)
+{
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n <= 0)
+        return -1;
+    text[n] = '\0';
+    /* "pid (name) state ppid ...": the name may hold anything, so look from its last bracket. */
+    char *after = strrchr(text, ')');
+    int parent;
+    return after && sscanf(after + 1, " %*c %d", &parent) == 1 ? (pid_t)parent : -1;
+}
+
+bool supervise_is_ours(pid_t pid)
+{
+    pid_t self = getpid();
+    for (unsigned steps = 0; pid > 1 && steps < 1000; steps++) {
+        if (pid == self)
+            return true;
+        pid = parent_of(pid);
+    }
+    return false;
+}
+
+unsigned supervise_left_running(const struct supervised *s)
+{
+    unsigned count = 0;
+    DIR *proc = opendir("/proc");
+    if (!proc)
+        return 0;
+    struct dirent *entry;
+    while ((entry = readdir(proc))) {
+        uint64_t pid;
+        if (parse_u64(entry->d_name, 2, INT_MAX, &pid) || (pid_t)pid == getpid() || (pid_t)pid == s->helper)
+            continue;
+        count += supervise_is_ours((pid_t)pid);
+    }
+    closedir(proc);
+    return count;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Supervising a command: start it, pass signals on, relay its output where somebody must see it, tell how it ended.
+ * It must not know energy.  The command is never slowed, and never killed, by what we do here.
+ */
+#ifndef WATTUNE_RUN_SUPERVISE_H
+#define WATTUNE_RUN_SUPERVISE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+struct supervise_options {
+    char *const *argv;               /* NULL-terminated; argv[0] is looked up in PATH */
+    const char *const *env;          /* "NAME=value" to add or replace, NULL-terminated; may be NULL */
+    bool relay;                      /* see the two output streams: on_output gets what is written */
+    void (*on_output)(void *ctx, const char *bytes, size_t length); /* called as bytes arrive, before they go on */
+    void *ctx;
+    pid_t helper;                    /* a process of ours whose end is to be told apart; 0: none */
+};
+
+struct supervised;
+
+/* Starts the command in a process group of its own (the terminal's foreground one when we are it).  Under sudo it runs as
+ * the user who called.  When the command does not exist or cannot be executed, *exit_code is 127 or 126 and the return
+ * WT_E_NOT_FOUND.  The caller frees *out with supervise_free(). */
+int supervise_start(const struct supervise_options *options, struct supervised **out, int *exit_code,
+                    struct wt_error *err);
+struct supervised *supervise_free(struct supervised *supervised); /* takes NULL, returns NULL */
+
+/* Waits until something happened or CLOCK_MONOTONIC reaches until_ns; passes signals on and output through.
+ * Returns true while the command runs. */
+bool supervise_wait(struct supervised *supervised, int64_t until_ns);
+
+pid_t supervise_pid(const struct supervised *supervised);
+
+/* True once when the helper process was seen to end. */
+bool supervise_helper_ended(struct supervised *supervised);
+
+/* After the end: the code a shell would show (128 + n for signal n). */
+int supervise_exit_code(const struct supervised *supervised);
+
+/* True when the command was ended by the SIGINT of the terminal that we share with it. */
+bool supervise_was_interrupted(const struct supervised *supervised);
+
+/* Processes of the command that still run (it has forked and left them). */
+unsigned supervise_left_running(const struct supervised *supervised);
+
+/* True when `pid` is this process or descends from it; false for strangers and for what is gone. */
+bool supervise_is_ours(pid_t pid);
+
+/* The user on whose behalf root runs us (sudo): true, and its ids. */
+bool supervise_sudo_user(uid_t *uid, gid_t *gid, char name[64], char home[256]);
+
+#endif

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The tuner.
+ *
+ *   WAITING --first step--> WARMING --settled--> MEASURING --enough--> CLOSING --edges passed--> next slice, WARMING
+ *                                                                          \--plan is done--> HOLDING at the optimum
+ *   any --tuner_stop() or a limit that cannot be set--> OFF, limits restored
+ *
+ * HOLDING goes on measuring in slices of its own: what is saved is said of the whole run, not of the one slice that
+ * chose the limit.
+ */
+#include "run/tuner.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "decide/cost.h"
+#include "decide/plan.h"
+#include "decide/power_limits.h"
+#include "decide/profile.h"
+#include "decide/slice.h"
+#include "run/slice.h"
+
+/* A gap between steps of eight times the usual step, and of at least this, is something else than steps. */
+static const int64_t STALL_LEAST_NS = 300 * NS_PER_MS;
+/* The state of a device (enforced limit, throttling) is asked this often while a slice is measured. */
+static const int64_t STATE_EVERY_NS = 500 * NS_PER_MS;
+/* A closed slice waits for the counters' edges at most this long. */
+static const int64_t CLOSING_MOST_NS = 500 * NS_PER_MS;
+/* A stored profile whose starting limit is now off by more than this is of another job: it is measured again. */
+static const double STORED_TOLERANCE = 0.15;
+
+enum phase { OFF, WAITING, WARMING, MEASURING, CLOSING, HOLDING };
+
+struct tuner {
+    struct tuner_options options;
+    struct watch *watch;
+    struct guard *guard;
+    struct tuner_store store;
+    enum phase phase;
+    double max_power_w;
+    uint32_t limits_mw[POWER_LIMITS_MAX];
+    unsigned limit_count;
+    uint32_t found_mw;               /* the starting limit; the smallest when the GPUs differ */
+    uint32_t set_mw;                 /* in force; 0: not all GPUs have the same */
+    struct plan plan;
+    unsigned stored_count;
+    struct wt_profile_point stored[WT_MAX_LIMITS];
+    unsigned added;                  /* slices of this run in the plan */
+    struct slice slice;
+    struct step_mark last, warm_from;
+    uint64_t epochs;
+    int64_t state_ns, closing_ns;
+    double usual_step_s;
+    struct wt_profile_point holding; /* what was measured at the optimum after profiling */
+    struct tuner_result result;
+};
+
+static int restore_all(struct tuner *tuner)
+{
+    int worst = 0;
+    for (unsigned i = 0; i < watch_device_count(tuner->watch); i++) {
+        const struct wt_device *device = watch_device(tuner->watch, i);
+        enum guard_outcome outcome;
+        struct wt_error err;
+        int rc = guard_restore(tuner->guard, device, &outcome, &err);
+        if (rc) {
+            log_error("%s; the next wattune on this machine tries again", err.text);
+            worst = rc;
+        } else if (outcome == GUARD_CHANGED_BY_OTHERS) {
+            log_warning("somebody else has changed the power limit of GPU %u: it is left as it is", device->index);
+        } else if (outcome == GUARD_RESTORED) {
+            log_detail("the power limit of GPU %u is back at what was found", device->index);
+        }
+    }
+    return worst;
+}
+
+void tuner_stop(struct tuner *tuner, const char *why)
+{
+    if (tuner->phase == OFF)
+        return;
+    tuner->phase = OFF;
+    snprintf(tuner->result.why_not, sizeof tuner->result.why_not, "%s", why);
+    log_note("not tuned any further: %s", why);
+    restore_all(tuner);
+    tuner->set_mw = 0;
+}
+
+static int set_limit(struct tuner *tuner, uint32_t limit_mw)
+{
+    if (limit_mw == tuner->set_mw)
+        return 0;
+    for (unsigned i = 0; i < watch_device_count(tuner->watch); i++) {
+        struct wt_error err;
+        int rc = guard_set(tuner->guard, watch_device(tuner->watch, i), limit_mw, &err);
+        if (rc == WT_E_NO_PERMISSION)
+            error_set(&err, rc, "setting a power limit needs root or CAP_SYS_ADMIN (%.200s)", err.text);
+        if (rc) {
+            tuner_stop(tuner, err.text);
+            return rc;
+        }
+    }
+    log_detail("power limit %g W", limit_mw / 1000.0);
+    tuner->set_mw = limit_mw;
+    return 0;
+}
+
+static int fill_key(struct tuner *tuner, struct power_range range, struct wt_error *err)
+{
+    const struct wt_device *first = watch_device(tuner->watch, 0);
+    struct wt_profile_key *key = &tuner->options.key;
+    for (unsigned i = 1; i < watch_device_count(tuner->watch); i++)
+        if (strcmp(watch_device(tuner->watch, i)->name, first->name) != 0)
+            return error_set(err, WT_E_NOT_SUPPORTED, "the GPUs are of different models (%s, %s): one limit does not "
+                             "fit both", first->name, watch_device(tuner->watch, i)->name);
+    memcpy(key->gpu_model, first->name, sizeof key->gpu_model);
+    key->gpu_count = watch_device_count(tuner->watch);
+    key->limit_min_mw = range.min_mw;
+    key->limit_max_mw = range.max_mw;
+    return 0;
+}
+
+static int choose_grid(struct tuner *tuner, struct wt_error *err)
+{
+    struct wt_device devices[WT_MAX_DEVICES];
+    unsigned count = watch_device_count(tuner->watch);
+    for (unsigned i = 0; i < count; i++) {
+        devices[i] = *watch_device(tuner->watch, i);
+        if (!devices[i].has_energy_counter)
+            return error_set(err, WT_E_NOT_SUPPORTED, "GPU %u (%s) has no energy counter, so what a limit saves cannot "
+                             "be measured", devices[i].index, devices[i].name);
+    }
+    struct power_range range;
+    int rc = power_limits_common(devices, count, &range, err);
+    if (rc)
+        return rc;
+    rc = tuner->options.wanted_count
+             ? power_limits_from_list(tuner->options.wanted_mw, tuner->options.wanted_count, range,
+                                      tuner->limits_mw, err)
+             : power_limits_auto(range, tuner->limits_mw);
+    if (rc < 0)
+        return rc;
+    tuner->limit_count = (unsigned)rc;
+    tuner->max_power_w = cost_max_power_w(range.max_mw, count);
+    return fill_key(tuner, range, err);
+}
+
+static int take_leases(struct tuner *tuner, struct wt_error *err)
+{
+    for (unsigned i = 0; i < watch_device_count(tuner->watch); i++) {
+        uint32_t found_mw;
+        int rc = guard_take(tuner->guard, watch_device(tuner->watch, i), &found_mw, err);
+        if (rc)
+            return rc;
+        if (i == 0)
+            tuner->found_mw = tuner->set_mw = found_mw;
+        if (found_mw != tuner->found_mw) { /* they come back each to its own; there is no one baseline */
+            tuner->found_mw = 0;
+            tuner->set_mw = 0;
+        }
+    }
+    return 0;
+}
+
+/* Starts the plan, with or without what the store knows. */
+static int start_plan(struct tuner *tuner, bool with_stored, struct wt_error *err)
+{
+    struct power_search search;
+    int rc = power_search_init(&search, tuner->options.search, tuner->limits_mw, tuner->limit_count,
+                               &tuner->options.preference, tuner->max_power_w, err);
+    if (rc)
+        return rc;
+    for (unsigned i = 0; with_stored && i < tuner->stored_count; i++)
+        if (power_search_find(&search, tuner->stored[i].limit_mw) >= 0 && !tuner->stored[i].throttled)
+            tuner->result.reused |= power_search_add(&search, &tuner->stored[i], NULL) == 0;
+    if (!with_stored)
+        tuner->result.reused = false;
+    plan_init(&tuner->plan, &search, tuner->found_mw, tuner->options.baseline);
+    return 0;
+}
+
+int tuner_new(const struct tuner_options *options, struct watch *watch, struct guard *guard,
+              const struct tuner_store *store, struct tuner **out, struct wt_error *err)
+{
+    struct tuner *tuner = calloc(1, sizeof *tuner);
+    if (!tuner)
+        return error_set(err, WT_E_NO_MEMORY, "make a tuner: out of memory");
+    tuner->options = *options;
+    tuner->watch = watch;
+    tuner->guard = guard;
+    tuner->store = *store;
+    int rc = choose_grid(tuner, err);
+    if (rc == 0)
+        rc = take_leases(tuner, err);
+    if (rc == 0 && tuner->store.load) {
+        struct wt_error load_err;
+        if (tuner->store.load(tuner->store.ctx, &tuner->options.key, tuner->stored, WT_MAX_LIMITS,
+                              &tuner->stored_count, &load_err)) {
+            log_warning("%s; the profile is measured anew", load_err.text);
+            tuner->stored_count = 0;
+        }
+    }
+    if (rc == 0)
+        rc = start_plan(tuner, true, err);
+    if (rc) {
+        free(tuner);
+        return rc;
+    }
+    tuner->phase = WAITING;
+    tuner->holding.steps = 0;
+    *out = tuner;
+    return 0;
+}
+
+struct tuner *tuner_free(struct tuner *tuner)
+{
+    free(tuner);
+    return NULL;
+}
+
+bool tuner_is_profiling(const struct tuner *tuner)
+{
+    return tuner->phase == WAITING || tuner->phase == WARMING || tuner->phase == MEASURING ||
+           tuner->phase == CLOSING;
+}
+
+/* --- Slices ------------------------------------------------------------------------------------------------------ */
+
+static void begin_slice(struct tuner *tuner, uint32_t limit_mw, enum phase phase)
+{
+    bool changes = limit_mw != tuner->set_mw;
+    if (set_limit(tuner, limit_mw))
+        return;
+    slice_start(&tuner->slice, limit_mw);
+    tuner->warm_from = tuner->last;
+    if (changes)
+        tuner->warm_from.t_ns = clock_now_ns();
+    tuner->phase = phase;
+}
+
+static void save_profile(struct tuner *tuner)
+{
+    struct wt_profile_point points[WT_MAX_LIMITS];
+    unsigned count = plan_profile(&tuner->plan, points);
+    struct wt_error err;
+    if (tuner->added && tuner->store.save &&
+        tuner->store.save(tuner->store.ctx, &tuner->options.key, points, count, &err))
+        log_warning("%s; the profile is not kept", err.text);
+}
+
+static void hold(struct tuner *tuner)
+{
+    struct wt_error err;
+    struct wt_profile_point points[WT_MAX_LIMITS];
+    save_profile(tuner);
+    tuner->result.profiled = true;
+    if (plan_decide(&tuner->plan, &tuner->result.decision, &err)) {
+        tuner_stop(tuner, err.text);
+        return;
+    }
+    tuner->result.decided = true;
+    unsigned count = plan_profile(&tuner->plan, points);
+    const struct wt_profile_point *best = &points[tuner->result.decision.point];
+    log_note("profiled %u limits; %s %g W: %.4g J and %.4g ms a step", count,
+             tuner->options.profile_only ? "the best would be" : "now at", best->limit_mw / 1000.0,
+             best->energy_per_step_j, best->time_per_step_s * 1000);
+    tuner->holding = (struct wt_profile_point){0};
+    if (tuner->options.profile_only) {
+        tuner->phase = OFF;
+        restore_all(tuner);
+        return;
+    }
+    begin_slice(tuner, tuner->result.decision.limit_mw, HOLDING);
+}
+
+static void next_slice(struct tuner *tuner)
+{
+    struct plan_slice next;
+    if (plan_next(&tuner->plan, &next))
+        begin_slice(tuner, next.limit_mw, WARMING);
+    else
+        hold(tuner);
+}
+
+/* A stored profile is believed while its entry of the starting limit agrees with what is measured there now. */
+static bool stored_disagrees(const struct tuner *tuner, const struct wt_profile_point *point)
+{
+    if (!tuner->result.reused || tuner->added)
+        return false;
+    for (unsigned i = 0; i < tuner->stored_count; i++) {
+        const struct wt_profile_point *stored = &tuner->stored[i];
+        if (stored->limit_mw == point->limit_mw)
+            return fabs(point->time_per_step_s / stored->time_per_step_s - 1) > STORED_TOLERANCE ||
+                   fabs(point->energy_per_step_j / stored->energy_per_step_j - 1) > STORED_TOLERANCE;
+    }
+    return false;
+}
+
+static void end_slice(struct tuner *tuner)
+{
+    struct wt_profile_point point = slice_point(&tuner->slice, tuner->watch);
+    struct wt_error err;
+    if (point.steps == 0) { /* its energy is unknown (a counter that was reset): measured again */
+        begin_slice(tuner, tuner->slice.limit_mw, WARMING);
+        return;
+    }
+    if (stored_disagrees(tuner, &point)) {
+        log_note("the profile in the ledger does not fit this run: measured anew");
+        if (start_plan(tuner, false, &err)) {
+            tuner_stop(tuner, err.text);
+            return;
+        }
+    }
+    if (plan_add(&tuner->plan, &point, &err)) {
+        tuner_stop(tuner, err.text);
+        return;
+    }
+    tuner->added++;
+    tuner->usual_step_s = point.time_per_step_s;
+    log_detail("%g W: %.4g J and %.4g ms a step over %llu steps%s", point.limit_mw / 1000.0,
+               point.energy_per_step_j, point.time_per_step_s * 1000, (unsigned long long)point.steps,
+               point.throttled ? ", throttled" : "");
+    next_slice(tuner);
+}
+
+/* Another cap than the one that was set: samples under it say little about the limit. */
+static void check_caps(struct tuner *tuner)
+{
+    int64_t now_ns = clock_now_ns();
+    if (now_ns - tuner->state_ns < STATE_EVERY_NS)
+        return;
+    tuner->state_ns = now_ns;
+    for (unsigned i = 0; i < watch_device_count(tuner->watch); i++) {
+        struct wt_state state;
+        if (watch_state(tuner->watch, i, WT_STATE_ENFORCED | WT_STATE_THROTTLE, &state))
+            continue;
+        if ((state.known & WT_STATE_ENFORCED) && state.enforced_limit_mw < tuner->set_mw)
+            tuner->slice.throttled = true;
+        if ((state.known & WT_STATE_THROTTLE) &&
+            (state.throttle & (WT_THROTTLE_HW_SLOWDOWN | WT_THROTTLE_SW_THERMAL | WT_THROTTLE_HW_THERMAL |
+                               WT_THROTTLE_HW_POWER_BRAKE)))
+            tuner->slice.throttled = true;
+    }
+}
+
+static bool enough(struct tuner *tuner)
+{
+    struct wt_profile_point point = slice_point(&tuner->slice, tuner->watch);
+    double error = cost_relative_error(tuner->options.preference.eta, tuner->max_power_w, &point);
+    return slice_long_enough(point.steps, slice_length_s(&tuner->slice), error);
+}
+
+/* Books what was measured at the optimum so far and goes on. */
+static void fold_holding(struct tuner *tuner)
+{
+    slice_interrupt(&tuner->slice);
+    struct wt_profile_point point = slice_point(&tuner->slice, tuner->watch);
+    if (point.steps) {
+        if (!isfinite(point.time_error_s))
+            point.time_error_s = 0.01 * point.time_per_step_s; /* too short to see its own scatter */
+        profile_merge(&tuner->holding, &point);
+    }
+    slice_start(&tuner->slice, tuner->set_mw);
+}
+
+/* --- One poll ---------------------------------------------------------------------------------------------------- */
+
+static void on_step(struct tuner *tuner, struct step_mark mark)
+{
+    switch (tuner->phase) {
+    case WAITING:
+        next_slice(tuner);
+        break;
+    case WARMING:
+        if (slice_warm(mark.steps - tuner->warm_from.steps,
+                       (double)(mark.t_ns - tuner->warm_from.t_ns) / (double)NS_PER_S)) {
+            tuner->phase = MEASURING;
+            slice_step(&tuner->slice, mark);
+        }
+        break;
+    case MEASURING:
+        slice_step(&tuner->slice, mark);
+        break;
+    case HOLDING:
+        if (tuner->slice.open || slice_warm(mark.steps - tuner->warm_from.steps,
+                                            (double)(mark.t_ns - tuner->warm_from.t_ns) / (double)NS_PER_S))
+            slice_step(&tuner->slice, mark);
+        if (slice_length_s(&tuner->slice) > 10)
+            fold_holding(tuner);
+        break;
+    case CLOSING:
+    case OFF:
+        break;
+    }
+}
+
+static void close_slice(struct tuner *tuner)
+{
+    slice_interrupt(&tuner->slice);
+    tuner->closing_ns = clock_now_ns();
+    tuner->phase = CLOSING;
+}
+
+void tuner_poll(struct tuner *tuner, const struct wt_progress *progress)
+{
+    if (tuner->phase == OFF)
+        return;
+    int64_t now_ns = clock_now_ns();
+    bool epoch_ended = progress->epochs != tuner->epochs, stepped = progress->steps > tuner->last.steps;
+    int64_t usual_ns = (int64_t)(tuner->usual_step_s * (double)NS_PER_S);
+    int64_t stall_ns = 8 * usual_ns > STALL_LEAST_NS ? 8 * usual_ns : STALL_LEAST_NS;
+    bool stalled = tuner->usual_step_s > 0 && now_ns - tuner->last.t_ns > stall_ns;
+    if (epoch_ended || stalled)
+        slice_interrupt(&tuner->slice);
+    tuner->epochs = progress->epochs;
+    if (stepped) {
+        /* Between an epoch's end and its step being seen lies validation: that span belongs to no step. */
+        tuner->last = (struct step_mark){progress->t_ns, progress->steps};
+        on_step(tuner, tuner->last);
+    }
+    if (tuner->phase == MEASURING) {
+        check_caps(tuner);
+        if (enough(tuner))
+            close_slice(tuner);
+    }
+    if (tuner->phase == CLOSING) {
+        slice_point(&tuner->slice, tuner->watch);
+        if (tuner->slice.piece_count == 0 || now_ns - tuner->closing_ns > CLOSING_MOST_NS)
+            end_slice(tuner);
+    }
+}
+
+void tuner_finish(struct tuner *tuner, struct tuner_result *result)
+{
+    if (tuner->phase == HOLDING)
+        fold_holding(tuner);
+    if (tuner->phase == HOLDING || tuner->result.profiled)
+        tuner->result.limit_mw = tuner->options.profile_only ? tuner->found_mw : tuner->set_mw;
+    else
+        tuner->result.limit_mw = tuner->found_mw;
+    if (tuner->phase != OFF) {
+        if (tuner->phase != HOLDING)
+            snprintf(tuner->result.why_not, sizeof tuner->result.why_not, "%s",
+                     tuner->added ? "the training ended before all limits were profiled"
+                                  : "the training ended before the first limit was profiled");
+        restore_all(tuner);
+    }
+    if (!tuner->result.profiled)
+        save_profile(tuner);
+    tuner->result.point_count = plan_profile(&tuner->plan, tuner->result.points);
+    tuner->result.savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
+    if (tuner->result.decided) {
+        const struct wt_profile_point *now = &tuner->result.points[tuner->result.decision.point];
+        plan_savings(&tuner->plan, tuner->holding.steps ? &tuner->holding : now, &tuner->result.savings);
+    }
+    tuner->phase = OFF;
+    *result = tuner->result;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The watch: an owner that lives long and reads the counters of a run's devices at the right moments, so that energy
+ * is known at any moment of the near past (sense/edges.h).  At most 40 reads a second and device.
+ */
+#ifndef WATTUNE_RUN_WATCH_H
+#define WATTUNE_RUN_WATCH_H
+
+#include "sense/sense.h"
+
+struct watch;
+
+/* Watches devices[0..count) of `sense` (borrowed).  The caller frees *out with watch_free(). */
+int watch_new(struct sense *sense, const unsigned devices[], unsigned count, struct watch **out,
+              struct wt_error *err);
+struct watch *watch_free(struct watch *watch); /* takes NULL, returns NULL */
+
+unsigned watch_device_count(const struct watch *watch);
+const struct wt_device *watch_device(const struct watch *watch, unsigned i);
+
+/* What a device says besides energy (sense_state). */
+int watch_state(const struct watch *watch, unsigned i, unsigned wanted, struct wt_state *state);
+
+/* The processes that compute on a device (sense_processes). */
+int watch_processes(const struct watch *watch, unsigned i, uint32_t pids[], unsigned capacity, unsigned *count);
+
+/* The least time between two reads of a device from here on: short while slices are measured, long afterwards. */
+void watch_set_gap(struct watch *watch, int64_t gap_ns);
+
+/* Reads what is due; watch_next_ns() is when to call again, INT64_MAX when nothing is ever due. */
+void watch_poll(struct watch *watch);
+int64_t watch_next_ns(const struct watch *watch);
+
+/* A device's energy at a moment of the past: WT_E_NO_DATA when it is not known. */
+int watch_energy_at(const struct watch *watch, unsigned i, int64_t t_ns, struct wt_sample *sample);
+
+/* The energy of all devices between two moments, joules, with its 95 % bound; WT_E_NO_DATA when it is not known. */
+int watch_energy_between(const struct watch *watch, int64_t begin_ns, int64_t end_ns, double *energy_j,
+                         double *error_j);
+
+/* The newest moment for which every device's energy is known without extrapolation; 0: none yet. */
+int64_t watch_known_until_ns(const struct watch *watch);
+
+/* Begins and ends the one window over everything: reads now, and at the end says what each device used.  A device that
+ * could not be read has source WT_SOURCE_NONE. */
+void watch_begin(struct watch *watch);
+void watch_end(struct watch *watch, struct wt_measurement measurements[]);
+
+#endif
