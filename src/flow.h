@@ -174,4 +174,17 @@ struct wt_trial {
     struct wt_profile_point profile[WT_MAX_LIMITS];
 };
 
+/* job row: what the ledger knows of one job, over all its trials. */
+struct wt_job_row {
+    char job[WT_JOB_LEN], phase[WT_METRIC_LEN], project[WT_JOB_LEN]; /* phase, project: of the last trial */
+    unsigned recurrences, trials;
+    unsigned unended;                /* trials that run, or whose run was killed */
+    int64_t last_started_ms;         /* wall clock */
+    double energy_j;                 /* GPUs; over the trials whose energy is known, NaN when none is */
+    unsigned energy_unknown;         /* trials that are missing in energy_j */
+    double time_s;                   /* over the trials whose time is known, NaN when none is */
+    double best_energy_fraction;     /* the least of the trials' savings; NaN: no baseline was ever measured */
+    double best_energy_fraction_error;
+};
+
 #endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The ledger: what was trained, tried, measured and saved, kept for good.  Takes trials and measurements from
+ * src/flow.h, gives them back unchanged, and knows no formats.  What it acknowledged is there after a kill or a
+ * power loss.
+ *
+ * Unknown (NaN, a limit or batch size of 0) is kept as unknown, never as 0.  Everything that goes wrong with the
+ * file is WT_E_LEDGER with one sentence that names the path and what to do.  A ledger is used by one thread at a
+ * time and never carried across fork(); any number of processes may have the same file open.
+ */
+#ifndef WATTUNE_LEDGER_LEDGER_H
+#define WATTUNE_LEDGER_LEDGER_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "flow.h"
+
+struct ledger;
+
+enum ledger_flags {
+    LEDGER_MAKE_PARENT = 1 << 0, /* make the folder it lies in (0700): for the default path only */
+    LEDGER_READ_ONLY = 1 << 1,   /* for reports: makes nothing, and a ledger that is not ours to write is fine */
+    LEDGER_SHORT_WAIT = 1 << 2,  /* wait 0.1 s instead of 5 s for other processes' writes */
+};
+
+/* Energy of one device over a trial.  uuid and name may be empty, energies NaN. */
+struct ledger_device_energy {
+    enum wt_device_kind kind;
+    unsigned index;
+    char uuid[WT_UUID_LEN], name[WT_NAME_LEN];
+    double energy_j, energy_error_j; /* 95 % bound */
+    enum wt_source source;           /* WT_SOURCE_NONE: energy_j is not known, whatever it says */
+    int64_t begin_ms, end_ms;        /* wall clock */
+};
+
+/* Where the ledger lies unless somebody says otherwise: $XDG_DATA_HOME/wattune/ledger.db, ~/.local/share.  Root
+ * acting for another user (sudo) has root's own home, whatever the environment says.  WT_E_RANGE: does not fit. */
+int ledger_default_path(char *path, size_t size, struct wt_error *err);
+
+/* Opens the ledger, makes it when it is not there, brings an older one up to date.  WT_E_VERSION: made by a newer
+ * wattune.  WT_E_NOT_FOUND: LEDGER_READ_ONLY, and there is none.  The caller frees *ledger with ledger_close(). */
+int ledger_open(const char *path, unsigned flags, struct ledger **ledger, struct wt_error *err);
+
+/* Takes NULL; returns NULL. */
+struct ledger *ledger_close(struct ledger *ledger);
+
+/* Books that a trial starts: makes its job when that is new, and takes the job's next recurrence number in the same
+ * step unless trial->recurrence is given (then the next try number, unless trial->try_number is given).  Two runs at
+ * once get different numbers.  started_ms 0: now.  *id and *recurrence may be NULL.  WT_E_BUSY: that try is booked. */
+int ledger_trial_begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *id, unsigned *recurrence,
+                       struct wt_error *err);
+
+/* Books all of trial->id: outcome, GPUs, profile and what each device used, all or nothing.  A trial ends once: a
+ * second end is WT_E_INVALID and changes nothing; an id that is not there is WT_E_NOT_FOUND. */
+int ledger_trial_end(struct ledger *ledger, const struct wt_trial *trial,
+                     const struct ledger_device_energy devices[], size_t count, struct wt_error *err);
+
+/* Keeps `count` points (each limit once) as the profile of `key`, in place of the whole profile before.  trial_id 0:
+ * from no trial. */
+int ledger_profile_put(struct ledger *ledger, const struct wt_profile_key *key,
+                       const struct wt_profile_point points[], unsigned count, int64_t trial_id,
+                       struct wt_error *err);
+
+/* The profile of exactly that key, highest limit first; *count is 0 when there is none.  WT_E_RANGE: more than
+ * `capacity` points. */
+int ledger_profile_get(struct ledger *ledger, const struct wt_profile_key *key, struct wt_profile_point points[],
+                       unsigned capacity, unsigned *count, struct wt_error *err);
+
+/* All jobs, the one that started last first.  The caller frees *rows with free(). */
+int ledger_jobs(struct ledger *ledger, struct wt_job_row **rows, size_t *count, struct wt_error *err);
+
+/* All trials of a job by recurrence and try, those that never ended included (exit_code -1).  The caller frees
+ * *trials with free().  WT_E_NOT_FOUND: no such job; the sentence names similar ones. */
+int ledger_job_trials(struct ledger *ledger, const char *job, struct wt_trial **trials, size_t *count,
+                      struct wt_error *err);
+
+/* What the devices used in one trial; the caller frees *devices with free().  No such trial: *count is 0. */
+int ledger_trial_devices(struct ledger *ledger, int64_t trial_id, struct ledger_device_energy **devices,
+                         size_t *count, struct wt_error *err);
+
+#endif

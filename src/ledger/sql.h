@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The statements of the ledger, by name.  The order of parameters and columns stands beside each text in sql.c.
+ */
+#ifndef WATTUNE_LEDGER_SQL_H
+#define WATTUNE_LEDGER_SQL_H
+
+enum ledger_sql {
+    SQL_JOB_MAKE, SQL_JOB_FIND, SQL_JOB_SIMILAR, SQL_JOB_ROWS,
+    SQL_RECURRENCE_NEXT, SQL_TRY_NEXT, SQL_TRY_FIND,
+    SQL_TRIAL_BEGIN, SQL_TRIAL_END, SQL_TRIAL_ENDED, SQL_TRIALS,
+    SQL_GPU_CLEAR, SQL_GPU_PUT, SQL_GPUS,
+    SQL_POINT_PUT, SQL_POINTS,
+    SQL_MEASUREMENT_PUT, SQL_MEASUREMENTS,
+    SQL_PROFILE_CLEAR, SQL_PROFILE_PUT, SQL_PROFILE_FIND, SQL_PROFILE_POINT_PUT, SQL_PROFILE_POINTS,
+    SQL_COUNT,
+};
+
+extern const char *const ledger_sql[SQL_COUNT];
+
+/* One text a schema version: [0] makes schema 1, [1] brings 1 to 2.  Applied ones never change. */
+extern const char *const ledger_migrations[];
+extern const int ledger_schema; /* how many there are: the version this program knows */
+
+#endif
