@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "act/guard.h"
@@ -30,8 +31,17 @@ static const int READY_WAIT_MS = 20000;
 /* A restore that fails (a driver that is busy, a reset under way) is tried again for this long. */
 static const int64_t RETRY_FOR_NS = 120 * NS_PER_S, RETRY_EVERY_NS = 250 * NS_PER_MS;
 
+static void ignore_signals(void)
+{
+    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTOU};
+    for (unsigned i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+        signal(ignored[i], SIG_IGN);
+}
+
 static void exec_guard(int fd, char *const argv[])
 {
+    ignore_signals(); /* what is ignored stays so across exec */
+    setsid();
     if (fd == SOCKET_FD)
         fcntl(fd, F_SETFD, 0);
     else
@@ -56,12 +66,11 @@ static int wait_ready(int fd)
 }
 
 int guard_process_start(struct guard_process *process, const struct sense_options *options, const char *folder,
-                        struct sense *sense, const unsigned devices[], unsigned count, struct wt_error *err)
+                        const unsigned devices[], unsigned count, struct wt_error *err)
 {
     int pair[2];
     char list[WT_MAX_DEVICES * 4] = "";
     size_t length = 0;
-    (void)sense;
     for (unsigned i = 0; i < count; i++)
         length += (size_t)snprintf(list + length, sizeof list - length, "%s%u", i ? "," : "", devices[i]);
     char *argv[] = {(char *)"wattune", (char *)GUARD_PROCESS_COMMAND, (char *)folder, list,
@@ -129,10 +138,6 @@ static int restore(struct guard *guard, const struct wt_device *device)
 
 static void become_quiet(void)
 {
-    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTOU};
-    for (unsigned i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
-        signal(ignored[i], SIG_IGN);
-    setsid();
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null >= 0) {
         dup2(null, STDIN_FILENO);

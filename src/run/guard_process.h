@@ -22,7 +22,7 @@ struct guard_process {
 /* Starts it for devices[0..count) of the source that `options` opens; `folder` is the journal's.  Returns when it is ready:
  * its own driver library is open, so that nothing can fail for want of memory or files later. */
 int guard_process_start(struct guard_process *process, const struct sense_options *options, const char *folder,
-                        struct sense *sense, const unsigned devices[], unsigned count, struct wt_error *err);
+                        const unsigned devices[], unsigned count, struct wt_error *err);
 
 /* Tells it that all limits are back: it ends at once.  Waits for it. */
 void guard_process_end(struct guard_process *process);

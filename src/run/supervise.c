@@ -21,6 +21,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -38,12 +39,14 @@ struct supervised {
     struct supervise_options options;
     pid_t pid, helper;
     int signals;                     /* signalfd */
-    sigset_t old_mask;
     bool has_terminal;               /* we gave the terminal to the command's group */
     bool ended, helper_ended;
     int status;
     struct stream streams[2];
 };
+
+/* The signal mask we were started with; the command gets it. */
+static sigset_t old_mask;
 
 /* Passed on to the command; SIGCHLD, SIGWINCH and SIGCONT are for us. */
 static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
@@ -125,7 +128,7 @@ static void run_child(struct supervised *s, struct child_ends ends, int report_f
         dup2(ends.err, STDERR_FILENO);
     for (unsigned i = 0; s->options.env && s->options.env[i]; i++)
         putenv((char *)s->options.env[i]);
-    sigprocmask(SIG_SETMASK, &s->old_mask, NULL);
+    sigprocmask(SIG_SETMASK, &old_mask, NULL);
     if (drop_privileges() == 0)
         execvp(s->options.argv[0], s->options.argv);
     int why = errno;
@@ -134,7 +137,7 @@ static void run_child(struct supervised *s, struct child_ends ends, int report_f
     _exit(127);
 }
 
-static int block_signals(struct supervised *s)
+static sigset_t held_signals(void)
 {
     sigset_t mask;
     sigemptyset(&mask);
@@ -142,9 +145,22 @@ static int block_signals(struct supervised *s)
     sigaddset(&mask, SIGWINCH);
     for (unsigned i = 0; i < sizeof passed_on / sizeof passed_on[0]; i++)
         sigaddset(&mask, passed_on[i]);
-    sigprocmask(SIG_BLOCK, &mask, &s->old_mask);
-    s->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-    return s->signals < 0 ? -1 : 0;
+    return mask;
+}
+
+void supervise_hold_signals(void)
+{
+    sigset_t mask = held_signals();
+    sigprocmask(SIG_BLOCK, &mask, &old_mask);
+}
+
+void supervise_allow_signals(void)
+{
+    sigset_t mask = held_signals();
+    struct timespec none = {0, 0};
+    while (sigtimedwait(&mask, NULL, &none) > 0)
+        ;
+    sigprocmask(SIG_SETMASK, &old_mask, NULL);
 }
 
 static void take_terminal_back(struct supervised *s)
@@ -168,7 +184,9 @@ int supervise_start(const struct supervise_options *options, struct supervised *
                              .streams = {{-1, -1}, {-1, -1}}};
     s->has_terminal = isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* what the command leaves behind stays ours to see */
-    if (pipe2(report, O_CLOEXEC) || block_signals(s) ||
+    sigset_t mask = held_signals();
+    s->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (pipe2(report, O_CLOEXEC) || s->signals < 0 ||
         (options->relay && (open_stream(&s->streams[0], STDOUT_FILENO, &ends.out) ||
                             open_stream(&s->streams[1], STDERR_FILENO, &ends.err)))) {
         rc = error_set(err, WT_E_IO, "start the command: %s", strerror(errno));
@@ -222,10 +240,8 @@ struct supervised *supervise_free(struct supervised *s)
     for (unsigned i = 0; i < 2; i++)
         if (s->streams[i].from >= 0)
             close(s->streams[i].from);
-    if (s->signals >= 0) {
+    if (s->signals >= 0)
         close(s->signals);
-        sigprocmask(SIG_SETMASK, &s->old_mask, NULL);
-    }
     free(s);
     return NULL;
 }
@@ -266,7 +282,7 @@ static void relay(struct supervised *s, struct stream *stream)
             stream->from = -1;
             return;
         }
-        s->options.on_output(s->options.ctx, bytes, (size_t)n);
+        s->options.on_output(s->options.ctx, (unsigned)(stream - s->streams), bytes, (size_t)n);
         pass_bytes_on(stream, bytes, (size_t)n);
     }
 }
@@ -346,6 +362,11 @@ bool supervise_wait(struct supervised *s, int64_t until_ns)
 pid_t supervise_pid(const struct supervised *s)
 {
     return s->pid;
+}
+
+void supervise_set_helper(struct supervised *s, pid_t helper)
+{
+    s->helper = helper;
 }
 
 bool supervise_helper_ended(struct supervised *s)

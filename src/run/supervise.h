@@ -17,12 +17,17 @@ struct supervise_options {
     char *const *argv;               /* NULL-terminated; argv[0] is looked up in PATH */
     const char *const *env;          /* "NAME=value" to add or replace, NULL-terminated; may be NULL */
     bool relay;                      /* see the two output streams: on_output gets what is written */
-    void (*on_output)(void *ctx, const char *bytes, size_t length); /* called as bytes arrive, before they go on */
+    void (*on_output)(void *ctx, unsigned stream, const char *bytes, size_t length); /* as bytes arrive; 0 out, 1 err */
     void *ctx;
     pid_t helper;                    /* a process of ours whose end is to be told apart; 0: none */
 };
 
 struct supervised;
+
+/* From here on signals to us wait, to be passed on to the command; call first, before anything is made that a signal would
+ * leave behind.  supervise_allow_signals() drops those that still wait. */
+void supervise_hold_signals(void);
+void supervise_allow_signals(void);
 
 /* Starts the command in a process group of its own (the terminal's foreground one when we are it).  Under sudo it runs as
  * the user who called.  When the command does not exist or cannot be executed, *exit_code is 127 or 126 and the return
@@ -36,6 +41,8 @@ struct supervised *supervise_free(struct supervised *supervised); /* takes NULL,
 bool supervise_wait(struct supervised *supervised, int64_t until_ns);
 
 pid_t supervise_pid(const struct supervised *supervised);
+
+void supervise_set_helper(struct supervised *supervised, pid_t helper);
 
 /* True once when the helper process was seen to end. */
 bool supervise_helper_ended(struct supervised *supervised);

@@ -85,7 +85,7 @@ void tuner_stop(struct tuner *tuner, const char *why)
     if (tuner->phase == OFF)
         return;
     tuner->phase = OFF;
-    snprintf(tuner->result.why_not, sizeof tuner->result.why_not, "%s", why);
+    snprintf(tuner->result.why_not, sizeof tuner->result.why_not, "%.127s", why);
     log_note("not tuned any further: %s", why);
     restore_all(tuner);
     tuner->set_mw = 0;

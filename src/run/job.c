@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One training command from start to booking.
+ *
+ * The order matters: what was left by a killed run is put back, the ledger is known to be writable, then the command
+ * starts; limits come back before anything is booked; and whatever of ours fails after the start, the command goes on.
+ */
+#include "run/job.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "act/journal.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "decide/cost.h"
+#include "meter/window.h"
+#include "progress/channel.h"
+#include "progress/pattern.h"
+#include "run/guard_process.h"
+#include "run/sharing.h"
+#include "run/supervise.h"
+
+/* While slices are measured progress is read as often as counters; afterwards four times a second is enough to see an
+ * epoch end.  In real time never under 2 ms: a machine with a fast clock must not cost a core. */
+static const int64_t POLL_PROFILING_NS = 25 * NS_PER_MS, POLL_HOLDING_NS = 250 * NS_PER_MS;
+static const int64_t POLL_REAL_LEAST_NS = 2 * NS_PER_MS;
+/* Listing processes takes the driver some 5 ms. */
+static const int64_t SHARING_EVERY_NS = 2 * NS_PER_S;
+/* When there is no step after this long, the user is told how to report steps. */
+static const int64_t NO_STEPS_AFTER_NS = 30 * NS_PER_S;
+
+struct job {
+    const struct job_options *options;
+    struct sense *sense;
+    const unsigned *devices;
+    unsigned count;
+    struct ledger *ledger;
+    struct watch *watch;
+    struct guard *guard;
+    struct guard_process guard_process;
+    struct tuner *tuner;
+    struct channel *channel;
+    struct pattern *pattern;
+    struct supervised *command;
+    struct sharing sharing;
+    struct wt_progress progress;
+    int64_t started_ns, sharing_ns;
+    bool told_no_steps;
+    char folder[512];
+    char env_channel[600];
+    char not_tuned[128];             /* why; empty: it is tuned */
+};
+
+static void say_not_tuned(struct job *job, const char *why)
+{
+    snprintf(job->not_tuned, sizeof job->not_tuned, "%.127s", why);
+    log_note("measured, not tuned: %s", why);
+}
+
+/* --- Profiles in the ledger -------------------------------------------------------------------------------------- */
+
+static int load_profile(void *ctx, const struct wt_profile_key *key, struct wt_profile_point points[],
+                        unsigned capacity, unsigned *count, struct wt_error *err)
+{
+    return ledger_profile_get(((struct job *)ctx)->ledger, key, points, capacity, count, err);
+}
+
+static int save_profile(void *ctx, const struct wt_profile_key *key, const struct wt_profile_point points[],
+                        unsigned count, struct wt_error *err)
+{
+    return ledger_profile_put(((struct job *)ctx)->ledger, key, points, count, 0, err);
+}
+
+/* --- Limits that were left --------------------------------------------------------------------------------------- */
+
+void job_recover(struct sense *sense, const unsigned devices[], unsigned count)
+{
+    char folder[512];
+    struct wt_error err;
+    struct guard *guard = NULL;
+    if (!sense_driver(sense) || journal_default_folder(folder, sizeof folder, NULL) ||
+        guard_new(&guard_nvml, sense_driver(sense), folder, "recovery", &guard, &err))
+        return;
+    for (unsigned i = 0; i < count; i++) {
+        enum guard_outcome outcome;
+        const struct wt_device *device = sense_device(sense, devices[i]);
+        int rc = guard_recover(guard, device, &outcome, &err);
+        if (rc)
+            log_warning("a killed run left its power limit on GPU %u: %s", device->index, err.text);
+        else if (outcome == GUARD_RESTORED)
+            log_note("a killed run left its power limit on GPU %u: it is back at what was found", device->index);
+        else if (outcome == GUARD_CHANGED_BY_OTHERS)
+            log_note("a killed run had set the power limit of GPU %u, which somebody else has changed: it is left as it is",
+                     device->index);
+    }
+    guard_close(guard);
+}
+
+/* --- Before the command ------------------------------------------------------------------------------------------ */
+
+static int start_progress(struct job *job, struct wt_error *err)
+{
+    const struct job_options *options = job->options;
+    if (options->use_channel) {
+        uid_t uid = getuid();
+        gid_t gid;
+        char name[64], home[256];
+        supervise_sudo_user(&uid, &gid, name, home);
+        int rc = channel_create(&job->channel, uid, err);
+        if (rc)
+            return rc;
+        snprintf(job->env_channel, sizeof job->env_channel, "WATTUNE_CHANNEL=%s", channel_path(job->channel));
+    }
+    if (!options->step_pattern && !options->metric_pattern && !options->epoch_pattern)
+        return 0;
+    struct pattern_options patterns = {.step = options->step_pattern, .metric = options->metric_pattern,
+                                       .epoch = options->epoch_pattern, .metric_name = "metric"};
+    return pattern_new(&job->pattern, &patterns, err);
+}
+
+/* The reason not to tune that is known before the start; NULL when there is none. */
+static const char *known_reason(struct job *job, char text[128])
+{
+    uint32_t pid;
+    unsigned index;
+    if (job->options->observe)
+        return "--observe never writes to a device";
+    if (!sense_driver(job->sense))
+        return "this is a recording, not a device";
+    if (!job->options->use_channel && !job->options->step_pattern)
+        return "without steps there is nothing to compare limits by (--progress)";
+    if (!job->options->shared && sharing_stranger(&job->sharing, job->watch, &pid, &index)) {
+        snprintf(text, 128, "GPU %u is shared: process %u uses it too (--shared tunes all the same)", index, pid);
+        return text;
+    }
+    return NULL;
+}
+
+static void start_tuner(struct job *job)
+{
+    char text[128], holder[80];
+    struct wt_error err;
+    const char *reason = known_reason(job, text);
+    if (reason) {
+        say_not_tuned(job, reason);
+        return;
+    }
+    struct tuner_store store = {job, job->ledger ? load_profile : NULL, job->ledger ? save_profile : NULL};
+    snprintf(holder, sizeof holder, "wattune run (pid %ld)", (long)getpid());
+    int rc = journal_default_folder(job->folder, sizeof job->folder, &err);
+    if (rc == 0)
+        rc = guard_new(&guard_nvml, sense_driver(job->sense), job->folder, holder, &job->guard, &err);
+    if (rc == 0)
+        rc = tuner_new(&job->options->tuner, job->watch, job->guard, &store, &job->tuner, &err);
+    if (rc == 0) {
+        rc = guard_process_start(&job->guard_process, &job->options->sense, job->folder, job->devices, job->count, &err);
+        if (rc)
+            job->tuner = tuner_free(job->tuner);
+    }
+    if (rc)
+        say_not_tuned(job, err.text);
+}
+
+/* --- While it runs ----------------------------------------------------------------------------------------------- */
+
+static void on_output(void *ctx, unsigned stream, const char *bytes, size_t length)
+{
+    struct job *job = ctx;
+    pattern_feed(job->pattern, stream, bytes, length, clock_now_ns());
+}
+
+/* Steps come from the pattern when there is one for them, else from the channel; epochs and metrics likewise. */
+static void read_progress(struct job *job)
+{
+    struct wt_progress channel = {.metric = NAN}, pattern = {.metric = NAN};
+    struct wt_error err;
+    if (job->channel) {
+        channel = job->progress;
+        if (channel_read(job->channel, &channel, &err)) {
+            log_warning("%s; its steps are not seen any more", err.text);
+            job->channel = channel_close(job->channel);
+            channel = job->progress;
+        }
+    }
+    if (job->pattern)
+        pattern_read(job->pattern, &pattern);
+    struct wt_progress now = job->options->step_pattern ? pattern : channel;
+    if (job->pattern && (job->options->metric_pattern || job->options->epoch_pattern)) {
+        now.epochs = pattern.epochs;
+        now.epoch_t_ns = pattern.epoch_t_ns;
+        now.metric = pattern.metric;
+        memcpy(now.metric_name, pattern.metric_name, sizeof now.metric_name);
+    }
+    job->progress = now;
+}
+
+static void watch_sharing(struct job *job)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    uint32_t pid;
+    unsigned index;
+    if (job->options->shared || now_ns - job->sharing_ns < SHARING_EVERY_NS)
+        return;
+    job->sharing_ns = now_ns;
+    if (sharing_stranger(&job->sharing, job->watch, &pid, &index)) {
+        char why[128];
+        snprintf(why, sizeof why, "GPU %u is shared: process %u uses it too (--shared tunes all the same)", index, pid);
+        tuner_stop(job->tuner, why);
+    }
+}
+
+static void poll_tuner(struct job *job)
+{
+    if (supervise_helper_ended(job->command)) {
+        struct wt_error err;
+        log_warning("the guard process was ended; a new one takes its place");
+        guard_process_end(&job->guard_process);
+        if (guard_process_start(&job->guard_process, &job->options->sense, job->folder, job->devices, job->count, &err))
+            tuner_stop(job->tuner, err.text);
+        supervise_set_helper(job->command, job->guard_process.pid);
+    }
+    watch_sharing(job);
+    tuner_poll(job->tuner, &job->progress);
+    watch_set_gap(job->watch, tuner_is_profiling(job->tuner) ? POLL_PROFILING_NS : POLL_HOLDING_NS);
+    if (job->progress.steps == 0 && !job->told_no_steps && clock_monotonic_ns() - job->started_ns > NO_STEPS_AFTER_NS) {
+        job->told_no_steps = true;
+        log_note("no sign of steps so far, so nothing is tuned yet: call wt_step() once a step, or tell what a step prints "
+                 "with --progress pattern:REGEX");
+    }
+}
+
+/* When to look again, on CLOCK_MONOTONIC. */
+static int64_t next_poll_ns(const struct job *job)
+{
+    int64_t now_ns = clock_now_ns();
+    bool profiling = job->tuner && tuner_is_profiling(job->tuner);
+    int64_t next_ns = now_ns + (profiling ? POLL_PROFILING_NS : POLL_HOLDING_NS), watch_ns = watch_next_ns(job->watch);
+    if (watch_ns < next_ns)
+        next_ns = watch_ns;
+    int64_t wait_ns = (int64_t)((double)(next_ns - now_ns) / clock_scale());
+    return clock_monotonic_ns() + (wait_ns > POLL_REAL_LEAST_NS ? wait_ns : POLL_REAL_LEAST_NS);
+}
+
+static void supervise_until_end(struct job *job)
+{
+    while (supervise_wait(job->command, next_poll_ns(job))) {
+        watch_poll(job->watch);
+        if (job->channel || job->pattern)
+            read_progress(job);
+        if (job->tuner)
+            poll_tuner(job);
+    }
+}
+
+/* --- Afterwards -------------------------------------------------------------------------------------------------- */
+
+static void finish_tuner(struct job *job, struct job_result *result)
+{
+    result->tuned.savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
+    if (job->tuner) {
+        tuner_finish(job->tuner, &result->tuned);
+        if (job->progress.steps == 0)
+            say_not_tuned(job, "there was no sign of steps (wt_step, or --progress pattern:REGEX)");
+        else if (result->tuned.why_not[0])
+            snprintf(job->not_tuned, sizeof job->not_tuned, "%s", result->tuned.why_not);
+    }
+    job->tuner = tuner_free(job->tuner);
+    guard_process_end(&job->guard_process);
+    job->guard = guard_close(job->guard);
+}
+
+static double unknown_or(double value, bool known)
+{
+    return known ? value : NAN;
+}
+
+static void fill_trial(const struct job *job, struct job_result *result)
+{
+    struct wt_trial *trial = &result->trial;
+    struct wt_measurement sum = meter_sum(result->devices, job->count);
+    bool known = sum.source != WT_SOURCE_NONE;
+    uint32_t most_mw = 0;
+    trial->ended = true;
+    trial->time_s = (double)(clock_now_ns() - job->started_ns) / (double)NS_PER_S;
+    trial->energy_j = unknown_or((double)sum.energy_mj / 1000, known);
+    trial->energy_error_j = unknown_or((double)sum.energy_error_mj / 1000, known);
+    trial->source = sum.source;
+    trial->steps = job->progress.steps;
+    trial->epochs = job->progress.epochs;
+    trial->metric = job->progress.epochs ? job->progress.metric : NAN;
+    trial->exit_code = result->exit_code;
+    trial->limit_mw = result->tuned.limit_mw;
+    trial->savings = result->tuned.savings;
+    trial->point_count = result->tuned.point_count;
+    memcpy(trial->profile, result->tuned.points, sizeof trial->profile);
+    memcpy(trial->note, job->not_tuned, sizeof job->not_tuned);
+    for (unsigned i = 0; i < job->count; i++) {
+        const struct wt_device *device = watch_device(job->watch, i);
+        most_mw = device->limit_max_mw > most_mw ? device->limit_max_mw : most_mw;
+    }
+    if (most_mw)
+        trial->cost_j = cost_j(job->options->tuner.preference.eta, cost_max_power_w(most_mw, job->count),
+                               trial->energy_j, trial->time_s);
+}
+
+static void begin_trial(const struct job *job, struct wt_trial *trial)
+{
+    const struct job_options *options = job->options;
+    *trial = (struct wt_trial){.try_number = 1, .started_ms = clock_wall_ms(), .reached = -1, .source = WT_SOURCE_NONE,
+                               .batch_size = options->tuner.key.batch_size};
+    snprintf(trial->job, sizeof trial->job, "%s", options->job);
+    snprintf(trial->phase, sizeof trial->phase, "%s", options->phase);
+    snprintf(trial->project, sizeof trial->project, "%s", options->project ? options->project : "");
+    trial->time_s = trial->energy_j = trial->energy_error_j = trial->sensor_error_fraction = NAN;
+    trial->cpu_energy_j = trial->dram_energy_j = trial->cost_j = trial->metric = NAN;
+    trial->savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
+    trial->gpu_count = job->count;
+    for (unsigned i = 0; i < job->count; i++) {
+        const struct wt_device *device = watch_device(job->watch, i);
+        trial->gpus[i].index = device->index;
+        memcpy(trial->gpus[i].uuid, device->uuid, sizeof device->uuid);
+        memcpy(trial->gpus[i].name, device->name, sizeof device->name);
+    }
+}
+
+static void book(struct job *job, struct job_result *result)
+{
+    struct ledger_device_energy energies[WT_MAX_DEVICES] = {0};
+    int64_t now_ms = clock_wall_ms();
+    struct wt_error err;
+    if (!result->booked)
+        return;
+    for (unsigned i = 0; i < job->count; i++) {
+        const struct wt_device *device = watch_device(job->watch, i);
+        const struct wt_measurement *m = &result->devices[i];
+        energies[i] = (struct ledger_device_energy){
+            .kind = device->kind, .index = device->index, .energy_j = (double)m->energy_mj / 1000,
+            .energy_error_j = (double)m->energy_error_mj / 1000, .source = m->source,
+            .begin_ms = result->trial.started_ms, .end_ms = now_ms};
+        memcpy(energies[i].uuid, device->uuid, sizeof device->uuid);
+        memcpy(energies[i].name, device->name, sizeof device->name);
+    }
+    if (ledger_trial_end(job->ledger, &result->trial, energies, job->count, &err)) {
+        log_error("this run is not booked: %s", err.text);
+        result->booked = false;
+    }
+}
+
+static void clean_up(struct job *job)
+{
+    supervise_free(job->command);
+    pattern_free(job->pattern);
+    channel_close(job->channel);
+    tuner_free(job->tuner);
+    guard_process_end(&job->guard_process);
+    guard_close(job->guard);
+    watch_free(job->watch);
+    supervise_allow_signals();
+}
+
+/* Starts the command; its environment is the caller's and the channel's path. */
+static int start_command(struct job *job, struct job_result *result, struct wt_error *err)
+{
+    const char *env[16];
+    unsigned n = 0;
+    for (const char *const *e = job->options->env; e && *e && n < 14; e++)
+        env[n++] = *e;
+    if (job->channel)
+        env[n++] = job->env_channel;
+    env[n] = NULL;
+    struct supervise_options options = {.argv = job->options->argv, .env = env, .relay = job->pattern != NULL,
+                                        .on_output = on_output, .ctx = job, .helper = job->guard_process.pid};
+    return supervise_start(&options, &job->command, &result->exit_code, err);
+}
+
+static void say_left_running(const struct job *job)
+{
+    unsigned left = supervise_left_running(job->command);
+    if (left)
+        log_note("%u process%s of the command still run%s: what they use from here on is not measured", left,
+                 left == 1 ? "" : "es", left == 1 ? "s" : "");
+}
+
+int job_run(const struct job_options *options, struct sense *sense, const unsigned devices[], unsigned count,
+            struct ledger *ledger, struct job_result *result, struct wt_error *err)
+{
+    struct job *job = calloc(1, sizeof *job);
+    if (!job)
+        return error_set(err, WT_E_NO_MEMORY, "start the run: out of memory");
+    *job = (struct job){.options = options, .sense = sense, .devices = devices, .count = count, .ledger = ledger,
+                        .guard_process = {0, -1}};
+    *result = (struct job_result){0};
+    supervise_hold_signals();
+    int rc = watch_new(sense, devices, count, &job->watch, err);
+    if (rc == 0)
+        rc = start_progress(job, err);
+    if (rc == 0) {
+        sharing_begin(&job->sharing, job->watch);
+        if (options->tuner.search)
+            start_tuner(job);
+        begin_trial(job, &result->trial);
+        watch_begin(job->watch);
+        job->started_ns = clock_now_ns();
+        rc = start_command(job, result, err);
+    }
+    if (rc == 0) {
+        struct wt_error book_err;
+        if (ledger) {
+            result->booked = ledger_trial_begin(ledger, &result->trial, &result->trial.id, &result->trial.recurrence,
+                                                &book_err) == 0;
+            if (!result->booked)
+                log_error("this run is not booked: %s", book_err.text);
+        }
+        supervise_until_end(job);
+        watch_end(job->watch, result->devices);
+        if (job->pattern)
+            pattern_finish(job->pattern);
+        read_progress(job);
+        result->exit_code = supervise_exit_code(job->command);
+        result->interrupted = supervise_was_interrupted(job->command);
+        finish_tuner(job, result);
+        fill_trial(job, result);
+        book(job, result);
+        say_left_running(job);
+    }
+    clean_up(job);
+    free(job);
+    return rc;
+}
+
+int job_measure(char *const *argv, const char *const *env, struct sense *sense, const unsigned devices[],
+                unsigned count, struct job_result *result, struct wt_error *err)
+{
+    /* No search: no tuner, no guard, no guard process. */
+    struct job_options options = {.argv = argv, .env = env, .job = "", .phase = "", .observe = true};
+    return job_run(&options, sense, devices, count, NULL, result, err);
+}
