@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The documents of the outside, schema_version 1: rows in, JSON out.  Keys are never renamed and always there; what
+ * is not known is null, never 0.  Watts, joules and seconds, whatever is counted inside.
+ *
+ * Each gives a document that the caller frees with json_doc_free(); when memory ran out that shows as it is written.
+ */
+#ifndef WATTUNE_JSON_DOCUMENTS_H
+#define WATTUNE_JSON_DOCUMENTS_H
+
+#include <stddef.h>
+
+#include "flow.h"
+#include "json/json.h"
+
+/* One job and all its recurrences (`run --json=FILE`, `show JOB --json`): at least one trial, all of the same job,
+ * in any order.  Steps and epochs of 0 are null: nothing that counted them was seen. */
+struct json_doc *json_run_document(const struct wt_trial trials[], size_t count);
+
+/* `jobs --json`. */
+struct json_doc *json_jobs_document(const struct wt_job_row rows[], size_t count);
+
+/* `limit get --json`: power_limit_w and enforced_limit_w from the states, the rest from the devices. */
+struct json_doc *json_limits_document(const struct wt_device devices[], const struct wt_state states[], size_t count);
+
+/* `measure --json`.  sensor_error_fraction: one a device, NaN unknown.  The sum at the top is of the given devices,
+ * and its bound the sum of theirs: errors of devices on one clock need not be independent. */
+struct json_measure {
+    const char *const *command; /* the words of the command, ended by NULL */
+    int exit_code;
+    double time_s;
+    size_t count;
+    const struct wt_device *devices;
+    const struct wt_measurement *measurements;
+    const double *sensor_error_fraction;
+};
+struct json_doc *json_measure_document(const struct json_measure *measure);
+
+/* One line of `monitor --json`: written as JSON_LINE.  `utilization` is a fraction. */
+struct json_doc *json_monitor_document(int64_t wall_ms, const struct wt_device devices[],
+                                       const struct wt_state states[], size_t count);
+
+#endif

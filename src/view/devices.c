@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Devices: their limits, what they used, and what they do now, as text and as CSV.
+ */
+#include "view/view.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "view/table.h"
+
+#define HEADINGS(...) ((const char *const[]){__VA_ARGS__})
+
+static double known(const struct wt_state *state, enum wt_state_field field, double value)
+{
+    return state->known & field ? value : (double)NAN;
+}
+
+/* Reasons joined by '+', "none", or `unknown`. */
+static char *throttle(char text[96], const struct wt_state *state, const char *unknown)
+{
+    static const char *const names[] = {"sw_power_cap", "hw_slowdown",    "sw_thermal",
+                                        "hw_thermal",   "hw_power_brake", "sync_boost"};
+    text[0] = '\0';
+    for (unsigned bit = 0; bit < sizeof names / sizeof names[0]; bit++)
+        if (state->throttle & 1u << bit)
+            snprintf(text + strlen(text), 96 - strlen(text), "%s%s", text[0] ? "+" : "", names[bit]);
+    if (!(state->known & WT_STATE_THROTTLE))
+        snprintf(text, 96, "%s", unknown);
+    else if (!text[0])
+        snprintf(text, 96, "none");
+    return text;
+}
+
+void view_limits(struct buffer *out, const struct wt_device devices[], const struct wt_state states[], size_t count,
+                 bool colour)
+{
+    if (!count) {
+        buffer_print(out, "no devices\n");
+        return;
+    }
+    struct table table = {.columns = "rlrrrrr"};
+    char text[UNIT_SIZE];
+    table_heading(&table, HEADINGS("GPU", "NAME", "LIMIT", "ENFORCED", "DEFAULT", "MIN", "MAX"));
+    for (size_t i = 0; i < count; i++) {
+        const struct wt_state *s = &states[i];
+        table_put(&table, "%u", devices[i].index);
+        table_put_name(&table, devices[i].name);
+        table_put(&table, "%s", unit_limit(text, s->known & WT_STATE_LIMIT ? s->limit_mw : 0));
+        table_put(&table, "%s", unit_limit(text, s->known & WT_STATE_ENFORCED ? s->enforced_limit_mw : 0));
+        table_put(&table, "%s", unit_limit(text, devices[i].limit_default_mw));
+        table_put(&table, "%s", unit_limit(text, devices[i].limit_min_mw));
+        table_put(&table, "%s", unit_limit(text, devices[i].limit_max_mw));
+    }
+    table_print(&table, out, "", colour);
+}
+
+void view_measure(struct buffer *out, double time_s, const struct wt_device devices[],
+                  const struct wt_measurement measurements[], const double sensor_error_fraction[], size_t count,
+                  bool colour)
+{
+    static const char *const kinds[] = {"GPU", "CPU", "DRAM"};
+    static const char *const sources[] = {"unknown", "counter", "integrated", "estimated", "replayed"};
+    struct table table = {.columns = "llrrrrl"};
+    char text[UNIT_SIZE], sensor[UNIT_SIZE];
+    double sum_j = count ? 0 : (double)NAN, sum_error_j = sum_j;
+    table_heading(&table, HEADINGS("DEVICE", "NAME", "ENERGY", "ERROR", "SENSOR", "POWER", "SOURCE"));
+    for (size_t i = 0; i < count; i++) {
+        const struct wt_measurement *m = &measurements[i];
+        bool measured = m->source != WT_SOURCE_NONE;
+        double energy_j = measured ? (double)m->energy_mj / 1e3 : (double)NAN;
+        double error_j = measured ? (double)m->energy_error_mj / 1e3 : (double)NAN;
+        double length_s = (double)(m->end_ns - m->begin_ns) / 1e9;
+        table_put(&table, "%s %u", kinds[devices[i].kind], devices[i].index);
+        table_put_name(&table, devices[i].name);
+        table_put(&table, "%s", unit_energy(text, energy_j));
+        table_put(&table, "+- %s", unit_energy(text, error_j));
+        table_put(&table, "%s%s", isfinite(sensor_error_fraction[i]) ? "+- " : "",
+                  unit_percent(sensor, sensor_error_fraction[i]));
+        table_put(&table, "%s", unit_power(text, length_s > 0 ? energy_j / length_s : (double)NAN));
+        table_put(&table, "%s", sources[m->source]);
+        sum_j += energy_j;
+        sum_error_j += error_j;
+    }
+    if (count)
+        table_print(&table, out, "", colour);
+    buffer_clear(&table.cells);
+    buffer_print(out, "%s in %s", unit_energy(text, sum_j), unit_time(sensor, time_s));
+    if (isfinite(sum_j))
+        buffer_print(out, ", +- %s", unit_energy(text, sum_error_j));
+    buffer_print(out, "\n");
+}
+
+/* --- Monitor ----------------------------------------------------------------------------------------------------- */
+
+void view_monitor_heading(struct buffer *out, bool colour)
+{
+    buffer_print(out, "%s%-12s %3s  %10s %10s %10s %10s %7s %7s %9s %10s  %s%s\n", paint(colour, 'b'), "TIME (UTC)",
+                 "GPU", "POWER", "LIMIT", "ENFORCED", "ENERGY", "TEMP", "UTIL", "SM CLOCK", "MEMORY", "THROTTLE",
+                 paint(colour, '0'));
+}
+
+/* A number with its unit, or "unknown", in a column. */
+static void put_column(struct buffer *out, int width, double value, const char *unit)
+{
+    char text[UNIT_SIZE] = "unknown";
+    if (isfinite(value))
+        snprintf(text, sizeof text, "%.0f %s", value, unit);
+    buffer_print(out, " %*s", width, text);
+}
+
+void view_monitor_lines(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
+                        const struct wt_state states[], size_t count)
+{
+    char iso[32], text[UNIT_SIZE], reasons[96];
+    clock_format_wall(wall_ms, iso);
+    for (size_t i = 0; i < count; i++) {
+        const struct wt_state *s = &states[i];
+        buffer_print(out, "%-12.12s %3u ", strlen(iso) == 24 ? iso + 11 : iso, devices[i].index);
+        buffer_print(out, " %10s", unit_power(text, known(s, WT_STATE_POWER, s->power_mw / 1e3)));
+        buffer_print(out, " %10s", unit_limit(text, s->known & WT_STATE_LIMIT ? s->limit_mw : 0));
+        buffer_print(out, " %10s", unit_limit(text, s->known & WT_STATE_ENFORCED ? s->enforced_limit_mw : 0));
+        buffer_print(out, " %10s", unit_energy(text, known(s, WT_STATE_ENERGY, (double)s->energy_mj / 1e3)));
+        put_column(out, 7, known(s, WT_STATE_TEMPERATURE, s->temperature_c), "C");
+        put_column(out, 7, known(s, WT_STATE_UTILIZATION, s->utilization_percent), "%");
+        put_column(out, 9, known(s, WT_STATE_SM_CLOCK, s->sm_clock_mhz), "MHz");
+        put_column(out, 10, known(s, WT_STATE_MEMORY, (double)s->memory_used_bytes / 1048576), "MiB");
+        buffer_print(out, "  %s\n", throttle(reasons, s, "unknown"));
+    }
+}
+
+void view_monitor_csv_heading(struct buffer *out)
+{
+    buffer_print(out, "time,index,uuid,name,power_w,energy_j,power_limit_w,enforced_limit_w,temperature_c,"
+                      "utilization,sm_clock_mhz,memory_used_bytes,throttle\n");
+}
+
+/* A name as a field: valid UTF-8, quoted when it needs it, and no formula. */
+static void csv_name(struct buffer *out, const char *name)
+{
+    struct buffer valid = {0};
+    if (name[0] && strchr("=+-@\t\r", name[0]))
+        buffer_append(&valid, "'", 1);
+    text_repair(&valid, name);
+    const char *text = buffer_text(&valid);
+    bool quote = strpbrk(text, ",\"\r\n") != NULL;
+    buffer_append(out, ",\"", quote ? 2 : 1);
+    for (; *text; text++)
+        buffer_append(out, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
+    buffer_append(out, "\"", quote ? 1 : 0);
+    out->failed = out->failed || valid.failed;
+    buffer_clear(&valid);
+}
+
+static void csv_number(struct buffer *out, double value)
+{
+    if (isfinite(value))
+        buffer_print(out, ",%.12g", value);
+    else
+        buffer_append(out, ",", 1);
+}
+
+void view_monitor_csv(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
+                      const struct wt_state states[], size_t count)
+{
+    char iso[32], reasons[96];
+    for (size_t i = 0; i < count; i++) {
+        const struct wt_state *s = &states[i];
+        buffer_print(out, "%s,%u", wall_ms ? clock_format_wall(wall_ms, iso) : "", devices[i].index);
+        csv_name(out, devices[i].uuid);
+        csv_name(out, devices[i].name);
+        csv_number(out, known(s, WT_STATE_POWER, s->power_mw / 1e3));
+        csv_number(out, known(s, WT_STATE_ENERGY, (double)s->energy_mj / 1e3));
+        csv_number(out, known(s, WT_STATE_LIMIT, s->limit_mw / 1e3));
+        csv_number(out, known(s, WT_STATE_ENFORCED, s->enforced_limit_mw / 1e3));
+        csv_number(out, known(s, WT_STATE_TEMPERATURE, s->temperature_c));
+        csv_number(out, known(s, WT_STATE_UTILIZATION, s->utilization_percent / 1e2));
+        csv_number(out, known(s, WT_STATE_SM_CLOCK, s->sm_clock_mhz));
+        if (s->known & WT_STATE_MEMORY)
+            buffer_print(out, ",%llu", (unsigned long long)s->memory_used_bytes);
+        else
+            buffer_append(out, ",", 1);
+        buffer_print(out, ",%s\n", throttle(reasons, s, ""));
+    }
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Pages for people: text tables and sentences, and CSV.  Takes rows from src/flow.h and appends to a buffer; knows
+ * neither where rows came from nor JSON (the documents are in json/, because they need its library).
+ *
+ * Unknown is printed as "unknown" in text and as nothing in CSV, never as 0.  Names that others chose cannot move
+ * the cursor or turn the text around: control and direction characters are shown escaped.  Colour only when asked.
+ */
+#ifndef WATTUNE_VIEW_VIEW_H
+#define WATTUNE_VIEW_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buffer.h"
+#include "flow.h"
+
+/* `wattune jobs`. */
+void view_jobs(struct buffer *out, const struct wt_job_row rows[], size_t count, bool colour);
+
+/* `wattune show JOB`: its tries in the given order, then profile and savings of the last that has a profile. */
+void view_show(struct buffer *out, const struct wt_trial trials[], size_t count, bool colour);
+
+/* What a run says at its end: what was measured, the profile, what was saved, or why nothing was tuned. */
+void view_run_summary(struct buffer *out, const struct wt_trial *trial, bool colour);
+
+/* One or two sentences on what was saved, with its error; honest when that is nothing or not known. */
+void view_savings(struct buffer *out, const struct wt_trial *trial, bool colour);
+
+/* `wattune limit get`. */
+void view_limits(struct buffer *out, const struct wt_device devices[], const struct wt_state states[], size_t count,
+                 bool colour);
+
+/* `wattune measure`: sensor_error_fraction one a device, NaN unknown. */
+void view_measure(struct buffer *out, double time_s, const struct wt_device devices[],
+                  const struct wt_measurement measurements[], const double sensor_error_fraction[], size_t count,
+                  bool colour);
+
+/* `wattune monitor`: one line a device, of fixed columns under the heading. */
+void view_monitor_heading(struct buffer *out, bool colour);
+void view_monitor_lines(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
+                        const struct wt_state states[], size_t count);
+
+/* `wattune monitor --csv`: the JSON's names as columns, one row a device (RFC 4180 quoting, lines end in "\n").
+ * throttle: reasons joined by '+', "none" when it is known that there is none.  A uuid or name that a spreadsheet would
+ * take for a formula (it begins with = + - @, a tab or a carriage return) gets an apostrophe in front; numbers are
+ * never changed. */
+void view_monitor_csv_heading(struct buffer *out);
+void view_monitor_csv(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
+                      const struct wt_state states[], size_t count);
+
+#endif

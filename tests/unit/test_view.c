@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Pages for people: units, alignment, honest words on savings, harmless names, and CSV that comes back.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "view/table.h"
+#include "view/view.h"
+
+static struct buffer out;
+
+static int fresh(void **state)
+{
+    (void)state;
+    buffer_clear(&out);
+    return 0;
+}
+
+static void has(const char *words)
+{
+    if (!strstr(buffer_text(&out), words))
+        fail_msg("no '%s' in:\n%s", words, buffer_text(&out));
+}
+
+static void has_not(const char *words)
+{
+    if (strstr(buffer_text(&out), words))
+        fail_msg("'%s' in:\n%s", words, buffer_text(&out));
+}
+
+static void units(void **state)
+{
+    (void)state;
+    char t[UNIT_SIZE];
+    assert_string_equal(unit_energy(t, 0.4375), "437.5 mJ");
+    assert_string_equal(unit_energy(t, 999.96), "1.000 kJ"); /* not 1000.0 J */
+    assert_string_equal(unit_energy(t, 12345), "12.35 kJ");
+    assert_string_equal(unit_energy(t, 3.6e6), "3.600 MJ");
+    assert_string_equal(unit_energy(t, 0), "0 J");
+    assert_string_equal(unit_energy(t, 4e13), "40000 GJ");
+    assert_string_equal(unit_energy(t, NAN), "unknown");
+    assert_string_equal(unit_power(t, 201.54), "201.5 W");
+    assert_string_equal(unit_power(t, INFINITY), "unknown");
+    assert_string_equal(unit_limit(t, 175500), "175.5 W");
+    assert_string_equal(unit_limit(t, 250000), "250 W");
+    assert_string_equal(unit_limit(t, 0), "unknown");
+    assert_string_equal(unit_time(t, 0.0025), "2.500 ms");
+    assert_string_equal(unit_time(t, 12.5), "12.50 s");
+    assert_string_equal(unit_time(t, 59.97), "1 min 00 s");
+    assert_string_equal(unit_time(t, 303), "5 min 03 s");
+    assert_string_equal(unit_time(t, 3599.7), "1 h 00 min");
+    assert_string_equal(unit_time(t, 7500), "2 h 05 min");
+    assert_string_equal(unit_time(t, 273600), "3 d 04 h");
+    assert_string_equal(unit_time(t, NAN), "unknown");
+    assert_string_equal(unit_percent(t, 0.1234), "12.3 %");
+    assert_string_equal(unit_wall(t, INT64_C(1740830400123)), "2025-03-01 12:00:00 UTC");
+    assert_string_equal(unit_wall(t, 0), "unknown");
+}
+
+static void names_are_harmless(void **state)
+{
+    (void)state;
+    text_escape(&out, "a\n\x1b[31m\x7f\t\xe2\x80\xae" "b\xe2\x81\xa6\xff\xc2\x9b caf\xc3\xa9 \xf0\x9f\x8c\xb1 50%");
+    assert_string_equal(out.text,
+                        "a\\n\\x1b[31m\\x7f\\t\\u202eb\\u2066\\xff\\u009b caf\xc3\xa9 \xf0\x9f\x8c\xb1 50%");
+    char place[16];
+    assert_string_equal(text_escape_into(place, sizeof place, "exactly fifteen"), "exactly fifteen");
+    assert_string_equal(text_escape_into(place, sizeof place, "more than fifteen"), "more than fi...");
+    assert_string_equal(text_escape_into(place, sizeof place, "more than f\xc3\xa9\xc3\xa9\xc3\xa9"), "more than f...");
+    assert_int_equal(text_width("caf\xc3\xa9\xff"), 5);
+}
+
+static void columns_line_up(void **state)
+{
+    (void)state;
+    const struct wt_job_row rows[] = {
+        {"resnet", "training", "", 3, 4, 1, INT64_C(1740830400000), 12345, 1, 303, 0.82, 0.012},
+        {"\xc3\xa9\n", "inference", "", 12, 12, 0, INT64_C(1740830400000), NAN, 12, NAN, NAN, NAN},
+    };
+    view_jobs(&out, rows, 2, false);
+    assert_string_equal(
+        out.text,
+        "JOB     PHASE      RECURRENCES  TRIALS             LAST STARTED        TIME   GPU ENERGY  BEST ENERGY/STEP\n"
+        "resnet  training             3       4  2025-03-01 12:00:00 UTC  5 min 03 s  >= 12.35 kJ  -18.0 % +- 1.2 %\n"
+        "\xc3\xa9\\n     inference           12      12  2025-03-01 12:00:00 UTC     unknown      unknown           unknown\n"
+        ">=: the energy of some trials is unknown and not in the sum\n");
+    buffer_clear(&out);
+    view_jobs(&out, rows, 1, true);
+    has("\x1b[1mJOB");
+    buffer_clear(&out);
+    view_jobs(&out, NULL, 0, false);
+    has("no jobs");
+}
+
+static struct wt_trial trial(void)
+{
+    struct wt_trial t = {
+        .id = 5, .recurrence = 2, .try_number = 1, .job = "res\x1b]0;net", .phase = "training", .project = "vision",
+        .batch_size = 128, .started_ms = INT64_C(1740830400123), .ended = true, .time_s = 12.5, .limit_mw = 175000,
+        .energy_j = 2187.5, .energy_error_j = 3.25, .sensor_error_fraction = 0.05, .cpu_energy_j = 700,
+        .dram_energy_j = NAN, .cost_j = 2200, .steps = 5000, .epochs = 7, .metric = NAN, .reached = -1,
+        .source = WT_SOURCE_COUNTER, .savings = {250000, 0.82, 1.03, 0.012, 0.004}, .gpu_count = 1, .point_count = 3,
+        .profile = {{175000, 40, 0.0025, 0.4375, 0.004375, 0.000025, true}, {250000, 60, 0.0024, 0.53, NAN, NAN, false},
+                    {100000, 20, 0.004, 0.48, NAN, NAN, false}},
+    };
+    snprintf(t.gpus[0].name, WT_NAME_LEN, "Tesla V100");
+    t.gpus[0].index = 3;
+    return t;
+}
+
+static void says(struct wt_savings savings, uint32_t limit_mw, const char *words)
+{
+    struct wt_trial t = trial();
+    t.savings = savings;
+    t.limit_mw = limit_mw;
+    buffer_clear(&out);
+    view_savings(&out, &t, false);
+    if (strcmp(out.text, words))
+        fail_msg("'%s' is not '%s'", out.text, words);
+}
+
+static void savings_are_honest(void **state)
+{
+    (void)state;
+    says((struct wt_savings){250000, 0.82, 1.03, 0.012, 0.004}, 175000,
+         "Saved 18.0 % +- 1.2 % of the energy per step, against the baseline measured at 250 W. "
+         "Steps take 3.0 % +- 0.4 % longer.\n");
+    says((struct wt_savings){250000, 0.988, 0.999, 0.03, 0.004}, 175000,
+         "No saving beyond the error of measurement: a step takes 1.2 % +- 3.0 % less energy than at the baseline of "
+         "250 W. Steps take as long as before, within the error (0.1 % +- 0.4 %).\n");
+    says((struct wt_savings){250000, 1.04, 0.9, 0.01, NAN}, 175000,
+         "Nothing saved: a step takes 4.0 % +- 1.0 % more energy than at the baseline of 250 W. "
+         "Steps take 10.0 % (error unknown) less time.\n");
+    says((struct wt_savings){250000, 0.9, NAN, NAN, NAN}, 175000,
+         "Saved 10.0 % (error unknown) of the energy per step, against the baseline measured at 250 W. "
+         "How much longer steps take is unknown.\n");
+    says((struct wt_savings){250000, 1, 1, 0.01, 0.01}, 250000,
+         "Nothing saved: the limit found at the start, 250 W, was kept.\n");
+    says((struct wt_savings){0, 0.5, NAN, NAN, NAN}, 175000, "Savings are unknown: the baseline was not measured.\n");
+    says((struct wt_savings){250000, NAN, NAN, NAN, NAN}, 175000,
+         "Savings are unknown: the baseline was not measured.\n");
+    struct wt_trial t = trial();
+    t.savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
+    snprintf(t.note, sizeof t.note, "the GPU is shared\x1b");
+    buffer_clear(&out);
+    view_savings(&out, &t, true);
+    has("Not tuned: the GPU is shared\\x1b.\n");
+    t = trial();
+    buffer_clear(&out);
+    view_savings(&out, &t, true);
+    has("\x1b[32mSaved 18.0 %");
+    t.ended = false;
+    buffer_clear(&out);
+    view_savings(&out, &t, false);
+    has("has not ended");
+    has_not("Saved");
+}
+
+static void run_summary(void **state)
+{
+    (void)state;
+    struct wt_trial t = trial();
+    view_run_summary(&out, &t, false);
+    assert_string_equal(
+        out.text,
+        "job res\\x1b]0;net, phase training, project vision, recurrence 2, try 1: done\n"
+        "  time          12.50 s on GPU 3 (Tesla V100)\n"
+        "  GPU energy    2.188 kJ +- 3.250 J, hardware counter; the sensor itself may be off by 5.0 %\n"
+        "  CPU energy    700.0 J\n"
+        "  DRAM energy   unknown\n"
+        "  progress      5000 steps, 7 epochs\n"
+        "  batch size    128\n"
+        "  power limit   175 W\n"
+        "  LIMIT          TIME/STEP        ENERGY/STEP    POWER  STEPS\n"
+        "  250 W           2.400 ms           530.0 mJ  220.8 W     60             <- baseline\n"
+        "  175 W  2.500 ms +- 1.0 %  437.5 mJ +- 1.0 %  175.0 W     40  throttled  <- chosen\n"
+        "  100 W           4.000 ms           480.0 mJ  120.0 W     20\n"
+        "Saved 18.0 % +- 1.2 % of the energy per step, against the baseline measured at 250 W. "
+        "Steps take 3.0 % +- 0.4 % longer.\n");
+    t.energy_j = NAN;
+    t.source = WT_SOURCE_NONE;
+    t.point_count = 0;
+    t.exit_code = 3;
+    buffer_clear(&out);
+    view_run_summary(&out, &t, false);
+    has("  GPU energy    unknown\n");
+    has("try 1: exit code 3\n");
+    has_not("LIMIT");
+}
+
+static void show_has_all_tries(void **state)
+{
+    (void)state;
+    struct wt_trial trials[3] = {trial(), trial(), trial()};
+    trials[0].recurrence = 1;
+    trials[0].reached = 1;
+    trials[0].savings.baseline_limit_mw = 175000;
+    trials[1].early_stopped = true;
+    trials[2].recurrence = 3; /* killed: nothing known */
+    trials[2].ended = false;
+    trials[2].energy_j = trials[2].time_s = NAN;
+    trials[2].steps = trials[2].batch_size = trials[2].limit_mw = trials[2].point_count = 0;
+    trials[2].savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
+    view_show(&out, trials, 3, false);
+    has("job res\\x1b]0;net, phase training, project vision\n");
+    has("         1    1  2025-03-01 12:00:00 UTC      128    175 W     5000  12.50 s    2.188 kJ  -18.0 % +- 1.2 %  "
+        "target reached\n");
+    has("stopped early\n");
+    has("         3    1  2025-03-01 12:00:00 UTC  unknown  unknown  unknown  unknown     unknown           unknown  "
+        "not ended\n");
+    has("profile of recurrence 2, try 1:\n");
+    has("<- chosen\n");
+    has("Saved 18.0 %");
+    buffer_clear(&out);
+    view_show(&out, trials, 1, false);
+    has("<- chosen, baseline\n");
+}
+
+static const struct wt_device devices[2] = {
+    {.index = 2, .uuid = "GPU-a", .name = "V100, \"SXM\"", .limit_min_mw = 100000, .limit_max_mw = 250000,
+     .limit_default_mw = 250000},
+    {.index = 3, .uuid = "-1", .name = "=cmd|' /C calc'!A0"},
+};
+static const struct wt_state states[2] = {
+    {.known = 0x1ff, .power_mw = 201500, .limit_mw = 250000, .enforced_limit_mw = 175000, .temperature_c = -3,
+     .utilization_percent = 97, .sm_clock_mhz = 1380, .memory_used_bytes = UINT64_C(17179869184),
+     .energy_mj = 1234567, .throttle = WT_THROTTLE_SYNC_BOOST | WT_THROTTLE_SW_POWER_CAP},
+    {.known = 0, .power_mw = 5, .throttle = 63},
+};
+
+static void limits(void **state)
+{
+    (void)state;
+    view_limits(&out, devices, states, 2, false);
+    assert_string_equal(out.text,
+                        "GPU  NAME                  LIMIT  ENFORCED  DEFAULT      MIN      MAX\n"
+                        "  2  V100, \"SXM\"           250 W     175 W    250 W    100 W    250 W\n"
+                        "  3  =cmd|' /C calc'!A0  unknown   unknown  unknown  unknown  unknown\n");
+}
+
+static void measured(void **state)
+{
+    (void)state;
+    const struct wt_device d[] = {{.kind = WT_DEVICE_GPU, .name = "V100"}, {.kind = WT_DEVICE_CPU, .name = "package-0"}};
+    struct wt_measurement m[] = {{0, 2000000000, 400500, 1500, WT_SOURCE_COUNTER, 0},
+                                 {0, 2000000000, 99500, 500, WT_SOURCE_INTEGRATED, 0}};
+    const double sensor[] = {0.05, NAN};
+    view_measure(&out, 2, d, m, sensor, 2, false);
+    assert_string_equal(out.text,
+                        "DEVICE  NAME        ENERGY        ERROR    SENSOR    POWER  SOURCE\n"
+                        "GPU 0   V100       400.5 J   +- 1.500 J  +- 5.0 %  200.2 W  counter\n"
+                        "CPU 0   package-0  99.50 J  +- 500.0 mJ   unknown   49.8 W  integrated\n"
+                        "500.0 J in 2.000 s, +- 2.000 J\n");
+    m[1].source = WT_SOURCE_NONE;
+    buffer_clear(&out);
+    view_measure(&out, 2, d, m, sensor, 2, false);
+    has("\nunknown in 2.000 s\n");
+}
+
+static void monitor_lines(void **state)
+{
+    (void)state;
+    view_monitor_heading(&out, false);
+    view_monitor_lines(&out, INT64_C(1740830400123), devices, states, 2);
+    assert_string_equal(
+        out.text,
+        "TIME (UTC)   GPU       POWER      LIMIT   ENFORCED     ENERGY    TEMP    UTIL  SM CLOCK     MEMORY  THROTTLE\n"
+        "12:00:00.123   2     201.5 W      250 W      175 W   1.235 kJ    -3 C    97 %  1380 MHz  16384 MiB  "
+        "sw_power_cap+sync_boost\n"
+        "12:00:00.123   3     unknown    unknown    unknown    unknown unknown unknown   unknown    unknown  unknown\n");
+}
+
+static void csv(void **state)
+{
+    (void)state;
+    view_monitor_csv_heading(&out);
+    view_monitor_csv(&out, INT64_C(1740830400123), devices, states, 2);
+    assert_string_equal(
+        out.text,
+        "time,index,uuid,name,power_w,energy_j,power_limit_w,enforced_limit_w,temperature_c,utilization,sm_clock_mhz,"
+        "memory_used_bytes,throttle\n"
+        "2025-03-01T12:00:00.123Z,2,GPU-a,\"V100, \"\"SXM\"\"\",201.5,1234.567,250,175,-3,0.97,1380,17179869184,"
+        "sw_power_cap+sync_boost\n"
+        "2025-03-01T12:00:00.123Z,3,'-1,'=cmd|' /C calc'!A0,,,,,,,,,\n");
+    const struct wt_device odd = {.name = "a\nb\xff"};
+    const struct wt_state free_running = {.known = WT_STATE_THROTTLE};
+    buffer_clear(&out);
+    view_monitor_csv(&out, 0, &odd, &free_running, 1);
+    assert_string_equal(out.text, ",0,,\"a\nb\xef\xbf\xbd\",,,,,,,,,none\n");
+}
+
+int main(void)
+{
+#define FRESH(f) cmocka_unit_test_setup_teardown(f, fresh, fresh)
+    const struct CMUnitTest tests[] = {
+        FRESH(units), FRESH(names_are_harmless), FRESH(columns_line_up), FRESH(savings_are_honest),
+        FRESH(run_summary), FRESH(show_has_all_tries), FRESH(limits), FRESH(measured), FRESH(monitor_lines),
+        FRESH(csv),
+    };
+    return cmocka_run_group_tests_name("view", tests, NULL, NULL);
+}
