@@ -152,8 +152,7 @@ static nvmlReturn_t change_sm_lock(struct gpu_state *gpu, struct gpu_core *core,
     const struct range *range = arg;
     const struct vgpu_model *model = model_at(gpu->fixed.model);
     unsigned low = resolve(range->min_mhz, model->sm_max_mhz), high = resolve(range->max_mhz, model->sm_max_mhz);
-    // Zero to zero is how a reset arrives here; anything else must leave a clock to run at.
-    if (low > high || (high != 0 && (high < model->sm_min_mhz || low > model->sm_max_mhz)))
+    if (low > high || high < model->sm_min_mhz || low > model->sm_max_mhz) // no clock left to run at
         return NVML_ERROR_INVALID_ARGUMENT;
     core->lock_min_mhz = low;
     core->lock_max_mhz = high > model->sm_max_mhz ? model->sm_max_mhz : high;
@@ -164,15 +163,20 @@ static nvmlReturn_t change_sm_lock(struct gpu_state *gpu, struct gpu_core *core,
 nvmlReturn_t nvmlDeviceSetGpuLockedClocks(nvmlDevice_t device, unsigned min_mhz, unsigned max_mhz)
 {
     struct range range = {min_mhz, max_mhz};
-    if (max_mhz == 0)
-        return nvmlDeviceSetPersistenceMode(device, 2); // checks the device, then refuses the argument
     return view_change(device, __func__, change_sm_lock, &range);
+}
+
+static nvmlReturn_t drop_sm_lock(struct gpu_state *gpu, struct gpu_core *core, void *arg)
+{
+    (void)arg;
+    core->lock_min_mhz = core->lock_max_mhz = 0;
+    timeline_retune(gpu, core);
+    return NVML_SUCCESS;
 }
 
 nvmlReturn_t nvmlDeviceResetGpuLockedClocks(nvmlDevice_t device)
 {
-    struct range none = {0, 0};
-    return view_change(device, __func__, change_sm_lock, &none);
+    return view_change(device, __func__, drop_sm_lock, NULL);
 }
 
 // Memory clocks are kept and shown; the power model has no memory clock to change.
@@ -199,30 +203,40 @@ nvmlReturn_t nvmlDeviceResetMemoryLockedClocks(nvmlDevice_t device)
     return view_change(device, __func__, change_memory_lock, &none);
 }
 
-static nvmlReturn_t change_application(struct gpu_state *gpu, struct gpu_core *core, void *arg)
+struct application {
+    unsigned memory_mhz, sm_mhz;
+};
+
+static nvmlReturn_t set_application(struct gpu_state *gpu, struct gpu_core *core, void *arg)
 {
-    const struct range *wanted = arg; // memory, then SM
+    const struct application *wanted = arg;
     const struct vgpu_model *model = model_at(gpu->fixed.model);
-    bool reset = wanted->min_mhz == 0 && wanted->max_mhz == 0;
-    if (!reset && (wanted->min_mhz != model->memory_mhz || wanted->max_mhz < model->sm_min_mhz ||
-                   wanted->max_mhz > model->sm_max_mhz))
+    if (wanted->memory_mhz != model->memory_mhz || wanted->sm_mhz < model->sm_min_mhz ||
+        wanted->sm_mhz > model->sm_max_mhz)
         return NVML_ERROR_INVALID_ARGUMENT;
-    core->application_memory_mhz = wanted->min_mhz;
-    core->application_sm_mhz = wanted->max_mhz;
+    core->application_memory_mhz = wanted->memory_mhz;
+    core->application_sm_mhz = wanted->sm_mhz;
+    timeline_retune(gpu, core);
+    return NVML_SUCCESS;
+}
+
+static nvmlReturn_t reset_application(struct gpu_state *gpu, struct gpu_core *core, void *arg)
+{
+    (void)arg;
+    core->application_memory_mhz = core->application_sm_mhz = 0;
     timeline_retune(gpu, core);
     return NVML_SUCCESS;
 }
 
 nvmlReturn_t nvmlDeviceSetApplicationsClocks(nvmlDevice_t device, unsigned memory_mhz, unsigned sm_mhz)
 {
-    struct range wanted = {memory_mhz, sm_mhz ? sm_mhz : 1}; // zero would be taken for a reset
-    return view_change(device, __func__, change_application, &wanted);
+    struct application wanted = {memory_mhz, sm_mhz};
+    return view_change(device, __func__, set_application, &wanted);
 }
 
 nvmlReturn_t nvmlDeviceResetApplicationsClocks(nvmlDevice_t device)
 {
-    struct range none = {0, 0};
-    return view_change(device, __func__, change_application, &none);
+    return view_change(device, __func__, reset_application, NULL);
 }
 
 // ---- why they are what they are
