@@ -556,6 +556,7 @@ static int all_tests(void)
         cmocka_unit_test(no_room_is_an_error),
         cmocka_unit_test(keep_state),
         cmocka_unit_test(bad_spec_is_said),
+        cmocka_unit_test(time_can_run_faster_and_limits_be_forbidden),
         cmocka_unit_test(a_killed_worker_is_forgotten),
         cmocka_unit_test(a_killed_lock_holder_breaks_nothing),
         cmocka_unit_test(limits_slow_work),
@@ -563,7 +564,6 @@ static int all_tests(void)
         cmocka_unit_test(two_workers_share),
         cmocka_unit_test(work_costs_no_processor_time),
         cmocka_unit_test(bad_work_is_refused),
-        cmocka_unit_test(time_can_run_faster_and_limits_be_forbidden),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
