@@ -238,6 +238,19 @@ bool machine_is_initialised(void)
     return initialised;
 }
 
+int machine_ends_with_us(void)
+{
+    int result = -ENXIO;
+    pthread_rwlock_wrlock(&own.lock);
+    bool attached_here = own.attached && own.pid == getpid();
+    if (attached_here || attach() == NVML_SUCCESS)
+        result = !own.store.outlives && store_is_alone(&own.store);
+    if (!attached_here)
+        detach_unless_wanted();
+    pthread_rwlock_unlock(&own.lock);
+    return result;
+}
+
 // At exit, and when a program closes the library: the last one out removes the machine's file.
 __attribute__((destructor)) static void detach_at_end(void)
 {

@@ -70,6 +70,7 @@ typedef struct {
     char bus_id[16];
     unsigned domain, bus, device, device_id, subsystem_id, reserved[4];
 } nvmlPciInfo_v2_t;
+_Static_assert(sizeof(nvmlPciInfo_v2_t) == 52, "layout");
 
 typedef struct {
     unsigned version, domain, bus, device, device_id, subsystem_id, base_class, sub_class;
@@ -96,6 +97,7 @@ _Static_assert(sizeof(nvmlMemory_v2_t) == 40 && offsetof(nvmlMemory_v2_t, total_
 typedef struct {
     uint64_t total_bytes, free_bytes, used_bytes;
 } nvmlBAR1Memory_t;
+_Static_assert(sizeof(nvmlBAR1Memory_t) == 24, "layout");
 
 typedef struct {
     unsigned pid;
@@ -213,13 +215,9 @@ typedef struct {
 _Static_assert(sizeof(nvmlUUID_t) == 52, "layout");
 
 typedef struct {
-    unsigned version, supported;
-} nvmlGpmSupport_t;
-_Static_assert(sizeof(nvmlGpmSupport_t) == 8, "layout");
-
-typedef struct {
     uint64_t protected_kib, unprotected_kib;
 } nvmlConfComputeMemSizeInfo_t;
+_Static_assert(sizeof(nvmlConfComputeMemSizeInfo_t) == 16, "layout");
 
 // The implemented entry points, in nvml_*.c; symbols.h names all the others.
 #define NVML_FUNCTION(name, ...) VGPU_API nvmlReturn_t name(__VA_ARGS__)

@@ -35,6 +35,8 @@ GIVE_TEXT(nvmlDeviceGetVbiosVersion, "%s", view.model->vbios)
 GIVE_TEXT(nvmlDeviceGetBoardPartNumber, "%s", view.model->part_number)
 GIVE_TEXT(nvmlDeviceGetInforomImageVersion, "G500.0200.00.04")
 
+static const unsigned pcie_mbps[] = {0, 2500, 5000, 8000, 16000, 32000}; // a lane, by generation
+
 GIVE_UNSIGNED(nvmlDeviceGetIndex, view.index)
 GIVE_UNSIGNED(nvmlDeviceGetMinorNumber, view.index)
 GIVE_UNSIGNED(nvmlDeviceGetModuleId, view.index)
@@ -60,7 +62,7 @@ GIVE_UNSIGNED(nvmlDeviceGetCurrPcieLinkGeneration,
               view.core.segment.activity == GPU_IDLE ? 1 : view.model->pcie_generation)
 GIVE_UNSIGNED(nvmlDeviceGetCurrPcieLinkWidth, view.model->pcie_width)
 GIVE_UNSIGNED(nvmlDeviceGetPcieReplayCounter, 0)
-GIVE_UNSIGNED(nvmlDeviceGetPcieSpeed, 2500u << (view.model->pcie_generation - 1))
+GIVE_UNSIGNED(nvmlDeviceGetPcieSpeed, pcie_mbps[view.model->pcie_generation])
 GIVE_UNSIGNED(nvmlDeviceGetNumFans, view.model->fans)
 GIVE_UNSIGNED(nvmlDeviceGetPerformanceState, view.core.segment.activity == GPU_IDLE ? 8 : 0)
 GIVE_UNSIGNED(nvmlDeviceGetPowerState, view.core.segment.activity == GPU_IDLE ? 8 : 0)

@@ -409,6 +409,22 @@ void store_close(struct store *store, bool unmap)
     *store = (struct store){.fd = -1};
 }
 
+bool store_is_alone(struct store *store)
+{
+    int folder_fd = still_ours(store) ? open(store->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (folder_fd < 0)
+        return false;
+    bool alone = false;
+    // Trying for the exclusive lock may lose the shared one. While the folder is locked nobody can make use
+    // of that: attaching, leaving and sweeping all wait for it.
+    if (lock_file(folder_fd, LOCK_EX) == 0) {
+        alone = lock_file(store->fd, LOCK_EX | LOCK_NB) == 0;
+        lock_file(store->fd, LOCK_SH);
+    }
+    close(folder_fd);
+    return alone;
+}
+
 void store_forget(struct store *store)
 {
     if (store->inode == 0 ? store->fd >= 0 : still_ours(store))

@@ -26,6 +26,9 @@ int store_open(const struct spec *spec, struct store *store);
 // other threads may still be in it).
 void store_close(struct store *store, bool unmap);
 
+// Whether no other process is attached. Takes the folder's lock for a moment.
+bool store_is_alone(struct store *store);
+
 // For the child of a fork: lets go of the inherited descriptor and mapping without touching the machine.
 void store_forget(struct store *store);
 

@@ -113,6 +113,11 @@ VGPU_API double vgpu_true_energy_j(unsigned gpu)
     return energy_j;
 }
 
+VGPU_API int vgpu_ends_with_us(void)
+{
+    return machine_ends_with_us();
+}
+
 VGPU_API int vgpu_check_spec(const char *spec, char *message, size_t message_len)
 {
     struct spec *parsed = malloc(sizeof *parsed);

@@ -173,6 +173,7 @@ static void limits_have_a_range(void **state)
     assert_int_equal(fields[3].value.ui, 100000);
     assert_int_equal(fields[4].result, NVML_ERROR_NOT_SUPPORTED);
     stop();
+    assert_int_equal(vgpu_ends_with_us(), 1);
     init(); // nobody held it: forgotten
     assert_int_equal(limit_mw(), 250000);
     stop();
@@ -224,6 +225,7 @@ static void a_forked_child_holds_on_its_own(void **state)
     assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
     assert_true(WIFSTOPPED(status));
     assert_int_equal(limit_mw(), 140000);
+    assert_int_equal(vgpu_ends_with_us(), 0);
     stop(); // the child still holds the machine
     assert_int_equal(files_left(), 1);
     init();
@@ -231,6 +233,7 @@ static void a_forked_child_holds_on_its_own(void **state)
     stop();
     kill(pid, SIGCONT);
     assert_int_equal(finish(pid), 0);
+    assert_int_equal(vgpu_ends_with_us(), 1);
     init(); // sweeps what _exit left
     assert_int_equal(limit_mw(), 250000);
     stop();
@@ -515,6 +518,7 @@ static void keep_state(void **state)
     assert_int_equal(nvmlDeviceGetTotalEnergyConsumption(first_gpu(), &later_mj), NVML_SUCCESS);
     assert_true(later_mj >= first_mj);
     assert_int_equal(users(), 0);
+    assert_int_equal(vgpu_ends_with_us(), 0);
     stop();
     // Another file there is not ours to overwrite.
     write_machine(kept, "precious");
@@ -527,6 +531,71 @@ static void keep_state(void **state)
     unlink(kept);
     unlink(ini);
     setenv("WATTUNE_VGPU", "v100", 1);
+}
+
+static void use_shared_as_nobody(void)
+{
+    CHECK(setgid(65534) == 0 && setuid(65534) == 0);
+    unsetenv("XDG_RUNTIME_DIR");
+    set_limit_in_child();
+    CHECK(nvmlShutdown() == NVML_SUCCESS);
+    CHECK(nvmlShutdown() == NVML_SUCCESS); // the hold inherited from the parent
+}
+
+static void a_shared_machine_lets_others_in(void **state)
+{
+    (void)state;
+    char ini[64];
+    if (geteuid() != 0) {
+        print_message("skipped: only root can become somebody else\n");
+        skip();
+    }
+    snprintf(ini, sizeof ini, "%s/shared.ini", runtime);
+    setenv("WATTUNE_VGPU", ini, 1);
+    assert_int_equal(chmod(runtime, 0755), 0);
+    // First a private machine: another user who may read the file gets one of his own.
+    write_machine(ini, "[gpu 0]\nmodel = v100\n");
+    init();
+    assert_int_equal(finish(spawn(use_shared_as_nobody)), 0);
+    assert_int_equal(limit_mw(), 250000);
+    stop();
+    write_machine(ini, "[machine]\nmode = 0666\n[gpu 0]\nmodel = v100\n");
+    init();
+    assert_int_equal(finish(spawn(use_shared_as_nobody)), 0);
+    assert_int_equal(limit_mw(), 130000);
+    stop();
+    unlink(ini);
+    chmod(runtime, 0700);
+    setenv("WATTUNE_VGPU", "v100", 1);
+}
+
+static void time_calls(void)
+{
+    CHECK(nvmlInit_v2() == NVML_SUCCESS);
+    nvmlDevice_t device;
+    unsigned value;
+    CHECK(nvmlDeviceGetHandleByIndex_v2(0, &device) == NVML_SUCCESS);
+    double begun_s = now_s();
+    for (int i = 0; i < 20; i++)
+        CHECK(nvmlDeviceGetPowerUsage(device, &value) == NVML_SUCCESS);
+    double power_s = (now_s() - begun_s) / 20;
+    begun_s = now_s();
+    CHECK(nvmlDeviceGetPcieThroughput(device, 0, &value) == NVML_SUCCESS);
+    CHECK(power_s >= 300e-6 && power_s < 20e-3);
+    CHECK(now_s() - begun_s >= 20e-3);
+    nvmlShutdown();
+}
+
+static void calls_can_cost_time(void **state)
+{
+    (void)state;
+    char ini[64];
+    snprintf(ini, sizeof ini, "%s/slow.ini", runtime);
+    write_machine(ini, "[machine]\nlatency = real\n[gpu 0]\nmodel = v100\n");
+    setenv("WATTUNE_VGPU", ini, 1);
+    assert_int_equal(finish(spawn(time_calls)), 0);
+    setenv("WATTUNE_VGPU", "v100", 1);
+    unlink(ini);
 }
 
 static void bad_spec_is_said(void **state)
@@ -555,6 +624,8 @@ static int all_tests(void)
         cmocka_unit_test(survives_daemonisation),
         cmocka_unit_test(no_room_is_an_error),
         cmocka_unit_test(keep_state),
+        cmocka_unit_test(a_shared_machine_lets_others_in),
+        cmocka_unit_test(calls_can_cost_time),
         cmocka_unit_test(bad_spec_is_said),
         cmocka_unit_test(time_can_run_faster_and_limits_be_forbidden),
         cmocka_unit_test(a_killed_worker_is_forgotten),
