@@ -32,6 +32,7 @@ typedef enum {
 #define NVML_VERSIONED(type, number) ((unsigned)sizeof(type) | (number) << 24)
 #define NVML_NO_VALUE 0xffffffffu
 
+// clang-format off
 enum { NVML_CLOCK_GRAPHICS, NVML_CLOCK_SM, NVML_CLOCK_MEM, NVML_CLOCK_VIDEO };
 enum { NVML_CLOCK_ID_CURRENT, NVML_CLOCK_ID_APP_TARGET, NVML_CLOCK_ID_APP_DEFAULT, NVML_CLOCK_ID_CUSTOMER_MAX };
 #define NVML_CLOCK_LIMIT_TDP 0xffffff01u
@@ -51,6 +52,7 @@ enum {
 };
 enum { NVML_POLICY_POWER, NVML_POLICY_THERMAL, NVML_POLICY_SYNC, NVML_POLICY_BOARD, NVML_POLICY_LOW_USE,
        NVML_POLICY_RELIABILITY, NVML_POLICY_ALL_APPLICATION = 10, NVML_POLICY_ALL_BASE = 11 };
+// clang-format on
 
 #define NVML_REASON_IDLE 0x1ull
 #define NVML_REASON_APPLICATION_CLOCKS 0x2ull
@@ -180,7 +182,8 @@ typedef struct {
     uint64_t most_memory_bytes, time_ms, start_us;
     unsigned running, reserved[5];
 } nvmlAccountingStats_t;
-_Static_assert(sizeof(nvmlAccountingStats_t) == 56 && offsetof(nvmlAccountingStats_t, running) == 32, "layout");
+_Static_assert(sizeof(nvmlAccountingStats_t) == 56 && offsetof(nvmlAccountingStats_t, running) == 32,
+               "layout");
 
 typedef struct {
     nvmlDevice_t device;

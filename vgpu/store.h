@@ -11,8 +11,8 @@
 
 struct store {
     int fd;
-    dev_t device; // of the file: a program that closes every descriptor must not make us
-    ino_t inode;  // close somebody else's
+    dev_t device;  // of the file: a program that closes every descriptor must not make us
+    ino_t inode;   // close somebody else's
     bool outlives; // has a state file
     struct machine_state *machine;
     char folder[PATH_MAX], name[NAME_MAX + 1];

@@ -14,8 +14,7 @@ int nvmlDeviceGetTotalEnergyConsumption(device_handle device, unsigned long long
 int nvmlDeviceGetPowerManagementLimitConstraints(device_handle device, unsigned *min_mw, unsigned *max_mw);
 int nvmlDeviceGetNvLinkState(device_handle device, unsigned link, unsigned *state);
 
-int main(void)
-{
+int main(void) {
     unsigned count = 0;
     if (nvmlInit_v2() != 0 || nvmlDeviceGetCount_v2(&count) != 0)
         return 1;
@@ -24,14 +23,15 @@ int main(void)
         char name[64] = "";
         unsigned power_mw = 0, min_mw = 0, max_mw = 0, state;
         unsigned long long energy_mj = 0;
-        if (nvmlDeviceGetHandleByIndex_v2(i, &device) != 0 || nvmlDeviceGetName(device, name, sizeof name) != 0 ||
+        if (nvmlDeviceGetHandleByIndex_v2(i, &device) != 0 ||
+            nvmlDeviceGetName(device, name, sizeof name) != 0 ||
             nvmlDeviceGetPowerUsage(device, &power_mw) != 0 ||
             nvmlDeviceGetPowerManagementLimitConstraints(device, &min_mw, &max_mw) != 0)
             return 1;
         int energy = nvmlDeviceGetTotalEnergyConsumption(device, &energy_mj);
         int link = nvmlDeviceGetNvLinkState(device, 0, &state);
-        printf("%s|%d|%u|%u|%d|%d|%d\n", name, power_mw > 10000 && power_mw < 80000, min_mw, max_mw, energy,
-               energy_mj > 0, link);
+        int plausible = power_mw > 10000 && power_mw<80000, counts = energy_mj> 0;
+        printf("%s|%d|%u|%u|%d|%d|%d\n", name, plausible, min_mw, max_mw, energy, counts, link);
     }
     return nvmlShutdown();
 }

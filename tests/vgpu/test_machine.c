@@ -26,37 +26,32 @@
 
 static char runtime[] = "/tmp/vgpu-run-XXXXXX";
 
-static double now_s(void)
-{
+static double now_s(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static nvmlDevice_t first_gpu(void)
-{
+static nvmlDevice_t first_gpu(void) {
     nvmlDevice_t device = NULL;
     assert_int_equal(nvmlDeviceGetHandleByIndex_v2(0, &device), NVML_SUCCESS);
     return device;
 }
 
-static unsigned limit_mw(void)
-{
+static unsigned limit_mw(void) {
     unsigned mw = 0;
     assert_int_equal(nvmlDeviceGetPowerManagementLimit(first_gpu(), &mw), NVML_SUCCESS);
     return mw;
 }
 
-static unsigned users(void)
-{
+static unsigned users(void) {
     nvmlProcessInfo_v2_t list[STATE_CONTEXTS];
     unsigned count = STATE_CONTEXTS;
     assert_int_equal(nvmlDeviceGetComputeRunningProcesses_v3(first_gpu(), &count, list), NVML_SUCCESS);
     return count;
 }
 
-static unsigned files_left(void)
-{
+static unsigned files_left(void) {
     char path[64];
     unsigned count = 0;
     snprintf(path, sizeof path, "%s/wattune-vgpu", runtime);
@@ -69,8 +64,7 @@ static unsigned files_left(void)
 }
 
 // Runs body in a child and gives its wait status. Children end with _exit: cmocka is not theirs.
-static pid_t spawn(void (*body)(void))
-{
+static pid_t spawn(void (*body)(void)) {
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid > 0)
@@ -80,34 +74,30 @@ static pid_t spawn(void (*body)(void))
     _exit(0);
 }
 
-static int finish(pid_t pid)
-{
+static int finish(pid_t pid) {
     int status = -1;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     return status;
 }
 
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "child: %s:%d: %s\n", __FILE__, __LINE__, #condition);                                     \
-            _exit(1);                                                                                                  \
-        }                                                                                                              \
+#define CHECK(condition)                                                                                     \
+    do {                                                                                                     \
+        if (!(condition)) {                                                                                  \
+            fprintf(stderr, "child: %s:%d: %s\n", __FILE__, __LINE__, #condition);                           \
+            _exit(1);                                                                                        \
+        }                                                                                                    \
     } while (0)
 
-static void init(void)
-{
+static void init(void) {
     assert_int_equal(nvmlInit_v2(), NVML_SUCCESS);
 }
 
-static void stop(void)
-{
+static void stop(void) {
     assert_int_equal(nvmlShutdown(), NVML_SUCCESS);
 }
 
-static void write_machine(const char *path, const char *text)
-{
+static void write_machine(const char *path, const char *text) {
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     fputs(text, file);
@@ -116,8 +106,7 @@ static void write_machine(const char *path, const char *text)
 
 // ---- the interface's manners
 
-static void answers_by_the_book(void **state)
-{
+static void answers_by_the_book(void **state) {
     (void)state;
     unsigned value = 0;
     nvmlDevice_t device = NULL;
@@ -154,8 +143,7 @@ static void answers_by_the_book(void **state)
     assert_int_equal(files_left(), 0);
 }
 
-static void limits_have_a_range(void **state)
-{
+static void limits_have_a_range(void **state) {
     (void)state;
     init();
     nvmlDevice_t device = first_gpu();
@@ -164,7 +152,8 @@ static void limits_have_a_range(void **state)
     assert_int_equal(limit_mw(), 250000);
     assert_int_equal(nvmlDeviceSetPowerManagementLimit(device, 100000), NVML_SUCCESS);
     assert_int_equal(limit_mw(), 100000);
-    nvmlFieldValue_t fields[] = {{.field = 185}, {.field = 186}, {.field = 186, .scope = 1}, {.field = 192}, {.field = 9}};
+    nvmlFieldValue_t fields[] = {
+        {.field = 185}, {.field = 186}, {.field = 186, .scope = 1}, {.field = 192}, {.field = 9}};
     assert_int_equal(nvmlDeviceGetFieldValues(device, 5, fields), NVML_SUCCESS);
     assert_int_equal(fields[0].result, NVML_ERROR_NOT_SUPPORTED); // no 1 s average before Ampere
     assert_int_equal(fields[1].result, NVML_SUCCESS);
@@ -181,16 +170,14 @@ static void limits_have_a_range(void **state)
 
 // ---- processes
 
-static void set_limit_in_child(void)
-{
+static void set_limit_in_child(void) {
     CHECK(nvmlInit_v2() == NVML_SUCCESS);
     nvmlDevice_t device;
     CHECK(nvmlDeviceGetHandleByIndex_v2(0, &device) == NVML_SUCCESS);
     CHECK(nvmlDeviceSetPowerManagementLimit(device, 130000) == NVML_SUCCESS);
 }
 
-static void processes_share_a_machine(void **state)
-{
+static void processes_share_a_machine(void **state) {
     (void)state;
     char before[96], after[96];
     init();
@@ -205,8 +192,7 @@ static void processes_share_a_machine(void **state)
     stop();
 }
 
-static void use_inherited(void)
-{
+static void use_inherited(void) {
     // Initialised by the parent, never here: the child attaches on its own, and outlives the parent's hold.
     nvmlDevice_t device;
     CHECK(nvmlDeviceGetHandleByIndex_v2(0, &device) == NVML_SUCCESS);
@@ -216,8 +202,7 @@ static void use_inherited(void)
     CHECK(nvmlDeviceGetPowerManagementLimit(device, &mw) == NVML_SUCCESS && mw == 140000);
 }
 
-static void a_forked_child_holds_on_its_own(void **state)
-{
+static void a_forked_child_holds_on_its_own(void **state) {
     (void)state;
     int status;
     init();
@@ -240,13 +225,11 @@ static void a_forked_child_holds_on_its_own(void **state)
     assert_int_equal(files_left(), 0);
 }
 
-static void idle_child(void)
-{
+static void idle_child(void) {
     raise(SIGSTOP);
 }
 
-static void a_forked_child_that_asks_for_nothing_holds_nothing(void **state)
-{
+static void a_forked_child_that_asks_for_nothing_holds_nothing(void **state) {
     (void)state;
     int status;
     init();
@@ -258,13 +241,11 @@ static void a_forked_child_that_asks_for_nothing_holds_nothing(void **state)
     finish(pid);
 }
 
-static void work_long(void)
-{
+static void work_long(void) {
     vgpu_work(0, 1000, 200, 0.5, 0);
 }
 
-static bool wait_for_users(unsigned wanted)
-{
+static bool wait_for_users(unsigned wanted) {
     for (int i = 0; i < 500; i++) {
         if (users() == wanted)
             return true;
@@ -273,8 +254,7 @@ static bool wait_for_users(unsigned wanted)
     return false;
 }
 
-static void a_killed_worker_is_forgotten(void **state)
-{
+static void a_killed_worker_is_forgotten(void **state) {
     (void)state;
     init();
     assert_int_equal(users(), 0); // reading is not use
@@ -291,8 +271,7 @@ static void a_killed_worker_is_forgotten(void **state)
     stop();
 }
 
-static void die_with_the_lock(void)
-{
+static void die_with_the_lock(void) {
     CHECK(nvmlInit_v2() == NVML_SUCCESS);
     struct machine_state *machine = machine_enter();
     CHECK(machine);
@@ -303,8 +282,7 @@ static void die_with_the_lock(void)
     raise(SIGKILL);
 }
 
-static void a_killed_lock_holder_breaks_nothing(void **state)
-{
+static void a_killed_lock_holder_breaks_nothing(void **state) {
     (void)state;
     init();
     for (int i = 0; i < 3; i++) {
@@ -316,14 +294,12 @@ static void a_killed_lock_holder_breaks_nothing(void **state)
     stop();
 }
 
-static void set_and_die(void)
-{
+static void set_and_die(void) {
     set_limit_in_child();
     raise(SIGKILL);
 }
 
-static void leftovers_of_the_killed_are_not_joined(void **state)
-{
+static void leftovers_of_the_killed_are_not_joined(void **state) {
     (void)state;
     finish(spawn(set_and_die));
     init();
@@ -338,8 +314,7 @@ static void leftovers_of_the_killed_are_not_joined(void **state)
     assert_int_equal(files_left(), 0);
 }
 
-static void closing_every_descriptor_harms_nobody(void)
-{
+static void closing_every_descriptor_harms_nobody(void) {
     CHECK(nvmlInit_v2() == NVML_SUCCESS);
     for (int fd = 3; fd < 64; fd++)
         close(fd);
@@ -348,14 +323,12 @@ static void closing_every_descriptor_harms_nobody(void)
     CHECK(fcntl(own, F_GETFD) >= 0 && fcntl(second, F_GETFD) >= 0);
 }
 
-static void survives_daemonisation(void **state)
-{
+static void survives_daemonisation(void **state) {
     (void)state;
     assert_int_equal(finish(spawn(closing_every_descriptor_harms_nobody)), 0);
 }
 
-static void attach_without_room(void)
-{
+static void attach_without_room(void) {
     struct rlimit none = {4096, 4096};
     signal(SIGXFSZ, SIG_IGN);
     setrlimit(RLIMIT_FSIZE, &none);
@@ -365,16 +338,14 @@ static void attach_without_room(void)
     CHECK(files_left() == 0);
 }
 
-static void no_room_is_an_error(void **state)
-{
+static void no_room_is_an_error(void **state) {
     (void)state;
     assert_int_equal(finish(spawn(attach_without_room)), 0);
 }
 
 // ---- work and time
 
-static void limits_slow_work(void **state)
-{
+static void limits_slow_work(void **state) {
     (void)state;
     init();
     double begun_s = now_s(), begun_j = vgpu_true_energy_j(0);
@@ -392,15 +363,13 @@ static void limits_slow_work(void **state)
     stop();
 }
 
-static void sets_limit_soon(void)
-{
+static void sets_limit_soon(void) {
     usleep(100000);
     set_limit_in_child();
     usleep(600000); // hold it
 }
 
-static void a_limit_reaches_a_sleeper(void **state)
-{
+static void a_limit_reaches_a_sleeper(void **state) {
     (void)state;
     init();
     pid_t pid = spawn(sets_limit_soon);
@@ -413,13 +382,11 @@ static void a_limit_reaches_a_sleeper(void **state)
     stop();
 }
 
-static void work_briefly(void)
-{
+static void work_briefly(void) {
     CHECK(vgpu_work(0, 0.25, 200, 0.5, 0) == 0);
 }
 
-static void two_workers_share(void **state)
-{
+static void two_workers_share(void **state) {
     (void)state;
     init();
     vgpu_work(0, 0.001, 100, 0.5, 0);
@@ -432,8 +399,7 @@ static void two_workers_share(void **state)
     stop();
 }
 
-static void work_costs_no_processor_time(void **state)
-{
+static void work_costs_no_processor_time(void **state) {
     (void)state;
     struct rusage before, after;
     init();
@@ -444,13 +410,13 @@ static void work_costs_no_processor_time(void **state)
     double used_s = (double)(after.ru_utime.tv_sec - before.ru_utime.tv_sec + after.ru_stime.tv_sec -
                              before.ru_stime.tv_sec) +
                     (double)(after.ru_utime.tv_usec - before.ru_utime.tv_usec + after.ru_stime.tv_usec -
-                             before.ru_stime.tv_usec) * 1e-6;
+                             before.ru_stime.tv_usec) *
+                        1e-6;
     assert_true(used_s < 0.1); // spinning would take all of the 0.2 s
     stop();
 }
 
-static void bad_work_is_refused(void **state)
-{
+static void bad_work_is_refused(void **state) {
     (void)state;
     assert_int_equal(vgpu_work(1, 0.1, 100, 0.5, 0.5), -ENODEV);
     assert_int_equal(vgpu_work(0, -1, 100, 0.5, 0.5), -EINVAL);
@@ -462,8 +428,7 @@ static void bad_work_is_refused(void **state)
     assert_true(isnan(vgpu_true_energy_j(1)));
 }
 
-static void use_scaled(void)
-{
+static void use_scaled(void) {
     char path[64];
     snprintf(path, sizeof path, "%s/scaled.ini", runtime);
     setenv("WATTUNE_VGPU", path, 1);
@@ -484,8 +449,7 @@ static void use_scaled(void)
     nvmlShutdown();
 }
 
-static void time_can_run_faster_and_limits_be_forbidden(void **state)
-{
+static void time_can_run_faster_and_limits_be_forbidden(void **state) {
     (void)state;
     char path[64];
     snprintf(path, sizeof path, "%s/scaled.ini", runtime);
@@ -495,8 +459,7 @@ static void time_can_run_faster_and_limits_be_forbidden(void **state)
     unlink(path);
 }
 
-static void keep_state(void **state)
-{
+static void keep_state(void **state) {
     (void)state;
     char ini[64], kept[64];
     snprintf(ini, sizeof ini, "%s/kept.ini", runtime);
@@ -533,8 +496,7 @@ static void keep_state(void **state)
     setenv("WATTUNE_VGPU", "v100", 1);
 }
 
-static void use_shared_as_nobody(void)
-{
+static void use_shared_as_nobody(void) {
     CHECK(setgid(65534) == 0 && setuid(65534) == 0);
     unsetenv("XDG_RUNTIME_DIR");
     set_limit_in_child();
@@ -542,8 +504,7 @@ static void use_shared_as_nobody(void)
     CHECK(nvmlShutdown() == NVML_SUCCESS); // the hold inherited from the parent
 }
 
-static void a_shared_machine_lets_others_in(void **state)
-{
+static void a_shared_machine_lets_others_in(void **state) {
     (void)state;
     char ini[64];
     if (geteuid() != 0) {
@@ -569,8 +530,7 @@ static void a_shared_machine_lets_others_in(void **state)
     setenv("WATTUNE_VGPU", "v100", 1);
 }
 
-static void time_calls(void)
-{
+static void time_calls(void) {
     CHECK(nvmlInit_v2() == NVML_SUCCESS);
     nvmlDevice_t device;
     unsigned value;
@@ -586,8 +546,7 @@ static void time_calls(void)
     nvmlShutdown();
 }
 
-static void calls_can_cost_time(void **state)
-{
+static void calls_can_cost_time(void **state) {
     (void)state;
     char ini[64];
     snprintf(ini, sizeof ini, "%s/slow.ini", runtime);
@@ -598,8 +557,7 @@ static void calls_can_cost_time(void **state)
     unlink(ini);
 }
 
-static void bad_spec_is_said(void **state)
-{
+static void bad_spec_is_said(void **state) {
     (void)state;
     char message[256];
     setenv("WATTUNE_VGPU", "k80", 1);
@@ -611,8 +569,7 @@ static void bad_spec_is_said(void **state)
     assert_true(vgpu_check_spec("k80", NULL, 0) < 0);
 }
 
-static int all_tests(void)
-{
+static int all_tests(void) {
     // Those that make this process stay attached (vgpu_*) come last: nobody can let go of that.
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_by_the_book),
@@ -640,8 +597,7 @@ static int all_tests(void)
 }
 
 // The tests run in a child, so that the end of an attached process can be looked at too.
-int main(void)
-{
+int main(void) {
     char path[64];
     if (!mkdtemp(runtime))
         return 1;
