@@ -149,7 +149,7 @@ int guard_take(struct guard *guard, const struct wt_device *device, uint32_t *fo
     return 0;
 }
 
-static int check_range(const struct wt_device *device, uint32_t limit_mw, struct wt_error *err)
+int guard_check(const struct wt_device *device, uint32_t limit_mw, struct wt_error *err)
 {
     if (device->limit_max_mw == 0)
         return error_set(err, WT_E_NOT_SUPPORTED, "GPU %u (%s) does not tell its range of power limits, so none is set",
@@ -178,7 +178,7 @@ int guard_set(struct guard *guard, const struct wt_device *device, uint32_t limi
     struct lease *lease = find(guard, device);
     if (!lease)
         return error_set(err, WT_E_INVALID, "the lease of GPU %u was not taken", device->index);
-    int rc = check_range(device, limit_mw, err);
+    int rc = guard_check(device, limit_mw, err);
     if (rc)
         return rc;
     /* On disk before on the device: both the value that is there and the one that is about to be. */
@@ -212,7 +212,7 @@ int guard_restore(struct guard *guard, const struct wt_device *device, enum guar
 
 int guard_set_for_good(struct guard *guard, const struct wt_device *device, uint32_t limit_mw, struct wt_error *err)
 {
-    int lock_fd, rc = check_range(device, limit_mw, err);
+    int lock_fd, rc = guard_check(device, limit_mw, err);
     if (rc == 0)
         rc = journal_lock(guard->folder, device->uuid, &lock_fd, err);
     if (rc)

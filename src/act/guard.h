@@ -50,6 +50,9 @@ int guard_restore(struct guard *guard, const struct wt_device *device, enum guar
 int guard_recover(struct guard *guard, const struct wt_device *device, enum guard_outcome *outcome,
                   struct wt_error *err);
 
+/* WT_E_RANGE when the device does not allow the limit, WT_E_NOT_SUPPORTED when it does not tell its range. */
+int guard_check(const struct wt_device *device, uint32_t limit_mw, struct wt_error *err);
+
 /* Sets a limit that stays (`wattune limit set`): no lease remains and nothing will be put back.  WT_E_BUSY while one is held. */
 int guard_set_for_good(struct guard *guard, const struct wt_device *device, uint32_t limit_mw, struct wt_error *err);
 

@@ -18,6 +18,11 @@ void log_set_level(enum log_level most)
     shown = most;
 }
 
+bool log_shows(enum log_level level)
+{
+    return level <= shown;
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
     if (level > shown)

@@ -6,10 +6,14 @@
 #ifndef WATTUNE_BASE_LOG_H
 #define WATTUNE_BASE_LOG_H
 
+#include <stdbool.h>
+
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_NOTE, LOG_DETAIL };
 
 /* What is printed: -q keeps errors only, the default stops at notes, -v prints details. */
 void log_set_level(enum log_level most);
+
+bool log_shows(enum log_level level);
 
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * wattune jobs and wattune show: what the ledger holds.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buffer.h"
+#include "base/log.h"
+#include "cli/command.h"
+#include "cli/ledger.h"
+#include "json/documents.h"
+#include "view/view.h"
+
+enum key { KEY_JSON = 1 };
+
+static const struct argp_option options[] = {{"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0}, {0}};
+
+static struct settings {
+    bool json;
+    const char *job;
+} jobs_settings, show_settings;
+
+static error_t parse_jobs(int key, char *arg, struct argp_state *state)
+{
+    if (key == KEY_JSON) {
+        jobs_settings.json = true;
+        return 0;
+    }
+    if (key == ARGP_KEY_ARG)
+        argp_error(state, "jobs takes no argument; `wattune show %s` shows one job", arg);
+    return ARGP_ERR_UNKNOWN;
+}
+
+static error_t parse_show(int key, char *arg, struct argp_state *state)
+{
+    switch (key) {
+    case KEY_JSON:
+        show_settings.json = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (show_settings.job)
+            argp_error(state, "show takes one job");
+        show_settings.job = arg;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which job? `wattune jobs` lists them");
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int print_document(struct json_doc *doc)
+{
+    struct wt_error err;
+    int rc = json_write_stream(doc, JSON_PRETTY, stdout, &err);
+    json_doc_free(doc);
+    return rc ? command_failed(&err) : EXIT_DONE;
+}
+
+static int run_jobs(struct common *common, void *unused)
+{
+    (void)unused;
+    struct ledger *ledger = NULL;
+    struct wt_job_row *rows = NULL;
+    struct wt_error err;
+    struct buffer page = {0};
+    size_t count = 0;
+    int rc = open_ledger(common, true, &ledger, &err);
+    if (rc == WT_E_NOT_FOUND)
+        rc = 0; /* no run yet: an empty list */
+    else if (rc == 0)
+        rc = ledger_jobs(ledger, &rows, &count, &err);
+    int code;
+    if (rc) {
+        code = command_failed(&err);
+    } else if (jobs_settings.json) {
+        code = print_document(json_jobs_document(rows, count));
+    } else {
+        view_jobs(&page, rows, count, common->colour);
+        code = command_print(&page);
+    }
+    free(rows);
+    ledger_close(ledger);
+    return code;
+}
+
+static int run_show(struct common *common, void *unused)
+{
+    (void)unused;
+    struct ledger *ledger = NULL;
+    struct wt_trial *trials = NULL;
+    struct wt_error err;
+    struct buffer page = {0};
+    size_t count = 0;
+    int rc = open_ledger(common, true, &ledger, &err);
+    if (rc == 0)
+        rc = ledger_job_trials(ledger, show_settings.job, &trials, &count, &err);
+    int code;
+    if (rc) {
+        code = command_failed(&err);
+    } else if (show_settings.json) {
+        code = print_document(json_run_document(trials, count));
+    } else {
+        view_show(&page, trials, count, common->colour);
+        code = command_print(&page);
+    }
+    free(trials);
+    ledger_close(ledger);
+    return code;
+}
+
+const struct command command_jobs = {
+    .name = "jobs",
+    .arguments = "",
+    .summary = "list the jobs in the ledger",
+    .description = "One line a job, the one that started last first: how often it ran, what it used, and the best saving that was measured.",
+    .examples = "  wattune jobs\n  wattune jobs --json --ledger team.db\n",
+    .options = options,
+    .groups = COMMON_LEDGER,
+    .parse = parse_jobs,
+    .run = run_jobs,
+    .settings = &jobs_settings,
+};
+
+const struct command command_show = {
+    .name = "show",
+    .arguments = "JOB",
+    .summary = "show one job: its runs, its profile, what was saved",
+    .description = "All tries of the job, and of the last profiled one what each power limit cost a step.",
+    .examples = "  wattune show mlp\n  wattune show mlp --json\n",
+    .options = options,
+    .groups = COMMON_LEDGER,
+    .parse = parse_show,
+    .run = run_show,
+    .settings = &show_settings,
+};

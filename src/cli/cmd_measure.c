@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * wattune measure: any command, its energy, and nothing else.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/log.h"
+#include "cli/command.h"
+#include "cli/devices.h"
+#include "json/documents.h"
+#include "run/job.h"
+#include "view/view.h"
+
+enum key { KEY_JSON = 1 };
+
+static const struct argp_option options[] = {
+    {"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL, "one JSON object: as the last line on standard output, or in FILE", 0},
+    {0}};
+
+static struct settings {
+    bool json;
+    const char *json_file;
+    char **argv;
+} settings;
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    switch (key) {
+    case KEY_JSON:
+        settings.json = true;
+        settings.json_file = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        settings.argv = state->argv + state->next - 1;
+        state->next = state->argc;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "there is no command to measure: wattune measure [options] -- COMMAND [ARGUMENT...]");
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int print(const struct common *common, const struct devices *devices, const struct job_result *result)
+{
+    struct wt_device list[WT_MAX_DEVICES];
+    double unknown[WT_MAX_DEVICES];
+    struct wt_error err;
+    struct buffer page = {0};
+    int rc = 0;
+    for (unsigned i = 0; i < devices->count; i++) {
+        list[i] = *sense_device(devices->sense, devices->selected[i]);
+        unknown[i] = NAN;
+    }
+    if (settings.json) {
+        struct json_measure measure = {.command = (const char *const *)settings.argv, .exit_code = result->exit_code,
+                                       .time_s = result->trial.time_s, .count = devices->count, .devices = list,
+                                       .measurements = result->devices, .sensor_error_fraction = unknown};
+        struct json_doc *doc = json_measure_document(&measure);
+        rc = settings.json_file ? json_write_file(doc, JSON_LINE, settings.json_file, &err)
+                                : json_write_stream(doc, JSON_LINE, stdout, &err);
+        json_doc_free(doc);
+        if (rc)
+            log_error("%s", err.text);
+    } else {
+        view_measure(&page, result->trial.time_s, list, result->devices, unknown, devices->count,
+                     common->colour && isatty(STDERR_FILENO));
+        fputs(buffer_text(&page), stderr);
+        buffer_clear(&page);
+    }
+    return rc ? EXIT_OTHER : EXIT_DONE;
+}
+
+static int run(struct common *common, void *unused)
+{
+    (void)unused;
+    struct wt_error err;
+    struct devices devices;
+    struct job_result *result = calloc(1, sizeof *result);
+    int rc = result ? devices_open(&devices, common, &err) : error_set(&err, WT_E_NO_MEMORY, "out of memory");
+    if (rc) {
+        free(result);
+        return command_failed(&err);
+    }
+    rc = job_measure(settings.argv, devices.env, devices.sense, devices.selected, devices.count, result, &err);
+    int code;
+    if (rc) {
+        int failed = command_failed(&err);
+        code = rc == WT_E_NOT_FOUND ? result->exit_code : failed;
+    } else {
+        int printed = print(common, &devices, result);
+        code = result->exit_code ? result->exit_code : printed;
+    }
+    devices_close(&devices);
+    free(result);
+    return code;
+}
+
+const struct command command_measure = {
+    .name = "measure",
+    .arguments = "-- COMMAND [ARGUMENT...]",
+    .summary = "run any command and print the energy of its GPUs",
+    .description = "Writes nothing to a device and nothing to the ledger. The table goes to standard error, so that the command's own "
+                   "output stays clean; with --json the object is the last line of standard output.\n\n"
+                   "The exit code is the command's own (128+n for signal n, 127 not found, 126 not executable).",
+    .examples = "  wattune measure -- python bench.py\n"
+                "  wattune measure --json=energy.json --gpus 0,1 -- make test\n",
+    .options = options,
+    .groups = COMMON_DEVICES | COMMON_REPLAY,
+    .parse = parse,
+    .run = run,
+    .settings = &settings,
+};

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * wattune run: the main job.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/log.h"
+#include "base/parse.h"
+#include "cli/command.h"
+#include "cli/devices.h"
+#include "cli/ledger.h"
+#include "decide/power_limits.h"
+#include "decide/power_search.h"
+#include "json/documents.h"
+#include "run/job.h"
+#include "view/view.h"
+
+enum key {
+    KEY_JOB = 1, KEY_PHASE, KEY_PROJECT, KEY_ETA, KEY_MAX_SLOWDOWN, KEY_MIN, KEY_LIMITS, KEY_SEARCH, KEY_OBSERVE,
+    KEY_PROFILE_ONLY, KEY_BASELINE, KEY_PROGRESS, KEY_METRIC, KEY_EPOCH, KEY_SHARED, KEY_JSON, KEY_DRY_RUN,
+};
+
+static const struct argp_option options[] = {
+    {"job", KEY_JOB, "NAME", 0, "the job this run is a recurrence of (default: the command's last path component)", 0},
+    {"phase", KEY_PHASE, "PHASE", 0, "data, experimentation, training or inference (default training)", 0},
+    {"project", KEY_PROJECT, "NAME", 0, "the project it is booked for", 0},
+    {"eta", KEY_ETA, "E", 0, "trade-off: 1 counts only energy, 0 only time (default 0.5)", 0},
+    {"max-slowdown", KEY_MAX_SLOWDOWN, "F", 0, "instead: least energy within this much more time a step (10% or 0.1)", 0},
+    {"min", KEY_MIN, "WHAT", 0, "instead: least energy, or least time", 0},
+    {"power-limits", KEY_LIMITS, "W,W,...", 0, "limits to try, in watts (default auto: every 25 W from the largest down)", 0},
+    {"search", KEY_SEARCH, "NAME", 0, "how limits are searched: sweep measures every one (default sweep)", 0},
+    {"observe", KEY_OBSERVE, NULL, 0, "never write to a device: measure only", 0},
+    {"profile-only", KEY_PROFILE_ONLY, NULL, 0, "profile, then run at the limit found at the start and say what the "
+     "best would give", 0},
+    {"baseline", KEY_BASELINE, "yes|no", 0, "slices at the starting limit that prove what is saved (default yes)", 0},
+    {"progress", KEY_PROGRESS, "HOW", 0, "where steps come from: auto, channel (wt_step), pattern:REGEX on the output, or "
+     "none (default auto)", 0},
+    {"metric-pattern", KEY_METRIC, "REGEX", 0, "group 1 of a match in the output is the validation metric", 0},
+    {"epoch-pattern", KEY_EPOCH, "REGEX", 0, "a match in the output ends an epoch", 0},
+    {"shared", KEY_SHARED, NULL, 0, "tune although other processes use the GPU", 0},
+    {"json", KEY_JSON, "FILE", 0, "write what was measured and tuned as JSON", 0},
+    {"dry-run", KEY_DRY_RUN, NULL, 0, "say what would be done, and do nothing", 0},
+    {0}};
+
+static struct settings {
+    struct job_options job;
+    const char *limits, *json;
+    bool dry_run, trade_off_given, pattern_given;
+    int argc;
+} settings = {.job = {.phase = "training", .use_channel = true,
+                      .tuner = {.preference = {WT_SELECT_COST, 0.5, 0}, .search = "sweep", .baseline = true}}};
+
+static void one_trade_off(struct argp_state *state)
+{
+    if (settings.trade_off_given)
+        argp_error(state, "--eta, --max-slowdown and --min exclude each other");
+    settings.trade_off_given = true;
+}
+
+static void set_progress(const char *how, struct argp_state *state)
+{
+    if (strcmp(how, "auto") == 0 || strcmp(how, "channel") == 0) {
+        settings.job.use_channel = true;
+    } else if (strcmp(how, "none") == 0) {
+        settings.job.use_channel = false;
+    } else if (strncmp(how, "pattern:", 8) == 0 && how[8]) {
+        settings.job.step_pattern = how + 8;
+        settings.job.use_channel = false;
+    } else {
+        argp_error(state, "--progress is auto, channel, none or pattern:REGEX, not \"%s\"", how);
+    }
+}
+
+static void set_search(const char *name, struct argp_state *state)
+{
+    for (unsigned i = 0; power_search_name(i); i++)
+        if (strcmp(power_search_name(i), name) == 0) {
+            settings.job.tuner.search = power_search_name(i);
+            return;
+        }
+    argp_error(state, "there is no search \"%s\"; this wattune has: sweep", name);
+}
+
+static void check_name(const char *what, const char *name, struct argp_state *state)
+{
+    if (!*name || strlen(name) >= WT_JOB_LEN)
+        argp_error(state, "the name of the %s has 1 to %d bytes", what, WT_JOB_LEN - 1);
+}
+
+static void set_phase(const char *phase, struct argp_state *state)
+{
+    static const char *const phases[] = {"data", "experimentation", "training", "inference"};
+    for (unsigned i = 0; i < sizeof phases / sizeof phases[0]; i++)
+        if (strcmp(phase, phases[i]) == 0) {
+            settings.job.phase = phases[i];
+            return;
+        }
+    argp_error(state, "the phase is data, experimentation, training or inference, not \"%s\"", phase);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct job_options *job = &settings.job;
+    struct wt_preference *preference = &job->tuner.preference;
+    switch (key) {
+    case KEY_JOB:
+        check_name("job", arg, state);
+        job->job = arg;
+        return 0;
+    case KEY_PHASE:
+        set_phase(arg, state);
+        return 0;
+    case KEY_PROJECT:
+        check_name("project", arg, state);
+        job->project = arg;
+        return 0;
+    case KEY_ETA:
+        one_trade_off(state);
+        if (parse_number(arg, 0, 1, &preference->eta))
+            argp_error(state, "--eta is a number from 0 to 1, not \"%s\"", arg);
+        return 0;
+    case KEY_MAX_SLOWDOWN:
+        one_trade_off(state);
+        preference->selector = WT_SELECT_MAX_SLOWDOWN;
+        if (parse_fraction(arg, 0, 10, &preference->max_slowdown))
+            argp_error(state, "--max-slowdown is a fraction such as 10%% or 0.1 (at most 10), not \"%s\"", arg);
+        return 0;
+    case KEY_MIN:
+        one_trade_off(state);
+        if (strcmp(arg, "energy") && strcmp(arg, "time"))
+            argp_error(state, "--min is energy or time, not \"%s\"", arg);
+        preference->selector = *arg == 'e' ? WT_SELECT_ENERGY : WT_SELECT_TIME;
+        return 0;
+    case KEY_LIMITS:
+        settings.limits = arg;
+        return 0;
+    case KEY_SEARCH:
+        set_search(arg, state);
+        return 0;
+    case KEY_OBSERVE:
+        job->observe = true;
+        return 0;
+    case KEY_PROFILE_ONLY:
+        job->tuner.profile_only = true;
+        return 0;
+    case KEY_BASELINE:
+        if (strcmp(arg, "yes") && strcmp(arg, "no"))
+            argp_error(state, "--baseline is yes or no, not \"%s\"", arg);
+        job->tuner.baseline = *arg == 'y';
+        return 0;
+    case KEY_PROGRESS:
+        set_progress(arg, state);
+        return 0;
+    case KEY_METRIC:
+        job->metric_pattern = arg;
+        return 0;
+    case KEY_EPOCH:
+        job->epoch_pattern = arg;
+        return 0;
+    case KEY_SHARED:
+        job->shared = true;
+        return 0;
+    case KEY_JSON:
+        settings.json = arg;
+        return 0;
+    case KEY_DRY_RUN:
+        settings.dry_run = true;
+        return 0;
+    case ARGP_KEY_ARG: /* the command: all that is left */
+        job->argv = state->argv + state->next - 1;
+        state->next = state->argc;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "there is no command to run: wattune run [options] -- COMMAND [ARGUMENT...]");
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int read_limits(struct wt_error *err)
+{
+    struct tuner_options *tuner = &settings.job.tuner;
+    if (!settings.limits || strcmp(settings.limits, "auto") == 0)
+        return 0;
+    int n = parse_watt_list(settings.limits, tuner->wanted_mw, POWER_LIMITS_MAX);
+    if (n < 0)
+        return error_set(err, n, "--power-limits is auto or a list of at most %d different watts, not \"%.80s\"",
+                         POWER_LIMITS_MAX, settings.limits);
+    tuner->wanted_count = (unsigned)n;
+    return 0;
+}
+
+/* Limits outside the devices' range are a usage error before the command starts, not a reason not to tune. */
+static int check_limits(const struct devices *devices, struct wt_error *err)
+{
+    struct wt_device list[WT_MAX_DEVICES];
+    struct power_range range;
+    uint32_t limits_mw[POWER_LIMITS_MAX];
+    const struct tuner_options *tuner = &settings.job.tuner;
+    for (unsigned i = 0; i < devices->count; i++)
+        list[i] = *sense_device(devices->sense, devices->selected[i]);
+    if (tuner->wanted_count == 0 || power_limits_common(list, devices->count, &range, NULL))
+        return 0;
+    int rc = power_limits_from_list(tuner->wanted_mw, tuner->wanted_count, range, limits_mw, err);
+    return rc < 0 ? rc : 0;
+}
+
+/* run --gpus: the command sees exactly these, by UUID, whatever order CUDA has. */
+static const char *visible_devices(const struct devices *devices)
+{
+    static char env[32 + WT_MAX_DEVICES * WT_UUID_LEN];
+    size_t n = (size_t)snprintf(env, sizeof env, "CUDA_VISIBLE_DEVICES=");
+    for (unsigned i = 0; i < devices->count; i++)
+        n += (size_t)snprintf(env + n, sizeof env - n, "%s%s", i ? "," : "",
+                              sense_device(devices->sense, devices->selected[i])->uuid);
+    return env;
+}
+
+static void default_job_name(struct job_options *job)
+{
+    static char name[WT_JOB_LEN];
+    if (job->job)
+        return;
+    const char *slash = strrchr(job->argv[0], '/');
+    snprintf(name, sizeof name, "%s", slash && slash[1] ? slash + 1 : job->argv[0]);
+    job->job = name[0] ? name : "unnamed";
+}
+
+static void say_dry_run(const struct devices *devices, const char *ledger)
+{
+    const struct job_options *job = &settings.job;
+    printf("would run as job %s (phase %s), booked in %s:\n ", job->job, job->phase, ledger);
+    for (char *const *word = job->argv; *word; word++)
+        printf(" %s", *word);
+    printf("\non:\n");
+    for (unsigned i = 0; i < devices->count; i++) {
+        const struct wt_device *d = sense_device(devices->sense, devices->selected[i]);
+        printf("  GPU %u %s (%s), limits %g to %g W%s\n", d->index, d->name, d->uuid, d->limit_min_mw / 1000.0,
+               d->limit_max_mw / 1000.0, d->has_energy_counter ? "" : ", no energy counter: not tuned");
+    }
+    if (job->observe)
+        printf("and would write nothing to a device\n");
+    else
+        printf("and would try the power limits %s by %s\n", settings.limits ? settings.limits : "auto", job->tuner.search);
+}
+
+static int write_results(const struct common *common, const struct job_result *result)
+{
+    struct wt_error err;
+    struct buffer page = {0};
+    int rc = 0;
+    if (settings.json) {
+        struct json_doc *doc = json_run_document(&result->trial, 1);
+        rc = json_write_file(doc, JSON_PRETTY, settings.json, &err);
+        json_doc_free(doc);
+        if (rc)
+            log_error("%s", err.text);
+    }
+    view_run_summary(&page, &result->trial, common->colour && isatty(STDERR_FILENO));
+    if (log_shows(LOG_NOTE))
+        fputs(buffer_text(&page), stderr); /* words: the command's own data has standard output */
+    buffer_clear(&page);
+    return rc ? EXIT_OTHER : EXIT_DONE;
+}
+
+static int run(struct common *common, void *unused)
+{
+    (void)unused;
+    struct wt_error err;
+    struct devices devices;
+    struct ledger *ledger = NULL;
+    struct job_result *result = calloc(1, sizeof *result);
+    char ledger_file[4096];
+    int code, rc = result ? read_limits(&err) : error_set(&err, WT_E_NO_MEMORY, "out of memory");
+    default_job_name(&settings.job);
+    if (rc == 0)
+        rc = devices_open(&devices, common, &err);
+    if (rc) {
+        free(result);
+        return command_failed(&err);
+    }
+    rc = check_limits(&devices, &err);
+    if (rc == 0)
+        rc = ledger_path(common, ledger_file, sizeof ledger_file, &err);
+    if (rc == 0 && settings.dry_run) {
+        say_dry_run(&devices, ledger_file);
+        devices_close(&devices);
+        free(result);
+        return EXIT_DONE;
+    }
+    if (rc == 0)
+        rc = open_ledger(common, false, &ledger, &err);
+    if (rc == 0) {
+        if (common->gpus)
+            devices.env[devices.env[0] ? 2 : 0] = visible_devices(&devices);
+        settings.job.env = devices.env;
+        settings.job.sense = devices.options;
+        rc = job_run(&settings.job, devices.sense, devices.selected, devices.count, ledger, result, &err);
+    }
+    ledger_close(ledger);
+    if (rc) {
+        code = rc == WT_E_NOT_FOUND ? result->exit_code : EXIT_DONE;
+        int failed = command_failed(&err);
+        code = code ? code : failed;
+    } else {
+        int written = write_results(common, result);
+        code = result->exit_code ? result->exit_code : !result->booked ? EXIT_LEDGER : written;
+    }
+    devices_close(&devices);
+    bool interrupted = rc == 0 && result->interrupted;
+    free(result);
+    if (interrupted) { /* a shell loop around us should end as it would without us */
+        signal(SIGINT, SIG_DFL);
+        raise(SIGINT);
+    }
+    return code;
+}
+
+const struct command command_run = {
+    .name = "run",
+    .arguments = "-- COMMAND [ARGUMENT...]",
+    .summary = "run a training command: measured, tuned and booked",
+    .description =
+        "Starts COMMAND unchanged and measures the energy of its GPUs. As it trains, every power limit is profiled for some two "
+        "seconds, from the highest to the lowest, with slices at the limit found at the start in between; then the best "
+        "limit for your trade-off is set. When the command ends, for whatever reason, the limit found at the start comes "
+        "back, also when wattune itself is killed. The run is booked in the ledger, and the next run of the job uses "
+        "its profile.\n\n"
+        "To compare limits wattune has to see training steps: programs call wt_step() of libwattune, or a pattern tells "
+        "what a step prints. Without a sign of steps the run is measured and not tuned. Setting a power limit needs root "
+        "or CAP_SYS_ADMIN; under sudo the command runs as the user who called.\n\n"
+        "The exit code is the command's own (128+n for signal n, 127 not found, 126 not executable).",
+    .examples = "  wattune run --job mlp -- python train.py\n"
+                "  wattune run --max-slowdown 5% --progress 'pattern:step (\\d+)' -- ./train.sh\n"
+                "  wattune run --vgpu v100 --job mlp -- build/examples/train_mlp\n",
+    .options = options,
+    .groups = COMMON_DEVICES | COMMON_REPLAY | COMMON_LEDGER,
+    .parse = parse,
+    .run = run,
+    .settings = &settings,
+};

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Subcommands as rows of one table: each row is the parser, the --help and the manual page of its command at once.
+ */
+#ifndef WATTUNE_CLI_COMMAND_H
+#define WATTUNE_CLI_COMMAND_H
+
+#include <argp.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "flow.h"
+
+/* Exit codes, as CONTRACT lists them. */
+enum exit_code {
+    EXIT_DONE = 0, EXIT_OTHER = 1, EXIT_USAGE = 2, EXIT_NO_DEVICE = 3, EXIT_NO_PERMISSION = 4, EXIT_LEDGER = 6,
+};
+
+/* What many commands share.  Strings are borrowed from argv and the environment. */
+struct common {
+    const char *gpus, *nvml, *vgpu, *replay, *ledger;
+    bool colour;
+};
+
+/* Which of the shared options a command has. */
+enum common_group { COMMON_DEVICES = 1 << 0, COMMON_REPLAY = 1 << 1, COMMON_LEDGER = 1 << 2 };
+
+struct command {
+    const char *name, *arguments;        /* "[options] -- COMMAND [ARGUMENT...]" */
+    const char *summary;                 /* one line without a full stop */
+    const char *description;             /* paragraphs, an empty line between */
+    const char *examples;                /* lines; each begins with a command or is a remark */
+    const struct argp_option *options;   /* its own; ends with {0} */
+    unsigned groups;                     /* enum common_group */
+    argp_parser_t parse;                 /* its own options and arguments; state->input is struct invocation */
+    int (*run)(struct common *common, void *settings);
+    void *settings;                      /* what parse fills */
+};
+
+struct invocation {
+    struct common *common;
+    void *settings;
+};
+
+/* All commands, in the order of --help; ends with NULL. */
+extern const struct command *const commands[];
+extern const struct command command_run, command_measure, command_monitor, command_limit, command_jobs, command_show;
+
+/* The shared options of a group, for --help and the manual. */
+const struct argp_option *common_options(enum common_group group);
+const char *common_title(enum common_group group);
+
+/* Parses argv by the command's row.  Ends the process on --help and on usage errors (exit code 2). */
+void command_parse(const struct command *command, int argc, char **argv, struct common *common);
+
+/* A usage error of a command that only shows after parsing: one sentence, exit code 2. */
+void command_usage_error(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* Says the error and gives the exit code that its WT_E_* code has. */
+int command_failed(const struct wt_error *err);
+
+/* Prints a page to standard output: the exit code (1 when it cannot be written). */
+struct buffer;
+int command_print(struct buffer *page);
+
+#endif

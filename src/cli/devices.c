@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From the options to opened devices.
+ */
+#include "cli/devices.h"
+
+#include <dlfcn.h>
+#include <grp.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "run/job.h"
+#include "run/supervise.h"
+
+/* Beside the program in the build folder, or in the library folder it was installed with. */
+static int find_vgpu_folder(char folder[PATH_MAX], struct wt_error *err)
+{
+    static const char *const places[] = {"vgpu", "../" WATTUNE_LIBDIR "/wattune/vgpu"};
+    char program[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (n > 0) {
+        program[n] = '\0';
+        char *slash = strrchr(program, '/');
+        *slash = '\0';
+        for (unsigned i = 0; i < sizeof places / sizeof places[0]; i++) {
+            char path[PATH_MAX], real[PATH_MAX];
+            if (snprintf(path, sizeof path, "%s/%s/libnvidia-ml.so.1", program, places[i]) < (int)sizeof path &&
+                access(path, R_OK) == 0) {
+                snprintf(path, sizeof path, "%s/%s", program, places[i]);
+                if (realpath(path, real)) {
+                    snprintf(folder, PATH_MAX, "%s", real);
+                    return 0;
+                }
+            }
+        }
+    }
+    return error_set(err, WT_E_NO_LIBRARY, "the virtual GPU's library is not installed with this wattune");
+}
+
+/* Asks the library itself whether it knows the SPEC: it has the sentence with file and line. */
+static int check_spec(const char *library, const char *spec, struct wt_error *err)
+{
+    void *handle = dlopen(library, RTLD_LAZY | RTLD_LOCAL);
+    if (!handle)
+        return error_set(err, WT_E_NO_LIBRARY, "open the virtual GPU: %s", dlerror());
+    union {
+        void *address;
+        int (*function)(const char *, char *, size_t);
+    } check = {.address = dlsym(handle, "vgpu_check_spec")};
+    char message[400];
+    if (!check.address)
+        return error_set(err, WT_E_NO_LIBRARY, "%s is not the virtual GPU's library", library);
+    return check.function(spec, message, sizeof message) == 0 ? 0 : error_set(err, WT_E_PARSE, "%s", message);
+}
+
+/* Virtual GPUs need no root, and belong to the user who names them. */
+static int become_sudo_user(struct wt_error *err)
+{
+    uid_t uid;
+    gid_t gid;
+    char name[64], home[256];
+    if (!supervise_sudo_user(&uid, &gid, name, home))
+        return 0;
+    if (initgroups(name, gid) || setgid(gid) || setuid(uid) || setuid(0) == 0)
+        return error_set(err, WT_E_NO_PERMISSION, "cannot go on as user %s", name);
+    setenv("HOME", home, 1);
+    log_note("virtual GPUs need no root: going on as %s", name);
+    return 0;
+}
+
+static int use_vgpu(struct devices *devices, const char *spec, struct wt_error *err)
+{
+    char folder[PATH_MAX];
+    int rc = become_sudo_user(err);
+    if (rc == 0)
+        rc = find_vgpu_folder(folder, err);
+    if (rc)
+        return rc;
+    snprintf(devices->library, sizeof devices->library, "%s/libnvidia-ml.so.1", folder);
+    rc = check_spec(devices->library, spec, err);
+    if (rc)
+        return rc;
+    const char *path = getenv("LD_LIBRARY_PATH");
+    if ((size_t)snprintf(devices->env_vgpu, sizeof devices->env_vgpu, "WATTUNE_VGPU=%s", spec) >=
+            sizeof devices->env_vgpu ||
+        (size_t)snprintf(devices->env_library_path, sizeof devices->env_library_path, "LD_LIBRARY_PATH=%s%s%s", folder,
+                         path && *path ? ":" : "", path ? path : "") >= sizeof devices->env_library_path)
+        return error_set(err, WT_E_RANGE, "the SPEC or LD_LIBRARY_PATH is too long");
+    setenv("WATTUNE_VGPU", spec, 1); /* for the library in this process and in the guard process */
+    devices->env[0] = devices->env_vgpu;
+    devices->env[1] = devices->env_library_path;
+    devices->options.nvml_path = devices->library;
+    return 0;
+}
+
+/* A library that the caller names would run with root's rights: not when root acts for somebody else. */
+static const char *named_nvml(const struct common *common)
+{
+    uid_t uid;
+    gid_t gid;
+    char name[64], home[256];
+    const char *named = common->nvml ? common->nvml : secure_getenv("WATTUNE_NVML");
+    if (!named || !*named)
+        return NULL;
+    if (supervise_sudo_user(&uid, &gid, name, home)) {
+        log_warning("running as root for %s: the NVML library %s is ignored", name, named);
+        return NULL;
+    }
+    return named;
+}
+
+static int select_devices(struct devices *devices, const struct common *common, struct wt_error *err)
+{
+    char words[256];
+    int rc = sense_select(devices->sense, common->gpus, getenv("CUDA_VISIBLE_DEVICES"), getenv("CUDA_DEVICE_ORDER"),
+                          devices->selected, &devices->count, words, err);
+    if (rc == 0 && words[0])
+        log_note("%s", words);
+    return rc;
+}
+
+int devices_open(struct devices *devices, const struct common *common, struct wt_error *err)
+{
+    const char *spec = common->vgpu ? common->vgpu : getenv("WATTUNE_VGPU");
+    int rc = 0;
+    *devices = (struct devices){0};
+    if (!!common->nvml + !!common->vgpu + !!common->replay > 1)
+        return error_set(err, WT_E_INVALID, "--nvml, --vgpu and --replay exclude each other");
+    if (common->replay)
+        devices->options.replay_path = common->replay;
+    else if (common->nvml)
+        devices->options.nvml_path = named_nvml(common);
+    else if (spec && (*spec || common->vgpu))
+        rc = use_vgpu(devices, spec, err);
+    else
+        devices->options.nvml_path = named_nvml(common);
+    if (rc == 0)
+        rc = sense_open(&devices->options, &devices->sense, err);
+    if (rc) {
+        if (rc == WT_E_NO_LIBRARY && !devices->options.nvml_path)
+            error_set(err, rc, "there is no NVML library (libnvidia-ml.so.1), so there is no GPU to measure; try --vgpu v100 "
+                      "for a virtual one");
+        return rc;
+    }
+    clock_use(sense_clock(devices->sense));
+    rc = select_devices(devices, common, err);
+    if (rc) {
+        devices_close(devices);
+        return rc;
+    }
+    job_recover(devices->sense, devices->selected, devices->count);
+    return 0;
+}
+
+void devices_say_if_forgotten(const struct devices *devices)
+{
+    (void)devices;
+}
+
+void devices_close(struct devices *devices)
+{
+    clock_use(NULL);
+    sense_close(devices->sense);
+    devices->sense = NULL;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From the options to opened devices: the virtual GPU's library, another NVML, a recording, or the machine's own.
+ */
+#ifndef WATTUNE_CLI_DEVICES_H
+#define WATTUNE_CLI_DEVICES_H
+
+#include "cli/command.h"
+#include "sense/sense.h"
+
+struct devices {
+    struct sense_options options;
+    struct sense *sense;
+    unsigned count;
+    unsigned selected[WT_MAX_DEVICES];
+    const char *env[4];              /* for a command that is started: "NAME=value", NULL-terminated */
+    char env_vgpu[4200], env_library_path[8400];
+    char library[4200];
+};
+
+/* Opens what the options name, takes its clock, selects the GPUs, puts back what a killed run left, says remarks. */
+int devices_open(struct devices *devices, const struct common *common, struct wt_error *err);
+/* After a limit was set by hand: says so when the machine is a virtual one that ends with this process. */
+void devices_say_if_forgotten(const struct devices *devices);
+
+void devices_close(struct devices *devices);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * wattune: one table of subcommands, and the way to each.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cli/command.h"
+#include "run/guard_process.h"
+
+const struct command *const commands[] = {&command_run,   &command_measure, &command_monitor, &command_limit,
+                                          &command_jobs,  &command_show,    NULL};
+
+static void print_overview(FILE *out)
+{
+    fprintf(out, "Usage: wattune COMMAND [options]\n\n"
+                 "Measures, tunes and accounts for the energy of GPU training.\n\nCommands:\n");
+    for (unsigned i = 0; commands[i]; i++)
+        fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
+    fprintf(out, "\n`wattune COMMAND --help` tells more; `wattune --version` the version.\n");
+}
+
+static const struct command *find(const char *name)
+{
+    for (unsigned i = 0; commands[i]; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_overview(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], GUARD_PROCESS_COMMAND) == 0)
+        return guard_process_main(argc, argv);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_overview(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("wattune %s\n", WATTUNE_VERSION);
+        return EXIT_DONE;
+    }
+    const struct command *command = find(argv[1]);
+    if (!command)
+        command_usage_error("there is no command %.60s; `wattune --help` lists them", argv[1]);
+    struct common common = {0};
+    command_parse(command, argc - 1, argv + 1, &common);
+    if (!common.ledger)
+        common.ledger = getenv("WATTUNE_LEDGER");
+    return command->run(&common, command->settings);
+}
