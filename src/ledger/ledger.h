@@ -20,7 +20,7 @@ struct ledger;
 
 enum ledger_flags {
     LEDGER_MAKE_PARENT = 1 << 0, /* make the folder it lies in (0700): for the default path only */
-    LEDGER_READ_ONLY = 1 << 1,   /* for reports: makes nothing, and a ledger that is not ours to write is fine */
+    LEDGER_READ_ONLY = 1 << 1,   /* for reports: makes no ledger, and one that is not ours to write is fine */
     LEDGER_SHORT_WAIT = 1 << 2,  /* wait 0.1 s instead of 5 s for other processes' writes */
 };
 

@@ -193,7 +193,9 @@ static int open_file(struct ledger *ledger, unsigned flags, bool at_rest, struct
 static int prepare_file(struct ledger *ledger, unsigned flags, struct wt_error *err)
 {
     int64_t schema = 0;
-    int rc = read_schema(ledger, &schema, err);
+    int rc = ledger_begin(ledger, false, err); /* another process may be making the schema between two of the reads */
+    if (rc == 0)
+        rc = ledger_finish(ledger, read_schema(ledger, &schema, err), err);
     if (rc)
         return rc;
     bool read_only = sqlite3_db_readonly(ledger->db, "main") == 1;
@@ -201,6 +203,8 @@ static int prepare_file(struct ledger *ledger, unsigned flags, struct wt_error *
         return failed(ledger, SQLITE_READONLY, "open", err);
     if (schema == ledger_schema)
         return 0;
+    if (schema == 0 && (flags & LEDGER_READ_ONLY))
+        return error_set(err, WT_E_NOT_FOUND, "the ledger %s is empty: the first wattune run fills it", ledger->path);
     if (read_only)
         return error_set(err, WT_E_LEDGER, "the ledger %s is of an older schema (%lld) and cannot be brought up to "
                          "date by this user: open it once as its owner", ledger->path, (long long)schema);

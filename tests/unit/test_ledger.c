@@ -203,7 +203,7 @@ static void hostile_names(void **state)
 {
     (void)state;
     static const char *const names[] = {
-        "'; DROP TABLE trials; --", "line\nbreak\ttab", "<script>alert(1)</script>", "\xe2\x80\xae" "evil", "\xff\xfe",
+        "'; DROP TABLE trials; --", "line\nbreak\ttab", "<script>alert(1)</script>", "\xe2\x80\xae right to left", "\xff\xfe",
         "%s%n", "caf\xc3\xa9", "=1+1", ":memory:", "a", "A", "job ", " job",
     };
     enum { COUNT = sizeof names / sizeof names[0] };

@@ -78,6 +78,7 @@ static void empty_file_becomes_one(void **state)
 {
     (void)state;
     write_file(path, "", 0);
+    refused(path, LEDGER_READ_ONLY, WT_E_NOT_FOUND, "is empty");
     ledger_close(open_ledger(0));
     char raw[72];
     FILE *file = fopen(path, "r");
