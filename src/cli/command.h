@@ -40,6 +40,7 @@ struct command {
 struct invocation {
     struct common *common;
     void *settings;
+    unsigned child_count;
 };
 
 /* All commands, in the order of --help; ends with NULL. */

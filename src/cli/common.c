@@ -80,8 +80,9 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 static error_t parse_own(int key, char *arg, struct argp_state *state)
 {
     const struct invocation *invocation = state->input;
+    /* argp has parsers of its own around ours: how many children ours has only we know. */
     if (key == ARGP_KEY_INIT)
-        for (unsigned i = 0; state->root_argp->children[i].argp; i++)
+        for (unsigned i = 0; i < invocation->child_count; i++)
             state->child_inputs[i] = (void *)invocation;
     (void)arg;
     return ARGP_ERR_UNKNOWN;
@@ -101,13 +102,13 @@ void command_parse(const struct command *command, int argc, char **argv, struct 
         children[n] = (struct argp_child){&shared[i], 0, groups[i].title, (int)n + 1};
         n++;
     }
-    snprintf(doc, sizeof doc, "%c%s.\v%s\n\nExamples:\n%s", toupper((unsigned char)command->summary[0]),
+    snprintf(doc, sizeof doc, "%c%s.\v%s\n\nExamples:\n%s\n", toupper((unsigned char)command->summary[0]),
              command->summary + 1, command->description, command->examples);
     snprintf(name, sizeof name, "wattune %s", command->name);
     argv[0] = name;
     argp_err_exit_status = EXIT_USAGE;
     struct argp root = {NULL, parse_own, command->arguments, doc, children, NULL, NULL};
-    struct invocation invocation = {common, command->settings};
+    struct invocation invocation = {common, command->settings, n};
     common->colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
     /* In order: what follows the first word of the user's command is the command's, dashes or not. */
     error_t rc = argp_parse(&root, argc, argv, ARGP_IN_ORDER, NULL, &invocation);

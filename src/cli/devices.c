@@ -28,7 +28,7 @@ static int find_vgpu_folder(char folder[PATH_MAX], struct wt_error *err)
         char *slash = strrchr(program, '/');
         *slash = '\0';
         for (unsigned i = 0; i < sizeof places / sizeof places[0]; i++) {
-            char path[PATH_MAX], real[PATH_MAX];
+            char path[PATH_MAX + 64], real[PATH_MAX];
             if (snprintf(path, sizeof path, "%s/%s/libnvidia-ml.so.1", program, places[i]) < (int)sizeof path &&
                 access(path, R_OK) == 0) {
                 snprintf(path, sizeof path, "%s/%s", program, places[i]);
