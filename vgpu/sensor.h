@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a card admits of the truth: its sensor scales power by a gain and an offset of its own, looks only
+// at the end of a window, and shows a new value once a tick. Reads the timeline; changes nothing but the
+// latch. What it has shown never changes.
+#ifndef VGPU_SENSOR_H
+#define VGPU_SENSOR_H
+
+#include "state.h"
+
+// Draws this card's gain, offset, tick phase, counter start and noise from the seed.
+void sensor_draw(struct gpu_fixed *fixed, uint64_t seed, unsigned index);
+
+// Latches the values of the last tick up to core->now_ns, unless it has them.
+void sensor_latch(const struct gpu_state *gpu, struct gpu_core *core);
+
+// The power reading of one tick of the last second over a window that ends there, noise and rounding included.
+uint32_t sensor_power_mw(const struct gpu_state *gpu, const struct gpu_core *core, int64_t tick, int64_t window_ns);
+
+// When a tick happens, on the machine's clock.
+int64_t sensor_tick_ns(const struct gpu_state *gpu, int64_t tick);
+
+// GPU utilisation in percent over the sample period that ends at t_ns.
+uint32_t sensor_utilization(const struct gpu_state *gpu, const struct gpu_core *core, int64_t t_ns);
+
+// The sensor's integral in J at core->now_ns, without ticks: what the counter would say if it were perfect.
+double sensor_true_energy_j(const struct gpu_state *gpu, const struct gpu_core *core);
+
+// A stateless random number: uniform in [0, 1) for any seed and counter.
+double sensor_random(uint64_t seed, uint64_t counter);
+
+#define SENSOR_SAMPLE_NS 166666667LL // utilisation: a sixth of a second
+
+#endif
