@@ -53,7 +53,8 @@ WT_PUBLIC const char *wt_strerror(int code);
  * Outside such a run all three do nothing, in a few nanoseconds.  None makes a system call after a thread's first
  * call. */
 
-/* One training step (one optimizer step) is done. */
+/* One training step (one optimizer step) is done.  Each call counts, from whatever thread; processes that run at the
+ * same time are the ranks of one training, whose steps count once. */
 WT_PUBLIC void wt_step(void);
 
 /* One epoch is done; `name` (copied, at most 31 bytes) and `value` are the validation metric, NULL when there is

@@ -47,7 +47,7 @@ static int train(int (*training)(void))
     pid_t pid = fork();
     if (pid == 0)
         _exit(training());
-    int status;
+    int status = 0;
     assert_true(pid > 0 && waitpid(pid, &status, 0) == pid);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
