@@ -22,6 +22,9 @@
 #define REAP_NS                                                                                              \
     20000000LL // the dead are looked for at most this often: it costs a few system calls a process
 
+// Writers first: with threads that read all the time, a fork or a shutdown would otherwise wait for ever.
+#define OWN_LOCK_INITIALIZER PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
+
 static struct {
     pthread_rwlock_t lock;
     pthread_once_t watch_forks;
@@ -30,7 +33,7 @@ static struct {
     uint64_t start_ticks;
     unsigned holds;
     bool attached, kept;
-} own = {.lock = PTHREAD_RWLOCK_INITIALIZER, .watch_forks = PTHREAD_ONCE_INIT};
+} own = {.lock = OWN_LOCK_INITIALIZER, .watch_forks = PTHREAD_ONCE_INIT};
 
 // ---- processes
 
@@ -88,7 +91,7 @@ static void after_fork_parent(void) {
 }
 
 static void after_fork_child(void) {
-    own.lock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
+    own.lock = (pthread_rwlock_t)OWN_LOCK_INITIALIZER;
     if (own.attached)
         store_forget(&own.store);
     own.attached = false;

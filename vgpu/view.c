@@ -46,12 +46,16 @@ nvmlReturn_t view_count(unsigned *count) {
     return NVML_SUCCESS;
 }
 
-static void pay(const struct machine_state *machine, enum call_cost cost) {
-    if (!machine->real_latency || cost_ns[cost] == 0)
+// Slept through without holding anything: threads that poll must not keep others from letting go.
+static void pay(enum call_cost cost) {
+    struct machine_state *machine = cost_ns[cost] > 0 ? machine_enter() : NULL;
+    if (!machine)
         return;
-    int64_t real_ns = (int64_t)((double)cost_ns[cost] / machine->time_scale);
+    int64_t real_ns = machine->real_latency ? (int64_t)((double)cost_ns[cost] / machine->time_scale) : 0;
+    machine_leave();
     struct timespec pause = {.tv_sec = real_ns / 1000000000, .tv_nsec = real_ns % 1000000000};
-    nanosleep(&pause, NULL);
+    if (real_ns > 0)
+        nanosleep(&pause, NULL);
 }
 
 // The place where planned faults act: what a call of this name on this GPU answers instead, if anything.
@@ -62,9 +66,10 @@ static nvmlReturn_t check_faults(const struct machine_state *machine, unsigned i
     return NVML_SUCCESS;
 }
 
-// Every call on a device goes through here: with the machine held, the handle good, the price paid.
+// Every call on a device goes through here: the price paid, the machine held, the handle good.
 static nvmlReturn_t enter(nvmlDevice_t device, enum call_cost cost, const char *name,
                           struct machine_state **machine, unsigned *index) {
+    pay(cost);
     *machine = machine_enter();
     if (!*machine)
         return NVML_ERROR_UNINITIALIZED;
@@ -73,8 +78,6 @@ static nvmlReturn_t enter(nvmlDevice_t device, enum call_cost cost, const char *
         *index < (*machine)->gpu_count ? check_faults(*machine, *index, name) : NVML_ERROR_INVALID_ARGUMENT;
     if (result != NVML_SUCCESS)
         machine_leave();
-    else
-        pay(*machine, cost);
     return result;
 }
 

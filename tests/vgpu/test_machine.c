@@ -294,6 +294,95 @@ static void a_killed_lock_holder_breaks_nothing(void **state) {
     stop();
 }
 
+static void work_and_look(void) {
+    nvmlDevice_t device;
+    unsigned value;
+    CHECK(nvmlInit_v2() == NVML_SUCCESS);
+    CHECK(nvmlDeviceGetHandleByIndex_v2(0, &device) == NVML_SUCCESS);
+    for (unsigned i = 0;; i++) {
+        CHECK(vgpu_work(0, 0.0004, 200, 0.5, 0.3) == 0);
+        CHECK(nvmlDeviceGetPowerUsage(device, &value) == NVML_SUCCESS);
+        CHECK(nvmlDeviceSetPowerManagementLimit(device, 100000 + i % 150 * 1000) == NVML_SUCCESS);
+    }
+}
+
+// Kills at random moments, most of them inside a transaction or a wait. The machine goes on, energy only
+// grows.
+static void a_storm_of_kills(void **state) {
+    (void)state;
+    unsigned seed = 12345;
+    double last_j = 0;
+    init();
+    for (int round = 0; round < 25; round++) {
+        pid_t pids[4];
+        for (int i = 0; i < 4; i++)
+            pids[i] = spawn(work_and_look);
+        usleep(5000 + (unsigned)rand_r(&seed) % 15000);
+        for (int i = 0; i < 4; i++) {
+            kill(pids[i], SIGKILL);
+            usleep((unsigned)rand_r(&seed) % 1000);
+        }
+        for (int i = 0; i < 4; i++) {
+            int status = finish(pids[i]);
+            assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        }
+        double now_j = vgpu_true_energy_j(0);
+        assert_true(now_j > last_j && (round == 0 || now_j < last_j + 2000));
+        last_j = now_j;
+        assert_in_range(limit_mw(), 100000, 250000);
+    }
+    assert_true(wait_for_users(0));
+    assert_int_equal(vgpu_work(0, 0.001, 100, 0.5, 0.5), 0);
+    stop();
+}
+
+static void *read_all_the_time(void *stop_now) {
+    nvmlDevice_t device;
+    unsigned long long last_mj = 0, mj;
+    while (!*(_Atomic int *)stop_now) {
+        if (nvmlInit_v2() != NVML_SUCCESS || nvmlDeviceGetHandleByIndex_v2(0, &device) != NVML_SUCCESS)
+            return "init";
+        for (int i = 0; i < 50; i++) {
+            if (nvmlDeviceGetTotalEnergyConsumption(device, &mj) != NVML_SUCCESS || mj < last_mj)
+                return "energy";
+            last_mj = mj;
+        }
+        if (nvmlShutdown() != NVML_SUCCESS)
+            return "shutdown";
+    }
+    return NULL;
+}
+
+static void *work_all_the_time(void *stop_now) {
+    while (!*(_Atomic int *)stop_now)
+        if (vgpu_work(0, 0.001, 200, 0.5, 0.5) != 0)
+            return "work";
+    return NULL;
+}
+
+static void look_once(void) {
+    CHECK(nvmlInit_v2() == NVML_SUCCESS);
+    CHECK(vgpu_work(0, 0.001, 100, 0.5, 0.5) == 0);
+}
+
+static void threads_and_forks(void **state) {
+    (void)state;
+    pthread_t threads[4];
+    _Atomic int stop_now = 0;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, i < 2 ? read_all_the_time : work_all_the_time, &stop_now), 0);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(finish(spawn(look_once)), 0);
+    stop_now = 1;
+    for (int i = 0; i < 4; i++) {
+        void *complaint = NULL;
+        assert_int_equal(pthread_join(threads[i], &complaint), 0);
+        if (complaint)
+            fail_msg("%s", (const char *)complaint);
+    }
+}
+
 static void set_and_die(void) {
     set_limit_in_child();
     raise(SIGKILL);
@@ -348,6 +437,7 @@ static void no_room_is_an_error(void **state) {
 static void limits_slow_work(void **state) {
     (void)state;
     init();
+    assert_int_equal(nvmlDeviceSetPowerManagementLimit(first_gpu(), 250000), NVML_SUCCESS);
     double begun_s = now_s(), begun_j = vgpu_true_energy_j(0);
     assert_int_equal(vgpu_work(0, 0.3, 237, 0.67, 0.1), 0);
     double full_s = now_s() - begun_s, full_j = vgpu_true_energy_j(0) - begun_j;
@@ -372,6 +462,7 @@ static void sets_limit_soon(void) {
 static void a_limit_reaches_a_sleeper(void **state) {
     (void)state;
     init();
+    assert_int_equal(nvmlDeviceSetPowerManagementLimit(first_gpu(), 250000), NVML_SUCCESS);
     pid_t pid = spawn(sets_limit_soon);
     double begun_s = now_s();
     assert_int_equal(vgpu_work(0, 0.4, 237, 1.0, 0), 0);
@@ -587,6 +678,8 @@ static int all_tests(void) {
         cmocka_unit_test(time_can_run_faster_and_limits_be_forbidden),
         cmocka_unit_test(a_killed_worker_is_forgotten),
         cmocka_unit_test(a_killed_lock_holder_breaks_nothing),
+        cmocka_unit_test(a_storm_of_kills),
+        cmocka_unit_test(threads_and_forks),
         cmocka_unit_test(limits_slow_work),
         cmocka_unit_test(a_limit_reaches_a_sleeper),
         cmocka_unit_test(two_workers_share),
