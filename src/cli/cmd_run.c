@@ -232,6 +232,12 @@ static void default_job_name(struct job_options *job)
     job->job = name[0] ? name : "unnamed";
 }
 
+static void fill_key(struct job_options *job)
+{
+    default_job_name(job);
+    snprintf(job->tuner.key.job, sizeof job->tuner.key.job, "%s", job->job);
+}
+
 static void say_dry_run(const struct devices *devices, const char *ledger)
 {
     const struct job_options *job = &settings.job;
@@ -278,7 +284,7 @@ static int run(struct common *common, void *unused)
     struct job_result *result = calloc(1, sizeof *result);
     char ledger_file[4096];
     int code, rc = result ? read_limits(&err) : error_set(&err, WT_E_NO_MEMORY, "out of memory");
-    default_job_name(&settings.job);
+    fill_key(&settings.job);
     if (rc == 0)
         rc = devices_open(&devices, common, &err);
     if (rc) {
