@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The example training program, run as a user runs it: what it prints and returns, what the supervisor sees of it
- * through the channel, and how long it loads a virtual GPU (on a machine whose clock runs fast).
+ * The example training program, run as a user runs it: what it prints and returns, what the supervisor sees
+ * of it through the channel, and how long it loads a virtual GPU (on a machine whose clock runs fast).
  *
  * Arguments: the program, and the folder of the virtual GPU's library.
  */
@@ -24,7 +24,7 @@ static const char *program, *vgpu_folder;
 
 struct ran {
     int code;
-    unsigned epochs;             /* lines of epochs */
+    unsigned epochs; /* lines of epochs */
     char last[256];
     char all[1 << 15];
 };
@@ -53,8 +53,8 @@ static void options_and_exit_codes(void **state)
 {
     (void)state;
     assert_int_equal(ran("--help")->code, 0);
-    const char *const wrong[] = {"--bogus", "--epochs 0", "--epochs x", "--batch-size 6401", "--target 1.5",
-                                 "--lr -1", "--seed -1", "stray"};
+    const char *const wrong[] = {"--bogus",      "--epochs 0", "--epochs x", "--batch-size 6401",
+                                 "--target 1.5", "--lr -1",    "--seed -1",  "stray"};
     for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         assert_int_equal(ran(wrong[i])->code, 2);
         assert_non_null(strstr(ran(wrong[i])->all, "train_mlp: "));
@@ -86,7 +86,8 @@ static double epochs_to_target(unsigned batch)
     double sum = 0;
     for (unsigned seed = 1; seed <= 3; seed++) {
         char arguments[128];
-        snprintf(arguments, sizeof arguments, "--epochs 200 --target 0.95 --batch-size %u --seed %u", batch, seed);
+        snprintf(arguments, sizeof arguments, "--epochs 200 --target 0.95 --batch-size %u --seed %u", batch,
+                 seed);
         sum += ran(arguments)->epochs;
     }
     return sum / 3;
@@ -137,7 +138,8 @@ static void write_machine(const char *model)
 {
     FILE *file = fopen(machine, "w");
     assert_non_null(file);
-    fprintf(file, "[machine]\ntime_scale = %d\n[gpu 0]\nmodel = %s\n[gpu 1]\nmodel = %s\n", SCALE, model, model);
+    fprintf(file, "[machine]\ntime_scale = %d\n[gpu 0]\nmodel = %s\n[gpu 1]\nmodel = %s\n", SCALE, model,
+            model);
     fclose(file);
 }
 
@@ -149,9 +151,9 @@ static double cpu_s(void)
            (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
 }
 
-/* All defaults on a card that nobody limits: 42 epochs of 100 steps of 16 ms, and what a step takes outside of the
- * GPU, which twenty times faster weighs twenty times more.  The processor's part must be small: at most 15 % of one
- * core, so that the card sets the pace (a sanitizer makes it several times larger). */
+/* All defaults on a card that nobody limits: 42 epochs of 100 steps of 16 ms, and what a step takes outside
+ * of the GPU, which twenty times faster weighs twenty times more.  The processor's part must be small: at
+ * most 15 % of one core, so that the card sets the pace (a sanitizer makes it several times larger). */
 static void how_long_it_loads_a_gpu(void **state)
 {
     (void)state;
@@ -161,7 +163,8 @@ static void how_long_it_loads_a_gpu(void **state)
         int64_t begin_ns = clock_monotonic_ns();
         double cpu_before_s = cpu_s();
         struct ran *r = ran("");
-        double length_s = (double)(clock_monotonic_ns() - begin_ns) / 1e9 * SCALE, used_s = cpu_s() - cpu_before_s;
+        double length_s = (double)(clock_monotonic_ns() - begin_ns) / 1e9 * SCALE,
+               used_s = cpu_s() - cpu_before_s;
         print_message("%s: %.1f s of the machine, %.2f s of the processor\n", models[i], length_s, used_s);
         assert_int_equal(r->code, 0);
         assert_null(strstr(r->all, "CPU alone"));
