@@ -167,6 +167,47 @@ SIZES = {
 }
 
 
+def test_pynvml_reads_the_rest(client):
+    seen = client.python("v100,h100", """
+import os, pynvml as n
+n.nvmlInit()
+v100, h100 = (n.nvmlDeviceGetHandleByIndex(i) for i in (0, 1))
+n.nvmlDeviceSetAccountingMode(v100, 1)
+n.nvmlDeviceSetPowerManagementLimit(v100, 150000)
+vgpu.vgpu_work(0, 1.2, 240.0, 0.5, 0.0)
+kind, samples = n.nvmlDeviceGetSamples(v100, n.NVML_TOTAL_POWER_SAMPLES, 0)
+stamps = [s.timeStamp for s in samples]
+seen = {
+    "samples": len(samples), "in_order": stamps == sorted(stamps), "recent": abs(stamps[-1] / 1e6 - time.time()) < 1,
+    "sample_w": sorted(s.sampleValue.uiVal for s in samples)[len(samples) // 2] / 1000,
+    "violation_s": n.nvmlDeviceGetViolationStatus(v100, n.NVML_PERF_POLICY_POWER).violationTime / 1e9,
+    "idle_violation": n.nvmlDeviceGetViolationStatus(h100, n.NVML_PERF_POLICY_POWER).violationTime,
+    "accounted": list(n.nvmlDeviceGetAccountingPids(v100)) == [os.getpid()],
+    "running": n.nvmlDeviceGetAccountingStats(v100, os.getpid()).isRunning,
+    "process": [p.pid == os.getpid() and p.smUtil for p in n.nvmlDeviceGetProcessUtilization(v100, 0)],
+    "details": [p.pid == os.getpid() for p in n.nvmlDeviceGetRunningProcessDetailList(v100, 0x1000018, 0)],
+    "p_states": [n.nvmlDeviceGetPerformanceState(v100), n.nvmlDeviceGetPerformanceState(h100)],
+    "idle_mhz": n.nvmlDeviceGetClockInfo(h100, n.NVML_CLOCK_SM),
+    "reasons": n.nvmlDeviceGetCurrentClocksEventReasons(h100),
+}
+events = n.nvmlEventSetCreate()
+n.nvmlDeviceRegisterEvents(v100, n.nvmlEventTypeXidCriticalError, events)
+begun = time.monotonic()
+try:
+    n.nvmlEventSetWait_v2(events, 50)
+except n.NVMLError_Timeout:
+    seen["waited"] = time.monotonic() - begun >= 0.05
+n.nvmlEventSetFree(events)
+print(json.dumps(seen))
+""")
+    power_w, violation_s = seen.pop("sample_w"), seen.pop("violation_s")
+    assert 0.94 * 150 - 3 < power_w < 1.06 * 150 + 3
+    assert 1.2 < violation_s < 3  # the work is slowed by the limit from end to end
+    assert seen.pop("process")[0] > 20
+    assert seen == {"samples": 50, "in_order": True, "recent": True, "idle_violation": 0, "accounted": True,
+                    "running": 1, "details": [True], "p_states": [0, 8], "idle_mhz": 345, "reasons": 1, "waited": True}
+
+
 def test_gpustat(client):
     seen = json.loads(client(ALL, sys.executable, "-m", "gpustat", "--json"))
     assert [gpu["name"] for gpu in seen["gpus"]] == [row[0] for row in MODELS.values()]
