@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs written for real cards, unmodified, on virtual ones."""
 
+import fcntl
 import json
+import os
 import pathlib
+import pty
 import re
+import select
 import shutil
+import signal
+import struct
 import subprocess
 import sys
+import termios
+import time
 
 import pytest
 
@@ -251,11 +259,33 @@ print(json.dumps([[window.gpu_energy[0], window.gpu_energy[1]], [b - a for a, b 
     assert true[1] > 2.0 * 0.94 * (0.9 * 280 + 0.1 * 82) * 0.98
 
 
-def test_nvtop(client):
+def watch_terminal(command, env, wanted, seconds=15):
+    """Runs a full-screen program on a terminal of its own until all of wanted was shown; gives what was shown."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvpe(command[0], command, env)
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
+    shown, end = "", time.monotonic() + seconds
+    try:
+        while time.monotonic() < end and not all(text in shown for text in wanted):
+            if select.select([terminal], [], [], 0.2)[0]:
+                shown += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", " ", os.read(terminal, 65536).decode(errors="replace"))
+    except OSError:  # the program ended
+        pass
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(terminal)
+    return shown
+
+
+def test_nvtop(client, tmp_path):
     if not shutil.which("nvtop"):
-        pytest.skip("nvtop is not installed")
-    seen = json.loads(client("v100,a40", "nvtop", "--snapshot"))
-    assert [gpu["device_name"] for gpu in seen] == [MODELS["v100"][0], MODELS["a40"][0]]
+        pytest.skip("nvtop is not installed (Debian: contrib)")
+    env = client.environment("v100,rtx6000") | {"TERM": "xterm", "HOME": str(tmp_path)}
+    wanted = ["Tesla V100-PCIE-16GB", "Quadro RTX 6000", "/ 250 W", "/ 260 W"]
+    shown = watch_terminal(["nvtop", "-p"], env, wanted)
+    assert [text for text in wanted if text not in shown] == []
 
 
 def test_a_bad_spec_loads_no_driver(client):
