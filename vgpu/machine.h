@@ -24,6 +24,10 @@ struct machine_state *machine_visit(void);
 void machine_leave(void);
 bool machine_is_initialised(void);
 
+// 1 when the machine ends with this process: nobody else is attached and no state file keeps it; else 0.
+// Negative when there is no machine.
+int machine_ends_with_us(void);
+
 int64_t machine_now_ns(const struct machine_state *machine);
 // CLOCK_MONOTONIC nanoseconds at which the machine's clock will read machine_ns.
 int64_t machine_real_ns(const struct machine_state *machine, int64_t machine_ns);

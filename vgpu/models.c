@@ -11,8 +11,11 @@
 #define MIB (1024ULL * 1024ULL)
 #define W 1000u
 
+// A row reads like a data sheet.
+// clang-format off
 static const struct vgpu_model models[] = {
-    {.key = "p100", .name = "Tesla P100-PCIE-16GB", .part_number = "900-2H400-0000-000", .vbios = "86.00.52.00.02",
+    {.key = "p100", .name = "Tesla P100-PCIE-16GB",
+     .part_number = "900-2H400-0000-000", .vbios = "86.00.52.00.02",
      .architecture = 4, .brand = 2, .cuda_major = 6, .cuda_minor = 0,
      .pci_device_id = 0x15f810deu, .pci_subsystem_id = 0x118f10deu,
      .memory_bytes = 16384 * MIB, .reserved_bytes = 104 * MIB, .memory_bus_bits = 4096, .cores = 3584,
@@ -24,7 +27,8 @@ static const struct vgpu_model models[] = {
      .energy_counter = false,
      .air_c = 31.0, .fast_k_per_w = 0.055, .slow_k_per_w = 0.075, .fast_s = 1.0, .slow_s = 120.0,
      .slowdown_c = 82, .shutdown_c = 85},
-    {.key = "v100", .name = "Tesla V100-PCIE-16GB", .part_number = "900-2G500-0000-000", .vbios = "88.00.48.00.02",
+    {.key = "v100", .name = "Tesla V100-PCIE-16GB",
+     .part_number = "900-2G500-0000-000", .vbios = "88.00.48.00.02",
      .architecture = 5, .brand = 2, .cuda_major = 7, .cuda_minor = 0,
      .pci_device_id = 0x1db410deu, .pci_subsystem_id = 0x121410deu,
      .memory_bytes = 16384 * MIB, .reserved_bytes = 224 * MIB, .memory_bus_bits = 4096, .cores = 5120,
@@ -48,7 +52,8 @@ static const struct vgpu_model models[] = {
      .instant_window_ns = 100 * MS, .resolution_mw = 10, .energy_counter = true,
      .air_c = 28.0, .fast_k_per_w = 0.05, .slow_k_per_w = 0.085, .fast_s = 1.0, .slow_s = 120.0,
      .slowdown_c = 95, .shutdown_c = 98},
-    {.key = "rtx6000", .name = "Quadro RTX 6000", .part_number = "900-5G150-0000-000", .vbios = "90.02.30.00.03",
+    {.key = "rtx6000", .name = "Quadro RTX 6000",
+     .part_number = "900-5G150-0000-000", .vbios = "90.02.30.00.03",
      .architecture = 6, .brand = 12, .cuda_major = 7, .cuda_minor = 5,
      .pci_device_id = 0x1e3010deu, .pci_subsystem_id = 0x12ba10deu,
      .memory_bytes = 24576 * MIB, .reserved_bytes = 356 * MIB, .memory_bus_bits = 384, .cores = 4608,
@@ -60,7 +65,8 @@ static const struct vgpu_model models[] = {
      .energy_counter = true,
      .air_c = 29.0, .fast_k_per_w = 0.05, .slow_k_per_w = 0.11, .fast_s = 1.0, .slow_s = 90.0,
      .slowdown_c = 91, .shutdown_c = 94},
-    {.key = "a100", .name = "NVIDIA A100-SXM4-40GB", .part_number = "692-2G506-0200-003", .vbios = "92.00.45.00.03",
+    {.key = "a100", .name = "NVIDIA A100-SXM4-40GB",
+     .part_number = "692-2G506-0200-003", .vbios = "92.00.45.00.03",
      .architecture = 7, .brand = 14, .cuda_major = 8, .cuda_minor = 0,
      .pci_device_id = 0x20b010deu, .pci_subsystem_id = 0x134f10deu,
      .memory_bytes = 40960 * MIB, .reserved_bytes = 424 * MIB, .memory_bus_bits = 5120, .cores = 6912,
@@ -72,7 +78,8 @@ static const struct vgpu_model models[] = {
      .energy_counter = true,
      .air_c = 27.0, .fast_k_per_w = 0.04, .slow_k_per_w = 0.05, .fast_s = 1.0, .slow_s = 120.0,
      .slowdown_c = 92, .shutdown_c = 95},
-    {.key = "h100", .name = "NVIDIA H100 80GB HBM3", .part_number = "692-2G520-0200-000", .vbios = "96.00.61.00.01",
+    {.key = "h100", .name = "NVIDIA H100 80GB HBM3",
+     .part_number = "692-2G520-0200-000", .vbios = "96.00.61.00.01",
      .architecture = 9, .brand = 14, .cuda_major = 9, .cuda_minor = 0,
      .pci_device_id = 0x233010deu, .pci_subsystem_id = 0x16c110deu,
      .memory_bytes = 81559 * MIB, .reserved_bytes = 551 * MIB, .memory_bus_bits = 5120, .cores = 16896,
@@ -84,23 +91,21 @@ static const struct vgpu_model models[] = {
      .instant_window_ns = 25 * MS, .resolution_mw = 10, .energy_counter = true,
      .air_c = 38.8, .fast_k_per_w = 0.016, .slow_k_per_w = 0.016, .fast_s = 1.0, .slow_s = 120.0},
 };
+// clang-format on
 
 #define MODEL_COUNT (sizeof models / sizeof models[0])
 
-const struct vgpu_model *model_find(const char *key, size_t key_len)
-{
+const struct vgpu_model *model_find(const char *key, size_t key_len) {
     for (size_t i = 0; i < MODEL_COUNT; i++)
         if (strlen(models[i].key) == key_len && memcmp(models[i].key, key, key_len) == 0)
             return &models[i];
     return NULL;
 }
 
-const struct vgpu_model *model_at(size_t position)
-{
+const struct vgpu_model *model_at(size_t position) {
     return position < MODEL_COUNT ? &models[position] : NULL;
 }
 
-size_t model_position(const struct vgpu_model *model)
-{
+size_t model_position(const struct vgpu_model *model) {
     return (size_t)(model - models);
 }

@@ -32,6 +32,7 @@ typedef enum {
 #define NVML_VERSIONED(type, number) ((unsigned)sizeof(type) | (number) << 24)
 #define NVML_NO_VALUE 0xffffffffu
 
+// clang-format off
 enum { NVML_CLOCK_GRAPHICS, NVML_CLOCK_SM, NVML_CLOCK_MEM, NVML_CLOCK_VIDEO };
 enum { NVML_CLOCK_ID_CURRENT, NVML_CLOCK_ID_APP_TARGET, NVML_CLOCK_ID_APP_DEFAULT, NVML_CLOCK_ID_CUSTOMER_MAX };
 #define NVML_CLOCK_LIMIT_TDP 0xffffff01u
@@ -51,6 +52,7 @@ enum {
 };
 enum { NVML_POLICY_POWER, NVML_POLICY_THERMAL, NVML_POLICY_SYNC, NVML_POLICY_BOARD, NVML_POLICY_LOW_USE,
        NVML_POLICY_RELIABILITY, NVML_POLICY_ALL_APPLICATION = 10, NVML_POLICY_ALL_BASE = 11 };
+// clang-format on
 
 #define NVML_REASON_IDLE 0x1ull
 #define NVML_REASON_APPLICATION_CLOCKS 0x2ull
@@ -70,6 +72,7 @@ typedef struct {
     char bus_id[16];
     unsigned domain, bus, device, device_id, subsystem_id, reserved[4];
 } nvmlPciInfo_v2_t;
+_Static_assert(sizeof(nvmlPciInfo_v2_t) == 52, "layout");
 
 typedef struct {
     unsigned version, domain, bus, device, device_id, subsystem_id, base_class, sub_class;
@@ -96,6 +99,7 @@ _Static_assert(sizeof(nvmlMemory_v2_t) == 40 && offsetof(nvmlMemory_v2_t, total_
 typedef struct {
     uint64_t total_bytes, free_bytes, used_bytes;
 } nvmlBAR1Memory_t;
+_Static_assert(sizeof(nvmlBAR1Memory_t) == 24, "layout");
 
 typedef struct {
     unsigned pid;
@@ -178,7 +182,8 @@ typedef struct {
     uint64_t most_memory_bytes, time_ms, start_us;
     unsigned running, reserved[5];
 } nvmlAccountingStats_t;
-_Static_assert(sizeof(nvmlAccountingStats_t) == 56 && offsetof(nvmlAccountingStats_t, running) == 32, "layout");
+_Static_assert(sizeof(nvmlAccountingStats_t) == 56 && offsetof(nvmlAccountingStats_t, running) == 32,
+               "layout");
 
 typedef struct {
     nvmlDevice_t device;
@@ -213,13 +218,9 @@ typedef struct {
 _Static_assert(sizeof(nvmlUUID_t) == 52, "layout");
 
 typedef struct {
-    unsigned version, supported;
-} nvmlGpmSupport_t;
-_Static_assert(sizeof(nvmlGpmSupport_t) == 8, "layout");
-
-typedef struct {
     uint64_t protected_kib, unprotected_kib;
 } nvmlConfComputeMemSizeInfo_t;
+_Static_assert(sizeof(nvmlConfComputeMemSizeInfo_t) == 16, "layout");
 
 // The implemented entry points, in nvml_*.c; symbols.h names all the others.
 #define NVML_FUNCTION(name, ...) VGPU_API nvmlReturn_t name(__VA_ARGS__)

@@ -7,16 +7,14 @@
 #include "timeline.h"
 #include "view.h"
 
-nvmlReturn_t nvmlDeviceGetPowerUsage(nvmlDevice_t device, unsigned *power_mw)
-{
+nvmlReturn_t nvmlDeviceGetPowerUsage(nvmlDevice_t device, unsigned *power_mw) {
     struct view view;
     LOOK(device, power_mw, COST_SENSOR, &view);
     *power_mw = view.core.latch.usage_mw;
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetTotalEnergyConsumption(nvmlDevice_t device, unsigned long long *energy_mj)
-{
+nvmlReturn_t nvmlDeviceGetTotalEnergyConsumption(nvmlDevice_t device, unsigned long long *energy_mj) {
     struct view view;
     LOOK(device, energy_mj, COST_SENSOR, &view);
     if (!view.model->energy_counter)
@@ -27,32 +25,29 @@ nvmlReturn_t nvmlDeviceGetTotalEnergyConsumption(nvmlDevice_t device, unsigned l
 
 // ---- limits
 
-nvmlReturn_t nvmlDeviceGetPowerManagementLimit(nvmlDevice_t device, unsigned *limit_mw)
-{
+nvmlReturn_t nvmlDeviceGetPowerManagementLimit(nvmlDevice_t device, unsigned *limit_mw) {
     struct view view;
     LOOK(device, limit_mw, COST_NONE, &view);
     *limit_mw = view.core.limit_mw;
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetEnforcedPowerLimit(nvmlDevice_t device, unsigned *limit_mw)
-{
+nvmlReturn_t nvmlDeviceGetEnforcedPowerLimit(nvmlDevice_t device, unsigned *limit_mw) {
     struct view view;
     LOOK(device, limit_mw, COST_NONE, &view);
     *limit_mw = view.enforced_mw;
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetPowerManagementDefaultLimit(nvmlDevice_t device, unsigned *limit_mw)
-{
+nvmlReturn_t nvmlDeviceGetPowerManagementDefaultLimit(nvmlDevice_t device, unsigned *limit_mw) {
     struct view view;
     LOOK(device, limit_mw, COST_NONE, &view);
     *limit_mw = view.model->max_limit_mw;
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetPowerManagementLimitConstraints(nvmlDevice_t device, unsigned *min_mw, unsigned *max_mw)
-{
+nvmlReturn_t nvmlDeviceGetPowerManagementLimitConstraints(nvmlDevice_t device, unsigned *min_mw,
+                                                          unsigned *max_mw) {
     struct view view;
     LOOK(device, min_mw && max_mw ? min_mw : NULL, COST_NONE, &view);
     *min_mw = view.model->min_limit_mw;
@@ -60,16 +55,14 @@ nvmlReturn_t nvmlDeviceGetPowerManagementLimitConstraints(nvmlDevice_t device, u
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetPowerManagementMode(nvmlDevice_t device, unsigned *mode)
-{
+nvmlReturn_t nvmlDeviceGetPowerManagementMode(nvmlDevice_t device, unsigned *mode) {
     struct view view;
     LOOK(device, mode, COST_NONE, &view);
     *mode = 1;
     return NVML_SUCCESS;
 }
 
-static nvmlReturn_t change_limit(struct gpu_state *gpu, struct gpu_core *core, void *arg)
-{
+static nvmlReturn_t change_limit(struct gpu_state *gpu, struct gpu_core *core, void *arg) {
     const unsigned limit_mw = *(const unsigned *)arg;
     const struct vgpu_model *model = model_at(gpu->fixed.model);
     if (limit_mw < model->min_limit_mw || limit_mw > model->max_limit_mw)
@@ -79,13 +72,11 @@ static nvmlReturn_t change_limit(struct gpu_state *gpu, struct gpu_core *core, v
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceSetPowerManagementLimit(nvmlDevice_t device, unsigned limit_mw)
-{
+nvmlReturn_t nvmlDeviceSetPowerManagementLimit(nvmlDevice_t device, unsigned limit_mw) {
     return view_change(device, __func__, change_limit, &limit_mw);
 }
 
-nvmlReturn_t nvmlDeviceSetPowerManagementLimit_v2(nvmlDevice_t device, nvmlPowerValue_v2_t *value)
-{
+nvmlReturn_t nvmlDeviceSetPowerManagementLimit_v2(nvmlDevice_t device, nvmlPowerValue_v2_t *value) {
     struct view view;
     LOOK(device, value, COST_NONE, &view);
     if (value->version != NVML_VERSIONED(nvmlPowerValue_v2_t, 2))
@@ -97,54 +88,44 @@ nvmlReturn_t nvmlDeviceSetPowerManagementLimit_v2(nvmlDevice_t device, nvmlPower
 
 // ---- field values: one table row a field
 
-static unsigned field_average(const struct view *view)
-{
+static unsigned field_average(const struct view *view) {
     return view->core.latch.average_mw;
 }
 
-static unsigned field_instant(const struct view *view)
-{
+static unsigned field_instant(const struct view *view) {
     return view->core.latch.instant_mw;
 }
 
-static unsigned field_min(const struct view *view)
-{
+static unsigned field_min(const struct view *view) {
     return view->model->min_limit_mw;
 }
 
-static unsigned field_max(const struct view *view)
-{
+static unsigned field_max(const struct view *view) {
     return view->model->max_limit_mw;
 }
 
-static unsigned field_enforced(const struct view *view)
-{
+static unsigned field_enforced(const struct view *view) {
     return view->enforced_mw;
 }
 
-static unsigned field_requested(const struct view *view)
-{
+static unsigned field_requested(const struct view *view) {
     return view->core.limit_mw;
 }
 
-static unsigned field_none(const struct view *view)
-{
+static unsigned field_none(const struct view *view) {
     (void)view;
     return 0;
 }
 
-static unsigned field_memory_temperature(const struct view *view)
-{
+static unsigned field_memory_temperature(const struct view *view) {
     return (unsigned)(view->temperature_c + 6.0); // stacked memory runs a little hotter than the GPU
 }
 
-static bool has_average(const struct view *view)
-{
+static bool has_average(const struct view *view) {
     return view->model->average_window_ns != 0;
 }
 
-static bool has_stacked_memory(const struct view *view)
-{
+static bool has_stacked_memory(const struct view *view) {
     return view->model->memory_bus_bits > 1024 && view->model->energy_counter;
 }
 
@@ -165,30 +146,26 @@ static const struct {
     {NVML_FIELD_PCIE_RX_BYTES, field_none, NULL},
 };
 
-static void read_energy(const struct view *view, nvmlFieldValue_t *value)
-{
+static void read_energy(const struct view *view, nvmlFieldValue_t *value) {
     value->value_type = NVML_VALUE_ULL;
     value->value.ull = view->core.latch.counter_mj;
     value->result = view->model->energy_counter ? NVML_SUCCESS : NVML_ERROR_NOT_SUPPORTED;
 }
 
-static void read_violation(const struct view *view, nvmlFieldValue_t *value)
-{
+static void read_violation(const struct view *view, nvmlFieldValue_t *value) {
     value->value_type = NVML_VALUE_ULL;
     value->value.ull = value->field == NVML_FIELD_PERF_POWER ? (uint64_t)(view->capped_s * 1e9) : 0;
     value->result = NVML_SUCCESS;
 }
 
-static void read_margin(const struct view *view, nvmlFieldValue_t *value)
-{
+static void read_margin(const struct view *view, nvmlFieldValue_t *value) {
     static const int margins_k[] = {-8, -2, 0, 0}; // shutdown, slowdown, memory, highest operating
     value->value_type = NVML_VALUE_SINT;
     value->value.si = margins_k[value->field - NVML_FIELD_MARGIN_SHUTDOWN];
     value->result = view->model->shutdown_c == 0 ? NVML_SUCCESS : NVML_ERROR_NOT_SUPPORTED;
 }
 
-static void read_field(const struct view *view, nvmlFieldValue_t *value)
-{
+static void read_field(const struct view *view, nvmlFieldValue_t *value) {
     unsigned field = value->field;
     value->value.ull = 0;
     value->result = NVML_ERROR_NOT_SUPPORTED;
@@ -218,8 +195,7 @@ static void read_field(const struct view *view, nvmlFieldValue_t *value)
 }
 
 // The call succeeds; each field says for itself how it went.
-nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldValue_t *values)
-{
+nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldValue_t *values) {
     struct view view;
     LOOK(device, count > 0 ? values : NULL, COST_SENSOR, &view);
     for (int i = 0; i < count; i++)
@@ -227,8 +203,7 @@ nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldV
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceClearFieldValues(nvmlDevice_t device, int count, nvmlFieldValue_t *values)
-{
+nvmlReturn_t nvmlDeviceClearFieldValues(nvmlDevice_t device, int count, nvmlFieldValue_t *values) {
     struct view view;
     LOOK(device, count > 0 ? values : NULL, COST_NONE, &view);
     for (int i = 0; i < count; i++)
@@ -248,8 +223,7 @@ struct samples {
 
 enum { SAMPLES_KEPT = 100 }; // at most; ticks of 20 ms give 50 in the second that is remembered
 
-static uint32_t sample_value(struct gpu_state *gpu, struct gpu_core *core, unsigned type, int64_t tick)
-{
+static uint32_t sample_value(struct gpu_state *gpu, struct gpu_core *core, unsigned type, int64_t tick) {
     const struct vgpu_model *model = model_at(gpu->fixed.model);
     switch (type) {
     case NVML_SAMPLES_POWER:
@@ -268,8 +242,7 @@ static uint32_t sample_value(struct gpu_state *gpu, struct gpu_core *core, unsig
     }
 }
 
-static nvmlReturn_t read_samples(struct gpu_state *gpu, struct gpu_core *core, void *arg)
-{
+static nvmlReturn_t read_samples(struct gpu_state *gpu, struct gpu_core *core, void *arg) {
     struct samples *want = arg;
     struct timespec real;
     clock_gettime(CLOCK_REALTIME, &real);
@@ -292,8 +265,7 @@ static nvmlReturn_t read_samples(struct gpu_state *gpu, struct gpu_core *core, v
 }
 
 nvmlReturn_t nvmlDeviceGetSamples(nvmlDevice_t device, unsigned type, unsigned long long last_seen_us,
-                                  unsigned *value_type, unsigned *count, nvmlSample_t *samples)
-{
+                                  unsigned *value_type, unsigned *count, nvmlSample_t *samples) {
     struct view view;
     LOOK(device, value_type && count ? count : NULL, COST_NONE, &view);
     if (type > NVML_SAMPLES_MEMORY_CLOCK)

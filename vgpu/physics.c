@@ -6,22 +6,19 @@
 
 #include <math.h>
 
-static double clamp(double x, double low, double high)
-{
+static double clamp(double x, double low, double high) {
     return x < low ? low : x > high ? high : x;
 }
 
 // The ratio at which a * phi + (1 - a) * phi^3 = y: the one real root of a depressed cubic, by the
 // hyperbolic form, which needs no case distinction while a is strictly between 0 and 1.
-static double solve_ratio(double a, double y)
-{
+static double solve_ratio(double a, double y) {
     double p = a / (1.0 - a), q = y / (1.0 - a);
     return 2.0 * sqrt(p / 3.0) * sinh(asinh(1.5 * (q / p) * sqrt(3.0 / p)) / 3.0);
 }
 
 struct physics_point physics_settle(const struct vgpu_model *model, double full_clock_w, double clock_share,
-                                    double limit_w, double highest_ratio)
-{
+                                    double limit_w, double highest_ratio) {
     const double a = model->linear_share, dynamic_w = full_clock_w - model->static_w;
     struct physics_point at = {.clock_ratio = 1.0, .capped = full_clock_w > limit_w};
 
@@ -30,7 +27,9 @@ struct physics_point physics_settle(const struct vgpu_model *model, double full_
         at.clock_ratio = solve_ratio(a, clamp((limit_w - model->static_w) / dynamic_w, 1e-5, 1.0));
     at.clock_ratio = clamp(fmin(at.clock_ratio, highest_ratio), model->min_clock_ratio, 1.0);
     double phi = at.clock_ratio;
-    at.power_w = dynamic_w > 0 ? model->static_w + dynamic_w * (a * phi + (1.0 - a) * phi * phi * phi) : full_clock_w;
+    at.power_w = full_clock_w;
+    if (dynamic_w > 0)
+        at.power_w = model->static_w + dynamic_w * (a * phi + (1.0 - a) * phi * phi * phi);
     at.slowdown = (1.0 - clock_share) + clock_share / phi;
     return at;
 }

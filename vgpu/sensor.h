@@ -13,8 +13,10 @@ void sensor_draw(struct gpu_fixed *fixed, uint64_t seed, unsigned index);
 // Latches the values of the last tick up to core->now_ns, unless it has them.
 void sensor_latch(const struct gpu_state *gpu, struct gpu_core *core);
 
-// The power reading of one tick of the last second over a window that ends there, noise and rounding included.
-uint32_t sensor_power_mw(const struct gpu_state *gpu, const struct gpu_core *core, int64_t tick, int64_t window_ns);
+// The power reading of one tick of the last second over a window that ends there, noise and rounding
+// included.
+uint32_t sensor_power_mw(const struct gpu_state *gpu, const struct gpu_core *core, int64_t tick,
+                         int64_t window_ns);
 
 // When a tick happens, on the machine's clock.
 int64_t sensor_tick_ns(const struct gpu_state *gpu, int64_t tick);

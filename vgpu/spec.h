@@ -14,11 +14,13 @@
 
 enum { SPEC_MAX_GPUS = 64, SPEC_MAX_FAULTS = 16, SPEC_UUID_LEN = 40, SPEC_FUNCTION_LEN = 64 };
 
+// clang-format off
 enum fault_kind {
     FAULT_LOST, FAULT_NO_PERMISSION, FAULT_UNSUPPORTED, FAULT_ENERGY_FROZEN, FAULT_ENERGY_RESET,
     FAULT_POWER_STUCK, FAULT_SLOW, FAULT_FAIL_CALL, FAULT_LIMIT_IGNORED, FAULT_ENFORCED_W, FAULT_THERMAL,
     FAULT_UNLOAD,
 };
+// clang-format on
 
 // One planned misfortune. value is seconds, watts or a count, by kind; function is of FAULT_UNSUPPORTED.
 struct fault {
@@ -37,7 +39,7 @@ struct spec_gpu {
 };
 
 struct spec {
-    char identity[PATH_MAX]; // canonical: what makes two SPECs the same machine
+    char identity[PATH_MAX];   // canonical: what makes two SPECs the same machine
     char state_path[PATH_MAX]; // empty: the machine lives no longer than its processes
     bool is_file;
     uid_t owner; // of the machine file, or the caller

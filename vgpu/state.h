@@ -47,8 +47,8 @@ struct work_item {
 };
 
 struct context {
-    int32_t pid; // 0: free
-    uint32_t running; // items whose thread has not come back yet
+    int32_t pid;          // 0: free
+    uint32_t running;     // items whose thread has not come back yet
     uint64_t start_ticks; // of the process, from /proc: tells a reused pid
     int64_t first_ns, last_ns;
     double busy_s;
@@ -77,12 +77,12 @@ struct latch {
 };
 
 struct gpu_core {
-    int64_t now_ns; // everything up to here has happened
+    int64_t now_ns;  // everything up to here has happened
     uint64_t pushed; // breakpoints ever pushed
     uint64_t next_id;
     struct segment segment;
     struct latch latch;
-    int64_t reaped_ns; // when the living were last told from the dead
+    int64_t reaped_ns;  // when the living were last told from the dead
     int64_t sampled_ns; // when utilisation of processes was last sampled
     uint32_t limit_mw;
     uint32_t lock_min_mhz, lock_max_mhz; // 0: not locked
@@ -109,7 +109,7 @@ struct gpu_fixed {
 struct gpu_state {
     struct gpu_fixed fixed;
     pthread_mutex_t lock;
-    _Atomic uint32_t active; // which core is true
+    _Atomic uint32_t active;     // which core is true
     _Atomic uint32_t generation; // futex word of those who sleep through their work
     struct gpu_core cores[2];
     struct breakpoint ring[STATE_RING];

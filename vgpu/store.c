@@ -34,8 +34,7 @@ static uint64_t digest(uint64_t hash, const void *data, size_t len) // FNV-1a
 
 #define DIGEST_START 0xcbf29ce484222325ULL
 
-static void read_boot_id(char *id, size_t len)
-{
+static void read_boot_id(char *id, size_t len) {
     memset(id, 0, len);
     int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -46,8 +45,7 @@ static void read_boot_id(char *id, size_t len)
 }
 
 // What a kept machine must have been made from to be kept. Field by field: padding has no meaning.
-static uint64_t config_of(const struct spec *spec)
-{
+static uint64_t config_of(const struct spec *spec) {
     uint64_t hash = digest(DIGEST_START, spec->identity, strlen(spec->identity));
     hash = digest(hash, &spec->seed, sizeof spec->seed);
     hash = digest(hash, &spec->time_scale, sizeof spec->time_scale);
@@ -58,15 +56,13 @@ static uint64_t config_of(const struct spec *spec)
     return hash;
 }
 
-static size_t size_of(unsigned gpu_count)
-{
+static size_t size_of(unsigned gpu_count) {
     return sizeof(struct machine_state) + gpu_count * sizeof(struct gpu_state);
 }
 
 // ---- setting a machine up
 
-static void name_gpu(const struct spec *spec, unsigned index, char *uuid)
-{
+static void name_gpu(const struct spec *spec, unsigned index, char *uuid) {
     if (spec->gpus[index].uuid[0]) {
         memcpy(uuid, spec->gpus[index].uuid, SPEC_UUID_LEN + 1);
         return;
@@ -84,8 +80,7 @@ static void name_gpu(const struct spec *spec, unsigned index, char *uuid)
              (unsigned long long)(half[1] & 0xffffffffffffULL));
 }
 
-static int make_lock(struct gpu_state *gpu)
-{
+static int make_lock(struct gpu_state *gpu) {
     pthread_mutexattr_t attr;
     int error = pthread_mutexattr_init(&attr);
     if (error)
@@ -97,8 +92,7 @@ static int make_lock(struct gpu_state *gpu)
     return -error;
 }
 
-static int set_up(struct machine_state *machine, const struct spec *spec)
-{
+static int set_up(struct machine_state *machine, const struct spec *spec) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     machine->version = STATE_VERSION;
@@ -129,15 +123,13 @@ static int set_up(struct machine_state *machine, const struct spec *spec)
 }
 
 // A kept machine whose processes are all gone: their work is gone too, and so is any lock they held.
-static bool nobody_lives(int32_t pid, uint64_t start_ticks)
-{
+static bool nobody_lives(int32_t pid, uint64_t start_ticks) {
     (void)pid;
     (void)start_ticks;
     return false;
 }
 
-static int adopt(struct machine_state *machine)
-{
+static int adopt(struct machine_state *machine) {
     for (unsigned i = 0; i < machine->gpu_count; i++) {
         struct gpu_state *gpu = &machine->gpus[i];
         timeline_reap(gpu, &gpu->cores[gpu->active & 1], nobody_lives);
@@ -150,8 +142,7 @@ static int adopt(struct machine_state *machine)
 
 // ---- files
 
-static int open_private_folder(const char *path)
-{
+static int open_private_folder(const char *path) {
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
         return -errno;
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -165,8 +156,7 @@ static int open_private_folder(const char *path)
     return fd;
 }
 
-static int open_shared_folder(const char *path)
-{
+static int open_shared_folder(const char *path) {
     bool made = mkdir(path, 0700) == 0;
     if (!made && errno != EEXIST)
         return -errno;
@@ -183,12 +173,12 @@ refuse:
     return -EPERM;
 }
 
-static int open_folder(const struct spec *spec, struct store *store)
-{
+static int open_folder(const struct spec *spec, struct store *store) {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
     if (spec->state_path[0]) {
         const char *slash = strrchr(spec->state_path, '/');
-        snprintf(store->folder, sizeof store->folder, "%.*s", (int)(slash - spec->state_path) + 1, spec->state_path);
+        snprintf(store->folder, sizeof store->folder, "%.*s", (int)(slash - spec->state_path) + 1,
+                 spec->state_path);
         int fd = open(store->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         return fd < 0 ? -errno : fd;
     }
@@ -206,8 +196,7 @@ static int open_folder(const struct spec *spec, struct store *store)
     return open_private_folder(store->folder);
 }
 
-static int lock_file(int fd, int operation)
-{
+static int lock_file(int fd, int operation) {
     int result;
     do
         result = flock(fd, operation);
@@ -215,8 +204,7 @@ static int lock_file(int fd, int operation)
     return result == 0 ? 0 : -errno;
 }
 
-static int write_name(const struct spec *spec, struct store *store)
-{
+static int write_name(const struct spec *spec, struct store *store) {
     if (spec->state_path[0]) {
         const char *name = strrchr(spec->state_path, '/') + 1;
         if (strlen(name) == 0 || strlen(name) > NAME_MAX)
@@ -233,8 +221,7 @@ static int write_name(const struct spec *spec, struct store *store)
     return 0;
 }
 
-static void sweep(int folder_fd, const char *own_name)
-{
+static void sweep(int folder_fd, const char *own_name) {
     int fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (!dir) {
@@ -251,14 +238,14 @@ static void sweep(int folder_fd, const char *own_name)
         if (leftover < 0)
             continue;
         if (lock_file(leftover, LOCK_EX | LOCK_NB) == 0)
-            unlinkat(folder_fd, entry->d_name, 0); // in a shared folder it may be another user's: then it stays
+            unlinkat(folder_fd, entry->d_name,
+                     0); // in a shared folder it may be another user's: then it stays
         close(leftover);
     }
     closedir(dir);
 }
 
-static bool is_sound(const struct machine_state *machine, size_t size)
-{
+static bool is_sound(const struct machine_state *machine, size_t size) {
     if (machine->gpu_count == 0 || machine->gpu_count > SPEC_MAX_GPUS || machine->size != size ||
         size != size_of(machine->gpu_count))
         return false;
@@ -268,8 +255,7 @@ static bool is_sound(const struct machine_state *machine, size_t size)
     return true;
 }
 
-static int map_file(struct store *store, size_t size)
-{
+static int map_file(struct store *store, size_t size) {
     void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, store->fd, 0);
     if (map == MAP_FAILED)
         return -errno;
@@ -277,8 +263,7 @@ static int map_file(struct store *store, size_t size)
     return 0;
 }
 
-static int create(int folder_fd, const struct spec *spec, struct store *store)
-{
+static int create(int folder_fd, const struct spec *spec, struct store *store) {
     size_t size = size_of(spec->gpu_count);
     store->fd = openat(folder_fd, store->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (store->fd < 0)
@@ -301,8 +286,7 @@ static int create(int folder_fd, const struct spec *spec, struct store *store)
 enum found { FOUND_SOUND, FOUND_STALE, FOUND_FOREIGN };
 
 // What lies under our name. Maps it when it is sound.
-static enum found examine(struct store *store)
-{
+static enum found examine(struct store *store) {
     struct stat status;
     if (fstat(store->fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink != 1)
         return FOUND_FOREIGN;
@@ -323,8 +307,7 @@ static enum found examine(struct store *store)
     return FOUND_STALE;
 }
 
-static bool is_kept(const struct spec *spec, const struct store *store)
-{
+static bool is_kept(const struct spec *spec, const struct store *store) {
     char boot_id[sizeof store->machine->boot_id];
     read_boot_id(boot_id, sizeof boot_id);
     // Another boot: a real card's driver has forgotten everything by now, and so has this one.
@@ -332,8 +315,7 @@ static bool is_kept(const struct spec *spec, const struct store *store)
            memcmp(boot_id, store->machine->boot_id, sizeof boot_id) == 0;
 }
 
-static int join_or_create(int folder_fd, const struct spec *spec, struct store *store)
-{
+static int join_or_create(int folder_fd, const struct spec *spec, struct store *store) {
     store->fd = openat(folder_fd, store->name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (store->fd < 0)
         return errno == ENOENT ? create(folder_fd, spec, store) : -errno;
@@ -356,8 +338,7 @@ static int join_or_create(int folder_fd, const struct spec *spec, struct store *
     return create(folder_fd, spec, store);
 }
 
-int store_open(const struct spec *spec, struct store *store)
-{
+int store_open(const struct spec *spec, struct store *store) {
     *store = (struct store){.fd = -1};
     int folder_fd = open_folder(spec, store);
     if (folder_fd < 0)
@@ -382,15 +363,13 @@ int store_open(const struct spec *spec, struct store *store)
     return error;
 }
 
-static bool still_ours(const struct store *store)
-{
+static bool still_ours(const struct store *store) {
     struct stat status;
     return store->fd >= 0 && fstat(store->fd, &status) == 0 && status.st_dev == store->device &&
            status.st_ino == store->inode;
 }
 
-void store_close(struct store *store, bool unmap)
-{
+void store_close(struct store *store, bool unmap) {
     if (still_ours(store)) {
         int folder_fd = open(store->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (folder_fd >= 0) {
@@ -409,8 +388,22 @@ void store_close(struct store *store, bool unmap)
     *store = (struct store){.fd = -1};
 }
 
-void store_forget(struct store *store)
-{
+bool store_is_alone(struct store *store) {
+    int folder_fd = still_ours(store) ? open(store->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (folder_fd < 0)
+        return false;
+    bool alone = false;
+    // Trying for the exclusive lock may lose the shared one. While the folder is locked nobody can make use
+    // of that: attaching, leaving and sweeping all wait for it.
+    if (lock_file(folder_fd, LOCK_EX) == 0) {
+        alone = lock_file(store->fd, LOCK_EX | LOCK_NB) == 0;
+        lock_file(store->fd, LOCK_SH);
+    }
+    close(folder_fd);
+    return alone;
+}
+
+void store_forget(struct store *store) {
     if (store->inode == 0 ? store->fd >= 0 : still_ours(store))
         close(store->fd);
     if (store->machine)

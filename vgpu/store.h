@@ -11,8 +11,8 @@
 
 struct store {
     int fd;
-    dev_t device; // of the file: a program that closes every descriptor must not make us
-    ino_t inode;  // close somebody else's
+    dev_t device;  // of the file: a program that closes every descriptor must not make us
+    ino_t inode;   // close somebody else's
     bool outlives; // has a state file
     struct machine_state *machine;
     char folder[PATH_MAX], name[NAME_MAX + 1];
@@ -25,6 +25,9 @@ int store_open(const struct spec *spec, struct store *store);
 // Detaches; the last one out removes the machine. The mapping stays when unmap is false (at exit, where
 // other threads may still be in it).
 void store_close(struct store *store, bool unmap);
+
+// Whether no other process is attached. Takes the folder's lock for a moment.
+bool store_is_alone(struct store *store);
 
 // For the child of a fork: lets go of the inherited descriptor and mapping without touching the machine.
 void store_forget(struct store *store);

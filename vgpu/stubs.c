@@ -4,11 +4,10 @@
 #include "machine.h"
 #include "symbols.h"
 
-#define STUB(name)                                                                                                     \
-    VGPU_API nvmlReturn_t name(void);                                                                                  \
-    nvmlReturn_t name(void)                                                                                            \
-    {                                                                                                                  \
-        return machine_is_initialised() ? NVML_ERROR_NOT_SUPPORTED : NVML_ERROR_UNINITIALIZED;                         \
+#define STUB(name)                                                                                           \
+    VGPU_API nvmlReturn_t name(void);                                                                        \
+    nvmlReturn_t name(void) {                                                                                \
+        return machine_is_initialised() ? NVML_ERROR_NOT_SUPPORTED : NVML_ERROR_UNINITIALIZED;               \
     }
 
 NVML_STUBS(STUB)

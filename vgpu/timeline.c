@@ -13,39 +13,33 @@
 
 #define NS 1e-9
 
-static const struct vgpu_model *model_of(const struct gpu_state *gpu)
-{
+static const struct vgpu_model *model_of(const struct gpu_state *gpu) {
     return model_at(gpu->fixed.model);
 }
 
 // ---- the integrals
 
-static double seconds_since(const struct segment *segment, int64_t t_ns)
-{
+static double seconds_since(const struct segment *segment, int64_t t_ns) {
     return (double)(t_ns - segment->from.t_ns) * NS;
 }
 
-static struct breakpoint segment_at(const struct segment *segment, int64_t t_ns)
-{
+static struct breakpoint segment_at(const struct segment *segment, int64_t t_ns) {
     double s = seconds_since(segment, t_ns);
     return (struct breakpoint){t_ns, segment->from.energy_j + segment->power_w * s,
                                segment->from.busy_s + segment->busy_share * s};
 }
 
-static struct breakpoint between(struct breakpoint a, struct breakpoint b, int64_t t_ns)
-{
+static struct breakpoint between(struct breakpoint a, struct breakpoint b, int64_t t_ns) {
     double share = b.t_ns > a.t_ns ? (double)(t_ns - a.t_ns) / (double)(b.t_ns - a.t_ns) : 0.0;
     return (struct breakpoint){t_ns, a.energy_j + share * (b.energy_j - a.energy_j),
                                a.busy_s + share * (b.busy_s - a.busy_s)};
 }
 
-static struct breakpoint ring_at(const struct gpu_state *gpu, uint64_t number)
-{
+static struct breakpoint ring_at(const struct gpu_state *gpu, uint64_t number) {
     return gpu->ring[number % STATE_RING];
 }
 
-struct breakpoint timeline_at(const struct gpu_state *gpu, const struct gpu_core *core, int64_t t_ns)
-{
+struct breakpoint timeline_at(const struct gpu_state *gpu, const struct gpu_core *core, int64_t t_ns) {
     if (t_ns >= core->segment.from.t_ns)
         return segment_at(&core->segment, t_ns);
     uint64_t kept = STATE_RING - STATE_RING_SPARE;
@@ -62,28 +56,25 @@ struct breakpoint timeline_at(const struct gpu_state *gpu, const struct gpu_core
     return between(ring_at(gpu, low), high < core->pushed ? ring_at(gpu, high) : core->segment.from, t_ns);
 }
 
-static void push(struct gpu_state *gpu, struct gpu_core *core, struct breakpoint point)
-{
+static void push(struct gpu_state *gpu, struct gpu_core *core, struct breakpoint point) {
     gpu->ring[core->pushed % STATE_RING] = point;
     core->pushed++;
 }
 
-static double relax(double from_k, double power_w, double k_per_w, double over_s, double time_constant_s)
-{
+static double relax(double from_k, double power_w, double k_per_w, double over_s, double time_constant_s) {
     double target_k = power_w * k_per_w;
     return target_k + (from_k - target_k) * exp(-over_s / time_constant_s);
 }
 
 // Ends the segment at core->now_ns, so that another with other rates can begin there.
-static void close_segment(struct gpu_state *gpu, struct gpu_core *core)
-{
+static void close_segment(struct gpu_state *gpu, struct gpu_core *core) {
     struct segment *segment = &core->segment;
     const struct vgpu_model *model = model_of(gpu);
     double s = seconds_since(segment, core->now_ns);
 
     sensor_latch(gpu, core); // while E(t) around the last tick is still exact
-    bool far = core->pushed == 0 ||
-               segment->from.t_ns - ring_at(gpu, core->pushed - 1).t_ns >= STATE_COALESCE_NS;
+    bool far =
+        core->pushed == 0 || segment->from.t_ns - ring_at(gpu, core->pushed - 1).t_ns >= STATE_COALESCE_NS;
     if (far || core->now_ns - segment->from.t_ns >= STATE_COALESCE_NS)
         push(gpu, core, segment->from);
     segment->fast_k = relax(segment->fast_k, segment->power_w, model->fast_k_per_w, s, model->fast_s);
@@ -94,8 +85,7 @@ static void close_segment(struct gpu_state *gpu, struct gpu_core *core)
 
 // ---- the rates
 
-static struct segment rates_of(const struct gpu_state *gpu, const struct gpu_core *core)
-{
+static struct segment rates_of(const struct gpu_state *gpu, const struct gpu_core *core) {
     const struct vgpu_model *model = model_of(gpu);
     double top_ratio = timeline_highest_sm_mhz(gpu, core) / (double)model->sm_max_mhz;
     struct segment rates = {.activity = GPU_IDLE, .power_w = model->idle_w};
@@ -129,15 +119,13 @@ static struct segment rates_of(const struct gpu_state *gpu, const struct gpu_cor
     return rates;
 }
 
-static bool same_rates(const struct segment *a, const struct segment *b)
-{
+static bool same_rates(const struct segment *a, const struct segment *b) {
     return a->power_w == b->power_w && a->busy_share == b->busy_share && a->activity == b->activity &&
            a->capped == b->capped && a->clock_ratio == b->clock_ratio && a->clock_share == b->clock_share;
 }
 
 // Puts the rates that the items give in force at core->now_ns.
-static void apply_rates(struct gpu_state *gpu, struct gpu_core *core)
-{
+static void apply_rates(struct gpu_state *gpu, struct gpu_core *core) {
     struct segment rates = rates_of(gpu, core);
     if (same_rates(&rates, &core->segment))
         return;
@@ -151,14 +139,12 @@ static void apply_rates(struct gpu_state *gpu, struct gpu_core *core)
     segment->clock_share = rates.clock_share;
 }
 
-uint32_t timeline_enforced_mw(const struct gpu_state *gpu, const struct gpu_core *core)
-{
+uint32_t timeline_enforced_mw(const struct gpu_state *gpu, const struct gpu_core *core) {
     (void)gpu; // faults will have their say here
     return core->limit_mw;
 }
 
-uint32_t timeline_highest_sm_mhz(const struct gpu_state *gpu, const struct gpu_core *core)
-{
+uint32_t timeline_highest_sm_mhz(const struct gpu_state *gpu, const struct gpu_core *core) {
     uint32_t highest = model_of(gpu)->sm_max_mhz;
     if (core->lock_max_mhz && core->lock_max_mhz < highest)
         highest = core->lock_max_mhz;
@@ -167,8 +153,7 @@ uint32_t timeline_highest_sm_mhz(const struct gpu_state *gpu, const struct gpu_c
     return highest;
 }
 
-static void tune(const struct gpu_state *gpu, const struct gpu_core *core, struct work_item *item)
-{
+static void tune(const struct gpu_state *gpu, const struct gpu_core *core, struct work_item *item) {
     const struct vgpu_model *model = model_of(gpu);
     struct physics_point at =
         physics_settle(model, item->full_clock_w, item->clock_share, timeline_enforced_mw(gpu, core) / 1000.0,
@@ -179,8 +164,7 @@ static void tune(const struct gpu_state *gpu, const struct gpu_core *core, struc
     item->capped = at.capped;
 }
 
-void timeline_retune(struct gpu_state *gpu, struct gpu_core *core)
-{
+void timeline_retune(struct gpu_state *gpu, struct gpu_core *core) {
     for (unsigned i = 0; i < STATE_ITEMS; i++)
         if (core->items[i].phase != WORK_FREE)
             tune(gpu, core, &core->items[i]);
@@ -190,27 +174,25 @@ void timeline_retune(struct gpu_state *gpu, struct gpu_core *core)
 
 // ---- events
 
-static unsigned count_busy(const struct gpu_core *core)
-{
+static unsigned count_busy(const struct gpu_core *core) {
     unsigned busy = 0;
     for (unsigned i = 0; i < STATE_ITEMS; i++)
         busy += core->items[i].phase == WORK_GPU;
     return busy;
 }
 
-static int64_t after_s(int64_t t_ns, double seconds)
-{
+static int64_t after_s(int64_t t_ns, double seconds) {
     return seconds < 9e9 ? t_ns + (int64_t)ceil(seconds * 1e9) : INT64_MAX;
 }
 
-static int64_t next_event_ns(const struct gpu_core *core, unsigned busy)
-{
+static int64_t next_event_ns(const struct gpu_core *core, unsigned busy) {
     int64_t next_ns = INT64_MAX;
     for (unsigned i = 0; i < STATE_ITEMS; i++) {
         const struct work_item *item = &core->items[i];
-        int64_t end_ns = item->phase == WORK_HOST  ? after_s(core->now_ns, item->host_left_s)
-                         : item->phase == WORK_GPU ? after_s(core->now_ns, item->gpu_left_s * item->slowdown * busy)
-                                                   : INT64_MAX;
+        int64_t end_ns = item->phase == WORK_HOST ? after_s(core->now_ns, item->host_left_s)
+                         : item->phase == WORK_GPU
+                             ? after_s(core->now_ns, item->gpu_left_s * item->slowdown * busy)
+                             : INT64_MAX;
         next_ns = end_ns < next_ns ? end_ns : next_ns;
     }
     for (unsigned i = 0; i < STATE_CONTEXTS; i++) {
@@ -221,8 +203,7 @@ static int64_t next_event_ns(const struct gpu_core *core, unsigned busy)
     return next_ns < core->now_ns ? core->now_ns : next_ns;
 }
 
-static void pass_time(struct gpu_core *core, int64_t to_ns, unsigned busy)
-{
+static void pass_time(struct gpu_core *core, int64_t to_ns, unsigned busy) {
     double s = (double)(to_ns - core->now_ns) * NS;
     for (unsigned i = 0; i < STATE_ITEMS; i++) {
         struct work_item *item = &core->items[i];
@@ -236,16 +217,14 @@ static void pass_time(struct gpu_core *core, int64_t to_ns, unsigned busy)
     core->now_ns = to_ns;
 }
 
-static void end_item(struct gpu_core *core, struct work_item *item)
-{
+static void end_item(struct gpu_core *core, struct work_item *item) {
     struct context *context = &core->contexts[item->context % STATE_CONTEXTS];
     item->phase = WORK_DONE;
     context->last_ns = core->now_ns;
 }
 
 // Moves every item whose phase is over, and forgets contexts that have been quiet long enough.
-static void settle(struct gpu_core *core)
-{
+static void settle(struct gpu_core *core) {
     for (unsigned i = 0; i < STATE_ITEMS; i++) {
         struct work_item *item = &core->items[i];
         if (item->phase == WORK_HOST && item->host_left_s < NS)
@@ -260,8 +239,7 @@ static void settle(struct gpu_core *core)
     }
 }
 
-void timeline_advance(struct gpu_state *gpu, struct gpu_core *core, int64_t now_ns)
-{
+void timeline_advance(struct gpu_state *gpu, struct gpu_core *core, int64_t now_ns) {
     // Every round ends an item's phase or a context: the bound only guards against a corrupted mapping.
     for (unsigned round = 0; round < 2 * STATE_ITEMS + STATE_CONTEXTS + 8; round++) {
         unsigned busy = count_busy(core);
@@ -277,8 +255,7 @@ void timeline_advance(struct gpu_state *gpu, struct gpu_core *core, int64_t now_
     sensor_latch(gpu, core);
 }
 
-int64_t timeline_predict(const struct gpu_core *core, unsigned slot, uint64_t id)
-{
+int64_t timeline_predict(const struct gpu_core *core, unsigned slot, uint64_t id) {
     struct gpu_core rehearsal = *core;
     const struct work_item *item = &rehearsal.items[slot % STATE_ITEMS];
     for (unsigned round = 0; round < 2 * STATE_ITEMS + STATE_CONTEXTS + 8; round++) {
@@ -296,8 +273,7 @@ int64_t timeline_predict(const struct gpu_core *core, unsigned slot, uint64_t id
 
 // ---- who works
 
-static int find_context(struct gpu_core *core, int32_t pid, uint64_t start_ticks)
-{
+static int find_context(struct gpu_core *core, int32_t pid, uint64_t start_ticks) {
     int found = -1;
     for (int i = 0; i < STATE_CONTEXTS; i++) {
         const struct context *context = &core->contexts[i];
@@ -307,14 +283,13 @@ static int find_context(struct gpu_core *core, int32_t pid, uint64_t start_ticks
             found = i;
     }
     if (found >= 0)
-        core->contexts[found] =
-            (struct context){.pid = pid, .start_ticks = start_ticks, .first_ns = core->now_ns, .last_ns = core->now_ns};
+        core->contexts[found] = (struct context){
+            .pid = pid, .start_ticks = start_ticks, .first_ns = core->now_ns, .last_ns = core->now_ns};
     return found;
 }
 
 int timeline_add(struct gpu_state *gpu, struct gpu_core *core, int32_t pid, uint64_t start_ticks,
-                 double full_clock_s, double full_clock_w, double clock_share, double host_share)
-{
+                 double full_clock_s, double full_clock_w, double clock_share, double host_share) {
     int slot = 0;
     while (slot < STATE_ITEMS && core->items[slot].phase != WORK_FREE)
         slot++;
@@ -340,8 +315,7 @@ int timeline_add(struct gpu_state *gpu, struct gpu_core *core, int32_t pid, uint
     return slot;
 }
 
-void timeline_collect(struct gpu_core *core, unsigned slot, uint64_t id)
-{
+void timeline_collect(struct gpu_core *core, unsigned slot, uint64_t id) {
     struct work_item *item = &core->items[slot % STATE_ITEMS];
     struct context *context = &core->contexts[item->context % STATE_CONTEXTS];
     if (item->id != id || item->phase != WORK_DONE)
@@ -351,8 +325,8 @@ void timeline_collect(struct gpu_core *core, unsigned slot, uint64_t id)
         context->running--;
 }
 
-void timeline_reap(struct gpu_state *gpu, struct gpu_core *core, bool (*alive)(int32_t pid, uint64_t start_ticks))
-{
+void timeline_reap(struct gpu_state *gpu, struct gpu_core *core,
+                   bool (*alive)(int32_t pid, uint64_t start_ticks)) {
     bool reaped = false;
     for (unsigned c = 0; c < STATE_CONTEXTS; c++) {
         struct context *context = &core->contexts[c];
@@ -372,8 +346,7 @@ void timeline_reap(struct gpu_state *gpu, struct gpu_core *core, bool (*alive)(i
 
 // ---- readings that need no sensor
 
-double timeline_temperature_c(const struct gpu_state *gpu, const struct gpu_core *core)
-{
+double timeline_temperature_c(const struct gpu_state *gpu, const struct gpu_core *core) {
     const struct segment *segment = &core->segment;
     const struct vgpu_model *model = model_of(gpu);
     double s = seconds_since(segment, core->now_ns);
@@ -381,14 +354,12 @@ double timeline_temperature_c(const struct gpu_state *gpu, const struct gpu_core
            relax(segment->slow_k, segment->power_w, model->slow_k_per_w, s, model->slow_s);
 }
 
-double timeline_capped_s(const struct gpu_core *core)
-{
+double timeline_capped_s(const struct gpu_core *core) {
     const struct segment *segment = &core->segment;
     return segment->capped_s + (segment->capped ? seconds_since(segment, core->now_ns) : 0.0);
 }
 
-void timeline_begin(struct gpu_state *gpu, struct gpu_core *core, int64_t t_ns)
-{
+void timeline_begin(struct gpu_state *gpu, struct gpu_core *core, int64_t t_ns) {
     const struct vgpu_model *model = model_of(gpu);
     const int64_t past_ns = 3000000000LL; // more than any window looks back
     core->now_ns = t_ns;

@@ -27,7 +27,8 @@ void timeline_collect(struct gpu_core *core, unsigned slot, uint64_t id);
 void timeline_retune(struct gpu_state *gpu, struct gpu_core *core);
 
 // Drops the contexts (and the work) of processes for which alive() says no.
-void timeline_reap(struct gpu_state *gpu, struct gpu_core *core, bool (*alive)(int32_t pid, uint64_t start_ticks));
+void timeline_reap(struct gpu_state *gpu, struct gpu_core *core,
+                   bool (*alive)(int32_t pid, uint64_t start_ticks));
 
 // The integrals at any moment of the last 1.3 s up to core->now_ns.
 struct breakpoint timeline_at(const struct gpu_state *gpu, const struct gpu_core *core, int64_t t_ns);

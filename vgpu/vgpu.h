@@ -33,6 +33,10 @@ int64_t vgpu_now_ns(void);
 // integral of gain * P + offset, with the energy counter's origin. NaN when there is no such GPU.
 double vgpu_true_energy_j(unsigned gpu);
 
+// 1 when the machine, and with it every limit set on it, ends with this process: no other process is
+// attached and no state file keeps it. 0 when it goes on, -ENXIO when there is no machine.
+int vgpu_ends_with_us(void);
+
 // Checks a SPEC without attaching. 0 when good; else a negative number, and one sentence in message that
 // names file and line where there is one. spec NULL means the default machine.
 int vgpu_check_spec(const char *spec, char *message, size_t message_len);

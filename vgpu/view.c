@@ -28,18 +28,16 @@ static const int64_t cost_ns[] = {
     [COST_SET] = 5000000,
 };
 
-static bool is_handle(nvmlDevice_t device)
-{
-    return (uintptr_t)device >= (uintptr_t)devices && (uintptr_t)device < (uintptr_t)(devices + SPEC_MAX_GPUS);
+static bool is_handle(nvmlDevice_t device) {
+    return (uintptr_t)device >= (uintptr_t)devices &&
+           (uintptr_t)device < (uintptr_t)(devices + SPEC_MAX_GPUS);
 }
 
-nvmlDevice_t view_handle(unsigned index)
-{
+nvmlDevice_t view_handle(unsigned index) {
     return &devices[index];
 }
 
-nvmlReturn_t view_count(unsigned *count)
-{
+nvmlReturn_t view_count(unsigned *count) {
     struct machine_state *machine = machine_enter();
     if (!machine)
         return NVML_ERROR_UNINITIALIZED;
@@ -48,28 +46,30 @@ nvmlReturn_t view_count(unsigned *count)
     return NVML_SUCCESS;
 }
 
-static void pay(const struct machine_state *machine, enum call_cost cost)
-{
-    if (!machine->real_latency || cost_ns[cost] == 0)
+// Slept through without holding anything: threads that poll must not keep others from letting go.
+static void pay(enum call_cost cost) {
+    struct machine_state *machine = cost_ns[cost] > 0 ? machine_enter() : NULL;
+    if (!machine)
         return;
-    int64_t real_ns = (int64_t)((double)cost_ns[cost] / machine->time_scale);
+    int64_t real_ns = machine->real_latency ? (int64_t)((double)cost_ns[cost] / machine->time_scale) : 0;
+    machine_leave();
     struct timespec pause = {.tv_sec = real_ns / 1000000000, .tv_nsec = real_ns % 1000000000};
-    nanosleep(&pause, NULL);
+    if (real_ns > 0)
+        nanosleep(&pause, NULL);
 }
 
 // The place where planned faults act: what a call of this name on this GPU answers instead, if anything.
-static nvmlReturn_t check_faults(const struct machine_state *machine, unsigned index, const char *name)
-{
+static nvmlReturn_t check_faults(const struct machine_state *machine, unsigned index, const char *name) {
     (void)machine;
     (void)index;
     (void)name;
     return NVML_SUCCESS;
 }
 
-// Every call on a device goes through here: with the machine held, the handle good, the price paid.
-static nvmlReturn_t enter(nvmlDevice_t device, enum call_cost cost, const char *name, struct machine_state **machine,
-                          unsigned *index)
-{
+// Every call on a device goes through here: the price paid, the machine held, the handle good.
+static nvmlReturn_t enter(nvmlDevice_t device, enum call_cost cost, const char *name,
+                          struct machine_state **machine, unsigned *index) {
+    pay(cost);
     *machine = machine_enter();
     if (!*machine)
         return NVML_ERROR_UNINITIALIZED;
@@ -78,13 +78,11 @@ static nvmlReturn_t enter(nvmlDevice_t device, enum call_cost cost, const char *
         *index < (*machine)->gpu_count ? check_faults(*machine, *index, name) : NVML_ERROR_INVALID_ARGUMENT;
     if (result != NVML_SUCCESS)
         machine_leave();
-    else
-        pay(*machine, cost);
     return result;
 }
 
-nvmlReturn_t view_read(nvmlDevice_t device, enum call_cost cost, const char *name, view_change_fn *read, void *arg)
-{
+nvmlReturn_t view_read(nvmlDevice_t device, enum call_cost cost, const char *name, view_change_fn *read,
+                       void *arg) {
     struct machine_state *machine;
     unsigned index;
     nvmlReturn_t result = enter(device, cost, name, &machine, &index);
@@ -100,8 +98,7 @@ nvmlReturn_t view_read(nvmlDevice_t device, enum call_cost cost, const char *nam
     return result;
 }
 
-nvmlReturn_t view_change(nvmlDevice_t device, const char *name, view_change_fn *change, void *arg)
-{
+nvmlReturn_t view_change(nvmlDevice_t device, const char *name, view_change_fn *change, void *arg) {
     struct machine_state *machine = machine_enter();
     if (!machine)
         return NVML_ERROR_UNINITIALIZED;
@@ -112,8 +109,7 @@ nvmlReturn_t view_change(nvmlDevice_t device, const char *name, view_change_fn *
     return view_read(device, COST_SET, name, change, arg);
 }
 
-static nvmlReturn_t fill(struct gpu_state *gpu, struct gpu_core *core, void *arg)
-{
+static nvmlReturn_t fill(struct gpu_state *gpu, struct gpu_core *core, void *arg) {
     struct view *view = arg;
     struct timespec real;
     clock_gettime(CLOCK_REALTIME, &real);
@@ -132,8 +128,8 @@ static nvmlReturn_t fill(struct gpu_state *gpu, struct gpu_core *core, void *arg
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t view_look(nvmlDevice_t device, const void *out, enum call_cost cost, const char *name, struct view *view)
-{
+nvmlReturn_t view_look(nvmlDevice_t device, const void *out, enum call_cost cost, const char *name,
+                       struct view *view) {
     if (!out)
         return machine_is_initialised() ? NVML_ERROR_INVALID_ARGUMENT : NVML_ERROR_UNINITIALIZED;
     nvmlReturn_t result = view_read(device, cost, name, fill, view);
@@ -142,13 +138,11 @@ nvmlReturn_t view_look(nvmlDevice_t device, const void *out, enum call_cost cost
     return result;
 }
 
-uint64_t view_real_us(const struct view *view, int64_t machine_ns)
-{
+uint64_t view_real_us(const struct view *view, int64_t machine_ns) {
     return (uint64_t)(view->real_us + (machine_ns - view->now_ns) / 1000);
 }
 
-nvmlReturn_t view_text(const char *text, char *buffer, unsigned size)
-{
+nvmlReturn_t view_text(const char *text, char *buffer, unsigned size) {
     size_t len = strlen(text);
     if (!buffer)
         return NVML_ERROR_INVALID_ARGUMENT;
@@ -158,21 +152,18 @@ nvmlReturn_t view_text(const char *text, char *buffer, unsigned size)
     return NVML_SUCCESS;
 }
 
-unsigned view_utilization(const struct view *view)
-{
+unsigned view_utilization(const struct view *view) {
     return view->core.latch.utilization;
 }
 
 // Memory is busy for the part of the work that does not follow the clock, and a little for the rest.
-unsigned view_memory_utilization(const struct view *view)
-{
+unsigned view_memory_utilization(const struct view *view) {
     const struct segment *segment = &view->core.segment;
     double share = segment->activity == GPU_BUSY ? 1.0 - 0.8 * segment->clock_share : 0.5;
     return (unsigned)lround(view->core.latch.utilization * share);
 }
 
-uint64_t view_memory_used(const struct view *view)
-{
+uint64_t view_memory_used(const struct view *view) {
     uint64_t used = 0;
     for (unsigned i = 0; i < STATE_CONTEXTS; i++)
         used += view->core.contexts[i].pid != 0 ? VIEW_PROCESS_BYTES : 0;
@@ -180,8 +171,7 @@ uint64_t view_memory_used(const struct view *view)
     return used < most ? used : most;
 }
 
-uint64_t view_reasons(const struct view *view)
-{
+uint64_t view_reasons(const struct view *view) {
     if (view->core.segment.activity == GPU_IDLE)
         return NVML_REASON_IDLE;
     uint64_t reasons = view->core.segment.capped ? NVML_REASON_SW_POWER_CAP : 0;
@@ -190,9 +180,10 @@ uint64_t view_reasons(const struct view *view)
     return reasons;
 }
 
-unsigned view_memory_mhz(const struct view *view)
-{
-    unsigned mhz = view->core.segment.activity == GPU_IDLE ? view->model->memory_idle_mhz : view->model->memory_mhz;
-    return view->core.memory_lock_max_mhz && view->core.memory_lock_max_mhz < mhz ? view->core.memory_lock_max_mhz
-                                                                                 : mhz;
+unsigned view_memory_mhz(const struct view *view) {
+    unsigned mhz =
+        view->core.segment.activity == GPU_IDLE ? view->model->memory_idle_mhz : view->model->memory_mhz;
+    return view->core.memory_lock_max_mhz && view->core.memory_lock_max_mhz < mhz
+               ? view->core.memory_lock_max_mhz
+               : mhz;
 }

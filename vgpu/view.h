@@ -40,7 +40,8 @@ typedef nvmlReturn_t view_change_fn(struct gpu_state *gpu, struct gpu_core *core
 nvmlReturn_t view_change(nvmlDevice_t device, const char *name, view_change_fn *change, void *arg);
 
 // Runs read on the GPU's state (the ring included) without changing it.
-nvmlReturn_t view_read(nvmlDevice_t device, enum call_cost cost, const char *name, view_change_fn *read, void *arg);
+nvmlReturn_t view_read(nvmlDevice_t device, enum call_cost cost, const char *name, view_change_fn *read,
+                       void *arg);
 
 nvmlDevice_t view_handle(unsigned index);
 // How many GPUs the machine has; 0 and an error when NVML is not initialised.
@@ -61,11 +62,11 @@ unsigned view_memory_mhz(const struct view *view);
 #define VIEW_PROCESS_BYTES (812ULL << 20) // a context and a modest model
 
 // Returns from the entry point unless the look went well.
-#define LOOK(device, out, cost, view)                                                                                  \
-    do {                                                                                                               \
-        nvmlReturn_t looked = view_look(device, out, cost, __func__, view);                                            \
-        if (looked != NVML_SUCCESS)                                                                                    \
-            return looked;                                                                                             \
+#define LOOK(device, out, cost, view)                                                                        \
+    do {                                                                                                     \
+        nvmlReturn_t looked = view_look(device, out, cost, __func__, view);                                  \
+        if (looked != NVML_SUCCESS)                                                                          \
+            return looked;                                                                                   \
     } while (0)
 
 #endif

@@ -21,13 +21,11 @@
 // A sharer may be killed without anybody noticing; then the others are faster than they thought.
 #define LONGEST_SLEEP_NS 250000000LL
 
-static bool in_range(double x, double low, double high)
-{
+static bool in_range(double x, double low, double high) {
     return x >= low && x <= high; // false for NaN
 }
 
-static void sleep_until(struct gpu_state *gpu, uint32_t generation, int64_t real_ns)
-{
+static void sleep_until(struct gpu_state *gpu, uint32_t generation, int64_t real_ns) {
     int64_t latest_ns = machine_monotonic_ns() + LONGEST_SLEEP_NS;
     if (real_ns > latest_ns)
         real_ns = latest_ns;
@@ -42,8 +40,7 @@ static void sleep_until(struct gpu_state *gpu, uint32_t generation, int64_t real
 }
 
 // One look at the item: collected when done, else when to look again. True when it is over.
-static bool look_again(struct machine_state *machine, unsigned index, unsigned slot, uint64_t id)
-{
+static bool look_again(struct machine_state *machine, unsigned index, unsigned slot, uint64_t id) {
     struct gpu_state *gpu = &machine->gpus[index];
     struct gpu_core *core = machine_begin(machine, index);
     if (!core)
@@ -64,8 +61,7 @@ static bool look_again(struct machine_state *machine, unsigned index, unsigned s
 }
 
 VGPU_API int vgpu_work(unsigned gpu, double full_clock_s, double full_clock_w, double clock_share,
-                       double host_share)
-{
+                       double host_share) {
     struct machine_state *machine;
     if (!in_range(full_clock_s, 0, 1e6) || !in_range(full_clock_w, 0, 1e4) || !in_range(clock_share, 0, 1) ||
         !in_range(host_share, 0, 1))
@@ -77,8 +73,8 @@ VGPU_API int vgpu_work(unsigned gpu, double full_clock_s, double full_clock_w, d
     struct gpu_core *core = machine_begin(machine, gpu);
     if (!core)
         return -ENXIO;
-    int slot = timeline_add(&machine->gpus[gpu], core, machine_own_pid(), machine_own_start_ticks(), full_clock_s,
-                            full_clock_w, clock_share, host_share);
+    int slot = timeline_add(&machine->gpus[gpu], core, machine_own_pid(), machine_own_start_ticks(),
+                            full_clock_s, full_clock_w, clock_share, host_share);
     uint64_t id = core->next_id;
     machine_commit(&machine->gpus[gpu]);
     if (slot < 0)
@@ -88,8 +84,7 @@ VGPU_API int vgpu_work(unsigned gpu, double full_clock_s, double full_clock_w, d
     return 0;
 }
 
-VGPU_API int64_t vgpu_now_ns(void)
-{
+VGPU_API int64_t vgpu_now_ns(void) {
     struct machine_state *machine = machine_visit();
     if (!machine)
         return machine_monotonic_ns();
@@ -98,8 +93,7 @@ VGPU_API int64_t vgpu_now_ns(void)
     return now_ns;
 }
 
-VGPU_API double vgpu_true_energy_j(unsigned gpu)
-{
+VGPU_API double vgpu_true_energy_j(unsigned gpu) {
     double energy_j = (double)NAN;
     struct machine_state *machine = machine_visit();
     if (!machine)
@@ -113,8 +107,11 @@ VGPU_API double vgpu_true_energy_j(unsigned gpu)
     return energy_j;
 }
 
-VGPU_API int vgpu_check_spec(const char *spec, char *message, size_t message_len)
-{
+VGPU_API int vgpu_ends_with_us(void) {
+    return machine_ends_with_us();
+}
+
+VGPU_API int vgpu_check_spec(const char *spec, char *message, size_t message_len) {
     struct spec *parsed = malloc(sizeof *parsed);
     if (message_len > 0 && message)
         message[0] = '\0';

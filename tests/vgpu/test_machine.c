@@ -26,37 +26,32 @@
 
 static char runtime[] = "/tmp/vgpu-run-XXXXXX";
 
-static double now_s(void)
-{
+static double now_s(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static nvmlDevice_t first_gpu(void)
-{
+static nvmlDevice_t first_gpu(void) {
     nvmlDevice_t device = NULL;
     assert_int_equal(nvmlDeviceGetHandleByIndex_v2(0, &device), NVML_SUCCESS);
     return device;
 }
 
-static unsigned limit_mw(void)
-{
+static unsigned limit_mw(void) {
     unsigned mw = 0;
     assert_int_equal(nvmlDeviceGetPowerManagementLimit(first_gpu(), &mw), NVML_SUCCESS);
     return mw;
 }
 
-static unsigned users(void)
-{
+static unsigned users(void) {
     nvmlProcessInfo_v2_t list[STATE_CONTEXTS];
     unsigned count = STATE_CONTEXTS;
     assert_int_equal(nvmlDeviceGetComputeRunningProcesses_v3(first_gpu(), &count, list), NVML_SUCCESS);
     return count;
 }
 
-static unsigned files_left(void)
-{
+static unsigned files_left(void) {
     char path[64];
     unsigned count = 0;
     snprintf(path, sizeof path, "%s/wattune-vgpu", runtime);
@@ -69,8 +64,7 @@ static unsigned files_left(void)
 }
 
 // Runs body in a child and gives its wait status. Children end with _exit: cmocka is not theirs.
-static pid_t spawn(void (*body)(void))
-{
+static pid_t spawn(void (*body)(void)) {
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid > 0)
@@ -80,34 +74,30 @@ static pid_t spawn(void (*body)(void))
     _exit(0);
 }
 
-static int finish(pid_t pid)
-{
+static int finish(pid_t pid) {
     int status = -1;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     return status;
 }
 
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "child: %s:%d: %s\n", __FILE__, __LINE__, #condition);                                     \
-            _exit(1);                                                                                                  \
-        }                                                                                                              \
+#define CHECK(condition)                                                                                     \
+    do {                                                                                                     \
+        if (!(condition)) {                                                                                  \
+            fprintf(stderr, "child: %s:%d: %s\n", __FILE__, __LINE__, #condition);                           \
+            _exit(1);                                                                                        \
+        }                                                                                                    \
     } while (0)
 
-static void init(void)
-{
+static void init(void) {
     assert_int_equal(nvmlInit_v2(), NVML_SUCCESS);
 }
 
-static void stop(void)
-{
+static void stop(void) {
     assert_int_equal(nvmlShutdown(), NVML_SUCCESS);
 }
 
-static void write_machine(const char *path, const char *text)
-{
+static void write_machine(const char *path, const char *text) {
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     fputs(text, file);
@@ -116,8 +106,7 @@ static void write_machine(const char *path, const char *text)
 
 // ---- the interface's manners
 
-static void answers_by_the_book(void **state)
-{
+static void answers_by_the_book(void **state) {
     (void)state;
     unsigned value = 0;
     nvmlDevice_t device = NULL;
@@ -154,8 +143,7 @@ static void answers_by_the_book(void **state)
     assert_int_equal(files_left(), 0);
 }
 
-static void limits_have_a_range(void **state)
-{
+static void limits_have_a_range(void **state) {
     (void)state;
     init();
     nvmlDevice_t device = first_gpu();
@@ -164,7 +152,8 @@ static void limits_have_a_range(void **state)
     assert_int_equal(limit_mw(), 250000);
     assert_int_equal(nvmlDeviceSetPowerManagementLimit(device, 100000), NVML_SUCCESS);
     assert_int_equal(limit_mw(), 100000);
-    nvmlFieldValue_t fields[] = {{.field = 185}, {.field = 186}, {.field = 186, .scope = 1}, {.field = 192}, {.field = 9}};
+    nvmlFieldValue_t fields[] = {
+        {.field = 185}, {.field = 186}, {.field = 186, .scope = 1}, {.field = 192}, {.field = 9}};
     assert_int_equal(nvmlDeviceGetFieldValues(device, 5, fields), NVML_SUCCESS);
     assert_int_equal(fields[0].result, NVML_ERROR_NOT_SUPPORTED); // no 1 s average before Ampere
     assert_int_equal(fields[1].result, NVML_SUCCESS);
@@ -173,6 +162,7 @@ static void limits_have_a_range(void **state)
     assert_int_equal(fields[3].value.ui, 100000);
     assert_int_equal(fields[4].result, NVML_ERROR_NOT_SUPPORTED);
     stop();
+    assert_int_equal(vgpu_ends_with_us(), 1);
     init(); // nobody held it: forgotten
     assert_int_equal(limit_mw(), 250000);
     stop();
@@ -180,16 +170,14 @@ static void limits_have_a_range(void **state)
 
 // ---- processes
 
-static void set_limit_in_child(void)
-{
+static void set_limit_in_child(void) {
     CHECK(nvmlInit_v2() == NVML_SUCCESS);
     nvmlDevice_t device;
     CHECK(nvmlDeviceGetHandleByIndex_v2(0, &device) == NVML_SUCCESS);
     CHECK(nvmlDeviceSetPowerManagementLimit(device, 130000) == NVML_SUCCESS);
 }
 
-static void processes_share_a_machine(void **state)
-{
+static void processes_share_a_machine(void **state) {
     (void)state;
     char before[96], after[96];
     init();
@@ -204,8 +192,7 @@ static void processes_share_a_machine(void **state)
     stop();
 }
 
-static void use_inherited(void)
-{
+static void use_inherited(void) {
     // Initialised by the parent, never here: the child attaches on its own, and outlives the parent's hold.
     nvmlDevice_t device;
     CHECK(nvmlDeviceGetHandleByIndex_v2(0, &device) == NVML_SUCCESS);
@@ -215,8 +202,7 @@ static void use_inherited(void)
     CHECK(nvmlDeviceGetPowerManagementLimit(device, &mw) == NVML_SUCCESS && mw == 140000);
 }
 
-static void a_forked_child_holds_on_its_own(void **state)
-{
+static void a_forked_child_holds_on_its_own(void **state) {
     (void)state;
     int status;
     init();
@@ -224,6 +210,7 @@ static void a_forked_child_holds_on_its_own(void **state)
     assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
     assert_true(WIFSTOPPED(status));
     assert_int_equal(limit_mw(), 140000);
+    assert_int_equal(vgpu_ends_with_us(), 0);
     stop(); // the child still holds the machine
     assert_int_equal(files_left(), 1);
     init();
@@ -231,19 +218,18 @@ static void a_forked_child_holds_on_its_own(void **state)
     stop();
     kill(pid, SIGCONT);
     assert_int_equal(finish(pid), 0);
+    assert_int_equal(vgpu_ends_with_us(), 1);
     init(); // sweeps what _exit left
     assert_int_equal(limit_mw(), 250000);
     stop();
     assert_int_equal(files_left(), 0);
 }
 
-static void idle_child(void)
-{
+static void idle_child(void) {
     raise(SIGSTOP);
 }
 
-static void a_forked_child_that_asks_for_nothing_holds_nothing(void **state)
-{
+static void a_forked_child_that_asks_for_nothing_holds_nothing(void **state) {
     (void)state;
     int status;
     init();
@@ -255,13 +241,11 @@ static void a_forked_child_that_asks_for_nothing_holds_nothing(void **state)
     finish(pid);
 }
 
-static void work_long(void)
-{
+static void work_long(void) {
     vgpu_work(0, 1000, 200, 0.5, 0);
 }
 
-static bool wait_for_users(unsigned wanted)
-{
+static bool wait_for_users(unsigned wanted) {
     for (int i = 0; i < 500; i++) {
         if (users() == wanted)
             return true;
@@ -270,8 +254,7 @@ static bool wait_for_users(unsigned wanted)
     return false;
 }
 
-static void a_killed_worker_is_forgotten(void **state)
-{
+static void a_killed_worker_is_forgotten(void **state) {
     (void)state;
     init();
     assert_int_equal(users(), 0); // reading is not use
@@ -288,8 +271,7 @@ static void a_killed_worker_is_forgotten(void **state)
     stop();
 }
 
-static void die_with_the_lock(void)
-{
+static void die_with_the_lock(void) {
     CHECK(nvmlInit_v2() == NVML_SUCCESS);
     struct machine_state *machine = machine_enter();
     CHECK(machine);
@@ -300,8 +282,7 @@ static void die_with_the_lock(void)
     raise(SIGKILL);
 }
 
-static void a_killed_lock_holder_breaks_nothing(void **state)
-{
+static void a_killed_lock_holder_breaks_nothing(void **state) {
     (void)state;
     init();
     for (int i = 0; i < 3; i++) {
@@ -313,14 +294,101 @@ static void a_killed_lock_holder_breaks_nothing(void **state)
     stop();
 }
 
-static void set_and_die(void)
-{
+static void work_and_look(void) {
+    nvmlDevice_t device;
+    unsigned value;
+    CHECK(nvmlInit_v2() == NVML_SUCCESS);
+    CHECK(nvmlDeviceGetHandleByIndex_v2(0, &device) == NVML_SUCCESS);
+    for (unsigned i = 0;; i++) {
+        CHECK(vgpu_work(0, 0.0004, 200, 0.5, 0.3) == 0);
+        CHECK(nvmlDeviceGetPowerUsage(device, &value) == NVML_SUCCESS);
+        CHECK(nvmlDeviceSetPowerManagementLimit(device, 100000 + i % 150 * 1000) == NVML_SUCCESS);
+    }
+}
+
+// Kills at random moments, most of them inside a transaction or a wait. The machine goes on, energy only
+// grows.
+static void a_storm_of_kills(void **state) {
+    (void)state;
+    unsigned seed = 12345;
+    double last_j = 0;
+    init();
+    for (int round = 0; round < 25; round++) {
+        pid_t pids[4];
+        for (int i = 0; i < 4; i++)
+            pids[i] = spawn(work_and_look);
+        usleep(5000 + (unsigned)rand_r(&seed) % 15000);
+        for (int i = 0; i < 4; i++) {
+            kill(pids[i], SIGKILL);
+            usleep((unsigned)rand_r(&seed) % 1000);
+        }
+        for (int i = 0; i < 4; i++) {
+            int status = finish(pids[i]);
+            assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        }
+        double now_j = vgpu_true_energy_j(0);
+        assert_true(now_j > last_j && (round == 0 || now_j < last_j + 2000));
+        last_j = now_j;
+        assert_in_range(limit_mw(), 100000, 250000);
+    }
+    assert_true(wait_for_users(0));
+    assert_int_equal(vgpu_work(0, 0.001, 100, 0.5, 0.5), 0);
+    stop();
+}
+
+static void *read_all_the_time(void *stop_now) {
+    nvmlDevice_t device;
+    unsigned long long last_mj = 0, mj;
+    while (!*(_Atomic int *)stop_now) {
+        if (nvmlInit_v2() != NVML_SUCCESS || nvmlDeviceGetHandleByIndex_v2(0, &device) != NVML_SUCCESS)
+            return "init";
+        for (int i = 0; i < 50; i++) {
+            if (nvmlDeviceGetTotalEnergyConsumption(device, &mj) != NVML_SUCCESS || mj < last_mj)
+                return "energy";
+            last_mj = mj;
+        }
+        if (nvmlShutdown() != NVML_SUCCESS)
+            return "shutdown";
+    }
+    return NULL;
+}
+
+static void *work_all_the_time(void *stop_now) {
+    while (!*(_Atomic int *)stop_now)
+        if (vgpu_work(0, 0.001, 200, 0.5, 0.5) != 0)
+            return "work";
+    return NULL;
+}
+
+static void look_once(void) {
+    CHECK(nvmlInit_v2() == NVML_SUCCESS);
+    CHECK(vgpu_work(0, 0.001, 100, 0.5, 0.5) == 0);
+}
+
+static void threads_and_forks(void **state) {
+    (void)state;
+    pthread_t threads[4];
+    _Atomic int stop_now = 0;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, i < 2 ? read_all_the_time : work_all_the_time, &stop_now), 0);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(finish(spawn(look_once)), 0);
+    stop_now = 1;
+    for (int i = 0; i < 4; i++) {
+        void *complaint = NULL;
+        assert_int_equal(pthread_join(threads[i], &complaint), 0);
+        if (complaint)
+            fail_msg("%s", (const char *)complaint);
+    }
+}
+
+static void set_and_die(void) {
     set_limit_in_child();
     raise(SIGKILL);
 }
 
-static void leftovers_of_the_killed_are_not_joined(void **state)
-{
+static void leftovers_of_the_killed_are_not_joined(void **state) {
     (void)state;
     finish(spawn(set_and_die));
     init();
@@ -335,8 +403,7 @@ static void leftovers_of_the_killed_are_not_joined(void **state)
     assert_int_equal(files_left(), 0);
 }
 
-static void closing_every_descriptor_harms_nobody(void)
-{
+static void closing_every_descriptor_harms_nobody(void) {
     CHECK(nvmlInit_v2() == NVML_SUCCESS);
     for (int fd = 3; fd < 64; fd++)
         close(fd);
@@ -345,14 +412,12 @@ static void closing_every_descriptor_harms_nobody(void)
     CHECK(fcntl(own, F_GETFD) >= 0 && fcntl(second, F_GETFD) >= 0);
 }
 
-static void survives_daemonisation(void **state)
-{
+static void survives_daemonisation(void **state) {
     (void)state;
     assert_int_equal(finish(spawn(closing_every_descriptor_harms_nobody)), 0);
 }
 
-static void attach_without_room(void)
-{
+static void attach_without_room(void) {
     struct rlimit none = {4096, 4096};
     signal(SIGXFSZ, SIG_IGN);
     setrlimit(RLIMIT_FSIZE, &none);
@@ -362,18 +427,17 @@ static void attach_without_room(void)
     CHECK(files_left() == 0);
 }
 
-static void no_room_is_an_error(void **state)
-{
+static void no_room_is_an_error(void **state) {
     (void)state;
     assert_int_equal(finish(spawn(attach_without_room)), 0);
 }
 
 // ---- work and time
 
-static void limits_slow_work(void **state)
-{
+static void limits_slow_work(void **state) {
     (void)state;
     init();
+    assert_int_equal(nvmlDeviceSetPowerManagementLimit(first_gpu(), 250000), NVML_SUCCESS);
     double begun_s = now_s(), begun_j = vgpu_true_energy_j(0);
     assert_int_equal(vgpu_work(0, 0.3, 237, 0.67, 0.1), 0);
     double full_s = now_s() - begun_s, full_j = vgpu_true_energy_j(0) - begun_j;
@@ -389,17 +453,16 @@ static void limits_slow_work(void **state)
     stop();
 }
 
-static void sets_limit_soon(void)
-{
+static void sets_limit_soon(void) {
     usleep(100000);
     set_limit_in_child();
     usleep(600000); // hold it
 }
 
-static void a_limit_reaches_a_sleeper(void **state)
-{
+static void a_limit_reaches_a_sleeper(void **state) {
     (void)state;
     init();
+    assert_int_equal(nvmlDeviceSetPowerManagementLimit(first_gpu(), 250000), NVML_SUCCESS);
     pid_t pid = spawn(sets_limit_soon);
     double begun_s = now_s();
     assert_int_equal(vgpu_work(0, 0.4, 237, 1.0, 0), 0);
@@ -410,13 +473,11 @@ static void a_limit_reaches_a_sleeper(void **state)
     stop();
 }
 
-static void work_briefly(void)
-{
+static void work_briefly(void) {
     CHECK(vgpu_work(0, 0.25, 200, 0.5, 0) == 0);
 }
 
-static void two_workers_share(void **state)
-{
+static void two_workers_share(void **state) {
     (void)state;
     init();
     vgpu_work(0, 0.001, 100, 0.5, 0);
@@ -429,8 +490,7 @@ static void two_workers_share(void **state)
     stop();
 }
 
-static void work_costs_no_processor_time(void **state)
-{
+static void work_costs_no_processor_time(void **state) {
     (void)state;
     struct rusage before, after;
     init();
@@ -441,13 +501,13 @@ static void work_costs_no_processor_time(void **state)
     double used_s = (double)(after.ru_utime.tv_sec - before.ru_utime.tv_sec + after.ru_stime.tv_sec -
                              before.ru_stime.tv_sec) +
                     (double)(after.ru_utime.tv_usec - before.ru_utime.tv_usec + after.ru_stime.tv_usec -
-                             before.ru_stime.tv_usec) * 1e-6;
+                             before.ru_stime.tv_usec) *
+                        1e-6;
     assert_true(used_s < 0.1); // spinning would take all of the 0.2 s
     stop();
 }
 
-static void bad_work_is_refused(void **state)
-{
+static void bad_work_is_refused(void **state) {
     (void)state;
     assert_int_equal(vgpu_work(1, 0.1, 100, 0.5, 0.5), -ENODEV);
     assert_int_equal(vgpu_work(0, -1, 100, 0.5, 0.5), -EINVAL);
@@ -459,8 +519,7 @@ static void bad_work_is_refused(void **state)
     assert_true(isnan(vgpu_true_energy_j(1)));
 }
 
-static void use_scaled(void)
-{
+static void use_scaled(void) {
     char path[64];
     snprintf(path, sizeof path, "%s/scaled.ini", runtime);
     setenv("WATTUNE_VGPU", path, 1);
@@ -481,8 +540,7 @@ static void use_scaled(void)
     nvmlShutdown();
 }
 
-static void time_can_run_faster_and_limits_be_forbidden(void **state)
-{
+static void time_can_run_faster_and_limits_be_forbidden(void **state) {
     (void)state;
     char path[64];
     snprintf(path, sizeof path, "%s/scaled.ini", runtime);
@@ -492,8 +550,7 @@ static void time_can_run_faster_and_limits_be_forbidden(void **state)
     unlink(path);
 }
 
-static void keep_state(void **state)
-{
+static void keep_state(void **state) {
     (void)state;
     char ini[64], kept[64];
     snprintf(ini, sizeof ini, "%s/kept.ini", runtime);
@@ -515,6 +572,7 @@ static void keep_state(void **state)
     assert_int_equal(nvmlDeviceGetTotalEnergyConsumption(first_gpu(), &later_mj), NVML_SUCCESS);
     assert_true(later_mj >= first_mj);
     assert_int_equal(users(), 0);
+    assert_int_equal(vgpu_ends_with_us(), 0);
     stop();
     // Another file there is not ours to overwrite.
     write_machine(kept, "precious");
@@ -529,8 +587,68 @@ static void keep_state(void **state)
     setenv("WATTUNE_VGPU", "v100", 1);
 }
 
-static void bad_spec_is_said(void **state)
-{
+static void use_shared_as_nobody(void) {
+    CHECK(setgid(65534) == 0 && setuid(65534) == 0);
+    unsetenv("XDG_RUNTIME_DIR");
+    set_limit_in_child();
+    CHECK(nvmlShutdown() == NVML_SUCCESS);
+    CHECK(nvmlShutdown() == NVML_SUCCESS); // the hold inherited from the parent
+}
+
+static void a_shared_machine_lets_others_in(void **state) {
+    (void)state;
+    char ini[64];
+    if (geteuid() != 0) {
+        print_message("skipped: only root can become somebody else\n");
+        skip();
+    }
+    snprintf(ini, sizeof ini, "%s/shared.ini", runtime);
+    setenv("WATTUNE_VGPU", ini, 1);
+    assert_int_equal(chmod(runtime, 0755), 0);
+    // First a private machine: another user who may read the file gets one of his own.
+    write_machine(ini, "[gpu 0]\nmodel = v100\n");
+    init();
+    assert_int_equal(finish(spawn(use_shared_as_nobody)), 0);
+    assert_int_equal(limit_mw(), 250000);
+    stop();
+    write_machine(ini, "[machine]\nmode = 0666\n[gpu 0]\nmodel = v100\n");
+    init();
+    assert_int_equal(finish(spawn(use_shared_as_nobody)), 0);
+    assert_int_equal(limit_mw(), 130000);
+    stop();
+    unlink(ini);
+    chmod(runtime, 0700);
+    setenv("WATTUNE_VGPU", "v100", 1);
+}
+
+static void time_calls(void) {
+    CHECK(nvmlInit_v2() == NVML_SUCCESS);
+    nvmlDevice_t device;
+    unsigned value;
+    CHECK(nvmlDeviceGetHandleByIndex_v2(0, &device) == NVML_SUCCESS);
+    double begun_s = now_s();
+    for (int i = 0; i < 20; i++)
+        CHECK(nvmlDeviceGetPowerUsage(device, &value) == NVML_SUCCESS);
+    double power_s = (now_s() - begun_s) / 20;
+    begun_s = now_s();
+    CHECK(nvmlDeviceGetPcieThroughput(device, 0, &value) == NVML_SUCCESS);
+    CHECK(power_s >= 300e-6 && power_s < 20e-3);
+    CHECK(now_s() - begun_s >= 20e-3);
+    nvmlShutdown();
+}
+
+static void calls_can_cost_time(void **state) {
+    (void)state;
+    char ini[64];
+    snprintf(ini, sizeof ini, "%s/slow.ini", runtime);
+    write_machine(ini, "[machine]\nlatency = real\n[gpu 0]\nmodel = v100\n");
+    setenv("WATTUNE_VGPU", ini, 1);
+    assert_int_equal(finish(spawn(time_calls)), 0);
+    setenv("WATTUNE_VGPU", "v100", 1);
+    unlink(ini);
+}
+
+static void bad_spec_is_said(void **state) {
     (void)state;
     char message[256];
     setenv("WATTUNE_VGPU", "k80", 1);
@@ -542,8 +660,7 @@ static void bad_spec_is_said(void **state)
     assert_true(vgpu_check_spec("k80", NULL, 0) < 0);
 }
 
-static int all_tests(void)
-{
+static int all_tests(void) {
     // Those that make this process stay attached (vgpu_*) come last: nobody can let go of that.
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_by_the_book),
@@ -555,22 +672,25 @@ static int all_tests(void)
         cmocka_unit_test(survives_daemonisation),
         cmocka_unit_test(no_room_is_an_error),
         cmocka_unit_test(keep_state),
+        cmocka_unit_test(a_shared_machine_lets_others_in),
+        cmocka_unit_test(calls_can_cost_time),
         cmocka_unit_test(bad_spec_is_said),
+        cmocka_unit_test(time_can_run_faster_and_limits_be_forbidden),
         cmocka_unit_test(a_killed_worker_is_forgotten),
         cmocka_unit_test(a_killed_lock_holder_breaks_nothing),
+        cmocka_unit_test(a_storm_of_kills),
+        cmocka_unit_test(threads_and_forks),
         cmocka_unit_test(limits_slow_work),
         cmocka_unit_test(a_limit_reaches_a_sleeper),
         cmocka_unit_test(two_workers_share),
         cmocka_unit_test(work_costs_no_processor_time),
         cmocka_unit_test(bad_work_is_refused),
-        cmocka_unit_test(time_can_run_faster_and_limits_be_forbidden),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
 // The tests run in a child, so that the end of an attached process can be looked at too.
-int main(void)
-{
+int main(void) {
     char path[64];
     if (!mkdtemp(runtime))
         return 1;

@@ -29,8 +29,7 @@ static const struct {
     {"p100", 205, 0.33, 125, 0.597514, 125.0000, 1.222289},
 };
 
-static void follows_the_model(void **state)
-{
+static void follows_the_model(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const struct vgpu_model *model = model_find(rows[i].model, strlen(rows[i].model));
@@ -44,8 +43,7 @@ static void follows_the_model(void **state)
     }
 }
 
-static void a_lock_lowers_the_clock(void **state)
-{
+static void a_lock_lowers_the_clock(void **state) {
     (void)state;
     const struct vgpu_model *v100 = model_find("v100", 4);
     struct physics_point at = physics_settle(v100, 237, 0.67, 250, 0.5);
@@ -57,8 +55,7 @@ static void a_lock_lowers_the_clock(void **state)
     assert_near(at.clock_ratio, 0.705367, 1e-5);
 }
 
-static void lower_limits_never_speed_up(void **state)
-{
+static void lower_limits_never_speed_up(void **state) {
     (void)state;
     for (size_t m = 0; model_at(m); m++) {
         const struct vgpu_model *model = model_at(m);
@@ -74,8 +71,7 @@ static void lower_limits_never_speed_up(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(follows_the_model),
         cmocka_unit_test(a_lock_lowers_the_clock),

@@ -16,13 +16,11 @@ static char folder[] = "/tmp/vgpu-spec-XXXXXX";
 static struct spec spec;
 static char message[256];
 
-static int parse(const char *text)
-{
+static int parse(const char *text) {
     return spec_parse(text, &spec, message, sizeof message);
 }
 
-static const char *write_file(const char *text)
-{
+static const char *write_file(const char *text) {
     static char path[64];
     snprintf(path, sizeof path, "%s/m.ini", folder);
     FILE *file = fopen(path, "w");
@@ -32,8 +30,7 @@ static const char *write_file(const char *text)
     return path;
 }
 
-static void lists(void **state)
-{
+static void lists(void **state) {
     (void)state;
     assert_int_equal(parse("v100,a40:2"), 0);
     assert_int_equal(spec.gpu_count, 3);
@@ -50,15 +47,23 @@ static void lists(void **state)
     assert_string_equal(spec.identity, "v100:1");
 }
 
-static void bad_lists(void **state)
-{
+static void bad_lists(void **state) {
     (void)state;
     static const char *const rows[][2] = {
-        {"k80", "neither a model"},     {"v100:0", "count"},        {"v100:65", "at most 64"},
-        {"v100:-1", "count"},           {"v100:1x", "count"},       {"v100:", "count"},
-        {"v100,,a40", "no model"},      {",v100", "no model"},      {"v100,", "no model"},
-        {"v100:4294967297", "count"},   {"V100", "neither a model"}, {"v100:40,a40:40", "at most 64"},
-        {"/nowhere/m.ini", "No such file"}, {"/tmp", "not a machine file"},
+        {"k80", "neither a model"},
+        {"v100:0", "count"},
+        {"v100:65", "at most 64"},
+        {"v100:-1", "count"},
+        {"v100:1x", "count"},
+        {"v100:", "count"},
+        {"v100,,a40", "no model"},
+        {",v100", "no model"},
+        {"v100,", "no model"},
+        {"v100:4294967297", "count"},
+        {"V100", "neither a model"},
+        {"v100:40,a40:40", "at most 64"},
+        {"/nowhere/m.ini", "No such file"},
+        {"/tmp", "not a machine file"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         message[0] = '\0';
@@ -67,17 +72,17 @@ static void bad_lists(void **state)
     }
 }
 
-static void a_whole_file(void **state)
-{
+static void a_whole_file(void **state) {
     (void)state;
-    const char *path = write_file("# a comment\n"
-                                  "[machine]\n"
-                                  "seed = 42\nuser_may_set = false\nstate = vm.state\nmode = 0660\n"
-                                  "latency = real\ntime_scale = 2.5\n\n"
-                                  "[gpu 0]\nmodel = v100\npower_limit_w = 187.5\n"
-                                  "fault = energy_frozen@2, enforced_w=150@5, unsupported=nvmlDeviceGetPowerUsage@0.5\n"
-                                  "; another\n"
-                                  "[gpu 1]\r\nmodel=a40\r\nuuid = GPU-00112233-4455-6677-8899-aabbccddeeff\r\n");
+    const char *path =
+        write_file("# a comment\n"
+                   "[machine]\n"
+                   "seed = 42\nuser_may_set = false\nstate = vm.state\nmode = 0660\n"
+                   "latency = real\ntime_scale = 2.5\n\n"
+                   "[gpu 0]\nmodel = v100\npower_limit_w = 187.5\n"
+                   "fault = energy_frozen@2, enforced_w=150@5, unsupported=nvmlDeviceGetPowerUsage@0.5\n"
+                   "; another\n"
+                   "[gpu 1]\r\nmodel=a40\r\nuuid = GPU-00112233-4455-6677-8899-aabbccddeeff\r\n");
     if (parse(path) != 0)
         fail_msg("%s", message);
     assert_int_equal(spec.gpu_count, 2);
@@ -101,8 +106,7 @@ static void a_whole_file(void **state)
     free(real);
 }
 
-static void bad_files(void **state)
-{
+static void bad_files(void **state) {
     (void)state;
     static const char *const rows[][2] = {
         {"", "at least a [gpu 0]"},
@@ -155,8 +159,7 @@ static void bad_files(void **state)
     }
 }
 
-static void huge_and_binary_files(void **state)
-{
+static void huge_and_binary_files(void **state) {
     (void)state;
     FILE *file = fopen(write_file(""), "w");
     assert_non_null(file);
@@ -174,14 +177,12 @@ static void huge_and_binary_files(void **state)
     assert_non_null(strstr(message, "text"));
 }
 
-static int make_folder(void **state)
-{
+static int make_folder(void **state) {
     (void)state;
     return mkdtemp(folder) ? 0 : -1;
 }
 
-static int remove_folder(void **state)
-{
+static int remove_folder(void **state) {
     (void)state;
     char path[64];
     snprintf(path, sizeof path, "%s/m.ini", folder);
@@ -189,11 +190,13 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lists),     cmocka_unit_test(bad_lists), cmocka_unit_test(a_whole_file),
-        cmocka_unit_test(bad_files), cmocka_unit_test(huge_and_binary_files),
+        cmocka_unit_test(lists),
+        cmocka_unit_test(bad_lists),
+        cmocka_unit_test(a_whole_file),
+        cmocka_unit_test(bad_files),
+        cmocka_unit_test(huge_and_binary_files),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

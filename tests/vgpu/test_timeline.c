@@ -22,8 +22,7 @@ struct rig {
     struct gpu_core core;
 };
 
-static struct rig *new_rig(const char *model)
-{
+static struct rig *new_rig(const char *model) {
     struct rig *rig = calloc(1, sizeof *rig);
     assert_non_null(rig);
     rig->gpu.fixed.model = (uint32_t)model_position(model_find(model, strlen(model)));
@@ -34,23 +33,19 @@ static struct rig *new_rig(const char *model)
     return rig;
 }
 
-static double energy_j(struct rig *rig, int64_t t_ns)
-{
+static double energy_j(struct rig *rig, int64_t t_ns) {
     return timeline_at(&rig->gpu, &rig->core, t_ns).energy_j;
 }
 
-static void advance(struct rig *rig, int64_t t_ns)
-{
+static void advance(struct rig *rig, int64_t t_ns) {
     timeline_advance(&rig->gpu, &rig->core, t_ns);
 }
 
-static int add(struct rig *rig, int pid, double s, double w, double mu, double h)
-{
+static int add(struct rig *rig, int pid, double s, double w, double mu, double h) {
     return timeline_add(&rig->gpu, &rig->core, pid, 1, s, w, mu, h);
 }
 
-static void one_piece_of_work(void **state)
-{
+static void one_piece_of_work(void **state) {
     (void)state;
     struct rig *rig = new_rig("v100");
     rig->core.limit_mw = 150000;
@@ -70,8 +65,7 @@ static void one_piece_of_work(void **state)
     free(rig);
 }
 
-static void context_cools_after_two_seconds(void **state)
-{
+static void context_cools_after_two_seconds(void **state) {
     (void)state;
     struct rig *rig = new_rig("a40");
     int slot = add(rig, 1, 1.0, 250, 0.4, 0.0);
@@ -85,8 +79,7 @@ static void context_cools_after_two_seconds(void **state)
     free(rig);
 }
 
-static void two_processes_share(void **state)
-{
+static void two_processes_share(void **state) {
     (void)state;
     struct rig *rig = new_rig("v100");
     int a = add(rig, 1, 1.0, 200, 0.5, 0.0);
@@ -101,8 +94,7 @@ static void two_processes_share(void **state)
     free(rig);
 }
 
-static void host_phases_overlap(void **state)
-{
+static void host_phases_overlap(void **state) {
     (void)state;
     struct rig *rig = new_rig("v100");
     add(rig, 1, 1.0, 200, 0.5, 1.0);
@@ -114,8 +106,7 @@ static void host_phases_overlap(void **state)
     free(rig);
 }
 
-static void a_limit_acts_on_running_work(void **state)
-{
+static void a_limit_acts_on_running_work(void **state) {
     (void)state;
     struct rig *rig = new_rig("v100");
     int slot = add(rig, 1, 2.0, 237, 0.67, 0.0);
@@ -132,14 +123,12 @@ static void a_limit_acts_on_running_work(void **state)
     free(rig);
 }
 
-static bool only_two_lives(int32_t pid, uint64_t start_ticks)
-{
+static bool only_two_lives(int32_t pid, uint64_t start_ticks) {
     (void)start_ticks;
     return pid == 2;
 }
 
-static void the_dead_stop_working(void **state)
-{
+static void the_dead_stop_working(void **state) {
     (void)state;
     struct rig *rig = new_rig("v100");
     add(rig, 1, 100.0, 200, 0.5, 0.0);
@@ -155,8 +144,7 @@ static void the_dead_stop_working(void **state)
 }
 
 // Steps of 1 ms for six seconds: far more breakpoints than the ring holds.
-static void short_steps_keep_the_past(void **state)
-{
+static void short_steps_keep_the_past(void **state) {
     (void)state;
     struct rig *rig = new_rig("v100");
     int64_t now_ns = START;
@@ -178,8 +166,7 @@ static void short_steps_keep_the_past(void **state)
     free(rig);
 }
 
-static void the_counter_counts_energy(void **state)
-{
+static void the_counter_counts_energy(void **state) {
     (void)state;
     const char *models[] = {"v100", "a40", "rtx6000", "a100", "h100"};
     for (size_t m = 0; m < sizeof models / sizeof models[0]; m++) {
@@ -210,8 +197,7 @@ static void the_counter_counts_energy(void **state)
     }
 }
 
-static void steady_power_reads_true_and_never_twice_the_same(void **state)
-{
+static void steady_power_reads_true_and_never_twice_the_same(void **state) {
     (void)state;
     struct rig *rig = new_rig("v100");
     add(rig, 1, 100.0, 200, 0.5, 0.0);
@@ -232,8 +218,7 @@ static void steady_power_reads_true_and_never_twice_the_same(void **state)
 }
 
 // A second's average lags; a short window at the tick's end sees only that.
-static void windows_differ(void **state)
-{
+static void windows_differ(void **state) {
     (void)state;
     struct rig *rig = new_rig("h100");
     int64_t tick_ns = sensor_tick_ns(&rig->gpu, rig->core.latch.tick + 20);
@@ -241,15 +226,15 @@ static void windows_differ(void **state)
     add(rig, 1, 10.0, 500, 0.5, 0.0);
     advance(rig, tick_ns);
     const struct gpu_fixed *fixed = &rig->gpu.fixed;
-    double instant_w = fixed->gain * 500 + fixed->offset_w, average_w = fixed->gain * (250 + 35) + fixed->offset_w;
+    double instant_w = fixed->gain * 500 + fixed->offset_w,
+           average_w = fixed->gain * (250 + 35) + fixed->offset_w;
     assert_near(rig->core.latch.instant_mw / 1000.0, instant_w, 0.01 * instant_w);
     assert_near(rig->core.latch.average_mw / 1000.0, average_w, 0.01 * average_w);
     assert_int_equal(rig->core.latch.utilization, 100);
     free(rig);
 }
 
-static void heat_follows_power(void **state)
-{
+static void heat_follows_power(void **state) {
     (void)state;
     struct rig *rig = new_rig("v100");
     double cold_c = timeline_temperature_c(&rig->gpu, &rig->core);
@@ -264,8 +249,7 @@ static void heat_follows_power(void **state)
     free(rig);
 }
 
-static void full_is_said(void **state)
-{
+static void full_is_said(void **state) {
     (void)state;
     struct rig *rig = new_rig("v100");
     for (int i = 0; i < STATE_ITEMS; i++)
@@ -278,8 +262,7 @@ static void full_is_said(void **state)
     free(rig);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_piece_of_work),
         cmocka_unit_test(context_cools_after_two_seconds),
