@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The supervisor's end of the channel: the file, and copying slots out of it while they are being written.  What the
- * copies mean is channel_merge.c's.
+ * The supervisor's end of the channel: the file, and copying slots out of it while they are being written.
+ * What the copies mean is channel_merge.c's.
  */
 #include "progress/channel.h"
 
@@ -25,10 +25,10 @@
 struct channel {
     int fd;
     char path[PATH_MAX];
-    int64_t created_ns;                          /* CLOCK_MONOTONIC */
+    int64_t created_ns; /* CLOCK_MONOTONIC */
     struct channel_merged merged;
-    struct wt_progress progress;                 /* what was answered last */
-    struct channel_slot kept[CHANNEL_SLOTS];     /* the last whole copy of each slot */
+    struct wt_progress progress;             /* what was answered last */
+    struct channel_slot kept[CHANNEL_SLOTS]; /* the last whole copy of each slot */
     struct channel_slot before[CHANNEL_SLOTS], after[CHANNEL_SLOTS];
 };
 
@@ -112,7 +112,8 @@ int channel_request_stop(struct channel *channel, struct wt_error *err)
     return 0;
 }
 
-static int read_exactly(const struct channel *channel, void *bytes, size_t size, off_t at, struct wt_error *err)
+static int read_exactly(const struct channel *channel, void *bytes, size_t size, off_t at,
+                        struct wt_error *err)
 {
     ssize_t n = pread(channel->fd, bytes, size, at);
     if (n < 0)
@@ -122,10 +123,10 @@ static int read_exactly(const struct channel *channel, void *bytes, size_t size,
     return 0;
 }
 
-/* Takes the parts of a slot that are whole.  A sequence that is even and the same in two reads, one after the other,
- * frames values that nobody changed in between.  One that stays odd is a writer that was stopped halfway: its last
- * whole values stay.  One that still moves after several reads steps faster than we read; then a count and a time
- * that are one such step apart do no harm. */
+/* Takes the parts of a slot that are whole.  A sequence that is even and the same in two reads, one after the
+ * other, frames values that nobody changed in between.  One that stays odd is a writer that was stopped
+ * halfway: its last whole values stay.  One that still moves after several reads steps faster than we read;
+ * then a count and a time that are one such step apart do no harm. */
 static void keep_whole(struct channel_slot *kept, const struct channel_slot *before,
                        const struct channel_slot *after)
 {
@@ -164,7 +165,8 @@ static int copy_slots(struct channel *channel, unsigned used, struct wt_error *e
     return 0;
 }
 
-/* Brings what was merged into the words of the house; a moment is converted once, so that it stays the same. */
+/* Brings what was merged into the words of the house; a moment is converted once, so that it stays the same.
+ */
 static void answer(struct channel *channel, const struct channel_merged *now)
 {
     struct channel_merged *last = &channel->merged;
