@@ -5,6 +5,7 @@
  */
 #include "progress/channel.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,13 +15,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "progress/channel_layout.h"
 #include "progress/channel_merge.h"
+
+#define NAME_PREFIX "wattune-"
+enum { NAME_DIGITS = 16, LEFT_AFTER_S = 60 };
 
 struct channel {
     int fd;
@@ -32,16 +38,48 @@ struct channel {
     struct channel_slot before[CHANNEL_SLOTS], after[CHANNEL_SLOTS];
 };
 
+/* A file that a killed supervisor left: nobody holds its lock.  A young one may be about to be locked. */
+static bool is_left(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == sizeof(struct channel_file) &&
+           time(NULL) - st.st_mtime > LEFT_AFTER_S && flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+/* Removes what killed supervisors left in the folder; only what we may remove goes. */
+static void sweep(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return;
+    struct dirent *entry;
+    while ((entry = readdir(dir))) {
+        if (strncmp(entry->d_name, NAME_PREFIX, strlen(NAME_PREFIX)) != 0 ||
+            strspn(entry->d_name + strlen(NAME_PREFIX), "0123456789abcdef") != NAME_DIGITS ||
+            strlen(entry->d_name) != strlen(NAME_PREFIX) + NAME_DIGITS)
+            continue;
+        int fd = openat(dirfd(dir), entry->d_name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (fd < 0)
+            continue;
+        if (is_left(fd))
+            unlinkat(dirfd(dir), entry->d_name, 0);
+        close(fd);
+    }
+    closedir(dir);
+}
+
 static int try_folder(struct channel *channel, const char *folder)
 {
     uint64_t name;
+    sweep(folder);
     if (getrandom(&name, sizeof name, 0) != sizeof name)
         return -1;
-    if ((size_t)snprintf(channel->path, sizeof channel->path, "%s/wattune-%016" PRIx64, folder, name) >=
+    if ((size_t)snprintf(channel->path, sizeof channel->path, "%s/" NAME_PREFIX "%016" PRIx64, folder, name) >=
         sizeof channel->path)
         return -1;
     channel->fd = open(channel->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    return channel->fd < 0 ? -1 : 0;
+    /* Held for as long as we live: who finds it unlocked knows that we were killed. */
+    return channel->fd < 0 || flock(channel->fd, LOCK_SH) ? -1 : 0;
 }
 
 /* Our own runtime folder is closed to the user that training may run as. */

@@ -97,14 +97,9 @@ static void *driver(void *source)
     return ((struct nvml_source *)source)->nvml;
 }
 
-/* The virtual GPU keeps its machine's time; a real NVML has no such symbol. */
-static int64_t (*machine_clock(void *source))(void)
+static void *symbol(void *source, const char *name)
 {
-    union {
-        void *address;
-        int64_t (*function)(void);
-    } symbol = {.address = nvml_symbol(((struct nvml_source *)source)->nvml, "vgpu_now_ns")};
-    return symbol.function;
+    return nvml_symbol(((struct nvml_source *)source)->nvml, name);
 }
 
 const struct sense_source_ops sense_nvml = {
@@ -119,5 +114,5 @@ const struct sense_source_ops sense_nvml = {
     .processes = processes,
     .mig_parent = mig_parent,
     .driver = driver,
-    .clock = machine_clock,
+    .symbol = symbol,
 };

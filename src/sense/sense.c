@@ -98,7 +98,17 @@ void *sense_driver(struct sense *sense)
     return sense->ops->driver ? sense->ops->driver(sense->source) : NULL;
 }
 
+void *sense_symbol(struct sense *sense, const char *name)
+{
+    return sense->ops->symbol ? sense->ops->symbol(sense->source, name) : NULL;
+}
+
+/* The virtual GPU keeps its machine's time; a real NVML has no such symbol. */
 int64_t (*sense_clock(struct sense *sense))(void)
 {
-    return sense->ops->clock ? sense->ops->clock(sense->source) : NULL;
+    union {
+        void *address;
+        int64_t (*function)(void);
+    } symbol = {.address = sense_symbol(sense, "vgpu_now_ns")};
+    return symbol.function;
 }

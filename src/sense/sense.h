@@ -29,7 +29,7 @@ struct sense_source_ops {
                      struct wt_error *err);
     int (*mig_parent)(void *source, const char *mig_uuid, unsigned *i, struct wt_error *err);
     void *(*driver)(void *source);   /* the vendor's handle, for act/; NULL: nothing to set there */
-    int64_t (*(*clock)(void *source))(void); /* the machine's own clock; NULL: CLOCK_MONOTONIC */
+    void *(*symbol)(void *source, const char *name); /* beside the vendor's interface; may be NULL */
 };
 
 /* Opens the first wanted source that opens.  The caller frees *out with sense_close(). */
@@ -59,6 +59,9 @@ int sense_mig_parent(struct sense *sense, const char *mig_uuid, unsigned *i, str
 
 /* The vendor's handle behind the source (struct nvml *), NULL when nothing can be set on it. */
 void *sense_driver(struct sense *sense);
+
+/* What the source's library offers beside the vendor's interface (a virtual machine does); NULL: no such thing. */
+void *sense_symbol(struct sense *sense, const char *name);
 
 /* The machine's clock when it has its own (a virtual machine); NULL: CLOCK_MONOTONIC. */
 int64_t (*sense_clock(struct sense *sense))(void);
