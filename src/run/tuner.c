@@ -63,7 +63,7 @@ struct tuner {
 static int restore_all(struct tuner *tuner)
 {
     int worst = 0;
-    for (unsigned i = 0; i < watch_device_count(tuner->watch); i++) {
+    for (unsigned i = 0; i < watch_gpu_count(tuner->watch); i++) {
         const struct wt_device *device = watch_device(tuner->watch, i);
         enum guard_outcome outcome;
         struct wt_error err;
@@ -95,7 +95,7 @@ static int set_limit(struct tuner *tuner, uint32_t limit_mw)
 {
     if (limit_mw == tuner->set_mw)
         return 0;
-    for (unsigned i = 0; i < watch_device_count(tuner->watch); i++) {
+    for (unsigned i = 0; i < watch_gpu_count(tuner->watch); i++) {
         struct wt_error err;
         int rc = guard_set(tuner->guard, watch_device(tuner->watch, i), limit_mw, &err);
         if (rc == WT_E_NO_PERMISSION)
@@ -114,12 +114,12 @@ static int fill_key(struct tuner *tuner, struct power_range range, struct wt_err
 {
     const struct wt_device *first = watch_device(tuner->watch, 0);
     struct wt_profile_key *key = &tuner->options.key;
-    for (unsigned i = 1; i < watch_device_count(tuner->watch); i++)
+    for (unsigned i = 1; i < watch_gpu_count(tuner->watch); i++)
         if (strcmp(watch_device(tuner->watch, i)->name, first->name) != 0)
             return error_set(err, WT_E_NOT_SUPPORTED, "the GPUs are of different models (%s, %s): one limit does not "
                              "fit both", first->name, watch_device(tuner->watch, i)->name);
     memcpy(key->gpu_model, first->name, sizeof key->gpu_model);
-    key->gpu_count = watch_device_count(tuner->watch);
+    key->gpu_count = watch_gpu_count(tuner->watch);
     key->limit_min_mw = range.min_mw;
     key->limit_max_mw = range.max_mw;
     return 0;
@@ -128,7 +128,7 @@ static int fill_key(struct tuner *tuner, struct power_range range, struct wt_err
 static int choose_grid(struct tuner *tuner, struct wt_error *err)
 {
     struct wt_device devices[WT_MAX_DEVICES];
-    unsigned count = watch_device_count(tuner->watch);
+    unsigned count = watch_gpu_count(tuner->watch);
     for (unsigned i = 0; i < count; i++) {
         devices[i] = *watch_device(tuner->watch, i);
         if (!devices[i].has_energy_counter)
@@ -152,7 +152,7 @@ static int choose_grid(struct tuner *tuner, struct wt_error *err)
 
 static int take_leases(struct tuner *tuner, struct wt_error *err)
 {
-    for (unsigned i = 0; i < watch_device_count(tuner->watch); i++) {
+    for (unsigned i = 0; i < watch_gpu_count(tuner->watch); i++) {
         uint32_t found_mw;
         int rc = guard_take(tuner->guard, watch_device(tuner->watch, i), &found_mw, err);
         if (rc)
@@ -335,7 +335,7 @@ static void check_caps(struct tuner *tuner)
     if (now_ns - tuner->state_ns < STATE_EVERY_NS)
         return;
     tuner->state_ns = now_ns;
-    for (unsigned i = 0; i < watch_device_count(tuner->watch); i++) {
+    for (unsigned i = 0; i < watch_gpu_count(tuner->watch); i++) {
         struct wt_state state;
         if (watch_state(tuner->watch, i, WT_STATE_ENFORCED | WT_STATE_THROTTLE, &state))
             continue;

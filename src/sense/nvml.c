@@ -19,6 +19,12 @@ static bool wanted(const struct sense_options *options)
     return !options->replay_path;
 }
 
+/* A library that was named must open. */
+static bool needed(const struct sense_options *options)
+{
+    return options->nvml_path != NULL;
+}
+
 static int open_source(const struct sense_options *options, void **out, struct wt_error *err)
 {
     struct nvml_source *source = calloc(1, sizeof *source);
@@ -105,6 +111,7 @@ static void *symbol(void *source, const char *name)
 const struct sense_source_ops sense_nvml = {
     .name = "nvml",
     .wanted = wanted,
+    .needed = needed,
     .open = open_source,
     .close = close_source,
     .count = count,
