@@ -284,7 +284,7 @@ static double unknown_or(double value, bool known)
 /* What all devices of a kind used; NaN when there is none, or one of them is unknown. */
 static double sum_of_kind(const struct job *job, const struct job_result *result, enum wt_device_kind kind)
 {
-    struct wt_measurement of_kind[WT_MAX_DEVICES];
+    struct wt_measurement of_kind[WT_MAX_DEVICES] = {0};
     unsigned n = 0;
     for (unsigned i = 0; i < job->count; i++)
         if (watch_device(job->watch, i)->kind == kind)
