@@ -23,8 +23,6 @@
     20000000LL // the dead are looked for at most this often: it costs a few system calls a process
 
 // Writers first: with threads that read all the time, a fork or a shutdown would otherwise wait for ever.
-#define OWN_LOCK_INITIALIZER PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
-
 static struct {
     pthread_rwlock_t lock;
     pthread_once_t watch_forks;
@@ -33,7 +31,7 @@ static struct {
     uint64_t start_ticks;
     unsigned holds;
     bool attached, kept;
-} own = {.lock = OWN_LOCK_INITIALIZER, .watch_forks = PTHREAD_ONCE_INIT};
+} own = {.lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP, .watch_forks = PTHREAD_ONCE_INIT};
 
 // ---- processes
 
@@ -91,7 +89,13 @@ static void after_fork_parent(void) {
 }
 
 static void after_fork_child(void) {
-    own.lock = (pthread_rwlock_t)OWN_LOCK_INITIALIZER;
+    // Unlocked by its owner, then made anew: threads that waited for it do not exist here, their marks do.
+    pthread_rwlockattr_t attr;
+    pthread_rwlock_unlock(&own.lock);
+    pthread_rwlockattr_init(&attr);
+    pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&own.lock, &attr);
+    pthread_rwlockattr_destroy(&attr);
     if (own.attached)
         store_forget(&own.store);
     own.attached = false;
