@@ -269,7 +269,7 @@ def test_another_job_has_no_profile(wt):
     machine = wt.machine()
     wt.train(machine, train=("steps=500",))
     machine.watch()
-    _, tried, _ = wt.train(machine, train=("steps=60",), job="other")
+    _, tried, _ = wt.train(machine, train=("steps=200",), job="other")
     assert len(tried["profile"]) >= 2 and machine.changes()[1][1] == 225
 
 
@@ -455,7 +455,7 @@ def test_shared_tunes_all_the_same(wt):
 
 
 def test_stranger_that_arrives_in_the_middle(wt):
-    machine = wt.machine(scale=5)
+    machine = wt.machine(scale=10)
     machine.watch()
     run = wt.start_training(machine, f"--json={wt.tmp / 'o.json'}", train=("steps=500",))
     wait_for(lambda: len(machine.changes()) > 1, 10, "tuning to begin")
@@ -468,7 +468,7 @@ def test_stranger_that_arrives_in_the_middle(wt):
 
 
 def test_two_runs_at_once(wt):
-    machine = wt.machine(scale=5)
+    machine = wt.machine(scale=10)
     machine.watch()
     first = wt.start_training(machine, train=("steps=400",), job="first")
     wait_for(lambda: len(machine.changes()) > 1, 10, "the first run to tune")
@@ -481,7 +481,7 @@ def test_two_runs_at_once(wt):
 
 def test_lease_is_held_by_another_run(wt):
     """The first run's training is not on the GPU yet, so only its lease tells."""
-    machine = wt.machine(scale=5)
+    machine = wt.machine(scale=10)
     first = wt.start("run", "--vgpu", machine.spec, "--", "sleep", "20")
     wait_for(lambda: any("sleep" in line for line in children_of(first).values()), 5, "the first command")
     done, tried, _ = wt.train(machine, train=("steps=20",), job="second")
