@@ -28,6 +28,11 @@ lint:
 	@$(MAKE) --no-print-directory all
 	@scripts/lint $(BUILD)
 
+bench:
+	@scripts/deps build test
+	@$(MAKE) --no-print-directory all
+	@.venv/bin/python bench/bench.py $(BUILD)
+
 # Sanitized builds have folders of their own.
 asan:
 	@scripts/deps build test lint
@@ -47,4 +52,5 @@ install: all
 clean:
 	rm -rf build build-asan build-tsan
 
-.PHONY: all deps demo test lint asan tsan install clean
+
+.PHONY: all deps demo test bench lint asan tsan install clean
