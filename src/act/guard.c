@@ -118,6 +118,7 @@ int guard_recover(struct guard *guard, const struct wt_device *device, enum guar
     }
     if (rc)
         return rc;
+    journal_sign(lock_fd, guard->holder);
     rc = recover_locked(guard, device, outcome, err);
     close(lock_fd);
     return rc;
@@ -134,6 +135,7 @@ int guard_take(struct guard *guard, const struct wt_device *device, uint32_t *fo
     int rc = journal_lock(guard->folder, device->uuid, &lease->lock_fd, err);
     if (rc)
         return rc;
+    journal_sign(lease->lock_fd, guard->holder);
     enum guard_outcome outcome;
     uint32_t now_mw;
     rc = recover_locked(guard, device, &outcome, err);
@@ -221,6 +223,7 @@ int guard_set_for_good(struct guard *guard, const struct wt_device *device, uint
         rc = journal_lock(guard->folder, device->uuid, &lock_fd, err);
     if (rc)
         return rc;
+    journal_sign(lock_fd, guard->holder);
     /* What a dead holder left is settled by this: the limit set by hand is what later leases return to. */
     rc = write_and_read_back(guard, device, limit_mw, err);
     if (rc == 0)

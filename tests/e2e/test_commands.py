@@ -39,7 +39,7 @@ def test_measure_json_is_the_last_line(wt):
     assert {k: device[k] for k in ("kind", "index", "uuid", "name", "source", "sensor_error_fraction")} == {
         "kind": "gpu", "index": 0, "uuid": machine.uuids()[0], "name": "Tesla V100-PCIE-16GB", "source": "counter",
         "sensor_error_fraction": None}
-    assert device["average_power_w"] == pytest.approx(device["energy_j"] / measured["time_s"], rel=1e-6)
+    assert device["average_power_w"] == pytest.approx(device["energy_j"] / measured["time_s"], rel=2e-3)
     steps = read_log(log)
     outside_s = measured["time_s"] - (steps[-1][1] - steps[0][1])
     assert abs(measured["energy_j"] - (steps[-1][2] - steps[0][2]) - 40 * outside_s) <= measured["energy_error_j"] + 40 * outside_s
@@ -120,7 +120,7 @@ def test_monitor_sees_work_and_its_cap(wt):
     done = wt.run("monitor", "--vgpu", machine.spec, "--json", "--count", "20", "--interval", "0.3")
     devices = [json.loads(l)["devices"][0] for l in done.stdout.splitlines()]
     assert 90 < sorted(d["power_w"] for d in devices)[10] < 135
-    assert any("sw_power_cap" in d["throttle"] for d in devices) and max(d["utilization"] for d in devices) > 50
+    assert any("sw_power_cap" in d["throttle"] for d in devices) and 0.5 < max(d["utilization"] for d in devices) <= 1
     assert {d["power_limit_w"] for d in devices} == {120}
 
 
@@ -387,7 +387,7 @@ def test_ctrl_c_ends_a_training_and_the_limit_comes_back(wt):
 
 def test_window_changes_are_passed_on(wt):
     terminal = Terminal(wt, "run", "--vgpu", wt.plain(), "--progress", "pattern:step", "--", "sh", "-c",
-                        "echo up; while [ \"$(stty size <&1)\" != '20 44' ]; do sleep 0.05; done; echo resized")
+                        "echo up; while [ \"$(stty size <&2)\" != '20 44' ]; do sleep 0.05; done; echo resized")
     terminal.until(b"up")
     fcntl.ioctl(terminal.master, termios.TIOCSWINSZ, struct.pack("HHHH", 20, 44, 0, 0))
     terminal.until(b"resized")
@@ -404,6 +404,19 @@ def test_much_output_on_a_terminal_is_whole(wt):
     assert terminal.process.wait(10) == 0
     lines = terminal.text.decode().split("\r\n")
     assert lines[:30001] == [str(i) for i in range(1, 30001)] + ["the end"]
+    terminal.close()
+
+
+def test_output_for_a_slow_reader_is_whole(wt):
+    """The command has long ended when its output is read."""
+    terminal = Terminal(wt, "run", "-q", "--vgpu", wt.plain(), "--progress", "pattern:step", "--", "sh", "-c",
+                        "seq 1 12000; echo the end")
+    time.sleep(0.7)
+    while b"the end" not in terminal.text and terminal.read(0.1) and terminal.process.poll() is None:
+        pass
+    terminal.read(0.5)
+    assert terminal.process.wait(10) == 0
+    assert terminal.text.decode().split("\r\n")[:12001] == [str(i) for i in range(1, 12001)] + ["the end"]
     terminal.close()
 
 
@@ -444,7 +457,8 @@ def test_sudo_runs_the_command_as_the_user(wt, nobody):
     assert "nobody" in done.stderr
 
 
-def test_sudo_user_that_does_not_exist_is_nobody_we_know(wt):
+def test_sudo_user_without_an_account(wt, nobody):
     """A number without an account: the command must not run as root by accident."""
+    wt.tmp.chmod(0o777)
     done = wt.run("run", "--vgpu", wt.plain(), "--", "id", "-u", env={"SUDO_UID": "54321"})
-    assert done.returncode != 0 or done.stdout != "0\n"
+    assert done.stdout == "54321\n" or done.returncode == 4
