@@ -80,19 +80,19 @@ static int get(const struct common *common, const struct devices *devices)
     struct wt_error err;
     struct buffer page = {0};
     int worst = EXIT_DONE;
-    for (unsigned i = 0; i < devices->count; i++) {
+    for (unsigned i = 0; i < devices->gpu_count; i++) {
         list[i] = *sense_device(devices->sense, devices->selected[i]);
         if (sense_state(devices->sense, devices->selected[i], WT_STATE_LIMIT | WT_STATE_ENFORCED, &states[i], &err))
             worst = command_failed(&err);
     }
     if (settings.json) {
-        struct json_doc *doc = json_limits_document(list, states, devices->count);
+        struct json_doc *doc = json_limits_document(list, states, devices->gpu_count);
         if (json_write_stream(doc, JSON_PRETTY, stdout, &err))
             worst = command_failed(&err);
         json_doc_free(doc);
         return worst;
     }
-    view_limits(&page, list, states, devices->count, common->colour);
+    view_limits(&page, list, states, devices->gpu_count, common->colour);
     int printed = command_print(&page);
     return worst ? worst : printed;
 }
@@ -107,9 +107,9 @@ static int set(const struct devices *devices)
                                            : journal_default_folder(folder, sizeof folder, &err);
     if (rc == 0)
         rc = guard_new(&guard_nvml, sense_driver(devices->sense), folder, "wattune limit", &guard, &err);
-    for (unsigned i = 0; rc == 0 && settings.action == SET && i < devices->count; i++)
+    for (unsigned i = 0; rc == 0 && settings.action == SET && i < devices->gpu_count; i++)
         rc = guard_check(sense_device(devices->sense, devices->selected[i]), settings.limit_mw, &err);
-    for (unsigned i = 0; rc == 0 && i < devices->count; i++) {
+    for (unsigned i = 0; rc == 0 && i < devices->gpu_count; i++) {
         const struct wt_device *device = sense_device(devices->sense, devices->selected[i]);
         uint32_t limit_mw = settings.action == RESET ? device->limit_default_mw : settings.limit_mw;
         if (limit_mw == 0)

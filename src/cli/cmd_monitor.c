@@ -79,7 +79,7 @@ static int print_line(const struct devices *devices, const struct wt_device list
     struct wt_error err = {0};
     int64_t now_ms = clock_wall_ms();
     if (settings.json) {
-        struct json_doc *doc = json_monitor_document(now_ms, list, states, devices->count);
+        struct json_doc *doc = json_monitor_document(now_ms, list, states, devices->gpu_count);
         int rc = json_write_buffer(doc, JSON_LINE, &page, &err);
         json_doc_free(doc);
         if (rc)
@@ -87,11 +87,11 @@ static int print_line(const struct devices *devices, const struct wt_device list
     } else if (settings.csv) {
         if (first)
             view_monitor_csv_heading(&page);
-        view_monitor_csv(&page, now_ms, list, states, devices->count);
+        view_monitor_csv(&page, now_ms, list, states, devices->gpu_count);
     } else {
         if (first)
             view_monitor_heading(&page, colour);
-        view_monitor_lines(&page, now_ms, list, states, devices->count);
+        view_monitor_lines(&page, now_ms, list, states, devices->gpu_count);
     }
     return command_print(&page);
 }
@@ -101,13 +101,13 @@ static int monitor(const struct common *common, const struct devices *devices)
     struct wt_device list[WT_MAX_DEVICES];
     bool failing[WT_MAX_DEVICES] = {false};
     int64_t interval_ns = (int64_t)(settings.interval_s * (double)NS_PER_S), next_ns = clock_now_ns();
-    for (unsigned i = 0; i < devices->count; i++)
+    for (unsigned i = 0; i < devices->gpu_count; i++)
         list[i] = *sense_device(devices->sense, devices->selected[i]);
     for (uint64_t n = 0; !ended && (settings.count == 0 || n < settings.count); n++) {
         struct wt_state states[WT_MAX_DEVICES] = {0};
         unsigned answered = 0;
         int code = EXIT_DONE;
-        for (unsigned i = 0; i < devices->count; i++) {
+        for (unsigned i = 0; i < devices->gpu_count; i++) {
             struct wt_error err;
             int rc = sense_state(devices->sense, devices->selected[i], ~0u, &states[i], &err);
             if (rc == WT_E_NO_DATA) /* a recording ends */

@@ -203,9 +203,9 @@ static int check_limits(const struct devices *devices, struct wt_error *err)
     struct power_range range;
     uint32_t limits_mw[POWER_LIMITS_MAX];
     const struct tuner_options *tuner = &settings.job.tuner;
-    for (unsigned i = 0; i < devices->count; i++)
+    for (unsigned i = 0; i < devices->gpu_count; i++)
         list[i] = *sense_device(devices->sense, devices->selected[i]);
-    if (tuner->wanted_count == 0 || power_limits_common(list, devices->count, &range, NULL))
+    if (tuner->wanted_count == 0 || power_limits_common(list, devices->gpu_count, &range, NULL))
         return 0;
     int rc = power_limits_from_list(tuner->wanted_mw, tuner->wanted_count, range, limits_mw, err);
     return rc < 0 ? rc : 0;
@@ -216,7 +216,7 @@ static const char *visible_devices(const struct devices *devices)
 {
     static char env[32 + WT_MAX_DEVICES * WT_UUID_LEN];
     size_t n = (size_t)snprintf(env, sizeof env, "CUDA_VISIBLE_DEVICES=");
-    for (unsigned i = 0; i < devices->count; i++)
+    for (unsigned i = 0; i < devices->gpu_count; i++)
         n += (size_t)snprintf(env + n, sizeof env - n, "%s%s", i ? "," : "",
                               sense_device(devices->sense, devices->selected[i])->uuid);
     return env;
@@ -245,7 +245,7 @@ static void say_dry_run(const struct devices *devices, const char *ledger)
     for (char *const *word = job->argv; *word; word++)
         printf(" %s", *word);
     printf("\non:\n");
-    for (unsigned i = 0; i < devices->count; i++) {
+    for (unsigned i = 0; i < devices->gpu_count; i++) {
         const struct wt_device *d = sense_device(devices->sense, devices->selected[i]);
         printf("  GPU %u %s (%s), limits %g to %g W%s\n", d->index, d->name, d->uuid, d->limit_min_mw / 1000.0,
                d->limit_max_mw / 1000.0, d->has_energy_counter ? "" : ", no energy counter: not tuned");

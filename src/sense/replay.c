@@ -369,6 +369,7 @@ static int mig_parent(void *source, const char *mig_uuid, unsigned *i, struct wt
 const struct sense_source_ops sense_replay = {
     .name = "replay",
     .wanted = wanted,
+    .needed = wanted,
     .open = open_source,
     .close = close_source,
     .count = count,
