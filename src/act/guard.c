@@ -100,6 +100,8 @@ static int recover_locked(struct guard *guard, const struct wt_device *device, e
     *outcome = GUARD_NOTHING;
     if (journal_read(guard->folder, device->uuid, &entry, NULL))
         return 0;
+    if (guard_check(device, entry.found_mw, NULL) == WT_E_RANGE) /* no limit of this device: nobody found it here */
+        return journal_remove(guard->folder, device->uuid, err);
     return put_back(guard, device, &entry, outcome, err);
 }
 

@@ -123,6 +123,8 @@ int journal_read(const char *folder, const char *uuid, struct journal_entry *ent
     int rc = entry_path(path, folder, uuid, "limit", err);
     if (rc == 0)
         rc = file_read(path, 1024, &text, err);
+    if (rc == WT_E_RANGE) /* longer than any entry */
+        unlink(path);
     if (rc) {
         buffer_clear(&text);
         return rc;
