@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <time.h>
 
-static int64_t (*source)(void);
+typedef int64_t (*clock_function)(void);
+/* Atomic: the library may set it, once, while other threads read the clock. */
+static _Atomic(clock_function) source;
 static int64_t first_monotonic_ns, first_clock_ns;
 
 static int64_t read_ns(clockid_t id)
@@ -27,7 +29,8 @@ int64_t clock_monotonic_ns(void)
 
 int64_t clock_now_ns(void)
 {
-    return source ? source() : clock_monotonic_ns();
+    clock_function now_ns = source;
+    return now_ns ? now_ns() : clock_monotonic_ns();
 }
 
 int64_t clock_wall_ms(void)
@@ -46,10 +49,10 @@ static void sleep_monotonic_ns(int64_t length_ns)
 
 void clock_use(int64_t (*now_ns)(void))
 {
-    source = now_ns;
     first_monotonic_ns = clock_monotonic_ns();
-    first_clock_ns = clock_now_ns();
-    if (source)
+    first_clock_ns = now_ns ? now_ns() : first_monotonic_ns;
+    source = now_ns;
+    if (now_ns)
         sleep_monotonic_ns(NS_PER_MS);
 }
 
