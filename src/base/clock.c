@@ -90,11 +90,12 @@ char *clock_format_wall(int64_t wall_ms, char text[32])
         seconds--;
     }
     struct tm utc;
-    if (!gmtime_r(&seconds, &utc) || utc.tm_year > 8099) {
+    if (!gmtime_r(&seconds, &utc) || utc.tm_year < -1900 || utc.tm_year > 8099) {
         snprintf(text, 32, "unknown");
         return text;
     }
-    size_t n = strftime(text, 32, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(text + n, 32 - n, ".%03dZ", ms);
+    snprintf(text, 32, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", ((unsigned)utc.tm_year + 1900u) % 10000u,
+             (unsigned)(utc.tm_mon + 1) % 100u, (unsigned)utc.tm_mday % 100u, (unsigned)utc.tm_hour % 100u,
+             (unsigned)utc.tm_min % 100u, (unsigned)utc.tm_sec % 100u, (unsigned)ms % 1000u);
     return text;
 }
