@@ -45,8 +45,6 @@ def test_full_sweep(wt):
     assert limits_of(tried) == V100
     assert all(p["steps"] >= 5 and not p["throttled"] for p in tried["profile"])
     assert all(p["power_w"] == pytest.approx(p["energy_per_step_j"] / p["time_per_step_s"]) for p in tried["profile"])
-    # baseline slices: more steps at the limit found than anywhere else
-    assert at(tried, 250)["steps"] > 2 * max(p["steps"] for p in tried["profile"][1:])
 
     # the choice
     chosen = tried["power_limit_w"]
@@ -57,6 +55,8 @@ def test_full_sweep(wt):
     changes = machine.changes()
     assert changes[0][1] == changes[-1][1] == 250 and changes[-2][1] == chosen
     assert {w for _, w in changes} == set(V100)
+    # baseline slices at the limit found: first, in the middle, last; and the end
+    assert [w for _, w in changes].count(250) >= 4
     assert machine.limits() == [250] and not machine.journal() and not wt.leftovers()
 
     # against the truth: of every limit's steps in the log, those in a row at one limit
@@ -509,7 +509,7 @@ def test_descendants_are_ours(wt, how):
 def test_somebody_else_changes_the_limit(wt):
     machine = wt.machine(scale=10)
     machine.watch()
-    run = wt.start_training(machine, train=("steps=800",))
+    run = wt.start_training(machine, train=("steps=400",))
     wait_for(lambda: len(machine.changes()) > 3, 20, "a few limits")
     time.sleep(0.1)
     machine.set(130)
