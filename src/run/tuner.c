@@ -477,15 +477,24 @@ static void close_slice(struct tuner *tuner)
     tuner->phase = CLOSING;
 }
 
+/* 0: not known.  Until the first slice is done, the steps since its warm-up began tell. */
+static double usual_step_s(const struct tuner *tuner)
+{
+    uint64_t steps = tuner->last.steps - tuner->warm_from.steps;
+    if (tuner->usual_step_s > 0 || steps == 0)
+        return tuner->usual_step_s;
+    return (double)(tuner->last.t_ns - tuner->warm_from.t_ns) / (double)NS_PER_S / (double)steps;
+}
+
 void tuner_poll(struct tuner *tuner, const struct wt_progress *progress)
 {
     if (tuner->phase == OFF)
         return;
     int64_t now_ns = clock_now_ns();
     bool epoch_ended = progress->epochs != tuner->epochs, stepped = progress->steps > tuner->last.steps;
-    int64_t usual_ns = (int64_t)(tuner->usual_step_s * (double)NS_PER_S);
+    int64_t usual_ns = (int64_t)(usual_step_s(tuner) * (double)NS_PER_S);
     int64_t stall_ns = 8 * usual_ns > STALL_LEAST_NS ? 8 * usual_ns : STALL_LEAST_NS;
-    bool stalled = tuner->usual_step_s > 0 && now_ns - tuner->last.t_ns > stall_ns;
+    bool stalled = usual_ns > 0 && now_ns - tuner->last.t_ns > stall_ns;
     if (epoch_ended || stalled)
         slice_interrupt(&tuner->slice);
     tuner->epochs = progress->epochs;
