@@ -311,8 +311,8 @@ static void test_bad_entries(void **state)
     journal_boot_id(boot);
     static const char *const forms[] = {
         "", "\n", "garbage", "wattune-limit 2\nboot %s\nuuid GPU-aaaa-1\nfound_mw 250000\nwritten_mw 200000 0\nholder x\n",
-        "wattune-limit 1\nboot 00000000-0000-0000-0000-000000000000%.0s\nuuid GPU-aaaa-1\nfound_mw 250000\n"
-        "written_mw 200000 0\nholder x\n",
+        ("wattune-limit 1\nboot 00000000-0000-0000-0000-000000000000%.0s\nuuid GPU-aaaa-1\nfound_mw 250000\n"
+         "written_mw 200000 0\nholder x\n"),
         "wattune-limit 1\nboot %s\nuuid GPU-other\nfound_mw 250000\nwritten_mw 200000 0\nholder x\n",
         "wattune-limit 1\nboot %s\nuuid GPU-aaaa-1\nfound_mw 0\nwritten_mw 200000 0\nholder x\n",
         "wattune-limit 1\nboot %s\nuuid GPU-aaaa-1\nfound_mw x\nwritten_mw 200000 0\nholder x\n",
