@@ -23,8 +23,6 @@
     20000000LL // the dead are looked for at most this often: it costs a few system calls a process
 
 // Writers first: with threads that read all the time, a fork or a shutdown would otherwise wait for ever.
-#define OWN_LOCK_INITIALIZER PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
-
 static struct {
     pthread_rwlock_t lock;
     pthread_once_t watch_forks;
@@ -32,8 +30,9 @@ static struct {
     pid_t pid;
     uint64_t start_ticks;
     unsigned holds;
+    _Atomic unsigned pins;
     bool attached, kept;
-} own = {.lock = OWN_LOCK_INITIALIZER, .watch_forks = PTHREAD_ONCE_INIT};
+} own = {.lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP, .watch_forks = PTHREAD_ONCE_INIT};
 
 // ---- processes
 
@@ -91,10 +90,17 @@ static void after_fork_parent(void) {
 }
 
 static void after_fork_child(void) {
-    own.lock = (pthread_rwlock_t)OWN_LOCK_INITIALIZER;
+    // Unlocked by its owner, then made anew: threads that waited for it do not exist here, their marks do.
+    pthread_rwlockattr_t attr;
+    pthread_rwlock_unlock(&own.lock);
+    pthread_rwlockattr_init(&attr);
+    pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&own.lock, &attr);
+    pthread_rwlockattr_destroy(&attr);
     if (own.attached)
         store_forget(&own.store);
     own.attached = false;
+    own.pins = 0; // threads at work stayed behind
 }
 
 static void watch_forks(void) {
@@ -169,10 +175,10 @@ nvmlReturn_t machine_release(void) {
     return result;
 }
 
-int machine_keep(struct machine_state **machine) {
+// Attaches for the rest of the process's life, or of the library's stay in it.
+static int keep(void) {
     pthread_rwlock_rdlock(&own.lock);
     bool ready = own.attached && own.kept && own.pid == getpid();
-    *machine = own.store.machine;
     pthread_rwlock_unlock(&own.lock);
     if (ready)
         return 0;
@@ -180,9 +186,22 @@ int machine_keep(struct machine_state **machine) {
     nvmlReturn_t result = attach();
     if (result == NVML_SUCCESS)
         own.kept = true;
-    *machine = own.store.machine;
     pthread_rwlock_unlock(&own.lock);
     return result == NVML_SUCCESS ? 0 : -ENXIO;
+}
+
+struct machine_state *machine_pin(void) {
+    if (keep() != 0)
+        return NULL;
+    pthread_rwlock_rdlock(&own.lock);
+    struct machine_state *machine = own.attached ? own.store.machine : NULL;
+    own.pins += machine != NULL;
+    pthread_rwlock_unlock(&own.lock);
+    return machine;
+}
+
+void machine_unpin(void) {
+    own.pins--;
 }
 
 struct machine_state *machine_enter(void) {
@@ -203,13 +222,12 @@ struct machine_state *machine_enter(void) {
 }
 
 struct machine_state *machine_visit(void) {
-    struct machine_state *machine;
     for (;;) {
         pthread_rwlock_rdlock(&own.lock);
         if (own.attached && own.pid == getpid() && (own.holds > 0 || own.kept))
             return own.store.machine;
         pthread_rwlock_unlock(&own.lock);
-        if (machine_keep(&machine) != 0)
+        if (keep() != 0)
             return NULL;
     }
 }
@@ -237,11 +255,15 @@ int machine_ends_with_us(void) {
     return result;
 }
 
-// At exit, and when a program closes the library: the last one out removes the machine's file.
+// At exit, and when a program closes the library: the last one out removes the machine's file. At exit other
+// threads may still be at work or inside a call: then the mapping stays for them.
 __attribute__((destructor)) static void detach_at_end(void) {
+    bool quiet = pthread_rwlock_trywrlock(&own.lock) == 0;
     if (own.attached && own.pid == getpid())
-        store_close(&own.store, false);
+        store_close(&own.store, quiet && own.pins == 0);
     own.attached = false;
+    if (quiet)
+        pthread_rwlock_unlock(&own.lock);
 }
 
 // ---- time

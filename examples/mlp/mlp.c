@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The perceptron: forward, backward, descent.  Weights are stored by input, so that the inner loops run over outputs
- * that lie side by side and the compiler can use vector instructions.
+ * The perceptron: forward, backward, descent.  Weights are stored by input, so that the inner loops run over
+ * outputs that lie side by side and the compiler can use vector instructions.
  */
 #include "mlp.h"
 
@@ -95,8 +95,8 @@ int mlp_guess(const struct mlp *net, const struct sample *sample)
     return best;
 }
 
-/* Adds the gradient of a layer, given the error at its output; `back` (NULL for the first layer) gets the error at
- * its input, which is 0 where the rectifier was closed. */
+/* Adds the gradient of a layer, given the error at its output; `back` (NULL for the first layer) gets the
+ * error at its input, which is 0 where the rectifier was closed. */
 static void backward(const float *w, const float *in, unsigned inputs, const float *error, unsigned outputs,
                      float *restrict grad_w, float *restrict grad_b, float *restrict back)
 {
@@ -126,7 +126,8 @@ static double learn(const struct mlp *net, const struct sample *sample, struct m
     return -log((double)act.p[sample->class] + 1e-9);
 }
 
-double mlp_step(struct mlp *net, const struct sample samples[], const uint32_t order[], unsigned count, float rate)
+double mlp_step(struct mlp *net, const struct sample samples[], const uint32_t order[], unsigned count,
+                float rate)
 {
     struct mlp grad = {0};
     double loss = 0;

@@ -37,14 +37,15 @@ static struct settings {
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
+    (void)state;
     switch (key) {
     case KEY_INTERVAL:
         if (parse_number(arg, 0.01, 3600, &settings.interval_s))
-            argp_error(state, "--interval is a number of seconds from 0.01 to 3600, not \"%s\"", arg);
+            command_usage_error("--interval is a number of seconds from 0.01 to 3600, not \"%s\"", arg);
         return 0;
     case KEY_COUNT:
         if (parse_u64(arg, 1, UINT64_MAX, &settings.count))
-            argp_error(state, "--count is a whole number from 1 on, not \"%s\"", arg);
+            command_usage_error("--count is a whole number from 1 on, not \"%s\"", arg);
         return 0;
     case KEY_CSV:
         settings.csv = true;
@@ -53,11 +54,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         settings.json = true;
         return 0;
     case ARGP_KEY_ARG:
-        argp_error(state, "monitor takes no argument (\"%s\")", arg);
+        command_usage_error("monitor takes no argument (\"%s\")", arg);
         return EINVAL;
     case ARGP_KEY_END:
         if (settings.csv && settings.json)
-            argp_error(state, "--csv and --json exclude each other");
+            command_usage_error("--csv and --json exclude each other");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -79,7 +80,7 @@ static int print_line(const struct devices *devices, const struct wt_device list
     struct wt_error err = {0};
     int64_t now_ms = clock_wall_ms();
     if (settings.json) {
-        struct json_doc *doc = json_monitor_document(now_ms, list, states, devices->count);
+        struct json_doc *doc = json_monitor_document(now_ms, list, states, devices->gpu_count);
         int rc = json_write_buffer(doc, JSON_LINE, &page, &err);
         json_doc_free(doc);
         if (rc)
@@ -87,11 +88,11 @@ static int print_line(const struct devices *devices, const struct wt_device list
     } else if (settings.csv) {
         if (first)
             view_monitor_csv_heading(&page);
-        view_monitor_csv(&page, now_ms, list, states, devices->count);
+        view_monitor_csv(&page, now_ms, list, states, devices->gpu_count);
     } else {
         if (first)
             view_monitor_heading(&page, colour);
-        view_monitor_lines(&page, now_ms, list, states, devices->count);
+        view_monitor_lines(&page, now_ms, list, states, devices->gpu_count);
     }
     return command_print(&page);
 }
@@ -101,13 +102,13 @@ static int monitor(const struct common *common, const struct devices *devices)
     struct wt_device list[WT_MAX_DEVICES];
     bool failing[WT_MAX_DEVICES] = {false};
     int64_t interval_ns = (int64_t)(settings.interval_s * (double)NS_PER_S), next_ns = clock_now_ns();
-    for (unsigned i = 0; i < devices->count; i++)
+    for (unsigned i = 0; i < devices->gpu_count; i++)
         list[i] = *sense_device(devices->sense, devices->selected[i]);
     for (uint64_t n = 0; !ended && (settings.count == 0 || n < settings.count); n++) {
         struct wt_state states[WT_MAX_DEVICES] = {0};
         unsigned answered = 0;
         int code = EXIT_DONE;
-        for (unsigned i = 0; i < devices->count; i++) {
+        for (unsigned i = 0; i < devices->gpu_count; i++) {
             struct wt_error err;
             int rc = sense_state(devices->sense, devices->selected[i], ~0u, &states[i], &err);
             if (rc == WT_E_NO_DATA) /* a recording ends */

@@ -85,6 +85,10 @@ static int use_vgpu(struct devices *devices, const char *spec, struct wt_error *
     rc = check_spec(devices->library, spec, err);
     if (rc)
         return rc;
+    /* The command may change its folder before it opens the machine file. */
+    char real[PATH_MAX];
+    if (strpbrk(spec, "/.") && realpath(spec, real))
+        spec = real;
     const char *path = getenv("LD_LIBRARY_PATH");
     if ((size_t)snprintf(devices->env_vgpu, sizeof devices->env_vgpu, "WATTUNE_VGPU=%s", spec) >=
             sizeof devices->env_vgpu ||
@@ -114,13 +118,22 @@ static const char *named_nvml(const struct common *common)
     return named;
 }
 
+/* The GPUs that are meant, and behind them the host's own devices, which every command that measures counts.  A machine
+ * without GPUs is measured by those alone, unless GPUs were asked for. */
 static int select_devices(struct devices *devices, const struct common *common, struct wt_error *err)
 {
-    char words[256];
-    int rc = sense_select(devices->sense, common->gpus, getenv("CUDA_VISIBLE_DEVICES"), getenv("CUDA_DEVICE_ORDER"),
-                          devices->selected, &devices->count, words, err);
+    char words[256] = "";
+    unsigned gpus = sense_gpu_count(devices->sense), all = sense_device_count(devices->sense);
+    const char *visible = getenv("CUDA_VISIBLE_DEVICES");
+    int rc = 0;
+    if (gpus || all == 0 || common->gpus || visible)
+        rc = sense_select(devices->sense, common->gpus, visible, getenv("CUDA_DEVICE_ORDER"), devices->selected,
+                          &devices->gpu_count, words, err);
     if (rc == 0 && words[0])
         log_note("%s", words);
+    devices->count = devices->gpu_count;
+    for (unsigned i = gpus; i < all && devices->count < WT_MAX_DEVICES; i++)
+        devices->selected[devices->count++] = i;
     return rc;
 }
 
@@ -131,11 +144,13 @@ int devices_open(struct devices *devices, const struct common *common, struct wt
     *devices = (struct devices){0};
     if (!!common->nvml + !!common->vgpu + !!common->replay > 1)
         return error_set(err, WT_E_INVALID, "--nvml, --vgpu and --replay exclude each other");
+    if (common->vgpu && !*common->vgpu) /* to the library an empty SPEC is its default machine */
+        return error_set(err, WT_E_INVALID, "--vgpu needs a model or a machine file");
     if (common->replay)
         devices->options.replay_path = common->replay;
     else if (common->nvml)
         devices->options.nvml_path = named_nvml(common);
-    else if (spec && (*spec || common->vgpu))
+    else if (spec && *spec)
         rc = use_vgpu(devices, spec, err);
     else
         devices->options.nvml_path = named_nvml(common);
@@ -153,13 +168,19 @@ int devices_open(struct devices *devices, const struct common *common, struct wt
         devices_close(devices);
         return rc;
     }
-    job_recover(devices->sense, devices->selected, devices->count);
+    job_recover(devices->sense, devices->selected, devices->gpu_count);
     return 0;
 }
 
 void devices_say_if_forgotten(const struct devices *devices)
 {
-    (void)devices;
+    union {
+        void *address;
+        int (*function)(void);
+    } ends = {.address = sense_symbol(devices->sense, "vgpu_ends_with_us")};
+    if (ends.address && ends.function() == 1)
+        log_note("nothing else holds this virtual machine, so it ends now and forgets the limit (`state` in a machine file "
+                 "keeps it)");
 }
 
 void devices_close(struct devices *devices)

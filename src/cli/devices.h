@@ -11,7 +11,7 @@
 struct devices {
     struct sense_options options;
     struct sense *sense;
-    unsigned count;
+    unsigned count, gpu_count;       /* the selected GPUs come first, then what else is measured */
     unsigned selected[WT_MAX_DEVICES];
     const char *env[4];              /* for a command that is started: "NAME=value", NULL-terminated */
     char env_vgpu[4200], env_library_path[8400];

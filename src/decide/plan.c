@@ -10,8 +10,8 @@
 #include "decide/profile.h"
 #include "decide/selector.h"
 
-/* One in five slices is spent on the proof: at 2 s a slice the baselines then follow drift of ten seconds and more,
- * and a search of 7 limits has three of them, the fewest that show how much they differ. */
+/* One in five slices is spent on the proof: at 2 s a slice the baselines then follow drift of ten seconds and
+ * more, and a search of 7 limits has three of them, the fewest that show how much they differ. */
 enum { BASELINE_EVERY = 4 };
 
 void plan_init(struct plan *plan, const struct power_search *search, uint32_t start_limit_mw,
@@ -107,16 +107,17 @@ int plan_decide(const struct plan *plan, struct wt_decision *decision, struct wt
     struct wt_profile_point profile[WT_MAX_LIMITS];
     bool on_grid[WT_MAX_LIMITS];
     unsigned count = collect(plan, profile, on_grid);
-    return selector_choose(profile, count, on_grid, &plan->search.preference, plan->search.max_power_w, decision,
-                           err);
+    return selector_choose(profile, count, on_grid, &plan->search.preference, plan->search.max_power_w,
+                           decision, err);
 }
 
 struct ratio {
     double value, error;
 };
 
-/* now / baseline over the slices.  Of `now` and of the n slices, the errors that each brings by itself; and, from
- * two slices on, the scatter between slices: of their mean, and once more of `now`, a single slice as a rule. */
+/* now / baseline over the slices.  Of `now` and of the n slices, the errors that each brings by itself; and,
+ * from two slices on, the scatter between slices: of their mean, and once more of `now`, a single slice as a
+ * rule. */
 static struct ratio ratio_of(double now, double now_error, const double slices[], const double errors[],
                              unsigned count)
 {

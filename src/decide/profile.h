@@ -9,13 +9,14 @@
 
 #include "flow.h"
 
-/* True for a slice that can be believed: at least one step, a length, energy that is not negative.  Energy may be
- * unknown (NaN): time alone still tells something. */
+/* True for a slice that can be believed: at least one step, a length, energy that is not negative.  Energy
+ * may be unknown (NaN): time alone still tells something. */
 bool profile_slice_valid(const struct wt_profile_point *slice);
 
-/* Adds a slice to the entry of its limit (entry->steps == 0: still empty).  Steps, energy and time are sums; errors
- * of different slices are independent, so their squares add; an unknown one stays unknown.  A slice that was not
- * throttled takes the place of throttled ones, and a throttled one adds nothing to one that was not. */
+/* Adds a slice to the entry of its limit (entry->steps == 0: still empty).  Steps, energy and time are sums;
+ * errors of different slices are independent, so their squares add; an unknown one stays unknown.  A slice
+ * that was not throttled takes the place of throttled ones, and a throttled one adds nothing to one that was
+ * not. */
 void profile_merge(struct wt_profile_point *entry, const struct wt_profile_point *slice);
 
 #endif

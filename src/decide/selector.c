@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The selector.  One pass per question over at most 64 points; nothing is sorted, so the order of the points cannot
- * matter: where two are equal the limit decides.
+ * The selector.  One pass per question over at most 64 points; nothing is sorted, so the order of the points
+ * cannot matter: where two are equal the limit decides.
  */
 #include "decide/selector.h"
 
@@ -13,7 +13,7 @@ struct choice {
     const struct wt_profile_point *points;
     unsigned count;
     const bool *allowed;
-    bool throttled;                  /* whether throttled points take part */
+    bool throttled; /* whether throttled points take part */
 };
 
 /* What is to be small, for each selector. */
@@ -96,7 +96,8 @@ static int within_slowdown(const struct choice *choice, const struct wt_preferen
             top = (int)i;
     if (top < 0)
         return -1;
-    int best = least(choice, preference, 0, (1 + preference->max_slowdown) * choice->points[top].time_per_step_s);
+    int best =
+        least(choice, preference, 0, (1 + preference->max_slowdown) * choice->points[top].time_per_step_s);
     return best >= 0 ? best : least_time(choice);
 }
 

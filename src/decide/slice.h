@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How long a slice lasts: when the warm-up after a new power limit is over, and when enough was measured.  Pure
- * rules; who calls them counts the steps and reads the clock.
+ * How long a slice lasts: when the warm-up after a new power limit is over, and when enough was measured.
+ * Pure rules; who calls them counts the steps and reads the clock.
  *
  * A slice begins and ends at the end of a step, so that energy per step is not blurred by parts of steps.
  */
@@ -15,8 +15,8 @@
 /* True when the GPU has settled at its new limit: begin the slice at this step's end, or the next one's. */
 bool slice_warm(uint64_t steps, double elapsed_s);
 
-/* True when the slice may end, given its whole steps, its length, and the 95 % error of its cost as a fraction
- * (cost_relative_error(); NaN: unknown, which counts as imprecise). */
+/* True when the slice may end, given its whole steps, its length, and the 95 % error of its cost as a
+ * fraction (cost_relative_error(); NaN: unknown, which counts as imprecise). */
 bool slice_long_enough(uint64_t steps, double elapsed_s, double cost_relative_error);
 
 #endif

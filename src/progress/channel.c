@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The supervisor's end of the channel: the file, and copying slots out of it while they are being written.  What the
- * copies mean is channel_merge.c's.
+ * The supervisor's end of the channel: the file, and copying slots out of it while they are being written.
+ * What the copies mean is channel_merge.c's.
  */
 #include "progress/channel.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,26 +24,70 @@
 #include "progress/channel_layout.h"
 #include "progress/channel_merge.h"
 
+#define NAME_PREFIX "wattune-"
+enum { NAME_DIGITS = 16 };
+
 struct channel {
     int fd;
     char path[PATH_MAX];
-    int64_t created_ns;                          /* CLOCK_MONOTONIC */
+    int64_t created_ns; /* CLOCK_MONOTONIC */
     struct channel_merged merged;
-    struct wt_progress progress;                 /* what was answered last */
-    struct channel_slot kept[CHANNEL_SLOTS];     /* the last whole copy of each slot */
+    struct wt_progress progress;             /* what was answered last */
+    struct channel_slot kept[CHANNEL_SLOTS]; /* the last whole copy of each slot */
     struct channel_slot before[CHANNEL_SLOTS], after[CHANNEL_SLOTS];
 };
+
+/* A file that a killed supervisor left: nobody holds its lock. */
+static bool is_left(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == sizeof(struct channel_file) &&
+           flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+/* Removes what killed supervisors left in the folder; only what we may remove goes. */
+static void sweep(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return;
+    struct dirent *entry;
+    while ((entry = readdir(dir))) {
+        if (strncmp(entry->d_name, NAME_PREFIX, strlen(NAME_PREFIX)) != 0 ||
+            strspn(entry->d_name + strlen(NAME_PREFIX), "0123456789abcdef") != NAME_DIGITS ||
+            strlen(entry->d_name) != strlen(NAME_PREFIX) + NAME_DIGITS)
+            continue;
+        int fd = openat(dirfd(dir), entry->d_name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (fd < 0)
+            continue;
+        if (is_left(fd))
+            unlinkat(dirfd(dir), entry->d_name, 0);
+        close(fd);
+    }
+    closedir(dir);
+}
 
 static int try_folder(struct channel *channel, const char *folder)
 {
     uint64_t name;
+    sweep(folder);
     if (getrandom(&name, sizeof name, 0) != sizeof name)
         return -1;
-    if ((size_t)snprintf(channel->path, sizeof channel->path, "%s/wattune-%016" PRIx64, folder, name) >=
+    if ((size_t)snprintf(channel->path, sizeof channel->path, "%s/" NAME_PREFIX "%016" PRIx64, folder, name) >=
         sizeof channel->path)
         return -1;
-    channel->fd = open(channel->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    return channel->fd < 0 ? -1 : 0;
+    /* Locked before it has its name, and for as long as we live: who finds it unlocked knows that we were killed. */
+    char fresh[PATH_MAX + 8];
+    snprintf(fresh, sizeof fresh, "%s.new", channel->path);
+    channel->fd = open(fresh, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (channel->fd < 0)
+        return -1;
+    if (flock(channel->fd, LOCK_SH) == 0 && rename(fresh, channel->path) == 0)
+        return 0;
+    unlink(fresh);
+    close(channel->fd);
+    channel->fd = -1;
+    return -1;
 }
 
 /* Our own runtime folder is closed to the user that training may run as. */
@@ -112,7 +158,8 @@ int channel_request_stop(struct channel *channel, struct wt_error *err)
     return 0;
 }
 
-static int read_exactly(const struct channel *channel, void *bytes, size_t size, off_t at, struct wt_error *err)
+static int read_exactly(const struct channel *channel, void *bytes, size_t size, off_t at,
+                        struct wt_error *err)
 {
     ssize_t n = pread(channel->fd, bytes, size, at);
     if (n < 0)
@@ -122,10 +169,10 @@ static int read_exactly(const struct channel *channel, void *bytes, size_t size,
     return 0;
 }
 
-/* Takes the parts of a slot that are whole.  A sequence that is even and the same in two reads, one after the other,
- * frames values that nobody changed in between.  One that stays odd is a writer that was stopped halfway: its last
- * whole values stay.  One that still moves after several reads steps faster than we read; then a count and a time
- * that are one such step apart do no harm. */
+/* Takes the parts of a slot that are whole.  A sequence that is even and the same in two reads, one after the
+ * other, frames values that nobody changed in between.  One that stays odd is a writer that was stopped
+ * halfway: its last whole values stay.  One that still moves after several reads steps faster than we read;
+ * then a count and a time that are one such step apart do no harm. */
 static void keep_whole(struct channel_slot *kept, const struct channel_slot *before,
                        const struct channel_slot *after)
 {
@@ -164,7 +211,8 @@ static int copy_slots(struct channel *channel, unsigned used, struct wt_error *e
     return 0;
 }
 
-/* Brings what was merged into the words of the house; a moment is converted once, so that it stays the same. */
+/* Brings what was merged into the words of the house; a moment is converted once, so that it stays the same.
+ */
 static void answer(struct channel *channel, const struct channel_merged *now)
 {
     struct channel_merged *last = &channel->merged;

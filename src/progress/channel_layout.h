@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The channel's file, byte for byte: what training processes write and the supervisor reads.  Both ends may be of
- * different builds, so the layout is fixed and its version is in the file.  Times are CLOCK_MONOTONIC nanoseconds.
+ * The channel's file, byte for byte: what training processes write and the supervisor reads.  Both ends may
+ * be of different builds, so the layout is fixed and its version is in the file.  Times are CLOCK_MONOTONIC
+ * nanoseconds.
  *
- * A slot belongs to one thread of one process, so its writer needs no lock; the last slot is shared by all threads
- * that came when the others were taken, and is written with atomic adds.  Steps and epoch lie in a cache line each:
- * threads never wait for one another, and the line of the steps stays with its core.
+ * A slot belongs to one thread of one process, so its writer needs no lock; the last slot is shared by all
+ * threads that came when the others were taken, and is written with atomic adds.  Steps and epoch lie in a
+ * cache line each: threads never wait for one another, and the line of the steps stays with its core.
  */
 #ifndef WATTUNE_PROGRESS_CHANNEL_LAYOUT_H
 #define WATTUNE_PROGRESS_CHANNEL_LAYOUT_H
@@ -15,12 +16,12 @@
 #include "flow.h"
 
 #define CHANNEL_ENV "WATTUNE_CHANNEL"
-#define CHANNEL_MAGIC UINT64_C(0x6e6e616863547457)   /* "WtTchann" */
+#define CHANNEL_MAGIC UINT64_C(0x6e6e616863547457) /* "WtTchann" */
 
 enum {
     CHANNEL_VERSION = 1,
-    /* Threads that step are few (one a rank); 256 leaves room for programs that start a thread an epoch, and the
-     * whole file is 33 KB. */
+    /* Threads that step are few (one a rank); 256 leaves room for programs that start a thread an epoch, and
+     * the whole file is 33 KB. */
     CHANNEL_SLOTS = 256,
     CHANNEL_SHARED_SLOT = CHANNEL_SLOTS - 1,
 };
@@ -28,20 +29,20 @@ enum {
 struct channel_header {
     uint64_t magic;
     uint32_t version, slot_count;
-    uint32_t claimed;                /* slots handed out; the writers count it up */
-    uint32_t stop;                   /* the supervisor asks the training to stop */
+    uint32_t claimed; /* slots handed out; the writers count it up */
+    uint32_t stop;    /* the supervisor asks the training to stop */
     char pad[104];
 };
 
 struct channel_slot {
     /* Odd while the fields below are being changed. */
     uint32_t sequence;
-    uint32_t pid;                    /* 0 in the shared slot */
+    uint32_t pid; /* 0 in the shared slot */
     uint64_t steps;
-    int64_t claimed_ns, last_ns;     /* when the slot was taken; when the last step ended */
+    int64_t claimed_ns, last_ns; /* when the slot was taken; when the last step ended */
     char pad[32];
 
-    uint32_t epoch_sequence;         /* as `sequence`, for the second line */
+    uint32_t epoch_sequence; /* as `sequence`, for the second line */
     uint32_t reserved;
     uint64_t epochs;
     int64_t epoch_ns;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Merging the slots: check each, sum the threads of a process, then find the heaviest sequence of processes that ran
- * one after another.  Ranks overlap, so that a sequence holds one of them; phases of a script do not.
+ * Merging the slots: check each, sum the threads of a process, then find the heaviest sequence of processes
+ * that ran one after another.  Ranks overlap, so that a sequence holds one of them; phases of a script do
+ * not.
  */
 #include "progress/channel_merge.h"
 
@@ -15,8 +16,8 @@ enum { SHORTEST_STEP_NS = 5 };
 
 struct process {
     uint32_t pid;
-    uint64_t steps, epochs;          /* its own */
-    uint64_t all_steps, all_epochs;  /* with those that ended before it */
+    uint64_t steps, epochs;         /* its own */
+    uint64_t all_steps, all_epochs; /* with those that ended before it */
     int64_t first_ns, last_ns, step_ns, last_step_ns;
     int64_t epoch_ns;
     const struct channel_slot *epoch_slot;
@@ -36,7 +37,8 @@ static struct process *find_process(struct process processes[], unsigned *count,
     return &processes[(*count)++];
 }
 
-static void add_slot(struct process *process, const struct channel_slot *slot, int64_t created_ns, int64_t now_ns)
+static void add_slot(struct process *process, const struct channel_slot *slot, int64_t created_ns,
+                     int64_t now_ns)
 {
     int64_t claimed_ns = within(slot->claimed_ns, created_ns, now_ns);
     int64_t last_ns = within(slot->last_ns, claimed_ns, now_ns);
@@ -113,7 +115,7 @@ static void take_metric(const struct channel_slot *slot, struct channel_merged *
     merged->metric = isfinite(slot->metric) ? slot->metric : NAN;
     for (unsigned i = 0; i < WT_METRIC_LEN - 1 && slot->metric_name[i]; i++) {
         char c = slot->metric_name[i];
-        merged->metric_name[i] = c >= 0x20 && c < 0x7f ? c : '?';
+        merged->metric_name[i] = (char)(c >= 0x20 && c < 0x7f ? c : '?');
     }
 }
 
@@ -121,11 +123,12 @@ void channel_merge(const struct channel_slot slots[], unsigned count, int64_t cr
                    struct channel_merged *merged)
 {
     struct process processes[CHANNEL_SLOTS];
-    unsigned found = collect(slots, count < CHANNEL_SLOTS ? count : CHANNEL_SLOTS, created_ns, now_ns, processes);
+    unsigned found =
+        collect(slots, count < CHANNEL_SLOTS ? count : CHANNEL_SLOTS, created_ns, now_ns, processes);
     sort_by_beginning(processes, found);
     add_up(processes, found);
     *merged = (struct channel_merged){.metric = NAN};
-    const struct process *furthest = NULL;       /* by epochs */
+    const struct process *furthest = NULL; /* by epochs */
     for (unsigned i = 0; i < found; i++) {
         const struct process *p = &processes[i];
         if (p->all_steps > merged->steps) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From the slots of many threads and processes to one progress, by the rules in channel.h.  Pure; slots are hostile.
+ * From the slots of many threads and processes to one progress, by the rules in channel.h.  Pure; slots are
+ * hostile.
  */
 #ifndef WATTUNE_PROGRESS_CHANNEL_MERGE_H
 #define WATTUNE_PROGRESS_CHANNEL_MERGE_H

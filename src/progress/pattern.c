@@ -15,23 +15,23 @@
 
 enum {
     LINE_MOST = 65536,
-    /* Backtracking points of one attempt: ordinary patterns need a few per character; this is about a millisecond,
-     * after which the line is given up. */
+    /* Backtracking points of one attempt: ordinary patterns need a few per character; this is about a
+     * millisecond, after which the line is given up. */
     MATCH_LIMIT = 50000,
     HEAP_LIMIT_KIB = 1024,
-    /* Matches of the step pattern in one line: enough for a dot a step over a line of a terminal or many; bounds
-     * what one hostile line can cost. */
+    /* Matches of the step pattern in one line: enough for a dot a step over a line of a terminal or many;
+     * bounds what one hostile line can cost. */
     MATCHES_MOST = 4096,
 };
 
 struct line {
     char bytes[LINE_MOST];
     size_t length;
-    int64_t t_ns;                    /* when its last byte came */
+    int64_t t_ns; /* when its last byte came */
 };
 
 struct regex {
-    pcre2_code *code;                /* NULL: there is no such pattern */
+    pcre2_code *code; /* NULL: there is no such pattern */
     pcre2_match_data *match;
     uint32_t groups;
 };
@@ -40,7 +40,7 @@ struct pattern {
     struct regex step, metric, epoch;
     pcre2_match_context *context;
     struct wt_progress progress;
-    uint64_t count;                  /* the last step count that was printed */
+    uint64_t count; /* the last step count that was printed */
     struct line lines[PATTERN_STREAMS];
 };
 
@@ -55,11 +55,13 @@ static int compile(struct regex *regex, const char *what, const char *text, uint
     if (!regex->code) {
         char reason[120] = "";
         pcre2_get_error_message(code, (PCRE2_UCHAR *)reason, sizeof reason);
-        return error_set(err, WT_E_PARSE, "the %s pattern is wrong at character %zu: %s", what, offset + 1, reason);
+        return error_set(err, WT_E_PARSE, "the %s pattern is wrong at character %zu: %s", what, offset + 1,
+                         reason);
     }
     pcre2_pattern_info(regex->code, PCRE2_INFO_CAPTURECOUNT, &regex->groups);
     if (regex->groups < groups_needed)
-        return error_set(err, WT_E_PARSE, "the %s pattern needs a group, such as ([0-9.]+), around its value", what);
+        return error_set(err, WT_E_PARSE, "the %s pattern needs a group, such as ([0-9.]+), around its value",
+                         what);
     regex->match = pcre2_match_data_create_from_pattern(regex->code, NULL);
     return regex->match ? 0 : error_set(err, WT_E_NO_MEMORY, "prepare the %s pattern: out of memory", what);
 }
@@ -108,16 +110,17 @@ struct pattern *pattern_free(struct pattern *pattern)
 
 /* The next match in the line from *from on, which moves behind it.  Empty matches are none: x* would find one
  * between any two characters. */
-static bool match(const struct pattern *pattern, const struct regex *regex, const struct line *line, size_t *from)
+static bool match(const struct pattern *pattern, const struct regex *regex, const struct line *line,
+                  size_t *from)
 {
     if (!regex->code)
         return false;
-    int rc = pcre2_match(regex->code, (PCRE2_SPTR)line->bytes, line->length, *from, PCRE2_NOTEMPTY, regex->match,
-                         pattern->context);
+    int rc = pcre2_match(regex->code, (PCRE2_SPTR)line->bytes, line->length, *from, PCRE2_NOTEMPTY,
+                         regex->match, pattern->context);
     if (rc < 0)
         return false;
     size_t end = pcre2_get_ovector_pointer(regex->match)[1];
-    bool forward = end > *from;      /* \K inside a lookahead can end a match before it began */
+    bool forward = end > *from; /* \K inside a lookahead can end a match before it began */
     *from = end;
     return forward;
 }

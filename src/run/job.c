@@ -37,7 +37,7 @@ struct job {
     const struct job_options *options;
     struct sense *sense;
     const unsigned *devices;
-    unsigned count;
+    unsigned count, gpu_count;       /* the GPUs come first */
     struct ledger *ledger;
     struct watch *watch;
     struct guard *guard;
@@ -129,6 +129,8 @@ static const char *known_reason(struct job *job, char text[128])
     unsigned index;
     if (job->options->observe)
         return "--observe never writes to a device";
+    if (job->gpu_count == 0)
+        return "there is no GPU";
     if (!sense_driver(job->sense))
         return "this is a recording, not a device";
     if (!job->options->use_channel && !job->options->step_pattern)
@@ -157,7 +159,7 @@ static void start_tuner(struct job *job)
     if (rc == 0)
         rc = tuner_new(&job->options->tuner, job->watch, job->guard, &store, &job->tuner, &err);
     if (rc == 0) {
-        rc = guard_process_start(&job->guard_process, &job->options->sense, job->folder, job->devices, job->count, &err);
+        rc = guard_process_start(&job->guard_process, &job->options->sense, job->folder, job->devices, job->gpu_count, &err);
         if (rc)
             job->tuner = tuner_free(job->tuner);
     }
@@ -219,7 +221,8 @@ static void poll_tuner(struct job *job)
         struct wt_error err;
         log_warning("the guard process was ended; a new one takes its place");
         guard_process_end(&job->guard_process);
-        if (guard_process_start(&job->guard_process, &job->options->sense, job->folder, job->devices, job->count, &err))
+        if (guard_process_start(&job->guard_process, &job->options->sense, job->folder, job->devices, job->gpu_count,
+                                &err))
             tuner_stop(job->tuner, err.text);
         supervise_set_helper(job->command, job->guard_process.pid);
     }
@@ -278,10 +281,22 @@ static double unknown_or(double value, bool known)
     return known ? value : NAN;
 }
 
+/* What all devices of a kind used; NaN when there is none, or one of them is unknown. */
+static double sum_of_kind(const struct job *job, const struct job_result *result, enum wt_device_kind kind)
+{
+    struct wt_measurement of_kind[WT_MAX_DEVICES] = {0};
+    unsigned n = 0;
+    for (unsigned i = 0; i < job->count; i++)
+        if (watch_device(job->watch, i)->kind == kind)
+            of_kind[n++] = result->devices[i];
+    struct wt_measurement sum = meter_sum(of_kind, n);
+    return unknown_or((double)sum.energy_mj / 1000, n > 0 && sum.source != WT_SOURCE_NONE);
+}
+
 static void fill_trial(const struct job *job, struct job_result *result)
 {
     struct wt_trial *trial = &result->trial;
-    struct wt_measurement sum = meter_sum(result->devices, job->count);
+    struct wt_measurement sum = meter_sum(result->devices, job->gpu_count);
     bool known = sum.source != WT_SOURCE_NONE;
     uint32_t most_mw = 0;
     trial->ended = true;
@@ -298,12 +313,14 @@ static void fill_trial(const struct job *job, struct job_result *result)
     trial->point_count = result->tuned.point_count;
     memcpy(trial->profile, result->tuned.points, sizeof trial->profile);
     memcpy(trial->note, job->not_tuned, sizeof job->not_tuned);
-    for (unsigned i = 0; i < job->count; i++) {
+    trial->cpu_energy_j = sum_of_kind(job, result, WT_DEVICE_CPU);
+    trial->dram_energy_j = sum_of_kind(job, result, WT_DEVICE_DRAM);
+    for (unsigned i = 0; i < job->gpu_count; i++) {
         const struct wt_device *device = watch_device(job->watch, i);
         most_mw = device->limit_max_mw > most_mw ? device->limit_max_mw : most_mw;
     }
     if (most_mw)
-        trial->cost_j = cost_j(job->options->tuner.preference.eta, cost_max_power_w(most_mw, job->count),
+        trial->cost_j = cost_j(job->options->tuner.preference.eta, cost_max_power_w(most_mw, job->gpu_count),
                                trial->energy_j, trial->time_s);
 }
 
@@ -318,8 +335,8 @@ static void begin_trial(const struct job *job, struct wt_trial *trial)
     trial->time_s = trial->energy_j = trial->energy_error_j = trial->sensor_error_fraction = NAN;
     trial->cpu_energy_j = trial->dram_energy_j = trial->cost_j = trial->metric = NAN;
     trial->savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
-    trial->gpu_count = job->count;
-    for (unsigned i = 0; i < job->count; i++) {
+    trial->gpu_count = job->gpu_count;
+    for (unsigned i = 0; i < job->gpu_count; i++) {
         const struct wt_device *device = watch_device(job->watch, i);
         trial->gpus[i].index = device->index;
         memcpy(trial->gpus[i].uuid, device->uuid, sizeof device->uuid);
@@ -396,6 +413,8 @@ int job_run(const struct job_options *options, struct sense *sense, const unsign
     *result = (struct job_result){0};
     supervise_hold_signals();
     int rc = watch_new(sense, devices, count, &job->watch, err);
+    if (rc == 0)
+        job->gpu_count = watch_gpu_count(job->watch);
     if (rc == 0)
         rc = start_progress(job, err);
     if (rc == 0) {

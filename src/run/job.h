@@ -30,7 +30,7 @@ struct job_result {
     struct tuner_result tuned;
 };
 
-/* Runs the command on devices[0..count) of `sense`.  `ledger` NULL: nothing is booked or reused.  Returns 0 when the command
+/* Runs the command on devices[0..count) of `sense`, GPUs first.  `ledger` NULL: nothing is booked or reused.  Returns 0 when the command
  * ran, whatever its exit code; WT_E_NOT_FOUND when it could not be started; other codes: it was not started. */
 int job_run(const struct job_options *options, struct sense *sense, const unsigned devices[], unsigned count,
             struct ledger *ledger, struct job_result *result, struct wt_error *err);

@@ -38,7 +38,7 @@ void sharing_begin(struct sharing *sharing, const struct watch *watch)
     uint32_t pids[SHARING_PIDS];
     unsigned count;
     sharing->before_count = 0;
-    for (unsigned i = 0; i < watch_device_count(watch); i++) {
+    for (unsigned i = 0; i < watch_gpu_count(watch); i++) {
         if (watch_processes(watch, i, pids, SHARING_PIDS, &count))
             continue;
         for (unsigned k = 0; k < count && k < SHARING_PIDS && sharing->before_count < SHARING_PIDS; k++)
@@ -59,7 +59,7 @@ bool sharing_stranger(const struct sharing *sharing, const struct watch *watch, 
 {
     uint32_t pids[SHARING_PIDS];
     unsigned count;
-    for (unsigned i = 0; i < watch_device_count(watch); i++) {
+    for (unsigned i = 0; i < watch_gpu_count(watch); i++) {
         if (watch_processes(watch, i, pids, SHARING_PIDS, &count))
             continue;
         for (unsigned k = 0; k < count && k < SHARING_PIDS; k++)

@@ -16,6 +16,9 @@
  * cost a core. */
 static const int64_t GAP_NS = 25 * NS_PER_MS, REAL_GAP_NS = 2 * NS_PER_MS;
 
+/* Fine counters wrap within minutes (65 kJ at some 200 W: five); this sees every one. */
+static const int64_t FINE_EVERY_NS = 20 * NS_PER_S;
+
 struct watched {
     unsigned position;               /* in the source */
     struct wt_device device;
@@ -28,7 +31,7 @@ struct watched {
 
 struct watch {
     struct sense *sense;
-    unsigned count;
+    unsigned count, gpu_count;
     struct watched devices[];
 };
 
@@ -43,6 +46,7 @@ int watch_new(struct sense *sense, const unsigned devices[], unsigned count, str
     for (unsigned i = 0; i < count; i++) {
         watch->devices[i].position = devices[i];
         watch->devices[i].device = *sense_device(sense, devices[i]);
+        watch->gpu_count += watch->devices[i].device.kind == WT_DEVICE_GPU;
         edges_init(&watch->devices[i].edges, watch->devices[i].device.counter_tick_ns, GAP_NS);
     }
     watch_set_gap(watch, GAP_NS);
@@ -59,6 +63,11 @@ struct watch *watch_free(struct watch *watch)
 unsigned watch_device_count(const struct watch *watch)
 {
     return watch->count;
+}
+
+unsigned watch_gpu_count(const struct watch *watch)
+{
+    return watch->gpu_count;
 }
 
 const struct wt_device *watch_device(const struct watch *watch, unsigned i)
@@ -81,6 +90,12 @@ void watch_set_gap(struct watch *watch, int64_t gap_ns)
     int64_t least_ns = (int64_t)((double)REAL_GAP_NS * clock_scale());
     for (unsigned i = 0; i < watch->count; i++)
         watch->devices[i].edges.gap_ns = gap_ns > least_ns ? gap_ns : least_ns;
+}
+
+/* A counter that moves every millisecond (RAPL) needs no edges: any read is as good. */
+static bool is_fine(const struct watched *d)
+{
+    return d->device.counter_tick_ns < GAP_NS / 2;
 }
 
 /* One read into the edge tracker.  The first failure of a row is said; after that the device is asked less often. */
@@ -111,6 +126,8 @@ static int64_t next_read_ns(const struct watched *d, int64_t now_ns)
         return INT64_MAX;
     if (d->failures)
         return d->failed_ns + (d->failures < 10 ? 100 : 1000) * NS_PER_MS;
+    if (is_fine(d))
+        return d->edges.read_ns + FINE_EVERY_NS;
     return edges_next_read_ns(&d->edges, now_ns);
 }
 
@@ -144,7 +161,7 @@ int watch_energy_between(const struct watch *watch, int64_t begin_ns, int64_t en
                          double *error_j)
 {
     double energy = 0, error = 0;
-    for (unsigned i = 0; i < watch->count; i++) {
+    for (unsigned i = 0; i < watch->gpu_count; i++) {
         struct wt_sample begin, end;
         if (watch->devices[i].reset_ns >= begin_ns && watch->devices[i].reset_ns)
             return WT_E_NO_DATA;
@@ -162,7 +179,7 @@ int watch_energy_between(const struct watch *watch, int64_t begin_ns, int64_t en
 int64_t watch_known_until_ns(const struct watch *watch)
 {
     int64_t until_ns = INT64_MAX;
-    for (unsigned i = 0; i < watch->count; i++) {
+    for (unsigned i = 0; i < watch->gpu_count; i++) {
         int64_t known_ns = edges_known_until_ns(&watch->devices[i].edges);
         until_ns = known_ns < until_ns ? known_ns : until_ns;
     }
@@ -184,7 +201,7 @@ static struct wt_measurement best_window(const struct watched *d, const struct w
 {
     struct wt_measurement plain = meter_between(&d->begin, end, d->device.limit_max_mw);
     struct wt_sample from, to;
-    if (plain.source == WT_SOURCE_NONE || edges_energy_at(&d->edges, d->begin.t_ns, &from) ||
+    if (plain.source == WT_SOURCE_NONE || is_fine(d) || edges_energy_at(&d->edges, d->begin.t_ns, &from) ||
         edges_energy_at(&d->edges, end->t_ns, &to) || to.energy_mj < from.energy_mj)
         return plain;
     struct wt_measurement tracked = meter_between(&from, &to, d->device.limit_max_mw);

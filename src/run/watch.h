@@ -10,12 +10,13 @@
 
 struct watch;
 
-/* Watches devices[0..count) of `sense` (borrowed).  The caller frees *out with watch_free(). */
+/* Watches devices[0..count) of `sense` (borrowed), GPUs first.  The caller frees *out with watch_free(). */
 int watch_new(struct sense *sense, const unsigned devices[], unsigned count, struct watch **out,
               struct wt_error *err);
 struct watch *watch_free(struct watch *watch); /* takes NULL, returns NULL */
 
 unsigned watch_device_count(const struct watch *watch);
+unsigned watch_gpu_count(const struct watch *watch);
 const struct wt_device *watch_device(const struct watch *watch, unsigned i);
 
 /* What a device says besides energy (sense_state). */
@@ -34,11 +35,11 @@ int64_t watch_next_ns(const struct watch *watch);
 /* A device's energy at a moment of the past: WT_E_NO_DATA when it is not known. */
 int watch_energy_at(const struct watch *watch, unsigned i, int64_t t_ns, struct wt_sample *sample);
 
-/* The energy of all devices between two moments, joules, with its 95 % bound; WT_E_NO_DATA when it is not known. */
+/* The energy of all GPUs between two moments, joules, with its 95 % bound; WT_E_NO_DATA when it is not known. */
 int watch_energy_between(const struct watch *watch, int64_t begin_ns, int64_t end_ns, double *energy_j,
                          double *error_j);
 
-/* The newest moment for which every device's energy is known without extrapolation; 0: none yet. */
+/* The newest moment for which every GPU's energy is known without extrapolation; 0: none yet. */
 int64_t watch_known_until_ns(const struct watch *watch);
 
 /* Begins and ends the one window over everything: reads now, and at the end says what each device used.  A device that

@@ -19,6 +19,12 @@ static bool wanted(const struct sense_options *options)
     return !options->replay_path;
 }
 
+/* A library that was named must open. */
+static bool needed(const struct sense_options *options)
+{
+    return options->nvml_path != NULL;
+}
+
 static int open_source(const struct sense_options *options, void **out, struct wt_error *err)
 {
     struct nvml_source *source = calloc(1, sizeof *source);
@@ -97,19 +103,15 @@ static void *driver(void *source)
     return ((struct nvml_source *)source)->nvml;
 }
 
-/* The virtual GPU keeps its machine's time; a real NVML has no such symbol. */
-static int64_t (*machine_clock(void *source))(void)
+static void *symbol(void *source, const char *name)
 {
-    union {
-        void *address;
-        int64_t (*function)(void);
-    } symbol = {.address = nvml_symbol(((struct nvml_source *)source)->nvml, "vgpu_now_ns")};
-    return symbol.function;
+    return nvml_symbol(((struct nvml_source *)source)->nvml, name);
 }
 
 const struct sense_source_ops sense_nvml = {
     .name = "nvml",
     .wanted = wanted,
+    .needed = needed,
     .open = open_source,
     .close = close_source,
     .count = count,
@@ -119,5 +121,5 @@ const struct sense_source_ops sense_nvml = {
     .processes = processes,
     .mig_parent = mig_parent,
     .driver = driver,
-    .clock = machine_clock,
+    .symbol = symbol,
 };

@@ -35,7 +35,7 @@ static int by_uuid(struct sense *sense, const char *prefix, unsigned *found, str
 {
     unsigned matches = 0;
     size_t length = strlen(prefix);
-    for (unsigned i = 0; i < sense_device_count(sense); i++)
+    for (unsigned i = 0; i < sense_gpu_count(sense); i++)
         if (strncasecmp(sense_device(sense, i)->uuid, prefix, length) == 0) {
             *found = i;
             matches++;
@@ -64,7 +64,7 @@ static int by_pci(struct sense *sense, const char *address, unsigned *found, str
 {
     unsigned long wanted, domain;
     const char *tail = pci_tail(address, &wanted);
-    for (unsigned i = 0; i < sense_device_count(sense); i++)
+    for (unsigned i = 0; i < sense_gpu_count(sense); i++)
         if (strcasecmp(pci_tail(sense_device(sense, i)->pci_address, &domain), tail) == 0 && domain == wanted) {
             *found = i;
             return 0;
@@ -82,6 +82,8 @@ static int by_mig(struct sense *sense, const char *uuid, unsigned *found, char w
         rc = by_uuid(sense, parent, found, err);
     } else {
         rc = sense_mig_parent(sense, uuid, found, err);
+        if (rc == WT_E_NOT_FOUND)
+            error_set(err, rc = WT_E_NO_DEVICE, "there is no GPU that %.96s is a part of", uuid);
     }
     if (rc == 0)
         snprintf(words, 256, "%.100s is a part of GPU %u: energy exists for the whole GPU only, which is measured",
@@ -92,7 +94,7 @@ static int by_mig(struct sense *sense, const char *uuid, unsigned *found, char w
 static int by_index(struct sense *sense, const char *text, unsigned *found, struct wt_error *err)
 {
     uint64_t index;
-    unsigned count = sense_device_count(sense);
+    unsigned count = sense_gpu_count(sense);
     if (parse_u64(text, 0, 1000000, &index) || index >= count)
         return error_set(err, WT_E_NO_DEVICE, "there is no GPU %s: this machine has %u", text, count);
     *found = (unsigned)index;
@@ -122,7 +124,7 @@ static int parse_gpus(struct sense_access *to, const char *gpus, char words[256]
  * ties in PCI order, and say so when it matters (GPUs of different kinds). */
 static void cuda_order(struct sense *sense, const char *order, unsigned by_rank[], char words[256])
 {
-    unsigned n = sense_device_count(sense);
+    unsigned n = sense_gpu_count(sense);
     for (unsigned i = 0; i < n; i++)
         by_rank[i] = i;
     if (order && strcmp(order, "PCI_BUS_ID") == 0)
@@ -185,7 +187,7 @@ int sense_select(struct sense *sense, const char *gpus, const char *visible, con
     else if (visible)
         rc = parse_visible(&to, visible, order, words, err);
     else
-        for (unsigned i = 0; i < sense_device_count(sense); i++)
+        for (unsigned i = 0; i < sense_gpu_count(sense); i++)
             if (sense_device(sense, i)->uuid[0])
                 selected[(*count)++] = i;
     if (rc == 0 && *count == 0)

@@ -11,37 +11,73 @@
 
 const struct sense_source_ops *const sense_sources[] = {&sense_replay, &sense_nvml, NULL};
 
+enum { SOURCES_MOST = 8 };
+
 struct sense {
-    const struct sense_source_ops *ops;
-    void *source;
-    unsigned count;
-    struct wt_device devices[WT_MAX_DEVICES];
+    unsigned source_count, count, gpu_count;
+    struct {
+        const struct sense_source_ops *ops;
+        void *source;
+    } sources[SOURCES_MOST];
+    struct place {                   /* of a device: which source, and its number there */
+        unsigned source, i;
+        struct wt_device device;
+    } places[WT_MAX_DEVICES];
 };
+
+static int open_sources(struct sense *sense, const struct sense_options *options, struct wt_error *err)
+{
+    int first_rc = 0;
+    for (unsigned i = 0; sense_sources[i] && sense->source_count < SOURCES_MOST; i++) {
+        const struct sense_source_ops *ops = sense_sources[i];
+        struct wt_error source_err;
+        void *source;
+        if (!ops->wanted(options))
+            continue;
+        int rc = ops->open(options, &source, &source_err);
+        if (rc == 0) {
+            sense->sources[sense->source_count].ops = ops;
+            sense->sources[sense->source_count++].source = source;
+            continue;
+        }
+        if (first_rc == 0) { /* the first is the one to tell when nothing else opens */
+            first_rc = error_set(err, rc, "%s", source_err.text);
+            if (ops->needed(options))
+                return rc;
+        }
+    }
+    return sense->source_count ? 0 : first_rc ? first_rc : error_set(err, WT_E_NO_DEVICE, "there is no source of energy");
+}
+
+/* Puts the devices of one kind (GPUs, or all others) in their places. */
+static void place_devices(struct sense *sense, bool gpus)
+{
+    for (unsigned s = 0; s < sense->source_count; s++) {
+        unsigned count = sense->sources[s].ops->count(sense->sources[s].source);
+        for (unsigned i = 0; i < count && sense->count < WT_MAX_DEVICES; i++) {
+            struct wt_device device = {.index = i};
+            if (sense->sources[s].ops->device(sense->sources[s].source, i, &device, NULL))
+                device = (struct wt_device){.index = i}; /* lost: keeps its place without a name */
+            if ((device.kind == WT_DEVICE_GPU) != gpus)
+                continue;
+            sense->places[sense->count++] = (struct place){s, i, device};
+            sense->gpu_count += gpus;
+        }
+    }
+}
 
 int sense_open(const struct sense_options *options, struct sense **out, struct wt_error *err)
 {
     struct sense *sense = calloc(1, sizeof *sense);
     if (!sense)
         return error_set(err, WT_E_NO_MEMORY, "open the devices: out of memory");
-    int rc = error_set(err, WT_E_NO_DEVICE, "there is no source of energy readings");
-    for (unsigned i = 0; sense_sources[i]; i++) {
-        if (!sense_sources[i]->wanted(options))
-            continue;
-        rc = sense_sources[i]->open(options, &sense->source, err);
-        if (rc == 0)
-            sense->ops = sense_sources[i];
-        break; /* what was asked for and does not open is an error, not a reason to read something else */
-    }
+    int rc = open_sources(sense, options, err);
     if (rc) {
-        free(sense);
+        sense_close(sense);
         return rc;
     }
-    sense->count = sense->ops->count(sense->source);
-    if (sense->count > WT_MAX_DEVICES)
-        sense->count = WT_MAX_DEVICES;
-    for (unsigned i = 0; i < sense->count; i++)
-        if (sense->ops->device(sense->source, i, &sense->devices[i], NULL))
-            sense->devices[i] = (struct wt_device){.index = i}; /* lost: keeps its place without a name */
+    place_devices(sense, true);
+    place_devices(sense, false);
     *out = sense;
     return 0;
 }
@@ -50,13 +86,9 @@ void sense_close(struct sense *sense)
 {
     if (!sense)
         return;
-    sense->ops->close(sense->source);
+    for (unsigned s = 0; s < sense->source_count; s++)
+        sense->sources[s].ops->close(sense->sources[s].source);
     free(sense);
-}
-
-const char *sense_source_name(const struct sense *sense)
-{
-    return sense->ops->name;
 }
 
 unsigned sense_device_count(const struct sense *sense)
@@ -64,41 +96,70 @@ unsigned sense_device_count(const struct sense *sense)
     return sense->count;
 }
 
+unsigned sense_gpu_count(const struct sense *sense)
+{
+    return sense->gpu_count;
+}
+
 const struct wt_device *sense_device(const struct sense *sense, unsigned i)
 {
-    return &sense->devices[i];
+    return &sense->places[i].device;
 }
+
+/* The call of device i's source, with the source and the device's number there in front. */
+#define CALL(sense, i, function, ...)                                                                          \
+    (sense)->sources[(sense)->places[i].source].ops->function(                                                 \
+        (sense)->sources[(sense)->places[i].source].source, (sense)->places[i].i, __VA_ARGS__)
 
 int sense_energy(struct sense *sense, unsigned i, struct wt_sample *sample, struct wt_error *err)
 {
-    if (!sense->devices[i].has_energy_counter)
-        return error_set(err, WT_E_NOT_SUPPORTED, "GPU %u (%s) has no energy counter", sense->devices[i].index,
-                         sense->devices[i].name);
-    return sense->ops->energy(sense->source, i, sample, err);
+    const struct wt_device *device = sense_device(sense, i);
+    if (!device->has_energy_counter)
+        return error_set(err, WT_E_NOT_SUPPORTED, "GPU %u (%s) has no energy counter", device->index, device->name);
+    return CALL(sense, i, energy, sample, err);
 }
 
 int sense_state(struct sense *sense, unsigned i, unsigned wanted, struct wt_state *state, struct wt_error *err)
 {
-    return sense->ops->state(sense->source, i, wanted, state, err);
+    return CALL(sense, i, state, wanted, state, err);
 }
 
 int sense_processes(struct sense *sense, unsigned i, uint32_t pids[], unsigned capacity, unsigned *count,
                     struct wt_error *err)
 {
-    return sense->ops->processes(sense->source, i, pids, capacity, count, err);
+    return CALL(sense, i, processes, pids, capacity, count, err);
+}
+
+/* The source of the first GPU: the one that limits, clocks and MIG belong to. */
+static unsigned gpu_source(const struct sense *sense)
+{
+    return sense->gpu_count ? sense->places[0].source : 0;
 }
 
 int sense_mig_parent(struct sense *sense, const char *mig_uuid, unsigned *i, struct wt_error *err)
 {
-    return sense->ops->mig_parent(sense->source, mig_uuid, i, err);
+    unsigned s = gpu_source(sense);
+    return sense->sources[s].ops->mig_parent(sense->sources[s].source, mig_uuid, i, err);
 }
 
 void *sense_driver(struct sense *sense)
 {
-    return sense->ops->driver ? sense->ops->driver(sense->source) : NULL;
+    unsigned s = gpu_source(sense);
+    return sense->sources[s].ops->driver ? sense->sources[s].ops->driver(sense->sources[s].source) : NULL;
 }
 
+void *sense_symbol(struct sense *sense, const char *name)
+{
+    unsigned s = gpu_source(sense);
+    return sense->sources[s].ops->symbol ? sense->sources[s].ops->symbol(sense->sources[s].source, name) : NULL;
+}
+
+/* The virtual GPU keeps its machine's time; a real NVML has no such symbol. */
 int64_t (*sense_clock(struct sense *sense))(void)
 {
-    return sense->ops->clock ? sense->ops->clock(sense->source) : NULL;
+    union {
+        void *address;
+        int64_t (*function)(void);
+    } symbol = {.address = sense_symbol(sense, "vgpu_now_ns")};
+    return symbol.function;
 }

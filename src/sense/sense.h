@@ -9,16 +9,19 @@
 #include "base/error.h"
 #include "flow.h"
 
-struct sense;                        /* an opened source and its devices */
+struct sense;                        /* the opened sources and their devices */
 
 struct sense_options {
     const char *nvml_path;           /* NULL: the usual names of NVML's library */
     const char *replay_path;         /* not NULL: a recording instead of devices */
+    const char *sysfs_path;          /* NULL: /sys */
 };
 
 struct sense_source_ops {
     const char *name;
     bool (*wanted)(const struct sense_options *options);
+    /* True when failing to open is an error; otherwise the source is left out while another has devices. */
+    bool (*needed)(const struct sense_options *options);
     int (*open)(const struct sense_options *options, void **source, struct wt_error *err);
     void (*close)(void *source);
     unsigned (*count)(void *source);
@@ -29,18 +32,19 @@ struct sense_source_ops {
                      struct wt_error *err);
     int (*mig_parent)(void *source, const char *mig_uuid, unsigned *i, struct wt_error *err);
     void *(*driver)(void *source);   /* the vendor's handle, for act/; NULL: nothing to set there */
-    int64_t (*(*clock)(void *source))(void); /* the machine's own clock; NULL: CLOCK_MONOTONIC */
+    void *(*symbol)(void *source, const char *name); /* beside the vendor's interface; may be NULL */
 };
 
-/* Opens the first wanted source that opens.  The caller frees *out with sense_close(). */
+/* Opens every wanted source that there is.  The caller frees *out with sense_close(). */
 int sense_open(const struct sense_options *options, struct sense **out, struct wt_error *err);
 void sense_close(struct sense *sense);
 
-const char *sense_source_name(const struct sense *sense);
+/* Devices are numbered by position: the GPUs first, in PCI order, then what else can be measured. */
 unsigned sense_device_count(const struct sense *sense);
+unsigned sense_gpu_count(const struct sense *sense);
 
-/* Device number i of this source, in PCI order; borrowed until sense_close().  A device that did not answer when
- * the source was opened has an empty uuid. */
+/* Device at position i; borrowed until sense_close().  A device that did not answer when its source was opened has an
+ * empty uuid. */
 const struct wt_device *sense_device(const struct sense *sense, unsigned i);
 
 /* One reading of the energy counter: WT_E_NOT_SUPPORTED when the device has none.  sample->t_ns is when the call was
@@ -57,8 +61,11 @@ int sense_processes(struct sense *sense, unsigned i, uint32_t pids[], unsigned c
 /* The position of the GPU that a MIG instance ("MIG-...") is part of. */
 int sense_mig_parent(struct sense *sense, const char *mig_uuid, unsigned *i, struct wt_error *err);
 
-/* The vendor's handle behind the source (struct nvml *), NULL when nothing can be set on it. */
+/* The vendor's handle behind the GPUs (struct nvml *), NULL when nothing can be set on them. */
 void *sense_driver(struct sense *sense);
+
+/* What the GPUs' library offers beside the vendor's interface (a virtual machine does); NULL: no such thing. */
+void *sense_symbol(struct sense *sense, const char *name);
 
 /* The machine's clock when it has its own (a virtual machine); NULL: CLOCK_MONOTONIC. */
 int64_t (*sense_clock(struct sense *sense))(void);
@@ -66,7 +73,7 @@ int64_t (*sense_clock(struct sense *sense))(void);
 /* --- Which devices: CONTRACT, "Devices" ------------------------------------------------------------------------- */
 
 /* `gpus` (--gpus; NULL: not given) or else `visible` (CUDA_VISIBLE_DEVICES; NULL: not set) with `order`
- * (CUDA_DEVICE_ORDER) -> the devices meant, as positions in the source.  `words`, when not empty afterwards, is a
+ * (CUDA_DEVICE_ORDER) -> the GPUs meant, as positions.  `words`, when not empty afterwards, is a
  * remark for the user.  WT_E_NO_DEVICE when one does not exist or none is left. */
 int sense_select(struct sense *sense, const char *gpus, const char *visible, const char *order,
                  unsigned selected[WT_MAX_DEVICES], unsigned *count, char words[256], struct wt_error *err);

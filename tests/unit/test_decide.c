@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Cost, selector, grid and slice rules: values computed by hand, ties, noise, and what must hold for any numbers.
+ * Cost, selector, grid and slice rules: values computed by hand, ties, noise, and what must hold for any
+ * numbers.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -24,7 +25,8 @@ static struct wt_profile_point point(uint32_t watts, double time_s, double energ
         .limit_mw = watts * 1000, .steps = 40, .time_per_step_s = time_s, .energy_per_step_j = energy_j};
 }
 
-static uint32_t chosen_w(const struct wt_profile_point points[], unsigned count, struct wt_preference preference)
+static uint32_t chosen_w(const struct wt_profile_point points[], unsigned count,
+                         struct wt_preference preference)
 {
     struct wt_decision decision;
     assert_int_equal(selector_choose(points, count, NULL, &preference, 250, &decision, NULL), 0);
@@ -52,9 +54,8 @@ static void selectors_by_hand(void **state)
 {
     (void)state;
     /* At 150 W: 12 % slower, least energy within 20 %; at 100 W least time x energy is worse in both. */
-    const struct wt_profile_point p[] = {
-        point(250, 1.00, 240), point(200, 1.04, 200), point(150, 1.12, 165), point(125, 1.30, 160),
-        point(100, 1.80, 175)};
+    const struct wt_profile_point p[] = {point(250, 1.00, 240), point(200, 1.04, 200), point(150, 1.12, 165),
+                                         point(125, 1.30, 160), point(100, 1.80, 175)};
     assert_int_equal(chosen_w(p, 5, (struct wt_preference){WT_SELECT_ENERGY, 0, 0}), 125);
     assert_int_equal(chosen_w(p, 5, (struct wt_preference){WT_SELECT_TIME, 0, 0}), 250);
     assert_int_equal(chosen_w(p, 5, (struct wt_preference){WT_SELECT_COST, 1, 0}), 125);
@@ -92,7 +93,7 @@ static void least_time_is_not_noise(void **state)
     assert_int_equal(chosen_w(p, 3, (struct wt_preference){WT_SELECT_TIME, 0, 0}), 225);
     p[0].time_error_s = p[1].time_error_s = 0.002;
     assert_int_equal(chosen_w(p, 3, (struct wt_preference){WT_SELECT_TIME, 0, 0}), 250);
-    p[0].time_error_s = NAN;             /* an unknown error is no excuse: 2 ms apart, 2 ms known */
+    p[0].time_error_s = NAN; /* an unknown error is no excuse: 2 ms apart, 2 ms known */
     assert_int_equal(chosen_w(p, 3, (struct wt_preference){WT_SELECT_TIME, 0, 0}), 250);
     p[1].time_error_s = 0.001;
     assert_int_equal(chosen_w(p, 3, (struct wt_preference){WT_SELECT_TIME, 0, 0}), 225);
@@ -131,10 +132,10 @@ static void slowdown_counts_from_a_limit_that_may_not_be_chosen(void **state)
     struct wt_decision decision;
     const struct wt_preference ten = {.selector = WT_SELECT_MAX_SLOWDOWN, .max_slowdown = 0.10};
     assert_int_equal(selector_choose(p, 3, listed, &ten, 250, &decision, NULL), 0);
-    assert_int_equal(decision.limit_mw, 200000);     /* 150 W is 12 % slower than 250 W, only 7 % than 200 W */
+    assert_int_equal(decision.limit_mw, 200000); /* 150 W is 12 % slower than 250 W, only 7 % than 200 W */
     const struct wt_preference one = {.selector = WT_SELECT_MAX_SLOWDOWN, .max_slowdown = 0.01};
     assert_int_equal(selector_choose(p, 3, listed, &one, 250, &decision, NULL), 0);
-    assert_int_equal(decision.limit_mw, 200000);     /* none is allowed: the fastest */
+    assert_int_equal(decision.limit_mw, 200000); /* none is allowed: the fastest */
 }
 
 /* More weight on energy never chooses a point with more energy, nor with less time. */
@@ -233,10 +234,10 @@ static void slice_rules(void **state)
     assert_false(slice_long_enough(100, 5.9, 0.011));
     assert_false(slice_long_enough(100, 5.9, NAN));
     assert_true(slice_long_enough(100, 6, NAN));
-    assert_false(slice_long_enough(0, 100, 0));      /* one step is longer than everything */
+    assert_false(slice_long_enough(0, 100, 0)); /* one step is longer than everything */
     assert_true(slice_long_enough(1, 40, NAN));
-    assert_false(slice_long_enough(3, 6.6, 0.001));  /* 2.2 s a step: a fourth ends at 8.8 s */
-    assert_true(slice_long_enough(4, 8.8, 0.5));     /* a fifth would end at 11 s */
+    assert_false(slice_long_enough(3, 6.6, 0.001)); /* 2.2 s a step: a fourth ends at 8.8 s */
+    assert_true(slice_long_enough(4, 8.8, 0.5));    /* a fifth would end at 11 s */
 }
 
 int main(void)

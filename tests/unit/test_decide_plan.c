@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The search, the slice plan and the savings, driven as a tuner drives them: against the power model M3 with the
- * constants fitted to a V100 and an A40, whose least-cost limits were worked out apart from this code.
+ * The search, the slice plan and the savings, driven as a tuner drives them: against the power model M3 with
+ * the constants fitted to a V100 and an A40, whose least-cost limits were worked out apart from this code.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -58,8 +58,7 @@ static struct plan auto_plan(uint32_t min_w, uint32_t max_w, uint32_t start_w, b
     int count = power_limits_auto((struct power_range){min_w * 1000, max_w * 1000}, mw);
     struct wt_preference preference = {.selector = WT_SELECT_COST, .eta = eta};
     struct power_search search;
-    assert_int_equal(
-        power_search_init(&search, "sweep", mw, (unsigned)count, &preference, max_w, NULL), 0);
+    assert_int_equal(power_search_init(&search, "sweep", mw, (unsigned)count, &preference, max_w, NULL), 0);
     struct plan plan;
     plan_init(&plan, &search, start_w * 1000, baseline);
     return plan;
@@ -114,13 +113,13 @@ static void order_of_slices(void **state)
     plan = auto_plan(100, 250, 250, false, 0.5);
     drive(&plan, &v100, order);
     assert_string_equal(order, "250 225 200 175 150 125 100");
-    plan = auto_plan(100, 250, 240, true, 0.5);          /* off the grid */
+    plan = auto_plan(100, 250, 240, true, 0.5); /* off the grid */
     drive(&plan, &v100, order);
     assert_string_equal(order, "b240 250 225 200 175 b240 150 125 100 b240");
-    plan = auto_plan(100, 250, 150, true, 0.5);          /* in its middle */
+    plan = auto_plan(100, 250, 150, true, 0.5); /* in its middle */
     drive(&plan, &v100, order);
     assert_string_equal(order, "b150 250 225 200 175 b150 125 100 b150");
-    plan = auto_plan(150, 250, 250, true, 0.5);          /* the last baseline slice is the one at the end */
+    plan = auto_plan(150, 250, 250, true, 0.5); /* the last baseline slice is the one at the end */
     drive(&plan, &v100, order);
     assert_string_equal(order, "b250 225 200 175 150 b250");
     plan = auto_plan(250, 250, 250, true, 0.5);
@@ -140,7 +139,7 @@ static void baselines_are_merged_into_their_limit(void **state)
     assert_int_equal(profile[6].limit_mw, 100000);
     assert_int_equal(plan.baseline_count, 3);
     plan = auto_plan(100, 250, 240, true, 0);
-    assert_int_equal(drive(&plan, &v100, NULL), 250);    /* 240 W is as fast, but is not on the grid */
+    assert_int_equal(drive(&plan, &v100, NULL), 250); /* 240 W is as fast, but is not on the grid */
     assert_int_equal(plan_profile(&plan, profile), 8);
     assert_int_equal(profile[1].limit_mw, 240000);
     assert_int_equal(profile[1].steps, 300);
@@ -155,19 +154,27 @@ static void slices_merge_by_steps(void **state)
     (void)state;
     const uint32_t watts[] = {250, 200};
     struct power_search search = sweep_w(watts, 2, even);
-    struct wt_profile_point a = {.limit_mw = 200000, .steps = 30, .time_per_step_s = 0.02,
-                                 .energy_per_step_j = 4, .energy_error_j = 0.1, .time_error_s = NAN};
-    struct wt_profile_point b = {.limit_mw = 200000, .steps = 10, .time_per_step_s = 0.04,
-                                 .energy_per_step_j = 8, .energy_error_j = 0.4, .time_error_s = 0.001};
+    struct wt_profile_point a = {.limit_mw = 200000,
+                                 .steps = 30,
+                                 .time_per_step_s = 0.02,
+                                 .energy_per_step_j = 4,
+                                 .energy_error_j = 0.1,
+                                 .time_error_s = NAN};
+    struct wt_profile_point b = {.limit_mw = 200000,
+                                 .steps = 10,
+                                 .time_per_step_s = 0.04,
+                                 .energy_per_step_j = 8,
+                                 .energy_error_j = 0.4,
+                                 .time_error_s = 0.001};
     assert_int_equal(power_search_add(&search, &a, NULL), 0);
     struct power_search copy = search;
     assert_int_equal(power_search_add(&copy, &b, NULL), 0);
     assert_int_equal(copy.points[1].steps, 40);
     NEAR(copy.points[1].time_per_step_s, 0.025);
     NEAR(copy.points[1].energy_per_step_j, 5);
-    NEAR(copy.points[1].energy_error_j, 0.125);          /* sqrt(3^2 + 4^2) J over 40 steps */
+    NEAR(copy.points[1].energy_error_j, 0.125); /* sqrt(3^2 + 4^2) J over 40 steps */
     assert_true(isnan(copy.points[1].time_error_s));
-    assert_int_equal(search.points[1].steps, 30);        /* the copy went its own way */
+    assert_int_equal(search.points[1].steps, 30); /* the copy went its own way */
 }
 
 static void throttled_slices_are_measured_once_more(void **state)
@@ -192,7 +199,7 @@ static void throttled_slices_are_measured_once_more(void **state)
     assert_true(search.points[0].throttled);
     assert_int_equal(search.points[0].steps, 200);
     assert_false(search.points[1].throttled);
-    assert_int_equal(search.points[1].steps, 100);       /* the throttled one is gone */
+    assert_int_equal(search.points[1].steps, 100); /* the throttled one is gone */
     struct wt_profile_point late = measured(&v100, 200000);
     late.throttled = true;
     assert_int_equal(power_search_add(&search, &late, NULL), 0);
@@ -231,7 +238,7 @@ static void savings_of_the_model(void **state)
     assert_int_equal(savings.baseline_limit_mw, 250000);
     assert_true(fabs(savings.energy_fraction - 3.577189535287675 / 4.381823) < 1e-9);
     assert_true(fabs(savings.time_fraction - 0.025023903568584496 / 0.02) < 1e-9);
-    assert_true(savings.energy_fraction_error < 1e-9);   /* slices without noise or errors */
+    assert_true(savings.energy_fraction_error < 1e-9); /* slices without noise or errors */
     now = measured(&v100, 250000);
     plan_savings(&plan, &now, &savings);
     assert_true(savings.energy_fraction == 1 && savings.energy_fraction_error == 0);
@@ -246,13 +253,21 @@ static void savings_are_honest_about_errors(void **state)
 {
     (void)state;
     struct plan plan = auto_plan(150, 250, 250, true, 0.5);
-    struct wt_profile_point base = {.limit_mw = 250000, .steps = 10, .time_per_step_s = 1,
-                                    .energy_per_step_j = 200, .energy_error_j = 4, .time_error_s = 0};
-    struct wt_profile_point now = {.limit_mw = 150000, .steps = 10, .time_per_step_s = 1.1,
-                                   .energy_per_step_j = 160, .energy_error_j = 1.6, .time_error_s = NAN};
+    struct wt_profile_point base = {.limit_mw = 250000,
+                                    .steps = 10,
+                                    .time_per_step_s = 1,
+                                    .energy_per_step_j = 200,
+                                    .energy_error_j = 4,
+                                    .time_error_s = 0};
+    struct wt_profile_point now = {.limit_mw = 150000,
+                                   .steps = 10,
+                                   .time_per_step_s = 1.1,
+                                   .energy_per_step_j = 160,
+                                   .energy_error_j = 1.6,
+                                   .time_error_s = NAN};
     assert_int_equal(plan_add(&plan, &base, NULL), 0);
     struct wt_savings savings;
-    plan_savings(&plan, &now, &savings);                 /* one slice: 1 % and 2 % of its own */
+    plan_savings(&plan, &now, &savings); /* one slice: 1 % and 2 % of its own */
     NEAR(savings.energy_fraction, 0.8);
     NEAR(savings.energy_fraction_error, 0.8 * sqrt(0.01 * 0.01 + 0.02 * 0.02));
     assert_true(isnan(savings.time_fraction_error));
@@ -264,7 +279,7 @@ static void savings_are_honest_about_errors(void **state)
     }
     plan.baselines[0].energy_error_j = 0;
     now.energy_error_j = 0;
-    plan_savings(&plan, &now, &savings);                 /* scatter of 1 %: t(2 df) = 4.303, once more for `now` */
+    plan_savings(&plan, &now, &savings); /* scatter of 1 %: t(2 df) = 4.303, once more for `now` */
     assert_true(fabs(savings.energy_fraction - 0.80005333) < 1e-6);
     double sd = 0.8 * 0.01;
     assert_true(fabs(savings.energy_fraction_error / (4.303 * sd * sqrt(1 + 1.0 / 3)) - 1) < 1e-3);
@@ -295,7 +310,7 @@ static void noise_costs_no_more_than_itself(void **state)
         struct wt_decision decision;
         assert_int_equal(plan_decide(&plan, &decision, NULL), 0);
         struct wt_profile_point chosen = measured(&v100, decision.limit_mw);
-        double best = 4.2468861245022875;                /* at 150 W */
+        double best = 4.2468861245022875; /* at 150 W */
         assert_true(cost_per_step_j(0.75, 250, &chosen) <= best * 1.03 / 0.97);
     }
 }

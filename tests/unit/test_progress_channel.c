@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The channel from both ends.  A process attaches once in its life, so every training is a child of its own: it
- * steps through the public functions, and the test reads as the supervisor does.
+ * The channel from both ends.  A process attaches once in its life, so every training is a child of its own:
+ * it steps through the public functions, and the test reads as the supervisor does.
  */
 #include <fcntl.h>
 #include <math.h>
@@ -151,7 +151,7 @@ static int too_many_threads(void)
         if (pthread_create(&thread, NULL, step_often, NULL) || pthread_join(thread, NULL))
             return 1;
     }
-    wt_step();                           /* the shared slot, by one more process */
+    wt_step(); /* the shared slot, by one more process */
     wt_epoch_end("accuracy", 0.5);
     return fork() ? 0 : (wt_step(), wt_epoch_end("accuracy", 0.6), _exit(0), 0);
 }
@@ -202,7 +202,7 @@ static void a_fork_takes_a_slot_of_its_own(void **state)
     assert_int_equal(file.slots[0].steps, 20);
     assert_int_equal(file.slots[1].steps, 4);
     assert_int_not_equal(file.slots[0].pid, file.slots[1].pid);
-    assert_int_equal(read_now(channel).steps, 20);       /* side by side: the furthest */
+    assert_int_equal(read_now(channel).steps, 20); /* side by side: the furthest */
     channel_close(channel);
 }
 
@@ -259,7 +259,7 @@ static void wrong_channels_are_ignored(void **state)
         setenv(CHANNEL_ENV, paths[i], 1);
         assert_int_equal(train(three_steps_two_epochs), 0);
     }
-    assert_int_equal(ftruncate(fd, sizeof(struct channel_file)), 0);     /* the size, but no magic */
+    assert_int_equal(ftruncate(fd, sizeof(struct channel_file)), 0); /* the size, but no magic */
     setenv(CHANNEL_ENV, shorter, 1);
     assert_int_equal(train(three_steps_two_epochs), 0);
     unsetenv(CHANNEL_ENV);
@@ -363,7 +363,8 @@ static void merging_by_hand(void **state)
     channel_merge(first, 2, 0, 20 * s, &m);
     assert_int_equal(m.steps, 1);
     /* Both workers die and are restarted: 100 of before, 5 of now. */
-    struct channel_slot restarted[] = {ranks[0], ranks[1], slot(12, 5, 15 * s, 16 * s), slot(13, 4, 15 * s, 16 * s)};
+    struct channel_slot restarted[] = {ranks[0], ranks[1], slot(12, 5, 15 * s, 16 * s),
+                                       slot(13, 4, 15 * s, 16 * s)};
     channel_merge(restarted, 4, 0, 20 * s, &m);
     assert_int_equal(m.steps, 105);
     /* Two threads of one process add up. */
@@ -422,7 +423,7 @@ static int time_of_a_step(void)
         wt_step();
     double each_ns = (double)(clock_monotonic_ns() - begin_ns) / STEPS;
     print_message("wt_step: %.1f ns\n", each_ns);
-    return each_ns < 1000 ? 0 : 1;       /* a system call a step, or a lock, would not be */
+    return each_ns < 1000 ? 0 : 1; /* a system call a step, or a lock, would not be */
 }
 
 static void a_step_is_quick(void **state)

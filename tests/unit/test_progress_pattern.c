@@ -41,8 +41,8 @@ static void each_match_is_a_step(void **state)
     p = fed(pattern, "ep", 6);
     assert_int_equal(p.steps, 2);
     p = fed(pattern, "\nstep", 7);
-    assert_true(p.steps == 3 && p.t_ns == 6);            /* the line was whole at 6 */
-    pattern_feed(pattern, 1, "step\n", 5, 8);            /* the other stream does not mix with it */
+    assert_true(p.steps == 3 && p.t_ns == 6); /* the line was whole at 6 */
+    pattern_feed(pattern, 1, "step\n", 5, 8); /* the other stream does not mix with it */
     p = fed(pattern, "s\n", 9);
     assert_true(p.steps == 5 && p.t_ns == 9);
     p = fed(pattern, "step", 10);
@@ -60,8 +60,8 @@ static void a_group_is_the_step_count(void **state)
     assert_int_equal(fed(pattern, "10/100\n20/100\n20/100\n", 1).steps, 20);
     assert_int_equal(fed(pattern, "100/100\n", 2).steps, 100);
     assert_int_equal(fed(pattern, "0/100\n", 3).steps, 100);
-    assert_int_equal(fed(pattern, "5/100\n", 4).steps, 105);     /* a new epoch */
-    assert_int_equal(fed(pattern, "3/100\n", 4).steps, 108);     /* and another */
+    assert_int_equal(fed(pattern, "5/100\n", 4).steps, 105); /* a new epoch */
+    assert_int_equal(fed(pattern, "3/100\n", 4).steps, 108); /* and another */
     assert_int_equal(fed(pattern, "99999999999999999999999/100\n", 5).steps, 108);
     pattern_free(pattern);
 }
@@ -91,7 +91,7 @@ static void epochs_take_the_last_metric(void **state)
     p = fed(pattern, "epoch 2 acc=0.6 accuracy 0.7\n", 3);
     assert_true(p.epochs == 2 && p.metric == 0.7);
     p = fed(pattern, "epoch 3 acc=nan acc=-\n", 4);
-    assert_true(p.epochs == 3 && p.metric == 0.7);       /* no number */
+    assert_true(p.epochs == 3 && p.metric == 0.7); /* no number */
     pattern_free(pattern);
     pattern = made(NULL, "acc ([0-9.]+)", NULL);
     p = fed(pattern, "acc 0.1\nother\nacc 0.2\n", 1);
@@ -120,7 +120,7 @@ static void long_lines_are_cut(void **state)
     memset(text, 'x', sizeof text);
     memcpy(text, "step", 4);
     memcpy(text + 65536, "step", 4);
-    memcpy(text + 65536 + 65534, "step", 4);             /* across the cut: lost */
+    memcpy(text + 65536 + 65534, "step", 4); /* across the cut: lost */
     memcpy(text + sizeof text - 5, "step\n", 5);
     pattern_feed(pattern, 0, text, sizeof text, 1);
     struct wt_progress p;
@@ -153,8 +153,8 @@ static void odd_matches_come_to_an_end(void **state)
 static void hostile_lines_do_not_hang(void **state)
 {
     (void)state;
-    const char *const patterns[] = {"(a+)+$", "(a|aa)+b", "(?:a?){30}a{30}b", "[^b]*ac", "(.*)*c", "a", "a*[xz]", "a*[ac]*[xz]",
-                                    "a.{0,40}[xz]"};
+    const char *const patterns[] = {"(a+)+$", "(a|aa)+b", "(?:a?){30}a{30}b", "[^b]*ac",     "(.*)*c",
+                                    "a",      "a*[xz]",   "a*[ac]*[xz]",      "a.{0,40}[xz]"};
     static char line[65536 + 1];
     memset(line, 'a', sizeof line - 1);
     line[sizeof line - 2] = 'c';

@@ -95,6 +95,12 @@ unsigned watch_device_count(const struct watch *watch)
     return 1;
 }
 
+unsigned watch_gpu_count(const struct watch *watch)
+{
+    (void)watch;
+    return 1;
+}
+
 const struct wt_device *watch_device(const struct watch *watch, unsigned i)
 {
     (void)watch, (void)i;

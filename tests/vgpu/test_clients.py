@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs written for real cards, unmodified, on virtual ones."""
 
+import fcntl
 import json
+import os
 import pathlib
+import pty
 import re
+import select
 import shutil
+import signal
+import struct
 import subprocess
 import sys
+import termios
+import time
 
 import pytest
 
@@ -167,6 +175,47 @@ SIZES = {
 }
 
 
+def test_pynvml_reads_the_rest(client):
+    seen = client.python("v100,h100", """
+import os, pynvml as n
+n.nvmlInit()
+v100, h100 = (n.nvmlDeviceGetHandleByIndex(i) for i in (0, 1))
+n.nvmlDeviceSetAccountingMode(v100, 1)
+n.nvmlDeviceSetPowerManagementLimit(v100, 150000)
+vgpu.vgpu_work(0, 1.2, 240.0, 0.5, 0.0)
+kind, samples = n.nvmlDeviceGetSamples(v100, n.NVML_TOTAL_POWER_SAMPLES, 0)
+stamps = [s.timeStamp for s in samples]
+seen = {
+    "samples": len(samples), "in_order": stamps == sorted(stamps), "recent": abs(stamps[-1] / 1e6 - time.time()) < 1,
+    "sample_w": sorted(s.sampleValue.uiVal for s in samples)[len(samples) // 2] / 1000,
+    "violation_s": n.nvmlDeviceGetViolationStatus(v100, n.NVML_PERF_POLICY_POWER).violationTime / 1e9,
+    "idle_violation": n.nvmlDeviceGetViolationStatus(h100, n.NVML_PERF_POLICY_POWER).violationTime,
+    "accounted": list(n.nvmlDeviceGetAccountingPids(v100)) == [os.getpid()],
+    "running": n.nvmlDeviceGetAccountingStats(v100, os.getpid()).isRunning,
+    "process": [p.pid == os.getpid() and p.smUtil for p in n.nvmlDeviceGetProcessUtilization(v100, 0)],
+    "details": [p.pid == os.getpid() for p in n.nvmlDeviceGetRunningProcessDetailList(v100, 0x1000018, 0)],
+    "p_states": [n.nvmlDeviceGetPerformanceState(v100), n.nvmlDeviceGetPerformanceState(h100)],
+    "idle_mhz": n.nvmlDeviceGetClockInfo(h100, n.NVML_CLOCK_SM),
+    "reasons": n.nvmlDeviceGetCurrentClocksEventReasons(h100),
+}
+events = n.nvmlEventSetCreate()
+n.nvmlDeviceRegisterEvents(v100, n.nvmlEventTypeXidCriticalError, events)
+begun = time.monotonic()
+try:
+    n.nvmlEventSetWait_v2(events, 50)
+except n.NVMLError_Timeout:
+    seen["waited"] = time.monotonic() - begun >= 0.05
+n.nvmlEventSetFree(events)
+print(json.dumps(seen))
+""")
+    power_w, violation_s = seen.pop("sample_w"), seen.pop("violation_s")
+    assert 0.94 * 150 - 3 < power_w < 1.06 * 150 + 3
+    assert 1.2 < violation_s < 3  # the work is slowed by the limit from end to end
+    assert seen.pop("process")[0] > 20
+    assert seen == {"samples": 50, "in_order": True, "recent": True, "idle_violation": 0, "accounted": True,
+                    "running": 1, "details": [True], "p_states": [0, 8], "idle_mhz": 345, "reasons": 1, "waited": True}
+
+
 def test_gpustat(client):
     seen = json.loads(client(ALL, sys.executable, "-m", "gpustat", "--json"))
     assert [gpu["name"] for gpu in seen["gpus"]] == [row[0] for row in MODELS.values()]
@@ -210,11 +259,53 @@ print(json.dumps([[window.gpu_energy[0], window.gpu_energy[1]], [b - a for a, b 
     assert true[1] > 2.0 * 0.94 * (0.9 * 280 + 0.1 * 82) * 0.98
 
 
-def test_nvtop(client):
+def watch_terminal(command, env, wanted, seconds=15):
+    """Runs a full-screen program on a terminal of its own until all of wanted was shown; gives what was shown."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvpe(command[0], command, env)
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
+    shown, end = "", time.monotonic() + seconds
+    try:
+        while time.monotonic() < end and not all(text in shown for text in wanted):
+            if select.select([terminal], [], [], 0.2)[0]:
+                shown += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", " ", os.read(terminal, 65536).decode(errors="replace"))
+    except OSError:  # the program ended
+        pass
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(terminal)
+    return shown
+
+
+def test_nvtop(client, tmp_path):
     if not shutil.which("nvtop"):
-        pytest.skip("nvtop is not installed")
-    seen = json.loads(client("v100,a40", "nvtop", "--snapshot"))
-    assert [gpu["device_name"] for gpu in seen] == [MODELS["v100"][0], MODELS["a40"][0]]
+        pytest.skip("nvtop is not installed (Debian: contrib)")
+    env = client.environment("v100,rtx6000") | {"TERM": "xterm", "HOME": str(tmp_path)}
+    wanted = ["Tesla V100-PCIE-16GB", "Quadro RTX 6000", "/ 250 W", "/ 260 W"]
+    shown = watch_terminal(["nvtop", "-p"], env, wanted)
+    assert [text for text in wanted if text not in shown] == []
+
+
+def test_closing_the_library_leaves_nothing(client, tmp_path):
+    result = client.python("v100", """
+import _ctypes, os
+_ctypes.dlclose(vgpu._handle)
+for _ in range(20):
+    library = ctypes.CDLL("libnvidia-ml.so.1")
+    library.vgpu_work.argtypes = [ctypes.c_uint] + [ctypes.c_double] * 4
+    assert library.nvmlInit_v2() == 0 and library.vgpu_work(0, 0.001, 100.0, 0.5, 0.5) == 0
+    _ctypes.dlclose(library._handle)
+if os.fork() == 0:  # the handlers of fork went with the library
+    os._exit(0)
+os.wait()
+print(json.dumps([open("/proc/self/maps").read().count(".machine"),
+                  sum(".machine" in os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")
+                      if os.path.exists(f"/proc/self/fd/{fd}"))]))
+""")
+    assert result == [0, 0]
+    assert list((tmp_path / "wattune-vgpu").iterdir()) == []
 
 
 def test_a_bad_spec_loads_no_driver(client):

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+# A thin front: Meson does the work.  `make demo` and `make test` are all a newcomer types.
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD) --prefix $(PREFIX) $(MESON_ARGS) >/dev/null
+
+deps:
+	@scripts/deps build test lint
+
+demo:
+	@scripts/deps build
+	@$(MAKE) --no-print-directory all
+	@scripts/demo $(BUILD)
+
+test:
+	@scripts/deps build test
+	@$(MAKE) --no-print-directory all
+	@scripts/test $(BUILD)
+
+lint:
+	@scripts/deps build lint
+	@$(MAKE) --no-print-directory all
+	@scripts/lint $(BUILD)
+
+bench:
+	@scripts/deps build test
+	@$(MAKE) --no-print-directory all
+	@.venv/bin/python bench/bench.py $(BUILD)
+
+# Sanitized builds have folders of their own.
+asan:
+	@scripts/deps build test lint
+	@$(MAKE) --no-print-directory all BUILD=build-asan MESON_ARGS="-Db_sanitize=address,undefined -Db_lundef=false"
+	@scripts/test build-asan sanitized
+
+tsan:
+	@scripts/deps build test lint
+	@$(MAKE) --no-print-directory all BUILD=build-tsan MESON_ARGS="-Db_sanitize=thread -Db_lundef=false"
+	@scripts/test build-tsan sanitized
+
+install: all
+	@meson configure $(BUILD) -Dprefix=$(PREFIX) >/dev/null
+	@ninja -C $(BUILD) --quiet
+	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
+
+clean:
+	rm -rf build build-asan build-tsan
+
+
+.PHONY: all deps demo test bench lint asan tsan install clean
