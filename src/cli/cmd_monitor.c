@@ -147,7 +147,7 @@ static int run(struct common *common, void *unused)
     int rc = devices_open(&devices, common, &err);
     if (rc)
         return command_failed(&err);
-    int code = monitor(common, &devices);
+    int code = devices_need_gpu(&devices, &err) ? command_failed(&err) : monitor(common, &devices);
     devices_close(&devices);
     return code;
 }

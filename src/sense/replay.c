@@ -156,6 +156,7 @@ static struct track *track_of(struct recording *recording, const struct line *li
         return NULL;
     struct track *track = &recording->tracks[recording->count++];
     track->device.index = index;
+    track->device.replayed = true;
     int uuid = line->place_of[UUID], name = line->place_of[NAME];
     if (uuid >= 0 && line->fields[uuid][0])
         snprintf(track->device.uuid, sizeof track->device.uuid, "%s", line->fields[uuid]);
