@@ -14,6 +14,9 @@
 /* A training step and a sensor's tick keep their phase for some seconds, not for minutes: over more than this what is
  * unseen at one time has nothing to do with what is unseen at another. */
 static const double PHASE_NS = 10e9;
+/* A change of power lies anywhere in the dark part of a tick; of a pair of changes, up and down, 19 in 20 are off by less
+ * than this share of the most that is possible. */
+static const double UNSEEN_SHARE = 0.78;
 /* How far around a moment the readings tell how lively the load is. */
 static const int64_t AROUND_NS = 500 * NS_PER_MS;
 /* Readings further apart than this are missing some. */
@@ -192,10 +195,10 @@ struct wt_measurement integrate_between(const struct integrate *integrate, const
         variance = fmax(variance, (begin->variance_per_ns + end->variance_per_ns) / 2 * length);
         unseen = fmax(unseen, (begin->unseen_per_ns + end->unseen_per_ns) / 2 * length);
     }
-    unseen /= sqrt(fmax(1, length / PHASE_NS));
+    unseen *= UNSEEN_SHARE / sqrt(fmax(1, length / PHASE_NS));
     double rounding = (double)integrate->resolution_mw / 2 * length / 1e9;
-    double error = sqrt(1.96 * 1.96 * variance + begin->edge_mj * begin->edge_mj + end->edge_mj * end->edge_mj) + unseen +
-                   rounding;
+    double error = rounding + sqrt(1.96 * 1.96 * variance + unseen * unseen + begin->edge_mj * begin->edge_mj +
+                                   end->edge_mj * end->edge_mj);
     window.energy_mj = energy > 0 ? (uint64_t)llround(energy) : 0;
     window.energy_error_mj = (uint64_t)ceil(error) + 1;
     window.quality = begin->gap || end->gap ? WT_QUALITY_GAP : WT_QUALITY_GOOD;
