@@ -85,6 +85,10 @@ static int use_vgpu(struct devices *devices, const char *spec, struct wt_error *
     rc = check_spec(devices->library, spec, err);
     if (rc)
         return rc;
+    /* The command may change its folder before it opens the machine file. */
+    char real[PATH_MAX];
+    if (strpbrk(spec, "/.") && realpath(spec, real))
+        spec = real;
     const char *path = getenv("LD_LIBRARY_PATH");
     if ((size_t)snprintf(devices->env_vgpu, sizeof devices->env_vgpu, "WATTUNE_VGPU=%s", spec) >=
             sizeof devices->env_vgpu ||
@@ -155,11 +159,13 @@ int devices_open(struct devices *devices, const struct common *common, struct wt
     *devices = (struct devices){0};
     if (!!common->nvml + !!common->vgpu + !!common->replay > 1)
         return error_set(err, WT_E_INVALID, "--nvml, --vgpu and --replay exclude each other");
+    if (common->vgpu && !*common->vgpu) /* to the library an empty SPEC is its default machine */
+        return error_set(err, WT_E_INVALID, "--vgpu needs a model or a machine file");
     if (common->replay)
         devices->options.replay_path = common->replay;
     else if (common->nvml)
         devices->options.nvml_path = named_nvml(common);
-    else if (spec && (*spec || common->vgpu))
+    else if (spec && *spec)
         rc = use_vgpu(devices, spec, err);
     else
         devices->options.nvml_path = named_nvml(common);
