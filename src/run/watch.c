@@ -38,6 +38,7 @@ struct watched {
     bool begin_known;                /* begin_mark has readings on both sides */
     int64_t reset_ns;                /* when the counter last went back; 0: never */
     unsigned failures;               /* reads that failed in a row */
+    int64_t failed_ns;               /* the last of them */
 };
 
 struct watch {
@@ -158,6 +159,7 @@ static int read_device(struct watch *watch, struct watched *d, struct wt_sample 
     struct wt_error err;
     int rc = d->integrates ? read_power(watch, d, sample, &err) : sense_energy(watch->sense, d->position, sample, &err);
     if (rc) {
+        d->failed_ns = clock_now_ns();
         if (d->failures++ == 0)
             log_warning("%s; its energy is unknown until it can be read again", err.text);
         return rc;
@@ -183,10 +185,10 @@ static int64_t next_read_ns(const struct watched *d, int64_t now_ns)
 {
     if (!d->device.has_energy_counter && !d->integrates)
         return INT64_MAX;
+    if (d->failures)
+        return d->failed_ns + (d->failures < 10 ? 100 : 1000) * NS_PER_MS;
     if (is_fine(d))
         return d->edges.read_ns + FINE_EVERY_NS;
-    if (d->failures)
-        return d->edges.read_ns + (d->failures < 10 ? 100 : 1000) * NS_PER_MS;
     if (d->integrates)
         return integrate_next_read_ns(&d->integrate, now_ns);
     return edges_next_read_ns(&d->edges, now_ns);
@@ -198,10 +200,8 @@ void watch_poll(struct watch *watch)
         struct watched *d = &watch->devices[i];
         struct wt_sample sample;
         /* Asked for from the last read on, so that a moment that has passed meanwhile counts as due. */
-        if (next_read_ns(d, d->edges.read_ns + 1) > clock_now_ns())
-            continue;
-        if (read_device(watch, d, &sample))
-            d->edges.read_ns = clock_now_ns(); /* only the time of the try */
+        if (next_read_ns(d, d->edges.read_ns + 1) <= clock_now_ns())
+            read_device(watch, d, &sample);
     }
 }
 
