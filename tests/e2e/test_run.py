@@ -445,11 +445,21 @@ def test_two_gpus_found_at_different_limits(wt):
 
 
 def test_no_energy_counter(wt):
+    """Power is integrated, and the card tuned like any other."""
     machine = wt.machine("p100")
-    done, tried, _ = wt.train(machine, train=("steps=60",))
-    assert done.returncode == 0 and "no energy counter" in "".join(not_tuned(done))
-    assert tried["energy_j"] is None and tried["energy_error_j"] is None and tried["cost_j"] is None
-    assert tried["steps"] == 60 and "unknown" in done.stderr
+    done, tried, _ = wt.train(machine, train=("steps=1200", "watts=211", "share=0.31", "host=0", f"log={wt.tmp}/log"))
+    log = read_log(wt.tmp / "log")
+    assert done.returncode == 0 and tried["source"] == "integrated" and not not_tuned(done)
+    assert [p["power_limit_w"] for p in tried["profile"]] == [250, 225, 200, 175, 150, 125]
+    assert tried["power_limit_w"] < 250
+    true_j = log[-1][2] - log[0][2]
+    assert tried["energy_j"] == pytest.approx(true_j, abs=tried["energy_error_j"] + 250)   # start and end of the command
+    assert 0 < tried["energy_error_j"] < 0.05 * tried["energy_j"]
+    for point in tried["profile"]:
+        steps = [(b[1] - a[1], b[2] - a[2]) for a, b in zip(log, log[1:]) if a[3] == b[3] == point["power_limit_w"]]
+        steps = steps[5:] or steps
+        watts = sum(j for _, j in steps) / sum(s for s, _ in steps)
+        assert point["power_w"] == pytest.approx(watts, rel=0.05), point
 
 
 # --- Others on the GPU -----------------------------------------------------------------------------------------------------------
