@@ -83,7 +83,7 @@ def errors_in(err):
 def test_guard_is_killed_again_and_again(wt):
     machine = wt.machine(scale=10)
     machine.watch()
-    run = started(wt, machine)
+    run = started(wt, machine, train=("steps=2000",))
     seen = set()
     for _ in range(5):
         guard = wait_for(lambda: (pid := guard_of(run.pid)) not in seen | {None} and pid, 5, "another guard process")
@@ -192,7 +192,7 @@ def test_signals_of_the_first_milliseconds(wt):
 def test_a_signal_that_the_command_ignores(wt):
     """It is passed on, no more: the command decides."""
     machine = wt.machine()
-    run = wt.start("run", "--vgpu", machine.spec, "--", "sh", "-c", "trap 'echo caught; exit 5' TERM; echo up; sleep 9 & wait")
+    run = wt.start("run", "--vgpu", machine.spec, "--", "sh", "-c", "trap 'echo caught; exit 5' TERM; echo up; while :; do sleep 0.1; done")
     assert run.stdout.readline() == "up\n"
     run.terminate()
     out, _ = run.communicate(timeout=10)
