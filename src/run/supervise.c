@@ -45,8 +45,9 @@ struct supervised {
     struct stream streams[2];
 };
 
-/* The signal mask we were started with; the command gets it. */
+/* The signal mask and what SIGPIPE did when we were started; the command gets both. */
 static sigset_t old_mask;
+static void (*old_pipe)(int) = SIG_DFL;
 
 /* Passed on to the command; SIGCHLD, SIGWINCH and SIGCONT are for us. */
 static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
@@ -133,6 +134,7 @@ static void run_child(struct supervised *s, struct child_ends ends, int report_f
         dup2(ends.err, STDERR_FILENO);
     for (unsigned i = 0; s->options.env && s->options.env[i]; i++)
         putenv((char *)s->options.env[i]);
+    signal(SIGPIPE, old_pipe);
     sigprocmask(SIG_SETMASK, &old_mask, NULL);
     if (drop_privileges() == 0)
         execvp(s->options.argv[0], s->options.argv);
@@ -157,6 +159,8 @@ void supervise_hold_signals(void)
 {
     sigset_t mask = held_signals();
     sigprocmask(SIG_BLOCK, &mask, &old_mask);
+    /* Whoever reads what is printed may go away; the run goes on to its booking. */
+    old_pipe = signal(SIGPIPE, SIG_IGN);
 }
 
 void supervise_allow_signals(void)
