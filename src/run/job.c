@@ -8,6 +8,7 @@
 #include "run/job.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,10 +46,11 @@ struct job {
     struct tuner *tuner;
     struct channel *channel;
     struct pattern *pattern;
+    pthread_mutex_t pattern_lock;    /* it is fed by the supervising thread */
     struct supervised *command;
     struct sharing sharing;
     struct wt_progress progress;
-    int64_t started_ns, sharing_ns;
+    int64_t started_ns, ended_ns, sharing_ns;
     bool told_no_steps;
     char folder[512];
     char env_channel[600];
@@ -172,7 +174,9 @@ static void start_tuner(struct job *job)
 static void on_output(void *ctx, unsigned stream, const char *bytes, size_t length)
 {
     struct job *job = ctx;
+    pthread_mutex_lock(&job->pattern_lock);
     pattern_feed(job->pattern, stream, bytes, length, clock_now_ns());
+    pthread_mutex_unlock(&job->pattern_lock);
 }
 
 /* Steps come from the pattern when there is one for them, else from the channel; epochs and metrics likewise. */
@@ -188,8 +192,11 @@ static void read_progress(struct job *job)
             channel = job->progress;
         }
     }
-    if (job->pattern)
+    if (job->pattern) {
+        pthread_mutex_lock(&job->pattern_lock);
         pattern_read(job->pattern, &pattern);
+        pthread_mutex_unlock(&job->pattern_lock);
+    }
     struct wt_progress now = job->options->step_pattern ? pattern : channel;
     if (job->pattern && (job->options->metric_pattern || job->options->epoch_pattern)) {
         now.epochs = pattern.epochs;
@@ -248,8 +255,14 @@ static int64_t next_poll_ns(const struct job *job)
     return clock_monotonic_ns() + (wait_ns > POLL_REAL_LEAST_NS ? wait_ns : POLL_REAL_LEAST_NS);
 }
 
+static bool command_has_ended(void *ctx)
+{
+    return supervise_has_ended(((struct job *)ctx)->command);
+}
+
 static void supervise_until_end(struct job *job)
 {
+    watch_until(job->watch, command_has_ended, job);
     while (supervise_wait(job->command, next_poll_ns(job))) {
         watch_poll(job->watch);
         if (job->channel || job->pattern)
@@ -300,7 +313,7 @@ static void fill_trial(const struct job *job, struct job_result *result)
     bool known = sum.source != WT_SOURCE_NONE;
     uint32_t most_mw = 0;
     trial->ended = true;
-    trial->time_s = (double)(clock_now_ns() - job->started_ns) / (double)NS_PER_S;
+    trial->time_s = (double)(job->ended_ns - job->started_ns) / (double)NS_PER_S;
     trial->energy_j = unknown_or((double)sum.energy_mj / 1000, known);
     trial->energy_error_j = unknown_or((double)sum.energy_error_mj / 1000, known);
     trial->source = sum.source;
@@ -370,6 +383,7 @@ static void book(struct job *job, struct job_result *result)
 static void clean_up(struct job *job)
 {
     supervise_free(job->command);
+    pthread_mutex_destroy(&job->pattern_lock);
     pattern_free(job->pattern);
     channel_close(job->channel);
     tuner_free(job->tuner);
@@ -411,6 +425,7 @@ int job_run(const struct job_options *options, struct sense *sense, const unsign
     *job = (struct job){.options = options, .sense = sense, .devices = devices, .count = count, .ledger = ledger,
                         .guard_process = {0, -1}};
     *result = (struct job_result){0};
+    pthread_mutex_init(&job->pattern_lock, NULL);
     supervise_hold_signals();
     int rc = watch_new(sense, devices, count, &job->watch, err);
     if (rc == 0)
@@ -435,7 +450,8 @@ int job_run(const struct job_options *options, struct sense *sense, const unsign
                 log_error("this run is not booked: %s", book_err.text);
         }
         supervise_until_end(job);
-        watch_end(job->watch, result->devices);
+        job->ended_ns = clock_from_monotonic_ns(supervise_ended_ns(job->command));
+        watch_end(job->watch, job->ended_ns, result->devices);
         if (job->pattern)
             pattern_finish(job->pattern);
         read_progress(job);

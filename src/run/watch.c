@@ -16,6 +16,13 @@
  * cost a core. */
 static const int64_t GAP_NS = 25 * NS_PER_MS, REAL_GAP_NS = 2 * NS_PER_MS;
 
+/* A counter that shows the same for this long, and for ten of its ticks, has stopped: cards that draw next to nothing
+ * still count.  A few reads must have seen it, or one slow call would do. */
+static const int64_t STALE_NS = NS_PER_S;
+enum { STALE_TICKS = 10, STALE_READS = 4 };
+/* A driver that takes this long to answer is worth a word. */
+static const int64_t SLOW_NS = NS_PER_S;
+
 /* Fine counters wrap within minutes (65 kJ at some 200 W: five); this sees every one. */
 static const int64_t FINE_EVERY_NS = 20 * NS_PER_S;
 
@@ -26,10 +33,19 @@ struct watched {
     struct wt_sample begin;          /* of the window over everything */
     int64_t reset_ns;                /* when the counter last went back; 0: never */
     unsigned failures;               /* reads that failed in a row */
+    struct wt_sample last;           /* the newest read */
+    int64_t moved_ns;                /* when a read first showed the value of `last` */
+    unsigned unmoved;                /* reads since then that showed it too */
+    bool stale, told_slow;
+    /* A counter that was set back to 0: what it had counted before since the window's begin. */
+    bool carries;
+    uint64_t carried_mj, carried_error_mj;
 };
 
 struct watch {
     struct sense *sense;
+    bool (*ended)(void *ctx);
+    void *ctx;
     unsigned count, gpu_count;
     struct watched devices[];
 };
@@ -74,13 +90,28 @@ const struct wt_device *watch_device(const struct watch *watch, unsigned i)
     return &watch->devices[i].device;
 }
 
+void watch_until(struct watch *watch, bool (*ended)(void *ctx), void *ctx)
+{
+    watch->ended = ended;
+    watch->ctx = ctx;
+}
+
+static bool is_over(const struct watch *watch)
+{
+    return watch->ended && watch->ended(watch->ctx);
+}
+
 int watch_state(const struct watch *watch, unsigned i, unsigned wanted, struct wt_state *state)
 {
+    if (is_over(watch))
+        return WT_E_NO_DATA;
     return sense_state(watch->sense, watch->devices[i].position, wanted, state, NULL);
 }
 
 int watch_processes(const struct watch *watch, unsigned i, uint32_t pids[], unsigned capacity, unsigned *count)
 {
+    if (is_over(watch))
+        return WT_E_NO_DATA;
     return sense_processes(watch->sense, watch->devices[i].position, pids, capacity, count, NULL);
 }
 
@@ -97,11 +128,49 @@ static bool is_fine(const struct watched *d)
     return d->device.counter_tick_ns < GAP_NS / 2;
 }
 
+/* The counter was set back to 0 between two reads.  What it had counted until the first stays true; what the device
+ * used between its last tick before and the reset is bounded by what it can draw at all. */
+static void carry(struct watched *d, const struct wt_sample *sample)
+{
+    double most_mj = (double)d->device.limit_max_mw * (double)(sample->t_ns - d->last.t_ns + sample->lag_ns) / 1e9;
+    bool from_zero = d->device.limit_max_mw && (double)sample->energy_mj <= most_mj && d->begin.source != WT_SOURCE_NONE;
+    d->carries = from_zero && (d->carries || !d->reset_ns);
+    d->carried_mj += d->last.energy_mj - (d->reset_ns ? 0 : d->begin.energy_mj);
+    d->carried_error_mj += (uint64_t)most_mj;
+    d->reset_ns = sample->t_ns;
+}
+
+/* Sees to it that a counter that does not move is not taken for a device that uses nothing. */
+static void note_move(struct watched *d, int64_t begin_ns, const struct wt_sample *sample)
+{
+    if (d->last.source == WT_SOURCE_NONE || sample->energy_mj != d->last.energy_mj) {
+        d->moved_ns = sample->t_ns;
+        d->unmoved = 0;
+        return;
+    }
+    int64_t ticks_ns = STALE_TICKS * d->device.counter_tick_ns, most_ns = ticks_ns > STALE_NS ? ticks_ns : STALE_NS;
+    if (++d->unmoved < STALE_READS || begin_ns - d->moved_ns <= most_ns || d->stale || is_fine(d))
+        return;
+    d->stale = true;
+    log_warning("the energy counter of GPU %u has stopped: what it uses from here on is unknown", d->device.index);
+}
+
+static void say_slow(struct watched *d, int64_t length_ns)
+{
+    if (d->told_slow || length_ns < SLOW_NS)
+        return;
+    d->told_slow = true;
+    log_note("the driver takes %.1f s to answer for GPU %u: its energy is known less exactly", (double)length_ns / 1e9,
+             d->device.index);
+}
+
 /* One read into the edge tracker.  The first failure of a row is said; after that the device is asked less often. */
 static int read_device(struct watch *watch, struct watched *d, struct wt_sample *sample)
 {
     struct wt_error err;
+    int64_t begin_ns = clock_now_ns();
     int rc = sense_energy(watch->sense, d->position, sample, &err);
+    say_slow(d, clock_now_ns() - begin_ns);
     if (rc) {
         if (d->failures++ == 0)
             log_warning("%s; its energy is unknown until it can be read again", err.text);
@@ -110,11 +179,13 @@ static int read_device(struct watch *watch, struct watched *d, struct wt_sample 
     if (d->failures)
         log_note("GPU %u can be read again", d->device.index);
     d->failures = 0;
-    edges_add(&d->edges, sample->t_ns, clock_now_ns(), sample->energy_mj);
+    edges_add(&d->edges, begin_ns, sample->t_ns, sample->energy_mj);
+    note_move(d, begin_ns, sample);
     if (edges_take_reset(&d->edges)) {
-        d->reset_ns = sample->t_ns;
+        carry(d, sample);
         log_warning("the energy counter of GPU %u went back: the driver was reloaded", d->device.index);
     }
+    d->last = *sample;
     return 0;
 }
 
@@ -135,7 +206,7 @@ void watch_poll(struct watch *watch)
         struct watched *d = &watch->devices[i];
         struct wt_sample sample;
         /* Asked for from the last read on, so that a moment that has passed meanwhile counts as due. */
-        if (next_read_ns(d, d->edges.read_ns + 1) > clock_now_ns())
+        if (next_read_ns(d, d->edges.read_ns + 1) > clock_now_ns() || is_over(watch))
             continue;
         if (read_device(watch, d, &sample))
             d->edges.read_ns = clock_now_ns(); /* only the time of the try */
@@ -163,7 +234,9 @@ int watch_energy_between(const struct watch *watch, int64_t begin_ns, int64_t en
     double energy = 0, error = 0;
     for (unsigned i = 0; i < watch->gpu_count; i++) {
         struct wt_sample begin, end;
-        if (watch->devices[i].reset_ns >= begin_ns && watch->devices[i].reset_ns)
+        const struct watched *d = &watch->devices[i];
+        if ((d->reset_ns && d->reset_ns >= begin_ns) || (d->stale && end_ns > d->moved_ns) ||
+            (d->failures && end_ns > d->last.t_ns))
             return WT_E_NO_DATA;
         if (watch_energy_at(watch, i, begin_ns, &begin) || watch_energy_at(watch, i, end_ns, &end) ||
             end.energy_mj < begin.energy_mj)
@@ -174,6 +247,14 @@ int watch_energy_between(const struct watch *watch, int64_t begin_ns, int64_t en
     *energy_j = energy;
     *error_j = error;
     return 0;
+}
+
+bool watch_stale(const struct watch *watch, unsigned *i)
+{
+    for (*i = 0; *i < watch->gpu_count; ++*i)
+        if (watch->devices[*i].stale)
+            return true;
+    return false;
 }
 
 int64_t watch_known_until_ns(const struct watch *watch)
@@ -196,28 +277,68 @@ void watch_begin(struct watch *watch)
     }
 }
 
+/* From the two plain reads.  What came between is known to the two ticks, and to as long as a counter that may have
+ * stopped, too lately to be sure, could have missed. */
+static struct wt_measurement plain_window(const struct watched *d, const struct wt_sample *end)
+{
+    struct wt_sample from = d->begin, to = *end;
+    if (d->carries) { /* counted from 0 since the reset */
+        from.energy_mj = 0;
+        to.energy_mj += d->carried_mj;
+        to.energy_error_mj += d->carried_error_mj;
+    }
+    struct wt_measurement window = meter_between(&from, &to, d->device.limit_max_mw);
+    if (window.source == WT_SOURCE_NONE || is_fine(d))
+        return window;
+    int64_t silent_ns = end->t_ns - d->moved_ns;
+    if (d->stale || (d->unmoved && silent_ns > 2 * d->device.counter_tick_ns && !d->device.limit_max_mw)) {
+        window.quality |= WT_QUALITY_STALE;
+        window.source = WT_SOURCE_NONE;
+    } else if (d->unmoved && silent_ns > 2 * d->device.counter_tick_ns) {
+        window.quality |= WT_QUALITY_STALE;
+        window.energy_error_mj += (uint64_t)((double)d->device.limit_max_mw * (double)silent_ns / 1e9);
+    }
+    return window;
+}
+
 /* The better of two ways: from the edges around both moments, or from the two plain reads. */
 static struct wt_measurement best_window(const struct watched *d, const struct wt_sample *end)
 {
-    struct wt_measurement plain = meter_between(&d->begin, end, d->device.limit_max_mw);
+    struct wt_measurement plain = plain_window(d, end);
     struct wt_sample from, to;
-    if (plain.source == WT_SOURCE_NONE || is_fine(d) || edges_energy_at(&d->edges, d->begin.t_ns, &from) ||
-        edges_energy_at(&d->edges, end->t_ns, &to) || to.energy_mj < from.energy_mj)
+    if (plain.source == WT_SOURCE_NONE || plain.quality || is_fine(d) || d->reset_ns >= d->begin.t_ns ||
+        edges_energy_at(&d->edges, d->begin.t_ns, &from) || edges_energy_at(&d->edges, end->t_ns, &to) ||
+        to.energy_mj < from.energy_mj)
         return plain;
     struct wt_measurement tracked = meter_between(&from, &to, d->device.limit_max_mw);
     tracked.source = plain.source;
     return tracked.energy_error_mj < plain.energy_error_mj ? tracked : plain;
 }
 
-void watch_end(struct watch *watch, struct wt_measurement measurements[])
+/* The last read came after the moment that is meant, by more than a little if the driver is slow.  It stands for that
+ * moment then, and is too high by what the device can have used since. */
+static void set_moment(const struct watched *d, int64_t end_ns, struct wt_sample *end)
+{
+    int64_t late_ns = end->t_ns - end_ns;
+    if (end->source == WT_SOURCE_NONE || late_ns <= 0 || !d->device.limit_max_mw || end_ns < d->begin.t_ns)
+        return;
+    end->energy_error_mj += (uint64_t)((double)d->device.limit_max_mw * (double)late_ns / 1e9);
+    end->lag_ns = d->device.counter_tick_ns;
+    end->t_ns = end_ns;
+}
+
+void watch_end(struct watch *watch, int64_t end_ns, struct wt_measurement measurements[])
 {
     for (unsigned i = 0; i < watch->count; i++) {
         struct watched *d = &watch->devices[i];
         struct wt_sample end = {.t_ns = clock_now_ns(), .source = WT_SOURCE_NONE};
         if (d->device.has_energy_counter)
             read_device(watch, d, &end);
-        if (d->reset_ns && d->reset_ns >= d->begin.t_ns)
+        set_moment(d, end_ns, &end);
+        if (d->reset_ns && d->reset_ns >= d->begin.t_ns && !d->carries)
             end.quality |= WT_QUALITY_RESET;
         measurements[i] = best_window(d, &end);
+        if (d->carries)
+            measurements[i].quality |= WT_QUALITY_RESET;
     }
 }
