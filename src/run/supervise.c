@@ -30,8 +30,6 @@
 #include "base/log.h"
 #include "base/parse.h"
 
-extern char **environ;
-
 struct stream {                      /* one output stream of the command, relayed to ours */
     int from;                        /* -1: not relayed or ended */
     int to;
