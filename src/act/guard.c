@@ -100,6 +100,8 @@ static int recover_locked(struct guard *guard, const struct wt_device *device, e
     *outcome = GUARD_NOTHING;
     if (journal_read(guard->folder, device->uuid, &entry, NULL))
         return 0;
+    if (guard_check(device, entry.found_mw, NULL) == WT_E_RANGE) /* no limit of this device: nobody found it here */
+        return journal_remove(guard->folder, device->uuid, err);
     return put_back(guard, device, &entry, outcome, err);
 }
 
@@ -118,6 +120,7 @@ int guard_recover(struct guard *guard, const struct wt_device *device, enum guar
     }
     if (rc)
         return rc;
+    journal_sign(lock_fd, guard->holder);
     rc = recover_locked(guard, device, outcome, err);
     close(lock_fd);
     return rc;
@@ -134,6 +137,7 @@ int guard_take(struct guard *guard, const struct wt_device *device, uint32_t *fo
     int rc = journal_lock(guard->folder, device->uuid, &lease->lock_fd, err);
     if (rc)
         return rc;
+    journal_sign(lease->lock_fd, guard->holder);
     enum guard_outcome outcome;
     uint32_t now_mw;
     rc = recover_locked(guard, device, &outcome, err);
@@ -221,6 +225,7 @@ int guard_set_for_good(struct guard *guard, const struct wt_device *device, uint
         rc = journal_lock(guard->folder, device->uuid, &lock_fd, err);
     if (rc)
         return rc;
+    journal_sign(lock_fd, guard->holder);
     /* What a dead holder left is settled by this: the limit set by hand is what later leases return to. */
     rc = write_and_read_back(guard, device, limit_mw, err);
     if (rc == 0)

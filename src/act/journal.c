@@ -74,6 +74,16 @@ static int entry_path(char path[PATH_MAX], const char *folder, const char *uuid,
     return 0;
 }
 
+static bool read_signature(const char *path, char holder[80])
+{
+    struct buffer text = {0};
+    bool read = file_read(path, 79, &text, NULL) == 0 && text.length > 0;
+    if (read)
+        snprintf(holder, 80, "%s", buffer_text(&text));
+    buffer_clear(&text);
+    return read;
+}
+
 int journal_lock(const char *folder, const char *uuid, int *lock_fd, struct wt_error *err)
 {
     char path[PATH_MAX];
@@ -91,10 +101,19 @@ int journal_lock(const char *folder, const char *uuid, int *lock_fd, struct wt_e
     close(fd);
     if (why != EWOULDBLOCK)
         return error_set(err, WT_E_IO, "lock %s: %s", path, strerror(why));
+    char holder[80];
     struct journal_entry entry;
-    bool named = journal_read(folder, uuid, &entry, NULL) == 0;
-    return error_set(err, WT_E_BUSY, "the power limit of %s is held by %s", uuid,
-                     named ? entry.holder : "another wattune");
+    if (!read_signature(path, holder))
+        snprintf(holder, sizeof holder, "%s",
+                 journal_read(folder, uuid, &entry, NULL) == 0 ? entry.holder : "another wattune");
+    return error_set(err, WT_E_BUSY, "the power limit of %s is held by %s", uuid, holder);
+}
+
+void journal_sign(int lock_fd, const char *holder)
+{
+    /* Only a name for people: when it cannot be written, the lease holds all the same. */
+    if (ftruncate(lock_fd, 0) == 0 && pwrite(lock_fd, holder, strlen(holder), 0) < 0)
+        errno = 0;
 }
 
 int journal_read(const char *folder, const char *uuid, struct journal_entry *entry, struct wt_error *err)
@@ -104,6 +123,8 @@ int journal_read(const char *folder, const char *uuid, struct journal_entry *ent
     int rc = entry_path(path, folder, uuid, "limit", err);
     if (rc == 0)
         rc = file_read(path, 1024, &text, err);
+    if (rc == WT_E_RANGE) /* longer than any entry */
+        unlink(path);
     if (rc) {
         buffer_clear(&text);
         return rc;

@@ -282,6 +282,11 @@ static int open_source(const struct sense_options *options, void **out, struct w
 {
     struct buffer text = {0};
     int rc = file_read(options->replay_path, FILE_MOST_BYTES, &text, err);
+    if (rc && rc != WT_E_NO_MEMORY) { /* the path is as wrong as a malformed recording would be */
+        rc = WT_E_INVALID;
+        if (err)
+            err->code = rc;
+    }
     if (rc == 0) {
         struct recording *recording = calloc(1, sizeof *recording);
         rc = recording ? parse(recording, options->replay_path, buffer_text(&text), text.length, err)

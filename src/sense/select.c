@@ -82,6 +82,8 @@ static int by_mig(struct sense *sense, const char *uuid, unsigned *found, char w
         rc = by_uuid(sense, parent, found, err);
     } else {
         rc = sense_mig_parent(sense, uuid, found, err);
+        if (rc == WT_E_NOT_FOUND)
+            error_set(err, rc = WT_E_NO_DEVICE, "there is no GPU that %.96s is a part of", uuid);
     }
     if (rc == 0)
         snprintf(words, 256, "%.100s is a part of GPU %u: energy exists for the whole GPU only, which is measured",
