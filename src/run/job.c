@@ -144,6 +144,20 @@ static const char *known_reason(struct job *job, char text[128])
     return NULL;
 }
 
+/* What tuning has to do without on this machine; it goes on all the same. */
+static void say_blind_spots(const struct job *job)
+{
+    for (unsigned i = 0; i < job->gpu_count; i++) {
+        struct wt_state state;
+        uint32_t pids[1];
+        unsigned count, index = watch_device(job->watch, i)->index;
+        if (!job->options->shared && watch_processes(job->watch, i, pids, 1, &count) == WT_E_NOT_SUPPORTED)
+            log_note("GPU %u does not tell which processes use it: that nobody else does is taken on trust", index);
+        if (watch_state(job->watch, i, WT_STATE_THROTTLE, &state) == WT_E_NOT_SUPPORTED)
+            log_note("GPU %u does not tell what lowers its clock: a slice that heat slows down is not seen as such", index);
+    }
+}
+
 static void start_tuner(struct job *job)
 {
     char text[128], holder[80];
@@ -153,6 +167,7 @@ static void start_tuner(struct job *job)
         say_not_tuned(job, reason);
         return;
     }
+    say_blind_spots(job);
     struct tuner_store store = {job, job->ledger ? load_profile : NULL, job->ledger ? save_profile : NULL};
     snprintf(holder, sizeof holder, "wattune run (pid %ld)", (long)getpid());
     int rc = journal_default_folder(job->folder, sizeof job->folder, &err);
