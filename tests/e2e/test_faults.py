@@ -210,17 +210,6 @@ def test_limit_ignored_from_the_middle_on(wt):
     assert machine.limits()[0] in V100[1:] and journal_entry(wt)["found_mw"] == "250000"
 
 
-def test_another_program_sets_a_limit(wt):
-    machine = faulty(wt, None, scale=10)
-    machine.watch()
-    run = wt.start_training(machine, train=("steps=600",))
-    wait_for(lambda: len(machine.changes()) > 2, 20, "a few limits")
-    machine.set(130)
-    out, err = run.communicate(timeout=60)
-    assert run.returncode == 0 and "somebody else" in err
-    assert machine.changes()[-1][1] == 130 and machine.limits() == [130] and journal_entry(wt) is None
-
-
 # --- The counter --------------------------------------------------------------------------------------------------------
 
 
@@ -317,7 +306,7 @@ def trainer_of(run):
     return next((p for p, line in children(run.pid).items() if line.split(" ")[0].endswith("e2e_client")), None)
 
 
-@pytest.mark.parametrize("after_s", [2.2, 2.5, 2.9, 4.0])
+@pytest.mark.parametrize("after_s", [2.5, 4.0])
 def test_slow_calls_and_a_signal(wt, after_s):
     """Each call takes 5 s from 6 s on, a second of the test's time."""
     machine = faulty(wt, "slow=5@6", scale=5)
