@@ -51,7 +51,7 @@ def ledger_is_whole(wt):
             assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-@pytest.mark.parametrize("number, victim, delay_s, found", moments())
+@pytest.mark.parametrize("number, victim, delay_s, found", list(moments()))
 def test_kill(wt, number, victim, delay_s, found):
     uuid = f"GPU-c0ffee00-0000-4000-9000-{abs(hash(str(wt.tmp))) % (1 << 48):012x}"
     machine = wt.machine("v100", scale=20, state=False, gpu0={"uuid": uuid, "power_limit_w": found})
