@@ -42,6 +42,9 @@ int guard_new(const struct guard_device_ops *ops, void *driver, const char *fold
         return error_set(err, WT_E_RANGE, "the path %.100s... is too long", folder);
     }
     snprintf(guard->holder, sizeof guard->holder, "%s", holder);
+    for (char *c = guard->holder; *c; c++) /* a line of the journal, and words on a terminal */
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
     *out = guard;
     return 0;
 }
@@ -100,7 +103,8 @@ static int recover_locked(struct guard *guard, const struct wt_device *device, e
     *outcome = GUARD_NOTHING;
     if (journal_read(guard->folder, device->uuid, &entry, NULL))
         return 0;
-    if (guard_check(device, entry.found_mw, NULL) == WT_E_RANGE) /* no limit of this device: nobody found it here */
+    /* A limit that this device cannot have had was not found on it: no entry of ours. */
+    if (guard_check(device, entry.found_mw, NULL) == WT_E_RANGE)
         return journal_remove(guard->folder, device->uuid, err);
     return put_back(guard, device, &entry, outcome, err);
 }

@@ -130,20 +130,23 @@ int journal_read(const char *folder, const char *uuid, struct journal_entry *ent
         return rc;
     }
     struct journal_entry read = {0};
-    char magic[16];
-    unsigned found, last, before;
-    int n = sscanf(buffer_text(&text), "%15[^\n]\nboot %39s\nuuid %95s\nfound_mw %u\nwritten_mw %u %u\nholder %79[^\n]",
-                   magic, read.boot_id, read.uuid, &found, &last, &before, read.holder);
+    char magic[16], limits[3][16];
+    uint64_t found = 0, last = 0, before = 0;
+    /* The holder may be empty: the limit comes back all the same. */
+    int n = sscanf(buffer_text(&text), "%15[^\n]\nboot %39s\nuuid %95s\nfound_mw %15s\nwritten_mw %15s %15s\nholder %79[^\n]",
+                   magic, read.boot_id, read.uuid, limits[0], limits[1], limits[2], read.holder);
+    bool whole = n >= 6 && strstr(buffer_text(&text), "\nholder ");
     buffer_clear(&text);
     journal_boot_id(boot_id);
-    if (n != 7 || strcmp(magic, MAGIC) != 0 || strcmp(read.uuid, uuid) != 0 || strcmp(read.boot_id, boot_id) != 0 ||
-        found == 0) {
+    if (!whole || strcmp(magic, MAGIC) != 0 || strcmp(read.uuid, uuid) != 0 || strcmp(read.boot_id, boot_id) != 0 ||
+        parse_u64(limits[0], 1, UINT32_MAX, &found) || parse_u64(limits[1], 0, UINT32_MAX, &last) ||
+        parse_u64(limits[2], 0, UINT32_MAX, &before)) {
         unlink(path);
         return error_set(err, WT_E_NOT_FOUND, "%s is of an earlier boot or not an entry of this journal", path);
     }
-    read.found_mw = found;
-    read.written_mw[0] = last;
-    read.written_mw[1] = before;
+    read.found_mw = (uint32_t)found;
+    read.written_mw[0] = (uint32_t)last;
+    read.written_mw[1] = (uint32_t)before;
     *entry = read;
     return 0;
 }
