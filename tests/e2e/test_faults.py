@@ -174,11 +174,11 @@ def test_permission_is_lost_in_the_middle(wt):
 ])
 def test_a_function_is_missing(wt, function, words):
     machine = faulty(wt, f"unsupported=nvmlDevice{function}@0")
-    done, tried = train(wt, machine, "--power-limits", "250,150", steps=150)
+    done, tried = train(wt, machine, "--power-limits", "250,150", steps=250)
     if function == "GetPowerManagementLimit":      # the test's own eyes need it too
-        assert done.returncode == 0 and tried["steps"] == 150
+        assert done.returncode == 0 and tried["steps"] == 250
     else:
-        went_well(wt, machine, done, tried, 150)
+        went_well(wt, machine, done, tried, 250)
     assert tried["energy_j"] > 0
     assert re.search(words, done.stderr), done.stderr
     tuned = function not in ("SetPowerManagementLimit", "GetPowerManagementLimit", "GetPowerManagementLimitConstraints")
@@ -441,7 +441,7 @@ def test_fault(wt, fault):
     for key in ("energy_j", "time_s"):
         assert tried[key] is None or 0 < tried[key] < 1e6
     if fault.startswith("unsupported=nvmlDeviceGetTotal"):
-        assert tried["energy_j"] is None
+        assert tried["source"] == "integrated"
     if fault.startswith(("lost", "unload", "energy_reset")):
         assert "GPU 0" in done.stderr
     if fault.startswith("enforced"):
