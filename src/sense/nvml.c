@@ -90,12 +90,14 @@ static int device(void *opaque, unsigned i, struct wt_device *found, struct wt_e
 static int energy(void *opaque, unsigned i, struct wt_sample *sample, struct wt_error *err)
 {
     struct nvml_source *source = opaque;
-    struct wt_sample read = {.t_ns = clock_now_ns(), .source = WT_SOURCE_COUNTER};
+    int64_t begin_ns = clock_now_ns();
+    struct wt_sample read = {.source = WT_SOURCE_COUNTER};
     int rc = nvml_energy_mj(source->nvml, i, &read.energy_mj, err);
     if (rc)
         return rc;
     /* The read happened somewhere inside the call, which may be slow; the value was up to a tick old then. */
-    read.lag_ns = source->tick_ns[i];
+    read.t_ns = clock_now_ns();
+    read.lag_ns = source->tick_ns[i] + read.t_ns - begin_ns;
     *sample = read;
     return 0;
 }

@@ -51,8 +51,8 @@ const struct wt_device *sense_device(const struct sense *sense, unsigned i);
 /* What sources have to say about what they found, one sentence each; NULL when i is behind the last. */
 const char *sense_remark(const struct sense *sense, unsigned i);
 
-/* One reading of the energy counter: WT_E_NOT_SUPPORTED when the device has none.  sample->t_ns is when the call was
- * made, lag_ns how old the value may be. */
+/* One reading of the energy counter: WT_E_NOT_SUPPORTED when the device has none.  sample->t_ns is when the call
+ * returned, lag_ns how old the value may be: the call's own length is part of it. */
 int sense_energy(struct sense *sense, unsigned i, struct wt_sample *sample, struct wt_error *err);
 
 /* What else the device says: the fields of `wanted` (enum wt_state_field) that it supports. */
