@@ -104,9 +104,9 @@ static const char *named_nvml(const struct common *common)
     uid_t uid;
     gid_t gid;
     char name[64], home[256];
-    const char *named = common->nvml ? common->nvml : secure_getenv("WATTUNE_NVML");
-    if (!named || !*named)
-        return NULL;
+    const char *named = common->nvml;
+    if (!named || !common->nvml_by_user)
+        return named;
     if (supervise_sudo_user(&uid, &gid, name, home)) {
         log_warning("running as root for %s: the NVML library %s is ignored", name, named);
         return NULL;
@@ -135,17 +135,14 @@ static int select_devices(struct devices *devices, const struct common *common, 
 
 int devices_open(struct devices *devices, const struct common *common, struct wt_error *err)
 {
-    const char *spec = common->vgpu ? common->vgpu : getenv("WATTUNE_VGPU");
     int rc = 0;
     *devices = (struct devices){0};
     if (!!common->nvml + !!common->vgpu + !!common->replay > 1)
         return error_set(err, WT_E_INVALID, "--nvml, --vgpu and --replay exclude each other");
     if (common->replay)
         devices->options.replay_path = common->replay;
-    else if (common->nvml)
-        devices->options.nvml_path = named_nvml(common);
-    else if (spec && (*spec || common->vgpu))
-        rc = use_vgpu(devices, spec, err);
+    else if (common->vgpu)
+        rc = use_vgpu(devices, common->vgpu, err);
     else
         devices->options.nvml_path = named_nvml(common);
     if (rc == 0)

@@ -70,6 +70,26 @@ struct json_doc *json_jobs_document(const struct wt_job_row rows[], size_t count
     return doc;
 }
 
+struct json_doc *json_config_document(const struct json_setting settings[], size_t count, const char *const files[])
+{
+    struct json_doc *doc = new_document();
+    json_open_array(doc, "files");
+    for (unsigned i = 0; files[i]; i++)
+        json_put_text(doc, NULL, files[i]);
+    json_close(doc);
+    json_open_array(doc, "values");
+    for (size_t i = 0; i < count; i++) {
+        json_open_object(doc, NULL);
+        json_put_text(doc, "name", settings[i].name);
+        json_put_text(doc, "value", settings[i].value);
+        json_put_text(doc, "origin", settings[i].origin);
+        json_put_text(doc, "where", settings[i].where);
+        json_close(doc);
+    }
+    json_close(doc);
+    return doc;
+}
+
 /* Puts a limit that a state may know. */
 static void put_state_watts(struct json_doc *doc, const char *key, const struct wt_state *state,
                             enum wt_state_field field, uint32_t power_mw)

@@ -36,6 +36,12 @@ void view_measure(struct buffer *out, double time_s, const struct wt_device devi
                   const struct wt_measurement measurements[], const double sensor_error_fraction[], size_t count,
                   bool colour);
 
+/* `wattune config`: each setting with where it came from; a value of NULL is not set. */
+struct view_setting {
+    const char *name, *value, *where;
+};
+void view_config(struct buffer *out, const struct view_setting settings[], size_t count, bool colour);
+
 /* `wattune monitor`: one line a device, of fixed columns under the heading. */
 void view_monitor_heading(struct buffer *out, bool colour);
 void view_monitor_lines(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
