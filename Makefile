@@ -28,6 +28,11 @@ lint:
 	@$(MAKE) --no-print-directory all
 	@scripts/lint $(BUILD)
 
+bench:
+	@scripts/deps build test
+	@$(MAKE) --no-print-directory all
+	@.venv/bin/python bench/bench.py $(BUILD)
+
 # Sanitized builds have folders of their own.
 asan:
 	@scripts/deps build test lint
@@ -41,9 +46,11 @@ tsan:
 
 install: all
 	@meson configure $(BUILD) -Dprefix=$(PREFIX) >/dev/null
+	@ninja -C $(BUILD) --quiet
 	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
 clean:
 	rm -rf build build-asan build-tsan
 
-.PHONY: all deps demo test lint asan tsan install clean
+
+.PHONY: all deps demo test bench lint asan tsan install clean

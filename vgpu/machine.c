@@ -30,6 +30,7 @@ static struct {
     pid_t pid;
     uint64_t start_ticks;
     unsigned holds;
+    _Atomic unsigned pins;
     bool attached, kept;
 } own = {.lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP, .watch_forks = PTHREAD_ONCE_INIT};
 
@@ -99,6 +100,7 @@ static void after_fork_child(void) {
     if (own.attached)
         store_forget(&own.store);
     own.attached = false;
+    own.pins = 0; // threads at work stayed behind
 }
 
 static void watch_forks(void) {
@@ -173,10 +175,10 @@ nvmlReturn_t machine_release(void) {
     return result;
 }
 
-int machine_keep(struct machine_state **machine) {
+// Attaches for the rest of the process's life, or of the library's stay in it.
+static int keep(void) {
     pthread_rwlock_rdlock(&own.lock);
     bool ready = own.attached && own.kept && own.pid == getpid();
-    *machine = own.store.machine;
     pthread_rwlock_unlock(&own.lock);
     if (ready)
         return 0;
@@ -184,9 +186,22 @@ int machine_keep(struct machine_state **machine) {
     nvmlReturn_t result = attach();
     if (result == NVML_SUCCESS)
         own.kept = true;
-    *machine = own.store.machine;
     pthread_rwlock_unlock(&own.lock);
     return result == NVML_SUCCESS ? 0 : -ENXIO;
+}
+
+struct machine_state *machine_pin(void) {
+    if (keep() != 0)
+        return NULL;
+    pthread_rwlock_rdlock(&own.lock);
+    struct machine_state *machine = own.attached ? own.store.machine : NULL;
+    own.pins += machine != NULL;
+    pthread_rwlock_unlock(&own.lock);
+    return machine;
+}
+
+void machine_unpin(void) {
+    own.pins--;
 }
 
 struct machine_state *machine_enter(void) {
@@ -207,13 +222,12 @@ struct machine_state *machine_enter(void) {
 }
 
 struct machine_state *machine_visit(void) {
-    struct machine_state *machine;
     for (;;) {
         pthread_rwlock_rdlock(&own.lock);
         if (own.attached && own.pid == getpid() && (own.holds > 0 || own.kept))
             return own.store.machine;
         pthread_rwlock_unlock(&own.lock);
-        if (machine_keep(&machine) != 0)
+        if (keep() != 0)
             return NULL;
     }
 }
@@ -241,11 +255,15 @@ int machine_ends_with_us(void) {
     return result;
 }
 
-// At exit, and when a program closes the library: the last one out removes the machine's file.
+// At exit, and when a program closes the library: the last one out removes the machine's file. At exit other
+// threads may still be at work or inside a call: then the mapping stays for them.
 __attribute__((destructor)) static void detach_at_end(void) {
+    bool quiet = pthread_rwlock_trywrlock(&own.lock) == 0;
     if (own.attached && own.pid == getpid())
-        store_close(&own.store, false);
+        store_close(&own.store, quiet && own.pins == 0);
     own.attached = false;
+    if (quiet)
+        pthread_rwlock_unlock(&own.lock);
 }
 
 // ---- time

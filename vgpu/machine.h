@@ -12,14 +12,15 @@
 nvmlReturn_t machine_hold(void);
 nvmlReturn_t machine_release(void);
 
-// Attaches for the rest of the process's life, if not attached already. 0 or -ENXIO. The machine it gives
-// is never unmapped, but in the child of a fork.
-int machine_keep(struct machine_state **machine);
+// For work, which sleeps: attaches for the rest of the process's life, if not attached already, and keeps the
+// machine mapped until unpinned, whatever happens. NULL when there is no machine (and nothing to unpin).
+struct machine_state *machine_pin(void);
+void machine_unpin(void);
 
 // Between enter and leave the machine stays mapped. NULL (and nothing to leave) when NVML is not
 // initialised, or the machine of a forked child cannot be joined.
 struct machine_state *machine_enter(void);
-// The same for vgpu's own functions: attaches by itself (machine_keep) when nobody has initialised NVML.
+// The same for vgpu's own functions: attaches by itself, and stays, when nobody has initialised NVML.
 struct machine_state *machine_visit(void);
 void machine_leave(void);
 bool machine_is_initialised(void);

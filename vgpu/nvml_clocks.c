@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Clocks: what they are, what they may be, and locking them. A lock caps the ratio that the power model
 // works with, so it slows work and saves power just as a limit does.
-#include <stdlib.h>
-
 #include "timeline.h"
 #include "view.h"
 

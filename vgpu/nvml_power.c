@@ -216,7 +216,7 @@ nvmlReturn_t nvmlDeviceClearFieldValues(nvmlDevice_t device, int count, nvmlFiel
 struct samples {
     unsigned type;
     uint64_t last_seen_us;
-    unsigned *value_type, *count;
+    unsigned *count;
     nvmlSample_t *samples;
     unsigned found;
 };
@@ -271,6 +271,6 @@ nvmlReturn_t nvmlDeviceGetSamples(nvmlDevice_t device, unsigned type, unsigned l
     if (type > NVML_SAMPLES_MEMORY_CLOCK)
         return NVML_ERROR_NOT_SUPPORTED;
     *value_type = NVML_VALUE_UINT;
-    struct samples want = {type, last_seen_us, value_type, count, samples, 0};
+    struct samples want = {type, last_seen_us, count, samples, 0};
     return view_read(device, COST_SENSOR, __func__, read_samples, &want);
 }

@@ -86,10 +86,20 @@ nvmlReturn_t nvmlDeviceGetConfComputeMemSizeInfo(nvmlDevice_t device, nvmlConfCo
 
 // ---- processes
 
+// At work, or at work less than two seconds ago. A context may last longer: until its stopped thread wakes.
+static bool is_user(const struct view *view, unsigned context) {
+    for (unsigned i = 0; i < STATE_ITEMS; i++) {
+        const struct work_item *item = &view->core.items[i];
+        if ((item->phase == WORK_HOST || item->phase == WORK_GPU) && item->context == context)
+            return true;
+    }
+    return view->now_ns - view->core.contexts[context].last_ns < STATE_CONTEXT_NS;
+}
+
 static unsigned list_users(const struct view *view, const struct context *users[STATE_CONTEXTS]) {
     unsigned count = 0;
     for (unsigned i = 0; i < STATE_CONTEXTS; i++)
-        if (view->core.contexts[i].pid != 0)
+        if (view->core.contexts[i].pid != 0 && is_user(view, i))
             users[count++] = &view->core.contexts[i];
     return count;
 }

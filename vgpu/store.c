@@ -3,7 +3,8 @@
 // per machine file, for all users, in /dev/shm/wattune-vgpu-shared when its mode lets others in; or the
 // machine file's own state file. The folder is locked (flock, by a descriptor of its own, released by
 // closing it alone: LOCK_UN would also release a lock that a forked child shares) while a machine is made,
-// joined or removed. Whatever killed processes left behind is swept by the next one that attaches.
+// joined or removed. Whatever killed processes left behind is swept by the next one that attaches. Whoever
+// may open a machine may also break it: a mode that lets others in trusts them.
 #include "store.h"
 
 #include <dirent.h>

@@ -31,7 +31,7 @@ struct view {
 };
 
 // Fills view for the calling function (name is its __func__). NVML_SUCCESS or what the caller must return.
-// Take out: a pointer the client gave, checked for NULL before the device is.
+// out is the pointer that the client wants filled: NULL is an invalid argument.
 nvmlReturn_t view_look(nvmlDevice_t device, const void *out, enum call_cost cost, const char *name,
                        struct view *view);
 

@@ -60,19 +60,11 @@ static bool look_again(struct machine_state *machine, unsigned index, unsigned s
     return over;
 }
 
-VGPU_API int vgpu_work(unsigned gpu, double full_clock_s, double full_clock_w, double clock_share,
-                       double host_share) {
-    struct machine_state *machine;
-    if (!in_range(full_clock_s, 0, 1e6) || !in_range(full_clock_w, 0, 1e4) || !in_range(clock_share, 0, 1) ||
-        !in_range(host_share, 0, 1))
-        return -EINVAL;
-    if (machine_keep(&machine) != 0)
-        return -ENXIO;
-    if (gpu >= machine->gpu_count)
-        return -ENODEV;
-    struct gpu_core *core = machine_begin(machine, gpu);
+static int work(struct machine_state *machine, unsigned gpu, double full_clock_s, double full_clock_w,
+                double clock_share, double host_share) {
+    struct gpu_core *core = gpu < machine->gpu_count ? machine_begin(machine, gpu) : NULL;
     if (!core)
-        return -ENXIO;
+        return -ENODEV;
     int slot = timeline_add(&machine->gpus[gpu], core, machine_own_pid(), machine_own_start_ticks(),
                             full_clock_s, full_clock_w, clock_share, host_share);
     uint64_t id = core->next_id;
@@ -82,6 +74,19 @@ VGPU_API int vgpu_work(unsigned gpu, double full_clock_s, double full_clock_w, d
     while (!look_again(machine, gpu, (unsigned)slot, id))
         ;
     return 0;
+}
+
+VGPU_API int vgpu_work(unsigned gpu, double full_clock_s, double full_clock_w, double clock_share,
+                       double host_share) {
+    if (!in_range(full_clock_s, 0, 1e6) || !in_range(full_clock_w, 0, 1e4) || !in_range(clock_share, 0, 1) ||
+        !in_range(host_share, 0, 1))
+        return -EINVAL;
+    struct machine_state *machine = machine_pin();
+    if (!machine)
+        return -ENXIO;
+    int result = work(machine, gpu, full_clock_s, full_clock_w, clock_share, host_share);
+    machine_unpin();
+    return result;
 }
 
 VGPU_API int64_t vgpu_now_ns(void) {

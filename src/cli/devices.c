@@ -85,6 +85,10 @@ static int use_vgpu(struct devices *devices, const char *spec, struct wt_error *
     rc = check_spec(devices->library, spec, err);
     if (rc)
         return rc;
+    /* The command may change its folder before it opens the machine file. */
+    char real[PATH_MAX];
+    if (strpbrk(spec, "/.") && realpath(spec, real))
+        spec = real;
     const char *path = getenv("LD_LIBRARY_PATH");
     if ((size_t)snprintf(devices->env_vgpu, sizeof devices->env_vgpu, "WATTUNE_VGPU=%s", spec) >=
             sizeof devices->env_vgpu ||

@@ -143,8 +143,6 @@ static void become_quiet(void)
         dup2(null, STDIN_FILENO);
         dup2(null, STDOUT_FILENO);
     }
-    if (chdir("/"))
-        log_detail("the guard process stays in its folder");
 }
 
 /* argv: wattune guard-process FOLDER INDEXES [NVML] */
@@ -163,6 +161,8 @@ int guard_process_main(int argc, char **argv)
         sense_close(sense);
         return 1;
     }
+    if (chdir("/")) /* only now: a machine file's path may be relative */
+        log_detail("the guard process stays in its folder");
     int worst = 0;
     if (send(SOCKET_FD, &READY, 1, MSG_NOSIGNAL) != 1 || !wait_for_end()) {
         const char *cursor = argv[3];

@@ -82,6 +82,11 @@ static int drop_privileges(void)
     return 0;
 }
 
+static bool is_foreground(void)
+{
+    return isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
 /* --- Starting ---------------------------------------------------------------------------------------------------- */
 
 struct child_ends {                  /* what the child uses as its output; -1: ours */
@@ -182,7 +187,7 @@ int supervise_start(const struct supervise_options *options, struct supervised *
         return error_set(err, WT_E_NO_MEMORY, "start the command: out of memory");
     *s = (struct supervised){.options = *options, .helper = options->helper, .signals = -1,
                              .streams = {{-1, -1}, {-1, -1}}};
-    s->has_terminal = isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
+    s->has_terminal = is_foreground();
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* what the command leaves behind stays ours to see */
     sigset_t mask = held_signals();
     s->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -287,11 +292,14 @@ static void relay(struct supervised *s, struct stream *stream)
     }
 }
 
-/* The command was stopped (Ctrl-Z): stop as well, and let it go on when we go on. */
+/* The command was stopped (Ctrl-Z, or it reads from the terminal in the background): stop as well, and let it go on, with
+ * the terminal if we got it, when we go on. */
 static void stop_together(struct supervised *s)
 {
     take_terminal_back(s);
-    raise(SIGSTOP);
+    if (!is_foreground() || s->has_terminal)
+        raise(SIGSTOP);
+    s->has_terminal = is_foreground();
     if (s->has_terminal) {
         void (*old)(int) = signal(SIGTTOU, SIG_IGN);
         tcsetpgrp(STDIN_FILENO, s->pid);
@@ -306,7 +314,7 @@ static void reap(struct supervised *s)
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
         if (pid == s->pid && WIFSTOPPED(status)) {
-            if (s->has_terminal)
+            if (isatty(STDIN_FILENO))
                 stop_together(s);
         } else if (pid == s->pid) {
             s->ended = true;

@@ -31,8 +31,17 @@ static const int64_t STALL_LEAST_NS = 300 * NS_PER_MS;
 static const int64_t STATE_EVERY_NS = 500 * NS_PER_MS;
 /* A closed slice waits for the counters' edges at most this long. */
 static const int64_t CLOSING_MOST_NS = 500 * NS_PER_MS;
+/* Holding is booked in slices of this length, seconds: long enough for 1 % at four reads a second. */
+static const double HOLDING_SLICE_S = 10;
 /* A stored profile whose starting limit is now off by more than this is of another job: it is measured again. */
 static const double STORED_TOLERANCE = 0.15;
+
+/* Drift: two holding slices in a row that differ by more than this from the profile's entry re-open the profile, as
+ * long as all profiling together stays within this share of the run. */
+static const double DRIFT = 0.05, PROFILING_SHARE = 0.2;
+enum { DRIFT_SLICES = 2 };
+/* A slice whose energy cannot be known is begun again this often; then the device is not one to tune. */
+enum { UNKNOWN_SLICES_MOST = 3 };
 
 enum phase { OFF, WAITING, WARMING, MEASURING, CLOSING, HOLDING };
 
@@ -57,6 +66,9 @@ struct tuner {
     int64_t state_ns, closing_ns;
     double usual_step_s;
     struct wt_profile_point holding; /* what was measured at the optimum after profiling */
+    struct wt_profile_point chosen;  /* the profile's entry that holding is compared with */
+    unsigned drifting, unknown_slices;
+    int64_t first_step_ns, profile_from_ns, profiling_ns;
     struct tuner_result result;
 };
 
@@ -259,6 +271,8 @@ static void hold(struct tuner *tuner)
     struct wt_profile_point points[WT_MAX_LIMITS];
     save_profile(tuner);
     tuner->result.profiled = true;
+    tuner->profiling_ns += clock_now_ns() - tuner->profile_from_ns;
+    tuner->drifting = 0;
     if (plan_decide(&tuner->plan, &tuner->result.decision, &err)) {
         tuner_stop(tuner, err.text);
         return;
@@ -270,6 +284,7 @@ static void hold(struct tuner *tuner)
              tuner->options.profile_only ? "the best would be" : "now at", best->limit_mw / 1000.0,
              best->energy_per_step_j, best->time_per_step_s * 1000);
     tuner->holding = (struct wt_profile_point){0};
+    tuner->chosen = *best;
     if (tuner->options.profile_only) {
         tuner->phase = OFF;
         restore_all(tuner);
@@ -306,9 +321,13 @@ static void end_slice(struct tuner *tuner)
     struct wt_profile_point point = slice_point(&tuner->slice, tuner->watch);
     struct wt_error err;
     if (point.steps == 0) { /* its energy is unknown (a counter that was reset): measured again */
-        begin_slice(tuner, tuner->slice.limit_mw, WARMING);
+        if (++tuner->unknown_slices == UNKNOWN_SLICES_MOST)
+            tuner_stop(tuner, "the energy of the GPUs cannot be read");
+        else
+            begin_slice(tuner, tuner->slice.limit_mw, WARMING);
         return;
     }
+    tuner->unknown_slices = 0;
     if (stored_disagrees(tuner, &point)) {
         log_note("the profile in the ledger does not fit this run: measured anew");
         if (start_plan(tuner, false, &err)) {
@@ -329,22 +348,33 @@ static void end_slice(struct tuner *tuner)
 }
 
 /* Another cap than the one that was set: samples under it say little about the limit. */
-static void check_caps(struct tuner *tuner)
+static bool is_capped(const struct tuner *tuner, const struct wt_state *state)
+{
+    const unsigned other_caps = WT_THROTTLE_HW_SLOWDOWN | WT_THROTTLE_SW_THERMAL | WT_THROTTLE_HW_THERMAL |
+                                WT_THROTTLE_HW_POWER_BRAKE;
+    return ((state->known & WT_STATE_ENFORCED) && state->enforced_limit_mw < tuner->set_mw) ||
+           ((state->known & WT_STATE_THROTTLE) && (state->throttle & other_caps));
+}
+
+/* What the devices say of their caps, twice a second; ends tuning when somebody else has set a limit. */
+static void check_states(struct tuner *tuner)
 {
     int64_t now_ns = clock_now_ns();
-    if (now_ns - tuner->state_ns < STATE_EVERY_NS)
+    if (now_ns - tuner->state_ns < STATE_EVERY_NS || tuner->set_mw == 0)
         return;
     tuner->state_ns = now_ns;
     for (unsigned i = 0; i < watch_gpu_count(tuner->watch); i++) {
         struct wt_state state;
-        if (watch_state(tuner->watch, i, WT_STATE_ENFORCED | WT_STATE_THROTTLE, &state))
+        if (watch_state(tuner->watch, i, WT_STATE_LIMIT | WT_STATE_ENFORCED | WT_STATE_THROTTLE, &state))
             continue;
-        if ((state.known & WT_STATE_ENFORCED) && state.enforced_limit_mw < tuner->set_mw)
-            tuner->slice.throttled = true;
-        if ((state.known & WT_STATE_THROTTLE) &&
-            (state.throttle & (WT_THROTTLE_HW_SLOWDOWN | WT_THROTTLE_SW_THERMAL | WT_THROTTLE_HW_THERMAL |
-                               WT_THROTTLE_HW_POWER_BRAKE)))
-            tuner->slice.throttled = true;
+        if ((state.known & WT_STATE_LIMIT) && state.limit_mw != tuner->set_mw) {
+            char why[128];
+            snprintf(why, sizeof why, "somebody else has set the power limit of GPU %u to %g W",
+                     watch_device(tuner->watch, i)->index, state.limit_mw / 1000.0);
+            tuner_stop(tuner, why);
+            return;
+        }
+        tuner->slice.throttled |= is_capped(tuner, &state);
     }
 }
 
@@ -355,8 +385,40 @@ static bool enough(struct tuner *tuner)
     return slice_long_enough(point.steps, slice_length_s(&tuner->slice), error);
 }
 
-/* Books what was measured at the optimum so far and goes on. */
-static void fold_holding(struct tuner *tuner)
+static bool differs(double now, double then, double error)
+{
+    return isfinite(error) && fabs(now / then - 1) > DRIFT + error / then;
+}
+
+/* True when the training is not any more what was profiled, and profiling again is within the budget. */
+static bool has_drifted(struct tuner *tuner, const struct wt_profile_point *point)
+{
+    const struct wt_profile_point *then = &tuner->chosen;
+    bool drifts = !point->throttled &&
+                  (differs(point->time_per_step_s, then->time_per_step_s, point->time_error_s) ||
+                   differs(point->energy_per_step_j, then->energy_per_step_j, point->energy_error_j));
+    tuner->drifting = drifts ? tuner->drifting + 1 : 0;
+    int64_t run_ns = clock_now_ns() - tuner->first_step_ns;
+    return tuner->drifting >= DRIFT_SLICES && (double)tuner->profiling_ns * 2 <= (double)run_ns * PROFILING_SHARE;
+}
+
+static void profile_again(struct tuner *tuner, const struct wt_profile_point *point)
+{
+    struct wt_error err;
+    log_note("the training has drifted (%+.0f %% time, %+.0f %% energy per step): profiled again",
+             100 * (point->time_per_step_s / tuner->chosen.time_per_step_s - 1),
+             100 * (point->energy_per_step_j / tuner->chosen.energy_per_step_j - 1));
+    tuner->added = 0;
+    tuner->result.profiled = tuner->result.decided = false;
+    tuner->profile_from_ns = clock_now_ns();
+    if (start_plan(tuner, false, &err))
+        tuner_stop(tuner, err.text);
+    else
+        next_slice(tuner);
+}
+
+/* Books what was measured at the optimum so far; returns it. */
+static struct wt_profile_point fold_holding(struct tuner *tuner)
 {
     slice_interrupt(&tuner->slice);
     struct wt_profile_point point = slice_point(&tuner->slice, tuner->watch);
@@ -366,6 +428,14 @@ static void fold_holding(struct tuner *tuner)
         profile_merge(&tuner->holding, &point);
     }
     slice_start(&tuner->slice, tuner->set_mw);
+    return point;
+}
+
+static void hold_on(struct tuner *tuner)
+{
+    struct wt_profile_point point = fold_holding(tuner);
+    if (point.steps && has_drifted(tuner, &point))
+        profile_again(tuner, &point);
 }
 
 /* --- One poll ---------------------------------------------------------------------------------------------------- */
@@ -374,6 +444,7 @@ static void on_step(struct tuner *tuner, struct step_mark mark)
 {
     switch (tuner->phase) {
     case WAITING:
+        tuner->first_step_ns = tuner->profile_from_ns = clock_now_ns();
         next_slice(tuner);
         break;
     case WARMING:
@@ -390,8 +461,8 @@ static void on_step(struct tuner *tuner, struct step_mark mark)
         if (tuner->slice.open || slice_warm(mark.steps - tuner->warm_from.steps,
                                             (double)(mark.t_ns - tuner->warm_from.t_ns) / (double)NS_PER_S))
             slice_step(&tuner->slice, mark);
-        if (slice_length_s(&tuner->slice) > 10)
-            fold_holding(tuner);
+        if (slice_length_s(&tuner->slice) > HOLDING_SLICE_S)
+            hold_on(tuner);
         break;
     case CLOSING:
     case OFF:
@@ -423,11 +494,10 @@ void tuner_poll(struct tuner *tuner, const struct wt_progress *progress)
         tuner->last = (struct step_mark){progress->t_ns, progress->steps};
         on_step(tuner, tuner->last);
     }
-    if (tuner->phase == MEASURING) {
-        check_caps(tuner);
-        if (enough(tuner))
-            close_slice(tuner);
-    }
+    if (tuner->phase == MEASURING || tuner->phase == HOLDING)
+        check_states(tuner);
+    if (tuner->phase == MEASURING && enough(tuner))
+        close_slice(tuner);
     if (tuner->phase == CLOSING) {
         slice_point(&tuner->slice, tuner->watch);
         if (tuner->slice.piece_count == 0 || now_ns - tuner->closing_ns > CLOSING_MOST_NS)

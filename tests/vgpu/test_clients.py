@@ -288,6 +288,26 @@ def test_nvtop(client, tmp_path):
     assert [text for text in wanted if text not in shown] == []
 
 
+def test_closing_the_library_leaves_nothing(client, tmp_path):
+    result = client.python("v100", """
+import _ctypes, os
+_ctypes.dlclose(vgpu._handle)
+for _ in range(20):
+    library = ctypes.CDLL("libnvidia-ml.so.1")
+    library.vgpu_work.argtypes = [ctypes.c_uint] + [ctypes.c_double] * 4
+    assert library.nvmlInit_v2() == 0 and library.vgpu_work(0, 0.001, 100.0, 0.5, 0.5) == 0
+    _ctypes.dlclose(library._handle)
+if os.fork() == 0:  # the handlers of fork went with the library
+    os._exit(0)
+os.wait()
+print(json.dumps([open("/proc/self/maps").read().count(".machine"),
+                  sum(".machine" in os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")
+                      if os.path.exists(f"/proc/self/fd/{fd}"))]))
+""")
+    assert result == [0, 0]
+    assert list((tmp_path / "wattune-vgpu").iterdir()) == []
+
+
 def test_a_bad_spec_loads_no_driver(client):
     result = client.python("k80", """
 import pynvml as n

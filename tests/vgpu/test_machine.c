@@ -44,6 +44,14 @@ static unsigned limit_mw(void) {
     return mw;
 }
 
+static uint32_t generation_of_first(void) {
+    struct machine_state *machine = machine_enter();
+    assert_non_null(machine);
+    uint32_t generation = machine->gpus[0].generation;
+    machine_leave();
+    return generation;
+}
+
 static unsigned users(void) {
     nvmlProcessInfo_v2_t list[STATE_CONTEXTS];
     unsigned count = STATE_CONTEXTS;
@@ -152,6 +160,9 @@ static void limits_have_a_range(void **state) {
     assert_int_equal(limit_mw(), 250000);
     assert_int_equal(nvmlDeviceSetPowerManagementLimit(device, 100000), NVML_SUCCESS);
     assert_int_equal(limit_mw(), 100000);
+    uint32_t generation = generation_of_first();
+    assert_int_equal(nvmlDeviceSetPowerManagementLimit(device, 100000), NVML_SUCCESS);
+    assert_int_not_equal(generation_of_first(), generation); // what wakes those who sleep through their work
     nvmlFieldValue_t fields[] = {
         {.field = 185}, {.field = 186}, {.field = 186, .scope = 1}, {.field = 192}, {.field = 9}};
     assert_int_equal(nvmlDeviceGetFieldValues(device, 5, fields), NVML_SUCCESS);
@@ -239,6 +250,25 @@ static void a_forked_child_that_asks_for_nothing_holds_nothing(void **state) {
     assert_int_equal(files_left(), 0);
     kill(pid, SIGKILL);
     finish(pid);
+}
+
+static void leave_a_child_behind(void) {
+    set_limit_in_child();
+    pid_t pid = fork();
+    if (pid == 0) {
+        usleep(700000); // asks for nothing
+        _exit(0);
+    }
+    usleep(100000); // the child lets go as its fork returns, which may be a moment after ours
+    raise(SIGKILL);
+}
+
+static void an_orphan_does_not_keep_its_parents_machine(void **state) {
+    (void)state;
+    finish(spawn(leave_a_child_behind));
+    init();
+    assert_int_equal(limit_mw(), 250000);
+    stop();
 }
 
 static void work_long(void) {
@@ -555,7 +585,7 @@ static void keep_state(void **state) {
     char ini[64], kept[64];
     snprintf(ini, sizeof ini, "%s/kept.ini", runtime);
     snprintf(kept, sizeof kept, "%s/vm.state", runtime);
-    write_machine(ini, "[machine]\nstate = vm.state\n[gpu 0]\nmodel = v100\n");
+    write_machine(ini, "[machine]\nstate = vm.state\ntime_scale = 100\n[gpu 0]\nmodel = v100\n");
     setenv("WATTUNE_VGPU", ini, 1);
     unsigned long long first_mj = 0, later_mj = 0;
     init();
@@ -563,14 +593,20 @@ static void keep_state(void **state) {
     assert_int_equal(nvmlDeviceGetTotalEnergyConsumption(first_gpu(), &first_mj), NVML_SUCCESS);
     stop();
     assert_int_equal(access(kept, F_OK), 0);
+    double begun_s = now_s();
     pid_t pid = spawn(work_long); // killed at work: what is kept must not be left working
-    usleep(100000);
+    usleep(50000);
     kill(pid, SIGKILL);
     finish(pid);
+    double alive_s = now_s() - begun_s;
+    usleep(500000);
     init();
+    double gone_s = now_s() - begun_s - alive_s;
     assert_int_equal(limit_mw(), 175000);
     assert_int_equal(nvmlDeviceGetTotalEnergyConsumption(first_gpu(), &later_mj), NVML_SUCCESS);
     assert_true(later_mj >= first_mj);
+    // A hundred times faster than ours: 175 W for as long as it lived, idle afterwards.
+    assert_true((double)(later_mj - first_mj) / 1000 < 100 * (alive_s * 200 + gone_s * 45));
     assert_int_equal(users(), 0);
     assert_int_equal(vgpu_ends_with_us(), 0);
     stop();
@@ -668,6 +704,7 @@ static int all_tests(void) {
         cmocka_unit_test(processes_share_a_machine),
         cmocka_unit_test(a_forked_child_holds_on_its_own),
         cmocka_unit_test(a_forked_child_that_asks_for_nothing_holds_nothing),
+        cmocka_unit_test(an_orphan_does_not_keep_its_parents_machine),
         cmocka_unit_test(leftovers_of_the_killed_are_not_joined),
         cmocka_unit_test(survives_daemonisation),
         cmocka_unit_test(no_room_is_an_error),

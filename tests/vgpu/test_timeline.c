@@ -197,6 +197,32 @@ static void the_counter_counts_energy(void **state) {
     }
 }
 
+// Two cards with the same work; one is looked at on every tick, the other only when a piece of work ends.
+static void looking_changes_nothing(void **state) {
+    (void)state;
+    struct rig *watched = new_rig("v100"), *alone = new_rig("v100");
+    unsigned compared = 0;
+    for (int i = 0; i < 1000; i++) {
+        int slot = add(watched, 1, 0.001, 200, 0.5, 0.3);
+        assert_int_equal(add(alone, 1, 0.001, 200, 0.5, 0.3), slot);
+        uint64_t id = alone->core.next_id;
+        int64_t end_ns = timeline_predict(&alone->core, (unsigned)slot, id);
+        int64_t tick_ns = sensor_tick_ns(&watched->gpu, watched->core.latch.tick + 1);
+        if (tick_ns < end_ns)
+            advance(watched, tick_ns);
+        advance(watched, end_ns);
+        advance(alone, end_ns);
+        timeline_collect(&watched->core, (unsigned)slot, id);
+        timeline_collect(&alone->core, (unsigned)slot, id);
+        assert_int_equal(alone->core.latch.tick, watched->core.latch.tick);
+        assert_in_range(alone->core.latch.counter_mj + 1 - watched->core.latch.counter_mj, 0, 2); // rounding
+        compared += tick_ns < end_ns;
+    }
+    assert_in_range(compared, 49, 51);
+    free(watched);
+    free(alone);
+}
+
 static void steady_power_reads_true_and_never_twice_the_same(void **state) {
     (void)state;
     struct rig *rig = new_rig("v100");
@@ -272,6 +298,7 @@ int main(void) {
         cmocka_unit_test(the_dead_stop_working),
         cmocka_unit_test(short_steps_keep_the_past),
         cmocka_unit_test(the_counter_counts_energy),
+        cmocka_unit_test(looking_changes_nothing),
         cmocka_unit_test(steady_power_reads_true_and_never_twice_the_same),
         cmocka_unit_test(windows_differ),
         cmocka_unit_test(heat_follows_power),
