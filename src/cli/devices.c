@@ -17,8 +17,7 @@
 #include "run/job.h"
 #include "run/supervise.h"
 
-/* Beside the program in the build folder, or in the library folder it was installed with. */
-static int find_vgpu_folder(char folder[PATH_MAX], struct wt_error *err)
+int devices_vgpu_folder(char folder[PATH_MAX], struct wt_error *err)
 {
     static const char *const places[] = {"vgpu", "../" WATTUNE_LIBDIR "/wattune/vgpu"};
     char program[PATH_MAX];
@@ -78,7 +77,7 @@ static int use_vgpu(struct devices *devices, const char *spec, struct wt_error *
     char folder[PATH_MAX];
     int rc = become_sudo_user(err);
     if (rc == 0)
-        rc = find_vgpu_folder(folder, err);
+        rc = devices_vgpu_folder(folder, err);
     if (rc)
         return rc;
     snprintf(devices->library, sizeof devices->library, "%s/libnvidia-ml.so.1", folder);

@@ -42,6 +42,9 @@ struct view_setting {
 };
 void view_config(struct buffer *out, const struct view_setting settings[], size_t count, bool colour);
 
+/* `wattune doctor`: a line a check, and under it what to do. */
+void view_doctor(struct buffer *out, const struct wt_check checks[], size_t count, bool colour);
+
 /* `wattune monitor`: one line a device, of fixed columns under the heading. */
 void view_monitor_heading(struct buffer *out, bool colour);
 void view_monitor_lines(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
