@@ -112,8 +112,12 @@ int guard_recover(struct guard *guard, const struct wt_device *device, enum guar
     if (find(guard, device) || journal_read(guard->folder, device->uuid, &entry, NULL))
         return 0;
     int rc = journal_lock(guard->folder, device->uuid, &lock_fd, err);
+    if (rc == WT_E_BUSY) {
+        *outcome = GUARD_HELD;
+        return 0;
+    }
     if (rc)
-        return rc == WT_E_BUSY ? 0 : rc;
+        return rc;
     rc = recover_locked(guard, device, outcome, err);
     close(lock_fd);
     return rc;

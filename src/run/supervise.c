@@ -28,8 +28,6 @@
 #include "base/log.h"
 #include "base/parse.h"
 
-extern char **environ;
-
 struct stream {                      /* one output stream of the command, relayed to ours */
     int from;                        /* -1: not relayed or ended */
     int to;
@@ -45,8 +43,9 @@ struct supervised {
     struct stream streams[2];
 };
 
-/* The signal mask we were started with; the command gets it. */
+/* The signal mask and what SIGPIPE did when we were started; the command gets both. */
 static sigset_t old_mask;
+static void (*old_pipe)(int) = SIG_DFL;
 
 /* Passed on to the command; SIGCHLD, SIGWINCH and SIGCONT are for us. */
 static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
@@ -133,6 +132,7 @@ static void run_child(struct supervised *s, struct child_ends ends, int report_f
         dup2(ends.err, STDERR_FILENO);
     for (unsigned i = 0; s->options.env && s->options.env[i]; i++)
         putenv((char *)s->options.env[i]);
+    signal(SIGPIPE, old_pipe);
     sigprocmask(SIG_SETMASK, &old_mask, NULL);
     if (drop_privileges() == 0)
         execvp(s->options.argv[0], s->options.argv);
@@ -157,6 +157,8 @@ void supervise_hold_signals(void)
 {
     sigset_t mask = held_signals();
     sigprocmask(SIG_BLOCK, &mask, &old_mask);
+    /* Whoever reads what is printed may go away; the run goes on to its booking. */
+    old_pipe = signal(SIGPIPE, SIG_IGN);
 }
 
 void supervise_allow_signals(void)
