@@ -28,7 +28,6 @@
 #include "cli/ledger.h"
 #include "json/documents.h"
 #include "progress/channel.h"
-#include "vendor/nvml.h"
 #include "view/view.h"
 
 /* Long enough for 15 ticks of the slowest sensors in the field; the pause is a fortieth of the fastest one's. */
@@ -128,11 +127,10 @@ static void check_devices(struct report *report, const struct devices *devices, 
 
 static void check_driver(struct report *report, const struct devices *devices)
 {
-    struct nvml *nvml = sense_driver(devices->sense);
-    if (!nvml)
+    char driver[80], library[80], a[100], b[100];
+    if (!sense_driver(devices->sense))
         return;
-    char driver[NVML_VERSION_BYTES], library[NVML_VERSION_BYTES], a[100], b[100];
-    nvml_versions(nvml, driver, library);
+    sense_versions(devices->sense, driver, library);
     struct wt_check *check = add(report, "driver", driver[0] ? WT_CHECK_GOOD : WT_CHECK_DEGRADED);
     DETAIL(check, "driver %s, NVML %s", driver[0] ? text_escape_into(a, sizeof a, driver) : "of unknown version",
            library[0] ? text_escape_into(b, sizeof b, library) : "of unknown version");

@@ -138,13 +138,13 @@ void *nvml_symbol(struct nvml *nvml, const char *name)
     return dlsym(nvml->library, name);
 }
 
-void nvml_versions(struct nvml *nvml, char driver[NVML_VERSION_BYTES], char library[NVML_VERSION_BYTES])
+void nvml_versions(struct nvml *nvml, char driver[80], char library[80])
 {
-    if (CALL(nvml, get_driver_version, driver, NVML_VERSION_BYTES) != NVML_SUCCESS)
+    if (CALL(nvml, get_driver_version, driver, 80) != NVML_SUCCESS)
         driver[0] = '\0';
-    if (CALL(nvml, get_library_version, library, NVML_VERSION_BYTES) != NVML_SUCCESS)
+    if (CALL(nvml, get_library_version, library, 80) != NVML_SUCCESS)
         library[0] = '\0';
-    driver[NVML_VERSION_BYTES - 1] = library[NVML_VERSION_BYTES - 1] = '\0';
+    driver[79] = library[79] = '\0';
 }
 
 unsigned nvml_device_count(struct nvml *nvml)

@@ -27,8 +27,7 @@ void nvml_close(struct nvml *nvml);
 void *nvml_symbol(struct nvml *nvml, const char *name);
 
 /* The versions of the driver and of the library; "" where they are not told. */
-enum { NVML_VERSION_BYTES = 80 };
-void nvml_versions(struct nvml *nvml, char driver[NVML_VERSION_BYTES], char library[NVML_VERSION_BYTES]);
+void nvml_versions(struct nvml *nvml, char driver[80], char library[80]);
 
 unsigned nvml_device_count(struct nvml *nvml);
 
