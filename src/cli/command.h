@@ -63,7 +63,7 @@ struct invocation {
 /* All commands, in the order of --help; ends with NULL. */
 extern const struct command *const commands[];
 extern const struct command command_run, command_measure, command_monitor, command_limit, command_jobs, command_show,
-    command_config, command_doctor;
+    command_config, command_doctor, command_top;
 
 /* The shared options of a group, for --help and the manual. */
 const struct argp_option *common_options(enum common_group group);

@@ -58,4 +58,28 @@ void view_monitor_csv_heading(struct buffer *out);
 void view_monitor_csv(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
                       const struct wt_state states[], size_t count);
 
+/* `wattune top`: a screen of at most `rows` lines of at most `columns` characters.  The first line and the heading above the
+ * devices are for the caller to make stand out: *heading is the heading's line. */
+enum { VIEW_TOP_HISTORY = 240 };
+
+struct view_top_device {
+    struct wt_device device;
+    struct wt_state state;
+    const char *why;                 /* it does not answer; NULL: it does */
+    double energy_j;                 /* since the start; NaN: unknown */
+    bool estimated;                  /* energy_j is summed power, not a counter's */
+    unsigned history_count;          /* of the power readings, the newest last */
+    float history_w[VIEW_TOP_HISTORY];
+};
+
+struct view_top {
+    unsigned rows, columns;
+    bool unicode, paused;
+    double interval_s, since_s;
+    const struct view_top_device *devices;
+    unsigned count;
+};
+
+void view_top(struct buffer *out, const struct view_top *top, unsigned *heading);
+
 #endif
