@@ -65,6 +65,10 @@ extern const struct command *const commands[];
 extern const struct command command_run, command_measure, command_monitor, command_limit, command_jobs, command_show,
     command_config, command_doctor, command_top;
 
+/* A hidden word, for completions: the names of the jobs in the ledger, one a line; nothing when there is none. */
+#define JOB_NAMES_COMMAND "job-names"
+int job_names_main(struct common *common);
+
 /* The shared options of a group, for --help and the manual. */
 const struct argp_option *common_options(enum common_group group);
 const char *common_title(enum common_group group);

@@ -44,8 +44,9 @@ int main(int argc, char **argv)
         printf("wattune %s\n", WATTUNE_VERSION);
         return EXIT_DONE;
     }
+    bool names = strcmp(argv[1], JOB_NAMES_COMMAND) == 0;
     const struct command *command = find(argv[1]);
-    if (!command)
+    if (!command && !names)
         command_usage_error("there is no command %.60s; `wattune --help` lists them", argv[1]);
     static struct config config;
     struct config_places places;
@@ -53,6 +54,10 @@ int main(int argc, char **argv)
     struct common common = {.config = &config, .config_error = &config_error};
     config_usual_places(&places);
     config_load(&config, &places, &config_error);
+    if (names) {
+        common.ledger = config_text(&config, CONFIG_LEDGER);
+        return job_names_main(&common);
+    }
     command_parse(command, argc - 1, argv + 1, &common); /* before the complaint: --help works with a wrong file, too */
     if (config_error.code && !command->any_config)
         return command_failed(&config_error);
