@@ -75,6 +75,16 @@ static int entry_path(char path[PATH_MAX], const char *folder, const char *uuid,
     return 0;
 }
 
+static bool read_signature(const char *path, char holder[80])
+{
+    struct buffer text = {0};
+    bool read = file_read(path, 79, &text, NULL) == 0 && text.length > 0;
+    if (read)
+        snprintf(holder, 80, "%s", buffer_text(&text));
+    buffer_clear(&text);
+    return read;
+}
+
 int journal_lock(const char *folder, const char *uuid, int *lock_fd, struct wt_error *err)
 {
     char path[PATH_MAX];
@@ -92,10 +102,19 @@ int journal_lock(const char *folder, const char *uuid, int *lock_fd, struct wt_e
     close(fd);
     if (why != EWOULDBLOCK)
         return error_set(err, WT_E_IO, "lock %s: %s", path, strerror(why));
+    char holder[80];
     struct journal_entry entry;
-    bool named = journal_read(folder, uuid, &entry, NULL) == 0;
-    return error_set(err, WT_E_BUSY, "the power limit of %s is held by %s", uuid,
-                     named ? entry.holder : "another wattune");
+    if (!read_signature(path, holder))
+        snprintf(holder, sizeof holder, "%s",
+                 journal_read(folder, uuid, &entry, NULL) == 0 ? entry.holder : "another wattune");
+    return error_set(err, WT_E_BUSY, "the power limit of %s is held by %s", uuid, holder);
+}
+
+void journal_sign(int lock_fd, const char *holder)
+{
+    /* Only a name for people: when it cannot be written, the lease holds all the same. */
+    if (ftruncate(lock_fd, 0) == 0 && pwrite(lock_fd, holder, strlen(holder), 0) < 0)
+        errno = 0;
 }
 
 int journal_read(const char *folder, const char *uuid, struct journal_entry *entry, struct wt_error *err)
@@ -105,25 +124,30 @@ int journal_read(const char *folder, const char *uuid, struct journal_entry *ent
     int rc = entry_path(path, folder, uuid, "limit", err);
     if (rc == 0)
         rc = file_read(path, 1024, &text, err);
+    if (rc == WT_E_RANGE) /* longer than any entry */
+        unlink(path);
     if (rc) {
         buffer_clear(&text);
         return rc;
     }
     struct journal_entry read = {0};
-    char magic[16];
-    unsigned found, last, before;
-    int n = sscanf(buffer_text(&text), "%15[^\n]\nboot %39s\nuuid %95s\nfound_mw %u\nwritten_mw %u %u\nholder %79[^\n]",
-                   magic, read.boot_id, read.uuid, &found, &last, &before, read.holder);
+    char magic[16], limits[3][16];
+    uint64_t found = 0, last = 0, before = 0;
+    /* The holder may be empty: the limit comes back all the same. */
+    int n = sscanf(buffer_text(&text), "%15[^\n]\nboot %39s\nuuid %95s\nfound_mw %15s\nwritten_mw %15s %15s\nholder %79[^\n]",
+                   magic, read.boot_id, read.uuid, limits[0], limits[1], limits[2], read.holder);
+    bool whole = n >= 6 && strstr(buffer_text(&text), "\nholder ");
     buffer_clear(&text);
     journal_boot_id(boot_id);
-    if (n != 7 || strcmp(magic, MAGIC) != 0 || strcmp(read.uuid, uuid) != 0 || strcmp(read.boot_id, boot_id) != 0 ||
-        found == 0) {
+    if (!whole || strcmp(magic, MAGIC) != 0 || strcmp(read.uuid, uuid) != 0 || strcmp(read.boot_id, boot_id) != 0 ||
+        parse_u64(limits[0], 1, UINT32_MAX, &found) || parse_u64(limits[1], 0, UINT32_MAX, &last) ||
+        parse_u64(limits[2], 0, UINT32_MAX, &before)) {
         unlink(path);
         return error_set(err, WT_E_NOT_FOUND, "%s is of an earlier boot or not an entry of this journal", path);
     }
-    read.found_mw = found;
-    read.written_mw[0] = last;
-    read.written_mw[1] = before;
+    read.found_mw = (uint32_t)found;
+    read.written_mw[0] = (uint32_t)last;
+    read.written_mw[1] = (uint32_t)before;
     *entry = read;
     return 0;
 }

@@ -26,12 +26,13 @@ static struct settings {
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
+    (void)state;
     if (key == KEY_JSON) {
         settings.json = true;
         return 0;
     }
     if (key == ARGP_KEY_ARG)
-        argp_error(state, "config takes no argument (\"%s\"): a value is set with its option, its variable or in a file", arg);
+        command_usage_error("config takes no argument (\"%s\"): a value is set with its option, its variable or in a file", arg);
     return ARGP_ERR_UNKNOWN;
 }
 

@@ -43,12 +43,13 @@ static struct settings {
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
+    (void)state;
     if (key == KEY_JSON) {
         settings.json = true;
         return 0;
     }
     if (key == ARGP_KEY_ARG)
-        argp_error(state, "doctor takes no argument (\"%s\")", arg);
+        command_usage_error("doctor takes no argument (\"%s\")", arg);
     return ARGP_ERR_UNKNOWN;
 }
 

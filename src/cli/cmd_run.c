@@ -47,10 +47,10 @@ static struct settings {
     bool dry_run, trade_off_given;
 } settings;
 
-static void one_trade_off(struct argp_state *state)
+static void one_trade_off(void)
 {
     if (settings.trade_off_given)
-        argp_error(state, "--eta, --max-slowdown and --min exclude each other");
+        command_usage_error("--eta, --max-slowdown and --min exclude each other");
     settings.trade_off_given = true;
 }
 
@@ -79,10 +79,10 @@ static void take_config(struct job_options *job, const struct config *config)
     }
 }
 
-static void check_name(const char *what, const char *name, struct argp_state *state)
+static void check_name(const char *what, const char *name)
 {
     if (!*name || strlen(name) >= WT_JOB_LEN)
-        argp_error(state, "the name of the %s has 1 to %d bytes", what, WT_JOB_LEN - 1);
+        command_usage_error("the name of the %s has 1 to %d bytes", what, WT_JOB_LEN - 1);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -91,19 +91,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct wt_preference *preference = &job->tuner.preference;
     switch (key) {
     case KEY_JOB:
-        check_name("job", arg, state);
+        check_name("job", arg);
         job->job = arg;
         return 0;
     case KEY_MAX_SLOWDOWN:
-        one_trade_off(state);
+        one_trade_off();
         preference->selector = WT_SELECT_MAX_SLOWDOWN;
         if (parse_fraction(arg, 0, 10, &preference->max_slowdown))
-            argp_error(state, "--max-slowdown is a fraction such as 10%% or 0.1 (at most 10), not \"%s\"", arg);
+            command_usage_error("--max-slowdown is a fraction such as 10%% or 0.1 (at most 10), not \"%s\"", arg);
         return 0;
     case KEY_MIN:
-        one_trade_off(state);
+        one_trade_off();
         if (strcmp(arg, "energy") && strcmp(arg, "time"))
-            argp_error(state, "--min is energy or time, not \"%s\"", arg);
+            command_usage_error("--min is energy or time, not \"%s\"", arg);
         preference->selector = *arg == 'e' ? WT_SELECT_ENERGY : WT_SELECT_TIME;
         return 0;
     case KEY_OBSERVE:
@@ -132,12 +132,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         state->next = state->argc;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "there is no command to run: wattune run [options] -- COMMAND [ARGUMENT...]");
+        command_usage_error("there is no command to run: wattune run [options] -- COMMAND [ARGUMENT...]");
         return EINVAL;
     case ARGP_KEY_END:
         if (settings.trade_off_given &&
             ((struct invocation *)state->input)->common->config->values[CONFIG_ETA].origin == CONFIG_FROM_FLAG)
-            one_trade_off(state);
+            one_trade_off();
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -28,13 +28,14 @@ static struct settings {
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
+    (void)state;
     switch (key) {
     case KEY_INTERVAL:
         if (parse_number(arg, 0.05, 3600, &settings.interval_s))
-            argp_error(state, "--interval is a number of seconds from 0.05 to 3600, not \"%s\"", arg);
+            command_usage_error("--interval is a number of seconds from 0.05 to 3600, not \"%s\"", arg);
         return 0;
     case ARGP_KEY_ARG:
-        argp_error(state, "top takes no argument (\"%s\")", arg);
+        command_usage_error("top takes no argument (\"%s\")", arg);
         return EINVAL;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -54,8 +54,8 @@ struct command {
 };
 
 struct invocation {
-    struct common *common;
     const struct command *command;
+    struct common *common;
     void *settings;
     unsigned child_count;
 };
@@ -77,7 +77,7 @@ const char *common_title(enum common_group group);
  * (exit code 2). */
 void command_parse(const struct command *command, int argc, char **argv, struct common *common);
 
-/* A usage error of a command that only shows after parsing: one sentence, exit code 2. */
+/* A usage error: one sentence (argp_error() would add a second one), exit code 2. */
 void command_usage_error(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 /* Says the error and gives the exit code that its WT_E_* code has. */

@@ -96,6 +96,11 @@ class Wattune:
         path.write_text("\n".join(lines) + "\n")
         return Machine(self, path)
 
+    def plain(self):
+        """The SPEC of a V100 that ends with its last process.  (A bare model's UUID is the user's: its lease would be
+        shared with other tests and with people.)"""
+        return self.machine(scale=1, state=False, name="plain").spec
+
     def popen(self, command, env=None, **kwargs):
         process = subprocess.Popen([str(c) for c in command], env=env or self.env, cwd=self.tmp, **kwargs)
         self.processes.append(process)
