@@ -26,7 +26,7 @@ enum config_type {
 /* The keys: X(id, name, variable, flag, type, form, least, most, default, secret, help).  Secret: may hold a password and is
  * never shown whole.  The lists are apart because they are options of different commands. */
 #define CONFIG_DEVICE_KEYS(X)                                                                                          \
-    X(GPUS, "gpus", "WATTUNE_GPUS", "gpus", CONFIG_TEXT, "LIST", 1, 4000, NULL, false,                                 \
+    X(GPUS, "gpus", "WATTUNE_GPUS", "gpus", CONFIG_TEXT, "LIST", 0, 4000, NULL, false,                                 \
       "GPUs by index in PCI order, UUID (a unique prefix is enough) or PCI address; without it "                       \
       "what CUDA_VISIBLE_DEVICES leaves")                                                                              \
     X(NVML, "nvml", "WATTUNE_NVML", "nvml", CONFIG_TEXT, "PATH", 1, 4000, NULL, false,                                 \

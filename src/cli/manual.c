@@ -35,6 +35,7 @@ static const struct entry environment[] = {
                              "-1 leaves none. `wattune run --gpus` sets it for the command."},
     {"CUDA_DEVICE_ORDER", "Which order the indexes in CUDA_VISIBLE_DEVICES follow."},
     {"NO_COLOR", "When set, no colours."},
+    {"TERM", "The kind of terminal, for `wattune top`."},
     {"XDG_CONFIG_HOME", "Your settings are in wattune/wattune.conf below it; without it, below ~/.config."},
     {"XDG_DATA_HOME", "The default ledger is wattune/ledger.db below it; without it, below ~/.local/share."},
     {"XDG_RUNTIME_DIR", "Where the journal of power limits, the progress channel and virtual GPUs live."},

@@ -179,7 +179,7 @@ static void harmless_files(void **state)
 {
     (void)state;
     const char *const texts[] = {
-        "\xef\xbb\xbf" "eta = 0.25\n",       /* byte order mark */
+        ("\xef\xbb\xbf" "eta = 0.25\n"),       /* byte order mark */
         "eta = 0.25\r\nphase = data\r\n",    /* another system's line ends */
         "eta = 0.25",                        /* no end of the last line */
         "  eta   =   0.25   \n",
