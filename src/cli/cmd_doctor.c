@@ -231,6 +231,7 @@ static void check_sensors(struct report *report, const struct devices *devices, 
         memcpy(check->device, name, sizeof name);
         check_counter(check, device, &r->counter, &r->power, known(r->counter_why));
         report->sources += check->status != WT_CHECK_MISSING;
+        check->needed = device->kind == WT_DEVICE_GPU;
         if (device->kind != WT_DEVICE_GPU)
             continue; /* RAPL has a counter and no power reading */
         check = add(report, "", WT_CHECK_GOOD);
@@ -413,7 +414,6 @@ static void check_left(struct report *report, const struct left *left)
 static void check_machine(struct report *report, struct devices *devices, const struct common *common, struct wt_error *err,
                           struct reading readings[])
 {
-    const char *sysfs = secure_getenv("WATTUNE_SYSFS");
     int rc = devices_open(devices, common, err);
     bool is_virtual = rc == 0 && sense_symbol(devices->sense, "vgpu_now_ns");
     check_devices(report, devices, is_virtual, rc, err);
@@ -423,9 +423,9 @@ static void check_machine(struct report *report, struct devices *devices, const 
         check_sensors(report, devices, readings);
         devices_close(devices);
     }
-    bool is_named = sysfs && *sysfs;
-    if (is_named || !is_virtual) /* a virtual GPU's host is not this one */
-        check_zones(report, is_named ? sysfs : "/sys", is_named);
+    const char *sysfs = devices->options.sysfs_path; /* empty: a virtual GPU's host is not this one */
+    if (!sysfs || *sysfs)
+        check_zones(report, sysfs ? sysfs : "/sys", sysfs != NULL);
 }
 
 static int print(const struct common *common, const struct report *report)

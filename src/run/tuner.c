@@ -143,9 +143,9 @@ static int choose_grid(struct tuner *tuner, struct wt_error *err)
     unsigned count = watch_gpu_count(tuner->watch);
     for (unsigned i = 0; i < count; i++) {
         devices[i] = *watch_device(tuner->watch, i);
-        if (!devices[i].has_energy_counter)
-            return error_set(err, WT_E_NOT_SUPPORTED, "GPU %u (%s) has no energy counter, so what a limit saves cannot "
-                             "be measured", devices[i].index, devices[i].name);
+        if (!devices[i].has_energy_counter && !devices[i].power_tick_ns)
+            return error_set(err, WT_E_NOT_SUPPORTED, "GPU %u (%s) tells neither energy nor power, so what a limit saves "
+                             "cannot be measured", devices[i].index, devices[i].name);
     }
     struct power_range range;
     int rc = power_limits_common(devices, count, &range, err);
@@ -486,14 +486,18 @@ void tuner_poll(struct tuner *tuner, const struct wt_progress *progress)
     int64_t usual_ns = (int64_t)(tuner->usual_step_s * (double)NS_PER_S);
     int64_t stall_ns = 8 * usual_ns > STALL_LEAST_NS ? 8 * usual_ns : STALL_LEAST_NS;
     bool stalled = tuner->usual_step_s > 0 && now_ns - tuner->last.t_ns > stall_ns;
-    if (epoch_ended || stalled)
+    /* Between an epoch's end and the next step lies validation, which belongs to no step: the epoch's last step ends a
+     * piece.  Where a step of the next epoch was seen already, the piece ends at the step before and that one begins. */
+    bool last_of_epoch = epoch_ended && progress->t_ns <= progress->epoch_t_ns;
+    if (stalled || (epoch_ended && !last_of_epoch))
         slice_interrupt(&tuner->slice);
     tuner->epochs = progress->epochs;
     if (stepped) {
-        /* Between an epoch's end and its step being seen lies validation: that span belongs to no step. */
         tuner->last = (struct step_mark){progress->t_ns, progress->steps};
         on_step(tuner, tuner->last);
     }
+    if (last_of_epoch)
+        slice_interrupt(&tuner->slice);
     if (tuner->phase == MEASURING || tuner->phase == HOLDING)
         check_states(tuner);
     if (tuner->phase == MEASURING && enough(tuner))

@@ -58,6 +58,12 @@ void view_monitor_csv_heading(struct buffer *out);
 void view_monitor_csv(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
                       const struct wt_state states[], size_t count);
 
+/* `wattune monitor --record`: the same with t_ns, the reading's moment on the machine's clock, behind it; a device that
+ * told nothing has no row.  sense/replay.c reads it. */
+void view_record_heading(struct buffer *out);
+void view_record(struct buffer *out, int64_t wall_ms, const struct wt_device devices[], const struct wt_state states[],
+                 size_t count);
+
 /* `wattune top`: a screen of at most `rows` lines of at most `columns` characters.  The first line and the heading above the
  * devices are for the caller to make stand out: *heading is the heading's line. */
 enum { VIEW_TOP_HISTORY = 240 };

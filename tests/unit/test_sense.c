@@ -160,7 +160,7 @@ static void test_bad_recordings(void **state)
     huge[1000] = '\0';
     assert_int_equal(open_text(huge, &sense, &err), WT_E_PARSE);
     free(huge);
-    assert_int_equal(sense_open(&(struct sense_options){.replay_path = "/nowhere/x.csv"}, &sense, &err), WT_E_NOT_FOUND);
+    assert_int_equal(sense_open(&(struct sense_options){.replay_path = "/nowhere/x.csv"}, &sense, &err), WT_E_INVALID);
     assert_non_null(strstr(err.text, "/nowhere/x.csv"));
 }
 
@@ -187,17 +187,17 @@ static void add_board(const char *uuid, const char *name, const char *pci, uint3
 }
 
 /* This test's own ends of what select.c calls. */
-unsigned __wrap_sense_device_count(const struct sense *sense);
+unsigned __wrap_sense_gpu_count(const struct sense *sense);
 const struct wt_device *__wrap_sense_device(const struct sense *sense, unsigned i);
 int __wrap_sense_mig_parent(struct sense *sense, const char *uuid, unsigned *i, struct wt_error *err);
 
-unsigned __real_sense_device_count(const struct sense *sense);
+unsigned __real_sense_gpu_count(const struct sense *sense);
 const struct wt_device *__real_sense_device(const struct sense *sense, unsigned i);
 int __real_sense_mig_parent(struct sense *sense, const char *uuid, unsigned *i, struct wt_error *err);
 
-unsigned __wrap_sense_device_count(const struct sense *sense)
+unsigned __wrap_sense_gpu_count(const struct sense *sense)
 {
-    return sense ? __real_sense_device_count(sense) : board_count;
+    return sense ? __real_sense_gpu_count(sense) : board_count;
 }
 
 const struct wt_device *__wrap_sense_device(const struct sense *sense, unsigned i)
@@ -288,7 +288,7 @@ static void test_visible(void **state)
     assert_string_equal(chosen(NULL, "MIG-1111-2,MIG-1111-3", NULL), "1"); /* two parts of one GPU */
     assert_string_equal(chosen(NULL, "MIG-GPU-cc-3/1/0", NULL), "2");
     assert_string_equal(chosen(NULL, "MIG-GPU-zz/1/0", NULL), "NO_DEVICE");
-    assert_string_equal(chosen(NULL, "MIG-9999", NULL), "NOT_FOUND");
+    assert_string_equal(chosen(NULL, "MIG-9999", NULL), "NO_DEVICE");
     assert_string_equal(chosen("MIG-GPU-cc-3/1/0,MIG-GPU-cc-3/2/0", NULL, NULL), "2");
     boards[1].uuid[0] = '\0'; /* lost when the source was opened */
     assert_string_equal(chosen(NULL, NULL, NULL), "0,2,3");
