@@ -132,6 +132,11 @@ static void *symbol(void *source, const char *name)
     return nvml_symbol(((struct nvml_source *)source)->nvml, name);
 }
 
+static void versions(void *source, char driver[80], char library[80])
+{
+    nvml_versions(((struct nvml_source *)source)->nvml, driver, library);
+}
+
 const struct sense_source_ops sense_nvml = {
     .name = "nvml",
     .wanted = wanted,
@@ -146,4 +151,5 @@ const struct sense_source_ops sense_nvml = {
     .mig_parent = mig_parent,
     .driver = driver,
     .symbol = symbol,
+    .versions = versions,
 };
