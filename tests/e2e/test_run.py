@@ -318,7 +318,7 @@ def test_progress_none(wt):
 
 @pytest.mark.parametrize("pattern", [r"pattern:^step \d+", r"pattern:^step (\d+)"], ids=["match", "group"])
 def test_progress_pattern(wt, pattern):
-    machine = wt.machine()
+    machine = wt.machine(scale=10)   # lines are dated when they arrive: real milliseconds count
     done, tried, _ = wt.train(machine, "--progress", pattern, "--baseline", "no",
                               train=("steps=400", "channel=0", "print=1"))
     assert tried["steps"] == 400 and limits_of(tried) == V100
