@@ -17,6 +17,8 @@ static const double PHASE_NS = 10e9;
 /* A change of power lies anywhere in the dark part of a tick; of a pair of changes, up and down, 19 in 20 are off by less
  * than this share of the most that is possible. */
 static const double UNSEEN_SHARE = 0.78;
+/* 1.96, and a little for windows of few readings, whose scatter is not known well. */
+static const double TO_95 = 2.15;
 /* How far around a moment the readings tell how lively the load is. */
 static const int64_t AROUND_NS = 500 * NS_PER_MS;
 /* Readings further apart than this are missing some. */
@@ -49,7 +51,7 @@ static int64_t largest_gap_ns(const struct integrate *integrate)
  * their sum would be L^2 times theirs, and the square of a difference is on average twice that.  For a load that moves
  * slowly this is more than the truth, never less.
  * Unseen: a sensor that looks at `window` of each `tick` may miss half of the rest at each change of power, and does so
- * the same way each time while load and tick keep their phase. */
+ * the same way each time while load and tick keep their phase.  A slow call was answered at any moment of it. */
 static void extend(const struct integrate *integrate, const struct integrate_knot *a, struct integrate_knot *b)
 {
     double length = (double)(b->t_ns - a->t_ns) / 1e9;
@@ -58,6 +60,7 @@ static void extend(const struct integrate *integrate, const struct integrate_kno
     b->energy_mj = a->energy_mj + ((double)a->power_mw + (double)b->power_mw) / 2 * length;
     b->variance_mj2 = a->variance_mj2 + change * change * length * length / 2;
     b->unseen_mj = a->unseen_mj + change * dark / 2 / 1e9;
+    b->unseen_mj += change * (double)(b->call_ns > a->call_ns ? b->call_ns : a->call_ns) / 2 / 1e9;
     if (b->t_ns - a->t_ns > largest_gap_ns(integrate)) /* anything from nothing to twice as much */
         b->unseen_mj += b->energy_mj - a->energy_mj;
 }
@@ -66,7 +69,7 @@ void integrate_add(struct integrate *integrate, int64_t begin_ns, int64_t end_ns
 {
     if (integrate->has_read && begin_ns < integrate->read_ns)
         return;
-    struct integrate_knot fresh = {.power_mw = power_mw};
+    struct integrate_knot fresh = {.power_mw = power_mw, .call_ns = end_ns - begin_ns};
     fresh.t_ns = begin_ns + (end_ns - begin_ns) / 2 - integrate->tick_ns / 2 - integrate->window_ns / 2;
     if (integrate->count && fresh.t_ns <= knot(integrate, 0)->t_ns)
         return;
@@ -197,7 +200,7 @@ struct wt_measurement integrate_between(const struct integrate *integrate, const
     }
     unseen *= UNSEEN_SHARE / sqrt(fmax(1, length / PHASE_NS));
     double rounding = (double)integrate->resolution_mw / 2 * length / 1e9;
-    double error = rounding + sqrt(1.96 * 1.96 * variance + unseen * unseen + begin->edge_mj * begin->edge_mj +
+    double error = rounding + sqrt(TO_95 * TO_95 * variance + unseen * unseen + begin->edge_mj * begin->edge_mj +
                                    end->edge_mj * end->edge_mj);
     window.energy_mj = energy > 0 ? (uint64_t)llround(energy) : 0;
     window.energy_error_mj = (uint64_t)ceil(error) + 1;

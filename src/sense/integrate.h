@@ -17,6 +17,7 @@ enum { INTEGRATE_KNOTS = 4096 };     /* at 40 readings a second more than 100 s 
 
 struct integrate_knot {
     int64_t t_ns;                    /* the moment that the reading stands for */
+    int64_t call_ns;                 /* how long the call took */
     uint32_t power_mw;
     double energy_mj;                /* from the first knot to this one */
     double variance_mj2;             /* of energy_mj, as the scatter of the readings tells */

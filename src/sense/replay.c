@@ -393,7 +393,8 @@ static const struct row *row_now(const struct recording *recording, unsigned i)
 {
     const struct track *track = &recording->tracks[i];
     int64_t t_ns = recording->first_ns + (clock_now_ns() - recording->opened_ns);
-    if (t_ns < track->rows[0].t_ns || t_ns > track->rows[track->count - 1].t_ns + 2 * track->interval_ns)
+    /* Devices are read one after the other: the second's first row is a little behind the recording's begin. */
+    if (t_ns < track->rows[0].t_ns - track->interval_ns || t_ns > track->rows[track->count - 1].t_ns + 2 * track->interval_ns)
         return NULL;
     size_t low = 0, high = track->count; /* the last row at or before t_ns is in [low, high) */
     while (high - low > 1) {

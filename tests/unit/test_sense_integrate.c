@@ -141,7 +141,7 @@ static void tally_runs(const char *model_key, enum load load, unsigned runs, str
 static void check(const char *model, enum load load, const char *name, double idle_bound)
 {
     struct tally tallies[LENGTHS] = {0};
-    tally_runs(model, load, 30, tallies);
+    tally_runs(model, load, strcmp(model, "p100") == 0 ? 30 : 12, tallies);
     for (unsigned l = 0; l < LENGTHS; l++) {
         const struct tally *t = &tallies[l];
         double inside = (double)t->inside / t->windows, bound = t->bound_fraction / t->windows;

@@ -97,6 +97,8 @@ static void round_trip(void **state)
     assert_int_equal(sense_replay.device(source, 1, &device, NULL), 0);
     assert_false(device.has_energy_counter);
     assert_true(device.power_tick_ns >= INTERVAL_NS && device.power_tick_ns <= INTERVAL_NS * 51 / 50);
+    assert_int_equal(sense_replay.state(source, 1, ~0u, &got, NULL), 0); /* its first row is 1 us away */
+    assert_int_equal(got.power_mw, 50000);
     for (unsigned row = 0; row < ROWS; row++) {
         now_ns = 1000 * NS_PER_S + row * INTERVAL_NS + 2000;
         fill(states, row);
