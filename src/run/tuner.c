@@ -423,7 +423,7 @@ static void check_states(struct tuner *tuner)
             tuner_stop(tuner, why);
             return;
         }
-        tuner->slice.throttled |= is_capped(tuner, &state);
+        tuner->slice.throttled |= tuner->phase != WARMING && is_capped(tuner, &state);
     }
     int64_t now_ns = clock_now_ns(), rest_ns = (now_ns - begin_ns) * STATE_SHARE;
     /* In real time: under a machine's fast clock a question takes long only seemingly. */
@@ -576,7 +576,7 @@ void tuner_poll(struct tuner *tuner, const struct wt_progress *progress)
     }
     if (last_of_epoch)
         slice_interrupt(&tuner->slice);
-    if (tuner->phase == MEASURING || tuner->phase == HOLDING)
+    if (tuner->phase == WARMING || tuner->phase == MEASURING || tuner->phase == HOLDING)
         check_states(tuner);
     if (tuner->phase == MEASURING && enough(tuner))
         close_slice(tuner);
