@@ -39,11 +39,16 @@ tsan:
 	@$(MAKE) --no-print-directory all BUILD=build-tsan MESON_ARGS="-Db_sanitize=thread -Db_lundef=false"
 	@scripts/test build-tsan sanitized
 
+# Each fuzz target for FUZZ_SECONDS (20); fails on a finding.
+fuzz:
+	@scripts/deps build lint
+	@scripts/fuzz
+
 install: all
 	@meson configure $(BUILD) -Dprefix=$(PREFIX) >/dev/null
 	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
 clean:
-	rm -rf build build-asan build-tsan
+	rm -rf build build-asan build-tsan build-fuzz
 
-.PHONY: all deps demo test lint asan tsan install clean
+.PHONY: all deps demo test lint asan tsan fuzz install clean

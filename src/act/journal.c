@@ -97,6 +97,15 @@ int journal_lock(const char *folder, const char *uuid, int *lock_fd, struct wt_e
                      named ? entry.holder : "another wattune");
 }
 
+/* The one form of an entry; returns its length, or -1 when it does not fit. */
+static int print_entry(const struct journal_entry *entry, char text[512])
+{
+    int n = snprintf(text, 512, "%s\nboot %s\nuuid %s\nfound_mw %u\nwritten_mw %u %u\nholder %s\n", MAGIC,
+                     entry->boot_id, entry->uuid, entry->found_mw, entry->written_mw[0], entry->written_mw[1],
+                     entry->holder);
+    return n < 512 ? n : -1;
+}
+
 int journal_read(const char *folder, const char *uuid, struct journal_entry *entry, struct wt_error *err)
 {
     char path[PATH_MAX], boot_id[40];
@@ -113,16 +122,19 @@ int journal_read(const char *folder, const char *uuid, struct journal_entry *ent
     unsigned found, last, before;
     int n = sscanf(buffer_text(&text), "%15[^\n]\nboot %39s\nuuid %95s\nfound_mw %u\nwritten_mw %u %u\nholder %79[^\n]",
                    magic, read.boot_id, read.uuid, &found, &last, &before, read.holder);
-    buffer_clear(&text);
-    journal_boot_id(boot_id);
-    if (n != 7 || strcmp(magic, MAGIC) != 0 || strcmp(read.uuid, uuid) != 0 || strcmp(read.boot_id, boot_id) != 0 ||
-        found == 0) {
-        unlink(path);
-        return error_set(err, WT_E_NOT_FOUND, "%s is of an earlier boot or not an entry of this journal", path);
-    }
     read.found_mw = found;
     read.written_mw[0] = last;
     read.written_mw[1] = before;
+    /* An entry decides which limit is written: only what prints as exactly this file is one.  That refuses signs, numbers
+     * that do not fit, half a file and anything behind it. */
+    char again[512];
+    bool exact = n == 7 && print_entry(&read, again) == (int)text.length && memcmp(again, text.text, text.length) == 0;
+    buffer_clear(&text);
+    journal_boot_id(boot_id);
+    if (!exact || strcmp(read.uuid, uuid) != 0 || strcmp(read.boot_id, boot_id) != 0 || found == 0) {
+        unlink(path);
+        return error_set(err, WT_E_NOT_FOUND, "%s is of an earlier boot or not an entry of this journal", path);
+    }
     *entry = read;
     return 0;
 }
@@ -133,9 +145,9 @@ int journal_write(const char *folder, const struct journal_entry *entry, struct 
     int rc = entry_path(path, folder, entry->uuid, "limit", err);
     if (rc)
         return rc;
-    int n = snprintf(text, sizeof text, "%s\nboot %s\nuuid %s\nfound_mw %u\nwritten_mw %u %u\nholder %s\n", MAGIC,
-                     entry->boot_id, entry->uuid, entry->found_mw, entry->written_mw[0], entry->written_mw[1],
-                     entry->holder);
+    int n = print_entry(entry, text);
+    if (n < 0)
+        return error_set(err, WT_E_RANGE, "the entry of %s does not fit into the journal", entry->uuid);
     return file_write_atomic(path, text, (size_t)n, 0600, err);
 }
 

@@ -86,20 +86,29 @@ static int split(struct line *line)
     }
 }
 
+/* Years within which no difference of times overflows nanoseconds, twice over. */
+enum { YEAR_LEAST = 1970, YEAR_MOST = 2099 };
+
+/* "2025-03-01T12:00:00Z", with or without milliseconds; digits where digits belong, nothing else. */
 static int parse_time_ms(const char *text, int64_t *t_ms)
 {
-    struct tm utc = {0};
-    int ms = 0, used = 0;
-    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%n", &utc.tm_year, &utc.tm_mon, &utc.tm_mday, &utc.tm_hour, &utc.tm_min,
-               &utc.tm_sec, &used) != 6)
-        return WT_E_PARSE;
-    text += used;
-    if (*text == '.') {
-        if (sscanf(text, ".%3d%n", &ms, &used) != 1 || used != 4 || ms < 0)
+    static const char form[] = "0000-00-00T00:00:00", fraction[] = ".000";
+    size_t length = sizeof form - 1;
+    if (strlen(text) == length + sizeof fraction - 1 + 1)
+        length += sizeof fraction - 1;
+    for (size_t i = 0; i < length; i++) {
+        char wanted = i < sizeof form - 1 ? form[i] : fraction[i - (sizeof form - 1)];
+        if (wanted == '0' ? text[i] < '0' || text[i] > '9' : text[i] != wanted)
             return WT_E_PARSE;
-        text += used;
     }
-    if (strcmp(text, "Z") != 0)
+    if (strcmp(text + length, "Z") != 0)
+        return WT_E_PARSE;
+    struct tm utc = {0};
+    int ms = 0;
+    sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3d", &utc.tm_year, &utc.tm_mon, &utc.tm_mday, &utc.tm_hour, &utc.tm_min,
+           &utc.tm_sec, &ms);
+    if (utc.tm_year < YEAR_LEAST || utc.tm_year > YEAR_MOST || utc.tm_mon < 1 || utc.tm_mon > 12 || utc.tm_mday < 1 ||
+        utc.tm_mday > 31 || utc.tm_hour > 23 || utc.tm_min > 59 || utc.tm_sec > 60)
         return WT_E_PARSE;
     utc.tm_year -= 1900;
     utc.tm_mon -= 1;
@@ -108,16 +117,16 @@ static int parse_time_ms(const char *text, int64_t *t_ms)
 }
 
 /* Reads a number field; an empty one is unknown and leaves `known` alone. */
-static int number(const struct line *line, enum column column, double most, double *value, bool *known,
+static int number(const struct line *line, enum column column, double least, double most, double *value, bool *known,
                   struct wt_error *err)
 {
     int place = line->place_of[column];
     *known = false;
     if (place < 0 || line->fields[place][0] == '\0')
         return 0;
-    if (parse_number(line->fields[place], 0, most, value))
-        return error_set(err, WT_E_PARSE, "%s:%u: %s is \"%.40s\", which is not a number from 0 to %g", line->path,
-                         line->number, column_names[column], line->fields[place], most);
+    if (parse_number(line->fields[place], least, most, value))
+        return error_set(err, WT_E_PARSE, "%s:%u: %s is \"%.40s\", which is not a number from %g to %g", line->path,
+                         line->number, column_names[column], line->fields[place], least, most);
     *known = true;
     return 0;
 }
@@ -127,22 +136,22 @@ static int parse_state(const struct line *line, struct wt_state *state, struct w
     double value;
     bool known;
     int rc;
-#define FIELD(column, most, bit, store)                                                                        \
-    rc = number(line, column, most, &value, &known, err);                                                      \
+#define FIELD(column, least, most, bit, store)                                                                 \
+    rc = number(line, column, least, most, &value, &known, err);                                               \
     if (rc)                                                                                                    \
         return rc;                                                                                             \
     if (known) {                                                                                               \
         state->known |= (bit);                                                                                 \
         store;                                                                                                 \
     }
-    FIELD(POWER, 1e6, WT_STATE_POWER, state->power_mw = (uint32_t)lround(value * 1000))
-    FIELD(ENERGY, 1e15, WT_STATE_ENERGY, state->energy_mj = (uint64_t)llround(value * 1000))
-    FIELD(LIMIT, 1e6, WT_STATE_LIMIT, state->limit_mw = (uint32_t)lround(value * 1000))
-    FIELD(ENFORCED, 1e6, WT_STATE_ENFORCED, state->enforced_limit_mw = (uint32_t)lround(value * 1000))
-    FIELD(TEMPERATURE, 1e3, WT_STATE_TEMPERATURE, state->temperature_c = (int32_t)lround(value))
-    FIELD(UTILIZATION, 100, WT_STATE_UTILIZATION, state->utilization_percent = (uint32_t)lround(value))
-    FIELD(CLOCK, 1e5, WT_STATE_SM_CLOCK, state->sm_clock_mhz = (uint32_t)lround(value))
-    FIELD(MEMORY, 1e15, WT_STATE_MEMORY, state->memory_used_bytes = (uint64_t)value)
+    FIELD(POWER, 0, 1e6, WT_STATE_POWER, state->power_mw = (uint32_t)lround(value * 1000))
+    FIELD(ENERGY, 0, 1e15, WT_STATE_ENERGY, state->energy_mj = (uint64_t)llround(value * 1000))
+    FIELD(LIMIT, 0, 1e6, WT_STATE_LIMIT, state->limit_mw = (uint32_t)lround(value * 1000))
+    FIELD(ENFORCED, 0, 1e6, WT_STATE_ENFORCED, state->enforced_limit_mw = (uint32_t)lround(value * 1000))
+    FIELD(TEMPERATURE, -273, 1e3, WT_STATE_TEMPERATURE, state->temperature_c = (int32_t)lround(value))
+    FIELD(UTILIZATION, 0, 1, WT_STATE_UTILIZATION, state->utilization_percent = (uint32_t)lround(value * 100))
+    FIELD(CLOCK, 0, 1e5, WT_STATE_SM_CLOCK, state->sm_clock_mhz = (uint32_t)lround(value))
+    FIELD(MEMORY, 0, 1e15, WT_STATE_MEMORY, state->memory_used_bytes = (uint64_t)value)
 #undef FIELD
     return 0;
 }
