@@ -21,13 +21,16 @@
 
 static const char MAGIC[] = "wattune-limit 1";
 
-void journal_boot_id(char boot_id[40])
+int journal_boot_id(char boot_id[40], struct wt_error *err)
 {
     struct buffer text = {0};
-    snprintf(boot_id, 40, "unknown");
-    if (file_read("/proc/sys/kernel/random/boot_id", 64, &text, NULL) == 0 && text.length >= 36)
-        snprintf(boot_id, 40, "%.36s", text.text);
+    int rc = file_read("/proc/sys/kernel/random/boot_id", 64, &text, err);
+    if (rc == 0 || rc == WT_E_NOT_FOUND) {
+        snprintf(boot_id, 40, "%.36s", text.length >= 36 ? text.text : "unknown");
+        rc = 0;
+    }
     buffer_clear(&text);
+    return rc;
 }
 
 static int folder_under(const char *base, int parents, char folder[], size_t size, struct wt_error *err)
@@ -112,8 +115,10 @@ int journal_read(const char *folder, const char *uuid, struct journal_entry *ent
     struct buffer text = {0};
     int rc = entry_path(path, folder, uuid, "limit", err);
     if (rc == 0)
+        rc = journal_boot_id(boot_id, err);
+    if (rc == 0)
         rc = file_read(path, 1024, &text, err);
-    if (rc) {
+    if (rc && rc != WT_E_RANGE) { /* what is longer than an entry is none, see below */
         buffer_clear(&text);
         return rc;
     }
@@ -130,7 +135,6 @@ int journal_read(const char *folder, const char *uuid, struct journal_entry *ent
     char again[512];
     bool exact = n == 7 && print_entry(&read, again) == (int)text.length && memcmp(again, text.text, text.length) == 0;
     buffer_clear(&text);
-    journal_boot_id(boot_id);
     if (!exact || strcmp(read.uuid, uuid) != 0 || strcmp(read.boot_id, boot_id) != 0 || found == 0) {
         unlink(path);
         return error_set(err, WT_E_NOT_FOUND, "%s is of an earlier boot or not an entry of this journal", path);

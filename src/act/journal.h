@@ -27,12 +27,13 @@ int journal_default_folder(char folder[], size_t size, struct wt_error *err);
  * An entry that a dead holder left is not touched: read it. */
 int journal_lock(const char *folder, const char *uuid, int *lock_fd, struct wt_error *err);
 
-/* WT_E_NOT_FOUND: there is none (also: of an earlier boot, or not readable as one; both are removed). */
+/* WT_E_NOT_FOUND: there is none (also: of an earlier boot, or not an entry; both are removed).  Any other code: whether
+ * there is one could not be found out, so that nothing may be written as if there were none. */
 int journal_read(const char *folder, const char *uuid, struct journal_entry *entry, struct wt_error *err);
 int journal_write(const char *folder, const struct journal_entry *entry, struct wt_error *err);
 int journal_remove(const char *folder, const char *uuid, struct wt_error *err);
 
-/* The id of this boot; "unknown" where the kernel does not tell. */
-void journal_boot_id(char boot_id[40]);
+/* The id of this boot; "unknown" where the kernel does not tell at all. */
+int journal_boot_id(char boot_id[40], struct wt_error *err);
 
 #endif

@@ -78,8 +78,15 @@ static int try_folder(struct channel *channel, const char *folder)
         sizeof channel->path)
         return -1;
     channel->fd = open(channel->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (channel->fd < 0)
+        return -1;
     /* Held for as long as we live: who finds it unlocked knows that we were killed. */
-    return channel->fd < 0 || flock(channel->fd, LOCK_SH) ? -1 : 0;
+    if (flock(channel->fd, LOCK_SH) == 0)
+        return 0;
+    unlink(channel->path); /* the next folder gets a file of its own */
+    close(channel->fd);
+    channel->fd = -1;
+    return -1;
 }
 
 /* Our own runtime folder is closed to the user that training may run as. */

@@ -16,7 +16,7 @@ static void with_boot_id(struct buffer *text, const uint8_t *data, size_t size)
 {
     static const char word[] = "%BOOT%";
     char boot_id[40];
-    journal_boot_id(boot_id);
+    CHECK(journal_boot_id(boot_id, NULL) == 0);
     const uint8_t *at = memmem(data, size, word, sizeof word - 1);
     size_t before = at ? (size_t)(at - data) : size;
     buffer_append(text, (const char *)data, before);
