@@ -28,6 +28,11 @@ lint:
 	@$(MAKE) --no-print-directory all
 	@scripts/lint $(BUILD)
 
+bench:
+	@scripts/deps build test
+	@$(MAKE) --no-print-directory all
+	@.venv/bin/python bench/bench.py $(BUILD)
+
 # Sanitized builds have folders of their own.
 asan:
 	@scripts/deps build test lint
@@ -46,9 +51,10 @@ fuzz:
 
 install: all
 	@meson configure $(BUILD) -Dprefix=$(PREFIX) >/dev/null
+	@ninja -C $(BUILD) --quiet
 	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
 clean:
 	rm -rf build build-asan build-tsan build-fuzz
 
-.PHONY: all deps demo test lint asan tsan fuzz install clean
+.PHONY: all deps demo test bench lint asan tsan fuzz install clean

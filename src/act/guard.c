@@ -42,6 +42,9 @@ int guard_new(const struct guard_device_ops *ops, void *driver, const char *fold
         return error_set(err, WT_E_RANGE, "the path %.100s... is too long", folder);
     }
     snprintf(guard->holder, sizeof guard->holder, "%s", holder);
+    for (char *c = guard->holder; *c; c++) /* a line of the journal, and words on a terminal */
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
     *out = guard;
     return 0;
 }
@@ -101,6 +104,9 @@ static int recover_locked(struct guard *guard, const struct wt_device *device, e
     int rc = journal_read(guard->folder, device->uuid, &entry, err);
     if (rc)
         return rc == WT_E_NOT_FOUND ? 0 : rc;
+    /* A limit that this device cannot have had was not found on it: no entry of ours. */
+    if (guard_check(device, entry.found_mw, NULL) == WT_E_RANGE)
+        return journal_remove(guard->folder, device->uuid, err);
     return put_back(guard, device, &entry, outcome, err);
 }
 
@@ -116,8 +122,13 @@ int guard_recover(struct guard *guard, const struct wt_device *device, enum guar
     if (rc)
         return rc == WT_E_NOT_FOUND ? 0 : rc;
     rc = journal_lock(guard->folder, device->uuid, &lock_fd, err);
+    if (rc == WT_E_BUSY) {
+        *outcome = GUARD_HELD;
+        return 0;
+    }
     if (rc)
-        return rc == WT_E_BUSY ? 0 : rc;
+        return rc;
+    journal_sign(lock_fd, guard->holder);
     rc = recover_locked(guard, device, outcome, err);
     close(lock_fd);
     return rc;
@@ -134,6 +145,7 @@ int guard_take(struct guard *guard, const struct wt_device *device, uint32_t *fo
     int rc = journal_lock(guard->folder, device->uuid, &lease->lock_fd, err);
     if (rc)
         return rc;
+    journal_sign(lease->lock_fd, guard->holder);
     enum guard_outcome outcome;
     uint32_t now_mw;
     rc = recover_locked(guard, device, &outcome, err);
@@ -222,6 +234,7 @@ int guard_set_for_good(struct guard *guard, const struct wt_device *device, uint
         rc = journal_lock(guard->folder, device->uuid, &lock_fd, err);
     if (rc)
         return rc;
+    journal_sign(lock_fd, guard->holder);
     /* What a dead holder left is settled by this: the limit set by hand is what later leases return to. */
     rc = write_and_read_back(guard, device, limit_mw, err);
     if (rc == 0)

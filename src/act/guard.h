@@ -22,6 +22,7 @@ enum guard_outcome {
     GUARD_NOTHING,                   /* there was nothing to put back */
     GUARD_RESTORED,
     GUARD_CHANGED_BY_OTHERS,         /* the limit is not one we wrote: left as it is */
+    GUARD_HELD,                      /* guard_recover(): a living holder has the lease, what it wrote is its own */
 };
 
 struct guard;                        /* the leases of one owner */
@@ -45,8 +46,8 @@ int guard_set(struct guard *guard, const struct wt_device *device, uint32_t limi
 int guard_restore(struct guard *guard, const struct wt_device *device, enum guard_outcome *outcome,
                   struct wt_error *err);
 
-/* Restores what a dead holder left on this device, without taking a lease: 0 and GUARD_NOTHING when there was nothing or when
- * the holder lives. */
+/* Restores what a dead holder left on this device, without taking a lease: 0 and GUARD_NOTHING when there was nothing,
+ * GUARD_HELD when the holder lives, or has died so lately that the kernel has not released its lock yet. */
 int guard_recover(struct guard *guard, const struct wt_device *device, enum guard_outcome *outcome,
                   struct wt_error *err);
 

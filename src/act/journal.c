@@ -77,6 +77,16 @@ static int entry_path(char path[PATH_MAX], const char *folder, const char *uuid,
     return 0;
 }
 
+static bool read_signature(const char *path, char holder[80])
+{
+    struct buffer text = {0};
+    bool read = file_read(path, 79, &text, NULL) == 0 && text.length > 0;
+    if (read)
+        snprintf(holder, 80, "%s", buffer_text(&text));
+    buffer_clear(&text);
+    return read;
+}
+
 int journal_lock(const char *folder, const char *uuid, int *lock_fd, struct wt_error *err)
 {
     char path[PATH_MAX];
@@ -94,10 +104,19 @@ int journal_lock(const char *folder, const char *uuid, int *lock_fd, struct wt_e
     close(fd);
     if (why != EWOULDBLOCK)
         return error_set(err, WT_E_IO, "lock %s: %s", path, strerror(why));
+    char holder[80];
     struct journal_entry entry;
-    bool named = journal_read(folder, uuid, &entry, NULL) == 0;
-    return error_set(err, WT_E_BUSY, "the power limit of %s is held by %s", uuid,
-                     named ? entry.holder : "another wattune");
+    if (!read_signature(path, holder))
+        snprintf(holder, sizeof holder, "%s",
+                 journal_read(folder, uuid, &entry, NULL) == 0 ? entry.holder : "another wattune");
+    return error_set(err, WT_E_BUSY, "the power limit of %s is held by %s", uuid, holder);
+}
+
+void journal_sign(int lock_fd, const char *holder)
+{
+    /* Only a name for people: when it cannot be written, the lease holds all the same. */
+    if (ftruncate(lock_fd, 0) == 0 && pwrite(lock_fd, holder, strlen(holder), 0) < 0)
+        errno = 0;
 }
 
 /* The one form of an entry; returns its length, or -1 when it does not fit. */
@@ -124,16 +143,20 @@ int journal_read(const char *folder, const char *uuid, struct journal_entry *ent
     }
     struct journal_entry read = {0};
     char magic[16];
-    unsigned found, last, before;
-    int n = sscanf(buffer_text(&text), "%15[^\n]\nboot %39s\nuuid %95s\nfound_mw %u\nwritten_mw %u %u\nholder %79[^\n]",
-                   magic, read.boot_id, read.uuid, &found, &last, &before, read.holder);
+    unsigned found = 0, last = 0, before = 0;
+    int used = 0;
+    sscanf(buffer_text(&text), "%15[^\n]\nboot %39s\nuuid %95s\nfound_mw %u\nwritten_mw %u %u\nholder%n", magic,
+           read.boot_id, read.uuid, &found, &last, &before, &used);
+    /* The holder may be empty or blank: the limit comes back all the same. */
+    if (used && text.text[used] == ' ')
+        snprintf(read.holder, sizeof read.holder, "%.*s", (int)strcspn(text.text + used + 1, "\n"), text.text + used + 1);
     read.found_mw = found;
     read.written_mw[0] = last;
     read.written_mw[1] = before;
     /* An entry decides which limit is written: only what prints as exactly this file is one.  That refuses signs, numbers
      * that do not fit, half a file and anything behind it. */
     char again[512];
-    bool exact = n == 7 && print_entry(&read, again) == (int)text.length && memcmp(again, text.text, text.length) == 0;
+    bool exact = used && print_entry(&read, again) == (int)text.length && memcmp(again, text.text, text.length) == 0;
     buffer_clear(&text);
     if (!exact || strcmp(read.uuid, uuid) != 0 || strcmp(read.boot_id, boot_id) != 0 || found == 0) {
         unlink(path);

@@ -2,7 +2,7 @@
  *
  * The journal of limits: before a limit is written, the value found is on disk, so that whoever comes next can put it
  * back.  One entry a device: `DIR/UUID.limit`, replaced in one step; beside it `DIR/UUID.lock`, held (flock) for as long
- * as its lease lives, by the supervisor and by its guard process, and released by the kernel when both are gone.
+ * as its lease lives, signed by its holder, and released by the kernel when the holder is gone.
  */
 #ifndef WATTUNE_ACT_JOURNAL_H
 #define WATTUNE_ACT_JOURNAL_H
@@ -26,6 +26,9 @@ int journal_default_folder(char folder[], size_t size, struct wt_error *err);
 /* Takes the lease of a device: *lock_fd is the held lock (close it to give the lease back).  WT_E_BUSY names the holder.
  * An entry that a dead holder left is not touched: read it. */
 int journal_lock(const char *folder, const char *uuid, int *lock_fd, struct wt_error *err);
+
+/* Names the holder in the lock, for those who find it held. */
+void journal_sign(int lock_fd, const char *holder);
 
 /* WT_E_NOT_FOUND: there is none (also: of an earlier boot, or not an entry; both are removed).  Any other code: whether
  * there is one could not be found out, so that nothing may be written as if there were none. */

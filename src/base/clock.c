@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <time.h>
 
-static int64_t (*source)(void);
+typedef int64_t (*clock_function)(void);
+/* Atomic: the library may set it, once, while other threads read the clock. */
+static _Atomic(clock_function) source;
 static int64_t first_monotonic_ns, first_clock_ns;
 
 static int64_t read_ns(clockid_t id)
@@ -27,7 +29,8 @@ int64_t clock_monotonic_ns(void)
 
 int64_t clock_now_ns(void)
 {
-    return source ? source() : clock_monotonic_ns();
+    clock_function now_ns = source;
+    return now_ns ? now_ns() : clock_monotonic_ns();
 }
 
 int64_t clock_wall_ms(void)
@@ -46,10 +49,10 @@ static void sleep_monotonic_ns(int64_t length_ns)
 
 void clock_use(int64_t (*now_ns)(void))
 {
-    source = now_ns;
     first_monotonic_ns = clock_monotonic_ns();
-    first_clock_ns = clock_now_ns();
-    if (source)
+    first_clock_ns = now_ns ? now_ns() : first_monotonic_ns;
+    source = now_ns;
+    if (now_ns)
         sleep_monotonic_ns(NS_PER_MS);
 }
 
@@ -87,11 +90,12 @@ char *clock_format_wall(int64_t wall_ms, char text[32])
         seconds--;
     }
     struct tm utc;
-    if (!gmtime_r(&seconds, &utc) || utc.tm_year > 8099) {
+    if (!gmtime_r(&seconds, &utc) || utc.tm_year < -1900 || utc.tm_year > 8099) {
         snprintf(text, 32, "unknown");
         return text;
     }
-    size_t n = strftime(text, 32, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(text + n, 32 - n, ".%03dZ", ms);
+    snprintf(text, 32, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", ((unsigned)utc.tm_year + 1900u) % 10000u,
+             (unsigned)(utc.tm_mon + 1) % 100u, (unsigned)utc.tm_mday % 100u, (unsigned)utc.tm_hour % 100u,
+             (unsigned)utc.tm_min % 100u, (unsigned)utc.tm_sec % 100u, (unsigned)ms % 1000u);
     return text;
 }

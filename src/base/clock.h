@@ -14,7 +14,8 @@
 
 int64_t clock_now_ns(void);
 
-/* Takes `now_ns` as the clock from here on; NULL goes back to CLOCK_MONOTONIC.  Call before there are threads. */
+/* Takes `now_ns` as the clock from here on; NULL goes back to CLOCK_MONOTONIC.  Threads that run
+ * meanwhile see one clock or the other; lengths are only sound within one, so a program calls this before it has any. */
 void clock_use(int64_t (*now_ns)(void));
 
 /* How many seconds of the clock pass in one second of CLOCK_MONOTONIC; 1 without a virtual machine. */

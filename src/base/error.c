@@ -37,7 +37,7 @@ const char *wt_strerror(int code)
     return i >= 0 ? errors[i].message : code >= 0 ? "success" : "unknown error";
 }
 
-int error_set(struct wt_error *err, int code, const char *format, ...)
+int (error_set)(struct wt_error *err, int code, const char *format, ...) /* a macro for the analyzer */
 {
     if (err) {
         va_list args;

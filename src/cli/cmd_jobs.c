@@ -23,28 +23,30 @@ static struct settings {
 
 static error_t parse_jobs(int key, char *arg, struct argp_state *state)
 {
+    (void)state;
     if (key == KEY_JSON) {
         jobs_settings.json = true;
         return 0;
     }
     if (key == ARGP_KEY_ARG)
-        argp_error(state, "jobs takes no argument; `wattune show %s` shows one job", arg);
+        command_usage_error("jobs takes no argument; `wattune show %s` shows one job", arg);
     return ARGP_ERR_UNKNOWN;
 }
 
 static error_t parse_show(int key, char *arg, struct argp_state *state)
 {
+    (void)state;
     switch (key) {
     case KEY_JSON:
         show_settings.json = true;
         return 0;
     case ARGP_KEY_ARG:
         if (show_settings.job)
-            argp_error(state, "show takes one job");
+            command_usage_error("show takes one job");
         show_settings.job = arg;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which job? `wattune jobs` lists them");
+        command_usage_error("which job? `wattune jobs` lists them");
         return EINVAL;
     default:
         return ARGP_ERR_UNKNOWN;

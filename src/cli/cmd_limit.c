@@ -28,21 +28,21 @@ static struct settings {
     uint32_t limit_mw;               /* 0: not given */
 } settings;
 
-static void set_action(const char *word, struct argp_state *state)
+static void set_action(const char *word)
 {
     settings.action = strcmp(word, "get") == 0     ? GET
                       : strcmp(word, "set") == 0   ? SET
                       : strcmp(word, "reset") == 0 ? RESET
                                                    : NONE;
     if (settings.action == NONE)
-        argp_error(state, "limit get, limit set WATTS or limit reset, not \"%s\"", word);
+        command_usage_error("limit get, limit set WATTS or limit reset, not \"%s\"", word);
 }
 
-static void set_watts(const char *text, struct argp_state *state)
+static void set_watts(const char *text)
 {
     double watts;
     if (parse_number(text, 1, 10000, &watts))
-        argp_error(state, "a power limit is a number of watts from 1 to 10000, not \"%s\"", text);
+        command_usage_error("a power limit is a number of watts from 1 to 10000, not \"%s\"", text);
     settings.limit_mw = (uint32_t)lround(watts * 1000);
 }
 
@@ -54,19 +54,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num == 0)
-            set_action(arg, state);
+            set_action(arg);
         else if (state->arg_num == 1 && settings.action == SET)
-            set_watts(arg, state);
+            set_watts(arg);
         else
-            argp_error(state, "\"%s\" is one word too many", arg);
+            command_usage_error("\"%s\" is one word too many", arg);
         return 0;
     case ARGP_KEY_END:
         if (settings.action == NONE)
-            argp_error(state, "limit get, limit set WATTS or limit reset");
+            command_usage_error("limit get, limit set WATTS or limit reset");
         if (settings.action == SET && settings.limit_mw == 0)
-            argp_error(state, "limit set needs a number of watts");
+            command_usage_error("limit set needs a number of watts");
         if (settings.json && settings.action != GET)
-            argp_error(state, "--json goes with limit get");
+            command_usage_error("--json goes with limit get");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

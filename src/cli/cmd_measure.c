@@ -39,7 +39,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         state->next = state->argc;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "there is no command to measure: wattune measure [options] -- COMMAND [ARGUMENT...]");
+        command_usage_error("there is no command to measure: wattune measure [options] -- COMMAND [ARGUMENT...]");
         return EINVAL;
     default:
         return ARGP_ERR_UNKNOWN;

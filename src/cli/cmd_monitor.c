@@ -37,14 +37,15 @@ static struct settings {
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
+    (void)state;
     switch (key) {
     case KEY_INTERVAL:
         if (parse_number(arg, 0.01, 3600, &settings.interval_s))
-            argp_error(state, "--interval is a number of seconds from 0.01 to 3600, not \"%s\"", arg);
+            command_usage_error("--interval is a number of seconds from 0.01 to 3600, not \"%s\"", arg);
         return 0;
     case KEY_COUNT:
         if (parse_u64(arg, 1, UINT64_MAX, &settings.count))
-            argp_error(state, "--count is a whole number from 1 on, not \"%s\"", arg);
+            command_usage_error("--count is a whole number from 1 on, not \"%s\"", arg);
         return 0;
     case KEY_CSV:
         settings.csv = true;
@@ -53,11 +54,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         settings.json = true;
         return 0;
     case ARGP_KEY_ARG:
-        argp_error(state, "monitor takes no argument (\"%s\")", arg);
+        command_usage_error("monitor takes no argument (\"%s\")", arg);
         return EINVAL;
     case ARGP_KEY_END:
         if (settings.csv && settings.json)
-            argp_error(state, "--csv and --json exclude each other");
+            command_usage_error("--csv and --json exclude each other");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

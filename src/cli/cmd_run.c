@@ -55,14 +55,14 @@ static struct settings {
 } settings = {.job = {.phase = "training", .use_channel = true,
                       .tuner = {.preference = {WT_SELECT_COST, 0.5, 0}, .search = "sweep", .baseline = true}}};
 
-static void one_trade_off(struct argp_state *state)
+static void one_trade_off(void)
 {
     if (settings.trade_off_given)
-        argp_error(state, "--eta, --max-slowdown and --min exclude each other");
+        command_usage_error("--eta, --max-slowdown and --min exclude each other");
     settings.trade_off_given = true;
 }
 
-static void set_progress(const char *how, struct argp_state *state)
+static void set_progress(const char *how)
 {
     if (strcmp(how, "auto") == 0 || strcmp(how, "channel") == 0) {
         settings.job.use_channel = true;
@@ -72,27 +72,27 @@ static void set_progress(const char *how, struct argp_state *state)
         settings.job.step_pattern = how + 8;
         settings.job.use_channel = false;
     } else {
-        argp_error(state, "--progress is auto, channel, none or pattern:REGEX, not \"%s\"", how);
+        command_usage_error("--progress is auto, channel, none or pattern:REGEX, not \"%s\"", how);
     }
 }
 
-static void set_search(const char *name, struct argp_state *state)
+static void set_search(const char *name)
 {
     for (unsigned i = 0; power_search_name(i); i++)
         if (strcmp(power_search_name(i), name) == 0) {
             settings.job.tuner.search = power_search_name(i);
             return;
         }
-    argp_error(state, "there is no search \"%s\"; this wattune has: sweep", name);
+    command_usage_error("there is no search \"%s\"; this wattune has: sweep", name);
 }
 
-static void check_name(const char *what, const char *name, struct argp_state *state)
+static void check_name(const char *what, const char *name)
 {
     if (!*name || strlen(name) >= WT_JOB_LEN)
-        argp_error(state, "the name of the %s has 1 to %d bytes", what, WT_JOB_LEN - 1);
+        command_usage_error("the name of the %s has 1 to %d bytes", what, WT_JOB_LEN - 1);
 }
 
-static void set_phase(const char *phase, struct argp_state *state)
+static void set_phase(const char *phase)
 {
     static const char *const phases[] = {"data", "experimentation", "training", "inference"};
     for (unsigned i = 0; i < sizeof phases / sizeof phases[0]; i++)
@@ -100,7 +100,7 @@ static void set_phase(const char *phase, struct argp_state *state)
             settings.job.phase = phases[i];
             return;
         }
-    argp_error(state, "the phase is data, experimentation, training or inference, not \"%s\"", phase);
+    command_usage_error("the phase is data, experimentation, training or inference, not \"%s\"", phase);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -109,38 +109,38 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct wt_preference *preference = &job->tuner.preference;
     switch (key) {
     case KEY_JOB:
-        check_name("job", arg, state);
+        check_name("job", arg);
         job->job = arg;
         return 0;
     case KEY_PHASE:
-        set_phase(arg, state);
+        set_phase(arg);
         return 0;
     case KEY_PROJECT:
-        check_name("project", arg, state);
+        check_name("project", arg);
         job->project = arg;
         return 0;
     case KEY_ETA:
-        one_trade_off(state);
+        one_trade_off();
         if (parse_number(arg, 0, 1, &preference->eta))
-            argp_error(state, "--eta is a number from 0 to 1, not \"%s\"", arg);
+            command_usage_error("--eta is a number from 0 to 1, not \"%s\"", arg);
         return 0;
     case KEY_MAX_SLOWDOWN:
-        one_trade_off(state);
+        one_trade_off();
         preference->selector = WT_SELECT_MAX_SLOWDOWN;
         if (parse_fraction(arg, 0, 10, &preference->max_slowdown))
-            argp_error(state, "--max-slowdown is a fraction such as 10%% or 0.1 (at most 10), not \"%s\"", arg);
+            command_usage_error("--max-slowdown is a fraction such as 10%% or 0.1 (at most 10), not \"%s\"", arg);
         return 0;
     case KEY_MIN:
-        one_trade_off(state);
+        one_trade_off();
         if (strcmp(arg, "energy") && strcmp(arg, "time"))
-            argp_error(state, "--min is energy or time, not \"%s\"", arg);
+            command_usage_error("--min is energy or time, not \"%s\"", arg);
         preference->selector = *arg == 'e' ? WT_SELECT_ENERGY : WT_SELECT_TIME;
         return 0;
     case KEY_LIMITS:
         settings.limits = arg;
         return 0;
     case KEY_SEARCH:
-        set_search(arg, state);
+        set_search(arg);
         return 0;
     case KEY_OBSERVE:
         job->observe = true;
@@ -150,11 +150,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_BASELINE:
         if (strcmp(arg, "yes") && strcmp(arg, "no"))
-            argp_error(state, "--baseline is yes or no, not \"%s\"", arg);
+            command_usage_error("--baseline is yes or no, not \"%s\"", arg);
         job->tuner.baseline = *arg == 'y';
         return 0;
     case KEY_PROGRESS:
-        set_progress(arg, state);
+        set_progress(arg);
         return 0;
     case KEY_METRIC:
         job->metric_pattern = arg;
@@ -176,7 +176,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         state->next = state->argc;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "there is no command to run: wattune run [options] -- COMMAND [ARGUMENT...]");
+        command_usage_error("there is no command to run: wattune run [options] -- COMMAND [ARGUMENT...]");
         return EINVAL;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -11,10 +11,20 @@
 #include "base/error.h"
 #include "flow.h"
 
-/* Exit codes, as CONTRACT lists them. */
-enum exit_code {
-    EXIT_DONE = 0, EXIT_OTHER = 1, EXIT_USAGE = 2, EXIT_NO_DEVICE = 3, EXIT_NO_PERMISSION = 4, EXIT_LEDGER = 6,
-};
+/* The one list of exit codes, as CONTRACT has them: X(name, code, meaning).  The manual prints it. */
+#define EXIT_CODE_LIST(X)                                                                                     \
+    X(DONE, 0, "Done.")                                                                                       \
+    X(OTHER, 1, "Anything that has no code of its own.")                                                      \
+    X(USAGE, 2, "Wrong usage: an unknown command, option or model, a value out of range, a machine file or "  \
+                "recording that is wrong.")                                                                   \
+    X(NO_DEVICE, 3, "No such device, none left by CUDA_VISIBLE_DEVICES, or a library or device that cannot "  \
+                    "be opened.")                                                                             \
+    X(NO_PERMISSION, 4, "No permission.")                                                                     \
+    X(LEDGER, 6, "The ledger cannot be opened or written.")
+
+#define EXIT_CODE_ENUM(name, code, meaning) EXIT_##name = (code),
+enum exit_code { EXIT_CODE_LIST(EXIT_CODE_ENUM) };
+#undef EXIT_CODE_ENUM
 
 /* What many commands share.  Strings are borrowed from argv and the environment. */
 struct common {
@@ -38,6 +48,7 @@ struct command {
 };
 
 struct invocation {
+    const struct command *command;
     struct common *common;
     void *settings;
     unsigned child_count;
@@ -54,7 +65,7 @@ const char *common_title(enum common_group group);
 /* Parses argv by the command's row.  Ends the process on --help and on usage errors (exit code 2). */
 void command_parse(const struct command *command, int argc, char **argv, struct common *common);
 
-/* A usage error of a command that only shows after parsing: one sentence, exit code 2. */
+/* A usage error: one sentence (argp_error() would add a second one), exit code 2. */
 void command_usage_error(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 /* Says the error and gives the exit code that its WT_E_* code has. */

@@ -77,6 +77,34 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* The option of that name, of the command's own or the shared ones; NULL: there is none. */
+static const struct argp_option *find_option(const struct command *command, const char *name, size_t length)
+{
+    const struct argp_option *lists[GROUP_COUNT + 1] = {command->options};
+    for (unsigned i = 0; i < GROUP_COUNT; i++)
+        if (!groups[i].group || (groups[i].group & command->groups))
+            lists[i + 1] = groups[i].options;
+    for (unsigned i = 0; i <= GROUP_COUNT; i++)
+        for (const struct argp_option *o = lists[i]; o && o->name; o++)
+            if (strlen(o->name) == length && strncmp(o->name, name, length) == 0)
+                return o;
+    return NULL;
+}
+
+/* What getopt stumbled over.  It would print lines of its own; ours is one sentence. */
+static void bad_option(const struct command *command, const struct argp_state *state)
+{
+    const char *word = state->next > 1 ? state->argv[state->next - 1] : "";
+    if (word[0] != '-' && state->next < state->argc)
+        word = state->argv[state->next];
+    int length = (int)strcspn(word, "=");
+    const struct argp_option *option =
+        strncmp(word, "--", 2) == 0 ? find_option(command, word + 2, (size_t)length - 2) : NULL;
+    if (option)
+        command_usage_error(option->arg ? "the option %.*s needs a value" : "the option %.*s takes no value", length, word);
+    command_usage_error("there is no option %.*s; `wattune %s --help` lists them", length, word, command->name);
+}
+
 static error_t parse_own(int key, char *arg, struct argp_state *state)
 {
     const struct invocation *invocation = state->input;
@@ -84,8 +112,19 @@ static error_t parse_own(int key, char *arg, struct argp_state *state)
     if (key == ARGP_KEY_INIT)
         for (unsigned i = 0; i < invocation->child_count; i++)
             state->child_inputs[i] = (void *)invocation;
+    if (key == ARGP_KEY_ERROR)
+        bad_option(invocation->command, state);
     (void)arg;
     return ARGP_ERR_UNKNOWN;
+}
+
+/* ARGP_NO_ERRS keeps argp's help to itself as well. */
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "--usage") == 0 || strcmp(argv[i], "-?") == 0)
+            return true;
+    return false;
 }
 
 void command_parse(const struct command *command, int argc, char **argv, struct common *common)
@@ -108,10 +147,11 @@ void command_parse(const struct command *command, int argc, char **argv, struct 
     argv[0] = name;
     argp_err_exit_status = EXIT_USAGE;
     struct argp root = {NULL, parse_own, command->arguments, doc, children, NULL, NULL};
-    struct invocation invocation = {common, command->settings, n};
+    struct invocation invocation = {command, common, command->settings, n};
     common->colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
     /* In order: what follows the first word of the user's command is the command's, dashes or not. */
-    error_t rc = argp_parse(&root, argc, argv, ARGP_IN_ORDER, NULL, &invocation);
+    unsigned flags = ARGP_IN_ORDER | (asks_for_help(argc, argv) ? 0 : ARGP_NO_ERRS);
+    error_t rc = argp_parse(&root, argc, argv, flags, NULL, &invocation);
     if (rc)
         command_usage_error("%s", strerror(rc));
 }

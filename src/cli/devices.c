@@ -144,11 +144,13 @@ int devices_open(struct devices *devices, const struct common *common, struct wt
     *devices = (struct devices){0};
     if (!!common->nvml + !!common->vgpu + !!common->replay > 1)
         return error_set(err, WT_E_INVALID, "--nvml, --vgpu and --replay exclude each other");
+    if (common->vgpu && !*common->vgpu) /* to the library an empty SPEC is its default machine */
+        return error_set(err, WT_E_INVALID, "--vgpu needs a model or a machine file");
     if (common->replay)
         devices->options.replay_path = common->replay;
     else if (common->nvml)
         devices->options.nvml_path = named_nvml(common);
-    else if (spec && (*spec || common->vgpu))
+    else if (spec && *spec)
         rc = use_vgpu(devices, spec, err);
     else
         devices->options.nvml_path = named_nvml(common);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wattune: one table of subcommands, and the way to each.
+ * wattune: the way to each subcommand of the table in cli/commands.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,9 +9,6 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "run/guard_process.h"
-
-const struct command *const commands[] = {&command_run,   &command_measure, &command_monitor, &command_limit,
-                                          &command_jobs,  &command_show,    NULL};
 
 static void print_overview(FILE *out)
 {

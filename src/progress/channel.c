@@ -18,7 +18,6 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -26,7 +25,7 @@
 #include "progress/channel_merge.h"
 
 #define NAME_PREFIX "wattune-"
-enum { NAME_DIGITS = 16, LEFT_AFTER_S = 60 };
+enum { NAME_DIGITS = 16 };
 
 struct channel {
     int fd;
@@ -38,12 +37,12 @@ struct channel {
     struct channel_slot before[CHANNEL_SLOTS], after[CHANNEL_SLOTS];
 };
 
-/* A file that a killed supervisor left: nobody holds its lock.  A young one may be about to be locked. */
+/* A file that a killed supervisor left: nobody holds its lock. */
 static bool is_left(int fd)
 {
     struct stat st;
     return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == sizeof(struct channel_file) &&
-           time(NULL) - st.st_mtime > LEFT_AFTER_S && flock(fd, LOCK_EX | LOCK_NB) == 0;
+           flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
 /* Removes what killed supervisors left in the folder; only what we may remove goes. */
@@ -77,13 +76,15 @@ static int try_folder(struct channel *channel, const char *folder)
     if ((size_t)snprintf(channel->path, sizeof channel->path, "%s/" NAME_PREFIX "%016" PRIx64, folder, name) >=
         sizeof channel->path)
         return -1;
-    channel->fd = open(channel->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    /* Locked before it has its name, and for as long as we live: who finds it unlocked knows that we were killed. */
+    char fresh[PATH_MAX + 8];
+    snprintf(fresh, sizeof fresh, "%s.new", channel->path);
+    channel->fd = open(fresh, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (channel->fd < 0)
         return -1;
-    /* Held for as long as we live: who finds it unlocked knows that we were killed. */
-    if (flock(channel->fd, LOCK_SH) == 0)
+    if (flock(channel->fd, LOCK_SH) == 0 && rename(fresh, channel->path) == 0)
         return 0;
-    unlink(channel->path); /* the next folder gets a file of its own */
+    unlink(fresh);
     close(channel->fd);
     channel->fd = -1;
     return -1;

@@ -115,7 +115,7 @@ static void take_metric(const struct channel_slot *slot, struct channel_merged *
     merged->metric = isfinite(slot->metric) ? slot->metric : NAN;
     for (unsigned i = 0; i < WT_METRIC_LEN - 1 && slot->metric_name[i]; i++) {
         char c = slot->metric_name[i];
-        merged->metric_name[i] = c >= 0x20 && c < 0x7f ? c : '?';
+        merged->metric_name[i] = (char)(c >= 0x20 && c < 0x7f ? c : '?');
     }
 }
 

@@ -30,6 +30,9 @@ enum { SOCKET_FD = 3 };
 static const int READY_WAIT_MS = 20000;
 /* A restore that fails (a driver that is busy, a reset under way) is tried again for this long. */
 static const int64_t RETRY_FOR_NS = 120 * NS_PER_S, RETRY_EVERY_NS = 250 * NS_PER_MS;
+/* A dying process's socket can close before its lock is released.  A lease that is held for longer than this is
+ * somebody else's, who has put the limit back when he took it. */
+static const int64_t HELD_FOR_NS = 5 * NS_PER_S, HELD_EVERY_NS = 5 * NS_PER_MS;
 
 static void ignore_signals(void)
 {
@@ -121,10 +124,14 @@ static int restore(struct guard *guard, const struct wt_device *device)
 {
     enum guard_outcome outcome;
     struct wt_error err;
-    int64_t until_ns = clock_monotonic_ns() + RETRY_FOR_NS;
+    int64_t begin_ns = clock_monotonic_ns();
     int rc;
-    while ((rc = guard_recover(guard, device, &outcome, &err)) != 0 && clock_monotonic_ns() < until_ns) {
-        struct timespec pause = {.tv_nsec = RETRY_EVERY_NS};
+    for (;;) {
+        rc = guard_recover(guard, device, &outcome, &err);
+        bool held = rc == 0 && outcome == GUARD_HELD;
+        if ((rc == 0 && !held) || clock_monotonic_ns() - begin_ns > (held ? HELD_FOR_NS : RETRY_FOR_NS))
+            break;
+        struct timespec pause = {.tv_nsec = held ? HELD_EVERY_NS : RETRY_EVERY_NS};
         nanosleep(&pause, NULL);
     }
     if (rc)

@@ -28,11 +28,10 @@
 #include "base/log.h"
 #include "base/parse.h"
 
-extern char **environ;
-
 struct stream {                      /* one output stream of the command, relayed to ours */
     int from;                        /* -1: not relayed or ended */
     int to;
+    struct winsize size;             /* as the command was told it; all 0 when ours is no terminal */
 };
 
 struct supervised {
@@ -45,11 +44,15 @@ struct supervised {
     struct stream streams[2];
 };
 
-/* The signal mask we were started with; the command gets it. */
+/* The signal mask and what SIGPIPE did when we were started; the command gets both. */
 static sigset_t old_mask;
+static void (*old_pipe)(int) = SIG_DFL;
 
 /* Passed on to the command; SIGCHLD, SIGWINCH and SIGCONT are for us. */
 static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+
+/* The group "nogroup": it owns nothing. */
+enum { NO_GROUP = 65534 };
 
 bool supervise_sudo_user(uid_t *uid, gid_t *gid, char name[64], char home[256])
 {
@@ -57,12 +60,19 @@ bool supervise_sudo_user(uid_t *uid, gid_t *gid, char name[64], char home[256])
     if (geteuid() != 0 || parse_u64(getenv("SUDO_UID"), 1, UINT32_MAX - 1, &number))
         return false;
     struct passwd *user = getpwuid((uid_t)number);
-    if (!user)
-        return false;
-    *uid = user->pw_uid;
-    *gid = user->pw_gid;
-    snprintf(name, 64, "%s", user->pw_name);
-    snprintf(home, 256, "%s", user->pw_dir);
+    if (user) {
+        *uid = user->pw_uid;
+        *gid = user->pw_gid;
+        snprintf(name, 64, "%s", user->pw_name);
+        snprintf(home, 256, "%s", user->pw_dir);
+        return true;
+    }
+    /* A user without an account here (a directory that does not answer) is still not root. */
+    uint64_t group;
+    *uid = (uid_t)number;
+    *gid = parse_u64(getenv("SUDO_GID"), 1, UINT32_MAX - 1, &group) ? NO_GROUP : (gid_t)group;
+    snprintf(name, 64, "#%u", (unsigned)number);
+    snprintf(home, 256, "/");
     return true;
 }
 
@@ -96,7 +106,7 @@ struct child_ends {                  /* what the child uses as its output; -1: o
 static int open_stream(struct stream *stream, int ours, int *theirs)
 {
     int pair[2];
-    struct winsize size;
+    struct winsize size = {0};
     if (isatty(ours)) {
         if (openpty(&pair[0], &pair[1], NULL, NULL, NULL))
             return -1;
@@ -114,7 +124,7 @@ static int open_stream(struct stream *stream, int ours, int *theirs)
         return -1;
     }
     fcntl(pair[0], F_SETFL, O_NONBLOCK);
-    *stream = (struct stream){pair[0], ours};
+    *stream = (struct stream){pair[0], ours, size};
     *theirs = pair[1];
     return 0;
 }
@@ -133,6 +143,7 @@ static void run_child(struct supervised *s, struct child_ends ends, int report_f
         dup2(ends.err, STDERR_FILENO);
     for (unsigned i = 0; s->options.env && s->options.env[i]; i++)
         putenv((char *)s->options.env[i]);
+    signal(SIGPIPE, old_pipe);
     sigprocmask(SIG_SETMASK, &old_mask, NULL);
     if (drop_privileges() == 0)
         execvp(s->options.argv[0], s->options.argv);
@@ -157,6 +168,8 @@ void supervise_hold_signals(void)
 {
     sigset_t mask = held_signals();
     sigprocmask(SIG_BLOCK, &mask, &old_mask);
+    /* Whoever reads what is printed may go away; the run goes on to its booking. */
+    old_pipe = signal(SIGPIPE, SIG_IGN);
 }
 
 void supervise_allow_signals(void)
@@ -294,6 +307,34 @@ static void relay(struct supervised *s, struct stream *stream)
     }
 }
 
+/* The size of our terminal changed.  The signal of that goes to the foreground group, which is the command's: it has
+ * asked its own terminal before we changed that, so it is told again. */
+static void follow_window(struct supervised *s)
+{
+    bool changed = false;
+    struct winsize size;
+    for (unsigned i = 0; i < 2; i++) {
+        struct stream *stream = &s->streams[i];
+        if (stream->from < 0 || ioctl(stream->to, TIOCGWINSZ, &size) || memcmp(&size, &stream->size, sizeof size) == 0)
+            continue;
+        stream->size = size;
+        changed |= ioctl(stream->from, TIOCSWINSZ, &size) == 0;
+    }
+    if (changed && !s->ended)
+        kill(-s->pid, SIGWINCH);
+}
+
+/* The command has ended: what it wrote is still on its way.  As much as a pipe can hold, or somebody whom it left behind
+ * could keep us here by writing on. */
+static void relay_rest(struct supervised *s)
+{
+    enum { MOST = 1 << 20, ONE_RELAY = 4 * 4096 }; /* a terminal may give as little as 4 KiB a read */
+    for (unsigned n = 0; n < MOST / ONE_RELAY; n++)
+        for (unsigned i = 0; i < 2; i++)
+            if (s->streams[i].from >= 0)
+                relay(s, &s->streams[i]);
+}
+
 /* The command was stopped (Ctrl-Z, or it reads from the terminal in the background): stop as well, and let it go on, with
  * the terminal if we got it, when we go on. */
 static void stop_together(struct supervised *s)
@@ -335,10 +376,7 @@ static void take_signals(struct supervised *s)
         if (number == SIGCHLD) {
             reap(s);
         } else if (number == SIGWINCH) {
-            struct winsize size;
-            for (unsigned i = 0; i < 2; i++)
-                if (s->streams[i].from >= 0 && ioctl(s->streams[i].to, TIOCGWINSZ, &size) == 0)
-                    ioctl(s->streams[i].from, TIOCSWINSZ, &size);
+            continue; /* follow_window() looks at every turn */
         } else if (!s->ended) {
             kill(-s->pid, number);
         }
@@ -364,8 +402,11 @@ bool supervise_wait(struct supervised *s, int64_t until_ns)
     for (unsigned i = 0; i < 2; i++)
         if (s->streams[i].from >= 0)
             relay(s, &s->streams[i]);
-    if (s->ended)
+    follow_window(s);
+    if (s->ended) {
+        relay_rest(s);
         take_terminal_back(s);
+    }
     return !s->ended;
 }
 

@@ -25,7 +25,7 @@ struct supervise_options {
 struct supervised;
 
 /* From here on signals to us wait, to be passed on to the command; call first, before anything is made that a signal would
- * leave behind.  supervise_allow_signals() drops those that still wait. */
+ * leave behind.  supervise_allow_signals() drops those that still wait.  SIGPIPE is ignored from here on. */
 void supervise_hold_signals(void);
 void supervise_allow_signals(void);
 

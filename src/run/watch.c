@@ -26,6 +26,7 @@ struct watched {
     struct wt_sample begin;          /* of the window over everything */
     int64_t reset_ns;                /* when the counter last went back; 0: never */
     unsigned failures;               /* reads that failed in a row */
+    int64_t failed_ns;               /* the last of them */
 };
 
 struct watch {
@@ -103,6 +104,7 @@ static int read_device(struct watch *watch, struct watched *d, struct wt_sample 
     struct wt_error err;
     int rc = sense_energy(watch->sense, d->position, sample, &err);
     if (rc) {
+        d->failed_ns = clock_now_ns();
         if (d->failures++ == 0)
             log_warning("%s; its energy is unknown until it can be read again", err.text);
         return rc;
@@ -125,7 +127,7 @@ static int64_t next_read_ns(const struct watched *d, int64_t now_ns)
     if (is_fine(d))
         return d->edges.read_ns + FINE_EVERY_NS;
     if (d->failures)
-        return d->edges.read_ns + (d->failures < 10 ? 100 : 1000) * NS_PER_MS;
+        return d->failed_ns + (d->failures < 10 ? 100 : 1000) * NS_PER_MS;
     return edges_next_read_ns(&d->edges, now_ns);
 }
 
@@ -135,10 +137,8 @@ void watch_poll(struct watch *watch)
         struct watched *d = &watch->devices[i];
         struct wt_sample sample;
         /* Asked for from the last read on, so that a moment that has passed meanwhile counts as due. */
-        if (next_read_ns(d, d->edges.read_ns + 1) > clock_now_ns())
-            continue;
-        if (read_device(watch, d, &sample))
-            d->edges.read_ns = clock_now_ns(); /* only the time of the try */
+        if (next_read_ns(d, d->edges.read_ns + 1) <= clock_now_ns())
+            read_device(watch, d, &sample);
     }
 }
 

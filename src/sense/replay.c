@@ -89,30 +89,33 @@ static int split(struct line *line)
 /* Years within which no difference of times overflows nanoseconds, twice over. */
 enum { YEAR_LEAST = 1970, YEAR_MOST = 2099 };
 
-/* "2025-03-01T12:00:00Z", with or without milliseconds; digits where digits belong, nothing else. */
 static int parse_time_ms(const char *text, int64_t *t_ms)
 {
-    static const char form[] = "0000-00-00T00:00:00", fraction[] = ".000";
-    size_t length = sizeof form - 1;
-    if (strlen(text) == length + sizeof fraction - 1 + 1)
-        length += sizeof fraction - 1;
-    for (size_t i = 0; i < length; i++) {
-        char wanted = i < sizeof form - 1 ? form[i] : fraction[i - (sizeof form - 1)];
-        if (wanted == '0' ? text[i] < '0' || text[i] > '9' : text[i] != wanted)
-            return WT_E_PARSE;
-    }
-    if (strcmp(text + length, "Z") != 0)
-        return WT_E_PARSE;
-    struct tm utc = {0};
+    static const char form[] = "dddd-dd-ddTdd:dd:dd";
+    struct tm utc = {0}, again;
     int ms = 0;
-    sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3d", &utc.tm_year, &utc.tm_mon, &utc.tm_mday, &utc.tm_hour, &utc.tm_min,
-           &utc.tm_sec, &ms);
-    if (utc.tm_year < YEAR_LEAST || utc.tm_year > YEAR_MOST || utc.tm_mon < 1 || utc.tm_mon > 12 || utc.tm_mday < 1 ||
-        utc.tm_mday > 31 || utc.tm_hour > 23 || utc.tm_min > 59 || utc.tm_sec > 60)
+    for (unsigned i = 0; form[i]; i++) /* sscanf() alone would take signs and spaces */
+        if (form[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != form[i])
+            return WT_E_PARSE;
+    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &utc.tm_year, &utc.tm_mon, &utc.tm_mday, &utc.tm_hour, &utc.tm_min,
+               &utc.tm_sec) != 6)
+        return WT_E_PARSE;
+    text += sizeof form - 1;
+    if (*text == '.') {
+        if (strspn(text + 1, "0123456789") != 3 || sscanf(text, ".%3d", &ms) != 1)
+            return WT_E_PARSE;
+        text += 4;
+    }
+    if (strcmp(text, "Z") != 0 || utc.tm_year < YEAR_LEAST || utc.tm_year > YEAR_MOST)
         return WT_E_PARSE;
     utc.tm_year -= 1900;
     utc.tm_mon -= 1;
-    *t_ms = (int64_t)timegm(&utc) * 1000 + ms;
+    again = utc;
+    time_t seconds = timegm(&again); /* makes a 1st of March of a 30th of February: such a day does not exist */
+    if (again.tm_mon != utc.tm_mon || again.tm_mday != utc.tm_mday || again.tm_hour != utc.tm_hour ||
+        again.tm_min != utc.tm_min || again.tm_sec != utc.tm_sec)
+        return WT_E_PARSE;
+    *t_ms = (int64_t)seconds * 1000 + ms;
     return 0;
 }
 
@@ -219,8 +222,8 @@ static int read_header(struct line *line, struct wt_error *err)
     static const enum column needed[] = {TIME, INDEX, ENERGY};
     for (unsigned i = 0; i < sizeof needed / sizeof needed[0]; i++)
         if (line->place_of[needed[i]] < 0)
-            return error_set(err, WT_E_PARSE, "%s:1: there is no column %s: a recording is what `wattune monitor --csv` "
-                             "prints", line->path, column_names[needed[i]]);
+            return error_set(err, WT_E_PARSE, "%s:%u: there is no column %s: a recording is what `wattune monitor --csv` "
+                             "prints", line->path, line->number, column_names[needed[i]]);
     return 0;
 }
 
@@ -232,7 +235,10 @@ static int parse(struct recording *recording, const char *path, const char *text
         return error_set(err, WT_E_NO_MEMORY, "read %s: out of memory", path);
     line->path = path;
     int rc = 0;
+    bool has_header = false;
     const char *end = text + length;
+    if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+        text += 3; /* a byte order mark: a spreadsheet has had the file */
     for (const char *from = text; rc == 0 && from < end;) {
         const char *newline = memchr(from, '\n', (size_t)(end - from));
         size_t bytes = (size_t)((newline ? newline : end) - from);
@@ -251,7 +257,8 @@ static int parse(struct recording *recording, const char *path, const char *text
         if (split(line))
             rc = error_set(err, WT_E_PARSE, "%s:%u: the quotes or columns of this line do not fit", path, line->number);
         else
-            rc = line->number == 1 ? read_header(line, err) : add_row(recording, line, err);
+            rc = has_header ? add_row(recording, line, err) : read_header(line, err);
+        has_header = true;
     }
     if (rc == 0 && recording->count == 0)
         rc = error_set(err, WT_E_PARSE, "%s: there is no row in this recording", path);
@@ -291,6 +298,11 @@ static int open_source(const struct sense_options *options, void **out, struct w
 {
     struct buffer text = {0};
     int rc = file_read(options->replay_path, FILE_MOST_BYTES, &text, err);
+    if (rc && rc != WT_E_NO_MEMORY) { /* the path is as wrong as a malformed recording would be */
+        rc = WT_E_INVALID;
+        if (err)
+            err->code = rc;
+    }
     if (rc == 0) {
         struct recording *recording = calloc(1, sizeof *recording);
         rc = recording ? parse(recording, options->replay_path, buffer_text(&text), text.length, err)

@@ -27,7 +27,7 @@ static int add(struct sense_access *to, unsigned i, bool is_instance, struct wt_
             return 0; /* several MIG instances of one GPU */
         else if (to->selected[k] == i)
             return error_set(err, WT_E_NO_DEVICE, "GPU %u is named twice", sense_device(to->sense, i)->index);
-    to->selected[(*to->count)++] = i;
+    to->selected[(*to->count)++] = i; /* none twice, so there is room for all */
     return 0;
 }
 
@@ -82,6 +82,8 @@ static int by_mig(struct sense *sense, const char *uuid, unsigned *found, char w
         rc = by_uuid(sense, parent, found, err);
     } else {
         rc = sense_mig_parent(sense, uuid, found, err);
+        if (rc == WT_E_NOT_FOUND)
+            error_set(err, rc = WT_E_NO_DEVICE, "there is no GPU that %.96s is a part of", uuid);
     }
     if (rc == 0)
         snprintf(words, 256, "%.100s is a part of GPU %u: energy exists for the whole GPU only, which is measured",
@@ -114,8 +116,6 @@ static int parse_gpus(struct sense_access *to, const char *gpus, char words[256]
             found = add(to, i, strncasecmp(part, "MIG-", 4) == 0, err);
         if (found)
             return found;
-        if (*to->count == WT_MAX_DEVICES)
-            break;
     }
     return rc < 0 ? error_set(err, WT_E_NO_DEVICE, "an entry of the list of GPUs is too long") : 0;
 }

@@ -186,7 +186,7 @@ int nvml_device(struct nvml *nvml, unsigned index, struct wt_device *device, str
 int nvml_mig_parent(struct nvml *nvml, const char *mig_uuid, unsigned *index, struct wt_error *err)
 {
     nvml_handle instance, parent;
-    unsigned found;
+    unsigned found = 0;
     int rc = CALL(nvml, get_handle_by_uuid, mig_uuid, &instance);
     if (rc == NVML_SUCCESS)
         rc = CALL(nvml, get_mig_parent, instance, &parent);
@@ -204,7 +204,7 @@ int nvml_energy_mj(struct nvml *nvml, unsigned index, uint64_t *energy_mj, struc
     int rc = handle_of(nvml, index, &handle, err);
     if (rc)
         return rc;
-    unsigned long long read_mj;
+    unsigned long long read_mj = 0;
     rc = check(nvml, CALL(nvml, get_energy, handle, &read_mj), err, "read the energy counter of GPU %u", index);
     if (rc == 0)
         *energy_mj = read_mj;
@@ -277,7 +277,7 @@ int nvml_limit_mw(struct nvml *nvml, unsigned index, uint32_t *limit_mw, struct 
     int rc = handle_of(nvml, index, &handle, err);
     if (rc)
         return rc;
-    unsigned read_mw;
+    unsigned read_mw = 0;
     rc = check(nvml, CALL(nvml, get_limit, handle, &read_mw), err, "read the power limit of GPU %u", index);
     if (rc == 0)
         *limit_mw = read_mw;
@@ -302,7 +302,7 @@ int nvml_compute_processes(struct nvml *nvml, unsigned index, uint32_t pids[], u
     int rc = handle_of(nvml, index, &handle, err);
     if (rc)
         return rc;
-    struct nvml_process found[MOST];
+    struct nvml_process found[MOST] = {0};
     unsigned n = MOST;
     int read_rc = CALL(nvml, get_compute_processes, handle, &n, found);
     if (read_rc == NVML_INSUFFICIENT_SIZE) /* more than any list of ours: the first ones say enough */

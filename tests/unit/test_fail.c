@@ -279,7 +279,7 @@ static void sources(void **state)
     (void)state;
     write_recording();
     every(&(struct operation){"sense: replay", MEMORY | SYSTEM | PARTS, .run = run_replay, .may_succeed = true,
-                              .codes = {WT_E_IO}});
+                              .codes = {WT_E_INVALID}});
     every(&(struct operation){"sense: nvml", MEMORY | SYSTEM, .run = run_nvml});
     every(&(struct operation){"meter", MEMORY, .run = run_meter});
 }

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make bench`: the costs that the project promises, each against its reference measured in the same run.
+
+Every line says what was measured, the ratio or share, and the bound it is meant to keep.  Nothing here is a test: a
+line over its bound is marked and the exit code is 1, on a quiet machine a reason to look.
+"""
+
+import json
+import os
+import pathlib
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+BUILD = pathlib.Path(sys.argv[1]).resolve()
+BENCH = BUILD / "bench"
+WATTUNE = str(BUILD / "wattune")
+over = 0
+
+
+def line(name, text, good):
+    global over
+    over += not good
+    print(f"{'ok  ' if good else 'OVER'}  {name:<34} {text}", flush=True)
+
+
+def environment(folder, spec=None, **more):
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("WATTUNE_", "CUDA_"))}
+    env |= {"XDG_RUNTIME_DIR": str(folder), "XDG_DATA_HOME": str(folder), "LD_LIBRARY_PATH": str(BUILD / "vgpu")}
+    return env | ({"WATTUNE_VGPU": spec} if spec else {}) | more
+
+
+def output(command, env, **kwargs):
+    return subprocess.run([str(c) for c in command], env=env, capture_output=True, text=True, check=True, **kwargs).stdout
+
+
+def usage_of(command, env):
+    """(wall s, processor s of the process and its waited-for children, largest resident KiB, output)."""
+    begin = time.monotonic()
+    with subprocess.Popen([str(c) for c in command], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as p:
+        out = p.stdout.read()
+        _, status, usage = os.wait4(p.pid, 0)
+        p.returncode = os.waitstatus_to_exitcode(status)
+    return time.monotonic() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, out.decode()
+
+
+def metered(folder, spec, name):
+    """An environment in which --nvml METER passes on to the virtual GPU and counts; and the reader of the counts."""
+    out = folder / f"{name}.meter"
+    env = environment(folder, spec, NVML_METER_LIBRARY=str(BUILD / "vgpu" / "libnvidia-ml.so.1"), NVML_METER_OUT=str(out))
+
+    def counts():
+        rows = [tuple(map(int, l.split())) for l in out.read_text().splitlines()]
+        return max(rows, key=lambda row: row[0])  # the supervisor's: the guard process makes few calls
+
+    return ["--nvml", str(BENCH / "libnvml-meter.so")], env, counts
+
+
+def bench_step(folder):
+    inside, reference = map(float, output([BENCH / "bench_step"], environment(folder)).split())
+    outside = float(output([BENCH / "bench_step", "outside"], environment(folder)))
+    line("wt_step() inside a run", f"{inside:.1f} ns, {inside / reference:.2f} x an atomic add and a clock read "
+         f"({reference:.1f} ns); bound: 60 ns or 2 x", inside <= max(60, 2 * reference))
+    line("wt_step() outside a run", f"{outside:.1f} ns", outside <= 20)
+
+
+ZEUS = """
+import json, sys, time
+from zeus.monitor import ZeusMonitor
+monitor = ZeusMonitor(gpu_indices=list(range(8)))
+monitor.begin_window("w"); monitor.end_window("w")
+times = []
+for i in range(200):
+    begin = time.perf_counter(); monitor.begin_window("w"); monitor.end_window("w"); times.append(time.perf_counter() - begin)
+print(sorted(times)[100] * 1e6)
+"""
+
+
+def bench_window(folder):
+    env = environment(folder, "v100:8")
+    window, reads, allocated = map(float, output([BENCH / "bench_window"], env).split())
+    line("begin + end over 8 GPUs", f"{window:.1f} us, {window / reads:.3f} x 16 energy reads alone ({reads:.1f} us); "
+         f"bound: 1.2 x", window <= 1.2 * reads)
+    line("allocated by windows", f"{allocated:.0f} bytes after the first; bound: 0", allocated == 0)
+    try:
+        zeus = float(output([sys.executable, "-c", ZEUS], env).split()[-1])
+        line("the same in the Python package zeus", f"{zeus:.1f} us, {zeus / window:.1f} x ours", True)
+    except (subprocess.CalledProcessError, IndexError, ValueError):
+        print("      (the Python package zeus is not there: not compared)")
+
+
+def bench_measure(folder):
+    env = environment(folder)
+    alone, ours = [], []
+    for _ in range(21):
+        alone.append(usage_of(["true"], env))
+        ours.append(usage_of([WATTUNE, "measure", "--vgpu", "v100", "--", "true"], env))
+    wall = (statistics.median(o[0] for o in ours) - statistics.median(a[0] for a in alone)) * 1e3
+    memory = (statistics.median(o[2] for o in ours) - statistics.median(a[2] for a in alone)) / 1024
+    line("measure -- true, beyond true", f"{wall:.1f} ms and {memory:.1f} MiB; bound: 15 ms, 12 MiB",
+         wall <= 15 and memory <= 12)
+
+
+def bench_monitor(folder):
+    nvml, env, counts = metered(folder, "v100:8", "monitor")
+    seconds = 10
+    wall, cpu, _, _ = usage_of([WATTUNE, "monitor", *nvml, "--csv", "--interval", "0.1", "--count", str(seconds * 10)], env)
+    calls, _, nvml_ns = counts()
+    share = (cpu - nvml_ns / 1e9) / wall
+    line("monitor, 8 GPUs at 10 Hz", f"{share:.3%} of a core beyond {calls} NVML calls ({nvml_ns / 1e9 / wall:.3%}); "
+         f"bound: 0.5 %", share <= 0.005)
+
+
+def bench_supervisor(folder):
+    """While it profiles 8 GPUs, and afterwards: the profile of the first run is reused by the second."""
+    spec = "v100:8"
+    ledger = folder / "ledger.db"
+    train = [BENCH / "bench_train", "0", "0", "8", "0.02"]
+    for name, options, steps, bound in (("while it profiles 8 GPUs", ["--power-limits", "250,225,200,175,150"], "700", 0.005),
+                                        ("afterwards", ["--power-limits", "250,225,200,175,150", "--baseline", "no"], "1500", 0.002)):
+        nvml, env, counts = metered(folder, spec, name)
+        train[1] = steps
+        alone = usage_of(train, env)
+        wall, cpu, _, out = usage_of([WATTUNE, "run", *nvml, "-q", "--ledger", ledger, "--job", "bench", *options, "--", *train], env)
+        calls, energy_reads, nvml_ns = counts()
+        training_cpu = float(out.split()[1])
+        share = (cpu - training_cpu - (alone[1] - float(alone[3].split()[1])) - nvml_ns / 1e9) / wall
+        line(f"supervisor {name}", f"{share:.3%} of a core beyond {calls} NVML calls ({nvml_ns / 1e9 / wall:.3%}); "
+             f"bound: {bound:.1%}", share <= bound)
+        rate = energy_reads / wall / 8
+        line("  energy reads a second and GPU", f"{rate:.1f}; bound: 40", rate <= 40)
+
+
+def bench_training(folder):
+    """A training loop that keeps a core busy, under wattune and alone, in alternating pairs."""
+    env = environment(folder)
+    train = [str(BENCH / "bench_train"), "300", "1000000"]
+    pairs = []
+    for i in range(20):
+        times = {}
+        for ours in ((False, True) if i % 2 else (True, False)):
+            command = [WATTUNE, "run", "-q", "--vgpu", "v100", "--ledger", str(folder / "pairs.db"), "--", *train] if ours else train
+            times[ours] = float(output(command, env).split()[0])
+        pairs.append(times[True] / times[False])
+    rng = random.Random(1)
+    medians = sorted(statistics.median(rng.choices(pairs, k=len(pairs))) for _ in range(4000))
+    low, high = medians[100], medians[3899]
+    line("training under run against alone", f"median ratio {statistics.median(pairs):.4f}, 95 % interval {low:.4f} to {high:.4f}; "
+         f"bound: lower end below 1.005", low < 1.005)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        for bench in (bench_step, bench_window, bench_measure, bench_monitor, bench_supervisor, bench_training):
+            bench(folder)
+    print(f"{over} over their bound" if over else "all within their bounds")
+    return 1 if over else 0
+
+
+sys.exit(main())
