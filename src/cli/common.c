@@ -180,7 +180,7 @@ int command_failed(const struct wt_error *err)
     log_error("%s", err->text);
     for (unsigned i = 0; i < sizeof codes / sizeof codes[0]; i++)
         if (codes[i].code == err->code)
-            return codes[i].exit_code;
+            return (int)codes[i].exit_code;
     return EXIT_OTHER;
 }
 

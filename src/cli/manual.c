@@ -37,7 +37,7 @@ static const struct entry environment[] = {
     {"XDG_RUNTIME_DIR", "Where the journal of power limits, the progress channel and virtual GPUs live."},
     {"XDG_STATE_HOME", "Where the journal of power limits lives when there is no XDG_RUNTIME_DIR; without it, ~/.local/state."},
     {"HOME", "Your home folder, for the defaults above; set for the command under sudo."},
-    {"SUDO_UID", "Set by sudo: the command of `wattune run` and `wattune measure` runs as this user, and whatever is done with virtual "
+    {"SUDO_UID, SUDO_GID", "Set by sudo: the command of `wattune run` and `wattune measure` runs as this user, and whatever is done with virtual "
                  "GPUs is done as this user."},
 };
 

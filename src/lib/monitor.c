@@ -87,8 +87,8 @@ void wt_monitor_close(struct wt_monitor *monitor)
 static void read_all(struct wt_monitor *monitor, struct wt_sample samples[])
 {
     for (unsigned i = 0; i < monitor->count; i++) {
-        samples[i] = (struct wt_sample){.t_ns = clock_now_ns(), .source = WT_SOURCE_NONE};
-        sense_energy(monitor->sense, monitor->devices[i], &samples[i], NULL);
+        if (sense_energy(monitor->sense, monitor->devices[i], &samples[i], NULL))
+            samples[i] = (struct wt_sample){.t_ns = clock_now_ns(), .source = WT_SOURCE_NONE};
     }
 }
 

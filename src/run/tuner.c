@@ -486,14 +486,18 @@ void tuner_poll(struct tuner *tuner, const struct wt_progress *progress)
     int64_t usual_ns = (int64_t)(tuner->usual_step_s * (double)NS_PER_S);
     int64_t stall_ns = 8 * usual_ns > STALL_LEAST_NS ? 8 * usual_ns : STALL_LEAST_NS;
     bool stalled = tuner->usual_step_s > 0 && now_ns - tuner->last.t_ns > stall_ns;
-    if (epoch_ended || stalled)
+    /* Between an epoch's end and the next step lies validation, which belongs to no step: the epoch's last step ends a
+     * piece.  Where a step of the next epoch was seen already, the piece ends at the step before and that one begins. */
+    bool last_of_epoch = epoch_ended && progress->t_ns <= progress->epoch_t_ns;
+    if (stalled || (epoch_ended && !last_of_epoch))
         slice_interrupt(&tuner->slice);
     tuner->epochs = progress->epochs;
     if (stepped) {
-        /* Between an epoch's end and its step being seen lies validation: that span belongs to no step. */
         tuner->last = (struct step_mark){progress->t_ns, progress->steps};
         on_step(tuner, tuner->last);
     }
+    if (last_of_epoch)
+        slice_interrupt(&tuner->slice);
     if (tuner->phase == MEASURING || tuner->phase == HOLDING)
         check_states(tuner);
     if (tuner->phase == MEASURING && enough(tuner))

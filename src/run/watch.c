@@ -124,10 +124,10 @@ static int64_t next_read_ns(const struct watched *d, int64_t now_ns)
 {
     if (!d->device.has_energy_counter)
         return INT64_MAX;
-    if (is_fine(d))
-        return d->edges.read_ns + FINE_EVERY_NS;
     if (d->failures)
         return d->failed_ns + (d->failures < 10 ? 100 : 1000) * NS_PER_MS;
+    if (is_fine(d))
+        return d->edges.read_ns + FINE_EVERY_NS;
     return edges_next_read_ns(&d->edges, now_ns);
 }
 

@@ -279,7 +279,8 @@ static void test_busy(void **state)
     uint32_t found_mw;
     enum guard_outcome outcome;
     assert_int_equal(guard_take(first, &gpu, &found_mw, NULL), 0);
-    assert_int_equal(guard_take(second, &gpu, &found_mw, &err), WT_E_BUSY); /* nothing was written: no name yet */
+    assert_int_equal(guard_take(second, &gpu, &found_mw, &err), WT_E_BUSY); /* before anything was written */
+    assert_non_null(strstr(err.text, "wattune run (pid 42)"));
     assert_int_equal(guard_set(first, &gpu, 200000, NULL), 0);
     assert_int_equal(guard_take(second, &gpu, &found_mw, &err), WT_E_BUSY);
     assert_non_null(strstr(err.text, "wattune run (pid 42)"));
@@ -311,8 +312,8 @@ static void test_bad_entries(void **state)
     assert_int_equal(journal_boot_id(boot, NULL), 0);
     static const char *const forms[] = {
         "", "\n", "garbage", "wattune-limit 2\nboot %s\nuuid GPU-aaaa-1\nfound_mw 250000\nwritten_mw 200000 0\nholder x\n",
-        "wattune-limit 1\nboot 00000000-0000-0000-0000-000000000000%.0s\nuuid GPU-aaaa-1\nfound_mw 250000\n"
-        "written_mw 200000 0\nholder x\n",
+        ("wattune-limit 1\nboot 00000000-0000-0000-0000-000000000000%.0s\nuuid GPU-aaaa-1\nfound_mw 250000\n"
+         "written_mw 200000 0\nholder x\n"),
         "wattune-limit 1\nboot %s\nuuid GPU-other\nfound_mw 250000\nwritten_mw 200000 0\nholder x\n",
         "wattune-limit 1\nboot %s\nuuid GPU-aaaa-1\nfound_mw 0\nwritten_mw 200000 0\nholder x\n",
         "wattune-limit 1\nboot %s\nuuid GPU-aaaa-1\nfound_mw x\nwritten_mw 200000 0\nholder x\n",

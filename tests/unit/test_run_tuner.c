@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Slices and the tuner over a world of the test's own: a training whose steps and power follow the limit by a
+ * formula, a clock that moves when the test says so, and a watch that knows the energy exactly.  What the profile says
+ * must be the formula's numbers.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "run/slice.h"
+#include "run/tuner.h"
+
+/* --- The world ----------------------------------------------------------------------------------------------------- */
+
+enum { WORLD_MS = 1200000, EDGE_MS = 100 };
+
+static struct {
+    int64_t now_ms;
+    double energy_j[WORLD_MS + 1];   /* at each millisecond */
+    uint32_t limit_mw;
+    int set_rc;                      /* what setting a limit answers */
+    unsigned sets;
+    double step_s;                   /* at the highest limit */
+    double done_s;                   /* of the current step */
+    unsigned epoch_steps;            /* 0: no epochs */
+    double validation_s, rest_s;     /* rest: what is left of the validation */
+    struct wt_progress progress;
+    int64_t unknown_from_ms, unknown_to_ms; /* the watch does not know */
+    struct wt_device device;
+} world;
+
+static char folder[64];
+
+static double step_s(uint32_t limit_mw)
+{
+    return world.step_s * (1 + 0.3 * (300000.0 - limit_mw) / 200000); /* 1.3 times as long at 100 W */
+}
+
+static double power_w(uint32_t limit_mw)
+{
+    return 40 + 0.7 * limit_mw / 1000.0;
+}
+
+static int64_t now_ns(void)
+{
+    return (world.now_ms + 1000) * NS_PER_MS;
+}
+
+static void tick(void)
+{
+    double power = power_w(world.limit_mw);
+    assert_true(world.now_ms < WORLD_MS);
+    if (world.rest_s > 0) {
+        world.rest_s -= 0.001;
+        power = 50;
+    } else {
+        world.done_s += 0.001;
+    }
+    world.energy_j[world.now_ms + 1] = world.energy_j[world.now_ms] + power / 1000;
+    world.now_ms++;
+    if (world.done_s < step_s(world.limit_mw) - 1e-9)
+        return;
+    world.done_s = 0;
+    world.progress.steps++;
+    world.progress.t_ns = now_ns();
+    if (world.epoch_steps && world.progress.steps % world.epoch_steps == 0) {
+        world.progress.epochs++;
+        world.progress.epoch_t_ns = now_ns();
+        world.rest_s = world.validation_s;
+    }
+}
+
+static double energy_at(int64_t t_ns)
+{
+    int64_t ms = t_ns / NS_PER_MS - 1000;
+    assert_true(ms >= 0 && ms <= world.now_ms);
+    return world.energy_j[ms];
+}
+
+/* --- The watch, as the tuner sees it ---------------------------------------------------------------------------------- */
+
+unsigned watch_device_count(const struct watch *watch)
+{
+    (void)watch;
+    return 1;
+}
+
+unsigned watch_gpu_count(const struct watch *watch)
+{
+    (void)watch;
+    return 1;
+}
+
+const struct wt_device *watch_device(const struct watch *watch, unsigned i)
+{
+    (void)watch, (void)i;
+    return &world.device;
+}
+
+int watch_state(const struct watch *watch, unsigned i, unsigned wanted, struct wt_state *state)
+{
+    (void)watch, (void)i, (void)wanted;
+    *state = (struct wt_state){.known = WT_STATE_ENFORCED, .enforced_limit_mw = world.limit_mw};
+    return 0;
+}
+
+int64_t watch_known_until_ns(const struct watch *watch)
+{
+    (void)watch;
+    return now_ns() / (EDGE_MS * NS_PER_MS) * (EDGE_MS * NS_PER_MS); /* the last edge */
+}
+
+int watch_energy_between(const struct watch *watch, int64_t begin_ns, int64_t end_ns, double *energy_j, double *error_j)
+{
+    (void)watch;
+    int64_t from_ns = (world.unknown_from_ms + 1000) * NS_PER_MS, to_ns = (world.unknown_to_ms + 1000) * NS_PER_MS;
+    if (begin_ns < to_ns && end_ns > from_ns)
+        return WT_E_NO_DATA;
+    *energy_j = energy_at(end_ns) - energy_at(begin_ns);
+    *error_j = 0.5;
+    return 0;
+}
+
+static int get_limit(void *driver, unsigned index, uint32_t *limit_mw, struct wt_error *err)
+{
+    (void)driver, (void)index, (void)err;
+    *limit_mw = world.limit_mw;
+    return 0;
+}
+
+static int set_limit(void *driver, unsigned index, uint32_t limit_mw, struct wt_error *err)
+{
+    (void)driver, (void)index;
+    if (world.set_rc)
+        return error_set(err, world.set_rc, "set power limit: no");
+    world.limit_mw = limit_mw;
+    world.sets++;
+    return 0;
+}
+
+static const struct guard_device_ops ops = {get_limit, set_limit};
+
+static int start_world(void **state)
+{
+    (void)state;
+    memset(&world, 0, sizeof world);
+    world.limit_mw = 300000;
+    world.step_s = 0.05;
+    world.device = (struct wt_device){.uuid = "GPU-1", .name = "X", .has_energy_counter = true, .limit_min_mw = 100000,
+                                      .limit_max_mw = 300000, .limit_default_mw = 300000};
+    return 0;
+}
+
+/* --- Slices ------------------------------------------------------------------------------------------------------------ */
+
+static struct step_mark mark(void)
+{
+    return (struct step_mark){now_ns(), world.progress.steps};
+}
+
+static void steps(unsigned n)
+{
+    for (uint64_t until = world.progress.steps + n; world.progress.steps < until;)
+        tick();
+}
+
+static void test_slice(void **state)
+{
+    (void)state;
+    struct slice slice;
+    slice_start(&slice, 300000);
+    assert_int_equal(slice_point(&slice, NULL).steps, 0);
+    steps(1);
+    slice_step(&slice, mark());
+    assert_int_equal(slice_point(&slice, NULL).steps, 0); /* one mark is a beginning, not a step */
+    steps(20);
+    slice_step(&slice, mark());
+    struct wt_profile_point point = slice_point(&slice, NULL);
+    assert_int_equal(point.steps, 20);
+    assert_true(fabs(point.time_per_step_s - 0.05) < 1e-9);
+    assert_true(fabs(point.energy_per_step_j - 0.05 * 250) < 1e-6);
+    assert_true(fabs(point.energy_error_j - 0.5 / 20) < 1e-9);
+    /* A pause of 3 s belongs to no step, and the two pieces add up. */
+    slice_interrupt(&slice);
+    slice_interrupt(&slice);
+    world.rest_s = 3;
+    steps(1);
+    slice_step(&slice, mark());
+    steps(10);
+    slice_step(&slice, mark());
+    assert_true(fabs(slice_length_s(&slice) - 1.5) < 1e-9);
+    point = slice_point(&slice, NULL);
+    assert_int_equal(point.steps, 30);
+    assert_true(fabs(point.time_per_step_s - 0.05) < 1e-9);
+    assert_true(fabs(point.energy_per_step_j - 12.5) < 1e-6);
+    assert_true(fabs(point.energy_error_j - 0.5 * sqrt(2) / 30) < 1e-9);
+    /* Pieces wait for the counter's edges, and then count for good. */
+    slice_interrupt(&slice);
+    assert_int_equal(slice.piece_count, 1);
+    world.rest_s = 0.2;
+    steps(4);
+    slice_point(&slice, NULL);
+    assert_int_equal(slice.piece_count, 0);
+    assert_int_equal(slice_point(&slice, NULL).steps, 30);
+}
+
+static void test_slice_unknown(void **state)
+{
+    (void)state;
+    struct slice slice;
+    slice_start(&slice, 300000);
+    steps(1);
+    slice_step(&slice, mark());
+    world.unknown_from_ms = world.now_ms + 100;
+    world.unknown_to_ms = world.now_ms + 101;
+    steps(10);
+    slice_step(&slice, mark());
+    assert_int_equal(slice_point(&slice, NULL).steps, 0);
+}
+
+/* More interruptions than there are places for pieces: none is lost when edges pass in between. */
+static void test_slice_many_pieces(void **state)
+{
+    (void)state;
+    struct slice slice;
+    slice_start(&slice, 300000);
+    for (unsigned i = 0; i < 3 * SLICE_PIECES; i++) {
+        steps(1);
+        slice_step(&slice, mark());
+        steps(3);
+        slice_step(&slice, mark());
+        slice_interrupt(&slice);
+        slice_point(&slice, NULL);
+    }
+    world.rest_s = 0.5;
+    steps(1);
+    assert_int_equal(slice_point(&slice, NULL).steps, 9 * SLICE_PIECES);
+}
+
+/* --- The tuner ----------------------------------------------------------------------------------------------------------- */
+
+static struct tuner_options options_for(bool baseline)
+{
+    struct tuner_options options = {.preference = {WT_SELECT_ENERGY, 0, 0}, .search = "sweep", .baseline = baseline,
+                                    .wanted_count = 4, .wanted_mw = {300000, 200000, 150000, 100000}};
+    snprintf(options.key.job, sizeof options.key.job, "job");
+    return options;
+}
+
+/* Runs until the profile is complete, `most_s` at most, then `more_s` at the optimum. */
+static void train(struct tuner *tuner, double most_s, double more_s)
+{
+    int64_t until_ms = world.now_ms + (int64_t)(most_s * 1000);
+    bool more = false;
+    while (world.now_ms < until_ms) {
+        for (unsigned i = 0; i < 25; i++)
+            tick();
+        tuner_poll(tuner, &world.progress);
+        if (!more && !tuner_is_profiling(tuner)) {
+            until_ms = world.now_ms + (int64_t)(more_s * 1000);
+            more = true;
+        }
+    }
+}
+
+static void assert_profile(const struct tuner_result *result)
+{
+    assert_true(result->profiled && result->decided);
+    assert_int_equal(result->point_count, 4);
+    for (unsigned i = 0; i < 4; i++) {
+        const struct wt_profile_point *p = &result->points[i];
+        assert_true(fabs(p->time_per_step_s / step_s(p->limit_mw) - 1) < 0.03); /* steps end on whole milliseconds */
+        assert_true(fabs(p->energy_per_step_j / (step_s(p->limit_mw) * power_w(p->limit_mw)) - 1) < 0.03);
+        assert_false(p->throttled);
+    }
+    assert_int_equal(result->decision.limit_mw, 100000); /* least energy: 1.3 x 110 W of 250 W */
+    assert_int_equal(result->limit_mw, 100000);
+}
+
+static void run(bool baseline, struct tuner_result *result)
+{
+    struct guard *guard;
+    struct tuner *tuner;
+    struct tuner_options options = options_for(baseline);
+    assert_int_equal(guard_new(&ops, NULL, folder, "test", &guard, NULL), 0);
+    assert_int_equal(tuner_new(&options, NULL, guard, &(struct tuner_store){0}, &tuner, NULL), 0);
+    train(tuner, 400, 30);
+    tuner_finish(tuner, result);
+    tuner_free(tuner);
+    guard_close(guard);
+    assert_int_equal(world.limit_mw, 300000); /* what was found is back */
+}
+
+static void test_profile(void **state)
+{
+    (void)state;
+    struct tuner_result result;
+    run(true, &result);
+    assert_profile(&result);
+    double expected = step_s(100000) * power_w(100000) / (step_s(300000) * power_w(300000));
+    assert_int_equal(result.savings.baseline_limit_mw, 300000);
+    assert_true(fabs(result.savings.energy_fraction / expected - 1) < 0.03);
+    assert_true(fabs(result.savings.time_fraction / 1.3 - 1) < 0.03);
+}
+
+/* Epochs shorter than a slice, with validation between: the profile is finished all the same, and validation is in
+ * no step. */
+static void test_short_epochs(void **state)
+{
+    (void)state;
+    struct tuner_result result;
+    world.epoch_steps = 12;
+    world.validation_s = 0.4;
+    run(true, &result);
+    assert_profile(&result);
+}
+
+/* A stall in the middle of nothing (a checkpoint), longer than eight steps. */
+static void test_stalls(void **state)
+{
+    (void)state;
+    struct guard *guard;
+    struct tuner *tuner;
+    struct tuner_result result;
+    struct tuner_options options = options_for(false);
+    assert_int_equal(guard_new(&ops, NULL, folder, "test", &guard, NULL), 0);
+    assert_int_equal(tuner_new(&options, NULL, guard, &(struct tuner_store){0}, &tuner, NULL), 0);
+    for (unsigned i = 0; i < 60 && (i < 10 || tuner_is_profiling(tuner)); i++) {
+        train(tuner, 2.3, 0);
+        world.rest_s = 1.5;
+    }
+    train(tuner, 10, 1);
+    tuner_finish(tuner, &result);
+    tuner_free(tuner);
+    guard_close(guard);
+    assert_profile(&result);
+}
+
+static void test_no_permission(void **state)
+{
+    (void)state;
+    struct guard *guard;
+    struct tuner *tuner;
+    struct tuner_result result;
+    struct tuner_options options = options_for(true);
+    world.set_rc = WT_E_NO_PERMISSION;
+    assert_int_equal(guard_new(&ops, NULL, folder, "test", &guard, NULL), 0);
+    assert_int_equal(tuner_new(&options, NULL, guard, &(struct tuner_store){0}, &tuner, NULL), 0);
+    train(tuner, 30, 1);
+    tuner_finish(tuner, &result);
+    tuner_free(tuner);
+    guard_close(guard);
+    assert_false(result.profiled);
+    assert_non_null(strstr(result.why_not, "CAP_SYS_ADMIN"));
+    assert_int_equal(world.limit_mw, 300000);
+    assert_int_equal(world.sets, 0);
+}
+
+/* Ends in the middle of profiling: restored, and said. */
+static void test_ends_early(void **state)
+{
+    (void)state;
+    struct guard *guard;
+    struct tuner *tuner;
+    struct tuner_result result;
+    struct tuner_options options = options_for(true);
+    assert_int_equal(guard_new(&ops, NULL, folder, "test", &guard, NULL), 0);
+    assert_int_equal(tuner_new(&options, NULL, guard, &(struct tuner_store){0}, &tuner, NULL), 0);
+    train(tuner, 5, 1);
+    assert_true(world.limit_mw != 300000);
+    tuner_finish(tuner, &result);
+    tuner_free(tuner);
+    guard_close(guard);
+    assert_false(result.profiled);
+    assert_non_null(strstr(result.why_not, "ended before all limits"));
+    assert_int_equal(world.limit_mw, 300000);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/wattune-tuner-XXXXXX");
+    clock_use(now_ns);
+    log_set_level(LOG_ERROR);
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    char command[128];
+    clock_use(NULL);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_slice, start_world),
+        cmocka_unit_test_setup(test_slice_unknown, start_world),
+        cmocka_unit_test_setup(test_slice_many_pieces, start_world),
+        cmocka_unit_test_setup(test_profile, start_world),
+        cmocka_unit_test_setup(test_short_epochs, start_world),
+        cmocka_unit_test_setup(test_stalls, start_world),
+        cmocka_unit_test_setup(test_no_permission, start_world),
+        cmocka_unit_test_setup(test_ends_early, start_world),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
