@@ -48,6 +48,11 @@ struct wt_device {
     char pci_address[32];
     bool has_energy_counter;
     int64_t counter_tick_ns;         /* nominal period in which the counter moves */
+    /* For devices without a counter: a power reading changes every tick and is a mean over the window that ended at the
+     * last one.  power_tick_ns is 0 when there is nothing to integrate. */
+    int64_t power_tick_ns, power_window_ns;
+    uint32_t power_resolution_mw;    /* readings are multiples of it; 0: not known */
+    bool replayed;                   /* from a recording */
     uint32_t limit_min_mw, limit_max_mw, limit_default_mw;
 };
 

@@ -48,13 +48,24 @@ static void sleep_monotonic_ns(int64_t length_ns)
         ;
 }
 
+/* True when it reads between two reads of CLOCK_MONOTONIC: it is that clock by another name. */
+static bool is_monotonic(clock_function now_ns)
+{
+    for (unsigned tries = 0; tries < 3; tries++) {
+        int64_t before_ns = clock_monotonic_ns(), read_ns = now_ns(), after_ns = clock_monotonic_ns();
+        if (before_ns <= read_ns && read_ns <= after_ns)
+            return true;
+    }
+    return false;
+}
+
 void clock_use(int64_t (*now_ns)(void))
 {
     first_monotonic_ns = clock_monotonic_ns();
     first_clock_ns = now_ns ? now_ns() : first_monotonic_ns;
-    source = now_ns;
-    if (now_ns)
+    if (now_ns) /* a clock of another rate is apart after this, and its rate can be told */
         sleep_monotonic_ns(NS_PER_MS);
+    source = now_ns && !is_monotonic(now_ns) ? now_ns : NULL; /* the kernel's own is read faster */
 }
 
 double clock_scale(void)

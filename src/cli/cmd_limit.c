@@ -132,7 +132,9 @@ static int run(struct common *common, void *unused)
     int rc = devices_open(&devices, common, &err);
     if (rc)
         return command_failed(&err);
-    int code = settings.action == GET ? get(common, &devices) : set(&devices);
+    int code = devices_need_gpu(&devices, &err) ? command_failed(&err)
+               : settings.action == GET         ? get(common, &devices)
+                                                : set(&devices);
     if (code == EXIT_DONE && settings.action == SET)
         devices_say_if_forgotten(&devices);
     devices_close(&devices);

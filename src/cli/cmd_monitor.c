@@ -20,19 +20,21 @@
 #include "json/documents.h"
 #include "view/view.h"
 
-enum key { KEY_INTERVAL = 1, KEY_COUNT, KEY_CSV, KEY_JSON };
+enum key { KEY_INTERVAL = 1, KEY_COUNT, KEY_CSV, KEY_JSON, KEY_RECORD };
 
 static const struct argp_option options[] = {
     {"interval", KEY_INTERVAL, "S", 0, "seconds between two readings, 0.01 to 3600 (default 1)", 0},
     {"count", KEY_COUNT, "N", 0, "end after N readings (default: go on)", 0},
     {"csv", KEY_CSV, NULL, 0, "comma-separated values with a header row", 0},
     {"json", KEY_JSON, NULL, 0, "one JSON object a line", 0},
+    {"record", KEY_RECORD, "FILE", 0, "write all readings to FILE as well, for --replay", 0},
     {0}};
 
 static struct settings {
     double interval_s;
     uint64_t count;                  /* 0: no end */
     bool csv, json;
+    const char *record;              /* file; NULL: none */
 } settings = {.interval_s = 1};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -53,6 +55,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_JSON:
         settings.json = true;
         return 0;
+    case KEY_RECORD:
+        settings.record = arg;
+        return 0;
     case ARGP_KEY_ARG:
         command_usage_error("monitor takes no argument (\"%s\")", arg);
         return EINVAL;
@@ -71,6 +76,22 @@ static void on_signal(int number)
 {
     (void)number;
     ended = 1;
+}
+
+/* Whole rows, each reading's at once: what a kill leaves can be replayed. */
+static int record_line(FILE *file, const struct wt_device list[], const struct wt_state states[], unsigned count,
+                       bool first)
+{
+    struct buffer rows = {0};
+    struct wt_error err;
+    if (first)
+        view_record_heading(&rows);
+    view_record(&rows, clock_wall_ms(), list, states, count);
+    bool whole = !rows.failed && fwrite(buffer_text(&rows), 1, rows.length, file) == rows.length && fflush(file) == 0;
+    if (!whole)
+        error_set(&err, WT_E_IO, "write %s: %s", settings.record, rows.failed ? "out of memory" : strerror(errno));
+    buffer_clear(&rows);
+    return whole ? EXIT_DONE : command_failed(&err);
 }
 
 static int print_line(const struct devices *devices, const struct wt_device list[], const struct wt_state states[],
@@ -97,7 +118,7 @@ static int print_line(const struct devices *devices, const struct wt_device list
     return command_print(&page);
 }
 
-static int monitor(const struct common *common, const struct devices *devices)
+static int monitor(const struct common *common, const struct devices *devices, FILE *record)
 {
     struct wt_device list[WT_MAX_DEVICES];
     bool failing[WT_MAX_DEVICES] = {false};
@@ -121,6 +142,8 @@ static int monitor(const struct common *common, const struct devices *devices)
         if (answered == 0)
             break;
         code = print_line(devices, list, states, n == 0, common->colour);
+        if (code == EXIT_DONE && record)
+            code = record_line(record, list, states, devices->gpu_count, n == 0);
         if (code)
             return code;
         next_ns += interval_ns;
@@ -148,7 +171,15 @@ static int run(struct common *common, void *unused)
     int rc = devices_open(&devices, common, &err);
     if (rc)
         return command_failed(&err);
-    int code = monitor(common, &devices);
+    FILE *record = NULL;
+    rc = devices_need_gpu(&devices, &err);
+    if (rc == 0 && settings.record && !(record = fopen(settings.record, "we")))
+        rc = error_set(&err, WT_E_IO, "write %s: %s", settings.record, strerror(errno));
+    int code = rc ? command_failed(&err) : monitor(common, &devices, record);
+    if (record && fclose(record) && code == EXIT_DONE) {
+        error_set(&err, WT_E_IO, "write %s: %s", settings.record, strerror(errno));
+        code = command_failed(&err);
+    }
     devices_close(&devices);
     return code;
 }
@@ -158,8 +189,10 @@ const struct command command_monitor = {
     .arguments = "",
     .summary = "power, energy, limits and more of each GPU, as lines",
     .description = "Prints a reading of every GPU at each interval until it is ended or has printed --count of them. What a device does not "
-                   "tell is shown as unknown, and left empty in CSV and null in JSON. energy_j is the driver's own counter.",
-    .examples = "  wattune monitor --interval 0.5\n  wattune monitor --csv --count 100 > recording.csv\n",
+                   "tell is shown as unknown, and left empty in CSV and null in JSON. energy_j is the driver's own counter. --record writes the "
+                   "same as CSV with the time of each reading to the nanosecond; measure, run and monitor --replay read it (and "
+                   "what --csv prints) instead of devices.",
+    .examples = "  wattune monitor --interval 0.5\n  wattune monitor --record night.csv --interval 0.1\n",
     .options = options,
     .groups = COMMON_DEVICES | COMMON_REPLAY,
     .parse = parse,

@@ -248,7 +248,7 @@ static void say_dry_run(const struct devices *devices, const char *ledger)
     for (unsigned i = 0; i < devices->gpu_count; i++) {
         const struct wt_device *d = sense_device(devices->sense, devices->selected[i]);
         printf("  GPU %u %s (%s), limits %g to %g W%s\n", d->index, d->name, d->uuid, d->limit_min_mw / 1000.0,
-               d->limit_max_mw / 1000.0, d->has_energy_counter ? "" : ", no energy counter: not tuned");
+               d->limit_max_mw / 1000.0, d->has_energy_counter ? "" : ", no energy counter: power readings are summed");
     }
     if (job->observe)
         printf("and would write nothing to a device\n");

@@ -118,6 +118,21 @@ static const char *named_nvml(const struct common *common)
     return named;
 }
 
+/* Another root of /sys: what is read there is booked as energy, so not when root acts for somebody else.  A virtual GPU's
+ * host is not this one, whose counters know nothing of the machine's time: it has only the devices that are named. */
+static const char *named_sysfs(bool is_virtual)
+{
+    uid_t uid;
+    gid_t gid;
+    char name[64], home[256];
+    const char *named = secure_getenv("WATTUNE_SYSFS");
+    if (named && *named && supervise_sudo_user(&uid, &gid, name, home)) {
+        log_warning("running as root for %s: WATTUNE_SYSFS is ignored", name);
+        named = NULL;
+    }
+    return named && *named ? named : is_virtual ? "" : NULL;
+}
+
 /* The GPUs that are meant, and behind them the host's own devices, which every command that measures counts.  A machine
  * without GPUs is measured by those alone, unless GPUs were asked for. */
 static int select_devices(struct devices *devices, const struct common *common, struct wt_error *err)
@@ -154,6 +169,7 @@ int devices_open(struct devices *devices, const struct common *common, struct wt
         rc = use_vgpu(devices, spec, err);
     else
         devices->options.nvml_path = named_nvml(common);
+    devices->options.sysfs_path = named_sysfs(devices->env[0] != NULL);
     if (rc == 0)
         rc = sense_open(&devices->options, &devices->sense, err);
     if (rc) {
@@ -170,6 +186,12 @@ int devices_open(struct devices *devices, const struct common *common, struct wt
     }
     job_recover(devices->sense, devices->selected, devices->gpu_count);
     return 0;
+}
+
+int devices_need_gpu(const struct devices *devices, struct wt_error *err)
+{
+    return devices->gpu_count ? 0 : error_set(err, WT_E_NO_DEVICE, "there is no GPU on this machine; try --vgpu v100 for a "
+                                                                   "virtual one");
 }
 
 void devices_say_if_forgotten(const struct devices *devices)

@@ -20,6 +20,9 @@ struct devices {
 
 /* Opens what the options name, takes its clock, selects the GPUs, puts back what a killed run left, says remarks. */
 int devices_open(struct devices *devices, const struct common *common, struct wt_error *err);
+/* WT_E_NO_DEVICE for a command that is about GPUs, on a machine that has only other devices. */
+int devices_need_gpu(const struct devices *devices, struct wt_error *err);
+
 /* After a limit was set by hand: says so when the machine is a virtual one that ends with this process. */
 void devices_say_if_forgotten(const struct devices *devices);
 

@@ -44,7 +44,9 @@ int wt_monitor_open(struct wt_monitor **out)
     if (!monitor)
         return WT_E_NO_MEMORY;
     const char *named = secure_getenv("WATTUNE_NVML"); /* not for a program that runs with more rights than its caller */
-    struct sense_options options = {.nvml_path = named && *named ? named : NULL};
+    const char *sysfs = secure_getenv("WATTUNE_SYSFS");
+    struct sense_options options = {.nvml_path = named && *named ? named : NULL,
+                                    .sysfs_path = sysfs && *sysfs ? sysfs : NULL};
     uint32_t limits_mw[WT_MAX_DEVICES];
     char words[256];
     int rc = sense_open(&options, &monitor->sense, NULL);

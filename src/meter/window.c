@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* More than any single GPU board draws, for devices that do not tell their limit. */
+static const double NO_GPU_DRAWS_MW = 1.5e6;
+
 struct window {
     bool open;
     char name[METER_NAME_LEN];
@@ -109,16 +112,27 @@ struct wt_measurement meter_between(const struct wt_sample *begin, const struct 
         window.quality |= WT_QUALITY_RESET; /* the driver was reloaded: what was used before is gone */
         return window;
     }
-    window.energy_mj = end->energy_mj - begin->energy_mj;
     window.source = begin->source == end->source ? end->source : WT_SOURCE_ESTIMATED;
-    /* A value that may be lag_ns old misses at most that long at the most power there can be: the device's limit, or
-     * twice the mean of this window where the limit is not known. */
-    double length_ns = (double)(end->t_ns - begin->t_ns);
-    double mean_mw = length_ns > 0 ? (double)window.energy_mj * 1e9 / length_ns : 0;
-    double most_mw = limit_mw ? limit_mw : 2 * mean_mw;
-    double lag_ns = (double)(begin->lag_ns > end->lag_ns ? begin->lag_ns : end->lag_ns);
-    window.energy_error_mj =
-        begin->energy_error_mj + end->energy_error_mj + (uint64_t)ceil(most_mw * lag_ns / 1e9);
+    /* A value that may be lag_ns old misses at most that long at the most power there can be, and no window holds more
+     * than that power over its length: the truth lies between the two bounds, and their middle is given.  For a window
+     * much longer than the lag that is the difference of the two values; for one shorter than a tick it is an estimate
+     * where the difference would be 0 or a whole tick. */
+    double seconds = (double)(end->t_ns - begin->t_ns) / 1e9;
+    double lag_s = (double)(begin->lag_ns > end->lag_ns ? begin->lag_ns : end->lag_ns) / 1e9;
+    double most_mw = limit_mw ? limit_mw : NO_GPU_DRAWS_MW;
+    double difference = (double)(end->energy_mj - begin->energy_mj);
+    double slack = (double)(begin->energy_error_mj + end->energy_error_mj);
+    double missed = lag_s * most_mw + slack;
+    double least = fmax(difference - missed, 0), most = difference + missed;
+    if (lag_s > 0) {
+        most = fmin(most, fmax(most_mw * seconds + slack, least));
+        if (seconds < lag_s)
+            window.source = WT_SOURCE_ESTIMATED;
+    } else {
+        least = difference - missed; /* nothing is cut off: the difference is the middle */
+    }
+    window.energy_mj = (uint64_t)llround(fmax((least + most) / 2, 0));
+    window.energy_error_mj = (uint64_t)ceil((most - least) / 2);
     return window;
 }
 

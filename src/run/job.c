@@ -132,7 +132,8 @@ static const char *known_reason(struct job *job, char text[128])
     if (job->gpu_count == 0)
         return "there is no GPU";
     if (!sense_driver(job->sense))
-        return "this is a recording, not a device";
+        return watch_device(job->watch, 0)->replayed ? "this is a recording, not a device"
+                                                     : "power limits of these GPUs cannot be set";
     if (!job->options->use_channel && !job->options->step_pattern)
         return "without steps there is nothing to compare limits by (--progress)";
     if (!job->options->shared && sharing_stranger(&job->sharing, job->watch, &pid, &index)) {
@@ -417,6 +418,9 @@ int job_run(const struct job_options *options, struct sense *sense, const unsign
         job->gpu_count = watch_gpu_count(job->watch);
     if (rc == 0)
         rc = start_progress(job, err);
+    const char *remark;
+    for (unsigned i = 0; rc == 0 && (remark = sense_remark(sense, i)); i++)
+        log_warning("%s", remark);
     if (rc == 0) {
         sharing_begin(&job->sharing, job->watch);
         if (options->tuner.search)

@@ -143,9 +143,9 @@ static int choose_grid(struct tuner *tuner, struct wt_error *err)
     unsigned count = watch_gpu_count(tuner->watch);
     for (unsigned i = 0; i < count; i++) {
         devices[i] = *watch_device(tuner->watch, i);
-        if (!devices[i].has_energy_counter)
-            return error_set(err, WT_E_NOT_SUPPORTED, "GPU %u (%s) has no energy counter, so what a limit saves cannot "
-                             "be measured", devices[i].index, devices[i].name);
+        if (!devices[i].has_energy_counter && !devices[i].power_tick_ns)
+            return error_set(err, WT_E_NOT_SUPPORTED, "GPU %u (%s) tells neither energy nor power, so what a limit saves "
+                             "cannot be measured", devices[i].index, devices[i].name);
     }
     struct power_range range;
     int rc = power_limits_common(devices, count, &range, err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The watch: one edge tracker per device, fed at the moments it asks for.
+ * The watch: one edge tracker per device with a counter, one integrator per device that tells power only, each fed at
+ * the moments it asks for.
  */
 #include "run/watch.h"
 
@@ -11,10 +12,17 @@
 #include "base/log.h"
 #include "meter/window.h"
 #include "sense/edges.h"
+#include "sense/integrate.h"
 
 /* 25 ms: 40 reads a second.  In real time never under 2 ms, or a machine whose clock runs a hundred times faster would
  * cost a core. */
 static const int64_t GAP_NS = 25 * NS_PER_MS, REAL_GAP_NS = 2 * NS_PER_MS;
+
+/* Power that is not read is energy that is not known: 20 readings a second go on when nobody is measuring slices. */
+static const int64_t POWER_GAP_NS = 50 * NS_PER_MS;
+
+/* The begin of a window is looked at again when this much behind it is known. */
+static const int64_t BEGIN_SETTLED_NS = NS_PER_S;
 
 /* Fine counters wrap within minutes (65 kJ at some 200 W: five); this sees every one. */
 static const int64_t FINE_EVERY_NS = 20 * NS_PER_S;
@@ -22,8 +30,12 @@ static const int64_t FINE_EVERY_NS = 20 * NS_PER_S;
 struct watched {
     unsigned position;               /* in the source */
     struct wt_device device;
+    bool integrates;                 /* no counter, but power */
     struct edges edges;
+    struct integrate integrate;
     struct wt_sample begin;          /* of the window over everything */
+    struct integrate_mark begin_mark;
+    bool begin_known;                /* begin_mark has readings on both sides */
     int64_t reset_ns;                /* when the counter last went back; 0: never */
     unsigned failures;               /* reads that failed in a row */
     int64_t failed_ns;               /* the last of them */
@@ -34,6 +46,14 @@ struct watch {
     unsigned count, gpu_count;
     struct watched devices[];
 };
+
+static void init_device(struct watched *d)
+{
+    d->integrates = !d->device.has_energy_counter && d->device.power_tick_ns > 0;
+    edges_init(&d->edges, d->device.counter_tick_ns, GAP_NS);
+    integrate_init(&d->integrate, d->device.power_tick_ns, d->device.power_window_ns, d->device.power_resolution_mw,
+                   GAP_NS);
+}
 
 int watch_new(struct sense *sense, const unsigned devices[], unsigned count, struct watch **out,
               struct wt_error *err)
@@ -47,7 +67,7 @@ int watch_new(struct sense *sense, const unsigned devices[], unsigned count, str
         watch->devices[i].position = devices[i];
         watch->devices[i].device = *sense_device(sense, devices[i]);
         watch->gpu_count += watch->devices[i].device.kind == WT_DEVICE_GPU;
-        edges_init(&watch->devices[i].edges, watch->devices[i].device.counter_tick_ns, GAP_NS);
+        init_device(&watch->devices[i]);
     }
     watch_set_gap(watch, GAP_NS);
     *out = watch;
@@ -88,21 +108,56 @@ int watch_processes(const struct watch *watch, unsigned i, uint32_t pids[], unsi
 void watch_set_gap(struct watch *watch, int64_t gap_ns)
 {
     int64_t least_ns = (int64_t)((double)REAL_GAP_NS * clock_scale());
-    for (unsigned i = 0; i < watch->count; i++)
+    int64_t power_gap_ns = gap_ns < POWER_GAP_NS ? gap_ns : POWER_GAP_NS;
+    for (unsigned i = 0; i < watch->count; i++) {
         watch->devices[i].edges.gap_ns = gap_ns > least_ns ? gap_ns : least_ns;
+        watch->devices[i].integrate.gap_ns = power_gap_ns > least_ns ? power_gap_ns : least_ns;
+    }
 }
 
 /* A counter that moves every millisecond (RAPL) needs no edges: any read is as good. */
 static bool is_fine(const struct watched *d)
 {
-    return d->device.counter_tick_ns < GAP_NS / 2;
+    return d->device.has_energy_counter && d->device.counter_tick_ns < GAP_NS / 2;
 }
 
-/* One read into the edge tracker.  The first failure of a row is said; after that the device is asked less often. */
+static const char *kind_name(const struct watched *d)
+{
+    static const char *const names[] = {"GPU", "CPU", "DRAM"};
+    return names[d->device.kind];
+}
+
+/* One reading of power into the integrator; the sample only says that there is one. */
+static int read_power(struct watch *watch, struct watched *d, struct wt_sample *sample, struct wt_error *err)
+{
+    struct wt_state state;
+    int64_t begin_ns = clock_now_ns();
+    int rc = sense_state(watch->sense, d->position, WT_STATE_POWER, &state, err);
+    if (rc == 0 && !(state.known & WT_STATE_POWER))
+        rc = error_set(err, WT_E_NO_DATA, "%s %u (%s) does not tell its power now", kind_name(d), d->device.index,
+                       d->device.name);
+    if (rc)
+        return rc;
+    integrate_add(&d->integrate, begin_ns, clock_now_ns(), state.power_mw);
+    *sample = (struct wt_sample){.t_ns = begin_ns, .source = WT_SOURCE_INTEGRATED};
+    return 0;
+}
+
+/* The mark of the window's begin is final once there are readings on both sides of it. */
+static void mark_begin(struct watched *d)
+{
+    if (d->begin_known || d->begin.source == WT_SOURCE_NONE)
+        return;
+    d->begin_known = integrate_at(&d->integrate, d->begin.t_ns, &d->begin_mark) == 0 &&
+                     integrate_known_until_ns(&d->integrate) > d->begin.t_ns + BEGIN_SETTLED_NS;
+}
+
+/* One read into the edge tracker or the integrator.  The first failure of a row is said; after that the device is asked
+ * less often. */
 static int read_device(struct watch *watch, struct watched *d, struct wt_sample *sample)
 {
     struct wt_error err;
-    int rc = sense_energy(watch->sense, d->position, sample, &err);
+    int rc = d->integrates ? read_power(watch, d, sample, &err) : sense_energy(watch->sense, d->position, sample, &err);
     if (rc) {
         d->failed_ns = clock_now_ns();
         if (d->failures++ == 0)
@@ -110,24 +165,32 @@ static int read_device(struct watch *watch, struct watched *d, struct wt_sample 
         return rc;
     }
     if (d->failures)
-        log_note("GPU %u can be read again", d->device.index);
+        log_note("%s %u can be read again", kind_name(d), d->device.index);
     d->failures = 0;
+    if (d->integrates) {
+        d->edges.read_ns = sample->t_ns;
+        mark_begin(d);
+        return 0;
+    }
     edges_add(&d->edges, sample->t_ns, clock_now_ns(), sample->energy_mj);
     if (edges_take_reset(&d->edges)) {
         d->reset_ns = sample->t_ns;
-        log_warning("the energy counter of GPU %u went back: the driver was reloaded", d->device.index);
+        log_warning("the energy counter of %s %u went back: %s", kind_name(d), d->device.index,
+                    d->device.kind == WT_DEVICE_GPU ? "the driver was reloaded" : "it was set back");
     }
     return 0;
 }
 
 static int64_t next_read_ns(const struct watched *d, int64_t now_ns)
 {
-    if (!d->device.has_energy_counter)
+    if (!d->device.has_energy_counter && !d->integrates)
         return INT64_MAX;
     if (d->failures)
         return d->failed_ns + (d->failures < 10 ? 100 : 1000) * NS_PER_MS;
     if (is_fine(d))
         return d->edges.read_ns + FINE_EVERY_NS;
+    if (d->integrates)
+        return integrate_next_read_ns(&d->integrate, now_ns);
     return edges_next_read_ns(&d->edges, now_ns);
 }
 
@@ -152,9 +215,25 @@ int64_t watch_next_ns(const struct watch *watch)
     return next_ns;
 }
 
-int watch_energy_at(const struct watch *watch, unsigned i, int64_t t_ns, struct wt_sample *sample)
+/* A device's energy between two moments of the near past. */
+static int energy_between(const struct watched *d, int64_t begin_ns, int64_t end_ns, struct wt_measurement *window)
 {
-    return edges_energy_at(&watch->devices[i].edges, t_ns, sample);
+    if (d->integrates) {
+        struct integrate_mark from, to;
+        if (integrate_at(&d->integrate, begin_ns, &from) || integrate_at(&d->integrate, end_ns, &to) || to.gap)
+            return WT_E_NO_DATA;
+        *window = integrate_between(&d->integrate, &from, &to);
+        return window->source == WT_SOURCE_NONE ? WT_E_NO_DATA : 0;
+    }
+    struct wt_sample begin, end;
+    if (d->reset_ns >= begin_ns && d->reset_ns)
+        return WT_E_NO_DATA;
+    if (edges_energy_at(&d->edges, begin_ns, &begin) || edges_energy_at(&d->edges, end_ns, &end) ||
+        end.energy_mj < begin.energy_mj)
+        return WT_E_NO_DATA;
+    *window = (struct wt_measurement){.energy_mj = end.energy_mj - begin.energy_mj,
+                                      .energy_error_mj = end.energy_error_mj + begin.energy_error_mj};
+    return 0;
 }
 
 int watch_energy_between(const struct watch *watch, int64_t begin_ns, int64_t end_ns, double *energy_j,
@@ -162,14 +241,11 @@ int watch_energy_between(const struct watch *watch, int64_t begin_ns, int64_t en
 {
     double energy = 0, error = 0;
     for (unsigned i = 0; i < watch->gpu_count; i++) {
-        struct wt_sample begin, end;
-        if (watch->devices[i].reset_ns >= begin_ns && watch->devices[i].reset_ns)
+        struct wt_measurement window;
+        if (energy_between(&watch->devices[i], begin_ns, end_ns, &window))
             return WT_E_NO_DATA;
-        if (watch_energy_at(watch, i, begin_ns, &begin) || watch_energy_at(watch, i, end_ns, &end) ||
-            end.energy_mj < begin.energy_mj)
-            return WT_E_NO_DATA;
-        energy += (double)(end.energy_mj - begin.energy_mj) / 1000;
-        error += (double)(end.energy_error_mj + begin.energy_error_mj) / 1000;
+        energy += (double)window.energy_mj / 1000;
+        error += (double)window.energy_error_mj / 1000;
     }
     *energy_j = energy;
     *error_j = error;
@@ -180,7 +256,8 @@ int64_t watch_known_until_ns(const struct watch *watch)
 {
     int64_t until_ns = INT64_MAX;
     for (unsigned i = 0; i < watch->gpu_count; i++) {
-        int64_t known_ns = edges_known_until_ns(&watch->devices[i].edges);
+        const struct watched *d = &watch->devices[i];
+        int64_t known_ns = d->integrates ? integrate_known_until_ns(&d->integrate) : edges_known_until_ns(&d->edges);
         until_ns = known_ns < until_ns ? known_ns : until_ns;
     }
     return until_ns == INT64_MAX ? 0 : until_ns;
@@ -191,9 +268,25 @@ void watch_begin(struct watch *watch)
     for (unsigned i = 0; i < watch->count; i++) {
         struct watched *d = &watch->devices[i];
         d->begin = (struct wt_sample){.t_ns = clock_now_ns(), .source = WT_SOURCE_NONE};
-        if (d->device.has_energy_counter)
+        d->begin_known = false;
+        if (d->device.has_energy_counter || d->integrates)
             read_device(watch, d, &d->begin);
     }
+}
+
+/* Power readings over the whole window. */
+static struct wt_measurement integrated_window(struct watched *d, const struct wt_sample *end)
+{
+    struct wt_measurement unknown = {.begin_ns = d->begin.t_ns, .end_ns = end->t_ns, .source = WT_SOURCE_NONE};
+    struct integrate_mark to;
+    mark_begin(d);
+    if (d->begin.source == WT_SOURCE_NONE || end->source == WT_SOURCE_NONE ||
+        integrate_at(&d->integrate, end->t_ns, &to))
+        return unknown;
+    struct wt_measurement window = integrate_between(&d->integrate, &d->begin_mark, &to);
+    if (d->device.replayed)
+        window.source = WT_SOURCE_REPLAYED;
+    return window;
 }
 
 /* The better of two ways: from the edges around both moments, or from the two plain reads. */
@@ -214,10 +307,10 @@ void watch_end(struct watch *watch, struct wt_measurement measurements[])
     for (unsigned i = 0; i < watch->count; i++) {
         struct watched *d = &watch->devices[i];
         struct wt_sample end = {.t_ns = clock_now_ns(), .source = WT_SOURCE_NONE};
-        if (d->device.has_energy_counter)
+        if (d->device.has_energy_counter || d->integrates)
             read_device(watch, d, &end);
         if (d->reset_ns && d->reset_ns >= d->begin.t_ns)
             end.quality |= WT_QUALITY_RESET;
-        measurements[i] = best_window(d, &end);
+        measurements[i] = d->integrates ? integrated_window(d, &end) : best_window(d, &end);
     }
 }

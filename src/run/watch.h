@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The watch: an owner that lives long and reads the counters of a run's devices at the right moments, so that energy
- * is known at any moment of the near past (sense/edges.h).  At most 40 reads a second and device.
+ * The watch: an owner that lives long and reads the counters of a run's devices at the right moments, or the power of
+ * those that have none, so that energy is known at any moment of the near past (sense/edges.h, sense/integrate.h).  At most 40 reads a second and device.
  */
 #ifndef WATTUNE_RUN_WATCH_H
 #define WATTUNE_RUN_WATCH_H
@@ -31,9 +31,6 @@ void watch_set_gap(struct watch *watch, int64_t gap_ns);
 /* Reads what is due; watch_next_ns() is when to call again, INT64_MAX when nothing is ever due. */
 void watch_poll(struct watch *watch);
 int64_t watch_next_ns(const struct watch *watch);
-
-/* A device's energy at a moment of the past: WT_E_NO_DATA when it is not known. */
-int watch_energy_at(const struct watch *watch, unsigned i, int64_t t_ns, struct wt_sample *sample);
 
 /* The energy of all GPUs between two moments, joules, with its 95 % bound; WT_E_NO_DATA when it is not known. */
 int watch_energy_between(const struct watch *watch, int64_t begin_ns, int64_t end_ns, double *energy_j,

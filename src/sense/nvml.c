@@ -50,19 +50,41 @@ static unsigned count(void *source)
     return nvml_device_count(((struct nvml_source *)source)->nvml);
 }
 
-/* Volta's counter moves every 20 ms, all later ones every 100 ms as far as published (sensor studies, SC'24). */
-static int64_t tick_of(const struct wt_device *device)
+/* What nvmlDeviceGetPowerUsage shows, by generation: a mean over `window` that is renewed every `tick` (sensor studies of
+ * some 70 cards, SC'24).  The counter moves with the sensor: every 20 ms on Volta, every 100 ms on all later ones as far
+ * as published.  First match wins, so the longer of two names stands first; what is not listed behaves as the newest. */
+static const struct habits {
+    const char *name;
+    int tick_ms, window_ms;
+    uint32_t resolution_mw;
+} habits[] = {
+    {"A100", 100, 25, 10},   {"A800", 100, 25, 10},    {"A3000", 100, 1000, 10}, {"A30", 100, 25, 10},    {"V100", 20, 10, 50},
+    {"TITAN V", 20, 10, 50}, {"GV100", 20, 10, 50},    {"P100", 20, 10, 50},     {"Tesla P4", 20, 10, 50},
+    {"GTX 10", 20, 10, 50},  {"TITAN X", 20, 10, 50},  {"Quadro P", 20, 10, 50}, {"GP100", 20, 10, 50},
+    {"Tesla T", 100, 100, 10}, {"RTX 20", 100, 100, 10}, {"GTX 16", 100, 100, 10}, {"Quadro RTX", 100, 100, 10},
+    {"TITAN RTX", 100, 100, 10}, {"Tesla M", 100, 100, 10}, {"GTX 9", 100, 100, 10}, {"Tesla K", 100, 100, 10},
+    {"", 100, 1000, 10},
+};
+
+static const struct habits *habits_of(const struct wt_device *device)
 {
-    return (strstr(device->name, "V100") ? 20 : 100) * NS_PER_MS;
+    const struct habits *h = habits;
+    while (!strstr(device->name, h->name))
+        h++;
+    return h;
 }
 
 static int device(void *opaque, unsigned i, struct wt_device *found, struct wt_error *err)
 {
     struct nvml_source *source = opaque;
     int rc = nvml_device(source->nvml, i, found, err);
-    if (rc == 0)
-        found->counter_tick_ns = source->tick_ns[i] = tick_of(found);
-    return rc;
+    if (rc)
+        return rc;
+    const struct habits *h = habits_of(found);
+    found->counter_tick_ns = source->tick_ns[i] = found->power_tick_ns = h->tick_ms * NS_PER_MS;
+    found->power_window_ns = h->window_ms * NS_PER_MS;
+    found->power_resolution_mw = h->resolution_mw;
+    return 0;
 }
 
 static int energy(void *opaque, unsigned i, struct wt_sample *sample, struct wt_error *err)

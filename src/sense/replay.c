@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The source "replay": a recording instead of devices.  A recording is what `wattune monitor --csv` prints: a header
- * row that names the columns, then one row per moment and device.  Columns may stand in any order; time, index and
- * energy_j must be there.  The first row's time is the moment the recording is opened, and from then on the clock runs:
+ * The source "replay": a recording instead of devices.  A recording is what `wattune monitor --record` writes or --csv
+ * prints: a header row that names the columns, then one row per moment and device.  Columns may stand in any order; time,
+ * index and energy_j must be there.  t_ns, the moment on a clock that never jumps, is believed before time.  The first row's time is the moment the recording is opened, and from then on the clock runs:
  * a reading at some moment is the last row before it; after the last row there is no data any more.
  */
 #include "base/buffer.h"
@@ -19,29 +19,34 @@
 
 /* A day of eight GPUs at 1 Hz is some 70 MB. */
 static const size_t FILE_MOST_BYTES = 256u << 20;
+/* No known energy counter is slower than this. */
+static const int64_t TICK_MOST_NS = 100 * NS_PER_MS;
 enum { LINE_MOST = 2048, COLUMNS_MOST = 64 };
 
 enum column {
-    TIME, INDEX, UUID, NAME, POWER, ENERGY, LIMIT, ENFORCED, TEMPERATURE, UTILIZATION, CLOCK, MEMORY, COLUMN_COUNT
+    TIME, INDEX, UUID, NAME, POWER, ENERGY, LIMIT, ENFORCED, TEMPERATURE, UTILIZATION, CLOCK, MEMORY, THROTTLE, T_NS,
+    COLUMN_COUNT
 };
 static const char *const column_names[COLUMN_COUNT] = {
     "time", "index", "uuid", "name", "power_w", "energy_j", "power_limit_w", "enforced_limit_w", "temperature_c",
-    "utilization", "sm_clock_mhz", "memory_used_bytes"};
+    "utilization", "sm_clock_mhz", "memory_used_bytes", "throttle", "t_ns"};
 
 struct row {
-    int64_t t_ms;                    /* wall clock of the recording */
+    int64_t t_ns;                    /* on the recording's clock */
     struct wt_state state;
 };
 
 struct track {                       /* one device's rows, in order of time */
     struct wt_device device;
+    bool has_power;
+    int64_t interval_ns, lag_ns;     /* between rows; of the energy shown */
     struct row *rows;
     size_t count, capacity;
 };
 
 struct recording {
     unsigned count;
-    int64_t first_ms, opened_ns;
+    int64_t first_ns, opened_ns;
     struct track tracks[WT_MAX_DEVICES];
 };
 
@@ -86,9 +91,6 @@ static int split(struct line *line)
     }
 }
 
-/* Years within which no difference of times overflows nanoseconds, twice over. */
-enum { YEAR_LEAST = 1970, YEAR_MOST = 2099 };
-
 static int parse_time_ms(const char *text, int64_t *t_ms)
 {
     static const char form[] = "dddd-dd-ddTdd:dd:dd";
@@ -106,7 +108,7 @@ static int parse_time_ms(const char *text, int64_t *t_ms)
             return WT_E_PARSE;
         text += 4;
     }
-    if (strcmp(text, "Z") != 0 || utc.tm_year < YEAR_LEAST || utc.tm_year > YEAR_MOST)
+    if (strcmp(text, "Z") != 0)
         return WT_E_PARSE;
     utc.tm_year -= 1900;
     utc.tm_mon -= 1;
@@ -134,6 +136,46 @@ static int number(const struct line *line, enum column column, double least, dou
     return 0;
 }
 
+/* Reasons joined by '+', "none", or nothing: not known. */
+static int parse_throttle(const struct line *line, struct wt_state *state, struct wt_error *err)
+{
+    static const char *const names[] = {"sw_power_cap", "hw_slowdown",    "sw_thermal",
+                                        "hw_thermal",   "hw_power_brake", "sync_boost"};
+    int place = line->place_of[THROTTLE];
+    if (place < 0 || line->fields[place][0] == '\0')
+        return 0;
+    const char *text = line->fields[place];
+    char part[32];
+    int rc;
+    state->known |= WT_STATE_THROTTLE;
+    if (strcmp(text, "none") == 0)
+        return 0;
+    while ((rc = parse_next_part(&text, '+', part, sizeof part)) == 1) {
+        unsigned bit = 0;
+        while (bit < sizeof names / sizeof names[0] && strcmp(part, names[bit]) != 0)
+            bit++;
+        if (bit == sizeof names / sizeof names[0])
+            return error_set(err, WT_E_PARSE, "%s:%u: \"%.31s\" is no reason of throttling", line->path, line->number, part);
+        state->throttle |= 1u << bit;
+    }
+    return rc < 0 ? error_set(err, WT_E_PARSE, "%s:%u: the reason of throttling is too long", line->path, line->number) : 0;
+}
+
+/* t_ns where it is there, else time. */
+static int parse_moment(const struct line *line, int64_t *t_ns, struct wt_error *err)
+{
+    int64_t t_ms;
+    uint64_t ns;
+    int place = line->place_of[T_NS];
+    if (parse_time_ms(line->fields[line->place_of[TIME]], &t_ms) || t_ms > INT64_MAX / 2 / NS_PER_MS || t_ms < 0)
+        return error_set(err, WT_E_PARSE, "%s:%u: time is not of the form 2025-03-01T12:00:00.000Z", line->path,
+                         line->number);
+    if (place >= 0 && parse_u64(line->fields[place], 0, INT64_MAX / 2, &ns))
+        return error_set(err, WT_E_PARSE, "%s:%u: t_ns is not a number of nanoseconds", line->path, line->number);
+    *t_ns = place >= 0 ? (int64_t)ns : t_ms * NS_PER_MS;
+    return 0;
+}
+
 static int parse_state(const struct line *line, struct wt_state *state, struct wt_error *err)
 {
     double value;
@@ -156,7 +198,7 @@ static int parse_state(const struct line *line, struct wt_state *state, struct w
     FIELD(CLOCK, 0, 1e5, WT_STATE_SM_CLOCK, state->sm_clock_mhz = (uint32_t)lround(value))
     FIELD(MEMORY, 0, 1e15, WT_STATE_MEMORY, state->memory_used_bytes = (uint64_t)value)
 #undef FIELD
-    return 0;
+    return parse_throttle(line, state, err);
 }
 
 static struct track *track_of(struct recording *recording, const struct line *line, unsigned index)
@@ -168,6 +210,7 @@ static struct track *track_of(struct recording *recording, const struct line *li
         return NULL;
     struct track *track = &recording->tracks[recording->count++];
     track->device.index = index;
+    track->device.replayed = true;
     int uuid = line->place_of[UUID], name = line->place_of[NAME];
     if (uuid >= 0 && line->fields[uuid][0])
         snprintf(track->device.uuid, sizeof track->device.uuid, "%s", line->fields[uuid]);
@@ -181,22 +224,22 @@ static int add_row(struct recording *recording, const struct line *line, struct 
 {
     struct row row = {0};
     uint64_t index;
-    if (line->field_count <= (unsigned)line->place_of[TIME] || parse_time_ms(line->fields[line->place_of[TIME]], &row.t_ms))
-        return error_set(err, WT_E_PARSE, "%s:%u: time is not of the form 2025-03-01T12:00:00.000Z", line->path,
-                         line->number);
     for (int c = 0; c < COLUMN_COUNT; c++)
         if (line->place_of[c] >= (int)line->field_count)
             return error_set(err, WT_E_PARSE, "%s:%u: the row ends before its column %s", line->path, line->number,
                              column_names[c]);
+    int rc = parse_moment(line, &row.t_ns, err);
+    if (rc)
+        return rc;
     if (parse_u64(line->fields[line->place_of[INDEX]], 0, 100000, &index))
         return error_set(err, WT_E_PARSE, "%s:%u: index is not a number", line->path, line->number);
-    int rc = parse_state(line, &row.state, err);
+    rc = parse_state(line, &row.state, err);
     if (rc)
         return rc;
     struct track *track = track_of(recording, line, (unsigned)index);
     if (!track)
         return error_set(err, WT_E_PARSE, "%s:%u: more than %d devices", line->path, line->number, WT_MAX_DEVICES);
-    if (track->count && track->rows[track->count - 1].t_ms > row.t_ms)
+    if (track->count && track->rows[track->count - 1].t_ns > row.t_ns)
         return error_set(err, WT_E_PARSE, "%s:%u: the time goes back", line->path, line->number);
     if (track->count == track->capacity) {
         size_t capacity = track->capacity ? 2 * track->capacity : 256;
@@ -208,6 +251,7 @@ static int add_row(struct recording *recording, const struct line *line, struct 
     }
     track->rows[track->count++] = row;
     track->device.has_energy_counter |= (row.state.known & WT_STATE_ENERGY) != 0;
+    track->has_power |= (row.state.known & WT_STATE_POWER) != 0;
     return 0;
 }
 
@@ -274,17 +318,31 @@ static void close_source(void *opaque)
     free(recording);
 }
 
-/* The recording's own interval is the tick of its counters. */
+/* The energy shown changes every so often: with the counter when rows are closer than its ticks, else with the rows. */
+static int64_t mean_change_ns(const struct track *track, int64_t length_ns, int64_t interval_ns)
+{
+    int64_t changes = 0;
+    for (size_t i = 1; i < track->count; i++)
+        changes += track->rows[i].state.energy_mj != track->rows[i - 1].state.energy_mj;
+    return changes ? length_ns / changes : interval_ns;
+}
+
+/* What the recording's rows say about its devices. */
 static void finish(struct recording *recording)
 {
-    recording->first_ms = INT64_MAX;
+    recording->first_ns = INT64_MAX;
     for (unsigned i = 0; i < recording->count; i++) {
         struct track *track = &recording->tracks[i];
-        int64_t length_ms = track->rows[track->count - 1].t_ms - track->rows[0].t_ms;
-        int64_t interval_ms = track->count > 1 ? length_ms / (int64_t)(track->count - 1) : 100;
-        track->device.counter_tick_ns = (interval_ms > 0 ? interval_ms : 1) * NS_PER_MS;
-        if (track->rows[0].t_ms < recording->first_ms)
-            recording->first_ms = track->rows[0].t_ms;
+        int64_t length_ns = track->rows[track->count - 1].t_ns - track->rows[0].t_ns;
+        int64_t interval_ns = track->count > 1 ? length_ns / (int64_t)(track->count - 1) : 100 * NS_PER_MS;
+        interval_ns = interval_ns > NS_PER_MS ? interval_ns : NS_PER_MS;
+        track->interval_ns = interval_ns;
+        track->device.power_tick_ns = track->has_power ? interval_ns : 0;
+        track->device.counter_tick_ns = mean_change_ns(track, length_ns, interval_ns);
+        /* A row's value is from a tick before it, which rows further apart than ticks do not show. */
+        track->lag_ns = track->device.counter_tick_ns + (interval_ns < TICK_MOST_NS ? interval_ns : TICK_MOST_NS);
+        if (track->rows[0].t_ns < recording->first_ns)
+            recording->first_ns = track->rows[0].t_ns;
     }
     recording->opened_ns = clock_now_ns();
 }
@@ -334,14 +392,13 @@ static int device(void *source, unsigned i, struct wt_device *found, struct wt_e
 static const struct row *row_now(const struct recording *recording, unsigned i)
 {
     const struct track *track = &recording->tracks[i];
-    int64_t t_ms = recording->first_ms + (clock_now_ns() - recording->opened_ns) / NS_PER_MS;
-    if (t_ms < track->rows[0].t_ms ||
-        t_ms > track->rows[track->count - 1].t_ms + 2 * track->device.counter_tick_ns / NS_PER_MS)
+    int64_t t_ns = recording->first_ns + (clock_now_ns() - recording->opened_ns);
+    if (t_ns < track->rows[0].t_ns || t_ns > track->rows[track->count - 1].t_ns + 2 * track->interval_ns)
         return NULL;
-    size_t low = 0, high = track->count; /* the last row at or before t_ms is in [low, high) */
+    size_t low = 0, high = track->count; /* the last row at or before t_ns is in [low, high) */
     while (high - low > 1) {
         size_t mid = low + (high - low) / 2;
-        if (track->rows[mid].t_ms <= t_ms)
+        if (track->rows[mid].t_ns <= t_ns)
             low = mid;
         else
             high = mid;
@@ -357,7 +414,7 @@ static int energy(void *source, unsigned i, struct wt_sample *sample, struct wt_
         return error_set(err, WT_E_NO_DATA, "the recording has no row for this moment");
     if (!(row->state.known & WT_STATE_ENERGY))
         return error_set(err, WT_E_NO_DATA, "the recording has no energy for this moment");
-    *sample = (struct wt_sample){.t_ns = clock_now_ns(), .lag_ns = recording->tracks[i].device.counter_tick_ns,
+    *sample = (struct wt_sample){.t_ns = clock_now_ns(), .lag_ns = recording->tracks[i].lag_ns,
                                  .energy_mj = row->state.energy_mj, .source = WT_SOURCE_REPLAYED};
     return 0;
 }

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 
-const struct sense_source_ops *const sense_sources[] = {&sense_replay, &sense_nvml, NULL};
+const struct sense_source_ops *const sense_sources[] = {&sense_replay, &sense_nvml, &sense_hwmon, &sense_rapl, NULL};
 
 enum { SOURCES_MOST = 8 };
 
@@ -40,11 +40,11 @@ static int open_sources(struct sense *sense, const struct sense_options *options
             sense->sources[sense->source_count++].source = source;
             continue;
         }
-        if (first_rc == 0) { /* the first is the one to tell when nothing else opens */
+        /* Memory that is short now says nothing about the devices: they would be missing without a word. */
+        if (rc == WT_E_NO_MEMORY || ops->needed(options))
+            return error_set(err, rc, "%s", source_err.text);
+        if (first_rc == 0) /* the first is the one to tell when nothing else opens */
             first_rc = error_set(err, rc, "%s", source_err.text);
-            if (ops->needed(options))
-                return rc;
-        }
     }
     return sense->source_count ? 0 : first_rc ? first_rc : error_set(err, WT_E_NO_DEVICE, "there is no source of energy");
 }
@@ -52,14 +52,18 @@ static int open_sources(struct sense *sense, const struct sense_options *options
 /* Puts the devices of one kind (GPUs, or all others) in their places. */
 static void place_devices(struct sense *sense, bool gpus)
 {
+    unsigned of_kind[3] = {0};
     for (unsigned s = 0; s < sense->source_count; s++) {
-        unsigned count = sense->sources[s].ops->count(sense->sources[s].source);
+        unsigned count = sense->sources[s].ops->count(sense->sources[s].source), before[3];
+        memcpy(before, of_kind, sizeof before); /* indexes go on where the sources before ended */
         for (unsigned i = 0; i < count && sense->count < WT_MAX_DEVICES; i++) {
             struct wt_device device = {.index = i};
             if (sense->sources[s].ops->device(sense->sources[s].source, i, &device, NULL))
                 device = (struct wt_device){.index = i}; /* lost: keeps its place without a name */
             if ((device.kind == WT_DEVICE_GPU) != gpus)
                 continue;
+            of_kind[device.kind]++;
+            device.index += before[device.kind];
             sense->places[sense->count++] = (struct place){s, i, device};
             sense->gpu_count += gpus;
         }
@@ -106,6 +110,16 @@ const struct wt_device *sense_device(const struct sense *sense, unsigned i)
     return &sense->places[i].device;
 }
 
+const char *sense_remark(const struct sense *sense, unsigned i)
+{
+    for (unsigned s = 0; s < sense->source_count; s++) {
+        const char *text = sense->sources[s].ops->remark ? sense->sources[s].ops->remark(sense->sources[s].source) : NULL;
+        if (text && text[0] && i-- == 0)
+            return text;
+    }
+    return NULL;
+}
+
 /* The call of device i's source, with the source and the device's number there in front. */
 #define CALL(sense, i, function, ...)                                                                          \
     (sense)->sources[(sense)->places[i].source].ops->function(                                                 \
@@ -115,7 +129,8 @@ int sense_energy(struct sense *sense, unsigned i, struct wt_sample *sample, stru
 {
     const struct wt_device *device = sense_device(sense, i);
     if (!device->has_energy_counter)
-        return error_set(err, WT_E_NOT_SUPPORTED, "GPU %u (%s) has no energy counter", device->index, device->name);
+        return error_set(err, WT_E_NOT_SUPPORTED, "%s %u (%s) has no energy counter",
+                         device->kind == WT_DEVICE_GPU ? "GPU" : "device", device->index, device->name);
     return CALL(sense, i, energy, sample, err);
 }
 
@@ -127,6 +142,8 @@ int sense_state(struct sense *sense, unsigned i, unsigned wanted, struct wt_stat
 int sense_processes(struct sense *sense, unsigned i, uint32_t pids[], unsigned capacity, unsigned *count,
                     struct wt_error *err)
 {
+    if (!sense->sources[sense->places[i].source].ops->processes)
+        return error_set(err, WT_E_NOT_SUPPORTED, "this device does not tell which processes use it");
     return CALL(sense, i, processes, pids, capacity, count, err);
 }
 
@@ -139,6 +156,8 @@ static unsigned gpu_source(const struct sense *sense)
 int sense_mig_parent(struct sense *sense, const char *mig_uuid, unsigned *i, struct wt_error *err)
 {
     unsigned s = gpu_source(sense);
+    if (!sense->sources[s].ops->mig_parent)
+        return error_set(err, WT_E_NO_DEVICE, "there is no GPU with a part %.96s", mig_uuid);
     return sense->sources[s].ops->mig_parent(sense->sources[s].source, mig_uuid, i, err);
 }
 

@@ -14,7 +14,7 @@ struct sense;                        /* the opened sources and their devices */
 struct sense_options {
     const char *nvml_path;           /* NULL: the usual names of NVML's library */
     const char *replay_path;         /* not NULL: a recording instead of devices */
-    const char *sysfs_path;          /* NULL: /sys */
+    const char *sysfs_path;          /* NULL: /sys; empty: the host's own devices are not looked for */
 };
 
 struct sense_source_ops {
@@ -33,6 +33,7 @@ struct sense_source_ops {
     int (*mig_parent)(void *source, const char *mig_uuid, unsigned *i, struct wt_error *err);
     void *(*driver)(void *source);   /* the vendor's handle, for act/; NULL: nothing to set there */
     void *(*symbol)(void *source, const char *name); /* beside the vendor's interface; may be NULL */
+    const char *(*remark)(void *source); /* what the user should know about what was found; may be NULL or say nothing */
 };
 
 /* Opens every wanted source that there is.  The caller frees *out with sense_close(). */
@@ -46,6 +47,9 @@ unsigned sense_gpu_count(const struct sense *sense);
 /* Device at position i; borrowed until sense_close().  A device that did not answer when its source was opened has an
  * empty uuid. */
 const struct wt_device *sense_device(const struct sense *sense, unsigned i);
+
+/* What sources have to say about what they found, one sentence each; NULL when i is behind the last. */
+const char *sense_remark(const struct sense *sense, unsigned i);
 
 /* One reading of the energy counter: WT_E_NOT_SUPPORTED when the device has none.  sample->t_ns is when the call was
  * made, lag_ns how old the value may be. */
@@ -80,6 +84,6 @@ int sense_select(struct sense *sense, const char *gpus, const char *visible, con
 
 /* The sources, NULL-terminated, in probe order. */
 extern const struct sense_source_ops *const sense_sources[];
-extern const struct sense_source_ops sense_nvml, sense_replay;
+extern const struct sense_source_ops sense_nvml, sense_replay, sense_rapl, sense_hwmon;
 
 #endif

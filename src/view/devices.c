@@ -132,10 +132,13 @@ void view_monitor_lines(struct buffer *out, int64_t wall_ms, const struct wt_dev
     }
 }
 
+#define CSV_COLUMNS                                                                                            \
+    "time,index,uuid,name,power_w,energy_j,power_limit_w,enforced_limit_w,temperature_c,utilization,sm_clock_mhz,"    \
+    "memory_used_bytes,throttle"
+
 void view_monitor_csv_heading(struct buffer *out)
 {
-    buffer_print(out, "time,index,uuid,name,power_w,energy_j,power_limit_w,enforced_limit_w,temperature_c,"
-                      "utilization,sm_clock_mhz,memory_used_bytes,throttle\n");
+    buffer_print(out, CSV_COLUMNS "\n");
 }
 
 /* A name as a field: valid UTF-8, quoted when it needs it, and no formula. */
@@ -163,26 +166,50 @@ static void csv_number(struct buffer *out, double value)
         buffer_append(out, ",", 1);
 }
 
+static void csv_row(struct buffer *out, int64_t wall_ms, const struct wt_device *device, const struct wt_state *s)
+{
+    char iso[32], reasons[96];
+    buffer_print(out, "%s,%u", wall_ms ? clock_format_wall(wall_ms, iso) : "", device->index);
+    csv_name(out, device->uuid);
+    csv_name(out, device->name);
+    csv_number(out, known(s, WT_STATE_POWER, s->power_mw / 1e3));
+    if (s->known & WT_STATE_ENERGY && s->energy_mj >= 100000000000) /* a double in 12 digits would drop millijoules */
+        buffer_print(out, ",%llu.%03u", (unsigned long long)(s->energy_mj / 1000), (unsigned)(s->energy_mj % 1000));
+    else
+        csv_number(out, known(s, WT_STATE_ENERGY, (double)s->energy_mj / 1e3));
+    csv_number(out, known(s, WT_STATE_LIMIT, s->limit_mw / 1e3));
+    csv_number(out, known(s, WT_STATE_ENFORCED, s->enforced_limit_mw / 1e3));
+    csv_number(out, known(s, WT_STATE_TEMPERATURE, s->temperature_c));
+    csv_number(out, known(s, WT_STATE_UTILIZATION, s->utilization_percent / 1e2));
+    csv_number(out, known(s, WT_STATE_SM_CLOCK, s->sm_clock_mhz));
+    if (s->known & WT_STATE_MEMORY)
+        buffer_print(out, ",%llu", (unsigned long long)s->memory_used_bytes);
+    else
+        buffer_append(out, ",", 1);
+    buffer_print(out, ",%s", throttle(reasons, s, ""));
+}
+
 void view_monitor_csv(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
                       const struct wt_state states[], size_t count)
 {
-    char iso[32], reasons[96];
     for (size_t i = 0; i < count; i++) {
-        const struct wt_state *s = &states[i];
-        buffer_print(out, "%s,%u", wall_ms ? clock_format_wall(wall_ms, iso) : "", devices[i].index);
-        csv_name(out, devices[i].uuid);
-        csv_name(out, devices[i].name);
-        csv_number(out, known(s, WT_STATE_POWER, s->power_mw / 1e3));
-        csv_number(out, known(s, WT_STATE_ENERGY, (double)s->energy_mj / 1e3));
-        csv_number(out, known(s, WT_STATE_LIMIT, s->limit_mw / 1e3));
-        csv_number(out, known(s, WT_STATE_ENFORCED, s->enforced_limit_mw / 1e3));
-        csv_number(out, known(s, WT_STATE_TEMPERATURE, s->temperature_c));
-        csv_number(out, known(s, WT_STATE_UTILIZATION, s->utilization_percent / 1e2));
-        csv_number(out, known(s, WT_STATE_SM_CLOCK, s->sm_clock_mhz));
-        if (s->known & WT_STATE_MEMORY)
-            buffer_print(out, ",%llu", (unsigned long long)s->memory_used_bytes);
-        else
-            buffer_append(out, ",", 1);
-        buffer_print(out, ",%s\n", throttle(reasons, s, ""));
+        csv_row(out, wall_ms, &devices[i], &states[i]);
+        buffer_append(out, "\n", 1);
+    }
+}
+
+void view_record_heading(struct buffer *out)
+{
+    buffer_print(out, CSV_COLUMNS ",t_ns\n");
+}
+
+void view_record(struct buffer *out, int64_t wall_ms, const struct wt_device devices[], const struct wt_state states[],
+                 size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!states[i].known)
+            continue;
+        csv_row(out, wall_ms, &devices[i], &states[i]);
+        buffer_print(out, ",%lld\n", (long long)states[i].t_ns);
     }
 }

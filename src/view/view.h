@@ -49,4 +49,10 @@ void view_monitor_csv_heading(struct buffer *out);
 void view_monitor_csv(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
                       const struct wt_state states[], size_t count);
 
+/* `wattune monitor --record`: the same with t_ns, the reading's moment on the machine's clock, behind it; a device that
+ * told nothing has no row.  sense/replay.c reads it. */
+void view_record_heading(struct buffer *out);
+void view_record(struct buffer *out, int64_t wall_ms, const struct wt_device devices[], const struct wt_state states[],
+                 size_t count);
+
 #endif

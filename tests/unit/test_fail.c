@@ -223,14 +223,38 @@ static void write_recording(void)
     fclose(file);
 }
 
+static void put_file(const char *name, const char *text)
+{
+    FILE *file = fopen(in_folder(name), "we");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+/* A machine with one processor package, beside its GPUs. */
+static void make_sysfs(void)
+{
+    static const char *const folders[] = {"sys", "sys/class", "sys/class/powercap", "sys/class/powercap/intel-rapl:0"};
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(mkdir(in_folder(folders[i]), 0700), 0);
+    put_file("sys/class/powercap/intel-rapl:0/name", "package-0\n");
+    put_file("sys/class/powercap/intel-rapl:0/energy_uj", "5000000\n");
+    put_file("sys/class/powercap/intel-rapl:0/max_energy_range_uj", "65532610987\n");
+}
+
 static int use_sense(const struct sense_options *options)
 {
     struct sense *sense = NULL;
     struct wt_sample sample;
     int rc = sense_open(options, &sense, &err);
     if (rc == 0) {
+        unsigned all = sense_device_count(sense);
         assert_int_equal(sense_gpu_count(sense), 2);
+        /* Short of memory it says so; a file that cannot be read leaves out what it is about, and nothing else. */
+        assert_true(options->replay_path || all == 3 || (all == 2 && strcmp(fail_where(), "nothing") != 0));
         assert_int_equal(sense_energy(sense, 1, &sample, &err), 0);
+        if (all == 3 && (rc = sense_energy(sense, 2, &sample, &err)) == 0)
+            assert_int_equal(sample.energy_mj, 5000);
     } else {
         assert_null(sense);
     }
@@ -245,7 +269,7 @@ static int run_replay(void)
 
 static int run_nvml(void)
 {
-    return use_sense(&(struct sense_options){.nvml_path = nvml});
+    return use_sense(&(struct sense_options){.nvml_path = nvml, .sysfs_path = in_folder("sys")});
 }
 
 static int run_meter(void)
@@ -280,7 +304,10 @@ static void sources(void **state)
     write_recording();
     every(&(struct operation){"sense: replay", MEMORY | SYSTEM | PARTS, .run = run_replay, .may_succeed = true,
                               .codes = {WT_E_INVALID}});
-    every(&(struct operation){"sense: nvml", MEMORY | SYSTEM, .run = run_nvml});
+    make_sysfs();
+    every(&(struct operation){"sense: nvml, rapl", MEMORY, .run = run_nvml});
+    every(&(struct operation){"sense: nvml, rapl", SYSTEM | PARTS, .run = run_nvml, .may_succeed = true,
+                              .codes = {WT_E_IO, WT_E_NO_DATA, WT_E_NOT_SUPPORTED}});
     every(&(struct operation){"meter", MEMORY, .run = run_meter});
 }
 
@@ -866,7 +893,7 @@ static void command_ran_and_all_is_back(int rc)
 static void whole_run(void **state)
 {
     (void)state;
-    const struct sense_options options = {.nvml_path = nvml};
+    const struct sense_options options = {.nvml_path = nvml, .sysfs_path = ""}; /* none: only the GPUs */
     if (sense_open(&options, &gpus, &err))
         fail_msg("%s", err.text);
     every(&(struct operation){"watch, tuner", MEMORY | SYSTEM | PARTS, .run = run_tuner, .may_succeed = true,

@@ -39,9 +39,36 @@ static void test_between(void **state)
     assert_int_equal(meter_between(&a, &b, 250000).energy_error_mj, 25007);
     b.lag_ns = 0;
     assert_int_equal(meter_between(&a, &b, 250000).energy_error_mj, 5007);
-    assert_int_equal(meter_between(&a, &b, 0).energy_error_mj, 7 + 2 * 200 * 20); /* twice the window's mean */
+    assert_int_equal(meter_between(&a, &b, 0).energy_error_mj, 7 + 1500 * 20); /* no GPU draws more than 1500 W */
     b.source = WT_SOURCE_INTEGRATED;
     assert_int_equal(meter_between(&a, &b, 0).source, WT_SOURCE_ESTIMATED);
+}
+
+/* Shorter than a tick the counter shows nothing or a whole tick; the truth is between 0 and the limit all along. */
+static void test_shorter_than_a_tick(void **state)
+{
+    (void)state;
+    struct wt_sample a = sample(1000, 5000), same = sample(1030, 5000), ticked = sample(1030, 25000);
+    a.lag_ns = same.lag_ns = ticked.lag_ns = 100 * MS;
+    struct wt_measurement m = meter_between(&a, &same, 250000);
+    assert_int_equal(m.energy_mj, 3750); /* half of 250 W over 30 ms */
+    assert_int_equal(m.energy_error_mj, 3750);
+    assert_int_equal(m.source, WT_SOURCE_ESTIMATED);
+    m = meter_between(&a, &ticked, 250000);
+    assert_int_equal(m.energy_mj, 3750);
+    assert_int_equal(m.energy_error_mj, 3750);
+    /* 300 ms of three ticks: 60 J counted, at most 25 J missed at either end, and no more than 75 J in all. */
+    struct wt_sample longer = sample(1300, 65000);
+    longer.lag_ns = 100 * MS;
+    m = meter_between(&a, &longer, 250000);
+    assert_int_equal(m.energy_mj, 55000);
+    assert_int_equal(m.energy_error_mj, 20000);
+    assert_int_equal(m.source, WT_SOURCE_COUNTER);
+    /* A limit that is exceeded (a clock floor) does not make the bounds cross. */
+    struct wt_sample hot = sample(1200, 105000);
+    hot.lag_ns = 100 * MS;
+    m = meter_between(&a, &hot, 250000);
+    assert_true(m.energy_mj >= 62500 && m.energy_mj <= 75000 && m.energy_error_mj <= 12500);
 }
 
 static void test_unknown(void **state)
@@ -178,7 +205,8 @@ static void test_recorded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_between), cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_between),
+        cmocka_unit_test(test_shorter_than_a_tick), cmocka_unit_test(test_unknown),
         cmocka_unit_test(test_nested_and_overlapping), cmocka_unit_test(test_many_windows),
         cmocka_unit_test(test_recorded),
     };
