@@ -3,6 +3,7 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
+FUZZ_SECONDS ?= 20
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet
@@ -44,10 +45,16 @@ tsan:
 	@$(MAKE) --no-print-directory all BUILD=build-tsan MESON_ARGS="-Db_sanitize=thread -Db_lundef=false"
 	@scripts/test build-tsan sanitized
 
+# What memcheck sees and the sanitizers do not: values read before they are written.
+valgrind:
+	@scripts/deps build lint
+	@$(MAKE) --no-print-directory all
+	@scripts/valgrind $(BUILD)
+
 # Each fuzz target for FUZZ_SECONDS (20); fails on a finding.
 fuzz:
 	@scripts/deps build lint
-	@scripts/fuzz
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz
 
 install: all
 	@meson configure $(BUILD) -Dprefix=$(PREFIX) >/dev/null
@@ -57,4 +64,4 @@ install: all
 clean:
 	rm -rf build build-asan build-tsan build-fuzz
 
-.PHONY: all deps demo test bench lint asan tsan fuzz install clean
+.PHONY: all deps demo test bench lint asan tsan valgrind fuzz install clean
