@@ -21,6 +21,8 @@
 static const size_t FILE_MOST_BYTES = 256u << 20;
 /* No known energy counter is slower than this. */
 static const int64_t TICK_MOST_NS = 100 * NS_PER_MS;
+/* The last row holds for two intervals; rows years apart are no rhythm, and must not overflow. */
+static const int64_t INTERVAL_MOST_NS = 3600 * NS_PER_S;
 enum { LINE_MOST = 2048, COLUMNS_MOST = 64 };
 
 enum column {
@@ -324,7 +326,8 @@ static int64_t mean_change_ns(const struct track *track, int64_t length_ns, int6
     int64_t changes = 0;
     for (size_t i = 1; i < track->count; i++)
         changes += track->rows[i].state.energy_mj != track->rows[i - 1].state.energy_mj;
-    return changes ? length_ns / changes : interval_ns;
+    int64_t mean_ns = changes ? length_ns / changes : interval_ns;
+    return mean_ns > NS_PER_MS ? mean_ns : NS_PER_MS; /* rows of one moment */
 }
 
 /* What the recording's rows say about its devices. */
@@ -335,7 +338,7 @@ static void finish(struct recording *recording)
         struct track *track = &recording->tracks[i];
         int64_t length_ns = track->rows[track->count - 1].t_ns - track->rows[0].t_ns;
         int64_t interval_ns = track->count > 1 ? length_ns / (int64_t)(track->count - 1) : 100 * NS_PER_MS;
-        interval_ns = interval_ns > NS_PER_MS ? interval_ns : NS_PER_MS;
+        interval_ns = interval_ns < NS_PER_MS ? NS_PER_MS : interval_ns > INTERVAL_MOST_NS ? INTERVAL_MOST_NS : interval_ns;
         track->interval_ns = interval_ns;
         track->device.power_tick_ns = track->has_power ? interval_ns : 0;
         track->device.counter_tick_ns = mean_change_ns(track, length_ns, interval_ns);
