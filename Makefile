@@ -34,6 +34,13 @@ bench:
 	@$(MAKE) --no-print-directory all
 	@.venv/bin/python bench/bench.py $(BUILD)
 
+# Several hundred random kills; WATTUNE_SOAK_SEED=N draws others.
+COUNT ?= 400
+soak:
+	@scripts/deps build test
+	@$(MAKE) --no-print-directory all
+	@WATTUNE_SOAK=$(COUNT) WATTUNE_BUILD=$(CURDIR)/$(BUILD) .venv/bin/python -m pytest tests/e2e/test_kills.py -q -p no:cacheprovider
+
 # Sanitized builds have folders of their own.
 asan:
 	@scripts/deps build test lint
@@ -64,4 +71,4 @@ install: all
 clean:
 	rm -rf build build-asan build-tsan build-fuzz
 
-.PHONY: all deps demo test bench lint asan tsan valgrind fuzz install clean
+.PHONY: all deps demo test bench soak lint asan tsan valgrind fuzz install clean

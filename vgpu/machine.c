@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "faults.h"
 #include "sensor.h"
 #include "store.h"
 #include "timeline.h"
@@ -30,6 +31,7 @@ static struct {
     pid_t pid;
     uint64_t start_ticks;
     unsigned holds;
+    unsigned unloads; // of the driver, when this process last held the machine
     _Atomic unsigned pins;
     bool attached, kept;
 } own = {.lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP, .watch_forks = PTHREAD_ONCE_INIT};
@@ -156,11 +158,21 @@ static void detach_unless_wanted(void) {
     own.attached = false;
 }
 
+static unsigned unloads_of(const struct machine_state *machine) {
+    return faults_begun(&machine->gpus[0], FAULT_UNLOAD, machine_now_ns(machine)); // all GPUs have the same
+}
+
+bool machine_driver_is_ours(const struct machine_state *machine) {
+    return unloads_of(machine) == own.unloads;
+}
+
 nvmlReturn_t machine_hold(void) {
     pthread_rwlock_wrlock(&own.lock);
     nvmlReturn_t result = attach();
-    if (result == NVML_SUCCESS)
+    if (result == NVML_SUCCESS) {
         own.holds++;
+        own.unloads = unloads_of(own.store.machine);
+    }
     pthread_rwlock_unlock(&own.lock);
     return result;
 }

@@ -24,6 +24,8 @@ struct machine_state *machine_enter(void);
 struct machine_state *machine_visit(void);
 void machine_leave(void);
 bool machine_is_initialised(void);
+// False when the driver has been unloaded since this process last held the machine. Between enter and leave.
+bool machine_driver_is_ours(const struct machine_state *machine);
 
 // 1 when the machine ends with this process: nobody else is attached and no state file keeps it; else 0.
 // Negative when there is no machine.

@@ -3,6 +3,7 @@
 // acts at once on the work under way.
 #include <time.h>
 
+#include "faults.h"
 #include "sensor.h"
 #include "timeline.h"
 #include "view.h"
@@ -67,6 +68,8 @@ static nvmlReturn_t change_limit(struct gpu_state *gpu, struct gpu_core *core, v
     const struct vgpu_model *model = model_at(gpu->fixed.model);
     if (limit_mw < model->min_limit_mw || limit_mw > model->max_limit_mw)
         return NVML_ERROR_INVALID_ARGUMENT;
+    if (faults_in_force(gpu, FAULT_LIMIT_IGNORED, core->now_ns))
+        return NVML_SUCCESS;
     core->limit_mw = limit_mw;
     timeline_retune(gpu, core);
     return NVML_SUCCESS;
@@ -227,6 +230,8 @@ static uint32_t sample_value(struct gpu_state *gpu, struct gpu_core *core, unsig
     const struct vgpu_model *model = model_at(gpu->fixed.model);
     switch (type) {
     case NVML_SAMPLES_POWER:
+        if (faults_in_force(gpu, FAULT_POWER_STUCK, sensor_tick_ns(gpu, tick)))
+            return core->latch.instant_mw;
         return sensor_power_mw(gpu, core, tick, model->instant_window_ns);
     case NVML_SAMPLES_GPU:
         return sensor_utilization(gpu, core, sensor_tick_ns(gpu, tick));

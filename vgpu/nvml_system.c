@@ -141,8 +141,7 @@ nvmlReturn_t nvmlDeviceGetHandleByIndex_v2(unsigned index, nvmlDevice_t *device)
         return result;
     if (!device || index >= count)
         return NVML_ERROR_INVALID_ARGUMENT;
-    *device = view_handle(index);
-    return NVML_SUCCESS;
+    return view_give_handle(index, device);
 }
 
 nvmlReturn_t nvmlDeviceGetHandleByIndex(unsigned index, nvmlDevice_t *device) {

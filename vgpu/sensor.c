@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "faults.h"
 #include "timeline.h"
 
 #define NS 1e-9
@@ -66,6 +67,11 @@ static double scaled_energy_j(const struct gpu_state *gpu, struct breakpoint at)
            gpu->fixed.offset_w * (double)(at.t_ns - gpu->fixed.start_ns) * NS;
 }
 
+void sensor_reset_counter(const struct gpu_state *gpu, struct gpu_core *core) {
+    core->counter_zero_j = sensor_true_energy_j(gpu, core);
+    core->latch.counter_mj = 0;
+}
+
 double sensor_true_energy_j(const struct gpu_state *gpu, const struct gpu_core *core) {
     return scaled_energy_j(gpu, timeline_at(gpu, core, core->now_ns));
 }
@@ -98,14 +104,19 @@ void sensor_latch(const struct gpu_state *gpu, struct gpu_core *core) {
     if (tick <= latch->tick)
         return;
     int64_t tick_ns = sensor_tick_ns(gpu, tick);
-    double counter_mj = floor(1000.0 * scaled_energy_j(gpu, timeline_at(gpu, core, tick_ns)));
+    double counted_j = scaled_energy_j(gpu, timeline_at(gpu, core, tick_ns)) - core->counter_zero_j;
+    double counter_mj = floor(1000.0 * counted_j);
+    bool frozen = faults_in_force(gpu, FAULT_ENERGY_FROZEN, tick_ns);
+    bool stuck = latch->tick != INT64_MIN && faults_in_force(gpu, FAULT_POWER_STUCK, tick_ns);
     // Thinning of the past can move E by a fraction of a tick's energy; the counter still never goes back.
-    if (counter_mj > (double)latch->counter_mj)
+    if (counter_mj > (double)latch->counter_mj && !frozen)
         latch->counter_mj = (uint64_t)counter_mj;
-    latch->usage_mw = sensor_power_mw(gpu, core, tick, model->usage_window_ns);
-    latch->instant_mw = sensor_power_mw(gpu, core, tick, model->instant_window_ns);
-    latch->average_mw =
-        model->average_window_ns ? sensor_power_mw(gpu, core, tick, model->average_window_ns) : 0;
+    if (!stuck) {
+        latch->usage_mw = sensor_power_mw(gpu, core, tick, model->usage_window_ns);
+        latch->instant_mw = sensor_power_mw(gpu, core, tick, model->instant_window_ns);
+        latch->average_mw =
+            model->average_window_ns ? sensor_power_mw(gpu, core, tick, model->average_window_ns) : 0;
+    }
     latch->utilization = sensor_utilization(gpu, core, tick_ns);
     latch->tick = tick;
     sample_processes(core);

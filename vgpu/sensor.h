@@ -27,6 +27,9 @@ uint32_t sensor_utilization(const struct gpu_state *gpu, const struct gpu_core *
 // The sensor's integral in J at core->now_ns, without ticks: what the counter would say if it were perfect.
 double sensor_true_energy_j(const struct gpu_state *gpu, const struct gpu_core *core);
 
+// The counter starts from 0 again at core->now_ns. What is true does not change.
+void sensor_reset_counter(const struct gpu_state *gpu, struct gpu_core *core);
+
 // A stateless random number: uniform in [0, 1) for any seed and counter.
 double sensor_random(uint64_t seed, uint64_t counter);
 

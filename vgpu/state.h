@@ -12,9 +12,10 @@
 #include "spec.h"
 
 enum {
-    STATE_VERSION = 1,
+    STATE_VERSION = 2,
     STATE_ITEMS = 64,    // pieces of work under way on one GPU
     STATE_CONTEXTS = 64, // processes with a context on one GPU
+    STATE_FAULTS = 2 * SPEC_MAX_FAULTS, // of one GPU: its own, and driver unloads planned on others
     STATE_RING = 4096,
     // One transaction can push this many breakpoints at most (each item ends twice, each context once, and
     // a few more); so many of the oldest are never read, because they may be half overwritten.
@@ -84,6 +85,8 @@ struct gpu_core {
     struct latch latch;
     int64_t reaped_ns;  // when the living were last told from the dead
     int64_t sampled_ns; // when utilisation of processes was last sampled
+    int64_t faults_ns;   // planned faults before this moment have acted
+    double counter_zero_j; // what the energy counter no longer counts, since it was reset
     uint32_t limit_mw;
     uint32_t lock_min_mhz, lock_max_mhz; // 0: not locked
     uint32_t memory_lock_min_mhz, memory_lock_max_mhz;
@@ -103,7 +106,7 @@ struct gpu_fixed {
     double counter_start_j;
     uint64_t noise_seed;
     uint32_t fault_count;
-    struct fault faults[SPEC_MAX_FAULTS];
+    struct fault faults[STATE_FAULTS];
 };
 
 struct gpu_state {

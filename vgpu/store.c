@@ -93,6 +93,14 @@ static int make_lock(struct gpu_state *gpu) {
     return -error;
 }
 
+// There is one driver for all GPUs: when one loses it, every other does.
+static void share_unloads(struct gpu_fixed *fixed, const struct spec *spec, unsigned own) {
+    for (unsigned i = 0; i < spec->gpu_count; i++)
+        for (uint32_t k = 0; i != own && k < spec->gpus[i].fault_count; k++)
+            if (spec->gpus[i].faults[k].kind == FAULT_UNLOAD && fixed->fault_count < STATE_FAULTS)
+                fixed->faults[fixed->fault_count++] = spec->gpus[i].faults[k];
+}
+
 static int set_up(struct machine_state *machine, const struct spec *spec) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -110,7 +118,8 @@ static int set_up(struct machine_state *machine, const struct spec *spec) {
         gpu->fixed.model = spec->gpus[i].model;
         gpu->fixed.start_ns = machine->birth_ns;
         gpu->fixed.fault_count = spec->gpus[i].fault_count;
-        memcpy(gpu->fixed.faults, spec->gpus[i].faults, sizeof gpu->fixed.faults);
+        memcpy(gpu->fixed.faults, spec->gpus[i].faults, sizeof spec->gpus[i].faults);
+        share_unloads(&gpu->fixed, spec, i);
         name_gpu(spec, i, gpu->fixed.uuid);
         sensor_draw(&gpu->fixed, spec->seed, i);
         gpu->cores[0].limit_mw = spec->gpus[i].limit_mw;

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "faults.h"
 #include "physics.h"
 #include "sensor.h"
 
@@ -140,8 +141,9 @@ static void apply_rates(struct gpu_state *gpu, struct gpu_core *core) {
 }
 
 uint32_t timeline_enforced_mw(const struct gpu_state *gpu, const struct gpu_core *core) {
-    (void)gpu; // faults will have their say here
-    return core->limit_mw;
+    const struct fault *fault = faults_in_force(gpu, FAULT_ENFORCED_W, core->now_ns);
+    uint32_t other_mw = fault && fault->value < 4e6 ? (uint32_t)lround(fault->value * 1000.0) : UINT32_MAX;
+    return other_mw < core->limit_mw ? other_mw : core->limit_mw;
 }
 
 uint32_t timeline_highest_sm_mhz(const struct gpu_state *gpu, const struct gpu_core *core) {
@@ -150,6 +152,10 @@ uint32_t timeline_highest_sm_mhz(const struct gpu_state *gpu, const struct gpu_c
         highest = core->lock_max_mhz;
     if (core->application_sm_mhz && core->application_sm_mhz < highest)
         highest = core->application_sm_mhz;
+    if (faults_in_force(gpu, FAULT_THERMAL, core->now_ns)) {
+        uint32_t hot = (uint32_t)(FAULT_THERMAL_RATIO * model_of(gpu)->sm_max_mhz);
+        highest = hot < highest ? hot : highest;
+    }
     return highest;
 }
 
@@ -185,7 +191,7 @@ static int64_t after_s(int64_t t_ns, double seconds) {
     return seconds < 9e9 ? t_ns + (int64_t)ceil(seconds * 1e9) : INT64_MAX;
 }
 
-static int64_t next_event_ns(const struct gpu_core *core, unsigned busy) {
+static int64_t next_work_event_ns(const struct gpu_core *core, unsigned busy) {
     int64_t next_ns = INT64_MAX;
     for (unsigned i = 0; i < STATE_ITEMS; i++) {
         const struct work_item *item = &core->items[i];
@@ -239,16 +245,49 @@ static void settle(struct gpu_core *core) {
     }
 }
 
+// The work under way is lost, with its contexts: whoever waits for it finds his piece gone.
+static void drop_work(struct gpu_core *core) {
+    memset(core->items, 0, sizeof core->items);
+    memset(core->contexts, 0, sizeof core->contexts);
+}
+
+// The driver starts anew: nothing that was set is remembered. Called with the counter latched up to now.
+static void forget_settings(const struct gpu_state *gpu, struct gpu_core *core) {
+    core->limit_mw = model_of(gpu)->max_limit_mw;
+    core->lock_min_mhz = core->lock_max_mhz = 0;
+    core->memory_lock_min_mhz = core->memory_lock_max_mhz = 0;
+    core->application_sm_mhz = core->application_memory_mhz = 0;
+    core->persistence = core->accounting = core->compute_mode = 0;
+}
+
+// Planned faults that begin or end at core->now_ns act on what is under way; all else asks the plan itself.
+static void act_faults(struct gpu_state *gpu, struct gpu_core *core) {
+    bool unload = faults_begin_at(gpu, FAULT_UNLOAD, core->now_ns);
+    sensor_latch(gpu, core); // what was shown until now does not depend on who looks when
+    if (unload || faults_begin_at(gpu, FAULT_LOST, core->now_ns))
+        drop_work(core);
+    if (unload)
+        forget_settings(gpu, core);
+    if (unload || faults_begin_at(gpu, FAULT_ENERGY_RESET, core->now_ns))
+        sensor_reset_counter(gpu, core);
+    core->faults_ns = core->now_ns + 1;
+    timeline_retune(gpu, core);
+}
+
 void timeline_advance(struct gpu_state *gpu, struct gpu_core *core, int64_t now_ns) {
-    // Every round ends an item's phase or a context: the bound only guards against a corrupted mapping.
-    for (unsigned round = 0; round < 2 * STATE_ITEMS + STATE_CONTEXTS + 8; round++) {
+    // Every round ends an item's phase or a context, or a fault acts: the bound only guards against a
+    // corrupted mapping.
+    for (unsigned round = 0; round < 2 * STATE_ITEMS + STATE_CONTEXTS + 2 * STATE_FAULTS + 8; round++) {
         unsigned busy = count_busy(core);
-        int64_t event_ns = next_event_ns(core, busy);
+        int64_t work_ns = next_work_event_ns(core, busy), fault_ns = faults_next_ns(gpu, core->faults_ns);
+        int64_t event_ns = work_ns < fault_ns ? work_ns : fault_ns;
         if (event_ns > now_ns)
             break;
         pass_time(core, event_ns, busy);
         settle(core);
         apply_rates(gpu, core);
+        if (fault_ns == event_ns)
+            act_faults(gpu, core);
     }
     if (now_ns > core->now_ns)
         pass_time(core, now_ns, count_busy(core));
@@ -262,7 +301,7 @@ int64_t timeline_predict(const struct gpu_core *core, unsigned slot, uint64_t id
         if (item->id != id || item->phase == WORK_DONE || item->phase == WORK_FREE)
             break;
         unsigned busy = count_busy(&rehearsal);
-        int64_t event_ns = next_event_ns(&rehearsal, busy);
+        int64_t event_ns = next_work_event_ns(&rehearsal, busy);
         if (event_ns == INT64_MAX)
             break;
         pass_time(&rehearsal, event_ns, busy);
@@ -291,6 +330,8 @@ static int find_context(struct gpu_core *core, int32_t pid, uint64_t start_ticks
 int timeline_add(struct gpu_state *gpu, struct gpu_core *core, int32_t pid, uint64_t start_ticks,
                  double full_clock_s, double full_clock_w, double clock_share, double host_share) {
     int slot = 0;
+    if (faults_in_force(gpu, FAULT_LOST, core->now_ns))
+        return -EIO;
     while (slot < STATE_ITEMS && core->items[slot].phase != WORK_FREE)
         slot++;
     int context = slot < STATE_ITEMS ? find_context(core, pid, start_ticks) : -1;
@@ -350,8 +391,11 @@ double timeline_temperature_c(const struct gpu_state *gpu, const struct gpu_core
     const struct segment *segment = &core->segment;
     const struct vgpu_model *model = model_of(gpu);
     double s = seconds_since(segment, core->now_ns);
-    return model->air_c + relax(segment->fast_k, segment->power_w, model->fast_k_per_w, s, model->fast_s) +
-           relax(segment->slow_k, segment->power_w, model->slow_k_per_w, s, model->slow_s);
+    double c = model->air_c +
+               relax(segment->fast_k, segment->power_w, model->fast_k_per_w, s, model->fast_s) +
+               relax(segment->slow_k, segment->power_w, model->slow_k_per_w, s, model->slow_s);
+    double hot_c = model->slowdown_c ? model->slowdown_c + 1.0 : 90.0;
+    return c < hot_c && faults_in_force(gpu, FAULT_THERMAL, core->now_ns) ? hot_c : c;
 }
 
 double timeline_capped_s(const struct gpu_core *core) {
@@ -362,7 +406,7 @@ double timeline_capped_s(const struct gpu_core *core) {
 void timeline_begin(struct gpu_state *gpu, struct gpu_core *core, int64_t t_ns) {
     const struct vgpu_model *model = model_of(gpu);
     const int64_t past_ns = 3000000000LL; // more than any window looks back
-    core->now_ns = t_ns;
+    core->now_ns = core->faults_ns = t_ns;
     core->segment = (struct segment){
         .from = {t_ns, 0.0, 0.0},
         .power_w = model->idle_w,

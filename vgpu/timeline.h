@@ -13,11 +13,13 @@ void timeline_begin(struct gpu_state *gpu, struct gpu_core *core, int64_t t_ns);
 // Lets time pass up to now_ns (not backwards), through every event on the way.
 void timeline_advance(struct gpu_state *gpu, struct gpu_core *core, int64_t now_ns);
 
-// Starts a piece of work at core->now_ns for a process. Returns its slot, or -EAGAIN when all are taken.
+// Starts a piece of work at core->now_ns for a process. Returns its slot, -EAGAIN when all are taken, or
+// -EIO when the GPU is lost.
 int timeline_add(struct gpu_state *gpu, struct gpu_core *core, int32_t pid, uint64_t start_ticks,
                  double full_clock_s, double full_clock_w, double clock_share, double host_share);
 
-// When the item will be done if nothing else changes; core->now_ns or earlier when it is done already.
+// When the item will be done if nothing else changes (planned faults neither); core->now_ns or earlier when
+// it is done already.
 int64_t timeline_predict(const struct gpu_core *core, unsigned slot, uint64_t id);
 
 // Frees the slot of an item that is done.

@@ -5,8 +5,11 @@
 
 #include <math.h>
 #include <string.h>
+#include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "faults.h"
 #include "machine.h"
 #include "timeline.h"
 
@@ -41,41 +44,109 @@ nvmlReturn_t view_count(unsigned *count) {
     struct machine_state *machine = machine_enter();
     if (!machine)
         return NVML_ERROR_UNINITIALIZED;
-    *count = machine->gpu_count;
+    nvmlReturn_t result = machine_driver_is_ours(machine) ? NVML_SUCCESS : NVML_ERROR_UNINITIALIZED;
+    if (result == NVML_SUCCESS)
+        *count = machine->gpu_count;
     machine_leave();
+    return result;
+}
+
+nvmlReturn_t view_give_handle(unsigned index, nvmlDevice_t *device) {
+    struct machine_state *machine = machine_enter();
+    if (!machine)
+        return NVML_ERROR_UNINITIALIZED;
+    bool lost = faults_in_force(&machine->gpus[index], FAULT_LOST, machine_now_ns(machine));
+    machine_leave();
+    if (lost)
+        return NVML_ERROR_GPU_IS_LOST;
+    *device = view_handle(index);
     return NVML_SUCCESS;
 }
 
+static int64_t price_ns(const struct machine_state *machine, unsigned index, enum call_cost cost) {
+    int64_t price = machine->real_latency ? cost_ns[cost] : 0;
+    const struct fault *slow = index < machine->gpu_count ? faults_in_force(&machine->gpus[index], FAULT_SLOW,
+                                                                            machine_now_ns(machine))
+                                                          : NULL;
+    return slow ? (int64_t)(slow->value * 1e9) : price;
+}
+
+static unsigned index_of(nvmlDevice_t device) {
+    return is_handle(device) ? (unsigned)(device - devices) : SPEC_MAX_GPUS;
+}
+
 // Slept through without holding anything: threads that poll must not keep others from letting go.
-static void pay(enum call_cost cost) {
-    struct machine_state *machine = cost_ns[cost] > 0 ? machine_enter() : NULL;
+static void pay(unsigned index, enum call_cost cost) {
+    struct machine_state *machine = machine_enter();
     if (!machine)
         return;
-    int64_t real_ns = machine->real_latency ? (int64_t)((double)cost_ns[cost] / machine->time_scale) : 0;
+    int64_t real_ns = (int64_t)((double)price_ns(machine, index, cost) / machine->time_scale);
     machine_leave();
     struct timespec pause = {.tv_sec = real_ns / 1000000000, .tv_nsec = real_ns % 1000000000};
     if (real_ns > 0)
         nanosleep(&pause, NULL);
 }
 
-// The place where planned faults act: what a call of this name on this GPU answers instead, if anything.
+// "nvmlDeviceGetName_v2" is named by itself and by "nvmlDeviceGetName".
+static bool is_named(const char *name, const char *wanted) {
+    size_t len = strlen(wanted);
+    if (strncmp(name, wanted, len) != 0)
+        return false;
+    const char *rest = name + len;
+    return *rest == '\0' || (rest[0] == '_' && rest[1] == 'v' && rest[2] != '\0' &&
+                             strspn(rest + 2, "0123456789") == strlen(rest + 2));
+}
+
+// Counts this process's calls since the fault began; true for the one that is to fail.
+static bool is_the_call(unsigned index, const struct gpu_state *gpu, const struct fault *fault) {
+    static _Atomic uint64_t calls[SPEC_MAX_GPUS][STATE_FAULTS]; // process id above, count below
+    _Atomic uint64_t *count = &calls[index][fault - gpu->fixed.faults];
+    uint64_t mine = (uint64_t)getpid() << 32, before = atomic_load(count), after;
+    do // a forked child begins from 0
+        after = (before >> 32 << 32 == mine ? before : mine) + 1;
+    while (!atomic_compare_exchange_weak(count, &before, after));
+    return (double)(after & UINT32_MAX) == fault->value;
+}
+
+// The place where planned faults of calls act: what a call of this name on this GPU answers instead, if
+// anything.
 static nvmlReturn_t check_faults(const struct machine_state *machine, unsigned index, const char *name) {
-    (void)machine;
-    (void)index;
-    (void)name;
-    return NVML_SUCCESS;
+    const struct gpu_state *gpu = &machine->gpus[index];
+    int64_t now_ns = gpu->fixed.fault_count > 0 ? machine_now_ns(machine) : 0;
+    nvmlReturn_t result = NVML_SUCCESS;
+    for (uint32_t i = 0; i < gpu->fixed.fault_count; i++) {
+        const struct fault *fault = &gpu->fixed.faults[i];
+        if (gpu->fixed.start_ns + fault->at_ns > now_ns)
+            continue;
+        if (fault->kind == FAULT_LOST)
+            return NVML_ERROR_GPU_IS_LOST;
+        if (fault->kind == FAULT_UNSUPPORTED && is_named(name, fault->function))
+            result = NVML_ERROR_NOT_SUPPORTED;
+        if (fault->kind == FAULT_FAIL_CALL && is_the_call(index, gpu, fault))
+            result = NVML_ERROR_UNKNOWN;
+    }
+    return result;
+}
+
+static bool may_change(const struct machine_state *machine, unsigned index) {
+    return machine->user_may_set && // refused to everybody: this machine's root is nobody here
+           !(index < machine->gpu_count &&
+             faults_in_force(&machine->gpus[index], FAULT_NO_PERMISSION, machine_now_ns(machine)));
 }
 
 // Every call on a device goes through here: the price paid, the machine held, the handle good.
 static nvmlReturn_t enter(nvmlDevice_t device, enum call_cost cost, const char *name,
                           struct machine_state **machine, unsigned *index) {
-    pay(cost);
+    *index = index_of(device);
+    pay(*index, cost);
     *machine = machine_enter();
     if (!*machine)
         return NVML_ERROR_UNINITIALIZED;
-    *index = is_handle(device) ? (unsigned)(device - devices) : SPEC_MAX_GPUS;
-    nvmlReturn_t result =
-        *index < (*machine)->gpu_count ? check_faults(*machine, *index, name) : NVML_ERROR_INVALID_ARGUMENT;
+    nvmlReturn_t result = !machine_driver_is_ours(*machine) ? NVML_ERROR_UNINITIALIZED
+                          : *index < (*machine)->gpu_count  ? check_faults(*machine, *index, name)
+                                                            : NVML_ERROR_INVALID_ARGUMENT;
+    if (result == NVML_SUCCESS && cost == COST_SET && !may_change(*machine, *index))
+        result = NVML_ERROR_NO_PERMISSION;
     if (result != NVML_SUCCESS)
         machine_leave();
     return result;
@@ -99,13 +170,6 @@ nvmlReturn_t view_read(nvmlDevice_t device, enum call_cost cost, const char *nam
 }
 
 nvmlReturn_t view_change(nvmlDevice_t device, const char *name, view_change_fn *change, void *arg) {
-    struct machine_state *machine = machine_enter();
-    if (!machine)
-        return NVML_ERROR_UNINITIALIZED;
-    bool allowed = machine->user_may_set; // refused to everybody: this machine's root is nobody here
-    machine_leave();
-    if (!allowed)
-        return NVML_ERROR_NO_PERMISSION;
     return view_read(device, COST_SET, name, change, arg);
 }
 
@@ -122,6 +186,7 @@ static nvmlReturn_t fill(struct gpu_state *gpu, struct gpu_core *core, void *arg
     view->capped_s = timeline_capped_s(core);
     view->enforced_mw = timeline_enforced_mw(gpu, core);
     view->highest_sm_mhz = timeline_highest_sm_mhz(gpu, core);
+    view->thermal = faults_in_force(gpu, FAULT_THERMAL, core->now_ns);
     view->sm_mhz = core->segment.activity == GPU_IDLE
                        ? view->model->sm_idle_mhz
                        : (uint32_t)lround(core->segment.clock_ratio * view->model->sm_max_mhz);
@@ -172,10 +237,11 @@ uint64_t view_memory_used(const struct view *view) {
 }
 
 uint64_t view_reasons(const struct view *view) {
+    uint64_t reasons = view->thermal ? NVML_REASON_HW_SLOWDOWN | NVML_REASON_HW_THERMAL : 0;
     if (view->core.segment.activity == GPU_IDLE)
-        return NVML_REASON_IDLE;
-    uint64_t reasons = view->core.segment.capped ? NVML_REASON_SW_POWER_CAP : 0;
-    if (view->highest_sm_mhz < view->model->sm_max_mhz)
+        return reasons | NVML_REASON_IDLE;
+    reasons |= view->core.segment.capped ? NVML_REASON_SW_POWER_CAP : 0;
+    if (!view->thermal && view->highest_sm_mhz < view->model->sm_max_mhz)
         reasons |= NVML_REASON_APPLICATION_CLOCKS;
     return reasons;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What stands behind every entry point that names a device: one call to look at the GPU (a consistent copy
 // of its state at one moment) or one to change it. Here arguments are checked, the call's cost is paid, and
-// permission asked; planned faults will act here too, since every call passes with its name.
+// permission asked; planned faults of calls act here too, since every call passes with its name.
 #ifndef VGPU_VIEW_H
 #define VGPU_VIEW_H
 
@@ -28,6 +28,7 @@ struct view {
     int64_t now_ns, real_us; // the moment on the machine's clock, and CLOCK_REALTIME
     double temperature_c, capped_s;
     uint32_t enforced_mw, sm_mhz, highest_sm_mhz;
+    bool thermal; // a thermal slowdown is in force
 };
 
 // Fills view for the calling function (name is its __func__). NVML_SUCCESS or what the caller must return.
@@ -44,6 +45,8 @@ nvmlReturn_t view_read(nvmlDevice_t device, enum call_cost cost, const char *nam
                        void *arg);
 
 nvmlDevice_t view_handle(unsigned index);
+// view_handle() for a client that asks for it: a lost GPU has none.
+nvmlReturn_t view_give_handle(unsigned index, nvmlDevice_t *device);
 // How many GPUs the machine has; 0 and an error when NVML is not initialised.
 nvmlReturn_t view_count(unsigned *count);
 

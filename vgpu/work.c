@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "faults.h"
 #include "machine.h"
 #include "sensor.h"
 #include "timeline.h"
@@ -39,19 +40,28 @@ static void sleep_until(struct gpu_state *gpu, uint32_t generation, int64_t real
         prctl(PR_SET_TIMERSLACK, (unsigned long)slack_ns, 0, 0, 0);
 }
 
-// One look at the item: collected when done, else when to look again. True when it is over.
-static bool look_again(struct machine_state *machine, unsigned index, unsigned slot, uint64_t id) {
+// One look at the item: collected when done, else when to look again. True when it is over; *result is -EIO
+// when it was lost with its GPU or driver.
+static bool look_again(struct machine_state *machine, unsigned index, unsigned slot, uint64_t id,
+                       int *result) {
     struct gpu_state *gpu = &machine->gpus[index];
     struct gpu_core *core = machine_begin(machine, index);
-    if (!core)
+    if (!core) {
+        *result = -EIO;
         return true;
+    }
     const struct work_item *item = &core->items[slot];
-    bool over = item->id != id || item->phase == WORK_FREE || item->phase == WORK_DONE;
+    bool gone = item->id != id || item->phase == WORK_FREE, over = gone || item->phase == WORK_DONE;
     int64_t end_ns = core->now_ns;
-    if (over)
+    if (gone)
+        *result = -EIO;
+    else if (over)
         timeline_collect(core, slot, id);
     else
         end_ns = timeline_predict(core, slot, id);
+    int64_t fault_ns = faults_next_ns(gpu, core->faults_ns); // rates change there, and nobody wakes us
+    if (fault_ns < end_ns)
+        end_ns = fault_ns;
     // Read under the lock: a change after this wakes us, or keeps us from falling asleep.
     uint32_t generation = atomic_load(&gpu->generation) + (core->changed != 0);
     machine_commit(gpu);
@@ -71,9 +81,10 @@ static int work(struct machine_state *machine, unsigned gpu, double full_clock_s
     machine_commit(&machine->gpus[gpu]);
     if (slot < 0)
         return slot;
-    while (!look_again(machine, gpu, (unsigned)slot, id))
+    int result = 0;
+    while (!look_again(machine, gpu, (unsigned)slot, id, &result))
         ;
-    return 0;
+    return result;
 }
 
 VGPU_API int vgpu_work(unsigned gpu, double full_clock_s, double full_clock_w, double clock_share,

@@ -5,6 +5,7 @@
  */
 #include "act/journal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -187,4 +188,22 @@ int journal_remove(const char *folder, const char *uuid, struct wt_error *err)
     if (unlink(path) && errno != ENOENT)
         return error_set(err, WT_E_IO, "remove %s: %s", path, strerror(errno));
     return 0;
+}
+
+unsigned journal_list(const char *folder, char uuids[][WT_UUID_LEN], unsigned capacity)
+{
+    static const char ending[] = ".limit";
+    unsigned count = 0;
+    struct dirent *entry;
+    DIR *dir = opendir(folder);
+    while (dir && count < capacity && (entry = readdir(dir))) {
+        size_t length = strlen(entry->d_name);
+        if (length < sizeof ending || length - (sizeof ending - 1) >= WT_UUID_LEN ||
+            strcmp(entry->d_name + length - (sizeof ending - 1), ending) != 0)
+            continue;
+        snprintf(uuids[count++], WT_UUID_LEN, "%.*s", (int)(length - (sizeof ending - 1)), entry->d_name);
+    }
+    if (dir)
+        closedir(dir);
+    return count;
 }

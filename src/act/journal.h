@@ -36,6 +36,9 @@ int journal_read(const char *folder, const char *uuid, struct journal_entry *ent
 int journal_write(const char *folder, const struct journal_entry *entry, struct wt_error *err);
 int journal_remove(const char *folder, const char *uuid, struct wt_error *err);
 
+/* The devices that have an entry, living or left: at most `capacity` are written; returns how many. */
+unsigned journal_list(const char *folder, char uuids[][WT_UUID_LEN], unsigned capacity);
+
 /* The id of this boot; "unknown" where the kernel does not tell at all. */
 int journal_boot_id(char boot_id[40], struct wt_error *err);
 

@@ -113,6 +113,26 @@ static int run_show(struct common *common, void *unused)
     return code;
 }
 
+/* A name with a control character cannot be typed, and is left out. */
+int job_names_main(struct common *common)
+{
+    struct ledger *ledger = NULL;
+    struct wt_job_row *rows = NULL;
+    size_t count = 0;
+    if (open_ledger(common, true, &ledger, NULL) == 0 && ledger_jobs(ledger, &rows, &count, NULL))
+        count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *c = rows[i].job;
+        while (*c && (unsigned char)*c >= 0x20 && *c != 0x7f)
+            c++;
+        if (!*c)
+            puts(rows[i].job);
+    }
+    free(rows);
+    ledger_close(ledger);
+    return EXIT_DONE;
+}
+
 const struct command command_jobs = {
     .name = "jobs",
     .arguments = "",

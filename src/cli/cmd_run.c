@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "cli/command.h"
+#include "cli/config.h"
 #include "cli/devices.h"
 #include "cli/ledger.h"
 #include "decide/power_limits.h"
@@ -21,25 +22,18 @@
 #include "view/view.h"
 
 enum key {
-    KEY_JOB = 1, KEY_PHASE, KEY_PROJECT, KEY_ETA, KEY_MAX_SLOWDOWN, KEY_MIN, KEY_LIMITS, KEY_SEARCH, KEY_OBSERVE,
-    KEY_PROFILE_ONLY, KEY_BASELINE, KEY_PROGRESS, KEY_METRIC, KEY_EPOCH, KEY_SHARED, KEY_JSON, KEY_DRY_RUN,
+    KEY_JOB = 1, KEY_MAX_SLOWDOWN, KEY_MIN, KEY_OBSERVE, KEY_PROFILE_ONLY, KEY_METRIC, KEY_EPOCH, KEY_SHARED, KEY_JSON,
+    KEY_DRY_RUN,
 };
 
 static const struct argp_option options[] = {
     {"job", KEY_JOB, "NAME", 0, "the job this run is a recurrence of (default: the command's last path component)", 0},
-    {"phase", KEY_PHASE, "PHASE", 0, "data, experimentation, training or inference (default training)", 0},
-    {"project", KEY_PROJECT, "NAME", 0, "the project it is booked for", 0},
-    {"eta", KEY_ETA, "E", 0, "trade-off: 1 counts only energy, 0 only time (default 0.5)", 0},
+    CONFIG_RUN_KEYS(CONFIG_OPTION)
     {"max-slowdown", KEY_MAX_SLOWDOWN, "F", 0, "instead: least energy within this much more time a step (10% or 0.1)", 0},
-    {"min", KEY_MIN, "WHAT", 0, "instead: least energy, or least time", 0},
-    {"power-limits", KEY_LIMITS, "W,W,...", 0, "limits to try, in watts (default auto: every 25 W from the largest down)", 0},
-    {"search", KEY_SEARCH, "NAME", 0, "how limits are searched: sweep measures every one (default sweep)", 0},
+    {"min", KEY_MIN, "energy|time", 0, "instead: least energy, or least time", 0},
     {"observe", KEY_OBSERVE, NULL, 0, "never write to a device: measure only", 0},
     {"profile-only", KEY_PROFILE_ONLY, NULL, 0, "profile, then run at the limit found at the start and say what the "
      "best would give", 0},
-    {"baseline", KEY_BASELINE, "yes|no", 0, "slices at the starting limit that prove what is saved (default yes)", 0},
-    {"progress", KEY_PROGRESS, "HOW", 0, "where steps come from: auto, channel (wt_step), pattern:REGEX on the output, or "
-     "none (default auto)", 0},
     {"metric-pattern", KEY_METRIC, "REGEX", 0, "group 1 of a match in the output is the validation metric", 0},
     {"epoch-pattern", KEY_EPOCH, "REGEX", 0, "a match in the output ends an epoch", 0},
     {"shared", KEY_SHARED, NULL, 0, "tune although other processes use the GPU", 0},
@@ -49,11 +43,9 @@ static const struct argp_option options[] = {
 
 static struct settings {
     struct job_options job;
-    const char *limits, *json;
-    bool dry_run, trade_off_given, pattern_given;
-    int argc;
-} settings = {.job = {.phase = "training", .use_channel = true,
-                      .tuner = {.preference = {WT_SELECT_COST, 0.5, 0}, .search = "sweep", .baseline = true}}};
+    const char *json;
+    bool dry_run, trade_off_given;
+} settings;
 
 static void one_trade_off(void)
 {
@@ -62,45 +54,35 @@ static void one_trade_off(void)
     settings.trade_off_given = true;
 }
 
-static void set_progress(const char *how)
+/* "auto" and "channel" are one thing as long as the channel is what programs of all kinds report through. */
+static void take_progress(struct job_options *job, const char *how)
 {
-    if (strcmp(how, "auto") == 0 || strcmp(how, "channel") == 0) {
-        settings.job.use_channel = true;
-    } else if (strcmp(how, "none") == 0) {
-        settings.job.use_channel = false;
-    } else if (strncmp(how, "pattern:", 8) == 0 && how[8]) {
-        settings.job.step_pattern = how + 8;
-        settings.job.use_channel = false;
-    } else {
-        command_usage_error("--progress is auto, channel, none or pattern:REGEX, not \"%s\"", how);
-    }
+    static const char pattern[] = "pattern:";
+    job->use_channel = strcmp(how, "auto") == 0 || strcmp(how, "channel") == 0;
+    if (strncmp(how, pattern, sizeof pattern - 1) == 0)
+        job->step_pattern = how + sizeof pattern - 1;
 }
 
-static void set_search(const char *name)
+/* What --max-slowdown and --min did not decide. */
+static void take_config(struct job_options *job, const struct config *config)
 {
-    for (unsigned i = 0; power_search_name(i); i++)
-        if (strcmp(power_search_name(i), name) == 0) {
-            settings.job.tuner.search = power_search_name(i);
-            return;
-        }
-    command_usage_error("there is no search \"%s\"; this wattune has: sweep", name);
+    job->phase = config_text(config, CONFIG_PHASE);
+    job->project = config_text(config, CONFIG_PROJECT);
+    job->tuner.preference.eta = config_number(config, CONFIG_ETA);
+    job->tuner.search = config_text(config, CONFIG_SEARCH);
+    job->tuner.baseline = config_is(config, CONFIG_BASELINE, "yes");
+    take_progress(job, config_text(config, CONFIG_PROGRESS));
+    const char *limits = config_text(config, CONFIG_POWER_LIMITS);
+    if (strcmp(limits, "auto") != 0) {
+        int n = parse_watt_list(limits, job->tuner.wanted_mw, POWER_LIMITS_MAX);
+        job->tuner.wanted_count = n > 0 ? (unsigned)n : 0;
+    }
 }
 
 static void check_name(const char *what, const char *name)
 {
     if (!*name || strlen(name) >= WT_JOB_LEN)
         command_usage_error("the name of the %s has 1 to %d bytes", what, WT_JOB_LEN - 1);
-}
-
-static void set_phase(const char *phase)
-{
-    static const char *const phases[] = {"data", "experimentation", "training", "inference"};
-    for (unsigned i = 0; i < sizeof phases / sizeof phases[0]; i++)
-        if (strcmp(phase, phases[i]) == 0) {
-            settings.job.phase = phases[i];
-            return;
-        }
-    command_usage_error("the phase is data, experimentation, training or inference, not \"%s\"", phase);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -111,18 +93,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_JOB:
         check_name("job", arg);
         job->job = arg;
-        return 0;
-    case KEY_PHASE:
-        set_phase(arg);
-        return 0;
-    case KEY_PROJECT:
-        check_name("project", arg);
-        job->project = arg;
-        return 0;
-    case KEY_ETA:
-        one_trade_off();
-        if (parse_number(arg, 0, 1, &preference->eta))
-            command_usage_error("--eta is a number from 0 to 1, not \"%s\"", arg);
         return 0;
     case KEY_MAX_SLOWDOWN:
         one_trade_off();
@@ -136,25 +106,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             command_usage_error("--min is energy or time, not \"%s\"", arg);
         preference->selector = *arg == 'e' ? WT_SELECT_ENERGY : WT_SELECT_TIME;
         return 0;
-    case KEY_LIMITS:
-        settings.limits = arg;
-        return 0;
-    case KEY_SEARCH:
-        set_search(arg);
-        return 0;
     case KEY_OBSERVE:
         job->observe = true;
         return 0;
     case KEY_PROFILE_ONLY:
         job->tuner.profile_only = true;
-        return 0;
-    case KEY_BASELINE:
-        if (strcmp(arg, "yes") && strcmp(arg, "no"))
-            command_usage_error("--baseline is yes or no, not \"%s\"", arg);
-        job->tuner.baseline = *arg == 'y';
-        return 0;
-    case KEY_PROGRESS:
-        set_progress(arg);
         return 0;
     case KEY_METRIC:
         job->metric_pattern = arg;
@@ -178,22 +134,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_NO_ARGS:
         command_usage_error("there is no command to run: wattune run [options] -- COMMAND [ARGUMENT...]");
         return EINVAL;
+    case ARGP_KEY_END:
+        if (settings.trade_off_given &&
+            ((struct invocation *)state->input)->common->config->values[CONFIG_ETA].origin == CONFIG_FROM_FLAG)
+            one_trade_off();
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
-}
-
-static int read_limits(struct wt_error *err)
-{
-    struct tuner_options *tuner = &settings.job.tuner;
-    if (!settings.limits || strcmp(settings.limits, "auto") == 0)
-        return 0;
-    int n = parse_watt_list(settings.limits, tuner->wanted_mw, POWER_LIMITS_MAX);
-    if (n < 0)
-        return error_set(err, n, "--power-limits is auto or a list of at most %d different watts, not \"%.80s\"",
-                         POWER_LIMITS_MAX, settings.limits);
-    tuner->wanted_count = (unsigned)n;
-    return 0;
 }
 
 /* Limits outside the devices' range are a usage error before the command starts, not a reason not to tune. */
@@ -238,7 +186,7 @@ static void fill_key(struct job_options *job)
     snprintf(job->tuner.key.job, sizeof job->tuner.key.job, "%s", job->job);
 }
 
-static void say_dry_run(const struct devices *devices, const char *ledger)
+static void say_dry_run(const struct common *common, const struct devices *devices, const char *ledger)
 {
     const struct job_options *job = &settings.job;
     printf("would run as job %s (phase %s), booked in %s:\n ", job->job, job->phase, ledger);
@@ -253,7 +201,8 @@ static void say_dry_run(const struct devices *devices, const char *ledger)
     if (job->observe)
         printf("and would write nothing to a device\n");
     else
-        printf("and would try the power limits %s by %s\n", settings.limits ? settings.limits : "auto", job->tuner.search);
+        printf("and would try the power limits %s by %s\n", config_text(common->config, CONFIG_POWER_LIMITS),
+               job->tuner.search);
 }
 
 static int write_results(const struct common *common, const struct job_result *result)
@@ -283,7 +232,8 @@ static int run(struct common *common, void *unused)
     struct ledger *ledger = NULL;
     struct job_result *result = calloc(1, sizeof *result);
     char ledger_file[4096];
-    int code, rc = result ? read_limits(&err) : error_set(&err, WT_E_NO_MEMORY, "out of memory");
+    int code, rc = result ? 0 : error_set(&err, WT_E_NO_MEMORY, "out of memory");
+    take_config(&settings.job, common->config);
     fill_key(&settings.job);
     if (rc == 0)
         rc = devices_open(&devices, common, &err);
@@ -295,7 +245,7 @@ static int run(struct common *common, void *unused)
     if (rc == 0)
         rc = ledger_path(common, ledger_file, sizeof ledger_file, &err);
     if (rc == 0 && settings.dry_run) {
-        say_dry_run(&devices, ledger_file);
+        say_dry_run(common, &devices, ledger_file);
         devices_close(&devices);
         free(result);
         return EXIT_DONE;

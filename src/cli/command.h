@@ -26,10 +26,14 @@
 enum exit_code { EXIT_CODE_LIST(EXIT_CODE_ENUM) };
 #undef EXIT_CODE_ENUM
 
-/* What many commands share.  Strings are borrowed from argv and the environment. */
+/* What many commands share.  Strings are borrowed from argv and the configuration. */
+struct config;
 struct common {
     const char *gpus, *nvml, *vgpu, *replay, *ledger;
     bool colour;
+    bool nvml_by_user;               /* named by a flag or variable, which root acting for somebody else does not trust */
+    struct config *config;
+    const struct wt_error *config_error; /* code 0: the configuration could be read */
 };
 
 /* Which of the shared options a command has. */
@@ -42,7 +46,9 @@ struct command {
     const char *examples;                /* lines; each begins with a command or is a remark */
     const struct argp_option *options;   /* its own; ends with {0} */
     unsigned groups;                     /* enum common_group */
-    argp_parser_t parse;                 /* its own options and arguments; state->input is struct invocation */
+    bool any_config;                     /* goes on with the defaults when the configuration is wrong, and says so itself */
+    argp_parser_t parse;                 /* its own options and arguments, keys of the configuration apart;
+                                          * state->input is struct invocation */
     int (*run)(struct common *common, void *settings);
     void *settings;                      /* what parse fills */
 };
@@ -56,13 +62,19 @@ struct invocation {
 
 /* All commands, in the order of --help; ends with NULL. */
 extern const struct command *const commands[];
-extern const struct command command_run, command_measure, command_monitor, command_limit, command_jobs, command_show;
+extern const struct command command_run, command_measure, command_monitor, command_limit, command_jobs, command_show,
+    command_config, command_doctor, command_top;
+
+/* A hidden word, for completions: the names of the jobs in the ledger, one a line; nothing when there is none. */
+#define JOB_NAMES_COMMAND "job-names"
+int job_names_main(struct common *common);
 
 /* The shared options of a group, for --help and the manual. */
 const struct argp_option *common_options(enum common_group group);
 const char *common_title(enum common_group group);
 
-/* Parses argv by the command's row.  Ends the process on --help and on usage errors (exit code 2). */
+/* Parses argv by the command's row over the configuration in common->config.  Ends the process on --help and on usage errors
+ * (exit code 2). */
 void command_parse(const struct command *command, int argc, char **argv, struct common *common);
 
 /* A usage error: one sentence (argp_error() would add a second one), exit code 2. */

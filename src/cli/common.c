@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What all commands share: options, colours, and the way from an error to an exit code.
+ * What all commands share: options over the configuration, and the way from an error to an exit code.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -13,23 +13,18 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/config.h"
 
-enum key { KEY_GPUS = 1000, KEY_NVML, KEY_VGPU, KEY_REPLAY, KEY_LEDGER, KEY_NO_COLOR };
+enum key { KEY_REPLAY = 1000, KEY_NO_COLOR };
 
-static const struct argp_option device_options[] = {
-    {"gpus", KEY_GPUS, "LIST", 0, "GPUs by index in PCI order, UUID (a unique prefix is enough) or PCI address; without it "
-     "what CUDA_VISIBLE_DEVICES leaves", 0},
-    {"nvml", KEY_NVML, "PATH", 0, "another NVML library (WATTUNE_NVML)", 0},
-    {"vgpu", KEY_VGPU, "SPEC", 0, "virtual GPUs: a model (p100 v100 a40 rtx6000 a100 h100), with a count (a40:4), a comma "
-     "list, or the path of a machine file (WATTUNE_VGPU)", 0},
-    {0}};
+static const struct argp_option device_options[] = {CONFIG_DEVICE_KEYS(CONFIG_OPTION){0}};
 static const struct argp_option replay_options[] = {
     {"replay", KEY_REPLAY, "FILE", 0, "a recording (what `wattune monitor --csv` prints) instead of devices", 0}, {0}};
-static const struct argp_option ledger_options[] = {
-    {"ledger", KEY_LEDGER, "PATH", 0, "the ledger (WATTUNE_LEDGER; by default ~/.local/share/wattune/ledger.db)", 0}, {0}};
+static const struct argp_option ledger_options[] = {CONFIG_LEDGER_KEYS(CONFIG_OPTION){0}};
 static const struct argp_option general_options[] = {
     {"quiet", 'q', NULL, 0, "only errors on standard error", 0},
     {"verbose", 'v', NULL, 0, "details on standard error", 0},
+    CONFIG_GENERAL_KEYS(CONFIG_OPTION)
     {"no-color", KEY_NO_COLOR, NULL, 0, "no colours (NO_COLOR)", 0},
     {0}};
 
@@ -61,20 +56,67 @@ const char *common_title(enum common_group group)
     return NULL;
 }
 
+/* A key of the configuration, given as an option. */
+static error_t put_flag(struct config *config, unsigned id, const char *arg)
+{
+    struct wt_error err;
+    if (config_put_flag(config, (enum config_id)id, arg, &err))
+        command_usage_error("%s", err.text);
+    return 0;
+}
+
 static error_t parse_common(int key, char *arg, struct argp_state *state)
 {
     struct common *common = ((struct invocation *)state->input)->common;
+    if (key >= CONFIG_FLAG && key < (int)CONFIG_FLAG + CONFIG_COUNT)
+        return put_flag(common->config, (unsigned)(key - CONFIG_FLAG), arg);
     switch (key) {
-    case KEY_GPUS: common->gpus = arg; return 0;
-    case KEY_NVML: common->nvml = arg; return 0;
-    case KEY_VGPU: common->vgpu = arg; return 0;
     case KEY_REPLAY: common->replay = arg; return 0;
-    case KEY_LEDGER: common->ledger = arg; return 0;
-    case KEY_NO_COLOR: common->colour = false; return 0;
+    case KEY_NO_COLOR: return put_flag(common->config, CONFIG_COLOR, "no");
     case 'q': log_set_level(LOG_ERROR); return 0;
     case 'v': log_set_level(LOG_DETAIL); return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
+}
+
+/* The command's own options; keys of the configuration among them need no code of the command's. */
+static error_t parse_command(int key, char *arg, struct argp_state *state)
+{
+    const struct invocation *invocation = state->input;
+    if (key >= CONFIG_FLAG && key < (int)CONFIG_FLAG + CONFIG_COUNT)
+        return put_flag(invocation->common->config, (unsigned)(key - CONFIG_FLAG), arg);
+    return invocation->command->parse(key, arg, state);
+}
+
+/* Which GPUs and which library: the stronger word counts, and of two from one place the virtual GPUs.  A list of GPUs in a
+ * file is weaker than CUDA_VISIBLE_DEVICES. */
+static void take_devices(struct common *common)
+{
+    const struct config *config = common->config;
+    enum config_origin vgpu = config->values[CONFIG_VGPU].origin, nvml = config->values[CONFIG_NVML].origin;
+    bool gpus_from_file = config->values[CONFIG_GPUS].origin < CONFIG_ENVIRONMENT;
+    common->gpus = gpus_from_file && getenv("CUDA_VISIBLE_DEVICES") ? NULL : config_text(config, CONFIG_GPUS);
+    if (common->replay && vgpu < CONFIG_FROM_FLAG && nvml < CONFIG_FROM_FLAG)
+        return;
+    common->vgpu = config_text(config, CONFIG_VGPU);
+    common->nvml = config_text(config, CONFIG_NVML);
+    if (common->vgpu && common->nvml && !(vgpu == CONFIG_FROM_FLAG && nvml == CONFIG_FROM_FLAG)) {
+        if (nvml > vgpu)
+            common->vgpu = NULL;
+        else
+            common->nvml = NULL;
+    }
+    common->nvml_by_user = nvml >= CONFIG_USER_FILE;
+}
+
+static void take_config(struct common *common)
+{
+    const struct config *config = common->config;
+    take_devices(common);
+    common->ledger = config_text(config, CONFIG_LEDGER);
+    const char *no_color = getenv("NO_COLOR");
+    bool automatic = isatty(STDOUT_FILENO) && !(no_color && *no_color);
+    common->colour = config_is(config, CONFIG_COLOR, "yes") || (config_is(config, CONFIG_COLOR, "auto") && automatic);
 }
 
 /* The option of that name, of the command's own or the shared ones; NULL: there is none. */
@@ -130,7 +172,7 @@ static bool asks_for_help(int argc, char **argv)
 void command_parse(const struct command *command, int argc, char **argv, struct common *common)
 {
     static char doc[8192], name[64];
-    struct argp own = {command->options, command->parse, NULL, NULL, NULL, NULL, NULL};
+    struct argp own = {command->options, parse_command, NULL, NULL, NULL, NULL, NULL};
     struct argp shared[GROUP_COUNT];
     struct argp_child children[GROUP_COUNT + 2] = {{&own, 0, "Options:", 1}};
     unsigned n = 1;
@@ -148,12 +190,12 @@ void command_parse(const struct command *command, int argc, char **argv, struct 
     argp_err_exit_status = EXIT_USAGE;
     struct argp root = {NULL, parse_own, command->arguments, doc, children, NULL, NULL};
     struct invocation invocation = {command, common, command->settings, n};
-    common->colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
     /* In order: what follows the first word of the user's command is the command's, dashes or not. */
     unsigned flags = ARGP_IN_ORDER | (asks_for_help(argc, argv) ? 0 : ARGP_NO_ERRS);
     error_t rc = argp_parse(&root, argc, argv, flags, NULL, &invocation);
     if (rc)
         command_usage_error("%s", strerror(rc));
+    take_config(common);
 }
 
 void command_usage_error(const char *format, ...)

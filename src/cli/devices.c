@@ -17,8 +17,7 @@
 #include "run/job.h"
 #include "run/supervise.h"
 
-/* Beside the program in the build folder, or in the library folder it was installed with. */
-static int find_vgpu_folder(char folder[PATH_MAX], struct wt_error *err)
+int devices_vgpu_folder(char folder[PATH_MAX], struct wt_error *err)
 {
     static const char *const places[] = {"vgpu", "../" WATTUNE_LIBDIR "/wattune/vgpu"};
     char program[PATH_MAX];
@@ -78,7 +77,7 @@ static int use_vgpu(struct devices *devices, const char *spec, struct wt_error *
     char folder[PATH_MAX];
     int rc = become_sudo_user(err);
     if (rc == 0)
-        rc = find_vgpu_folder(folder, err);
+        rc = devices_vgpu_folder(folder, err);
     if (rc)
         return rc;
     snprintf(devices->library, sizeof devices->library, "%s/libnvidia-ml.so.1", folder);
@@ -108,9 +107,9 @@ static const char *named_nvml(const struct common *common)
     uid_t uid;
     gid_t gid;
     char name[64], home[256];
-    const char *named = common->nvml ? common->nvml : secure_getenv("WATTUNE_NVML");
-    if (!named || !*named)
-        return NULL;
+    const char *named = common->nvml;
+    if (!named || !common->nvml_by_user)
+        return named;
     if (supervise_sudo_user(&uid, &gid, name, home)) {
         log_warning("running as root for %s: the NVML library %s is ignored", name, named);
         return NULL;
@@ -154,19 +153,14 @@ static int select_devices(struct devices *devices, const struct common *common, 
 
 int devices_open(struct devices *devices, const struct common *common, struct wt_error *err)
 {
-    const char *spec = common->vgpu ? common->vgpu : getenv("WATTUNE_VGPU");
     int rc = 0;
     *devices = (struct devices){0};
     if (!!common->nvml + !!common->vgpu + !!common->replay > 1)
         return error_set(err, WT_E_INVALID, "--nvml, --vgpu and --replay exclude each other");
-    if (common->vgpu && !*common->vgpu) /* to the library an empty SPEC is its default machine */
-        return error_set(err, WT_E_INVALID, "--vgpu needs a model or a machine file");
     if (common->replay)
         devices->options.replay_path = common->replay;
-    else if (common->nvml)
-        devices->options.nvml_path = named_nvml(common);
-    else if (spec && *spec)
-        rc = use_vgpu(devices, spec, err);
+    else if (common->vgpu)
+        rc = use_vgpu(devices, common->vgpu, err);
     else
         devices->options.nvml_path = named_nvml(common);
     devices->options.sysfs_path = named_sysfs(devices->env[0] != NULL);

@@ -5,6 +5,8 @@
 #ifndef WATTUNE_CLI_DEVICES_H
 #define WATTUNE_CLI_DEVICES_H
 
+#include <limits.h>
+
 #include "cli/command.h"
 #include "sense/sense.h"
 
@@ -25,6 +27,10 @@ int devices_need_gpu(const struct devices *devices, struct wt_error *err);
 
 /* After a limit was set by hand: says so when the machine is a virtual one that ends with this process. */
 void devices_say_if_forgotten(const struct devices *devices);
+
+/* The folder of the virtual GPU's library: beside the program in the build folder, or below the library folder it was
+ * installed with. */
+int devices_vgpu_folder(char folder[PATH_MAX], struct wt_error *err);
 
 void devices_close(struct devices *devices);
 

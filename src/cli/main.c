@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/config.h"
 #include "run/guard_process.h"
 
 static void print_overview(FILE *out)
@@ -43,12 +44,24 @@ int main(int argc, char **argv)
         printf("wattune %s\n", WATTUNE_VERSION);
         return EXIT_DONE;
     }
+    bool names = strcmp(argv[1], JOB_NAMES_COMMAND) == 0;
     const struct command *command = find(argv[1]);
-    if (!command)
+    if (!command && !names)
         command_usage_error("there is no command %.60s; `wattune --help` lists them", argv[1]);
-    struct common common = {0};
-    command_parse(command, argc - 1, argv + 1, &common);
-    if (!common.ledger)
-        common.ledger = getenv("WATTUNE_LEDGER");
-    return command->run(&common, command->settings);
+    static struct config config;
+    struct config_places places;
+    struct wt_error config_error = {0};
+    struct common common = {.config = &config, .config_error = &config_error};
+    config_usual_places(&places);
+    config_load(&config, &places, &config_error);
+    if (names) {
+        common.ledger = config_text(&config, CONFIG_LEDGER);
+        return job_names_main(&common);
+    }
+    command_parse(command, argc - 1, argv + 1, &common); /* before the complaint: --help works with a wrong file, too */
+    if (config_error.code && !command->any_config)
+        return command_failed(&config_error);
+    int code = command->run(&common, command->settings);
+    config_clear(&config);
+    return code;
 }

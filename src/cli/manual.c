@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "cli/config.h"
 #include "wattune.h"
 
 /* The day on which the texts were last looked through; pages must not change with the day of the build. */
@@ -26,6 +27,7 @@ struct entry {
 static const struct entry environment[] = {
     {"WATTUNE_LEDGER", "The ledger, like --ledger."},
     {"WATTUNE_NVML", "Another NVML library, like --nvml. Ignored when root acts for somebody else (sudo)."},
+    {"WATTUNE_SYSFS", "Another root of /sys, in which powercap is looked for."},
     {"WATTUNE_VGPU", "Virtual GPUs, like --vgpu. Set for the command when --vgpu is given."},
     {"WATTUNE_CHANNEL", "Set for the command of `wattune run`: the file in which libwattune counts its steps."},
     {"LD_LIBRARY_PATH", "Extended for the command when --vgpu is given: the folder of the virtual NVML library comes first."},
@@ -33,6 +35,8 @@ static const struct entry environment[] = {
                              "-1 leaves none. `wattune run --gpus` sets it for the command."},
     {"CUDA_DEVICE_ORDER", "Which order the indexes in CUDA_VISIBLE_DEVICES follow."},
     {"NO_COLOR", "When set, no colours."},
+    {"TERM", "The kind of terminal, for `wattune top`."},
+    {"XDG_CONFIG_HOME", "Your settings are in wattune/wattune.conf below it; without it, below ~/.config."},
     {"XDG_DATA_HOME", "The default ledger is wattune/ledger.db below it; without it, below ~/.local/share."},
     {"XDG_RUNTIME_DIR", "Where the journal of power limits, the progress channel and virtual GPUs live."},
     {"XDG_STATE_HOME", "Where the journal of power limits lives when there is no XDG_RUNTIME_DIR; without it, ~/.local/state."},
@@ -42,6 +46,8 @@ static const struct entry environment[] = {
 };
 
 static const struct entry files[] = {
+    {"~/.config/wattune/wattune.conf", "Your settings: see wattune-config(1)."},
+    {"/etc/wattune/wattune.conf", "The machine's settings, which yours go before."},
     {"~/.local/share/wattune/ledger.db", "The ledger (SQLite): jobs, their runs, profiles and measurements."},
     {"$XDG_RUNTIME_DIR/wattune/, for root /run/wattune/",
      "The journal of power limits: the value found on each GPU is here before the first write, so that it comes back even after a kill. Without "
@@ -227,6 +233,23 @@ static void put_entries(struct buffer *page, const struct entry entries[], size_
 
 #define PUT_ENTRIES(page, entries) put_entries(page, entries, sizeof(entries) / sizeof(entries)[0])
 
+/* Variables of settings that have no words of their own above: they are like their options. */
+static void put_setting_variables(struct buffer *page)
+{
+    for (unsigned i = 0; i < CONFIG_COUNT; i++) {
+        bool told = false;
+        for (unsigned k = 0; k < sizeof environment / sizeof environment[0]; k++)
+            told |= strcmp(environment[k].name, config_keys[i].variable) == 0;
+        if (told)
+            continue;
+        buffer_print(page, ".TP\n\\fB");
+        put_literal(page, config_keys[i].variable);
+        buffer_print(page, "\\fR\nLike \\-\\-");
+        put_literal(page, config_keys[i].flag);
+        buffer_print(page, ".\n");
+    }
+}
+
 /* What argp gives every command. */
 static const struct argp_option help_options[] = {
     {"help", '?', NULL, 0, "the list of options, and exit", 0},
@@ -309,6 +332,7 @@ void manual_overview(struct buffer *page)
     }
     buffer_print(page, ".SH ENVIRONMENT\n");
     PUT_ENTRIES(page, environment);
+    put_setting_variables(page);
     buffer_print(page, ".SH FILES\n");
     PUT_ENTRIES(page, files);
     buffer_print(page, ".SH EXIT STATUS\n");

@@ -70,6 +70,48 @@ struct json_doc *json_jobs_document(const struct wt_job_row rows[], size_t count
     return doc;
 }
 
+struct json_doc *json_config_document(const struct json_setting settings[], size_t count, const char *const files[])
+{
+    struct json_doc *doc = new_document();
+    json_open_array(doc, "files");
+    for (unsigned i = 0; files[i]; i++)
+        json_put_text(doc, NULL, files[i]);
+    json_close(doc);
+    json_open_array(doc, "values");
+    for (size_t i = 0; i < count; i++) {
+        json_open_object(doc, NULL);
+        json_put_text(doc, "name", settings[i].name);
+        json_put_text(doc, "value", settings[i].value);
+        json_put_text(doc, "origin", settings[i].origin);
+        json_put_text(doc, "where", settings[i].where);
+        json_close(doc);
+    }
+    json_close(doc);
+    return doc;
+}
+
+struct json_doc *json_doctor_document(const struct wt_check checks[], size_t count)
+{
+    static const char *const words[] = {"good", "degraded", "missing"};
+    struct json_doc *doc = new_document();
+    json_open_array(doc, "checks");
+    for (size_t i = 0; i < count; i++) {
+        const struct wt_check *check = &checks[i];
+        json_open_object(doc, NULL);
+        json_put_text(doc, "name", check->name);
+        json_put_known_text(doc, "device", check->device);
+        json_put_text(doc, "status", words[check->status]);
+        json_put_bool(doc, "needed", check->needed);
+        json_put_text(doc, "detail", check->detail);
+        json_put_known_text(doc, "todo", check->todo);
+        for (unsigned k = 0; k < check->value_count; k++)
+            json_put_number(doc, check->values[k].key, check->values[k].value);
+        json_close(doc);
+    }
+    json_close(doc);
+    return doc;
+}
+
 /* Puts a limit that a state may know. */
 static void put_state_watts(struct json_doc *doc, const char *key, const struct wt_state *state,
                             enum wt_state_field field, uint32_t power_mw)

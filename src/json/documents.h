@@ -36,6 +36,16 @@ struct json_measure {
 };
 struct json_doc *json_measure_document(const struct json_measure *measure);
 
+/* `config --json`: origin is flag, environment, file or default; where names it (NULL: null).  Files: those that were looked
+ * for, NULL-terminated. */
+struct json_setting {
+    const char *name, *value, *origin, *where;
+};
+struct json_doc *json_config_document(const struct json_setting settings[], size_t count, const char *const files[]);
+
+/* `doctor --json`: a check's measured values stand beside its words. */
+struct json_doc *json_doctor_document(const struct wt_check checks[], size_t count);
+
 /* One line of `monitor --json`: written as JSON_LINE.  `utilization` is a fraction. */
 struct json_doc *json_monitor_document(int64_t wall_ms, const struct wt_device devices[],
                                        const struct wt_state states[], size_t count);

@@ -42,6 +42,9 @@ int ledger_default_path(char *path, size_t size, struct wt_error *err);
  * wattune.  WT_E_NOT_FOUND: LEDGER_READ_ONLY, and there is none.  The caller frees *ledger with ledger_close(). */
 int ledger_open(const char *path, unsigned flags, struct ledger **ledger, struct wt_error *err);
 
+/* The schema that every ledger this wattune has opened is of. */
+int ledger_schema_number(void);
+
 /* Takes NULL; returns NULL. */
 struct ledger *ledger_close(struct ledger *ledger);
 

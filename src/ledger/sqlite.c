@@ -242,6 +242,11 @@ int ledger_open(const char *path, unsigned flags, struct ledger **out, struct wt
     return 0;
 }
 
+int ledger_schema_number(void)
+{
+    return ledger_schema;
+}
+
 struct ledger *ledger_close(struct ledger *ledger)
 {
     if (!ledger)

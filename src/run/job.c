@@ -8,6 +8,7 @@
 #include "run/job.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,10 +46,11 @@ struct job {
     struct tuner *tuner;
     struct channel *channel;
     struct pattern *pattern;
+    pthread_mutex_t pattern_lock;    /* it is fed by the supervising thread */
     struct supervised *command;
     struct sharing sharing;
     struct wt_progress progress;
-    int64_t started_ns, sharing_ns;
+    int64_t started_ns, ended_ns, sharing_ns;
     bool told_no_steps;
     char folder[512];
     char env_channel[600];
@@ -143,6 +145,20 @@ static const char *known_reason(struct job *job, char text[128])
     return NULL;
 }
 
+/* What tuning has to do without on this machine; it goes on all the same. */
+static void say_blind_spots(const struct job *job)
+{
+    for (unsigned i = 0; i < job->gpu_count; i++) {
+        struct wt_state state;
+        uint32_t pids[1];
+        unsigned count, index = watch_device(job->watch, i)->index;
+        if (!job->options->shared && watch_processes(job->watch, i, pids, 1, &count) == WT_E_NOT_SUPPORTED)
+            log_note("GPU %u does not tell which processes use it: that nobody else does is taken on trust", index);
+        if (watch_state(job->watch, i, WT_STATE_THROTTLE, &state) == WT_E_NOT_SUPPORTED)
+            log_note("GPU %u does not tell what lowers its clock: a slice that heat slows down is not seen as such", index);
+    }
+}
+
 static void start_tuner(struct job *job)
 {
     char text[128], holder[80];
@@ -152,6 +168,7 @@ static void start_tuner(struct job *job)
         say_not_tuned(job, reason);
         return;
     }
+    say_blind_spots(job);
     struct tuner_store store = {job, job->ledger ? load_profile : NULL, job->ledger ? save_profile : NULL};
     snprintf(holder, sizeof holder, "wattune run (pid %ld)", (long)getpid());
     int rc = journal_default_folder(job->folder, sizeof job->folder, &err);
@@ -173,7 +190,9 @@ static void start_tuner(struct job *job)
 static void on_output(void *ctx, unsigned stream, const char *bytes, size_t length)
 {
     struct job *job = ctx;
+    pthread_mutex_lock(&job->pattern_lock);
     pattern_feed(job->pattern, stream, bytes, length, clock_now_ns());
+    pthread_mutex_unlock(&job->pattern_lock);
 }
 
 /* Steps come from the pattern when there is one for them, else from the channel; epochs and metrics likewise. */
@@ -189,8 +208,11 @@ static void read_progress(struct job *job)
             channel = job->progress;
         }
     }
-    if (job->pattern)
+    if (job->pattern) {
+        pthread_mutex_lock(&job->pattern_lock);
         pattern_read(job->pattern, &pattern);
+        pthread_mutex_unlock(&job->pattern_lock);
+    }
     struct wt_progress now = job->options->step_pattern ? pattern : channel;
     if (job->pattern && (job->options->metric_pattern || job->options->epoch_pattern)) {
         now.epochs = pattern.epochs;
@@ -249,8 +271,14 @@ static int64_t next_poll_ns(const struct job *job)
     return clock_monotonic_ns() + (wait_ns > POLL_REAL_LEAST_NS ? wait_ns : POLL_REAL_LEAST_NS);
 }
 
+static bool command_has_ended(void *ctx)
+{
+    return supervise_has_ended(((struct job *)ctx)->command);
+}
+
 static void supervise_until_end(struct job *job)
 {
+    watch_until(job->watch, command_has_ended, job);
     while (supervise_wait(job->command, next_poll_ns(job))) {
         watch_poll(job->watch);
         if (job->channel || job->pattern)
@@ -301,7 +329,7 @@ static void fill_trial(const struct job *job, struct job_result *result)
     bool known = sum.source != WT_SOURCE_NONE;
     uint32_t most_mw = 0;
     trial->ended = true;
-    trial->time_s = (double)(clock_now_ns() - job->started_ns) / (double)NS_PER_S;
+    trial->time_s = (double)(job->ended_ns - job->started_ns) / (double)NS_PER_S;
     trial->energy_j = unknown_or((double)sum.energy_mj / 1000, known);
     trial->energy_error_j = unknown_or((double)sum.energy_error_mj / 1000, known);
     trial->source = sum.source;
@@ -371,6 +399,7 @@ static void book(struct job *job, struct job_result *result)
 static void clean_up(struct job *job)
 {
     supervise_free(job->command);
+    pthread_mutex_destroy(&job->pattern_lock);
     pattern_free(job->pattern);
     channel_close(job->channel);
     tuner_free(job->tuner);
@@ -412,6 +441,7 @@ int job_run(const struct job_options *options, struct sense *sense, const unsign
     *job = (struct job){.options = options, .sense = sense, .devices = devices, .count = count, .ledger = ledger,
                         .guard_process = {0, -1}};
     *result = (struct job_result){0};
+    pthread_mutex_init(&job->pattern_lock, NULL);
     supervise_hold_signals();
     int rc = watch_new(sense, devices, count, &job->watch, err);
     if (rc == 0)
@@ -439,7 +469,8 @@ int job_run(const struct job_options *options, struct sense *sense, const unsign
                 log_error("this run is not booked: %s", book_err.text);
         }
         supervise_until_end(job);
-        watch_end(job->watch, result->devices);
+        job->ended_ns = clock_from_monotonic_ns(supervise_ended_ns(job->command));
+        watch_end(job->watch, job->ended_ns, result->devices);
         if (job->pattern)
             pattern_finish(job->pattern);
         read_progress(job);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Supervising a command.  One thread, signals through a signalfd, output (when it must be seen) through pipes, or
- * through pseudo-terminals where ours are terminals, so that programs go on showing progress bars and colours.
+ * Supervising a command.  One thread beside its owner's, signals through a signalfd, output (when it must be seen)
+ * through pipes, or through pseudo-terminals where ours are terminals, so that programs go on showing progress bars
+ * and colours.
  */
 #include "run/supervise.h"
 
@@ -11,6 +12,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <pty.h>
 #include <pwd.h>
 #include <signal.h>
@@ -39,9 +41,15 @@ struct supervised {
     pid_t pid, helper;
     int signals;                     /* signalfd */
     bool has_terminal;               /* we gave the terminal to the command's group */
-    bool ended, helper_ended;
+    bool gone;                       /* the command has ended; the thread's own */
     int status;
+    int64_t ended_ns;
     struct stream streams[2];
+    pthread_t thread;
+    bool has_thread;
+    pthread_mutex_t lock;            /* of the three below, and of `helper`; held while the command is being started */
+    pthread_cond_t changed;
+    bool ended, helper_ended, stillborn;
 };
 
 /* The signal mask and what SIGPIPE did when we were started; the command gets both. */
@@ -50,6 +58,9 @@ static void (*old_pipe)(int) = SIG_DFL;
 
 /* Passed on to the command; SIGCHLD, SIGWINCH and SIGCONT are for us. */
 static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+
+/* How often to look whether our terminal has another size; nobody tells us (see follow_window). */
+enum { WINDOW_EVERY_MS = 100 };
 
 /* The group "nogroup": it owns nothing. */
 enum { NO_GROUP = 65534 };
@@ -181,6 +192,24 @@ void supervise_allow_signals(void)
     sigprocmask(SIG_SETMASK, &old_mask, NULL);
 }
 
+static void *supervise_thread(void *supervised);
+
+/* The thread waits at the lock, which the caller holds until the command runs: there is nothing to reap before. */
+static int start_thread(struct supervised *s)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_lock(&s->lock);
+    int why = pthread_create(&s->thread, NULL, supervise_thread, s);
+    s->has_thread = why == 0;
+    errno = why;
+    return why ? -1 : 0;
+}
+
 static void take_terminal_back(struct supervised *s)
 {
     if (!s->has_terminal)
@@ -204,7 +233,7 @@ int supervise_start(const struct supervise_options *options, struct supervised *
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* what the command leaves behind stays ours to see */
     sigset_t mask = held_signals();
     s->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (pipe2(report, O_CLOEXEC) || s->signals < 0 ||
+    if (start_thread(s) || pipe2(report, O_CLOEXEC) || s->signals < 0 ||
         (options->relay && (open_stream(&s->streams[0], STDOUT_FILENO, &ends.out) ||
                             open_stream(&s->streams[1], STDERR_FILENO, &ends.err)))) {
         rc = error_set(err, WT_E_IO, "start the command: %s", strerror(errno));
@@ -237,9 +266,12 @@ int supervise_start(const struct supervise_options *options, struct supervised *
         close(ends.out);
     if (ends.err >= 0)
         close(ends.err);
+    pthread_mutex_unlock(&s->lock);
     *out = s;
     return 0;
 fail:
+    s->stillborn = true;
+    pthread_mutex_unlock(&s->lock);
     for (unsigned i = 0; i < 2; i++)
         if (report[i] >= 0)
             close(report[i]);
@@ -255,6 +287,10 @@ struct supervised *supervise_free(struct supervised *s)
 {
     if (!s)
         return NULL;
+    if (s->has_thread)
+        pthread_join(s->thread, NULL);
+    pthread_mutex_destroy(&s->lock);
+    pthread_cond_destroy(&s->changed);
     for (unsigned i = 0; i < 2; i++)
         if (s->streams[i].from >= 0)
             close(s->streams[i].from);
@@ -289,7 +325,7 @@ static void pass_bytes_on(struct stream *stream, const char *bytes, size_t lengt
     }
 }
 
-/* Moves what is there; at most some 64 KiB, so that a chatty command does not keep us from reading counters. */
+/* Moves what is there; at most some 64 KiB, so that a chatty command does not keep us from passing signals on. */
 static void relay(struct supervised *s, struct stream *stream)
 {
     char bytes[16384];
@@ -320,7 +356,7 @@ static void follow_window(struct supervised *s)
         stream->size = size;
         changed |= ioctl(stream->from, TIOCSWINSZ, &size) == 0;
     }
-    if (changed && !s->ended)
+    if (changed && !s->gone)
         kill(-s->pid, SIGWINCH);
 }
 
@@ -360,10 +396,14 @@ static void reap(struct supervised *s)
             if (isatty(STDIN_FILENO))
                 stop_together(s);
         } else if (pid == s->pid) {
-            s->ended = true;
+            s->gone = true;
             s->status = status;
-        } else if (pid == s->helper) {
-            s->helper_ended = true;
+            s->ended_ns = clock_monotonic_ns();
+        } else {
+            pthread_mutex_lock(&s->lock);
+            s->helper_ended |= pid == s->helper;
+            pthread_cond_signal(&s->changed);
+            pthread_mutex_unlock(&s->lock);
         }
     }
 }
@@ -377,13 +417,13 @@ static void take_signals(struct supervised *s)
             reap(s);
         } else if (number == SIGWINCH) {
             continue; /* follow_window() looks at every turn */
-        } else if (!s->ended) {
+        } else if (!s->gone) {
             kill(-s->pid, number);
         }
     }
 }
 
-bool supervise_wait(struct supervised *s, int64_t until_ns)
+static void wait_and_serve(struct supervised *s)
 {
     struct pollfd fds[3];
     nfds_t count = 0;
@@ -391,23 +431,57 @@ bool supervise_wait(struct supervised *s, int64_t until_ns)
     for (unsigned i = 0; i < 2; i++)
         if (s->streams[i].from >= 0)
             fds[count++] = (struct pollfd){.fd = s->streams[i].from, .events = POLLIN};
-    int64_t left_ns = until_ns - clock_monotonic_ns();
-    if (left_ns < 0)
-        left_ns = 0;
-    if (left_ns > 3600 * NS_PER_S)
-        left_ns = 3600 * NS_PER_S;
-    struct timespec left = {.tv_sec = left_ns / NS_PER_S, .tv_nsec = left_ns % NS_PER_S};
-    ppoll(fds, count, &left, NULL);
+    bool terminal = s->streams[0].size.ws_row || s->streams[1].size.ws_row;
+    poll(fds, count, terminal ? WINDOW_EVERY_MS : -1);
     take_signals(s);
     for (unsigned i = 0; i < 2; i++)
         if (s->streams[i].from >= 0)
             relay(s, &s->streams[i]);
     follow_window(s);
-    if (s->ended) {
-        relay_rest(s);
-        take_terminal_back(s);
-    }
-    return !s->ended;
+}
+
+static void *supervise_thread(void *supervised)
+{
+    struct supervised *s = supervised;
+    pthread_mutex_lock(&s->lock); /* the command is being started */
+    s->gone = s->stillborn;
+    pthread_mutex_unlock(&s->lock);
+    if (s->gone)
+        return NULL;
+    while (!s->gone)
+        wait_and_serve(s);
+    relay_rest(s);
+    take_terminal_back(s);
+    pthread_mutex_lock(&s->lock);
+    s->ended = true;
+    pthread_cond_signal(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+bool supervise_wait(struct supervised *s, int64_t until_ns)
+{
+    struct timespec until = {.tv_sec = until_ns / NS_PER_S, .tv_nsec = until_ns % NS_PER_S};
+    pthread_mutex_lock(&s->lock);
+    int why = 0;
+    while (!s->ended && !s->helper_ended && why == 0)
+        why = pthread_cond_timedwait(&s->changed, &s->lock, &until);
+    bool runs = !s->ended;
+    pthread_mutex_unlock(&s->lock);
+    return runs;
+}
+
+bool supervise_has_ended(struct supervised *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool ended = s->ended;
+    pthread_mutex_unlock(&s->lock);
+    return ended;
+}
+
+int64_t supervise_ended_ns(const struct supervised *s)
+{
+    return s->ended_ns;
 }
 
 pid_t supervise_pid(const struct supervised *s)
@@ -417,13 +491,18 @@ pid_t supervise_pid(const struct supervised *s)
 
 void supervise_set_helper(struct supervised *s, pid_t helper)
 {
+    pthread_mutex_lock(&s->lock);
     s->helper = helper;
+    s->helper_ended |= helper && kill(helper, 0) && errno == ESRCH; /* and reaped before it was known to be one */
+    pthread_mutex_unlock(&s->lock);
 }
 
 bool supervise_helper_ended(struct supervised *s)
 {
+    pthread_mutex_lock(&s->lock);
     bool ended = s->helper_ended;
     s->helper_ended = false;
+    pthread_mutex_unlock(&s->lock);
     return ended;
 }
 

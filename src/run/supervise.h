@@ -2,6 +2,9 @@
  *
  * Supervising a command: start it, pass signals on, relay its output where somebody must see it, tell how it ended.
  * It must not know energy.  The command is never slowed, and never killed, by what we do here.
+ *
+ * All of that happens in a thread of its own: whoever owns the command may sit in a driver's call for seconds, and a
+ * Ctrl-C, a line of output and the moment of the end do not wait for it.
  */
 #ifndef WATTUNE_RUN_SUPERVISE_H
 #define WATTUNE_RUN_SUPERVISE_H
@@ -17,7 +20,8 @@ struct supervise_options {
     char *const *argv;               /* NULL-terminated; argv[0] is looked up in PATH */
     const char *const *env;          /* "NAME=value" to add or replace, NULL-terminated; may be NULL */
     bool relay;                      /* see the two output streams: on_output gets what is written */
-    void (*on_output)(void *ctx, unsigned stream, const char *bytes, size_t length); /* as bytes arrive; 0 out, 1 err */
+    /* As bytes arrive, from the supervising thread; stream 0 is the output, 1 the errors. */
+    void (*on_output)(void *ctx, unsigned stream, const char *bytes, size_t length);
     void *ctx;
     pid_t helper;                    /* a process of ours whose end is to be told apart; 0: none */
 };
@@ -34,11 +38,18 @@ void supervise_allow_signals(void);
  * WT_E_NOT_FOUND.  The caller frees *out with supervise_free(). */
 int supervise_start(const struct supervise_options *options, struct supervised **out, int *exit_code,
                     struct wt_error *err);
-struct supervised *supervise_free(struct supervised *supervised); /* takes NULL, returns NULL */
+/* Only after the command has ended; takes NULL, returns NULL. */
+struct supervised *supervise_free(struct supervised *supervised);
 
-/* Waits until something happened or CLOCK_MONOTONIC reaches until_ns; passes signals on and output through.
- * Returns true while the command runs. */
+/* Waits until the command or the helper has ended or CLOCK_MONOTONIC reaches until_ns.  Returns true while the command
+ * runs. */
 bool supervise_wait(struct supervised *supervised, int64_t until_ns);
+
+/* True once the command has ended; does not wait. */
+bool supervise_has_ended(struct supervised *supervised);
+
+/* After the end: when it was seen, on CLOCK_MONOTONIC. */
+int64_t supervise_ended_ns(const struct supervised *supervised);
 
 pid_t supervise_pid(const struct supervised *supervised);
 

@@ -29,8 +29,13 @@
 static const int64_t STALL_LEAST_NS = 300 * NS_PER_MS;
 /* The state of a device (enforced limit, throttling) is asked this often while a slice is measured. */
 static const int64_t STATE_EVERY_NS = 500 * NS_PER_MS;
-/* A closed slice waits for the counters' edges at most this long. */
-static const int64_t CLOSING_MOST_NS = 500 * NS_PER_MS;
+/* A driver that is slow to answer is asked so seldom that it spends at most one part in so many on it. */
+enum { STATE_SHARE = 20 };
+/* A closed slice waits for the counters' edges at most this long; then its energy is taken for unknown. */
+static const int64_t CLOSING_MOST_NS = NS_PER_S;
+/* A limit that could not be put back is tried again at once, and then this often for as long as the training runs. */
+enum { RESTORE_TRIES = 3 };
+static const int64_t RESTORE_EVERY_NS = NS_PER_S;
 /* Holding is booked in slices of this length, seconds: long enough for 1 % at four reads a second. */
 static const double HOLDING_SLICE_S = 10;
 /* A stored profile whose starting limit is now off by more than this is of another job: it is measured again. */
@@ -42,6 +47,7 @@ static const double DRIFT = 0.05, PROFILING_SHARE = 0.2;
 enum { DRIFT_SLICES = 2 };
 /* A slice whose energy cannot be known is begun again this often; then the device is not one to tune. */
 enum { UNKNOWN_SLICES_MOST = 3 };
+static const double UNKNOWN_SLICE_S = 3;
 
 enum phase { OFF, WAITING, WARMING, MEASURING, CLOSING, HOLDING };
 
@@ -63,7 +69,9 @@ struct tuner {
     struct slice slice;
     struct step_mark last, warm_from;
     uint64_t epochs;
-    int64_t state_ns, closing_ns;
+    int64_t state_ns, closing_ns;    /* state_ns: when to ask next */
+    bool owes;                       /* a limit that is not back yet */
+    int64_t restore_ns;              /* CLOCK_MONOTONIC: when to try again */
     double usual_step_s;
     struct wt_profile_point holding; /* what was measured at the optimum after profiling */
     struct wt_profile_point chosen;  /* the profile's entry that holding is compared with */
@@ -72,24 +80,41 @@ struct tuner {
     struct tuner_result result;
 };
 
-static int restore_all(struct tuner *tuner)
+/* Failing once is no reason to leave a limit for the next start of ours. */
+static int restore(struct tuner *tuner, const struct wt_device *device, enum guard_outcome *outcome, struct wt_error *err)
 {
-    int worst = 0;
+    int rc = 0;
+    for (unsigned i = 0; i < RESTORE_TRIES; i++)
+        if ((rc = guard_restore(tuner->guard, device, outcome, err)) == 0)
+            break;
+    return rc;
+}
+
+enum restore_moment { RESTORE_STOP, RESTORE_AGAIN, RESTORE_END };
+
+static void restore_all(struct tuner *tuner, enum restore_moment moment)
+{
+    bool owed = tuner->owes;
+    tuner->owes = false;
+    tuner->restore_ns = clock_monotonic_ns() + RESTORE_EVERY_NS;
     for (unsigned i = 0; i < watch_gpu_count(tuner->watch); i++) {
         const struct wt_device *device = watch_device(tuner->watch, i);
         enum guard_outcome outcome;
         struct wt_error err;
-        int rc = guard_restore(tuner->guard, device, &outcome, &err);
-        if (rc) {
-            log_error("%s; the next wattune on this machine tries again", err.text);
-            worst = rc;
+        if (restore(tuner, device, &outcome, &err)) {
+            tuner->owes = true;
+            if (moment == RESTORE_STOP)
+                log_warning("%s; tried again until the run ends", err.text);
+            else if (moment == RESTORE_END)
+                log_error("%s; the next wattune on this machine tries again", err.text);
         } else if (outcome == GUARD_CHANGED_BY_OTHERS) {
             log_warning("somebody else has changed the power limit of GPU %u: it is left as it is", device->index);
+        } else if (outcome == GUARD_RESTORED && owed) {
+            log_note("the power limit of GPU %u is back at what was found", device->index);
         } else if (outcome == GUARD_RESTORED) {
             log_detail("the power limit of GPU %u is back at what was found", device->index);
         }
     }
-    return worst;
 }
 
 void tuner_stop(struct tuner *tuner, const char *why)
@@ -99,7 +124,7 @@ void tuner_stop(struct tuner *tuner, const char *why)
     tuner->phase = OFF;
     snprintf(tuner->result.why_not, sizeof tuner->result.why_not, "%.127s", why);
     log_note("not tuned any further: %s", why);
-    restore_all(tuner);
+    restore_all(tuner, RESTORE_STOP);
     tuner->set_mw = 0;
 }
 
@@ -287,7 +312,7 @@ static void hold(struct tuner *tuner)
     tuner->chosen = *best;
     if (tuner->options.profile_only) {
         tuner->phase = OFF;
-        restore_all(tuner);
+        restore_all(tuner, RESTORE_STOP);
         return;
     }
     begin_slice(tuner, tuner->result.decision.limit_mw, HOLDING);
@@ -356,17 +381,41 @@ static bool is_capped(const struct tuner *tuner, const struct wt_state *state)
            ((state->known & WT_STATE_THROTTLE) && (state->throttle & other_caps));
 }
 
-/* What the devices say of their caps, twice a second; ends tuning when somebody else has set a limit. */
+/* One question at a time: between two the run may end, and a slow driver is not asked any further then. */
+static int ask_state(struct tuner *tuner, unsigned i, struct wt_state *state)
+{
+    static const unsigned fields[] = {WT_STATE_LIMIT, WT_STATE_ENFORCED, WT_STATE_THROTTLE};
+    *state = (struct wt_state){0};
+    for (unsigned k = 0; k < sizeof fields / sizeof fields[0]; k++) {
+        struct wt_state one;
+        int rc = watch_state(tuner->watch, i, fields[k], &one);
+        if (rc == WT_E_DEVICE_LOST)
+            return rc;
+        if (rc)
+            continue;
+        state->known |= one.known;
+        state->limit_mw = fields[k] == WT_STATE_LIMIT ? one.limit_mw : state->limit_mw;
+        state->enforced_limit_mw = fields[k] == WT_STATE_ENFORCED ? one.enforced_limit_mw : state->enforced_limit_mw;
+        state->throttle = fields[k] == WT_STATE_THROTTLE ? one.throttle : state->throttle;
+    }
+    return 0;
+}
+
+/* What the devices say of their caps, twice a second and as a slice ends; ends tuning when somebody else has set a
+ * limit. */
 static void check_states(struct tuner *tuner)
 {
-    int64_t now_ns = clock_now_ns();
-    if (now_ns - tuner->state_ns < STATE_EVERY_NS || tuner->set_mw == 0)
+    int64_t begin_ns = clock_now_ns();
+    if (begin_ns < tuner->state_ns || tuner->set_mw == 0)
         return;
-    tuner->state_ns = now_ns;
     for (unsigned i = 0; i < watch_gpu_count(tuner->watch); i++) {
         struct wt_state state;
-        if (watch_state(tuner->watch, i, WT_STATE_LIMIT | WT_STATE_ENFORCED | WT_STATE_THROTTLE, &state))
-            continue;
+        char lost[128];
+        if (ask_state(tuner, i, &state)) {
+            snprintf(lost, sizeof lost, "GPU %u is lost", watch_device(tuner->watch, i)->index);
+            tuner_stop(tuner, lost);
+            return;
+        }
         if ((state.known & WT_STATE_LIMIT) && state.limit_mw != tuner->set_mw) {
             char why[128];
             snprintf(why, sizeof why, "somebody else has set the power limit of GPU %u to %g W",
@@ -376,11 +425,17 @@ static void check_states(struct tuner *tuner)
         }
         tuner->slice.throttled |= is_capped(tuner, &state);
     }
+    int64_t now_ns = clock_now_ns(), rest_ns = (now_ns - begin_ns) * STATE_SHARE;
+    /* In real time: under a machine's fast clock a question takes long only seemingly. */
+    bool slow = (double)(now_ns - begin_ns) > 0.1 * (double)NS_PER_S * clock_scale();
+    tuner->state_ns = now_ns + (slow && rest_ns > STATE_EVERY_NS ? rest_ns : STATE_EVERY_NS);
 }
 
 static bool enough(struct tuner *tuner)
 {
     struct wt_profile_point point = slice_point(&tuner->slice, tuner->watch);
+    if (point.steps == 0) /* its energy is unknown, and will stay so */
+        return slice_length_s(&tuner->slice) > UNKNOWN_SLICE_S;
     double error = cost_relative_error(tuner->options.preference.eta, tuner->max_power_w, &point);
     return slice_long_enough(point.steps, slice_length_s(&tuner->slice), error);
 }
@@ -473,19 +528,42 @@ static void on_step(struct tuner *tuner, struct step_mark mark)
 static void close_slice(struct tuner *tuner)
 {
     slice_interrupt(&tuner->slice);
+    if (tuner->state_ns - clock_now_ns() <= STATE_EVERY_NS) { /* what began since the last question counts too */
+        tuner->state_ns = 0;
+        check_states(tuner);
+        if (tuner->phase == OFF)
+            return;
+    }
     tuner->closing_ns = clock_now_ns();
     tuner->phase = CLOSING;
 }
 
+/* 0: not known.  Until the first slice is done, the steps since its warm-up began tell. */
+static double usual_step_s(const struct tuner *tuner)
+{
+    uint64_t steps = tuner->last.steps - tuner->warm_from.steps;
+    if (tuner->usual_step_s > 0 || steps == 0)
+        return tuner->usual_step_s;
+    return (double)(tuner->last.t_ns - tuner->warm_from.t_ns) / (double)NS_PER_S / (double)steps;
+}
+
 void tuner_poll(struct tuner *tuner, const struct wt_progress *progress)
 {
+    unsigned stale;
+    if (tuner->owes && clock_monotonic_ns() >= tuner->restore_ns)
+        restore_all(tuner, RESTORE_AGAIN);
+    if (tuner->phase != OFF && watch_stale(tuner->watch, &stale)) {
+        char why[128];
+        snprintf(why, sizeof why, "the energy counter of GPU %u has stopped", watch_device(tuner->watch, stale)->index);
+        tuner_stop(tuner, why);
+    }
     if (tuner->phase == OFF)
         return;
     int64_t now_ns = clock_now_ns();
     bool epoch_ended = progress->epochs != tuner->epochs, stepped = progress->steps > tuner->last.steps;
-    int64_t usual_ns = (int64_t)(tuner->usual_step_s * (double)NS_PER_S);
+    int64_t usual_ns = (int64_t)(usual_step_s(tuner) * (double)NS_PER_S);
     int64_t stall_ns = 8 * usual_ns > STALL_LEAST_NS ? 8 * usual_ns : STALL_LEAST_NS;
-    bool stalled = tuner->usual_step_s > 0 && now_ns - tuner->last.t_ns > stall_ns;
+    bool stalled = usual_ns > 0 && now_ns - tuner->last.t_ns > stall_ns;
     /* Between an epoch's end and the next step lies validation, which belongs to no step: the epoch's last step ends a
      * piece.  Where a step of the next epoch was seen already, the piece ends at the step before and that one begins. */
     bool last_of_epoch = epoch_ended && progress->t_ns <= progress->epoch_t_ns;
@@ -504,7 +582,9 @@ void tuner_poll(struct tuner *tuner, const struct wt_progress *progress)
         close_slice(tuner);
     if (tuner->phase == CLOSING) {
         slice_point(&tuner->slice, tuner->watch);
-        if (tuner->slice.piece_count == 0 || now_ns - tuner->closing_ns > CLOSING_MOST_NS)
+        bool known = tuner->slice.piece_count == 0, waited = now_ns - tuner->closing_ns > CLOSING_MOST_NS;
+        tuner->slice.unknown |= !known && waited;
+        if (known || waited)
             end_slice(tuner);
     }
 }
@@ -522,8 +602,9 @@ void tuner_finish(struct tuner *tuner, struct tuner_result *result)
             snprintf(tuner->result.why_not, sizeof tuner->result.why_not, "%s",
                      tuner->added ? "the training ended before all limits were profiled"
                                   : "the training ended before the first limit was profiled");
-        restore_all(tuner);
     }
+    if (tuner->phase != OFF || tuner->owes)
+        restore_all(tuner, RESTORE_END);
     if (!tuner->result.profiled)
         save_profile(tuner);
     tuner->result.point_count = plan_profile(&tuner->plan, tuner->result.points);

@@ -49,7 +49,8 @@ int tuner_new(const struct tuner_options *options, struct watch *watch, struct g
               const struct tuner_store *store, struct tuner **out, struct wt_error *err);
 struct tuner *tuner_free(struct tuner *tuner); /* takes NULL, returns NULL */
 
-/* Goes on with what is new.  progress->t_ns is on the clock of base/clock.h. */
+/* Goes on with what is new, and tries again to put limits back that could not be.  progress->t_ns is on the clock of
+ * base/clock.h. */
 void tuner_poll(struct tuner *tuner, const struct wt_progress *progress);
 
 /* Ends tuning early, for the reason given: the limit found comes back, measuring by others goes on. */

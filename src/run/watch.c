@@ -18,6 +18,13 @@
  * cost a core. */
 static const int64_t GAP_NS = 25 * NS_PER_MS, REAL_GAP_NS = 2 * NS_PER_MS;
 
+/* A counter that shows the same for this long, and for ten of its ticks, has stopped: cards that draw next to nothing
+ * still count.  A few reads must have seen it, or one slow call would do. */
+static const int64_t STALE_NS = NS_PER_S;
+enum { STALE_TICKS = 10, STALE_READS = 4 };
+/* A driver that takes this long to answer is worth a word. */
+static const int64_t SLOW_NS = NS_PER_S;
+
 /* Power that is not read is energy that is not known: 20 readings a second go on when nobody is measuring slices. */
 static const int64_t POWER_GAP_NS = 50 * NS_PER_MS;
 
@@ -39,10 +46,19 @@ struct watched {
     int64_t reset_ns;                /* when the counter last went back; 0: never */
     unsigned failures;               /* reads that failed in a row */
     int64_t failed_ns;               /* the last of them */
+    struct wt_sample last;           /* the newest read */
+    int64_t moved_ns;                /* when a read first showed the value of `last` */
+    unsigned unmoved;                /* reads since then that showed it too */
+    bool stale, told_slow;
+    /* A counter that was set back to 0: what it had counted before since the window's begin. */
+    bool carries;
+    uint64_t carried_mj, carried_error_mj;
 };
 
 struct watch {
     struct sense *sense;
+    bool (*ended)(void *ctx);
+    void *ctx;
     unsigned count, gpu_count;
     struct watched devices[];
 };
@@ -95,13 +111,28 @@ const struct wt_device *watch_device(const struct watch *watch, unsigned i)
     return &watch->devices[i].device;
 }
 
+void watch_until(struct watch *watch, bool (*ended)(void *ctx), void *ctx)
+{
+    watch->ended = ended;
+    watch->ctx = ctx;
+}
+
+static bool is_over(const struct watch *watch)
+{
+    return watch->ended && watch->ended(watch->ctx);
+}
+
 int watch_state(const struct watch *watch, unsigned i, unsigned wanted, struct wt_state *state)
 {
+    if (is_over(watch))
+        return WT_E_NO_DATA;
     return sense_state(watch->sense, watch->devices[i].position, wanted, state, NULL);
 }
 
 int watch_processes(const struct watch *watch, unsigned i, uint32_t pids[], unsigned capacity, unsigned *count)
 {
+    if (is_over(watch))
+        return WT_E_NO_DATA;
     return sense_processes(watch->sense, watch->devices[i].position, pids, capacity, count, NULL);
 }
 
@@ -125,6 +156,44 @@ static const char *kind_name(const struct watched *d)
 {
     static const char *const names[] = {"GPU", "CPU", "DRAM"};
     return names[d->device.kind];
+}
+
+/* The counter was set back to 0 between two reads.  What it had counted until the first stays true; what the device
+ * used between its last tick before and the reset is bounded by what it can draw at all. */
+static void carry(struct watched *d, const struct wt_sample *sample)
+{
+    double most_mj = (double)d->device.limit_max_mw * (double)(sample->t_ns - d->last.t_ns + sample->lag_ns) / 1e9;
+    bool from_zero = d->device.limit_max_mw && (double)sample->energy_mj <= most_mj && d->begin.source != WT_SOURCE_NONE;
+    d->carries = from_zero && (d->carries || !d->reset_ns);
+    d->carried_mj += d->last.energy_mj - (d->reset_ns ? 0 : d->begin.energy_mj);
+    d->carried_error_mj += (uint64_t)most_mj;
+    d->reset_ns = sample->t_ns;
+}
+
+/* Sees to it that a counter that does not move is not taken for a device that uses nothing. */
+static void note_move(struct watched *d, int64_t begin_ns, const struct wt_sample *sample)
+{
+    if (d->last.source == WT_SOURCE_NONE || sample->energy_mj != d->last.energy_mj) {
+        d->moved_ns = sample->t_ns;
+        d->unmoved = 0;
+        return;
+    }
+    int64_t ticks_ns = STALE_TICKS * d->device.counter_tick_ns, most_ns = ticks_ns > STALE_NS ? ticks_ns : STALE_NS;
+    if (++d->unmoved < STALE_READS || begin_ns - d->moved_ns <= most_ns || d->stale || is_fine(d) ||
+        d->device.replayed)
+        return;
+    d->stale = true;
+    log_warning("the energy counter of %s %u has stopped: what it uses from here on is unknown", kind_name(d),
+                d->device.index);
+}
+
+static void say_slow(struct watched *d, int64_t length_ns)
+{
+    if (d->told_slow || length_ns < SLOW_NS)
+        return;
+    d->told_slow = true;
+    log_note("the driver takes %.1f s to answer for %s %u: its energy is known less exactly", (double)length_ns / 1e9,
+             kind_name(d), d->device.index);
 }
 
 /* One reading of power into the integrator; the sample only says that there is one. */
@@ -157,7 +226,9 @@ static void mark_begin(struct watched *d)
 static int read_device(struct watch *watch, struct watched *d, struct wt_sample *sample)
 {
     struct wt_error err;
+    int64_t begin_ns = clock_now_ns();
     int rc = d->integrates ? read_power(watch, d, sample, &err) : sense_energy(watch->sense, d->position, sample, &err);
+    say_slow(d, clock_now_ns() - begin_ns);
     if (rc) {
         d->failed_ns = clock_now_ns();
         if (d->failures++ == 0)
@@ -172,12 +243,14 @@ static int read_device(struct watch *watch, struct watched *d, struct wt_sample 
         mark_begin(d);
         return 0;
     }
-    edges_add(&d->edges, sample->t_ns, clock_now_ns(), sample->energy_mj);
+    edges_add(&d->edges, sample->t_ns < begin_ns ? sample->t_ns : begin_ns, clock_now_ns(), sample->energy_mj);
+    note_move(d, begin_ns, sample);
     if (edges_take_reset(&d->edges)) {
-        d->reset_ns = sample->t_ns;
+        carry(d, sample);
         log_warning("the energy counter of %s %u went back: %s", kind_name(d), d->device.index,
                     d->device.kind == WT_DEVICE_GPU ? "the driver was reloaded" : "it was set back");
     }
+    d->last = *sample;
     return 0;
 }
 
@@ -200,7 +273,7 @@ void watch_poll(struct watch *watch)
         struct watched *d = &watch->devices[i];
         struct wt_sample sample;
         /* Asked for from the last read on, so that a moment that has passed meanwhile counts as due. */
-        if (next_read_ns(d, d->edges.read_ns + 1) <= clock_now_ns())
+        if (next_read_ns(d, d->edges.read_ns + 1) <= clock_now_ns() && !is_over(watch))
             read_device(watch, d, &sample);
     }
 }
@@ -226,7 +299,8 @@ static int energy_between(const struct watched *d, int64_t begin_ns, int64_t end
         return window->source == WT_SOURCE_NONE ? WT_E_NO_DATA : 0;
     }
     struct wt_sample begin, end;
-    if (d->reset_ns >= begin_ns && d->reset_ns)
+    if ((d->reset_ns && d->reset_ns >= begin_ns) || (d->stale && end_ns > d->moved_ns) ||
+        (d->failures && end_ns > d->last.t_ns))
         return WT_E_NO_DATA;
     if (edges_energy_at(&d->edges, begin_ns, &begin) || edges_energy_at(&d->edges, end_ns, &end) ||
         end.energy_mj < begin.energy_mj)
@@ -250,6 +324,14 @@ int watch_energy_between(const struct watch *watch, int64_t begin_ns, int64_t en
     *energy_j = energy;
     *error_j = error;
     return 0;
+}
+
+bool watch_stale(const struct watch *watch, unsigned *i)
+{
+    for (*i = 0; *i < watch->gpu_count; ++*i)
+        if (watch->devices[*i].stale)
+            return true;
+    return false;
 }
 
 int64_t watch_known_until_ns(const struct watch *watch)
@@ -289,28 +371,70 @@ static struct wt_measurement integrated_window(struct watched *d, const struct w
     return window;
 }
 
+/* From the two plain reads.  What came between is known to the two ticks, and to as long as a counter that may have
+ * stopped, too lately to be sure, could have missed. */
+static struct wt_measurement plain_window(const struct watched *d, const struct wt_sample *end)
+{
+    struct wt_sample from = d->begin, to = *end;
+    if (d->carries) { /* counted from 0 since the reset */
+        from.energy_mj = 0;
+        to.energy_mj += d->carried_mj;
+        to.energy_error_mj += d->carried_error_mj;
+    }
+    struct wt_measurement window = meter_between(&from, &to, d->device.limit_max_mw);
+    if (window.source == WT_SOURCE_NONE || is_fine(d) || d->device.replayed)
+        return window;
+    int64_t silent_ns = end->t_ns - d->moved_ns;
+    if (d->stale || (d->unmoved && silent_ns > 2 * d->device.counter_tick_ns && !d->device.limit_max_mw)) {
+        window.quality |= WT_QUALITY_STALE;
+        window.source = WT_SOURCE_NONE;
+    } else if (d->unmoved && silent_ns > 2 * d->device.counter_tick_ns) {
+        window.quality |= WT_QUALITY_STALE;
+        window.energy_error_mj += (uint64_t)((double)d->device.limit_max_mw * (double)silent_ns / 1e9);
+    }
+    return window;
+}
+
 /* The better of two ways: from the edges around both moments, or from the two plain reads. */
 static struct wt_measurement best_window(const struct watched *d, const struct wt_sample *end)
 {
-    struct wt_measurement plain = meter_between(&d->begin, end, d->device.limit_max_mw);
+    struct wt_measurement plain = plain_window(d, end);
     struct wt_sample from, to;
-    if (plain.source == WT_SOURCE_NONE || is_fine(d) || edges_energy_at(&d->edges, d->begin.t_ns, &from) ||
-        edges_energy_at(&d->edges, end->t_ns, &to) || to.energy_mj < from.energy_mj)
+    if (plain.source == WT_SOURCE_NONE || plain.quality || is_fine(d) || d->reset_ns >= d->begin.t_ns ||
+        edges_energy_at(&d->edges, d->begin.t_ns, &from) || edges_energy_at(&d->edges, end->t_ns, &to) ||
+        to.energy_mj < from.energy_mj || (to.quality & WT_QUALITY_STALE))
         return plain;
     struct wt_measurement tracked = meter_between(&from, &to, d->device.limit_max_mw);
     tracked.source = plain.source;
     return tracked.energy_error_mj < plain.energy_error_mj ? tracked : plain;
 }
 
-void watch_end(struct watch *watch, struct wt_measurement measurements[])
+/* The last read came after the moment that is meant, by more than a little if the driver is slow.  It stands for that
+ * moment then, and is too high by what the device can have used since. */
+static void set_moment(const struct watched *d, int64_t end_ns, struct wt_sample *end)
+{
+    int64_t late_ns = end->t_ns - end_ns;
+    if (d->integrates && !d->device.replayed && late_ns > 0 && end_ns > d->begin.t_ns)
+        end->t_ns = end_ns; /* looked up among the readings around it */
+    if (end->source == WT_SOURCE_NONE || d->device.replayed || d->integrates || late_ns <= 0 || !d->device.limit_max_mw || end_ns < d->begin.t_ns)
+        return;
+    end->energy_error_mj += (uint64_t)((double)d->device.limit_max_mw * (double)late_ns / 1e9);
+    end->lag_ns = d->device.counter_tick_ns;
+    end->t_ns = end_ns;
+}
+
+void watch_end(struct watch *watch, int64_t end_ns, struct wt_measurement measurements[])
 {
     for (unsigned i = 0; i < watch->count; i++) {
         struct watched *d = &watch->devices[i];
         struct wt_sample end = {.t_ns = clock_now_ns(), .source = WT_SOURCE_NONE};
         if (d->device.has_energy_counter || d->integrates)
             read_device(watch, d, &end);
-        if (d->reset_ns && d->reset_ns >= d->begin.t_ns)
+        set_moment(d, end_ns, &end);
+        if (d->reset_ns && d->reset_ns >= d->begin.t_ns && !d->carries)
             end.quality |= WT_QUALITY_RESET;
         measurements[i] = d->integrates ? integrated_window(d, &end) : best_window(d, &end);
+        if (d->carries)
+            measurements[i].quality |= WT_QUALITY_RESET;
     }
 }

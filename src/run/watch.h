@@ -36,12 +36,19 @@ int64_t watch_next_ns(const struct watch *watch);
 int watch_energy_between(const struct watch *watch, int64_t begin_ns, int64_t end_ns, double *energy_j,
                          double *error_j);
 
+/* True, and which, when a GPU's energy counter has stopped moving: what it used since then is not known. */
+bool watch_stale(const struct watch *watch, unsigned *i);
+
+/* From here on calls of the driver that are not needed any more are left out when ended() says yes: reads that were due
+ * and questions about state. */
+void watch_until(struct watch *watch, bool (*ended)(void *ctx), void *ctx);
+
 /* The newest moment for which every GPU's energy is known without extrapolation; 0: none yet. */
 int64_t watch_known_until_ns(const struct watch *watch);
 
-/* Begins and ends the one window over everything: reads now, and at the end says what each device used.  A device that
- * could not be read has source WT_SOURCE_NONE. */
+/* Begins and ends the one window over everything: reads now, and at the end says what each device used up to end_ns, a
+ * moment of just now.  A device that could not be read, or whose counter stopped, has source WT_SOURCE_NONE. */
 void watch_begin(struct watch *watch);
-void watch_end(struct watch *watch, struct wt_measurement measurements[]);
+void watch_end(struct watch *watch, int64_t end_ns, struct wt_measurement measurements[]);
 
 #endif

@@ -90,12 +90,14 @@ static int device(void *opaque, unsigned i, struct wt_device *found, struct wt_e
 static int energy(void *opaque, unsigned i, struct wt_sample *sample, struct wt_error *err)
 {
     struct nvml_source *source = opaque;
-    struct wt_sample read = {.t_ns = clock_now_ns(), .source = WT_SOURCE_COUNTER};
+    int64_t begin_ns = clock_now_ns();
+    struct wt_sample read = {.source = WT_SOURCE_COUNTER};
     int rc = nvml_energy_mj(source->nvml, i, &read.energy_mj, err);
     if (rc)
         return rc;
     /* The read happened somewhere inside the call, which may be slow; the value was up to a tick old then. */
-    read.lag_ns = source->tick_ns[i];
+    read.t_ns = clock_now_ns();
+    read.lag_ns = source->tick_ns[i] + read.t_ns - begin_ns;
     *sample = read;
     return 0;
 }
@@ -130,6 +132,11 @@ static void *symbol(void *source, const char *name)
     return nvml_symbol(((struct nvml_source *)source)->nvml, name);
 }
 
+static void versions(void *source, char driver[80], char library[80])
+{
+    nvml_versions(((struct nvml_source *)source)->nvml, driver, library);
+}
+
 const struct sense_source_ops sense_nvml = {
     .name = "nvml",
     .wanted = wanted,
@@ -144,4 +151,5 @@ const struct sense_source_ops sense_nvml = {
     .mig_parent = mig_parent,
     .driver = driver,
     .symbol = symbol,
+    .versions = versions,
 };

@@ -190,6 +190,8 @@ int sense_select(struct sense *sense, const char *gpus, const char *visible, con
         for (unsigned i = 0; i < sense_gpu_count(sense); i++)
             if (sense_device(sense, i)->uuid[0])
                 found[n++] = i;
+            else
+                snprintf(words, 256, "GPU %u does not answer: it is left out", i);
     if (rc == 0 && n == 0)
         rc = error_set(err, WT_E_NO_DEVICE, visible && !gpus ? "CUDA_VISIBLE_DEVICES leaves no GPU"
                                                              : "there is no GPU that answers");

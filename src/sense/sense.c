@@ -167,6 +167,14 @@ void *sense_driver(struct sense *sense)
     return sense->sources[s].ops->driver ? sense->sources[s].ops->driver(sense->sources[s].source) : NULL;
 }
 
+void sense_versions(struct sense *sense, char driver[80], char library[80])
+{
+    unsigned s = gpu_source(sense);
+    driver[0] = library[0] = '\0';
+    if (sense->sources[s].ops->versions)
+        sense->sources[s].ops->versions(sense->sources[s].source, driver, library);
+}
+
 void *sense_symbol(struct sense *sense, const char *name)
 {
     unsigned s = gpu_source(sense);

@@ -34,6 +34,7 @@ struct sense_source_ops {
     void *(*driver)(void *source);   /* the vendor's handle, for act/; NULL: nothing to set there */
     void *(*symbol)(void *source, const char *name); /* beside the vendor's interface; may be NULL */
     const char *(*remark)(void *source); /* what the user should know about what was found; may be NULL or say nothing */
+    void (*versions)(void *source, char driver[80], char library[80]); /* may be NULL */
 };
 
 /* Opens every wanted source that there is.  The caller frees *out with sense_close(). */
@@ -51,8 +52,8 @@ const struct wt_device *sense_device(const struct sense *sense, unsigned i);
 /* What sources have to say about what they found, one sentence each; NULL when i is behind the last. */
 const char *sense_remark(const struct sense *sense, unsigned i);
 
-/* One reading of the energy counter: WT_E_NOT_SUPPORTED when the device has none.  sample->t_ns is when the call was
- * made, lag_ns how old the value may be. */
+/* One reading of the energy counter: WT_E_NOT_SUPPORTED when the device has none.  sample->t_ns is when the call
+ * returned, lag_ns how old the value may be: the call's own length is part of it. */
 int sense_energy(struct sense *sense, unsigned i, struct wt_sample *sample, struct wt_error *err);
 
 /* What else the device says: the fields of `wanted` (enum wt_state_field) that it supports. */
@@ -67,6 +68,9 @@ int sense_mig_parent(struct sense *sense, const char *mig_uuid, unsigned *i, str
 
 /* The vendor's handle behind the GPUs (struct nvml *), NULL when nothing can be set on them. */
 void *sense_driver(struct sense *sense);
+
+/* The versions of the GPUs' driver and of its library for us; "" where they are not told. */
+void sense_versions(struct sense *sense, char driver[80], char library[80]);
 
 /* What the GPUs' library offers beside the vendor's interface (a virtual machine does); NULL: no such thing. */
 void *sense_symbol(struct sense *sense, const char *name);

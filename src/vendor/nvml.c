@@ -138,6 +138,15 @@ void *nvml_symbol(struct nvml *nvml, const char *name)
     return dlsym(nvml->library, name);
 }
 
+void nvml_versions(struct nvml *nvml, char driver[80], char library[80])
+{
+    if (CALL(nvml, get_driver_version, driver, 80) != NVML_SUCCESS)
+        driver[0] = '\0';
+    if (CALL(nvml, get_library_version, library, 80) != NVML_SUCCESS)
+        library[0] = '\0';
+    driver[79] = library[79] = '\0';
+}
+
 unsigned nvml_device_count(struct nvml *nvml)
 {
     return nvml->count;

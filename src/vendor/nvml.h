@@ -26,6 +26,9 @@ void nvml_close(struct nvml *nvml);
 /* The address of a symbol of the library beside NVML's own; NULL when it has none (a real driver). */
 void *nvml_symbol(struct nvml *nvml, const char *name);
 
+/* The versions of the driver and of the library; "" where they are not told. */
+void nvml_versions(struct nvml *nvml, char driver[80], char library[80]);
+
 unsigned nvml_device_count(struct nvml *nvml);
 
 /* Fills identity, limits (0 when the driver does not tell) and has_energy_counter of device `index`. */

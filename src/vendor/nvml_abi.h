@@ -61,6 +61,8 @@ enum { NVML_SUCCESS = 0, NVML_NOT_SUPPORTED = 3, NVML_INSUFFICIENT_SIZE = 7, NVM
       "nvmlDeviceGetHandleByIndex")                                                                            \
     X(REQUIRED, get_name, (nvml_handle, char *, unsigned), "nvmlDeviceGetName")                                \
     X(REQUIRED, get_uuid, (nvml_handle, char *, unsigned), "nvmlDeviceGetUUID")                                \
+    X(OPTIONAL, get_driver_version, (char *, unsigned), "nvmlSystemGetDriverVersion")                          \
+    X(OPTIONAL, get_library_version, (char *, unsigned), "nvmlSystemGetNVMLVersion")                           \
     X(OPTIONAL, get_pci_info, (nvml_handle, struct nvml_pci_info *), "nvmlDeviceGetPciInfo_v3",                \
       "nvmlDeviceGetPciInfo_v2")                                                                               \
     X(OPTIONAL, get_handle_by_uuid, (const char *, nvml_handle *), "nvmlDeviceGetHandleByUUID")                \

@@ -20,7 +20,7 @@ static double known(const struct wt_state *state, enum wt_state_field field, dou
 }
 
 /* Reasons joined by '+', "none", or `unknown`. */
-static char *throttle(char text[96], const struct wt_state *state, const char *unknown)
+char *throttle_words(char text[96], const struct wt_state *state, const char *unknown)
 {
     static const char *const names[] = {"sw_power_cap", "hw_slowdown",    "sw_thermal",
                                         "hw_thermal",   "hw_power_brake", "sync_boost"};
@@ -128,7 +128,7 @@ void view_monitor_lines(struct buffer *out, int64_t wall_ms, const struct wt_dev
         put_column(out, 7, known(s, WT_STATE_UTILIZATION, s->utilization_percent), "%");
         put_column(out, 9, known(s, WT_STATE_SM_CLOCK, s->sm_clock_mhz), "MHz");
         put_column(out, 10, known(s, WT_STATE_MEMORY, (double)s->memory_used_bytes / 1048576), "MiB");
-        buffer_print(out, "  %s\n", throttle(reasons, s, "unknown"));
+        buffer_print(out, "  %s\n", throttle_words(reasons, s, "unknown"));
     }
 }
 
@@ -186,7 +186,7 @@ static void csv_row(struct buffer *out, int64_t wall_ms, const struct wt_device 
         buffer_print(out, ",%llu", (unsigned long long)s->memory_used_bytes);
     else
         buffer_append(out, ",", 1);
-    buffer_print(out, ",%s", throttle(reasons, s, ""));
+    buffer_print(out, ",%s", throttle_words(reasons, s, ""));
 }
 
 void view_monitor_csv(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],

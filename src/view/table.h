@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "flow.h"
 
 /* Cells are put row by row; the first row is the heading. */
 struct table {
@@ -32,6 +33,9 @@ char *unit_limit(char text[UNIT_SIZE], uint32_t limit_mw);        /* 0: unknown 
 char *unit_time(char text[UNIT_SIZE], double time_s);
 char *unit_percent(char text[UNIT_SIZE], double fraction);
 char *unit_wall(char text[UNIT_SIZE], int64_t wall_ms);           /* 2025-03-01 12:00:00 UTC */
+
+/* The reasons of CONTRACT's names with + between them, "none", or `unknown`; in devices.c. */
+char *throttle_words(char text[96], const struct wt_state *state, const char *unknown);
 
 /* ANSI: bold, green; "" without colour. */
 const char *paint(bool colour, char what);                        /* 'b', 'g', or '0' for the end */

@@ -36,6 +36,15 @@ void view_measure(struct buffer *out, double time_s, const struct wt_device devi
                   const struct wt_measurement measurements[], const double sensor_error_fraction[], size_t count,
                   bool colour);
 
+/* `wattune config`: each setting with where it came from; a value of NULL is not set. */
+struct view_setting {
+    const char *name, *value, *where;
+};
+void view_config(struct buffer *out, const struct view_setting settings[], size_t count, bool colour);
+
+/* `wattune doctor`: a line a check, and under it what to do. */
+void view_doctor(struct buffer *out, const struct wt_check checks[], size_t count, bool colour);
+
 /* `wattune monitor`: one line a device, of fixed columns under the heading. */
 void view_monitor_heading(struct buffer *out, bool colour);
 void view_monitor_lines(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
@@ -54,5 +63,29 @@ void view_monitor_csv(struct buffer *out, int64_t wall_ms, const struct wt_devic
 void view_record_heading(struct buffer *out);
 void view_record(struct buffer *out, int64_t wall_ms, const struct wt_device devices[], const struct wt_state states[],
                  size_t count);
+
+/* `wattune top`: a screen of at most `rows` lines of at most `columns` characters.  The first line and the heading above the
+ * devices are for the caller to make stand out: *heading is the heading's line. */
+enum { VIEW_TOP_HISTORY = 240 };
+
+struct view_top_device {
+    struct wt_device device;
+    struct wt_state state;
+    const char *why;                 /* it does not answer; NULL: it does */
+    double energy_j;                 /* since the start; NaN: unknown */
+    bool estimated;                  /* energy_j is summed power, not a counter's */
+    unsigned history_count;          /* of the power readings, the newest last */
+    float history_w[VIEW_TOP_HISTORY];
+};
+
+struct view_top {
+    unsigned rows, columns;
+    bool unicode, paused;
+    double interval_s, since_s;
+    const struct view_top_device *devices;
+    unsigned count;
+};
+
+void view_top(struct buffer *out, const struct view_top *top, unsigned *heading);
 
 #endif

@@ -89,8 +89,9 @@ def test_every_environment_variable_is_in_the_overview():
     titles = re.findall(r"^\\fB(.*)\\fR$", (BUILD / "man" / "wattune.1").read_text(), re.M)
     told = {name for title in titles for name in title.split(", ")}
     read = {name for path in sources() for name in re.findall(r'getenv\("(\w+)"\)', path.read_text())}
-    assert "WATTUNE_LEDGER" in read
-    assert sorted(read - told) == []
+    settings = re.findall(r'"(WATTUNE_\w+)"', (ROOT / "src" / "cli" / "config.h").read_text())
+    assert "CUDA_VISIBLE_DEVICES" in read and "WATTUNE_LEDGER" in settings
+    assert sorted((read | set(settings)) - told) == []
 
 
 @pytest.mark.parametrize("arguments, code", [(["nonsense"], 2), (["show", "x", "--ledger", "/dev/null"], 6),
@@ -147,7 +148,7 @@ def test_help_names_the_models_there_are():
     models = re.findall(r'\.key = "(\w+)"', (ROOT / "vgpu" / "models.c").read_text())
     assert len(models) == 6
     shown = " ".join(output_of(BUILD / "wattune", "run", "--help").split())
-    assert f"({' '.join(models)})" in shown
+    assert f"--vgpu={'|'.join(models)}|" in shown
     for model in models:
         assert f"`{model}`" in (ROOT / "docs" / "vgpu.md").read_text()
 

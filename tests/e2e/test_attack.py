@@ -86,7 +86,7 @@ def test_hostile_pattern_does_not_hang(wt):
 
 
 def test_stopped_and_continued(wt):
-    """SIGSTOP for longer than a slice: the pause is no step."""
+    """SIGSTOP for longer than a slice, in the first one: the pause is no step."""
     machine = wt.machine(scale=10)
     machine.watch()
     file = wt.tmp / "o.json"

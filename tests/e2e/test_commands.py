@@ -514,3 +514,10 @@ def test_sudo_user_without_an_account(wt, nobody):
     wt.tmp.chmod(0o777)
     done = wt.run("run", "--vgpu", wt.plain(), "--", "id", "-u", env={"SUDO_UID": "54321"})
     assert done.stdout == "54321\n" or done.returncode == 4
+
+
+def test_sudo_ignores_libraries_that_the_user_names(wt, nobody):
+    """They would run with root's rights."""
+    for done in (wt.run("limit", "get", "--nvml", wt.build / "vgpu" / "libnvidia-ml.so.1", env=nobody),
+                 wt.run("limit", "get", env=nobody | {"WATTUNE_NVML": str(wt.build / "vgpu" / "libnvidia-ml.so.1")})):
+        assert "ignored" in done.stderr and "nobody" in done.stderr

@@ -80,6 +80,20 @@ def errors_in(err):
     return [l for l in err.splitlines() if l.startswith("wattune: error")]
 
 
+def test_guard_is_killed_again_and_again(wt):
+    machine = wt.machine(scale=10)
+    machine.watch()
+    run = started(wt, machine, train=("steps=2000",))
+    seen = set()
+    for _ in range(5):
+        guard = wait_for(lambda: (pid := guard_of(run.pid)) not in seen | {None} and pid, 5, "another guard process")
+        seen.add(guard)
+        os.kill(guard, signal.SIGKILL)
+    wait_for(lambda: guard_of(run.pid) not in seen | {None}, 5, "the last one")
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(10) == 128 + 15 and machine.limits() == [250] and not machine.journal()
+
+
 def kill_both(wt, machine):
     run = started(wt, machine)
     guard, trainer = guard_of(run.pid), trainer_of(run)
@@ -178,7 +192,7 @@ def test_signals_of_the_first_milliseconds(wt):
 def test_a_signal_that_the_command_ignores(wt):
     """It is passed on, no more: the command decides."""
     machine = wt.machine()
-    run = wt.start("run", "--vgpu", machine.spec, "--", "sh", "-c", "trap 'echo caught; exit 5' TERM; echo up; sleep 9 & wait")
+    run = wt.start("run", "--vgpu", machine.spec, "--", "sh", "-c", "trap 'echo caught; exit 5' TERM; echo up; while :; do sleep 0.1; done")
     assert run.stdout.readline() == "up\n"
     run.terminate()
     out, _ = run.communicate(timeout=10)
@@ -198,6 +212,18 @@ def test_a_channel_that_a_killed_run_left_is_removed(wt):
     os.utime(left, (time.time() - 3600,) * 2)    # a young one may be about to be locked
     assert wt.run("run", "--vgpu", machine.spec, "--", "true").returncode == 0
     assert not wt.leftovers()
+
+
+def test_a_run_is_seen_while_it_runs(wt):
+    machine = wt.machine(scale=10)
+    machine.watch()
+    run = started(wt, machine)
+    (tried,) = wt.tries()
+    assert tried["ended"] is False and tried["exit_code"] is None and tried["energy_j"] is None
+    assert wt.run("show", "job").returncode == 0 and "job" in wt.run("jobs").stdout
+    run.terminate()
+    assert run.wait(10) == 143
+    assert wt.tries()[0]["ended"] is True
 
 
 def test_the_ledger_is_whole_after_kills(wt):

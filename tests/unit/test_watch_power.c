@@ -108,7 +108,7 @@ static void check_load(const char *name, double step_s, double power_w, double h
             }
         }
     struct wt_measurement whole;
-    watch_end(watch, &whole);
+    watch_end(watch, clock_now_ns(), &whole);
     print_message("%s: %u of %u windows hold the truth, bound beyond 1 s %.2f %%\n", name, inside, windows,
                   100 * bound / wide);
     assert_true(windows > 100 && wide > 50);

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Completions for bash, zsh and fish.  Names of jobs are asked of the program itself (JOB_NAMES_COMMAND); they are bytes that
+ * others chose, and no shell may expand them: each script adds them as they are, quoted.
+ */
+#include "cli/completion.h"
+
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/form.h"
+
+static const struct argp_option help_options[] = {
+    {"help", '?', NULL, 0, "the list of options", 0}, {"usage", 0, NULL, 0, "the options in a few lines", 0}, {0}};
+
+/* Calls `each` for every option of the command. */
+static void each_option(struct buffer *out, const struct command *command,
+                        void (*each)(struct buffer *, const struct command *, const struct argp_option *))
+{
+    const struct argp_option *lists[10] = {command->options};
+    unsigned count = 1;
+    for (unsigned group = 1; group && group <= command->groups && count < 8; group <<= 1)
+        if (command->groups & group)
+            lists[count++] = common_options((enum common_group)group);
+    lists[count++] = common_options(0);
+    lists[count++] = help_options;
+    for (unsigned i = 0; i < count; i++)
+        for (const struct argp_option *option = lists[i]; option && option->name; option++)
+            each(out, command, option);
+}
+
+static bool is_short(const struct argp_option *option)
+{
+    return option->key > ' ' && option->key < 127 && option->key != '?'; /* which is a pattern to shells */
+}
+
+static bool is_optional(const struct argp_option *option)
+{
+    return option->arg && (option->flags & OPTION_ARG_OPTIONAL);
+}
+
+/* What the words behind the options are. */
+enum operand { OPERAND_NONE, OPERAND_WORDS, OPERAND_JOB, OPERAND_COMMAND };
+
+static enum operand operand_of(const struct command *command)
+{
+    const char *text = command->arguments;
+    return strncmp(text, "-- ", 3) == 0     ? OPERAND_COMMAND
+           : strncmp(text, "JOB", 3) == 0   ? OPERAND_JOB
+           : *text >= 'a' && *text <= 'z'   ? OPERAND_WORDS
+                                            : OPERAND_NONE;
+}
+
+/* The first word of each line of the arguments: "get\nset WATTS\nreset". */
+static void put_words(struct buffer *out, const char *arguments)
+{
+    for (const char *at = arguments; *at;) {
+        size_t length = strcspn(at, " \n"), line = strcspn(at, "\n");
+        buffer_print(out, "%s%.*s", at == arguments ? "" : " ", (int)length, at);
+        at += line + (at[line] == '\n');
+    }
+}
+
+/* The fixed words of a form; `colon` is how the shell wants one. */
+static void put_choices(struct buffer *out, const char *form, const char *colon)
+{
+    char word[64];
+    bool open, first = true;
+    for (unsigned i = 0; form_alternative(form, i, word, sizeof word, &open); i++) {
+        if (!word[0])
+            continue;
+        buffer_print(out, "%s", first ? "" : " ");
+        first = false;
+        for (const char *c = word; *c; c++)
+            if (*c == ':')
+                buffer_print(out, "%s", colon);
+            else
+                buffer_append(out, c, 1);
+    }
+}
+
+static bool has_choices(const char *form)
+{
+    char word[64];
+    bool open;
+    for (unsigned i = 0; form_alternative(form, i, word, sizeof word, &open); i++)
+        if (word[0])
+            return true;
+    return false;
+}
+
+/* A sentence inside '...', with a backslash before each character of `escaped`. */
+static void put_quoted(struct buffer *out, const char *text, const char *escaped)
+{
+    for (const char *c = text; *c; c++) {
+        if (*c == '\'')
+            buffer_print(out, "'\\''");
+        else if (strchr(escaped, *c))
+            buffer_print(out, "\\%c", *c);
+        else
+            buffer_append(out, c, 1);
+    }
+}
+
+/* --- bash -------------------------------------------------------------------------------------------------------- */
+
+static void bash_option(struct buffer *out, const struct command *command, const struct argp_option *option)
+{
+    (void)command;
+    buffer_print(out, " --%s", option->name);
+    if (is_short(option))
+        buffer_print(out, " -%c", option->key);
+}
+
+static void bash_valued(struct buffer *out, const struct command *command, const struct argp_option *option)
+{
+    (void)command;
+    if (option->arg && !is_optional(option))
+        buffer_print(out, " --%s", option->name);
+}
+
+static void bash_choices(struct buffer *out, const struct command *command, const struct argp_option *option)
+{
+    if (!option->arg || (!has_choices(option->arg) && !form_has_file(option->arg)))
+        return;
+    buffer_print(out, "    %s:--%s) choices='", command->name, option->name);
+    put_choices(out, option->arg, ":");
+    buffer_print(out, "'; files=%d ;;\n", form_has_file(option->arg));
+}
+
+void completion_bash(struct buffer *out)
+{
+    buffer_print(out, "# bash completion for wattune, written from its table of commands.\n\n"
+                      "_wattune()\n{\n"
+                      "    local cur=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} option='' prefix='' i name\n"
+                      "    local options='' valued='' operand='' words='' choices='' files=0 found\n"
+                      "    COMPREPLY=()\n"
+                      "    if ((COMP_CWORD == 1)); then\n"
+                      "        COMPREPLY=($(compgen -W '");
+    for (unsigned i = 0; commands[i]; i++)
+        buffer_print(out, "%s ", commands[i]->name);
+    buffer_print(out, "--help --version' -- \"$cur\"))\n"
+                      "        return\n"
+                      "    fi\n"
+                      "    case $command in\n");
+    static const char *const operands[] = {"", "words", "job", "command"};
+    for (unsigned i = 0; commands[i]; i++) {
+        buffer_print(out, "    %s) options='", commands[i]->name);
+        each_option(out, commands[i], bash_option);
+        buffer_print(out, " ' valued='");
+        each_option(out, commands[i], bash_valued);
+        buffer_print(out, " ' operand='%s'", operands[operand_of(commands[i])]);
+        if (operand_of(commands[i]) == OPERAND_WORDS) {
+            buffer_print(out, " words='");
+            put_words(out, commands[i]->arguments);
+            buffer_print(out, "'");
+        }
+        buffer_print(out, " ;;\n");
+    }
+    buffer_print(out, "    *) return ;;\n    esac\n"
+                      "    # The words before this one: where the user's own command begins, and which option wants a value.\n"
+                      "    for ((i = 2; i < COMP_CWORD; i++)); do\n"
+                      "        if [[ $option ]]; then\n"
+                      "            [[ ${COMP_WORDS[i]} == = ]] || option=''\n"
+                      "        elif [[ $operand == command && ${COMP_WORDS[i]} == -- ]]; then\n"
+                      "            ((i++)); break\n"
+                      "        elif [[ ${COMP_WORDS[i]} == --* && ${COMP_WORDS[i+1]} == = ]] ||\n"
+                      "             [[ ${COMP_WORDS[i]} == --* && $valued == *\" ${COMP_WORDS[i]} \"* ]]; then\n"
+                      "            option=${COMP_WORDS[i]}\n"
+                      "        elif [[ $operand == command && ${COMP_WORDS[i]} != -* ]]; then\n"
+                      "            break\n"
+                      "        fi\n"
+                      "    done\n"
+                      "    if [[ $operand == command && ! $option ]] && { ((i < COMP_CWORD)) || [[ ${COMP_WORDS[i-1]} == -- || $cur != -* ]]; }; then\n"
+                      "        if declare -F _command_offset >/dev/null; then\n"
+                      "            _command_offset \"$i\"\n"
+                      "        elif ((i < COMP_CWORD)); then\n"
+                      "            mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+                      "        else\n"
+                      "            COMPREPLY=($(compgen -c -- \"$cur\"))\n"
+                      "        fi\n"
+                      "        return\n"
+                      "    fi\n"
+                      "    if [[ ! $option && $cur == --*=* ]]; then # where = does not part words\n"
+                      "        option=${cur%%%%=*} prefix=${cur%%%%=*}= cur=${cur#*=}\n"
+                      "    fi\n"
+                      "    [[ $cur == = ]] && cur=''\n"
+                      "    case $command:$option in\n"
+                      "    *:) ;;\n");
+    for (unsigned i = 0; commands[i]; i++)
+        each_option(out, commands[i], bash_choices);
+    buffer_print(out, "    esac\n"
+                      "    if [[ $option ]]; then\n"
+                      "        COMPREPLY=($(compgen -W \"$choices\" -- \"$cur\"))\n"
+                      "        if ((files)); then\n"
+                      "            compopt -o filenames 2>/dev/null\n"
+                      "            mapfile -t found < <(compgen -f -- \"$cur\")\n"
+                      "            COMPREPLY+=(\"${found[@]}\")\n"
+                      "        fi\n"
+                      "        [[ $prefix ]] && COMPREPLY=(\"${COMPREPLY[@]/#/$prefix}\")\n"
+                      "    elif [[ $cur == -* ]]; then\n"
+                      "        COMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n"
+                      "    elif [[ $operand == words ]]; then\n"
+                      "        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+                      "    elif [[ $operand == job ]]; then # not through compgen -W, which would expand a name\n"
+                      "        while IFS= read -r name; do\n"
+                      "            [[ $name == \"$cur\"* ]] && COMPREPLY+=(\"$(printf %%q \"$name\")\")\n"
+                      "        done < <(\"${COMP_WORDS[0]}\" " JOB_NAMES_COMMAND " 2>/dev/null)\n"
+                      "    fi\n"
+                      "}\n\ncomplete -F _wattune wattune\n");
+}
+
+/* --- zsh --------------------------------------------------------------------------------------------------------- */
+
+static void zsh_value(struct buffer *out, const char *form)
+{
+    buffer_print(out, ":");
+    put_quoted(out, form, ":\\");
+    buffer_print(out, ":");
+    if (has_choices(form) && form_has_file(form)) {
+        buffer_print(out, "{compadd -- ");
+        put_choices(out, form, "\\:");
+        buffer_print(out, "; _files}");
+    } else if (has_choices(form)) {
+        buffer_print(out, "(");
+        put_choices(out, form, "\\:");
+        buffer_print(out, ")");
+    } else if (form_has_file(form)) {
+        buffer_print(out, "_files");
+    }
+}
+
+static void zsh_option(struct buffer *out, const struct command *command, const struct argp_option *option)
+{
+    (void)command;
+    buffer_print(out, "            '");
+    if (is_short(option))
+        buffer_print(out, "(-%c --%s)'{-%c,--%s}'", option->key, option->name, option->key, option->name);
+    else
+        buffer_print(out, "--%s%s", option->name, is_optional(option) ? "=-" : option->arg ? "=" : "");
+    buffer_print(out, "[");
+    put_quoted(out, option->doc, ":[]\\");
+    buffer_print(out, "]");
+    if (option->arg) {
+        buffer_print(out, "%s", is_optional(option) ? ":" : "");
+        zsh_value(out, option->arg);
+    }
+    buffer_print(out, "' \\\n");
+}
+
+void completion_zsh(struct buffer *out)
+{
+    buffer_print(out, "#compdef wattune\n# zsh completion for wattune, written from its table of commands.\n\n"
+                      "_wattune_jobs()\n{\n    local -a names\n"
+                      "    names=(\"${(@f)$(_call_program jobs wattune " JOB_NAMES_COMMAND " 2>/dev/null)}\")\n"
+                      "    compadd -- $names\n}\n\n"
+                      "_wattune()\n{\n    local context state state_descr line\n    typeset -A opt_args\n"
+                      "    local -a commands\n    commands=(\n");
+    for (unsigned i = 0; commands[i]; i++) {
+        buffer_print(out, "        '%s:", commands[i]->name);
+        put_quoted(out, commands[i]->summary, "");
+        buffer_print(out, "'\n");
+    }
+    buffer_print(out, "    )\n    _arguments -C '(- *)--help[all commands]' '(- *)--version[the version]' "
+                      "'1: :->command' '*:: :->rest'\n"
+                      "    case $state in\n    command) _describe command commands ;;\n    rest)\n        case $words[1] in\n");
+    for (unsigned i = 0; commands[i]; i++) {
+        buffer_print(out, "        %s) _arguments \\\n", commands[i]->name);
+        each_option(out, commands[i], zsh_option);
+        switch (operand_of(commands[i])) {
+        case OPERAND_COMMAND: buffer_print(out, "            '(-)1:command:_command_names -e' '*::argument:_normal' ;;\n"); break;
+        case OPERAND_JOB: buffer_print(out, "            '1:job:_wattune_jobs' ;;\n"); break;
+        case OPERAND_WORDS:
+            buffer_print(out, "            '1:action:(");
+            put_words(out, commands[i]->arguments);
+            buffer_print(out, ")' '2: :' ;;\n");
+            break;
+        case OPERAND_NONE: buffer_print(out, "            && return ;;\n"); break;
+        }
+    }
+    buffer_print(out, "        esac ;;\n    esac\n}\n\n_wattune \"$@\"\n");
+}
+
+/* --- fish -------------------------------------------------------------------------------------------------------- */
+
+static void fish_option(struct buffer *out, const struct command *command, const struct argp_option *option)
+{
+    buffer_print(out, "complete -c wattune -n '__fish_seen_subcommand_from %s' -l %s", command->name, option->name);
+    if (is_short(option))
+        buffer_print(out, " -s '%c'", option->key);
+    if (option->arg) {
+        bool files = form_has_file(option->arg);
+        buffer_print(out, "%s", is_optional(option) ? "" : files ? " -r -F" : " -x");
+        if (has_choices(option->arg)) {
+            buffer_print(out, " -a '");
+            put_choices(out, option->arg, ":");
+            buffer_print(out, "'");
+        }
+    }
+    buffer_print(out, " -d '");
+    for (const char *c = option->doc; *c; c++) /* fish: a quote and a backslash are escaped inside '...' */
+        buffer_print(out, *c == '\'' || *c == '\\' ? "\\%c" : "%c", *c);
+    buffer_print(out, "'\n");
+}
+
+void completion_fish(struct buffer *out)
+{
+    buffer_print(out, "# fish completion for wattune, written from its table of commands.\n\n"
+                      "complete -c wattune -f\n"
+                      "complete -c wattune -n __fish_use_subcommand -l help -d 'all commands'\n"
+                      "complete -c wattune -n __fish_use_subcommand -l version -d 'the version'\n");
+    for (unsigned i = 0; commands[i]; i++) {
+        const struct command *command = commands[i];
+        buffer_print(out, "complete -c wattune -n __fish_use_subcommand -a %s -d '", command->name);
+        for (const char *c = command->summary; *c; c++)
+            buffer_print(out, *c == '\'' || *c == '\\' ? "\\%c" : "%c", *c);
+        buffer_print(out, "'\n");
+        each_option(out, command, fish_option);
+        switch (operand_of(command)) {
+        case OPERAND_COMMAND:
+            buffer_print(out, "complete -c wattune -n '__fish_seen_subcommand_from %s' -a "
+                              "'(__fish_complete_subcommand --fcs-skip=2)'\n", command->name);
+            break;
+        case OPERAND_JOB:
+            buffer_print(out, "complete -c wattune -n '__fish_seen_subcommand_from %s' -a '(wattune " JOB_NAMES_COMMAND
+                              " 2>/dev/null)'\n", command->name);
+            break;
+        case OPERAND_WORDS:
+            buffer_print(out, "complete -c wattune -n '__fish_seen_subcommand_from %s' -a '", command->name);
+            put_words(out, command->arguments);
+            buffer_print(out, "'\n");
+            break;
+        case OPERAND_NONE: break;
+        }
+    }
+}

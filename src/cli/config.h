@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The configuration: one table of keys, and for each the value in force with where it came from.  Flags go before
+ * WATTUNE_* variables, those before the user's file, that before the machine's file, that before the default.  Options of
+ * commands are rows of the same table, so that a setting is checked by one rule wherever it is written.
+ *
+ * A file has one `name = value` a line; # and ; begin a remark.  It is read through inih, here and nowhere else.
+ */
+#ifndef WATTUNE_CLI_CONFIG_H
+#define WATTUNE_CLI_CONFIG_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "flow.h"
+
+enum config_type {
+    CONFIG_TEXT,                     /* least and most bytes */
+    CONFIG_NUMBER,                   /* from least to most */
+    CONFIG_CHOICE,                   /* an alternative of its form */
+    CONFIG_WATTS,                    /* auto, or a list of watts */
+};
+
+/* The keys: X(id, name, variable, flag, type, form, least, most, default, secret, help).  Secret: may hold a password and is
+ * never shown whole.  The lists are apart because they are options of different commands. */
+#define CONFIG_DEVICE_KEYS(X)                                                                                          \
+    X(GPUS, "gpus", "WATTUNE_GPUS", "gpus", CONFIG_TEXT, "LIST", 0, 4000, NULL, false,                                 \
+      "GPUs by index in PCI order, UUID (a unique prefix is enough) or PCI address; without it "                       \
+      "what CUDA_VISIBLE_DEVICES leaves")                                                                              \
+    X(NVML, "nvml", "WATTUNE_NVML", "nvml", CONFIG_TEXT, "PATH", 1, 4000, NULL, false,                                 \
+      "another NVML library (WATTUNE_NVML)")                                                                           \
+    X(VGPU, "vgpu", "WATTUNE_VGPU", "vgpu", CONFIG_TEXT, "p100|v100|a40|rtx6000|a100|h100|SPEC|FILE", 1, 4000, NULL,   \
+      false, "virtual GPUs: a model, with a count (a40:4), a comma list, or the path of a machine file (WATTUNE_VGPU)")
+#define CONFIG_LEDGER_KEYS(X)                                                                                          \
+    X(LEDGER, "ledger", "WATTUNE_LEDGER", "ledger", CONFIG_TEXT, "PATH", 1, 4000, NULL, true,                          \
+      "the ledger (WATTUNE_LEDGER; by default ~/.local/share/wattune/ledger.db)")
+#define CONFIG_GENERAL_KEYS(X)                                                                                         \
+    X(COLOR, "color", "WATTUNE_COLOR", "color", CONFIG_CHOICE, "auto|yes|no", 0, 0, "auto", false,                     \
+      "colours: on a terminal (auto, the default), always or never")
+#define CONFIG_RUN_KEYS(X)                                                                                             \
+    X(PHASE, "phase", "WATTUNE_PHASE", "phase", CONFIG_CHOICE, "data|experimentation|training|inference", 0, 0,        \
+      "training", false, "what the run is part of (default training)")                                                 \
+    X(PROJECT, "project", "WATTUNE_PROJECT", "project", CONFIG_TEXT, "NAME", 1, WT_JOB_LEN - 1, NULL, false,           \
+      "the project it is booked for")                                                                                  \
+    X(ETA, "eta", "WATTUNE_ETA", "eta", CONFIG_NUMBER, "E", 0, 1, "0.5", false,                                        \
+      "trade-off: 1 counts only energy, 0 only time (default 0.5)")                                                    \
+    X(POWER_LIMITS, "power_limits", "WATTUNE_POWER_LIMITS", "power-limits", CONFIG_WATTS, "auto|W,W,...", 1, 10000,    \
+      "auto", false, "limits to try, in watts (default auto: every 25 W from the largest down)")                       \
+    X(SEARCH, "search", "WATTUNE_SEARCH", "search", CONFIG_CHOICE, "sweep", 0, 0, "sweep", false,                      \
+      "how limits are searched: sweep measures every one (default sweep)")                                             \
+    X(BASELINE, "baseline", "WATTUNE_BASELINE", "baseline", CONFIG_CHOICE, "yes|no", 0, 0, "yes", false,               \
+      "slices at the starting limit that prove what is saved (default yes)")                                           \
+    X(PROGRESS, "progress", "WATTUNE_PROGRESS", "progress", CONFIG_CHOICE, "auto|channel|none|pattern:REGEX", 0, 0,    \
+      "auto", false, "where steps come from: the channel (wt_step), a pattern on the output, or nowhere (default auto)")
+#define CONFIG_KEYS(X) CONFIG_DEVICE_KEYS(X) CONFIG_LEDGER_KEYS(X) CONFIG_GENERAL_KEYS(X) CONFIG_RUN_KEYS(X)
+
+#define CONFIG_ID(id, ...) CONFIG_##id,
+enum config_id { CONFIG_KEYS(CONFIG_ID) CONFIG_COUNT };
+#undef CONFIG_ID
+
+/* A key's row as an option of a command; its argp key is CONFIG_FLAG + its id. */
+enum { CONFIG_FLAG = 2000 };
+#define CONFIG_OPTION(id, name, variable, flag, type, form, least, most, fallback, secret, help)                       \
+    {flag, (int)CONFIG_FLAG + CONFIG_##id, form, 0, help, 0},
+
+struct config_key {
+    const char *name, *variable, *flag;
+    enum config_type type;
+    const char *form;
+    double least, most;
+    const char *fallback;            /* NULL: none */
+    bool secret;
+    const char *help;
+};
+extern const struct config_key config_keys[CONFIG_COUNT];
+
+/* From weak to strong. */
+enum config_origin { CONFIG_DEFAULT, CONFIG_SYSTEM_FILE, CONFIG_USER_FILE, CONFIG_ENVIRONMENT, CONFIG_FROM_FLAG };
+
+struct config_value {
+    char *text;                      /* NULL: not set, and no default */
+    enum config_origin origin;
+    unsigned line;                   /* of the file */
+};
+
+/* Where configuration is looked for; "" : nowhere. */
+struct config_places {
+    char system_path[PATH_MAX], user_path[PATH_MAX];
+    const char *(*variable)(const char *name); /* NULL: no environment */
+};
+
+struct config {
+    struct config_places places;
+    struct config_value values[CONFIG_COUNT];
+};
+
+/* The usual places.  Root acting for somebody else (sudo) reads no user's file. */
+void config_usual_places(struct config_places *places);
+
+/* Fills an empty struct; the caller frees what it holds with config_clear().  WT_E_PARSE and WT_E_RANGE name file and line or
+ * the variable; then *config holds the defaults. */
+int config_load(struct config *config, const struct config_places *places, struct wt_error *err);
+void config_clear(struct config *config);
+
+/* The strongest word: a flag (0 <= id < CONFIG_COUNT).  WT_E_PARSE: the sentence says what the flag takes. */
+int config_put_flag(struct config *config, enum config_id id, const char *text, struct wt_error *err);
+
+/* The value in force; NULL: not set. */
+const char *config_text(const struct config *config, enum config_id id);
+double config_number(const struct config *config, enum config_id id); /* of a CONFIG_NUMBER */
+bool config_is(const struct config *config, enum config_id id, const char *text);
+
+/* Where it came from: "--eta", "WATTUNE_ETA", "/etc/wattune/wattune.conf:3" or "default". */
+char *config_where(const struct config *config, enum config_id id, char *text, size_t size);
+
+/* The value as it may be printed: passwords in an address are "***".  Not set: "". */
+char *config_shown(const struct config *config, enum config_id id, char *text, size_t size);
+
+#endif
