@@ -3,6 +3,7 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
+FUZZ_SECONDS ?= 20
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet
@@ -51,13 +52,23 @@ tsan:
 	@$(MAKE) --no-print-directory all BUILD=build-tsan MESON_ARGS="-Db_sanitize=thread -Db_lundef=false"
 	@scripts/test build-tsan sanitized
 
+# What memcheck sees and the sanitizers do not: values read before they are written.
+valgrind:
+	@scripts/deps build lint
+	@$(MAKE) --no-print-directory all
+	@scripts/valgrind $(BUILD)
+
+# Each fuzz target for FUZZ_SECONDS (20); fails on a finding.
+fuzz:
+	@scripts/deps build lint
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz
+
 install: all
 	@meson configure $(BUILD) -Dprefix=$(PREFIX) >/dev/null
 	@ninja -C $(BUILD) --quiet
 	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
 clean:
-	rm -rf build build-asan build-tsan
+	rm -rf build build-asan build-tsan build-fuzz
 
-
-.PHONY: all deps demo test bench soak lint asan tsan install clean
+.PHONY: all deps demo test bench soak lint asan tsan valgrind fuzz install clean

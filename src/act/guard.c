@@ -101,8 +101,9 @@ static int recover_locked(struct guard *guard, const struct wt_device *device, e
 {
     struct journal_entry entry;
     *outcome = GUARD_NOTHING;
-    if (journal_read(guard->folder, device->uuid, &entry, NULL))
-        return 0;
+    int rc = journal_read(guard->folder, device->uuid, &entry, err);
+    if (rc)
+        return rc == WT_E_NOT_FOUND ? 0 : rc;
     /* A limit that this device cannot have had was not found on it: no entry of ours. */
     if (guard_check(device, entry.found_mw, NULL) == WT_E_RANGE)
         return journal_remove(guard->folder, device->uuid, err);
@@ -115,9 +116,12 @@ int guard_recover(struct guard *guard, const struct wt_device *device, enum guar
     int lock_fd;
     *outcome = GUARD_NOTHING;
     struct journal_entry entry;
-    if (find(guard, device) || journal_read(guard->folder, device->uuid, &entry, NULL))
+    if (find(guard, device) || !device->uuid[0]) /* one that does not answer has no entry either */
         return 0;
-    int rc = journal_lock(guard->folder, device->uuid, &lock_fd, err);
+    int rc = journal_read(guard->folder, device->uuid, &entry, err);
+    if (rc)
+        return rc == WT_E_NOT_FOUND ? 0 : rc;
+    rc = journal_lock(guard->folder, device->uuid, &lock_fd, err);
     if (rc == WT_E_BUSY) {
         *outcome = GUARD_HELD;
         return 0;
@@ -146,6 +150,8 @@ int guard_take(struct guard *guard, const struct wt_device *device, uint32_t *fo
     uint32_t now_mw;
     rc = recover_locked(guard, device, &outcome, err);
     if (rc == 0)
+        rc = journal_boot_id(lease->entry.boot_id, err);
+    if (rc == 0)
         rc = guard->ops->get_limit_mw(guard->driver, device->index, &now_mw, err);
     if (rc) {
         close(lease->lock_fd);
@@ -154,7 +160,6 @@ int guard_take(struct guard *guard, const struct wt_device *device, uint32_t *fo
     snprintf(lease->uuid, sizeof lease->uuid, "%s", device->uuid);
     snprintf(lease->entry.uuid, sizeof lease->entry.uuid, "%s", device->uuid);
     snprintf(lease->entry.holder, sizeof lease->entry.holder, "%s", guard->holder);
-    journal_boot_id(lease->entry.boot_id);
     lease->entry.found_mw = now_mw;
     guard->lease_count++;
     *found_mw = now_mw;

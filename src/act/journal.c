@@ -22,13 +22,16 @@
 
 static const char MAGIC[] = "wattune-limit 1";
 
-void journal_boot_id(char boot_id[40])
+int journal_boot_id(char boot_id[40], struct wt_error *err)
 {
     struct buffer text = {0};
-    snprintf(boot_id, 40, "unknown");
-    if (file_read("/proc/sys/kernel/random/boot_id", 64, &text, NULL) == 0 && text.length >= 36)
-        snprintf(boot_id, 40, "%.36s", text.text);
+    int rc = file_read("/proc/sys/kernel/random/boot_id", 64, &text, err);
+    if (rc == 0 || rc == WT_E_NOT_FOUND) {
+        snprintf(boot_id, 40, "%.36s", text.length >= 36 ? text.text : "unknown");
+        rc = 0;
+    }
     buffer_clear(&text);
+    return rc;
 }
 
 static int folder_under(const char *base, int parents, char folder[], size_t size, struct wt_error *err)
@@ -117,37 +120,49 @@ void journal_sign(int lock_fd, const char *holder)
         errno = 0;
 }
 
+/* The one form of an entry; returns its length, or -1 when it does not fit. */
+static int print_entry(const struct journal_entry *entry, char text[512])
+{
+    int n = snprintf(text, 512, "%s\nboot %s\nuuid %s\nfound_mw %u\nwritten_mw %u %u\nholder %s\n", MAGIC,
+                     entry->boot_id, entry->uuid, entry->found_mw, entry->written_mw[0], entry->written_mw[1],
+                     entry->holder);
+    return n < 512 ? n : -1;
+}
+
 int journal_read(const char *folder, const char *uuid, struct journal_entry *entry, struct wt_error *err)
 {
     char path[PATH_MAX], boot_id[40];
     struct buffer text = {0};
     int rc = entry_path(path, folder, uuid, "limit", err);
     if (rc == 0)
+        rc = journal_boot_id(boot_id, err);
+    if (rc == 0)
         rc = file_read(path, 1024, &text, err);
-    if (rc == WT_E_RANGE) /* longer than any entry */
-        unlink(path);
-    if (rc) {
+    if (rc && rc != WT_E_RANGE) { /* what is longer than an entry is none, see below */
         buffer_clear(&text);
         return rc;
     }
     struct journal_entry read = {0};
-    char magic[16], limits[3][16];
-    uint64_t found = 0, last = 0, before = 0;
-    /* The holder may be empty: the limit comes back all the same. */
-    int n = sscanf(buffer_text(&text), "%15[^\n]\nboot %39s\nuuid %95s\nfound_mw %15s\nwritten_mw %15s %15s\nholder %79[^\n]",
-                   magic, read.boot_id, read.uuid, limits[0], limits[1], limits[2], read.holder);
-    bool whole = n >= 6 && strstr(buffer_text(&text), "\nholder ");
+    char magic[16];
+    unsigned found = 0, last = 0, before = 0;
+    int used = 0;
+    sscanf(buffer_text(&text), "%15[^\n]\nboot %39s\nuuid %95s\nfound_mw %u\nwritten_mw %u %u\nholder%n", magic,
+           read.boot_id, read.uuid, &found, &last, &before, &used);
+    /* The holder may be empty or blank: the limit comes back all the same. */
+    if (used && text.text[used] == ' ')
+        snprintf(read.holder, sizeof read.holder, "%.*s", (int)strcspn(text.text + used + 1, "\n"), text.text + used + 1);
+    read.found_mw = found;
+    read.written_mw[0] = last;
+    read.written_mw[1] = before;
+    /* An entry decides which limit is written: only what prints as exactly this file is one.  That refuses signs, numbers
+     * that do not fit, half a file and anything behind it. */
+    char again[512];
+    bool exact = used && print_entry(&read, again) == (int)text.length && memcmp(again, text.text, text.length) == 0;
     buffer_clear(&text);
-    journal_boot_id(boot_id);
-    if (!whole || strcmp(magic, MAGIC) != 0 || strcmp(read.uuid, uuid) != 0 || strcmp(read.boot_id, boot_id) != 0 ||
-        parse_u64(limits[0], 1, UINT32_MAX, &found) || parse_u64(limits[1], 0, UINT32_MAX, &last) ||
-        parse_u64(limits[2], 0, UINT32_MAX, &before)) {
+    if (!exact || strcmp(read.uuid, uuid) != 0 || strcmp(read.boot_id, boot_id) != 0 || found == 0) {
         unlink(path);
         return error_set(err, WT_E_NOT_FOUND, "%s is of an earlier boot or not an entry of this journal", path);
     }
-    read.found_mw = (uint32_t)found;
-    read.written_mw[0] = (uint32_t)last;
-    read.written_mw[1] = (uint32_t)before;
     *entry = read;
     return 0;
 }
@@ -158,9 +173,9 @@ int journal_write(const char *folder, const struct journal_entry *entry, struct 
     int rc = entry_path(path, folder, entry->uuid, "limit", err);
     if (rc)
         return rc;
-    int n = snprintf(text, sizeof text, "%s\nboot %s\nuuid %s\nfound_mw %u\nwritten_mw %u %u\nholder %s\n", MAGIC,
-                     entry->boot_id, entry->uuid, entry->found_mw, entry->written_mw[0], entry->written_mw[1],
-                     entry->holder);
+    int n = print_entry(entry, text);
+    if (n < 0)
+        return error_set(err, WT_E_RANGE, "the entry of %s does not fit into the journal", entry->uuid);
     return file_write_atomic(path, text, (size_t)n, 0600, err);
 }
 

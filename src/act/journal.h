@@ -30,7 +30,8 @@ int journal_lock(const char *folder, const char *uuid, int *lock_fd, struct wt_e
 /* Names the holder in the lock, for those who find it held. */
 void journal_sign(int lock_fd, const char *holder);
 
-/* WT_E_NOT_FOUND: there is none (also: of an earlier boot, or not readable as one; both are removed). */
+/* WT_E_NOT_FOUND: there is none (also: of an earlier boot, or not an entry; both are removed).  Any other code: whether
+ * there is one could not be found out, so that nothing may be written as if there were none. */
 int journal_read(const char *folder, const char *uuid, struct journal_entry *entry, struct wt_error *err);
 int journal_write(const char *folder, const struct journal_entry *entry, struct wt_error *err);
 int journal_remove(const char *folder, const char *uuid, struct wt_error *err);
@@ -38,7 +39,7 @@ int journal_remove(const char *folder, const char *uuid, struct wt_error *err);
 /* The devices that have an entry, living or left: at most `capacity` are written; returns how many. */
 unsigned journal_list(const char *folder, char uuids[][WT_UUID_LEN], unsigned capacity);
 
-/* The id of this boot; "unknown" where the kernel does not tell. */
-void journal_boot_id(char boot_id[40]);
+/* The id of this boot; "unknown" where the kernel does not tell at all. */
+int journal_boot_id(char boot_id[40], struct wt_error *err);
 
 #endif

@@ -78,7 +78,10 @@ int parse_next_part(const char **cursor, char separator, char *part, size_t size
 
 int parse_watt_list(const char *text, uint32_t limits_mw[], unsigned capacity)
 {
+    uint32_t found_mw[256]; /* the caller's stay as they are until all is well */
     unsigned count = 0;
+    if (capacity > sizeof found_mw / sizeof found_mw[0])
+        capacity = sizeof found_mw / sizeof found_mw[0];
     char part[32];
     int rc;
     while ((rc = parse_next_part(&text, ',', part, sizeof part)) == 1) {
@@ -90,9 +93,12 @@ int parse_watt_list(const char *text, uint32_t limits_mw[], unsigned capacity)
             return WT_E_RANGE;
         uint32_t limit_mw = (uint32_t)lround(watts * 1000);
         for (unsigned i = 0; i < count; i++)
-            if (limits_mw[i] == limit_mw)
+            if (found_mw[i] == limit_mw)
                 return WT_E_PARSE;
-        limits_mw[count++] = limit_mw;
+        found_mw[count++] = limit_mw;
     }
-    return rc < 0 ? rc : count ? (int)count : WT_E_PARSE;
+    if (rc < 0 || count == 0)
+        return rc < 0 ? rc : WT_E_PARSE;
+    memcpy(limits_mw, found_mw, count * sizeof *limits_mw);
+    return (int)count;
 }

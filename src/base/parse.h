@@ -19,7 +19,7 @@ int parse_number(const char *text, double min, double max, double *value);
 /* "10%" or "0.1" -> 0.1. */
 int parse_fraction(const char *text, double min, double max, double *value);
 
-/* A comma list of watts -> milliwatts, at most `capacity`, each within 1 W to 10 kW, none twice.
+/* A comma list of watts -> milliwatts, at most `capacity` (256 at most), each within 1 W to 10 kW, none twice.
  * Returns how many, at least 1. */
 int parse_watt_list(const char *text, uint32_t limits_mw[], unsigned capacity);
 

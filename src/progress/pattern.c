@@ -52,6 +52,8 @@ static int compile(struct regex *regex, const char *what, const char *text, uint
     int code;
     PCRE2_SIZE offset;
     regex->code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, 0, &code, &offset, NULL);
+    if (!regex->code && code == PCRE2_ERROR_HEAP_FAILED)
+        return error_set(err, WT_E_NO_MEMORY, "prepare the %s pattern: out of memory", what);
     if (!regex->code) {
         char reason[120] = "";
         pcre2_get_error_message(code, (PCRE2_UCHAR *)reason, sizeof reason);

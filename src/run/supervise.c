@@ -313,11 +313,13 @@ static void pass_bytes_on(struct stream *stream, const char *bytes, size_t lengt
             poll(&p, 1, 100);
             continue;
         }
-        if (n < 0) { /* our reader is gone: let the command see the same */
+        if (n < 0 && errno == EPIPE) { /* our reader is gone: let the command see the same */
             close(stream->from);
             stream->from = -1;
             return;
         }
+        if (n < 0) /* a full disk below a log: these bytes are lost, the training is not */
+            return;
         bytes += n;
         length -= (size_t)n;
     }

@@ -21,6 +21,8 @@
 static const size_t FILE_MOST_BYTES = 256u << 20;
 /* No known energy counter is slower than this. */
 static const int64_t TICK_MOST_NS = 100 * NS_PER_MS;
+/* The last row holds for two intervals; rows years apart are no rhythm, and must not overflow. */
+static const int64_t INTERVAL_MOST_NS = 3600 * NS_PER_S;
 enum { LINE_MOST = 2048, COLUMNS_MOST = 64 };
 
 enum column {
@@ -122,16 +124,16 @@ static int parse_time_ms(const char *text, int64_t *t_ms)
 }
 
 /* Reads a number field; an empty one is unknown and leaves `known` alone. */
-static int number(const struct line *line, enum column column, double most, double *value, bool *known,
+static int number(const struct line *line, enum column column, double least, double most, double *value, bool *known,
                   struct wt_error *err)
 {
     int place = line->place_of[column];
     *known = false;
     if (place < 0 || line->fields[place][0] == '\0')
         return 0;
-    if (parse_number(line->fields[place], 0, most, value))
-        return error_set(err, WT_E_PARSE, "%s:%u: %s is \"%.40s\", which is not a number from 0 to %g", line->path,
-                         line->number, column_names[column], line->fields[place], most);
+    if (parse_number(line->fields[place], least, most, value))
+        return error_set(err, WT_E_PARSE, "%s:%u: %s is \"%.40s\", which is not a number from %g to %g", line->path,
+                         line->number, column_names[column], line->fields[place], least, most);
     *known = true;
     return 0;
 }
@@ -181,22 +183,22 @@ static int parse_state(const struct line *line, struct wt_state *state, struct w
     double value;
     bool known;
     int rc;
-#define FIELD(column, most, bit, store)                                                                        \
-    rc = number(line, column, most, &value, &known, err);                                                      \
+#define FIELD(column, least, most, bit, store)                                                                 \
+    rc = number(line, column, least, most, &value, &known, err);                                               \
     if (rc)                                                                                                    \
         return rc;                                                                                             \
     if (known) {                                                                                               \
         state->known |= (bit);                                                                                 \
         store;                                                                                                 \
     }
-    FIELD(POWER, 1e6, WT_STATE_POWER, state->power_mw = (uint32_t)lround(value * 1000))
-    FIELD(ENERGY, 1e15, WT_STATE_ENERGY, state->energy_mj = (uint64_t)llround(value * 1000))
-    FIELD(LIMIT, 1e6, WT_STATE_LIMIT, state->limit_mw = (uint32_t)lround(value * 1000))
-    FIELD(ENFORCED, 1e6, WT_STATE_ENFORCED, state->enforced_limit_mw = (uint32_t)lround(value * 1000))
-    FIELD(TEMPERATURE, 1e3, WT_STATE_TEMPERATURE, state->temperature_c = (int32_t)lround(value))
-    FIELD(UTILIZATION, 1, WT_STATE_UTILIZATION, state->utilization_percent = (uint32_t)lround(100 * value))
-    FIELD(CLOCK, 1e5, WT_STATE_SM_CLOCK, state->sm_clock_mhz = (uint32_t)lround(value))
-    FIELD(MEMORY, 1e15, WT_STATE_MEMORY, state->memory_used_bytes = (uint64_t)value)
+    FIELD(POWER, 0, 1e6, WT_STATE_POWER, state->power_mw = (uint32_t)lround(value * 1000))
+    FIELD(ENERGY, 0, 1e15, WT_STATE_ENERGY, state->energy_mj = (uint64_t)llround(value * 1000))
+    FIELD(LIMIT, 0, 1e6, WT_STATE_LIMIT, state->limit_mw = (uint32_t)lround(value * 1000))
+    FIELD(ENFORCED, 0, 1e6, WT_STATE_ENFORCED, state->enforced_limit_mw = (uint32_t)lround(value * 1000))
+    FIELD(TEMPERATURE, -273, 1e3, WT_STATE_TEMPERATURE, state->temperature_c = (int32_t)lround(value))
+    FIELD(UTILIZATION, 0, 1, WT_STATE_UTILIZATION, state->utilization_percent = (uint32_t)lround(value * 100))
+    FIELD(CLOCK, 0, 1e5, WT_STATE_SM_CLOCK, state->sm_clock_mhz = (uint32_t)lround(value))
+    FIELD(MEMORY, 0, 1e15, WT_STATE_MEMORY, state->memory_used_bytes = (uint64_t)value)
 #undef FIELD
     return parse_throttle(line, state, err);
 }
@@ -324,7 +326,8 @@ static int64_t mean_change_ns(const struct track *track, int64_t length_ns, int6
     int64_t changes = 0;
     for (size_t i = 1; i < track->count; i++)
         changes += track->rows[i].state.energy_mj != track->rows[i - 1].state.energy_mj;
-    return changes ? length_ns / changes : interval_ns;
+    int64_t mean_ns = changes ? length_ns / changes : interval_ns;
+    return mean_ns > NS_PER_MS ? mean_ns : NS_PER_MS; /* rows of one moment */
 }
 
 /* What the recording's rows say about its devices. */
@@ -335,7 +338,7 @@ static void finish(struct recording *recording)
         struct track *track = &recording->tracks[i];
         int64_t length_ns = track->rows[track->count - 1].t_ns - track->rows[0].t_ns;
         int64_t interval_ns = track->count > 1 ? length_ns / (int64_t)(track->count - 1) : 100 * NS_PER_MS;
-        interval_ns = interval_ns > NS_PER_MS ? interval_ns : NS_PER_MS;
+        interval_ns = interval_ns < NS_PER_MS ? NS_PER_MS : interval_ns > INTERVAL_MOST_NS ? INTERVAL_MOST_NS : interval_ns;
         track->interval_ns = interval_ns;
         track->device.power_tick_ns = track->has_power ? interval_ns : 0;
         track->device.counter_tick_ns = mean_change_ns(track, length_ns, interval_ns);

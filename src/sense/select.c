@@ -178,9 +178,9 @@ static int parse_visible(struct sense_access *to, const char *visible, const cha
 int sense_select(struct sense *sense, const char *gpus, const char *visible, const char *order,
                  unsigned selected[WT_MAX_DEVICES], unsigned *count, char words[256], struct wt_error *err)
 {
-    struct sense_access to = {sense, selected, count};
+    unsigned found[WT_MAX_DEVICES], n = 0; /* the caller's stay as they are when this fails */
+    struct sense_access to = {sense, found, &n};
     int rc = 0;
-    *count = 0;
     words[0] = '\0';
     if (gpus)
         rc = parse_gpus(&to, gpus, words, err);
@@ -189,11 +189,15 @@ int sense_select(struct sense *sense, const char *gpus, const char *visible, con
     else
         for (unsigned i = 0; i < sense_gpu_count(sense); i++)
             if (sense_device(sense, i)->uuid[0])
-                selected[(*count)++] = i;
+                found[n++] = i;
             else
                 snprintf(words, 256, "GPU %u does not answer: it is left out", i);
-    if (rc == 0 && *count == 0)
+    if (rc == 0 && n == 0)
         rc = error_set(err, WT_E_NO_DEVICE, visible && !gpus ? "CUDA_VISIBLE_DEVICES leaves no GPU"
                                                              : "there is no GPU that answers");
+    if (rc == 0) {
+        memcpy(selected, found, n * sizeof *selected);
+        *count = n;
+    }
     return rc;
 }

@@ -40,11 +40,11 @@ static int open_sources(struct sense *sense, const struct sense_options *options
             sense->sources[sense->source_count++].source = source;
             continue;
         }
-        if (first_rc == 0) { /* the first is the one to tell when nothing else opens */
+        /* Memory that is short now says nothing about the devices: they would be missing without a word. */
+        if (rc == WT_E_NO_MEMORY || ops->needed(options))
+            return error_set(err, rc, "%s", source_err.text);
+        if (first_rc == 0) /* the first is the one to tell when nothing else opens */
             first_rc = error_set(err, rc, "%s", source_err.text);
-            if (ops->needed(options))
-                return rc;
-        }
     }
     return sense->source_count ? 0 : first_rc ? first_rc : error_set(err, WT_E_NO_DEVICE, "there is no source of energy");
 }

@@ -309,7 +309,7 @@ static void test_bad_entries(void **state)
 {
     (void)state;
     char boot[40], good[512], text[512];
-    journal_boot_id(boot);
+    assert_int_equal(journal_boot_id(boot, NULL), 0);
     static const char *const forms[] = {
         "", "\n", "garbage", "wattune-limit 2\nboot %s\nuuid GPU-aaaa-1\nfound_mw 250000\nwritten_mw 200000 0\nholder x\n",
         ("wattune-limit 1\nboot 00000000-0000-0000-0000-000000000000%.0s\nuuid GPU-aaaa-1\nfound_mw 250000\n"
