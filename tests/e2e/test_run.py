@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from conftest import cost, errors, read_log, wait_for
+from conftest import children, cost, errors, read_log, wait_for
 
 V100 = [250, 225, 200, 175, 150, 125, 100]
 
@@ -525,7 +525,6 @@ def test_lease_is_held_by_another_run(wt):
 
 
 def children_of(process):
-    from conftest import children
     return children(process.pid)
 
 
