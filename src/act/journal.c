@@ -146,18 +146,19 @@ int journal_read(const char *folder, const char *uuid, struct journal_entry *ent
     char magic[16];
     unsigned found = 0, last = 0, before = 0;
     int used = 0;
-    sscanf(buffer_text(&text), "%15[^\n]\nboot %39s\nuuid %95s\nfound_mw %u\nwritten_mw %u %u\nholder%n", magic,
+    const char *written = buffer_text(&text);
+    sscanf(written, "%15[^\n]\nboot %39s\nuuid %95s\nfound_mw %u\nwritten_mw %u %u\nholder%n", magic,
            read.boot_id, read.uuid, &found, &last, &before, &used);
     /* The holder may be empty or blank: the limit comes back all the same. */
-    if (used && text.text[used] == ' ')
-        snprintf(read.holder, sizeof read.holder, "%.*s", (int)strcspn(text.text + used + 1, "\n"), text.text + used + 1);
+    if (used && written[used] == ' ')
+        snprintf(read.holder, sizeof read.holder, "%.*s", (int)strcspn(written + used + 1, "\n"), written + used + 1);
     read.found_mw = found;
     read.written_mw[0] = last;
     read.written_mw[1] = before;
     /* An entry decides which limit is written: only what prints as exactly this file is one.  That refuses signs, numbers
      * that do not fit, half a file and anything behind it. */
     char again[512];
-    bool exact = used && print_entry(&read, again) == (int)text.length && memcmp(again, text.text, text.length) == 0;
+    bool exact = used && print_entry(&read, again) == (int)text.length && memcmp(again, written, text.length) == 0;
     buffer_clear(&text);
     if (!exact || strcmp(read.uuid, uuid) != 0 || strcmp(read.boot_id, boot_id) != 0 || found == 0) {
         unlink(path);

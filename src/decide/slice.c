@@ -31,12 +31,22 @@ bool slice_warm(uint64_t steps, double elapsed_s)
     return (steps >= warm_steps && elapsed_s >= warm_s) || elapsed_s >= warm_most_s;
 }
 
-bool slice_long_enough(uint64_t steps, double elapsed_s, double cost_relative_error)
+/* All slices of a search together last about this at most, where none gets precise: a search of 21 limits must end
+ * within a training of a minute or two, and its neighbours tell about a limit as well. */
+static const double search_most_s = 50;
+
+double slice_most(unsigned limits)
+{
+    double share_s = limits ? search_most_s / limits : slice_most_s;
+    return share_s > slice_most_s ? slice_most_s : share_s < slice_s ? slice_s : share_s;
+}
+
+bool slice_long_enough(uint64_t steps, double elapsed_s, double cost_relative_error, double most_s)
 {
     if (steps == 0)
         return false;
     if (steps >= slice_steps)
-        return elapsed_s >= slice_most_s || (elapsed_s >= slice_s && cost_relative_error <= precise);
+        return elapsed_s >= most_s || (elapsed_s >= slice_s && cost_relative_error <= precise);
     double next_end_s = elapsed_s + elapsed_s / (double)steps;
     return elapsed_s >= slice_most_s && next_end_s > slow_most_s;
 }

@@ -15,8 +15,11 @@
 /* True when the GPU has settled at its new limit: begin the slice at this step's end, or the next one's. */
 bool slice_warm(uint64_t steps, double elapsed_s);
 
-/* True when the slice may end, given its whole steps, its length, and the 95 % error of its cost as a
- * fraction (cost_relative_error(); NaN: unknown, which counts as imprecise). */
-bool slice_long_enough(uint64_t steps, double elapsed_s, double cost_relative_error);
+/* The longest a slice of a search over so many limits may get, seconds: 6, and less where there are many. */
+double slice_most(unsigned limits);
+
+/* True when the slice may end, given its whole steps, its length, the 95 % error of its cost as a fraction
+ * (cost_relative_error(); NaN: unknown, which counts as imprecise), and the longest it may get. */
+bool slice_long_enough(uint64_t steps, double elapsed_s, double cost_relative_error, double most_s);
 
 #endif

@@ -66,10 +66,9 @@ double slice_length_s(const struct slice *slice)
     return slice->open ? length_s + seconds(slice->last.t_ns - slice->begin.t_ns) : length_s;
 }
 
-/* Closed pieces that the edges have passed become sums; what is left waits. */
-static void book_known(struct slice *slice, const struct watch *watch)
+/* Closed pieces that end by until_ns become sums; what is left waits. */
+static void book_until(struct slice *slice, const struct watch *watch, int64_t until_ns)
 {
-    int64_t until_ns = watch_known_until_ns(watch);
     unsigned left = 0;
     for (unsigned i = 0; i < slice->piece_count; i++) {
         if (slice->pieces[i].end.t_ns <= until_ns)
@@ -80,9 +79,14 @@ static void book_known(struct slice *slice, const struct watch *watch)
     slice->piece_count = left;
 }
 
+void slice_settle(struct slice *slice, const struct watch *watch)
+{
+    book_until(slice, watch, INT64_MAX);
+}
+
 struct wt_profile_point slice_point(struct slice *slice, const struct watch *watch)
 {
-    book_known(slice, watch);
+    book_until(slice, watch, watch_known_until_ns(watch)); /* the edges have passed these */
     struct slice whole = *slice;
     if (whole.open && whole.last.steps > whole.begin.steps)
         book(&whole, watch, whole.begin, whole.last);

@@ -43,6 +43,9 @@ void slice_interrupt(struct slice *slice);
 /* What the slice says so far; steps is 0 when it says nothing yet. */
 struct wt_profile_point slice_point(struct slice *slice, const struct watch *watch);
 
+/* Nothing more will be read: books closed pieces that the edges have not passed as well as can be told now. */
+void slice_settle(struct slice *slice, const struct watch *watch);
+
 /* Its length so far, seconds of steps. */
 double slice_length_s(const struct slice *slice);
 

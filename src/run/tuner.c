@@ -31,6 +31,8 @@ static const int64_t STALL_LEAST_NS = 300 * NS_PER_MS;
 static const int64_t STATE_EVERY_NS = 500 * NS_PER_MS;
 /* A driver that is slow to answer is asked so seldom that it spends at most one part in so many on it. */
 enum { STATE_SHARE = 20 };
+/* Whether a slice is long enough is worked out this often: over eight GPUs it costs as much as a read. */
+static const int64_t ENOUGH_EVERY_NS = 100 * NS_PER_MS;
 /* A closed slice waits for the counters' edges at most this long; then its energy is taken for unknown. */
 static const int64_t CLOSING_MOST_NS = NS_PER_S;
 /* A limit that could not be put back is tried again at once, and then this often for as long as the training runs. */
@@ -67,6 +69,7 @@ struct tuner {
     struct wt_profile_point stored[WT_MAX_LIMITS];
     unsigned added;                  /* slices of this run in the plan */
     struct slice slice;
+    struct slice held;               /* of holding, complete, waiting for the counters' edges */
     struct step_mark last, warm_from;
     uint64_t epochs;
     int64_t state_ns, closing_ns;    /* state_ns: when to ask next */
@@ -76,7 +79,7 @@ struct tuner {
     struct wt_profile_point holding; /* what was measured at the optimum after profiling */
     struct wt_profile_point chosen;  /* the profile's entry that holding is compared with */
     unsigned drifting, unknown_slices;
-    int64_t first_step_ns, profile_from_ns, profiling_ns;
+    int64_t enough_ns, first_step_ns, profile_from_ns, profiling_ns;
     struct tuner_result result;
 };
 
@@ -310,6 +313,7 @@ static void hold(struct tuner *tuner)
              best->energy_per_step_j, best->time_per_step_s * 1000);
     tuner->holding = (struct wt_profile_point){0};
     tuner->chosen = *best;
+    slice_start(&tuner->held, 0);
     if (tuner->options.profile_only) {
         tuner->phase = OFF;
         restore_all(tuner, RESTORE_STOP);
@@ -437,7 +441,7 @@ static bool enough(struct tuner *tuner)
     if (point.steps == 0) /* its energy is unknown, and will stay so */
         return slice_length_s(&tuner->slice) > UNKNOWN_SLICE_S;
     double error = cost_relative_error(tuner->options.preference.eta, tuner->max_power_w, &point);
-    return slice_long_enough(point.steps, slice_length_s(&tuner->slice), error);
+    return slice_long_enough(point.steps, slice_length_s(&tuner->slice), error, slice_most(tuner->limit_count));
 }
 
 static bool differs(double now, double then, double error)
@@ -472,25 +476,46 @@ static void profile_again(struct tuner *tuner, const struct wt_profile_point *po
         next_slice(tuner);
 }
 
-/* Books what was measured at the optimum so far; returns it. */
-static struct wt_profile_point fold_holding(struct tuner *tuner)
+/* Books a slice of holding. */
+static void book_holding(struct tuner *tuner, struct wt_profile_point *point)
 {
-    slice_interrupt(&tuner->slice);
-    struct wt_profile_point point = slice_point(&tuner->slice, tuner->watch);
-    if (point.steps) {
-        if (!isfinite(point.time_error_s))
-            point.time_error_s = 0.01 * point.time_per_step_s; /* too short to see its own scatter */
-        profile_merge(&tuner->holding, &point);
-    }
-    slice_start(&tuner->slice, tuner->set_mw);
-    return point;
+    if (point->steps == 0)
+        return;
+    if (!isfinite(point->time_error_s))
+        point->time_error_s = 0.01 * point->time_per_step_s; /* too short to see its own scatter */
+    profile_merge(&tuner->holding, point);
 }
 
-static void hold_on(struct tuner *tuner)
+/* The slice of holding is long enough: it waits for the counters' edges, and the next begins at the same step. */
+static void hold_on(struct tuner *tuner, struct step_mark mark)
 {
-    struct wt_profile_point point = fold_holding(tuner);
+    slice_interrupt(&tuner->slice);
+    tuner->held = tuner->slice;
+    slice_start(&tuner->slice, tuner->set_mw);
+    slice_step(&tuner->slice, mark);
+}
+
+static void book_held(struct tuner *tuner)
+{
+    struct wt_profile_point point = slice_point(&tuner->held, tuner->watch);
+    if (tuner->held.piece_count)
+        return;
+    slice_start(&tuner->held, tuner->set_mw);
+    book_holding(tuner, &point);
     if (point.steps && has_drifted(tuner, &point))
         profile_again(tuner, &point);
+}
+
+/* The training has ended while holding: what was measured since the last booking. */
+static void end_holding(struct tuner *tuner)
+{
+    struct slice *last[] = {&tuner->held, &tuner->slice};
+    for (unsigned i = 0; i < 2; i++) {
+        slice_interrupt(last[i]);
+        slice_settle(last[i], tuner->watch);
+        struct wt_profile_point point = slice_point(last[i], tuner->watch);
+        book_holding(tuner, &point);
+    }
 }
 
 /* --- One poll ---------------------------------------------------------------------------------------------------- */
@@ -516,8 +541,8 @@ static void on_step(struct tuner *tuner, struct step_mark mark)
         if (tuner->slice.open || slice_warm(mark.steps - tuner->warm_from.steps,
                                             (double)(mark.t_ns - tuner->warm_from.t_ns) / (double)NS_PER_S))
             slice_step(&tuner->slice, mark);
-        if (slice_length_s(&tuner->slice) > HOLDING_SLICE_S)
-            hold_on(tuner);
+        if (slice_length_s(&tuner->slice) > HOLDING_SLICE_S && tuner->held.piece_count == 0)
+            hold_on(tuner, mark);
         break;
     case CLOSING:
     case OFF:
@@ -578,8 +603,13 @@ void tuner_poll(struct tuner *tuner, const struct wt_progress *progress)
         slice_interrupt(&tuner->slice);
     if (tuner->phase == WARMING || tuner->phase == MEASURING || tuner->phase == HOLDING)
         check_states(tuner);
-    if (tuner->phase == MEASURING && enough(tuner))
-        close_slice(tuner);
+    if (tuner->phase == HOLDING && tuner->held.piece_count)
+        book_held(tuner);
+    if (tuner->phase == MEASURING && now_ns - tuner->enough_ns >= ENOUGH_EVERY_NS) {
+        tuner->enough_ns = now_ns;
+        if (enough(tuner))
+            close_slice(tuner);
+    }
     if (tuner->phase == CLOSING) {
         slice_point(&tuner->slice, tuner->watch);
         bool known = tuner->slice.piece_count == 0, waited = now_ns - tuner->closing_ns > CLOSING_MOST_NS;
@@ -592,11 +622,9 @@ void tuner_poll(struct tuner *tuner, const struct wt_progress *progress)
 void tuner_finish(struct tuner *tuner, struct tuner_result *result)
 {
     if (tuner->phase == HOLDING)
-        fold_holding(tuner);
-    if (tuner->phase == HOLDING || tuner->result.profiled)
-        tuner->result.limit_mw = tuner->options.profile_only ? tuner->found_mw : tuner->set_mw;
-    else
-        tuner->result.limit_mw = tuner->found_mw;
+        end_holding(tuner);
+    bool chosen = tuner->result.decided && !tuner->options.profile_only;
+    tuner->result.limit_mw = chosen ? tuner->result.decision.limit_mw : tuner->found_mw;
     if (tuner->phase != OFF) {
         if (tuner->phase != HOLDING)
             snprintf(tuner->result.why_not, sizeof tuner->result.why_not, "%s",

@@ -61,7 +61,7 @@ void view_savings(struct buffer *out, const struct wt_trial *trial, bool colour)
 {
     const struct wt_savings *s = &trial->savings;
     if (trial->note[0]) {
-        buffer_print(out, "Not tuned: ");
+        buffer_print(out, isfinite(s->energy_fraction) ? "Tuning ended early: " : "Not tuned: ");
         text_escape(out, trial->note);
         buffer_print(out, ".\n");
     }

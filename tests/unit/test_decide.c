@@ -228,16 +228,21 @@ static void slice_rules(void **state)
     assert_false(slice_warm(50, 0.39));
     assert_true(slice_warm(3, 0.4));
     assert_true(slice_warm(0, 3.0));
-    assert_false(slice_long_enough(1000, 1.49, 0.001));
-    assert_false(slice_long_enough(4, 5.9, 0.001));
-    assert_true(slice_long_enough(5, 1.5, 0.01));
-    assert_false(slice_long_enough(100, 5.9, 0.011));
-    assert_false(slice_long_enough(100, 5.9, NAN));
-    assert_true(slice_long_enough(100, 6, NAN));
-    assert_false(slice_long_enough(0, 100, 0)); /* one step is longer than everything */
-    assert_true(slice_long_enough(1, 40, NAN));
-    assert_false(slice_long_enough(3, 6.6, 0.001)); /* 2.2 s a step: a fourth ends at 8.8 s */
-    assert_true(slice_long_enough(4, 8.8, 0.5));    /* a fifth would end at 11 s */
+    assert_false(slice_long_enough(1000, 1.49, 0.001, 6));
+    assert_false(slice_long_enough(4, 5.9, 0.001, 6));
+    assert_true(slice_long_enough(5, 1.5, 0.01, 6));
+    assert_false(slice_long_enough(100, 5.9, 0.011, 6));
+    assert_false(slice_long_enough(100, 5.9, NAN, 6));
+    assert_true(slice_long_enough(100, 6, NAN, 6));
+    assert_false(slice_long_enough(0, 100, 0, 6)); /* one step is longer than everything */
+    assert_true(slice_long_enough(1, 40, NAN, 6));
+    assert_false(slice_long_enough(3, 6.6, 0.001, 6)); /* 2.2 s a step: a fourth ends at 8.8 s */
+    assert_true(slice_long_enough(4, 8.8, 0.5, 6));    /* a fifth would end at 11 s */
+    assert_true(slice_long_enough(100, 2.5, NAN, 2.4));
+    assert_false(slice_long_enough(100, 2.3, NAN, 2.4));
+    assert_true(slice_most(7) == 6 && slice_most(0) == 6);
+    assert_true(slice_most(21) > 2.3 && slice_most(21) < 2.4);
+    assert_true(slice_most(60) == 1.5); /* never below what a counter needs */
 }
 
 int main(void)
