@@ -83,8 +83,8 @@ static double seconds(void)
 /* --- train ------------------------------------------------------------------------------------------------------- */
 
 static struct {
-    long steps, epoch, crash_at;   /* epoch: steps per epoch, 0: none */
-    double step_s, watts, share, host, validation_s, start_s;
+    long steps, epoch, crash_at, drift_at;   /* epoch: steps per epoch, 0: none */
+    double drift, step_s, watts, share, host, validation_s, start_s;
     unsigned gpu, ranks;
     int print, channel, leave;
     char *log, *pidfile;
@@ -110,6 +110,8 @@ static void option(const char *word)
     else if (IS("print")) training.print = (int)number;      /* "step N" on standard output, "warn N" on standard error */
     else if (IS("channel")) training.channel = (int)number;  /* 0: no wt_step() */
     else if (IS("leave")) training.leave = (int)number;      /* leave a child behind that goes on for so many seconds */
+    else if (IS("drift_at")) training.drift_at = (long)number;  /* from this step on a step is `drift` times as long */
+    else if (IS("drift")) training.drift = number;
     else if (IS("crash_at")) training.crash_at = (long)number;
     else if (IS("log")) training.log = strdup(value + 1);
     else if (IS("pidfile")) training.pidfile = strdup(value + 1);
@@ -130,7 +132,8 @@ static int train(void)
         nvml.work(training.gpu, training.start_s, 60, 0, 0);
     log_step(log, 0);
     for (long step = 1; step <= training.steps; step++) {
-        if (nvml.work(training.gpu, training.step_s, training.watts, training.share, training.host))
+        double factor = training.drift_at && step > training.drift_at ? training.drift : 1; /* longer sequences, say */
+        if (nvml.work(training.gpu, factor * training.step_s, training.watts, training.share, training.host))
             return 97;
         if (training.channel)
             wt_step();

@@ -550,3 +550,21 @@ def test_somebody_else_changes_the_limit(wt):
     assert run.returncode == 0 and "somebody else has changed the power limit of GPU 0" in err
     assert machine.limits() == [130]
     assert not machine.journal()
+
+
+def test_drift_opens_the_profile_again(wt):
+    """Steps become 1.5 times as long after the profile: it is measured again, once the budget allows, and kept."""
+    machine = wt.machine(scale=20)
+    limits = "--power-limits", "250,200,150"
+    done, tried, _ = wt.train(machine, *limits, train=("steps=1500", "drift_at=500", "drift=1.5"), timeout=90)
+    assert done.returncode == 0
+    assert done.stderr.count("profiled again") == 1 and done.stderr.count("profiled 3 limits") == 2
+    # What is kept is of the training as it is now: M3 at 250 W, where this load is not capped, 0.15 s a step.
+    assert {p["power_limit_w"]: p for p in tried["profile"]}[250]["time_per_step_s"] == pytest.approx(0.15, rel=0.1)
+    assert tried["savings"]["energy_fraction"] < 1
+
+
+def test_a_steady_training_is_profiled_once(wt):
+    machine = wt.machine(scale=20)
+    done, _, _ = wt.train(machine, "--power-limits", "250,200,150", train=("steps=1500",), timeout=90)
+    assert done.returncode == 0 and "profiled again" not in done.stderr
