@@ -102,6 +102,11 @@ def test_the_screen(wattune, terminal):
     t.assert_restored(0)
 
 
+def joules(screen):
+    number, unit = re.search(r"([\d.]+) ([mk]?)J in", screen).groups()
+    return float(number) * {"m": 1e-3, "": 1, "k": 1e3}[unit]
+
+
 @needs_tmux
 def test_keys(wattune, terminal):
     t = terminal("--vgpu", "v100", "--interval", "0.1")
@@ -115,11 +120,10 @@ def test_keys(wattune, terminal):
     held = t.wait("PAUSED")
     time.sleep(0.5)
     assert t.screen() == held
-    energy = float(re.search(r"([\d.]+) J in", held)[1])
+    energy = joules(held)
     t.keys("p")
     t.wait(r"every 0\.05 s$|every 0\.05 s *\n")
-    now = float(re.search(r"([\d.]+) k?J in", t.screen())[1])
-    assert now > energy  # counted on meanwhile
+    assert joules(t.screen()) > energy  # counted on meanwhile
     t.keys("x")  # no key
     t.keys("q")
     t.assert_restored(0)
