@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,11 +17,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static bool armed, happened;
-static enum fail_what kind;
-static unsigned long left;
-static const char *where = "nothing";
-static long blocks;
+/* Atomic: the thread that supervises a command calls the wrapped functions as well. */
+static _Atomic bool armed, happened;
+static _Atomic enum fail_what kind;
+static _Atomic unsigned long left;
+static const char *_Atomic where = "nothing";
+static _Atomic long blocks;
 
 void fail_arm(enum fail_what what, unsigned long n)
 {
@@ -44,7 +46,7 @@ const char *fail_where(void)
 
 bool fail_now(enum fail_what what, const char *name)
 {
-    if (!armed || what != kind || left == 0 || --left > 0)
+    if (!armed || what != kind || left == 0 || atomic_fetch_sub(&left, 1) != 1)
         return false;
     happened = true;
     where = name;
