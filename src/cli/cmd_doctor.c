@@ -414,7 +414,7 @@ static void check_left(struct report *report, const struct left *left)
 static void check_machine(struct report *report, struct devices *devices, const struct common *common, struct wt_error *err,
                           struct reading readings[])
 {
-    int rc = devices_open(devices, common, err);
+    int rc = devices_open(devices, common, true, err);
     bool is_virtual = rc == 0 && sense_symbol(devices->sense, "vgpu_now_ns");
     check_devices(report, devices, is_virtual, rc, err);
     if (rc == 0) {

@@ -129,7 +129,7 @@ static int run(struct common *common, void *unused)
     (void)unused;
     struct devices devices;
     struct wt_error err;
-    int rc = devices_open(&devices, common, &err);
+    int rc = devices_open(&devices, common, true, &err);
     if (rc)
         return command_failed(&err);
     int code = devices_need_gpu(&devices, &err) ? command_failed(&err)

@@ -82,7 +82,7 @@ static int run(struct common *common, void *unused)
     struct wt_error err;
     struct devices devices;
     struct job_result *result = calloc(1, sizeof *result);
-    int rc = result ? devices_open(&devices, common, &err) : error_set(&err, WT_E_NO_MEMORY, "out of memory");
+    int rc = result ? devices_open(&devices, common, false, &err) : error_set(&err, WT_E_NO_MEMORY, "out of memory");
     if (rc) {
         free(result);
         return command_failed(&err);

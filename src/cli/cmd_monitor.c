@@ -168,7 +168,7 @@ static int run(struct common *common, void *unused)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
-    int rc = devices_open(&devices, common, &err);
+    int rc = devices_open(&devices, common, true, &err);
     if (rc)
         return command_failed(&err);
     FILE *record = NULL;

@@ -236,7 +236,7 @@ static int run(struct common *common, void *unused)
     take_config(&settings.job, common->config);
     fill_key(&settings.job);
     if (rc == 0)
-        rc = devices_open(&devices, common, &err);
+        rc = devices_open(&devices, common, !settings.job.observe && !settings.dry_run, &err);
     if (rc) {
         free(result);
         return command_failed(&err);

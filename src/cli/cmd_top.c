@@ -198,7 +198,7 @@ static int run(struct common *common, void *unused)
     struct top *top = calloc(1, sizeof *top);
     int rc = top ? screen_check(&err) : error_set(&err, WT_E_NO_MEMORY, "out of memory");
     if (rc == 0)
-        rc = devices_open(&devices, common, &err);
+        rc = devices_open(&devices, common, true, &err);
     if (rc) {
         free(top);
         return command_failed(&err);

@@ -151,7 +151,7 @@ static int select_devices(struct devices *devices, const struct common *common, 
     return rc;
 }
 
-int devices_open(struct devices *devices, const struct common *common, struct wt_error *err)
+int devices_open(struct devices *devices, const struct common *common, bool recover, struct wt_error *err)
 {
     int rc = 0;
     *devices = (struct devices){0};
@@ -178,7 +178,8 @@ int devices_open(struct devices *devices, const struct common *common, struct wt
         devices_close(devices);
         return rc;
     }
-    job_recover(devices->sense, devices->selected, devices->gpu_count);
+    if (recover)
+        job_recover(devices->sense, devices->selected, devices->gpu_count);
     return 0;
 }
 

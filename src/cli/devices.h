@@ -20,8 +20,9 @@ struct devices {
     char library[4200];
 };
 
-/* Opens what the options name, takes its clock, selects the GPUs, puts back what a killed run left, says remarks. */
-int devices_open(struct devices *devices, const struct common *common, struct wt_error *err);
+/* Opens what the options name, takes its clock, selects the GPUs, says remarks; with `recover` it puts back what a killed
+ * run left, which a command that writes nothing to a device must not. */
+int devices_open(struct devices *devices, const struct common *common, bool recover, struct wt_error *err);
 /* WT_E_NO_DEVICE for a command that is about GPUs, on a machine that has only other devices. */
 int devices_need_gpu(const struct devices *devices, struct wt_error *err);
 

@@ -4,6 +4,7 @@
  *
  *   WAITING --first step--> WARMING --settled--> MEASURING --enough--> CLOSING --edges passed--> next slice, WARMING
  *                                                                          \--plan is done--> HOLDING at the optimum
+ *   HOLDING --drift, within the budget--> WARMING, the plan anew
  *   any --tuner_stop() or a limit that cannot be set--> OFF, limits restored
  *
  * HOLDING goes on measuring in slices of its own: what is saved is said of the whole run, not of the one slice that
@@ -43,7 +44,7 @@ static const double HOLDING_SLICE_S = 10;
 /* A stored profile whose starting limit is now off by more than this is of another job: it is measured again. */
 static const double STORED_TOLERANCE = 0.15;
 
-/* Drift: two holding slices in a row that differ by more than this from the profile's entry re-open the profile, as
+/* Drift: two holding slices in a row that differ by more than this, and their error, from the profile's entry re-open the profile, as
  * long as all profiling together stays within this share of the run. */
 static const double DRIFT = 0.05, PROFILING_SHARE = 0.2;
 enum { DRIFT_SLICES = 2 };
@@ -81,6 +82,7 @@ struct tuner {
     unsigned drifting, unknown_slices;
     int64_t enough_ns, first_step_ns, profile_from_ns, profiling_ns;
     struct tuner_result result;
+    struct tuner_result earlier;     /* before a drift opened the profile again: holds until the new one is whole */
 };
 
 /* Failing once is no reason to leave a limit for the next start of ours. */
@@ -461,12 +463,25 @@ static bool has_drifted(struct tuner *tuner, const struct wt_profile_point *poin
     return tuner->drifting >= DRIFT_SLICES && (double)tuner->profiling_ns * 2 <= (double)run_ns * PROFILING_SHARE;
 }
 
+/* The profile and what was saved by it, as known now. */
+static void tell_savings(struct tuner *tuner)
+{
+    tuner->result.point_count = plan_profile(&tuner->plan, tuner->result.points);
+    tuner->result.savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
+    if (tuner->result.decided) {
+        const struct wt_profile_point *now = &tuner->result.points[tuner->result.decision.point];
+        plan_savings(&tuner->plan, tuner->holding.steps ? &tuner->holding : now, &tuner->result.savings);
+    }
+}
+
 static void profile_again(struct tuner *tuner, const struct wt_profile_point *point)
 {
     struct wt_error err;
     log_note("the training has drifted (%+.0f %% time, %+.0f %% energy per step): profiled again",
              100 * (point->time_per_step_s / tuner->chosen.time_per_step_s - 1),
              100 * (point->energy_per_step_j / tuner->chosen.energy_per_step_j - 1));
+    tell_savings(tuner);
+    tuner->earlier = tuner->result;
     tuner->added = 0;
     tuner->result.profiled = tuner->result.decided = false;
     tuner->profile_from_ns = clock_now_ns();
@@ -633,13 +648,16 @@ void tuner_finish(struct tuner *tuner, struct tuner_result *result)
     }
     if (tuner->phase != OFF || tuner->owes)
         restore_all(tuner, RESTORE_END);
-    if (!tuner->result.profiled)
-        save_profile(tuner);
-    tuner->result.point_count = plan_profile(&tuner->plan, tuner->result.points);
-    tuner->result.savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
-    if (tuner->result.decided) {
-        const struct wt_profile_point *now = &tuner->result.points[tuner->result.decision.point];
-        plan_savings(&tuner->plan, tuner->holding.steps ? &tuner->holding : now, &tuner->result.savings);
+    if (!tuner->result.decided && tuner->earlier.decided) { /* a second profile that did not get whole: the first holds */
+        char why[sizeof tuner->result.why_not];
+        memcpy(why, tuner->result.why_not, sizeof why);
+        tuner->result = tuner->earlier;
+        memcpy(tuner->result.why_not, why, sizeof why);
+        tuner->result.limit_mw = tuner->options.profile_only ? tuner->found_mw : tuner->result.decision.limit_mw;
+    } else {
+        if (!tuner->result.profiled)
+            save_profile(tuner);
+        tell_savings(tuner);
     }
     tuner->phase = OFF;
     *result = tuner->result;

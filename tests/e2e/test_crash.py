@@ -107,8 +107,8 @@ def kill_both(wt, machine):
     assert machine.journal()
 
 
-@pytest.mark.parametrize("command", [["limit", "get"], ["monitor", "--count", "1"], ["run", "--", "true"],
-                                     ["measure", "--", "true"]], ids=lambda c: c[0])
+@pytest.mark.parametrize("command", [["limit", "get"], ["monitor", "--count", "1"], ["run", "--", "true"], ["doctor"]],
+                         ids=lambda c: c[0])
 def test_both_are_killed_and_the_next_puts_it_back(wt, command):
     machine = wt.machine(scale=10)
     machine.watch()
@@ -118,6 +118,19 @@ def test_both_are_killed_and_the_next_puts_it_back(wt, command):
     assert machine.limits() == [250] and not machine.journal()
     if command[0] == "limit":
         assert done.stdout.splitlines()[1].split().count("250") == 4   # limit, enforced, default, max: what is there now
+
+
+@pytest.mark.parametrize("command", [["measure", "--", "true"], ["run", "--observe", "--", "true"],
+                                     ["run", "--dry-run", "--", "true"]], ids=lambda c: c[1])
+def test_both_are_killed_and_who_never_writes_does_not(wt, command):
+    machine = wt.machine(scale=10)
+    machine.watch()
+    kill_both(wt, machine)
+    left = machine.limits()
+    assert wt.run(command[0], "--vgpu", machine.spec, *command[1:]).returncode == 0
+    assert machine.limits() == left and machine.journal()
+    assert wt.run("limit", "get", "--vgpu", machine.spec).returncode == 0
+    assert machine.limits() == [250] and not machine.journal()
 
 
 def test_both_are_killed_and_limit_set_settles_it(wt):
