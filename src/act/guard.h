@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The guard: the one way to a device's power limit.  A state machine without processes: take the lease, journal the
- * value found before the first write, check the range, write, read back, restore.  It never clamps, and it restores
+ * The guard: the one way to a device's power limit.  A state machine without processes: take the lease, check the
+ * range, journal the value found before the first write, write, read back, restore.  It never clamps, and it restores
  * only what it wrote itself: a limit that somebody else has changed meanwhile is left alone and said.
  * It must not know why a limit is set.
  */

@@ -104,8 +104,8 @@ static int run(struct common *common, void *unused)
 const struct command command_measure = {
     .name = "measure",
     .arguments = "-- COMMAND [ARGUMENT...]",
-    .summary = "run any command and print the energy of its GPUs",
-    .description = "Writes nothing to a device and nothing to the ledger. The table goes to standard error, so that the command's own "
+    .summary = "run any command and print its energy",
+    .description = "Measures the GPUs, and processors and memory where they can be read. Writes nothing to a device and nothing to the ledger. The table goes to standard error, so that the command's own "
                    "output stays clean; with --json the object is the last line of standard output.\n\n"
                    "The exit code is the command's own (128+n for signal n, 127 not found, 126 not executable).",
     .examples = "  wattune measure -- python bench.py\n"

@@ -27,7 +27,7 @@ struct entry {
 static const struct entry environment[] = {
     {"WATTUNE_LEDGER", "The ledger, like --ledger."},
     {"WATTUNE_NVML", "Another NVML library, like --nvml. Ignored when root acts for somebody else (sudo)."},
-    {"WATTUNE_SYSFS", "Another root of /sys, in which powercap is looked for."},
+    {"WATTUNE_SYSFS", "Another root of /sys, in which powercap and hwmon are looked for."},
     {"WATTUNE_VGPU", "Virtual GPUs, like --vgpu. Set for the command when --vgpu is given."},
     {"WATTUNE_CHANNEL", "Set for the command of `wattune run`: the file in which libwattune counts its steps."},
     {"LD_LIBRARY_PATH", "Extended for the command when --vgpu is given: the folder of the virtual NVML library comes first."},

@@ -30,7 +30,7 @@ struct tuner_options {
 };
 
 struct tuner_result {
-    uint32_t limit_mw;               /* in force after profiling; 0: never set */
+    uint32_t limit_mw;               /* in force after profiling, or found where none was chosen; 0: unknown */
     bool profiled;                   /* the profile is complete */
     bool reused;                     /* limits of it came from the store */
     unsigned point_count;

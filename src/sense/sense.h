@@ -41,7 +41,7 @@ struct sense_source_ops {
 int sense_open(const struct sense_options *options, struct sense **out, struct wt_error *err);
 void sense_close(struct sense *sense);
 
-/* Devices are numbered by position: the GPUs first, in PCI order, then what else can be measured. */
+/* Devices are numbered by position: the GPUs first, NVML's in PCI order, then what else can be measured. */
 unsigned sense_device_count(const struct sense *sense);
 unsigned sense_gpu_count(const struct sense *sense);
 
