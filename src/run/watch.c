@@ -34,6 +34,9 @@ static const int64_t BEGIN_SETTLED_NS = NS_PER_S;
 /* Fine counters wrap within minutes (65 kJ at some 200 W: five); this sees every one. */
 static const int64_t FINE_EVERY_NS = 20 * NS_PER_S;
 
+/* While holding, counters are read every 250 ms; twice that, and a little. */
+static const int64_t UNREAD_MOST_NS = 600 * NS_PER_MS;
+
 struct watched {
     unsigned position;               /* in the source */
     struct wt_device device;
@@ -396,11 +399,14 @@ static struct wt_measurement plain_window(const struct watched *d, const struct 
 }
 
 /* The better of two ways: from the edges around both moments, or from the two plain reads. */
-static struct wt_measurement best_window(const struct watched *d, const struct wt_sample *end)
+static struct wt_measurement best_window(const struct watched *d, const struct wt_sample *end, int64_t unread_ns)
 {
     struct wt_measurement plain = plain_window(d, end);
     struct wt_sample from, to;
-    if (plain.source == WT_SOURCE_NONE || plain.quality || is_fine(d) || d->reset_ns >= d->begin.t_ns ||
+    /* When nobody looked for a while before the end (a slow driver, a host that had no time for us), what the power was
+     * then is not known from what it had been: the two plain reads and their wide bound stand. */
+    int64_t known_ns = 6 * d->device.counter_tick_ns > UNREAD_MOST_NS ? 6 * d->device.counter_tick_ns : UNREAD_MOST_NS;
+    if (plain.source == WT_SOURCE_NONE || plain.quality || is_fine(d) || unread_ns > known_ns || d->reset_ns >= d->begin.t_ns ||
         edges_energy_at(&d->edges, d->begin.t_ns, &from) || edges_energy_at(&d->edges, end->t_ns, &to) ||
         to.energy_mj < from.energy_mj || (to.quality & WT_QUALITY_STALE))
         return plain;
@@ -428,12 +434,14 @@ void watch_end(struct watch *watch, int64_t end_ns, struct wt_measurement measur
     for (unsigned i = 0; i < watch->count; i++) {
         struct watched *d = &watch->devices[i];
         struct wt_sample end = {.t_ns = clock_now_ns(), .source = WT_SOURCE_NONE};
+        int64_t before_ns = d->edges.has_read ? d->edges.read_ns : d->begin.t_ns;
         if (d->device.has_energy_counter || d->integrates)
             read_device(watch, d, &end);
+        int64_t unread_ns = end.t_ns - before_ns;
         set_moment(d, end_ns, &end);
         if (d->reset_ns && d->reset_ns >= d->begin.t_ns && !d->carries)
             end.quality |= WT_QUALITY_RESET;
-        measurements[i] = d->integrates ? integrated_window(d, &end) : best_window(d, &end);
+        measurements[i] = d->integrates ? integrated_window(d, &end) : best_window(d, &end, unread_ns);
         if (d->carries)
             measurements[i].quality |= WT_QUALITY_RESET;
     }

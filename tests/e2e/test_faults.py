@@ -321,7 +321,7 @@ def test_slow_calls_and_a_signal(wt, after_s):
     out, err = run.communicate(timeout=30)
     assert run.returncode == 128 + 15
     # one call under way, one for the energy, three for the limit (read, set, read back)
-    assert time.monotonic() - sent < 5 + 1
+    assert time.monotonic() - sent < 5 + 4                    # and room for a busy host
     assert journal_entry(wt) is None and not alive(guard) and not wt.leftovers()
     tried = json.loads((wt.tmp / "o.json").read_text())["recurrences"][0]["tries"][0]
     assert tried["time_s"] < (after_s + 0.6) * 5 + 1          # the command's own time, not that of the calls after it
