@@ -54,6 +54,7 @@ struct supervised {
 
 /* The signal mask and what SIGPIPE did when we were started; the command gets both. */
 static sigset_t old_mask;
+static void (*old_child)(int) = SIG_DFL;
 static void (*old_pipe)(int) = SIG_DFL;
 
 /* Passed on to the command; SIGCHLD, SIGWINCH and SIGCONT are for us. */
@@ -155,6 +156,7 @@ static void run_child(struct supervised *s, struct child_ends ends, int report_f
     for (unsigned i = 0; s->options.env && s->options.env[i]; i++)
         putenv((char *)s->options.env[i]);
     signal(SIGPIPE, old_pipe);
+    signal(SIGCHLD, old_child);
     sigprocmask(SIG_SETMASK, &old_mask, NULL);
     if (drop_privileges() == 0)
         execvp(s->options.argv[0], s->options.argv);
@@ -179,6 +181,7 @@ void supervise_hold_signals(void)
 {
     sigset_t mask = held_signals();
     sigprocmask(SIG_BLOCK, &mask, &old_mask);
+    old_child = signal(SIGCHLD, SIG_DFL); /* ignored, as a parent may have left it, no end would ever be told */
     /* Whoever reads what is printed may go away; the run goes on to its booking. */
     old_pipe = signal(SIGPIPE, SIG_IGN);
 }
