@@ -177,39 +177,65 @@ int guard_check(const struct wt_device *device, uint32_t limit_mw, struct wt_err
     return 0;
 }
 
-static int write_and_read_back(struct guard *guard, const struct wt_device *device, uint32_t limit_mw,
+/* *now_mw: the limit that is there afterwards; meaningful with 0 and WT_E_IGNORED. */
+static int write_and_read_back(struct guard *guard, const struct wt_device *device, uint32_t limit_mw, uint32_t *now_mw,
                                struct wt_error *err)
 {
-    uint32_t now_mw;
     int rc = guard->ops->set_limit_mw(guard->driver, device->index, limit_mw, err);
     if (rc == 0)
-        rc = guard->ops->get_limit_mw(guard->driver, device->index, &now_mw, err);
-    if (rc == 0 && now_mw != limit_mw)
+        rc = guard->ops->get_limit_mw(guard->driver, device->index, now_mw, err);
+    if (rc == 0 && *now_mw != limit_mw)
         rc = error_set(err, WT_E_IGNORED, "set power limit of GPU %u to %g W: the driver confirms it, but the limit is "
-                       "%g W", device->index, limit_mw / 1000.0, now_mw / 1000.0);
+                       "%g W", device->index, limit_mw / 1000.0, *now_mw / 1000.0);
     return rc;
+}
+
+/* True for a limit that is there by our doing: the one found, or one that we may have written. */
+static bool is_ours(const struct journal_entry *entry, uint32_t limit_mw)
+{
+    return limit_mw == entry->found_mw || limit_mw == entry->written_mw[0] || limit_mw == entry->written_mw[1];
+}
+
+/* On disk: the limit is there_mw by our doing, and may be limit_mw the next moment. */
+static int write_entry(struct guard *guard, struct lease *lease, uint32_t limit_mw, uint32_t there_mw, struct wt_error *err)
+{
+    struct journal_entry entry = lease->entry;
+    entry.written_mw[1] = there_mw == entry.found_mw ? 0 : there_mw;
+    entry.written_mw[0] = limit_mw;
+    int rc = journal_write(guard->folder, &entry, err);
+    if (rc)
+        return rc;
+    lease->entry = entry;
+    lease->journaled = true;
+    return 0;
 }
 
 int guard_set(struct guard *guard, const struct wt_device *device, uint32_t limit_mw, struct wt_error *err)
 {
     struct lease *lease = find(guard, device);
+    uint32_t now_mw;
     if (!lease)
         return error_set(err, WT_E_INVALID, "the lease of GPU %u was not taken", device->index);
     int rc = guard_check(device, limit_mw, err);
+    if (rc == 0)
+        rc = guard->ops->get_limit_mw(guard->driver, device->index, &now_mw, err);
     if (rc)
         return rc;
-    /* On disk before on the device: both the value that is there and the one that is about to be. */
-    struct journal_entry entry = lease->entry;
-    entry.written_mw[1] = lease->entry.written_mw[0];
-    entry.written_mw[0] = limit_mw;
-    rc = journal_write(guard->folder, &entry, err);
+    /* The value found is as old as the lease: somebody may have chosen another since, which must not be lost. */
+    if (!is_ours(&lease->entry, now_mw))
+        return error_set(err, WT_E_BUSY, "somebody else has set the power limit of GPU %u to %g W", device->index,
+                         now_mw / 1000.0);
+    rc = write_entry(guard, lease, limit_mw, now_mw, err); /* before it is on the device */
     if (rc) {
         error_prefix(err, "journal the power limit found on GPU %u", device->index);
         return rc;
     }
-    lease->entry = entry;
-    lease->journaled = true;
-    return write_and_read_back(guard, device, limit_mw, err);
+    rc = write_and_read_back(guard, device, limit_mw, &now_mw, err);
+    /* A driver that rounds has set a value that nobody asked for: it is ours to put back all the same, and known to be by
+     * our own restore even where the disk is full now. */
+    if (rc == WT_E_IGNORED && !is_ours(&lease->entry, now_mw) && write_entry(guard, lease, limit_mw, now_mw, NULL))
+        lease->entry.written_mw[1] = now_mw;
+    return rc;
 }
 
 int guard_restore(struct guard *guard, const struct wt_device *device, enum guard_outcome *outcome,
@@ -230,13 +256,14 @@ int guard_restore(struct guard *guard, const struct wt_device *device, enum guar
 int guard_set_for_good(struct guard *guard, const struct wt_device *device, uint32_t limit_mw, struct wt_error *err)
 {
     int lock_fd, rc = guard_check(device, limit_mw, err);
+    uint32_t now_mw;
     if (rc == 0)
         rc = journal_lock(guard->folder, device->uuid, &lock_fd, err);
     if (rc)
         return rc;
     journal_sign(lock_fd, guard->holder);
     /* What a dead holder left is settled by this: the limit set by hand is what later leases return to. */
-    rc = write_and_read_back(guard, device, limit_mw, err);
+    rc = write_and_read_back(guard, device, limit_mw, &now_mw, err);
     if (rc == 0)
         rc = journal_remove(guard->folder, device->uuid, err);
     close(lock_fd);

@@ -39,7 +39,7 @@ struct guard *guard_close(struct guard *guard); /* takes NULL, returns NULL */
 int guard_take(struct guard *guard, const struct wt_device *device, uint32_t *found_mw, struct wt_error *err);
 
 /* Sets the limit of a device whose lease was taken: WT_E_RANGE outside its range, WT_E_IGNORED when the value read back is
- * another than the one the driver confirmed. */
+ * another than the one the driver confirmed, WT_E_BUSY when somebody else has set a limit since ours (nothing is written). */
 int guard_set(struct guard *guard, const struct wt_device *device, uint32_t limit_mw, struct wt_error *err);
 
 /* Puts the limit found back and keeps the lease; *outcome says what was done.  On failure the journal's entry stays. */

@@ -308,8 +308,8 @@ def trainer_of(run):
 
 @pytest.mark.parametrize("after_s", [2.5, 4.0])
 def test_slow_calls_and_a_signal(wt, after_s):
-    """Each call takes 5 s from 6 s on, a second of the test's time."""
-    machine = faulty(wt, "slow=5@6", scale=5)
+    """Each call takes 10 s from 6 s on, two seconds of the test's time."""
+    machine = faulty(wt, "slow=10@6", scale=5)
     machine.hold()
     run = wt.start_training(machine, f"--json={wt.tmp / 'o.json'}", train=("steps=1000",))
     trainer = wait_for(lambda: trainer_of(run), 5, "the training")
@@ -317,11 +317,11 @@ def test_slow_calls_and_a_signal(wt, after_s):
     guard = guard_of(run.pid)
     sent = time.monotonic()
     run.send_signal(signal.SIGTERM)
-    wait_for(lambda: not alive(trainer), 0.5, "the signal to be passed on")
+    wait_for(lambda: not alive(trainer), 1, "the signal to be passed on")
     out, err = run.communicate(timeout=30)
     assert run.returncode == 128 + 15
     # one call under way, one for the energy, three for the limit (read, set, read back)
-    assert time.monotonic() - sent < 5 + 4                    # and room for a busy host
+    assert time.monotonic() - sent < 5 * 2 + 1.9              # a sixth would be seen
     assert journal_entry(wt) is None and not alive(guard) and not wt.leftovers()
     tried = json.loads((wt.tmp / "o.json").read_text())["recurrences"][0]["tries"][0]
     assert tried["time_s"] < (after_s + 0.6) * 5 + 1          # the command's own time, not that of the calls after it
@@ -329,7 +329,7 @@ def test_slow_calls_and_a_signal(wt, after_s):
     assert 60 * (tried["time_s"] - 2) - tried["energy_error_j"] <= tried["energy_j"]
     assert tried["energy_j"] <= 265 * tried["time_s"] + tried["energy_error_j"]
     if after_s > 3:
-        assert "takes 5.0 s to answer" in err
+        assert "takes 10.0 s to answer" in err
 
 
 def test_slow_calls_delay_the_end_by_the_last_two(wt):
@@ -397,14 +397,14 @@ def kill_both(run):
 def test_driver_unload_between_runs(wt, found):
     """What a killed run left is forgotten by the driver: the entry goes.  Only where the driver's own limit is one that
     the run had written can nobody tell; then the one found comes back."""
-    machine = faulty(wt, "unload@12", scale=10, power_limit_w=found)
+    machine = faulty(wt, "unload@60", scale=10, power_limit_w=found)     # 6 s of the host's: the kill comes before it
     machine.watch()
     run = wt.start_training(machine, train=("steps=900",))
-    wait_for(lambda: machine.changes()[-1][1] not in (found, 250), 15, "a limit to be set")
+    wait_for(lambda: machine.changes()[-1][1] not in (0, found, 250), 15, "a limit to be set")
     kill_both(run)
     entry = journal_entry(wt)
     assert entry["found_mw"] == str(found * 1000)
-    wait_for(lambda: machine.limits() == [250], 5, "the driver to be unloaded")
+    wait_for(lambda: machine.limits() == [250], 15, "the driver to be unloaded")
     done, tried = train(wt, machine, "--power-limits", "250,150", steps=150)
     assert done.returncode == 0 and not errors(done), done.stderr
     assert machine.limits() == [found if "250000" in entry["written_mw"].split() else 250] and journal_entry(wt) is None

@@ -44,6 +44,7 @@ static int remove_folder(void **state)
 struct board {
     uint32_t limit_mw;
     bool ignores;                    /* confirms and does nothing */
+    uint32_t grain_mw;               /* rounds down to a multiple of it; 0: takes any value */
     int calls_left;                  /* -1: any number; at 0 calls fail, with fail_code */
     int fail_code;
     bool half_done;                  /* the failing call of set still takes effect: killed right after it */
@@ -76,7 +77,7 @@ static int set_limit(void *driver, unsigned index, uint32_t limit_mw, struct wt_
     bool last = board->calls_left == 0;
     int rc = spend(board, err);
     if ((rc == 0 || (last && board->half_done)) && !board->ignores) {
-        board->limit_mw = limit_mw;
+        board->limit_mw = board->grain_mw ? limit_mw / board->grain_mw * board->grain_mw : limit_mw;
         board->sets++;
     }
     return rc;
@@ -270,6 +271,76 @@ static void test_ignored(void **state)
     assert_int_equal(board.limit_mw, 280000);
 }
 
+/* A driver that rounds sets a value that was never asked for.  It is still ours to put back, by the owner and after a kill. */
+static void test_rounded(void **state)
+{
+    (void)state;
+    for (unsigned killed = 0; killed < 2; killed++) {
+        struct board board = board_at(280000);
+        struct guard *guard = guard_of(&board, "run");
+        uint32_t found_mw;
+        enum guard_outcome outcome;
+        assert_int_equal(guard_take(guard, &gpu, &found_mw, NULL), 0);
+        assert_int_equal(guard_set(guard, &gpu, 200000, NULL), 0);
+        board.grain_mw = 20000;
+        assert_int_equal(guard_set(guard, &gpu, 150000, NULL), WT_E_IGNORED);
+        assert_int_equal(board.limit_mw, 140000);
+        board.grain_mw = 0;
+        if (!killed)
+            assert_int_equal(guard_restore(guard, &gpu, &outcome, NULL), 0);
+        guard_close(guard);
+        if (killed)
+            outcome = recover(&board);
+        assert_int_equal(outcome, GUARD_RESTORED);
+        assert_int_equal(board.limit_mw, 280000);
+    }
+}
+
+/* What somebody sets between the lease and a write of ours, the first or a later one, is neither overwritten nor forgotten. */
+static void test_others_between(void **state)
+{
+    (void)state;
+    for (unsigned sets = 0; sets < 3; sets++) {
+        struct board board = board_at(280000);
+        struct guard *guard = guard_of(&board, "run");
+        struct wt_error err;
+        uint32_t found_mw;
+        enum guard_outcome outcome;
+        assert_int_equal(guard_take(guard, &gpu, &found_mw, NULL), 0);
+        for (unsigned i = 0; i < sets; i++)
+            assert_int_equal(guard_set(guard, &gpu, 200000 - 25000 * i, NULL), 0);
+        board.limit_mw = 260000;
+        assert_int_equal(guard_set(guard, &gpu, 125000, &err), WT_E_BUSY);
+        assert_non_null(strstr(err.text, "260 W"));
+        assert_int_equal(board.limit_mw, 260000);
+        assert_int_equal(guard_restore(guard, &gpu, &outcome, NULL), 0);
+        assert_int_equal(outcome, sets ? GUARD_CHANGED_BY_OTHERS : GUARD_NOTHING);
+        assert_int_equal(board.limit_mw, 260000);
+        guard_close(guard);
+        assert_int_equal(recover(&board), GUARD_NOTHING);
+    }
+}
+
+/* A set that fails leaves the limit of the one before: killed right behind the next, that too is known for ours. */
+static void test_failed_set_then_killed(void **state)
+{
+    (void)state;
+    struct board board = board_at(280000);
+    struct guard *guard = guard_of(&board, "run");
+    uint32_t found_mw;
+    assert_int_equal(guard_take(guard, &gpu, &found_mw, NULL), 0);
+    assert_int_equal(guard_set(guard, &gpu, 200000, NULL), 0);
+    board.calls_left = 1;                   /* reads, and fails to set */
+    assert_int_equal(guard_set(guard, &gpu, 175000, NULL), WT_E_DRIVER);
+    board.calls_left = 1;
+    assert_int_equal(guard_set(guard, &gpu, 150000, NULL), WT_E_DRIVER);
+    assert_int_equal(board.limit_mw, 200000);
+    guard_close(guard);
+    board.calls_left = -1;
+    assert_int_equal(recover(&board), GUARD_RESTORED);
+    assert_int_equal(board.limit_mw, 280000);
+}
+
 static void test_busy(void **state)
 {
     (void)state;
@@ -418,6 +489,7 @@ int main(void)
         cmocka_unit_test(test_take_set_restore), cmocka_unit_test(test_killed_anywhere),
         cmocka_unit_test(test_recovery_killed), cmocka_unit_test(test_others_changed_it),
         cmocka_unit_test(test_take_after_death), cmocka_unit_test(test_range), cmocka_unit_test(test_ignored),
+        cmocka_unit_test(test_rounded), cmocka_unit_test(test_others_between), cmocka_unit_test(test_failed_set_then_killed),
         cmocka_unit_test(test_busy), cmocka_unit_test(test_bad_entries),
         cmocka_unit_test(test_holder_with_line_breaks), cmocka_unit_test(test_hostile_uuid),
         cmocka_unit_test(test_disk_full),
