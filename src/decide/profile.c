@@ -5,6 +5,7 @@
 #include "decide/profile.h"
 
 #include <math.h>
+#include <string.h>
 
 bool profile_slice_valid(const struct wt_profile_point *slice)
 {
@@ -26,4 +27,23 @@ void profile_merge(struct wt_profile_point *entry, const struct wt_profile_point
     entry->time_error_s = hypot(n * entry->time_error_s, m * slice->time_error_s) / all;
     entry->energy_error_j = hypot(n * entry->energy_error_j, m * slice->energy_error_j) / all;
     entry->steps += slice->steps;
+}
+
+unsigned profile_unite(struct wt_profile_point points[WT_MAX_LIMITS], unsigned count,
+                       const struct wt_profile_point older[], unsigned older_count)
+{
+    for (unsigned k = 0; k < older_count; k++) {
+        unsigned at = 0;
+        while (at < count && points[at].limit_mw > older[k].limit_mw)
+            at++;
+        if (at < count && points[at].limit_mw == older[k].limit_mw) {
+            if (points[at].throttled && !older[k].throttled)
+                points[at] = older[k];
+        } else if (count < WT_MAX_LIMITS) {
+            memmove(&points[at + 1], &points[at], (count - at) * sizeof points[0]);
+            points[at] = older[k];
+            count++;
+        }
+    }
+    return count;
 }

@@ -19,4 +19,9 @@ bool profile_slice_valid(const struct wt_profile_point *slice);
  * not. */
 void profile_merge(struct wt_profile_point *entry, const struct wt_profile_point *slice);
 
+/* Adds to points[0..count), highest limit first, what `older` knows of other limits, and takes its word on a limit that
+ * points has only seen throttled.  Returns the new count, at most WT_MAX_LIMITS; what does not fit is left out. */
+unsigned profile_unite(struct wt_profile_point points[WT_MAX_LIMITS], unsigned count,
+                       const struct wt_profile_point older[], unsigned older_count);
+
 #endif

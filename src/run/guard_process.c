@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The guard process.  It has a session of its own, so that neither Ctrl-C nor a closed terminal ends it before its
- * work; it ends on a word of the supervisor, or when the limits are back.
+ * work; it ends on a word of the supervisor, or when the limits are back or cannot be put back.
  */
 #include "run/guard_process.h"
 
@@ -28,7 +28,8 @@ static const char READY = 'R', DONE = 'D';
 enum { SOCKET_FD = 3 };
 /* Loading a driver's library takes seconds when the driver has to start first. */
 static const int READY_WAIT_MS = 20000;
-/* A restore that fails (a driver that is busy, a reset under way) is tried again for this long. */
+/* A restore that fails (a driver that is busy, a reset under way) is tried again for this long.  A GPU that is lost does not
+ * come back under a driver that has lost it. */
 static const int64_t RETRY_FOR_NS = 120 * NS_PER_S, RETRY_EVERY_NS = 250 * NS_PER_MS;
 /* A dying process's socket can close before its lock is released.  A lease that is held for longer than this is
  * somebody else's, who has put the limit back when he took it. */
@@ -108,7 +109,15 @@ void guard_process_end(struct guard_process *process)
     process->pid = 0;
 }
 
-/* True when the supervisor says that all is done; false when it has ended. */
+void guard_process_leave(struct guard_process *process)
+{
+    if (process->pid == 0)
+        return;
+    close(process->fd);
+    process->pid = 0;
+}
+
+/* True when the supervisor says that all is done; false when it has ended, or leaves the rest to us. */
 static bool wait_for_end(void)
 {
     for (;;) {
@@ -120,27 +129,47 @@ static bool wait_for_end(void)
     }
 }
 
-static int restore(struct guard *guard, const struct wt_device *device)
+enum verdict { TRY_AGAIN, TRY_SOON, PUT_BACK, GIVEN_UP };
+
+/* One attempt at one device, `since_ns` after the supervisor's end. */
+static enum verdict attempt(struct guard *guard, const struct wt_device *device, int64_t since_ns)
 {
     enum guard_outcome outcome;
     struct wt_error err;
-    int64_t begin_ns = clock_monotonic_ns();
-    int rc;
-    for (;;) {
-        rc = guard_recover(guard, device, &outcome, &err);
-        bool held = rc == 0 && outcome == GUARD_HELD;
-        if ((rc == 0 && !held) || clock_monotonic_ns() - begin_ns > (held ? HELD_FOR_NS : RETRY_FOR_NS))
-            break;
-        struct timespec pause = {.tv_nsec = held ? HELD_EVERY_NS : RETRY_EVERY_NS};
-        nanosleep(&pause, NULL);
-    }
+    int rc = guard_recover(guard, device, &outcome, &err);
+    if (rc == 0 && outcome == GUARD_HELD)
+        return since_ns > HELD_FOR_NS ? PUT_BACK : TRY_SOON;
+    if (rc && rc != WT_E_DEVICE_LOST && since_ns <= RETRY_FOR_NS)
+        return TRY_AGAIN;
     if (rc)
         log_error("%s; the next wattune on this machine tries again", err.text);
     else if (outcome == GUARD_RESTORED)
-        log_note("the run was killed; the power limit of GPU %u is back at what was found", device->index);
+        log_note("the run has ended; the power limit of GPU %u is back at what was found", device->index);
     else if (outcome == GUARD_CHANGED_BY_OTHERS)
         log_warning("somebody else has changed the power limit of GPU %u: it is left as it is", device->index);
-    return rc;
+    return rc ? GIVEN_UP : PUT_BACK;
+}
+
+/* In rounds over all of them: one that does not let itself be set must not hold up the others. */
+static int restore(struct guard *guard, struct sense *sense, const unsigned devices[], unsigned count)
+{
+    enum verdict verdicts[WT_MAX_DEVICES] = {TRY_AGAIN};
+    int64_t begin_ns = clock_monotonic_ns();
+    bool given_up = false;
+    for (;;) {
+        bool again = false, soon = false;
+        for (unsigned i = 0; i < count; i++) {
+            if (verdicts[i] <= TRY_SOON)
+                verdicts[i] = attempt(guard, sense_device(sense, devices[i]), clock_monotonic_ns() - begin_ns);
+            again |= verdicts[i] == TRY_AGAIN;
+            soon |= verdicts[i] == TRY_SOON;
+            given_up |= verdicts[i] == GIVEN_UP;
+        }
+        if (!again && !soon)
+            return given_up ? 1 : 0;
+        struct timespec pause = {.tv_nsec = soon ? HELD_EVERY_NS : RETRY_EVERY_NS};
+        nanosleep(&pause, NULL);
+    }
 }
 
 static void become_quiet(void)
@@ -152,34 +181,49 @@ static void become_quiet(void)
     }
 }
 
+static unsigned parse_devices(const char *list, unsigned present, unsigned devices[WT_MAX_DEVICES])
+{
+    unsigned count = 0;
+    char part[16];
+    uint64_t i;
+    while (count < WT_MAX_DEVICES && parse_next_part(&list, ',', part, sizeof part) == 1)
+        if (parse_u64(part, 0, WT_MAX_DEVICES - 1, &i) == 0 && i < present)
+            devices[count++] = (unsigned)i;
+    return count;
+}
+
+static int open_driver(const char *nvml_path, const char *folder, struct sense **sense, struct guard **guard,
+                       struct wt_error *err)
+{
+    struct sense_options options = {.nvml_path = nvml_path};
+    int rc = sense_open(&options, sense, err);
+    if (rc == 0 && !sense_driver(*sense)) /* the host's own sensors alone: there is no limit to set */
+        rc = error_set(err, WT_E_NO_DEVICE, "there is no GPU");
+    return rc ? rc : guard_new(&guard_nvml, sense_driver(*sense), folder, "guard process", guard, err);
+}
+
 /* argv: wattune guard-process FOLDER INDEXES [NVML] */
 int guard_process_main(int argc, char **argv)
 {
-    struct sense_options options = {.nvml_path = argc > 4 ? argv[4] : NULL};
     struct sense *sense = NULL;
     struct guard *guard = NULL;
     struct wt_error err;
+    unsigned devices[WT_MAX_DEVICES];
     if (argc < 4)
         return 2;
     become_quiet();
-    if (sense_open(&options, &sense, &err) || !sense_driver(sense) ||
-        guard_new(&guard_nvml, sense_driver(sense), argv[2], "guard process", &guard, &err)) {
+    if (open_driver(argc > 4 ? argv[4] : NULL, argv[2], &sense, &guard, &err)) {
         log_error("the guard process cannot reach the devices: %s", err.text);
         sense_close(sense);
         return 1;
     }
     if (chdir("/")) /* only now: a machine file's path may be relative */
         log_detail("the guard process stays in its folder");
-    int worst = 0;
-    if (send(SOCKET_FD, &READY, 1, MSG_NOSIGNAL) != 1 || !wait_for_end()) {
-        const char *cursor = argv[3];
-        char part[16];
-        uint64_t i;
-        while (parse_next_part(&cursor, ',', part, sizeof part) == 1)
-            if (parse_u64(part, 0, WT_MAX_DEVICES - 1, &i) == 0 && i < sense_device_count(sense))
-                worst |= restore(guard, sense_device(sense, (unsigned)i));
-    }
+    unsigned count = parse_devices(argv[3], sense_device_count(sense), devices);
+    int rc = 0;
+    if (send(SOCKET_FD, &READY, 1, MSG_NOSIGNAL) != 1 || !wait_for_end())
+        rc = restore(guard, sense, devices, count);
     guard_close(guard);
     sense_close(sense);
-    return worst ? 1 : 0;
+    return rc;
 }

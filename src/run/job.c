@@ -252,7 +252,7 @@ static void poll_tuner(struct job *job)
     watch_sharing(job);
     tuner_poll(job->tuner, &job->progress);
     watch_set_gap(job->watch, tuner_is_profiling(job->tuner) ? POLL_PROFILING_NS : POLL_HOLDING_NS);
-    if (job->progress.steps == 0 && !job->told_no_steps && clock_monotonic_ns() - job->started_ns > NO_STEPS_AFTER_NS) {
+    if (job->progress.steps == 0 && !job->told_no_steps && clock_now_ns() - job->started_ns > NO_STEPS_AFTER_NS) {
         job->told_no_steps = true;
         log_note("no sign of steps so far, so nothing is tuned yet: call wt_step() once a step, or tell what a step prints "
                  "with --progress pattern:REGEX");
@@ -301,8 +301,11 @@ static void finish_tuner(struct job *job, struct job_result *result)
             snprintf(job->not_tuned, sizeof job->not_tuned, "%s", result->tuned.why_not);
     }
     job->tuner = tuner_free(job->tuner);
-    guard_process_end(&job->guard_process);
     job->guard = guard_close(job->guard);
+    if (result->tuned.owes)
+        guard_process_leave(&job->guard_process);
+    else
+        guard_process_end(&job->guard_process);
 }
 
 static double unknown_or(double value, bool known)

@@ -68,6 +68,7 @@ struct tuner {
     struct plan plan;
     unsigned stored_count;
     struct wt_profile_point stored[WT_MAX_LIMITS];
+    bool compared;                   /* they were held against a slice of this run */
     unsigned added;                  /* slices of this run in the plan */
     struct slice slice;
     struct slice held;               /* of holding, complete, waiting for the counters' edges */
@@ -107,11 +108,14 @@ static void restore_all(struct tuner *tuner, enum restore_moment moment)
         enum guard_outcome outcome;
         struct wt_error err;
         if (restore(tuner, device, &outcome, &err)) {
+            bool lost = err.code == WT_E_DEVICE_LOST; /* it does not come back under this driver */
             tuner->owes = true;
+            tuner->result.owes |= moment == RESTORE_END && !lost;
             if (moment == RESTORE_STOP)
                 log_warning("%s; tried again until the run ends", err.text);
             else if (moment == RESTORE_END)
-                log_error("%s; the next wattune on this machine tries again", err.text);
+                log_error("%s; %s", err.text, lost ? "the next wattune on this machine tries again"
+                                                   : "the guard process goes on trying for two minutes");
         } else if (outcome == GUARD_CHANGED_BY_OTHERS) {
             log_warning("somebody else has changed the power limit of GPU %u: it is left as it is", device->index);
         } else if (outcome == GUARD_RESTORED && owed) {
@@ -220,8 +224,10 @@ static int start_plan(struct tuner *tuner, bool with_stored, struct wt_error *er
     for (unsigned i = 0; with_stored && i < tuner->stored_count; i++)
         if (power_search_find(&search, tuner->stored[i].limit_mw) >= 0 && !tuner->stored[i].throttled)
             tuner->result.reused |= power_search_add(&search, &tuner->stored[i], NULL) == 0;
-    if (!with_stored)
+    if (!with_stored) {
         tuner->result.reused = false;
+        tuner->stored_count = 0;
+    }
     plan_init(&tuner->plan, &search, tuner->found_mw, tuner->options.baseline);
     return 0;
 }
@@ -290,6 +296,7 @@ static void save_profile(struct tuner *tuner)
     struct wt_profile_point points[WT_MAX_LIMITS];
     unsigned count = plan_profile(&tuner->plan, points);
     struct wt_error err;
+    count = profile_unite(points, count, tuner->stored, tuner->stored_count);
     if (tuner->added && tuner->store.save &&
         tuner->store.save(tuner->store.ctx, &tuner->options.key, points, count, &err))
         log_warning("%s; the profile is not kept", err.text);
@@ -322,6 +329,8 @@ static void hold(struct tuner *tuner)
         return;
     }
     begin_slice(tuner, tuner->result.decision.limit_mw, HOLDING);
+    if (tuner->phase != HOLDING) /* it could not be set: nothing was saved by it */
+        tuner->result.decided = false;
 }
 
 static void next_slice(struct tuner *tuner)
@@ -333,16 +342,17 @@ static void next_slice(struct tuner *tuner)
         hold(tuner);
 }
 
-/* A stored profile is believed while its entry of the starting limit agrees with what is measured there now. */
-static bool stored_disagrees(const struct tuner *tuner, const struct wt_profile_point *point)
+/* A stored profile is believed while what it says of the first limit that both know agrees with what is measured now;
+ * slices that heat slowed down say nothing about the job. */
+static bool stored_disagrees(struct tuner *tuner, const struct wt_profile_point *point)
 {
-    if (!tuner->result.reused || tuner->added)
-        return false;
-    for (unsigned i = 0; i < tuner->stored_count; i++) {
+    for (unsigned i = 0; i < tuner->stored_count && !tuner->compared; i++) {
         const struct wt_profile_point *stored = &tuner->stored[i];
-        if (stored->limit_mw == point->limit_mw)
-            return fabs(point->time_per_step_s / stored->time_per_step_s - 1) > STORED_TOLERANCE ||
-                   fabs(point->energy_per_step_j / stored->energy_per_step_j - 1) > STORED_TOLERANCE;
+        if (stored->limit_mw != point->limit_mw || stored->throttled || point->throttled)
+            continue;
+        tuner->compared = true;
+        return fabs(point->time_per_step_s / stored->time_per_step_s - 1) > STORED_TOLERANCE ||
+               fabs(point->energy_per_step_j / stored->energy_per_step_j - 1) > STORED_TOLERANCE;
     }
     return false;
 }
@@ -634,26 +644,31 @@ void tuner_poll(struct tuner *tuner, const struct wt_progress *progress)
     }
 }
 
+/* A second profile that did not get whole: the first holds. */
+static void take_earlier(struct tuner *tuner)
+{
+    struct tuner_result now = tuner->result;
+    tuner->result = tuner->earlier;
+    tuner->result.owes = now.owes;
+    memcpy(tuner->result.why_not, now.why_not, sizeof now.why_not);
+    tuner->result.limit_mw = tuner->options.profile_only ? tuner->found_mw : tuner->result.decision.limit_mw;
+}
+
 void tuner_finish(struct tuner *tuner, struct tuner_result *result)
 {
+    bool has_earlier = !tuner->result.decided && tuner->earlier.decided;
     if (tuner->phase == HOLDING)
         end_holding(tuner);
+    else if (tuner->phase != OFF && !has_earlier)
+        snprintf(tuner->result.why_not, sizeof tuner->result.why_not, "%s",
+                 tuner->added ? "the training ended before all limits were profiled"
+                              : "the training ended before the first limit was profiled");
     bool chosen = tuner->result.decided && !tuner->options.profile_only;
     tuner->result.limit_mw = chosen ? tuner->result.decision.limit_mw : tuner->found_mw;
-    if (tuner->phase != OFF) {
-        if (tuner->phase != HOLDING)
-            snprintf(tuner->result.why_not, sizeof tuner->result.why_not, "%s",
-                     tuner->added ? "the training ended before all limits were profiled"
-                                  : "the training ended before the first limit was profiled");
-    }
     if (tuner->phase != OFF || tuner->owes)
         restore_all(tuner, RESTORE_END);
-    if (!tuner->result.decided && tuner->earlier.decided) { /* a second profile that did not get whole: the first holds */
-        char why[sizeof tuner->result.why_not];
-        memcpy(why, tuner->result.why_not, sizeof why);
-        tuner->result = tuner->earlier;
-        memcpy(tuner->result.why_not, why, sizeof why);
-        tuner->result.limit_mw = tuner->options.profile_only ? tuner->found_mw : tuner->result.decision.limit_mw;
+    if (has_earlier) {
+        take_earlier(tuner);
     } else {
         if (!tuner->result.profiled)
             save_profile(tuner);

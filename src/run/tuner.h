@@ -38,6 +38,7 @@ struct tuner_result {
     bool decided;
     struct wt_decision decision;
     struct wt_savings savings;
+    bool owes;                       /* a limit could not be put back: somebody else has to */
     char why_not[128];               /* why nothing was tuned, or tuning ended; empty: it was */
 };
 

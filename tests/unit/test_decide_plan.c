@@ -14,6 +14,7 @@
 
 #include "decide/cost.h"
 #include "decide/plan.h"
+#include "decide/profile.h"
 
 #define NEAR(a, b) assert_true(fabs((a) - (double)(b)) <= 1e-9 * fabs((double)(b)))
 
@@ -315,6 +316,32 @@ static void noise_costs_no_more_than_itself(void **state)
     }
 }
 
+static struct wt_profile_point at(uint32_t watts, double time_s, bool throttled)
+{
+    return (struct wt_profile_point){.limit_mw = watts * 1000, .steps = 10, .time_per_step_s = time_s,
+                                     .energy_per_step_j = 1, .throttled = throttled};
+}
+
+static void older_points_fill_the_gaps(void **state)
+{
+    (void)state;
+    struct wt_profile_point points[WT_MAX_LIMITS] = {at(250, 1, false), at(200, 2, true), at(150, 3, true)};
+    const struct wt_profile_point older[] = {at(300, 11, false), at(250, 12, false), at(200, 13, false), at(150, 14, true),
+                                             at(100, 15, false)};
+    assert_int_equal(profile_unite(points, 3, older, 5), 5);
+    const double times_s[] = {11, 1, 13, 3, 15};
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(points[i].limit_mw, 300000 - 50000 * i);
+        assert_true(points[i].time_per_step_s == times_s[i]);
+    }
+    assert_int_equal(profile_unite(points, 0, older, 5), 5);
+    struct wt_profile_point full[WT_MAX_LIMITS];
+    for (unsigned i = 0; i < WT_MAX_LIMITS; i++)
+        full[i] = at(1000 - i, 1, false);
+    assert_int_equal(profile_unite(full, WT_MAX_LIMITS, older, 5), WT_MAX_LIMITS);
+    assert_int_equal(full[WT_MAX_LIMITS - 1].limit_mw, (1000 - (WT_MAX_LIMITS - 1)) * 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +349,7 @@ int main(void)
         cmocka_unit_test(order_of_slices),
         cmocka_unit_test(baselines_are_merged_into_their_limit),
         cmocka_unit_test(slices_merge_by_steps),
+        cmocka_unit_test(older_points_fill_the_gaps),
         cmocka_unit_test(throttled_slices_are_measured_once_more),
         cmocka_unit_test(bad_slices_are_refused),
         cmocka_unit_test(savings_of_the_model),

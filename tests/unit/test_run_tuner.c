@@ -29,7 +29,8 @@ static struct {
     double energy_j[WORLD_MS + 1];   /* at each millisecond */
     uint32_t limit_mw;
     int set_rc;                      /* what setting a limit answers */
-    unsigned sets;
+    unsigned sets, sets_before_rc;   /* set_rc is answered from so many sets on */
+    int64_t capped_until_ms;         /* another cap than the limit is in force until then */
     double step_s;                   /* at the highest limit */
     double done_s;                   /* of the current step */
     unsigned epoch_steps;            /* 0: no epochs */
@@ -110,7 +111,8 @@ const struct wt_device *watch_device(const struct watch *watch, unsigned i)
 int watch_state(const struct watch *watch, unsigned i, unsigned wanted, struct wt_state *state)
 {
     (void)watch, (void)i, (void)wanted;
-    *state = (struct wt_state){.known = WT_STATE_ENFORCED, .enforced_limit_mw = world.limit_mw};
+    bool capped = world.now_ms < world.capped_until_ms;
+    *state = (struct wt_state){.known = WT_STATE_ENFORCED, .enforced_limit_mw = world.limit_mw - (capped ? 1000 : 0)};
     return 0;
 }
 
@@ -148,7 +150,7 @@ static int get_limit(void *driver, unsigned index, uint32_t *limit_mw, struct wt
 static int set_limit(void *driver, unsigned index, uint32_t limit_mw, struct wt_error *err)
 {
     (void)driver, (void)index;
-    if (world.set_rc)
+    if (world.set_rc && world.sets >= world.sets_before_rc)
         return error_set(err, world.set_rc, "set power limit: no");
     world.limit_mw = limit_mw;
     world.sets++;
@@ -393,6 +395,155 @@ static void test_ends_early(void **state)
     assert_int_equal(world.limit_mw, 300000);
 }
 
+/* The limit that was chosen cannot be set: what it would have saved was not saved. */
+static void test_choice_not_set(void **state)
+{
+    (void)state;
+    struct guard *guard;
+    struct tuner *tuner;
+    struct tuner_result result;
+    struct tuner_options options = options_for(true);
+    world.set_rc = WT_E_DRIVER;
+    world.sets_before_rc = 4;               /* 200, 150, 100, and 300 W once more as the last baseline */
+    assert_int_equal(guard_new(&ops, NULL, folder, "test", &guard, NULL), 0);
+    assert_int_equal(tuner_new(&options, NULL, guard, &(struct tuner_store){0}, &tuner, NULL), 0);
+    train(tuner, 400, 30);
+    tuner_finish(tuner, &result);
+    tuner_free(tuner);
+    guard_close(guard);
+    assert_int_equal(world.sets, 4);
+    assert_true(result.profiled);
+    assert_false(result.decided);
+    assert_int_equal(result.point_count, 4);
+    assert_true(isnan(result.savings.energy_fraction));
+    assert_int_equal(result.limit_mw, 300000);
+    assert_non_null(strstr(result.why_not, "no"));
+}
+
+/* The training drifts, and ends while it is profiled again: the first profile and what it saved hold. */
+static void test_ends_while_profiled_again(void **state)
+{
+    (void)state;
+    struct guard *guard;
+    struct tuner *tuner;
+    struct tuner_result result;
+    struct tuner_options options = options_for(true);
+    assert_int_equal(guard_new(&ops, NULL, folder, "test", &guard, NULL), 0);
+    assert_int_equal(tuner_new(&options, NULL, guard, &(struct tuner_store){0}, &tuner, NULL), 0);
+    train(tuner, 400, 400);
+    assert_false(tuner_is_profiling(tuner));
+    world.step_s *= 1.3;
+    for (unsigned i = 0; i < 400 && !tuner_is_profiling(tuner); i++)
+        train(tuner, 1, 1);
+    assert_true(tuner_is_profiling(tuner));
+    train(tuner, 5, 1);
+    assert_true(tuner_is_profiling(tuner));
+    world.step_s /= 1.3;                    /* as assert_profile() knows it */
+    tuner_finish(tuner, &result);
+    tuner_free(tuner);
+    guard_close(guard);
+    assert_profile(&result);
+    assert_true(result.savings.energy_fraction < 0.7);
+    assert_string_equal(result.why_not, "");
+    assert_int_equal(world.limit_mw, 300000);
+}
+
+/* --- What is stored ------------------------------------------------------------------------------------------------------ */
+
+static struct {
+    unsigned count;
+    struct wt_profile_point points[WT_MAX_LIMITS];
+} stored;
+
+static int load(void *ctx, const struct wt_profile_key *key, struct wt_profile_point points[], unsigned capacity,
+                unsigned *count, struct wt_error *err)
+{
+    (void)ctx, (void)key, (void)err;
+    assert_true(stored.count <= capacity);
+    memcpy(points, stored.points, stored.count * sizeof points[0]);
+    *count = stored.count;
+    return 0;
+}
+
+static int save(void *ctx, const struct wt_profile_key *key, const struct wt_profile_point points[], unsigned count,
+                struct wt_error *err)
+{
+    (void)ctx, (void)key, (void)err;
+    memcpy(stored.points, points, count * sizeof points[0]);
+    stored.count = count;
+    return 0;
+}
+
+static void run_stored(const struct tuner_options *options, struct tuner_result *result)
+{
+    struct guard *guard;
+    struct tuner *tuner;
+    const struct tuner_store store = {NULL, load, save};
+    assert_int_equal(guard_new(&ops, NULL, folder, "test", &guard, NULL), 0);
+    assert_int_equal(tuner_new(options, NULL, guard, &store, &tuner, NULL), 0);
+    train(tuner, 400, 5);
+    tuner_finish(tuner, result);
+    tuner_free(tuner);
+    guard_close(guard);
+}
+
+static void assert_stored(unsigned count, const uint32_t limits_mw[])
+{
+    assert_int_equal(stored.count, count);
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(stored.points[i].limit_mw, limits_mw[i]);
+}
+
+/* A run over fewer limits, or other ones, adds to what is known of the job. */
+static void test_store_grows(void **state)
+{
+    (void)state;
+    struct tuner_result result;
+    struct tuner_options options = options_for(true);
+    stored.count = 0;
+    run_stored(&options, &result);
+    assert_stored(4, (uint32_t[]){300000, 200000, 150000, 100000});
+    assert_false(result.reused);
+    options.wanted_count = 2;
+    options.wanted_mw[0] = 250000;
+    options.wanted_mw[1] = 150000;
+    run_stored(&options, &result);
+    assert_true(result.reused);
+    assert_stored(5, (uint32_t[]){300000, 250000, 200000, 150000, 100000});
+    assert_true(fabs(stored.points[2].time_per_step_s / step_s(200000) - 1) < 0.03);
+    /* Another job under the same name: nothing of the first is kept. */
+    world.step_s *= 2;
+    run_stored(&options, &result);
+    assert_stored(3, (uint32_t[]){300000, 250000, 150000});
+}
+
+/* Heat in the first slice does not make a stored profile another job's. */
+static void test_store_survives_heat(void **state)
+{
+    (void)state;
+    struct tuner_result result;
+    struct tuner_options options = options_for(true);
+    stored.count = 0;
+    run_stored(&options, &result);
+    uint64_t steps_before = stored.points[1].steps;
+    world.step_s *= 1.4;
+    world.capped_until_ms = world.now_ms + 3000;
+    struct guard *guard;
+    struct tuner *tuner;
+    const struct tuner_store store = {NULL, load, save};
+    assert_int_equal(guard_new(&ops, NULL, folder, "test", &guard, NULL), 0);
+    assert_int_equal(tuner_new(&options, NULL, guard, &store, &tuner, NULL), 0);
+    train(tuner, 2.5, 0);
+    world.step_s /= 1.4;
+    train(tuner, 400, 5);
+    tuner_finish(tuner, &result);
+    tuner_free(tuner);
+    guard_close(guard);
+    assert_true(result.reused && result.decided);
+    assert_stored(4, (uint32_t[]){300000, 200000, 150000, 100000});
+    assert_int_equal(stored.points[1].steps, steps_before);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -422,6 +573,10 @@ int main(void)
         cmocka_unit_test_setup(test_stalls, start_world),
         cmocka_unit_test_setup(test_no_permission, start_world),
         cmocka_unit_test_setup(test_ends_early, start_world),
+        cmocka_unit_test_setup(test_choice_not_set, start_world),
+        cmocka_unit_test_setup(test_ends_while_profiled_again, start_world),
+        cmocka_unit_test_setup(test_store_grows, start_world),
+        cmocka_unit_test_setup(test_store_survives_heat, start_world),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
