@@ -173,14 +173,12 @@ int devices_open(struct devices *devices, const struct common *common, bool reco
         return rc;
     }
     clock_use(sense_clock(devices->sense));
+    if (recover) /* on all GPUs, whichever this command means: nobody else may come by for weeks */
+        job_recover(devices->sense);
     rc = select_devices(devices, common, err);
-    if (rc) {
+    if (rc)
         devices_close(devices);
-        return rc;
-    }
-    if (recover)
-        job_recover(devices->sense, devices->selected, devices->gpu_count);
-    return 0;
+    return rc;
 }
 
 int devices_need_gpu(const struct devices *devices, struct wt_error *err)

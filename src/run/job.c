@@ -79,7 +79,7 @@ static int save_profile(void *ctx, const struct wt_profile_key *key, const struc
 
 /* --- Limits that were left --------------------------------------------------------------------------------------- */
 
-void job_recover(struct sense *sense, const unsigned devices[], unsigned count)
+void job_recover(struct sense *sense)
 {
     char folder[512];
     struct wt_error err;
@@ -87,9 +87,9 @@ void job_recover(struct sense *sense, const unsigned devices[], unsigned count)
     if (!sense_driver(sense) || journal_default_folder(folder, sizeof folder, NULL) ||
         guard_new(&guard_nvml, sense_driver(sense), folder, "recovery", &guard, &err))
         return;
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < sense_gpu_count(sense); i++) {
         enum guard_outcome outcome;
-        const struct wt_device *device = sense_device(sense, devices[i]);
+        const struct wt_device *device = sense_device(sense, i);
         int rc = guard_recover(guard, device, &outcome, &err);
         if (rc)
             log_warning("a killed run left its power limit on GPU %u: %s", device->index, err.text);

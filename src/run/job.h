@@ -39,7 +39,7 @@ int job_run(const struct job_options *options, struct sense *sense, const unsign
 int job_measure(char *const *argv, const char *const *env, struct sense *sense, const unsigned devices[],
                 unsigned count, struct job_result *result, struct wt_error *err);
 
-/* Puts back the limits that a killed run left on these devices, and says so.  Any start of ours calls it. */
-void job_recover(struct sense *sense, const unsigned devices[], unsigned count);
+/* Puts back the limits that killed runs left on any GPU of the source, and says so.  Any start of ours that may write calls it. */
+void job_recover(struct sense *sense);
 
 #endif

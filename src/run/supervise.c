@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Supervising a command.  One thread beside its owner's, signals through a signalfd, output (when it must be seen)
- * through pipes, or through pseudo-terminals where ours are terminals, so that programs go on showing progress bars
- * and colours.
+ * through relays.
  */
 #include "run/supervise.h"
 
@@ -13,13 +12,11 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <pty.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -29,12 +26,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/parse.h"
-
-struct stream {                      /* one output stream of the command, relayed to ours */
-    int from;                        /* -1: not relayed or ended */
-    int to;
-    struct winsize size;             /* as the command was told it; all 0 when ours is no terminal */
-};
+#include "run/relay.h"
 
 struct supervised {
     struct supervise_options options;
@@ -44,7 +36,8 @@ struct supervised {
     bool gone;                       /* the command has ended; the thread's own */
     int status;
     int64_t ended_ns;
-    struct stream streams[2];
+    struct relay relays[2];          /* of the output and the errors */
+    bool dropped;                    /* a signal after the end: what waits for a slow reader is let go */
     pthread_t thread;
     bool has_thread;
     pthread_mutex_t lock;            /* of the three below, and of `helper`; held while the command is being started */
@@ -62,6 +55,9 @@ static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUS
 
 /* How often to look whether our terminal has another size; nobody tells us (see follow_window). */
 enum { WINDOW_EVERY_MS = 100 };
+
+/* A reader that reads gets the command's last words before ours; limits do not wait longer than this for one that does not. */
+enum { USUAL_REST_MS = 200 };
 
 /* The group "nogroup": it owns nothing. */
 enum { NO_GROUP = 65534 };
@@ -114,32 +110,6 @@ static bool is_foreground(void)
 struct child_ends {                  /* what the child uses as its output; -1: ours */
     int out, err;
 };
-
-static int open_stream(struct stream *stream, int ours, int *theirs)
-{
-    int pair[2];
-    struct winsize size = {0};
-    if (isatty(ours)) {
-        if (openpty(&pair[0], &pair[1], NULL, NULL, NULL))
-            return -1;
-        if (ioctl(ours, TIOCGWINSZ, &size) == 0)
-            ioctl(pair[1], TIOCSWINSZ, &size);
-        fcntl(pair[0], F_SETFD, FD_CLOEXEC);
-        fcntl(pair[1], F_SETFD, FD_CLOEXEC);
-        /* The terminal behind ours turns a newline into two characters already. */
-        struct termios mode;
-        if (tcgetattr(pair[1], &mode) == 0) {
-            mode.c_oflag &= ~(tcflag_t)OPOST;
-            tcsetattr(pair[1], TCSANOW, &mode);
-        }
-    } else if (pipe2(pair, O_CLOEXEC)) {
-        return -1;
-    }
-    fcntl(pair[0], F_SETFL, O_NONBLOCK);
-    *stream = (struct stream){pair[0], ours, size};
-    *theirs = pair[1];
-    return 0;
-}
 
 static void run_child(struct supervised *s, struct child_ends ends, int report_fd)
 {
@@ -231,14 +201,14 @@ int supervise_start(const struct supervise_options *options, struct supervised *
     if (!s)
         return error_set(err, WT_E_NO_MEMORY, "start the command: out of memory");
     *s = (struct supervised){.options = *options, .helper = options->helper, .signals = -1,
-                             .streams = {{-1, -1}, {-1, -1}}};
+                             .relays = {{.from = -1}, {.from = -1}}};
     s->has_terminal = is_foreground();
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* what the command leaves behind stays ours to see */
     sigset_t mask = held_signals();
     s->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     if (start_thread(s) || pipe2(report, O_CLOEXEC) || s->signals < 0 ||
-        (options->relay && (open_stream(&s->streams[0], STDOUT_FILENO, &ends.out) ||
-                            open_stream(&s->streams[1], STDERR_FILENO, &ends.err)))) {
+        (options->relay && (relay_open(&s->relays[0], STDOUT_FILENO, &ends.out) ||
+                            relay_open(&s->relays[1], STDERR_FILENO, &ends.err)))) {
         rc = error_set(err, WT_E_IO, "start the command: %s", strerror(errno));
         goto fail;
     }
@@ -295,8 +265,7 @@ struct supervised *supervise_free(struct supervised *s)
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->changed);
     for (unsigned i = 0; i < 2; i++)
-        if (s->streams[i].from >= 0)
-            close(s->streams[i].from);
+        relay_close(&s->relays[i]);
     if (s->signals >= 0)
         close(s->signals);
     free(s);
@@ -305,44 +274,24 @@ struct supervised *supervise_free(struct supervised *s)
 
 /* --- While it runs ----------------------------------------------------------------------------------------------- */
 
-static void pass_bytes_on(struct stream *stream, const char *bytes, size_t length)
+struct seen_from {
+    struct supervised *s;
+    unsigned stream;
+};
+
+static void see(void *ctx, const char *bytes, size_t length)
 {
-    while (length) {
-        ssize_t n = write(stream->to, bytes, length);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN) {
-            struct pollfd p = {.fd = stream->to, .events = POLLOUT};
-            poll(&p, 1, 100);
-            continue;
-        }
-        if (n < 0 && errno == EPIPE) { /* our reader is gone: let the command see the same */
-            close(stream->from);
-            stream->from = -1;
-            return;
-        }
-        if (n < 0) /* a full disk below a log: these bytes are lost, the training is not */
-            return;
-        bytes += n;
-        length -= (size_t)n;
-    }
+    struct seen_from *from = ctx;
+    from->s->options.on_output(from->s->options.ctx, from->stream, bytes, length);
 }
 
-/* Moves what is there; at most some 64 KiB, so that a chatty command does not keep us from passing signals on. */
-static void relay(struct supervised *s, struct stream *stream)
+/* For both streams: relay_move, or relay_read_rest. */
+static void relay_both(struct supervised *s, void (*what)(struct relay *, relay_see, void *))
 {
-    char bytes[16384];
-    for (unsigned i = 0; i < 4 && stream->from >= 0; i++) {
-        ssize_t n = read(stream->from, bytes, sizeof bytes);
-        if (n < 0 && (errno == EINTR || errno == EAGAIN))
-            return;
-        if (n <= 0) { /* a pseudo-terminal ends with EIO */
-            close(stream->from);
-            stream->from = -1;
-            return;
-        }
-        s->options.on_output(s->options.ctx, (unsigned)(stream - s->streams), bytes, (size_t)n);
-        pass_bytes_on(stream, bytes, (size_t)n);
+    for (unsigned i = 0; i < 2; i++) {
+        struct seen_from from = {s, i};
+        if (s->relays[i].bytes)
+            what(&s->relays[i], see, &from);
     }
 }
 
@@ -350,28 +299,10 @@ static void relay(struct supervised *s, struct stream *stream)
  * asked its own terminal before we changed that, so it is told again. */
 static void follow_window(struct supervised *s)
 {
-    bool changed = false;
-    struct winsize size;
-    for (unsigned i = 0; i < 2; i++) {
-        struct stream *stream = &s->streams[i];
-        if (stream->from < 0 || ioctl(stream->to, TIOCGWINSZ, &size) || memcmp(&size, &stream->size, sizeof size) == 0)
-            continue;
-        stream->size = size;
-        changed |= ioctl(stream->from, TIOCSWINSZ, &size) == 0;
-    }
+    bool changed = relay_follow_size(&s->relays[0]);
+    changed |= relay_follow_size(&s->relays[1]);
     if (changed && !s->gone)
         kill(-s->pid, SIGWINCH);
-}
-
-/* The command has ended: what it wrote is still on its way.  As much as a pipe can hold, or somebody whom it left behind
- * could keep us here by writing on. */
-static void relay_rest(struct supervised *s)
-{
-    enum { MOST = 1 << 20, ONE_RELAY = 4 * 4096 }; /* a terminal may give as little as 4 KiB a read */
-    for (unsigned n = 0; n < MOST / ONE_RELAY; n++)
-        for (unsigned i = 0; i < 2; i++)
-            if (s->streams[i].from >= 0)
-                relay(s, &s->streams[i]);
 }
 
 /* The command was stopped (Ctrl-Z, or it reads from the terminal in the background): stop as well, and let it go on, with
@@ -420,27 +351,35 @@ static void take_signals(struct supervised *s)
             reap(s);
         } else if (number == SIGWINCH) {
             continue; /* follow_window() looks at every turn */
-        } else if (!s->gone) {
+        } else if (s->gone) {
+            s->dropped = true;
+        } else {
             kill(-s->pid, number);
         }
     }
 }
 
-static void wait_and_serve(struct supervised *s)
+/* Waits for something to do, `most_ms` at most (-1: for ever), and does it. */
+static void wait_and_serve(struct supervised *s, int most_ms)
 {
-    struct pollfd fds[3];
-    nfds_t count = 0;
-    fds[count++] = (struct pollfd){.fd = s->signals, .events = POLLIN};
+    struct pollfd fds[3] = {{.fd = s->signals, .events = POLLIN}};
+    nfds_t count = 1;
     for (unsigned i = 0; i < 2; i++)
-        if (s->streams[i].from >= 0)
-            fds[count++] = (struct pollfd){.fd = s->streams[i].from, .events = POLLIN};
-    bool terminal = s->streams[0].size.ws_row || s->streams[1].size.ws_row;
-    poll(fds, count, terminal ? WINDOW_EVERY_MS : -1);
+        if (s->relays[i].bytes && relay_wants(&s->relays[i], &fds[count]))
+            count++;
+    poll(fds, count, most_ms);
     take_signals(s);
-    for (unsigned i = 0; i < 2; i++)
-        if (s->streams[i].from >= 0)
-            relay(s, &s->streams[i]);
+    relay_both(s, relay_move);
     follow_window(s);
+}
+
+/* The command has ended, but whoever reads its output may not have read all yet. */
+static void relay_rest(struct supervised *s, int most_ms)
+{
+    int64_t until_ns = clock_monotonic_ns() + most_ms * NS_PER_MS;
+    while (!s->dropped && (relay_has_rest(&s->relays[0]) || relay_has_rest(&s->relays[1])) &&
+           (most_ms < 0 || clock_monotonic_ns() < until_ns))
+        wait_and_serve(s, most_ms);
 }
 
 static void *supervise_thread(void *supervised)
@@ -451,14 +390,17 @@ static void *supervise_thread(void *supervised)
     pthread_mutex_unlock(&s->lock);
     if (s->gone)
         return NULL;
+    bool terminal = s->relays[0].size.ws_row || s->relays[1].size.ws_row;
     while (!s->gone)
-        wait_and_serve(s);
-    relay_rest(s);
+        wait_and_serve(s, terminal ? WINDOW_EVERY_MS : -1);
+    relay_both(s, relay_read_rest);
     take_terminal_back(s);
+    relay_rest(s, USUAL_REST_MS);
     pthread_mutex_lock(&s->lock);
     s->ended = true;
     pthread_cond_signal(&s->changed);
     pthread_mutex_unlock(&s->lock);
+    relay_rest(s, -1);
     return NULL;
 }
 

@@ -76,6 +76,46 @@ def test_guard_is_killed_and_the_run_ends_well(wt):
     assert machine.limits() == [250] and not machine.journal() and not wt.leftovers()
 
 
+def test_guard_process_goes_on_after_the_run(wt):
+    """A limit that could not be put back at the end is left to the guard process, which outlives the run."""
+    machine = wt.machine()
+    machine.watch()
+    words = wt.tmp / "err"
+    run = started(wt, machine, "--power-limits", "200", "--baseline", "no", train=("steps=200", "step_s=0.1"),
+                  stderr=open(words, "w"))
+    entry, = wait_for(machine.journal, 5, "the journal's entry")
+    guard, kept = guard_of(run.pid), entry.read_text()
+    entry.unlink()
+    entry.mkdir()
+    (entry / "no").touch()          # it can be neither read nor removed
+    assert run.wait(30) == 0 and "the guard process goes on trying" in words.read_text()
+    assert alive(guard)
+    machine.set(200)                # as if the driver had refused
+    (entry / "no").unlink()
+    entry.rmdir()
+    entry.with_suffix(".new").write_text(kept)
+    entry.with_suffix(".new").rename(entry)
+    wait_for(lambda: machine.limits() == [250] and not machine.journal(), 5, "the limit to come back")
+    wait_for(lambda: not alive(guard), 5, "the guard process to end")
+    assert "is back at what was found" in words.read_text()
+
+
+def test_recovery_is_not_only_of_the_selected(wt):
+    machine = wt.machine("v100", "v100", scale=10)
+    machine.hold()
+    run = wt.start_training(machine, "--gpus", "1", train=("gpu=1", *TRAIN))
+    wait_for(lambda: machine.limits()[1] != 250, 15, "a limit to be set")
+    guard = guard_of(run.pid)
+    run.send_signal(signal.SIGSTOP)
+    os.kill(guard, signal.SIGKILL)
+    run.kill()
+    run.wait()
+    assert machine.limits()[0] == 250 != machine.limits()[1]
+    done = wt.run("run", "--vgpu", machine.spec, "--gpus", "0", "--", "true")
+    assert done.returncode == 0 and "on GPU 1: it is back" in done.stderr
+    assert machine.limits() == [250, 250] and not machine.journal()
+
+
 def errors_in(err):
     return [l for l in err.splitlines() if l.startswith("wattune: error")]
 

@@ -3,12 +3,14 @@
 
 import json
 import re
+import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
-from conftest import children, cost, errors, read_log, wait_for
+from conftest import alive, children, cost, errors, read_log, wait_for
 
 V100 = [250, 225, 200, 175, 150, 125, 100]
 
@@ -354,6 +356,46 @@ def test_pattern_with_a_reader_that_goes_away(wt):
     code = run.wait(30)
     assert code in (128 + 13, 0), f"wattune itself was ended ({code})"
     assert machine.limits() == [250] and not machine.journal()
+
+
+def test_pattern_with_a_reader_that_stalls(wt):
+    """Nobody reads on: the command waits, as it would without us.  Signals reach it, its end is seen, the limit comes
+    back, and what is left to read is still there."""
+    machine = wt.machine()
+    machine.hold()
+    noise = "import sys, os\nos.set_blocking(1, True)\nwhile True: os.write(1, b'step\\n' * 1000)"
+    run = wt.start("run", "--vgpu", machine.spec, "--job", "job", "--progress", "pattern:^step", "--", "python3", "-c", noise)
+    read_a_while = time.monotonic() + 3
+    while time.monotonic() < read_a_while:
+        run.stdout.buffer.read(5000)
+    child = wait_for(lambda: next((p for p, line in children(run.pid).items() if "import sys" in line), None), 5, "the command")
+    wait_for(lambda: machine.journal(), 10, "a limit to be set")
+    run.send_signal(signal.SIGTERM)
+    wait_for(lambda: not alive(child), 5, "the command to end")
+    wait_for(lambda: machine.limits() == [250] and not machine.journal(), 10, "the limit to come back")
+    rest = run.stdout.buffer.read()
+    assert run.wait(10) == 128 + 15
+    assert rest and not set(rest) - set(b"step\n")
+
+
+def test_end_with_a_reader_that_stalls(wt):
+    """The command has ended and nobody reads its last words: a signal ends the wait for that."""
+    machine = wt.machine()
+    run = wt.start("run", "--vgpu", machine.spec, "--job", "job", "--progress", "pattern:^step", "--", "python3", "-c",
+                   "import os; os.write(1, b'x' * 100000)", stdout=subprocess.PIPE)
+    wait_for(lambda: wt.ledger.exists() and wt.run("show", "job", "--json").returncode == 0
+             and wt.tries()[0]["exit_code"] == 0, 10, "the run to be booked")
+    assert run.poll() is None
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(5) == 0
+
+
+def test_child_signals_ignored_by_the_parent(wt):
+    """A parent that ignores SIGCHLD leaves that to its children: the command's end is seen, and it gets what it had."""
+    program = "import signal, sys; sys.exit(42 if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN else 1)"
+    done = wt.run("measure", "--vgpu", wt.plain(), "--", sys.executable, "-c", program, timeout=20,
+                  preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    assert done.returncode == 42
 
 
 def test_metric_and_epoch_pattern(wt):

@@ -876,7 +876,7 @@ static void command_ran_and_all_is_back(int rc)
         if (strcmp(fail_where(), "read") != 0)
             fail_msg("job_run (%s): returns %d, the command %s, exit code %d", fail_where(), rc,
                      finished ? "ran" : "did not end as it should", result.exit_code);
-    job_recover(gpus, both, 2);
+    job_recover(gpus);
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(sense_state(gpus, i, WT_STATE_LIMIT, &state, &err), 0);
         assert_int_equal(state.limit_mw, 200000);
