@@ -238,17 +238,18 @@ static void watch_sharing(struct job *job)
     }
 }
 
+static void replace_guard_process(struct job *job)
+{
+    struct wt_error err;
+    log_warning("the guard process was ended; a new one takes its place");
+    guard_process_end(&job->guard_process);
+    if (guard_process_start(&job->guard_process, &job->options->sense, job->folder, job->devices, job->gpu_count, &err))
+        tuner_stop(job->tuner, err.text);
+    supervise_set_helper(job->command, job->guard_process.pid);
+}
+
 static void poll_tuner(struct job *job)
 {
-    if (supervise_helper_ended(job->command)) {
-        struct wt_error err;
-        log_warning("the guard process was ended; a new one takes its place");
-        guard_process_end(&job->guard_process);
-        if (guard_process_start(&job->guard_process, &job->options->sense, job->folder, job->devices, job->gpu_count,
-                                &err))
-            tuner_stop(job->tuner, err.text);
-        supervise_set_helper(job->command, job->guard_process.pid);
-    }
     watch_sharing(job);
     tuner_poll(job->tuner, &job->progress);
     watch_set_gap(job->watch, tuner_is_profiling(job->tuner) ? POLL_PROFILING_NS : POLL_HOLDING_NS);
@@ -259,15 +260,10 @@ static void poll_tuner(struct job *job)
     }
 }
 
-/* When to look again, on CLOCK_MONOTONIC. */
-static int64_t next_poll_ns(const struct job *job)
+/* CLOCK_MONOTONIC of the moment `at_ns`, in real time not sooner than a little from now. */
+static int64_t wake_ns(int64_t at_ns)
 {
-    int64_t now_ns = clock_now_ns();
-    bool profiling = job->tuner && tuner_is_profiling(job->tuner);
-    int64_t next_ns = now_ns + (profiling ? POLL_PROFILING_NS : POLL_HOLDING_NS), watch_ns = watch_next_ns(job->watch);
-    if (watch_ns < next_ns)
-        next_ns = watch_ns;
-    int64_t wait_ns = (int64_t)((double)(next_ns - now_ns) / clock_scale());
+    int64_t wait_ns = (int64_t)((double)(at_ns - clock_now_ns()) / clock_scale());
     return clock_monotonic_ns() + (wait_ns > POLL_REAL_LEAST_NS ? wait_ns : POLL_REAL_LEAST_NS);
 }
 
@@ -276,15 +272,24 @@ static bool command_has_ended(void *ctx)
     return supervise_has_ended(((struct job *)ctx)->command);
 }
 
+/* Two rhythms: counters are read when their edges are due, which over many GPUs is hundreds of times a second; progress
+ * and the tuner are looked at far more seldom. */
 static void supervise_until_end(struct job *job)
 {
+    int64_t poll_ns = clock_now_ns(), watch_ns;
     watch_until(job->watch, command_has_ended, job);
-    while (supervise_wait(job->command, next_poll_ns(job))) {
+    while (watch_ns = watch_next_ns(job->watch),
+           supervise_wait(job->command, wake_ns(watch_ns < poll_ns ? watch_ns : poll_ns))) {
         watch_poll(job->watch);
+        if (job->tuner && supervise_helper_ended(job->command))
+            replace_guard_process(job);
+        if (clock_now_ns() < poll_ns)
+            continue;
         if (job->channel || job->pattern)
             read_progress(job);
         if (job->tuner)
             poll_tuner(job);
+        poll_ns = clock_now_ns() + (job->tuner && tuner_is_profiling(job->tuner) ? POLL_PROFILING_NS : POLL_HOLDING_NS);
     }
 }
 
