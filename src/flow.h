@@ -73,7 +73,7 @@ enum wt_state_field {
     WT_STATE_THROTTLE = 1 << 7, WT_STATE_ENERGY = 1 << 8,
 };
 
-enum wt_throttle {                   /* names in the order of CONTRACT: monitor */
+enum wt_throttle {                   /* in the order of their names in `monitor --json` */
     WT_THROTTLE_SW_POWER_CAP = 1 << 0, WT_THROTTLE_HW_SLOWDOWN = 1 << 1, WT_THROTTLE_SW_THERMAL = 1 << 2,
     WT_THROTTLE_HW_THERMAL = 1 << 3, WT_THROTTLE_HW_POWER_BRAKE = 1 << 4, WT_THROTTLE_SYNC_BOOST = 1 << 5,
 };
@@ -119,7 +119,7 @@ struct wt_profile_point {
     bool throttled;                  /* another cap than the one set held in part of the samples */
 };
 
-/* What a profile is valid for, and nothing else (ZEUS: never applied elsewhere). */
+/* What a profile is valid for, and nothing else: it is never applied elsewhere. */
 struct wt_profile_key {
     char job[WT_JOB_LEN];
     uint32_t batch_size;             /* 0: not known */
@@ -139,7 +139,7 @@ struct wt_preference {
 
 struct wt_decision {
     uint32_t limit_mw;
-    double cost_per_step_j;          /* ZEUS section 1, at the chosen limit */
+    double cost_per_step_j;          /* Zeus, section 3.1 (decide/cost.h), at the chosen limit */
     unsigned point;                  /* index into the profile that was judged */
 };
 
@@ -164,7 +164,7 @@ struct wt_trial {
     double energy_j, energy_error_j; /* GPUs, summed */
     double sensor_error_fraction;
     double cpu_energy_j, dram_energy_j;
-    double cost_j;                   /* ZEUS section 1, with eta and MAXPOWER of the run */
+    double cost_j;                   /* Zeus, section 3.1, with eta and MAXPOWER of the run */
     uint64_t steps, epochs;
     double metric;
     int reached;                     /* 1, 0; -1: there was no target */

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "flow.h"
 
-/* The one list of exit codes, as CONTRACT has them: X(name, code, meaning).  The manual prints it. */
+/* The one list of exit codes: X(name, code, meaning).  The manual prints it. */
 #define EXIT_CODE_LIST(X)                                                                                     \
     X(DONE, 0, "Done.")                                                                                       \
     X(OTHER, 1, "Anything that has no code of its own.")                                                      \

@@ -18,8 +18,8 @@ static const uint64_t slice_steps = 5;
 static const double slice_s = 1.5;
 
 /* Cost over the limit changes by some per cent between neighbours of a 25 W grid; 1 % tells them apart where
- * it matters (ZEUS section 2).  What is not precise after 6 s is noisy by itself, and a longer slice would
- * not help the search as much as its time is worth. */
+ * it matters.  What is not precise after 6 s (the Zeus paper's slices have five) is noisy by itself, and a longer
+ * slice would not help the search as much as its time is worth. */
 static const double precise = 0.01;
 static const double slice_most_s = 6;
 

@@ -6,7 +6,7 @@
  *   - each call is one step, so the steps of a process are the sum over its threads;
  *   - processes that run at the same time are the ranks of one training and do each step together: the steps
  * are those of the rank that is furthest, the time is the latest at which a rank that far ended it (the
- * slowest one's, as ZEUS has it);
+ * slowest one's, as in Zeus);
  *   - processes that run one after another (phases of a script, restarted workers) add up.  One counts as
  * ended before another when the other's first step came later than twice a step's length after its last,
  * which cannot happen between ranks that wait for each other;

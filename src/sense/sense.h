@@ -78,7 +78,7 @@ void *sense_symbol(struct sense *sense, const char *name);
 /* The machine's clock when it has its own (a virtual machine); NULL: CLOCK_MONOTONIC. */
 int64_t (*sense_clock(struct sense *sense))(void);
 
-/* --- Which devices: CONTRACT, "Devices" ------------------------------------------------------------------------- */
+/* --- Which devices ----------------------------------------------------------------------------------------------- */
 
 /* `gpus` (--gpus; NULL: not given) or else `visible` (CUDA_VISIBLE_DEVICES; NULL: not set) with `order`
  * (CUDA_DEVICE_ORDER) -> the GPUs meant, as positions.  `words`, when not empty afterwards, is a

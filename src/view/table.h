@@ -34,7 +34,7 @@ char *unit_time(char text[UNIT_SIZE], double time_s);
 char *unit_percent(char text[UNIT_SIZE], double fraction);
 char *unit_wall(char text[UNIT_SIZE], int64_t wall_ms);           /* 2025-03-01 12:00:00 UTC */
 
-/* The reasons of CONTRACT's names with + between them, "none", or `unknown`; in devices.c. */
+/* The reasons' names of `monitor --json` with + between them, "none", or `unknown`; in devices.c. */
 char *throttle_words(char text[96], const struct wt_state *state, const char *unknown);
 
 /* ANSI: bold, green; "" without colour. */

@@ -24,7 +24,7 @@ def at(tried, watts):
 
 
 def best(tried, eta, max_power_w=250):
-    """The limit that CONTRACT and ZEUS ask for, from the profile as it was reported: ties keep the higher limit."""
+    """The limit of least cost, from the profile as it was reported: ties keep the higher limit."""
     return min(tried["profile"], key=lambda p: (cost(p, eta, max_power_w), -p["power_limit_w"]))["power_limit_w"]
 
 
