@@ -31,6 +31,8 @@ static const int64_t POLL_PROFILING_NS = 25 * NS_PER_MS, POLL_HOLDING_NS = 250 *
 static const int64_t POLL_REAL_LEAST_NS = 2 * NS_PER_MS;
 /* Listing processes takes the driver some 5 ms. */
 static const int64_t SHARING_EVERY_NS = 2 * NS_PER_S;
+/* A guard process that was ended is started again this often before tuning goes without limits. */
+enum { GUARD_TRIES = 3 };
 /* When there is no step after this long, the user is told how to report steps. */
 static const int64_t NO_STEPS_AFTER_NS = 30 * NS_PER_S;
 
@@ -242,8 +244,12 @@ static void replace_guard_process(struct job *job)
 {
     struct wt_error err;
     log_warning("the guard process was ended; a new one takes its place");
-    guard_process_end(&job->guard_process);
-    if (guard_process_start(&job->guard_process, &job->options->sense, job->folder, job->devices, job->gpu_count, &err))
+    int rc = WT_E_IO;
+    for (unsigned i = 0; rc && i < GUARD_TRIES; i++) { /* whatever ended the last one may end this one as it starts */
+        guard_process_end(&job->guard_process);
+        rc = guard_process_start(&job->guard_process, &job->options->sense, job->folder, job->devices, job->gpu_count, &err);
+    }
+    if (rc) /* no limit without a guard process */
         tuner_stop(job->tuner, err.text);
     supervise_set_helper(job->command, job->guard_process.pid);
 }

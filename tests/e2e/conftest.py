@@ -18,6 +18,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 JOURNAL = pathlib.Path("/run/wattune")      # root's; another user's is in XDG_RUNTIME_DIR
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "sanitized: loads nothing of ours into Python, so that it runs over a sanitized build")
+
+
 @pytest.fixture(scope="session")
 def build():
     folder = pathlib.Path(os.environ.get("WATTUNE_BUILD", ROOT / "build")).resolve()

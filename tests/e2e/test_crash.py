@@ -15,6 +15,8 @@ import pytest
 
 from conftest import alive, children, errors, guard_of, wait_for
 
+pytestmark = pytest.mark.sanitized
+
 MOMENTS = random.Random(7)
 TRAIN = ("steps=600", "step_s=0.05")
 
@@ -121,17 +123,41 @@ def errors_in(err):
 
 
 def test_guard_is_killed_again_and_again(wt):
-    machine = wt.machine(scale=10)
+    machine = wt.machine(scale=5)
     machine.watch()
     run = started(wt, machine, train=("steps=2000",))
     seen = set()
-    for _ in range(5):
-        guard = wait_for(lambda: (pid := guard_of(run.pid)) not in seen | {None} and pid, 5, "another guard process")
+    for _ in range(4):
+        guard = wait_for(lambda: (pid := guard_of(run.pid)) not in seen | {None} and pid, 10, "another guard process")
         seen.add(guard)
+        wait_for(lambda: is_ready(guard), 10, "it to be ready")
         os.kill(guard, signal.SIGKILL)
-    wait_for(lambda: guard_of(run.pid) not in seen | {None}, 5, "the last one")
+    wait_for(lambda: guard_of(run.pid) not in seen | {None}, 10, "the last one")
     run.send_signal(signal.SIGTERM)
     assert run.wait(10) == 128 + 15 and machine.limits() == [250] and not machine.journal()
+
+
+def is_ready(guard):
+    """A guard process that is ready has left its folder."""
+    try:
+        return os.readlink(f"/proc/{guard}/cwd") == "/"
+    except OSError:
+        return False
+
+
+def test_guard_is_killed_as_it_starts(wt):
+    """Whoever kills each guard process at once ends tuning, and gets no more than that."""
+    machine = wt.machine(scale=10)
+    machine.watch()
+    run = started(wt, machine, train=("steps=300",))
+    while run.poll() is None:
+        guard = guard_of(run.pid)
+        if guard:
+            try:
+                os.kill(guard, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+    assert run.returncode == 0 and machine.limits() == [250] and not machine.journal()
 
 
 def kill_both(wt, machine):

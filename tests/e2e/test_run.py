@@ -12,6 +12,8 @@ import pytest
 
 from conftest import alive, children, cost, errors, read_log, wait_for
 
+pytestmark = pytest.mark.sanitized
+
 V100 = [250, 225, 200, 175, 150, 125, 100]
 
 
