@@ -232,6 +232,14 @@ struct wt_study {
     struct wt_point optimum, standard; /* the least cost; the default batch size at its highest limit.  Size 0: there is none */
 };
 
+/* choices: how often each batch size was where a recurrence ended, over one seed or many.  Recurrences share a bin when there
+ * are more than a page is wide. */
+enum { WT_MAX_BINS = 256 };
+
+struct wt_choices {
+    uint32_t counts[WT_MAX_BINS][WT_MAX_BATCH_SIZES]; /* recurrence r of n (from 0) is in bin r * bins / n */
+};
+
 /* check: one line of `wattune doctor`. */
 enum wt_check_status { WT_CHECK_GOOD, WT_CHECK_DEGRADED, WT_CHECK_MISSING };
 

@@ -18,10 +18,9 @@ struct work {
     uint64_t first;
     unsigned count;
     struct wt_simulation *results;
-    uint32_t *counts;
-    size_t count_cells;
+    struct wt_choices *choices;
     atomic_uint next;                /* the first seed that nobody took, counted from 0 */
-    pthread_mutex_t lock;            /* of what is below, and of counts */
+    pthread_mutex_t lock;            /* of what is below, and of choices */
     unsigned failed;                 /* the first seed that failed, counted from 0; `count` when none did */
     int rc;
     struct wt_error err;
@@ -38,26 +37,30 @@ static void fail(struct work *work, unsigned i, int rc, const struct wt_error *e
     pthread_mutex_unlock(&work->lock);
 }
 
+static void add_choices(struct work *work, const struct wt_choices *own)
+{
+    pthread_mutex_lock(&work->lock);
+    for (unsigned i = 0; i < WT_MAX_BINS; i++)
+        for (unsigned k = 0; k < WT_MAX_BATCH_SIZES; k++)
+            work->choices->counts[i][k] += own->counts[i][k];
+    pthread_mutex_unlock(&work->lock);
+}
+
 static void *run_some(void *opaque)
 {
     struct work *work = opaque;
     struct wt_error err = {0};
-    uint32_t *counts = work->counts ? calloc(work->count_cells, sizeof *counts) : NULL;
-    if (work->counts && !counts)
+    struct wt_choices *own = work->choices ? calloc(1, sizeof *own) : NULL;
+    if (work->choices && !own)
         fail(work, 0, error_set(&err, WT_E_NO_MEMORY, "out of memory"), &err);
-    /* A seed is taken at a time: it takes some 100 us, and so many are behind it that the order of their ends is no matter. */
     for (unsigned i; (i = atomic_fetch_add(&work->next, 1)) < work->count;) {
-        int rc = sim_run(work->sim, work->first + i, NULL, counts, &work->results[i], &err);
+        int rc = sim_run(work->sim, work->first + i, NULL, own, &work->results[i], &err);
         if (rc)
             fail(work, i, rc, &err);
     }
-    if (counts) {
-        pthread_mutex_lock(&work->lock);
-        for (size_t i = 0; i < work->count_cells; i++)
-            work->counts[i] += counts[i];
-        pthread_mutex_unlock(&work->lock);
-        free(counts);
-    }
+    if (own)
+        add_choices(work, own);
+    free(own);
     return NULL;
 }
 
@@ -69,11 +72,11 @@ static unsigned cores(void)
     return count < 1 ? 1 : count > THREADS_MOST ? THREADS_MOST : (unsigned)count;
 }
 
-int sim_run_seeds(const struct sim *sim, uint64_t first, unsigned count, struct wt_simulation results[], uint32_t *counts,
-                  struct wt_error *err)
+int sim_run_seeds(const struct sim *sim, uint64_t first, unsigned count, struct wt_simulation results[],
+                  struct wt_choices *choices, struct wt_error *err)
 {
-    struct work work = {.sim = sim, .first = first, .count = count, .results = results, .counts = counts,
-                        .count_cells = (size_t)sim->study.recurrences * sim->study.size_count, .failed = count};
+    struct work work = {.sim = sim, .first = first, .count = count, .results = results, .choices = choices,
+                        .failed = count};
     pthread_t threads[THREADS_MOST];
     unsigned wanted = cores(), started = 0;
     pthread_mutex_init(&work.lock, NULL);

@@ -173,11 +173,6 @@ static const struct {
 
 enum { POLICIES = sizeof policies / sizeof policies[0] };
 
-const char *sim_policy_name(unsigned i)
-{
-    return i < POLICIES ? policies[i].name : NULL;
-}
-
 /* --- By expectation ------------------------------------------------------------------------------------------------ */
 
 /* Mean epochs to the target; NaN unless every recorded run reached it. */
@@ -263,7 +258,7 @@ static int check(const struct sim_options *options, unsigned *policy, struct wt_
     for (*policy = 0; *policy < POLICIES; ++*policy)
         if (strcmp(policies[*policy].name, options->policy) == 0)
             return 0;
-    return error_set(err, WT_E_NOT_FOUND, "there is no policy %.60s", options->policy);
+    return error_set(err, WT_E_INVALID, "there is no policy %.60s", options->policy);
 }
 
 static int find_default(struct sim *sim, struct wt_error *err)
@@ -333,14 +328,19 @@ static int start(struct walk *walk, uint64_t seed, struct wt_error *err)
     return batch_size_init(&walk->sizes, &options, err);
 }
 
-int sim_run(const struct sim *sim, uint64_t seed, struct sim_history *history, uint32_t *counts,
+unsigned sim_bins(unsigned recurrences)
+{
+    return recurrences < WT_MAX_BINS ? recurrences : WT_MAX_BINS;
+}
+
+int sim_run(const struct sim *sim, uint64_t seed, struct sim_history *history, struct wt_choices *choices,
             struct wt_simulation *result, struct wt_error *err)
 {
     struct walk walk = {.sim = sim, .history = history};
     const struct wt_study *study = &sim->study;
     struct wt_simulation sum = {.seed = seed};
     int rc = start(&walk, seed, err);
-    unsigned last = study->recurrences < 5 ? study->recurrences : 5;
+    unsigned last = study->recurrences < 5 ? study->recurrences : 5, bins = sim_bins(study->recurrences);
     for (walk.recurrence = 1; rc == 0 && walk.recurrence <= study->recurrences; walk.recurrence++) {
         walk.energy_j = walk.time_s = walk.cost_j = 0;
         rc = policies[sim->policy].recur(&walk, err);
@@ -351,8 +351,8 @@ int sim_run(const struct sim *sim, uint64_t seed, struct sim_history *history, u
             sum.last5_energy_j += walk.energy_j / last;
             sum.last5_time_s += walk.time_s / last;
         }
-        if (counts)
-            counts[(size_t)(walk.recurrence - 1) * study->size_count + walk.last_size]++;
+        if (choices)
+            choices->counts[(uint64_t)(walk.recurrence - 1) * bins / study->recurrences][walk.last_size]++;
     }
     if (rc == 0 && walk.out_of_memory)
         rc = error_set(err, WT_E_NO_MEMORY, "out of memory");

@@ -15,14 +15,11 @@
 #include "flow.h"
 #include "sim/trace.h"
 
-/* The names of the policies, for --help: name number `i`, NULL behind the last. */
-const char *sim_policy_name(unsigned i);
-
 /* More would not fit a page, and a run of days is not what is meant. */
 enum { SIM_RECURRENCES_MOST = 1000000, SIM_SEEDS_MOST = 100000, SIM_POINTS_MOST = WT_MAX_BATCH_SIZES * WT_MAX_LIMITS };
 
 struct sim_options {
-    const char *policy;
+    const char *policy;              /* zeus, default, grid or oracle */
     double eta, beta;                /* beta: INFINITY for no early stop */
     unsigned window;
     unsigned max_epochs;
@@ -47,8 +44,8 @@ struct sim {
     struct random_normals normals;
 };
 
-/* Fills *sim, some 200 KB; the trace must outlive it.  WT_E_INVALID: the default batch size is not in the trace; WT_E_RANGE:
- * an option out of range; WT_E_NOT_FOUND: no such policy. */
+/* Fills *sim, some 200 KB; the trace must outlive it.  WT_E_INVALID: no such policy, or the default batch size is not in the
+ * trace; WT_E_RANGE: an option out of range. */
 int sim_init(struct sim *sim, const struct sim_trace *trace, const struct sim_options *options, struct wt_error *err);
 
 /* What happened, in order; grows as needed.  The caller frees `tries`. */
@@ -57,16 +54,18 @@ struct sim_history {
     size_t count, capacity;
 };
 
-/* One seed.  The history may be NULL.  counts[recurrence x size_count + size] is increased for the size that each recurrence
- * ended with; NULL: not asked for.  WT_E_NO_DATA: the default batch size did not reach the target in the first recurrence, or
- * none did later on. */
-int sim_run(const struct sim *sim, uint64_t seed, struct sim_history *history, uint32_t *counts,
+/* One seed.  History and choices, which are added to, may be NULL.  WT_E_NO_DATA: the default batch size did not reach the
+ * target in the first recurrence, or none did later on. */
+int sim_run(const struct sim *sim, uint64_t seed, struct sim_history *history, struct wt_choices *choices,
             struct wt_simulation *result, struct wt_error *err);
 
-/* Seeds first, first + 1, ... on all cores; results[0..count) in their order, counts as above over all of them.  The error is
- * that of the first seed that has one. */
-int sim_run_seeds(const struct sim *sim, uint64_t first, unsigned count, struct wt_simulation results[], uint32_t *counts,
-                  struct wt_error *err);
+/* How many bins the choices of so many recurrences take. */
+unsigned sim_bins(unsigned recurrences);
+
+/* Seeds first, first + 1, ... on all cores; results[0..count) in their order.  The error is that of the first seed that has
+ * one. */
+int sim_run_seeds(const struct sim *sim, uint64_t first, unsigned count, struct wt_simulation results[],
+                  struct wt_choices *choices, struct wt_error *err);
 
 /* Mean and standard deviation (n - 1; NaN of one) of each value over the results. */
 void sim_summary(const struct wt_simulation results[], unsigned count, struct wt_simulation *mean,
