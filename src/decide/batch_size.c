@@ -9,6 +9,9 @@
 
 /* A run that would not get through one epoch costs as if it had been stopped a hundred times: it is not chosen again. */
 static const double NOT_STARTED_FACTOR = 100;
+/* More than mankind uses in a thousand years, and far below where a sum of squares would overflow. */
+static const double COST_MOST_J = 1e24;
+static const double BETA_MOST = 1e9;
 
 struct thompson_options batch_size_usual(void)
 {
@@ -29,8 +32,8 @@ int batch_size_init(struct batch_size *state, const struct batch_size_options *o
     if (default_index == BATCH_SIZES_MOST)
         return error_set(err, WT_E_INVALID, "the default batch size %u is not among the sizes", options->default_size);
     const struct thompson_options *thompson = &options->thompson;
-    if (!(options->beta > 0))
-        return error_set(err, WT_E_RANGE, "beta is above 0");
+    if (!(options->beta > 0 && (options->beta <= BETA_MOST || isinf(options->beta))))
+        return error_set(err, WT_E_RANGE, "beta is above 0 and at most %g, or infinite", BETA_MOST);
     if (thompson->window > ARM_WINDOW_MOST || thompson->explorations < 1 || !isfinite(thompson->prior_mean_j) ||
         !isfinite(thompson->prior_precision) || thompson->prior_precision < 0)
         return error_set(err, WT_E_RANGE, "a window holds at most %d runs, and an arm is explored at least once",
@@ -130,9 +133,9 @@ int batch_size_report(struct batch_size *state, const struct random_normals *nor
     if (!held)
         return error_set(err, WT_E_NOT_FOUND, "there is no claim %llu: it lapsed", (unsigned long long)id);
     bool reached = result->ran && result->reached;
-    if (result->ran && !(result->cost_j >= 0 && isfinite(result->cost_j)))
+    if (result->ran && !(result->cost_j >= 0 && result->cost_j <= COST_MOST_J))
         return error_set(err, WT_E_INVALID, "a run costs %g J, which cannot be", result->cost_j);
-    if (!result->ran && isinf(state->min_cost_j))
+    if (!result->ran && isinf(batch_size_bound_j(state)))
         return error_set(err, WT_E_INVALID, "a run was not started although nothing bounds its cost");
     double cost_j = result->ran ? result->cost_j : NOT_STARTED_FACTOR * batch_size_bound_j(state);
     arm_add(&state->arms[held->size], &state->thompson, cost_j);

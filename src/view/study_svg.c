@@ -33,12 +33,15 @@ static void widen(double *least, double *most, double value)
     *most = fmax(*most, value);
 }
 
-/* The range of the values with a margin, so that no mark is on the frame. */
+/* The range of what there is to choose between, front and default, with a margin so that no mark is on the frame.  The worst
+ * points of a trace are so far off that all others would be one blot. */
 static void fit(struct chart *chart, const struct wt_study *study, const struct wt_point points[], size_t count)
 {
     chart->x_least = chart->y_least = INFINITY;
     chart->x_most = chart->y_most = -INFINITY;
     for (size_t i = 0; i < count; i++) {
+        if (!points[i].on_front)
+            continue;
         widen(&chart->x_least, &chart->x_most, points[i].time_s);
         widen(&chart->y_least, &chart->y_most, points[i].energy_j);
     }
@@ -48,8 +51,8 @@ static void fit(struct chart *chart, const struct wt_study *study, const struct 
     }
     if (!(chart->x_least <= chart->x_most && chart->y_least <= chart->y_most))
         chart->x_least = chart->x_most = chart->y_least = chart->y_most = 0;
-    double x_margin = fmax((chart->x_most - chart->x_least) * 0.05, chart->x_most * 1e-3 + 1e-9);
-    double y_margin = fmax((chart->y_most - chart->y_least) * 0.05, chart->y_most * 1e-3 + 1e-9);
+    double x_margin = fmax((chart->x_most - chart->x_least) * 0.1, chart->x_most * 1e-3 + 1e-9);
+    double y_margin = fmax((chart->y_most - chart->y_least) * 0.1, chart->y_most * 1e-3 + 1e-9);
     chart->x_least -= x_margin;
     chart->x_most += x_margin;
     chart->y_least -= y_margin;
@@ -92,24 +95,35 @@ static void put_named(struct buffer *out, const struct chart *chart, const char 
     snprintf(text, sizeof text, "%s: %u, %g W", name, point->batch_size, point->limit_mw / 1e3);
     buffer_print(out, "<path d=\"M%.1f %.1fl6 6l-6 6l-6 -6z\" fill=\"%s\" stroke=\"black\"/>\n", x, y - 6, fill);
     bool right = x > chart->left + chart->width * 0.6;
-    svg_text(out, right ? x - 10 : x + 10, y - 8, right ? "end" : "start", text);
+    svg_text(out, right ? x - 10 : x + 10, y < chart->top + 30 ? y + 16 : y - 8, right ? "end" : "start", text);
+}
+
+static bool is_beyond(const struct chart *chart, const struct wt_point *point)
+{
+    return point->time_s > chart->x_most || point->energy_j > chart->y_most;
 }
 
 static void put_trade_off(struct buffer *out, struct chart *chart, const struct wt_study *study,
                           const struct wt_point points[], size_t count)
 {
-    char x_name[64], y_name[64];
+    char x_name[128], y_name[64], beyond[64] = "";
+    size_t outside = 0;
     fit(chart, study, points, count);
+    for (size_t i = 0; i < count; i++)
+        outside += is_beyond(chart, &points[i]);
+    if (outside)
+        snprintf(beyond, sizeof beyond, "; %u of %u choices are beyond", (unsigned)outside, (unsigned)count);
     struct unit time = unit_for(time_units, chart->x_most), energy = unit_for(energy_units, chart->y_most);
-    snprintf(x_name, sizeof x_name, "time to the target (%s)", time.name);
+    snprintf(x_name, sizeof x_name, "time to the target (%s)%s", time.name, beyond);
     snprintf(y_name, sizeof y_name, "energy to the target (%s)", energy.name);
     svg_frame(out, chart, study->job, x_name, y_name);
     svg_ticks_x(out, chart, time.size);
     svg_ticks_y(out, chart, energy.size);
     for (size_t i = 0; i < count; i++)
-        buffer_print(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"><title>%u, %g W</title></circle>\n",
-                     svg_x(chart, points[i].time_s), svg_y(chart, points[i].energy_j),
-                     points[i].on_front ? "#1f77b4" : "#ccc", points[i].batch_size, points[i].limit_mw / 1e3);
+        if (!is_beyond(chart, &points[i]))
+            buffer_print(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"><title>%u, %g W</title></circle>\n",
+                         svg_x(chart, points[i].time_s), svg_y(chart, points[i].energy_j),
+                         points[i].on_front ? "#1f77b4" : "#bbb", points[i].batch_size, points[i].limit_mw / 1e3);
     put_front(out, chart, points, count);
     put_named(out, chart, "default", "#d62728", &study->standard);
     put_named(out, chart, "optimum", "#2ca02c", &study->optimum);
