@@ -176,7 +176,7 @@ unsigned batch_size_epochs_allowed(double bound_j, double epoch_cost_j, unsigned
 
 enum { PAST_MOST = 4096 };
 
-/* The index of the first run of a size that is not taken yet, `count` when there is none. */
+/* The first run of a size that is not taken yet, `count` when there is none. */
 static size_t next_past(const struct batch_size_past past[], size_t count, const bool taken[], uint32_t size)
 {
     size_t i = 0;
@@ -185,55 +185,50 @@ static size_t next_past(const struct batch_size_past past[], size_t count, const
     return i;
 }
 
-static double past_cost_j(const struct batch_size *state, const struct batch_size_past *past,
-                          const double epoch_cost_j[], unsigned *size)
-{
-    for (*size = 0; *size < state->count; ++*size)
-        if (state->sizes[*size] == past->size)
-            return past->epochs * epoch_cost_j[*size];
-    return NAN;
-}
-
-/* A run that did not reach its target tells something only if it would have ended as early here. */
-static bool usable(const struct batch_size *state, const struct batch_size_past *past, double cost_j, double epoch_j,
+/* A run that did not reach its target tells something only if it would have ended as early here; and the size that a round
+ * begins with is given another chance, since the job would end with it. */
+static bool usable(const struct batch_size *state, const struct batch_size_past *past, double epoch_cost_j,
                    unsigned max_epochs)
 {
-    return isfinite(cost_j) && (past->reached ? past->epochs > 0
-                                              : past->epochs >= batch_size_epochs_allowed(batch_size_bound_j(state),
-                                                                                          epoch_j, max_epochs));
+    if (!isfinite(epoch_cost_j) || !past->epochs)
+        return false;
+    return past->reached ||
+           (state->pruning.good &&
+            past->epochs >= batch_size_epochs_allowed(batch_size_bound_j(state), epoch_cost_j, max_epochs));
+}
+
+static void take(struct batch_size *state, unsigned size, double cost_j, bool reached)
+{
+    arm_add(&state->arms[size], &state->thompson, cost_j);
+    if (reached)
+        state->min_cost_j = fmin(state->min_cost_j, cost_j);
 }
 
 unsigned batch_size_take_over(struct batch_size *state, const struct batch_size_past past[], size_t count,
                               const double epoch_cost_j[], unsigned max_epochs)
 {
     bool taken[PAST_MOST] = {false};
-    unsigned total = 0, size;
+    unsigned total = 0;
     if (count > PAST_MOST) { /* the oldest tell least */
         past += count - PAST_MOST;
         count = PAST_MOST;
     }
-    while (state->pruning.stage == PRUNING_RUNS) {
-        size_t i = next_past(past, count, taken, state->sizes[state->pruning.next]);
-        double cost_j = i < count ? past_cost_j(state, &past[i], epoch_cost_j, &size) : (double)NAN;
-        if (i == count || !usable(state, &past[i], cost_j, epoch_cost_j[size], max_epochs) ||
-            (!past[i].reached && !state->pruning.good))
-            break; /* the size that a round begins with is given another chance here: the job would end with it */
+    for (; state->pruning.stage == PRUNING_RUNS; total++) {
+        unsigned size = state->pruning.next;
+        size_t i = next_past(past, count, taken, state->sizes[size]);
+        if (i == count || !usable(state, &past[i], epoch_cost_j[size], max_epochs))
+            break;
+        double cost_j = past[i].epochs * epoch_cost_j[size];
         taken[i] = true;
-        total++;
-        arm_add(&state->arms[size], &state->thompson, cost_j);
-        if (past[i].reached)
-            state->min_cost_j = fmin(state->min_cost_j, cost_j);
+        take(state, size, cost_j, past[i].reached);
         pruning_add(&state->pruning, cost_j, past[i].reached);
     }
-    for (size_t i = 0; i < count; i++) {
-        if (taken[i])
-            continue;
-        double cost_j = past_cost_j(state, &past[i], epoch_cost_j, &size);
-        if (!isfinite(cost_j) || !past[i].reached || !past[i].epochs)
-            continue;
-        arm_add(&state->arms[size], &state->thompson, cost_j);
-        state->min_cost_j = fmin(state->min_cost_j, cost_j);
-        total++;
-    }
+    for (size_t i = 0; i < count; i++)
+        for (unsigned size = 0; size < state->count; size++)
+            if (!taken[i] && past[i].size == state->sizes[size] && past[i].reached &&
+                usable(state, &past[i], epoch_cost_j[size], max_epochs)) {
+                take(state, size, past[i].epochs * epoch_cost_j[size], true);
+                total++;
+            }
     return total;
 }

@@ -96,7 +96,7 @@ static void code_claim(struct codec *codec, struct batch_size_claim *claim)
 static void code_state(struct codec *codec, struct batch_size *state)
 {
     CODE(state->count, 1);
-    codec->failed |= state->count > BATCH_SIZES_MOST;
+    codec->failed |= state->count < 1 || state->count > BATCH_SIZES_MOST;
     for (unsigned i = 0; !codec->failed && i < state->count; i++)
         CODE(state->sizes[i], 4);
     code_double(codec, &state->beta);
@@ -139,13 +139,15 @@ static bool good_options(const struct batch_size *s)
         if (s->sizes[i] <= (i ? s->sizes[i - 1] : 0))
             return false;
     const struct thompson_options *t = &s->thompson;
-    return s->count >= 1 && s->beta > 0 && s->min_cost_j >= 0 && t->explorations >= 1 && isfinite(t->prior_mean_j) &&
+    return s->beta > 0 && s->min_cost_j >= 0 && t->explorations >= 1 && isfinite(t->prior_mean_j) &&
            isfinite(t->prior_precision) && t->prior_precision >= 0 && (s->random.step_low & 1);
 }
 
 static bool good_pruning(const struct pruning *p, unsigned count)
 {
-    uint64_t all = UINT64_MAX >> (64 - count);
+    uint64_t all = 0;
+    for (unsigned i = 0; i < count; i++)
+        all |= UINT64_C(1) << i;
     if (p->stage > PRUNING_NONE_REACHED || p->round > PRUNING_ROUNDS || p->start >= count || p->next >= count ||
         p->best >= count || !(p->best_cost_j >= 0) || (p->left & ~all) || (p->good & ~p->left) ||
         !(p->left >> p->best & 1) || (p->stage == PRUNING_DONE) != (p->round == PRUNING_ROUNDS))
