@@ -153,6 +153,7 @@ struct wt_savings {
 /* trial: one try of a recurrence, as the ledger keeps it.  Doubles are NaN, limits 0 when unknown. */
 struct wt_trial {
     int64_t id;                      /* given by the ledger */
+    int64_t state_id;                /* the ledger's number of what chose its batch size; 0: nothing did */
     unsigned recurrence;             /* 1, 2, ... within the job */
     unsigned try_number;             /* 1, 2, ... within the recurrence */
     char job[WT_JOB_LEN], phase[WT_METRIC_LEN], project[WT_JOB_LEN];
@@ -169,7 +170,8 @@ struct wt_trial {
     double metric;
     int reached;                     /* 1, 0; -1: there was no target */
     bool early_stopped;
-    int exit_code;
+    bool not_started;                /* what an epoch costs was known to be too much */
+    int exit_code;                   /* -1: none of its own, since we ended it or did not start it */
     enum wt_source source;
     char note[128];                  /* why it was not tuned, in words; empty when it was */
     struct wt_savings savings;
@@ -238,6 +240,30 @@ enum { WT_MAX_BINS = 256 };
 
 struct wt_choices {
     uint32_t counts[WT_MAX_BINS][WT_MAX_BATCH_SIZES]; /* recurrence r of n (from 0) is in bin r * bins / n */
+};
+
+/* beliefs: what the recurrences of a job taught about its batch sizes. */
+struct wt_belief {
+    uint32_t batch_size;
+    unsigned runs;                   /* that were counted, those that did not reach the target included */
+    double mean_j, sd_j;             /* of the cost of a run; NaN without one */
+    bool left;                       /* not dropped by pruning */
+};
+
+enum { WT_OPTIONS_LEN = 1536 };
+
+struct wt_beliefs {
+    int64_t state_id;                /* as in wt_trial */
+    char gpu_model[WT_NAME_LEN];
+    unsigned gpu_count;
+    char options[WT_OPTIONS_LEN];    /* what was asked for, in words; other options are other beliefs */
+    bool exploring;                  /* pruning goes on */
+    bool failed;                     /* pruning ended without a size */
+    uint32_t next;                   /* the batch size that would be run next; 0: none */
+    double bound_j;                  /* what a run may cost; INFINITY: anything */
+    unsigned running;                /* recurrences under way */
+    unsigned count;
+    struct wt_belief sizes[WT_MAX_BATCH_SIZES];
 };
 
 /* check: one line of `wattune doctor`. */

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/ledger.h"
 #include "json/documents.h"
+#include "run/batch.h"
 #include "view/view.h"
 
 enum key { KEY_JSON = 1 };
@@ -88,27 +90,53 @@ static int run_jobs(struct common *common, void *unused)
     return code;
 }
 
+/* What is believed of the job's batch sizes, one entry a state that can be read; the caller frees *beliefs. */
+static size_t read_beliefs(struct ledger *ledger, const char *job, struct wt_beliefs **beliefs)
+{
+    struct ledger_state *states = NULL;
+    struct wt_error err;
+    size_t count = 0, read = 0;
+    if (ledger_states(ledger, job, &states, &count, &err))
+        log_warning("%s", err.text);
+    *beliefs = count ? calloc(count, sizeof **beliefs) : NULL;
+    for (size_t i = 0; *beliefs && i < count; i++)
+        if (batch_beliefs(&states[i], clock_wall_ms(), &(*beliefs)[read], &err))
+            log_warning("%s", err.text);
+        else
+            read++;
+    free(states);
+    return read;
+}
+
 static int run_show(struct common *common, void *unused)
 {
     (void)unused;
     struct ledger *ledger = NULL;
     struct wt_trial *trials = NULL;
+    struct wt_beliefs *beliefs = NULL;
     struct wt_error err;
     struct buffer page = {0};
-    size_t count = 0;
+    size_t count = 0, believed = 0;
     int rc = open_ledger(common, true, &ledger, &err);
     if (rc == 0)
         rc = ledger_job_trials(ledger, show_settings.job, &trials, &count, &err);
+    if (rc == 0)
+        believed = read_beliefs(ledger, show_settings.job, &beliefs);
     int code;
     if (rc) {
         code = command_failed(&err);
     } else if (show_settings.json) {
-        code = print_document(json_run_document(trials, count));
+        code = print_document(json_show_document(trials, count, beliefs, believed));
     } else {
         view_show(&page, trials, count, common->colour);
+        for (size_t i = 0; i < believed; i++) {
+            buffer_print(&page, "\n");
+            view_beliefs(&page, &beliefs[i], common->colour);
+        }
         code = command_print(&page);
     }
     free(trials);
+    free(beliefs);
     ledger_close(ledger);
     return code;
 }
@@ -150,7 +178,9 @@ const struct command command_show = {
     .name = "show",
     .arguments = "JOB",
     .summary = "show one job: its runs, its profile, what was saved",
-    .description = "All tries of the job, and of the last profiled one what each power limit cost a step.",
+    .description = "All tries of the job, and of the last profiled one what each power limit cost a step. Where batch sizes are chosen: "
+                   "what a run of each is believed to cost, with the standard deviation of that belief, which sizes are left, and "
+                   "which would be run next.",
     .examples = "  wattune show mlp\n  wattune show mlp --json\n",
     .options = options,
     .groups = COMMON_LEDGER,

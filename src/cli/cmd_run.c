@@ -15,10 +15,11 @@
 #include "cli/config.h"
 #include "cli/devices.h"
 #include "cli/ledger.h"
+#include "cli/recur_options.h"
 #include "decide/power_limits.h"
 #include "decide/power_search.h"
 #include "json/documents.h"
-#include "run/job.h"
+#include "run/recur.h"
 #include "view/view.h"
 
 enum key {
@@ -36,13 +37,14 @@ static const struct argp_option options[] = {
      "best would give", 0},
     {"metric-pattern", KEY_METRIC, "REGEX", 0, "group 1 of a match in the output is the validation metric", 0},
     {"epoch-pattern", KEY_EPOCH, "REGEX", 0, "a match in the output ends an epoch", 0},
+    RECUR_OPTIONS,
     {"shared", KEY_SHARED, NULL, 0, "tune although other processes use the GPU", 0},
     {"json", KEY_JSON, "FILE", 0, "write what was measured and tuned as JSON", 0},
     {"dry-run", KEY_DRY_RUN, NULL, 0, "say what would be done, and do nothing", 0},
     {0}};
 
 static struct settings {
-    struct job_options job;
+    struct recur_options recur;
     const char *json;
     bool dry_run, trade_off_given;
 } settings;
@@ -87,9 +89,12 @@ static void check_name(const char *what, const char *name)
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-    struct job_options *job = &settings.job;
+    struct job_options *job = &settings.recur.job;
     struct wt_preference *preference = &job->tuner.preference;
     switch (key) {
+    case ARGP_KEY_INIT:
+        recur_options_init(&settings.recur);
+        return 0;
     case KEY_JOB:
         check_name("job", arg);
         job->job = arg;
@@ -138,9 +143,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (settings.trade_off_given &&
             ((struct invocation *)state->input)->common->config->values[CONFIG_ETA].origin == CONFIG_FROM_FLAG)
             one_trade_off();
+        recur_options_finish(&settings.recur);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return recur_option(key, arg, &settings.recur);
     }
 }
 
@@ -150,7 +156,7 @@ static int check_limits(const struct devices *devices, struct wt_error *err)
     struct wt_device list[WT_MAX_DEVICES];
     struct power_range range;
     uint32_t limits_mw[POWER_LIMITS_MAX];
-    const struct tuner_options *tuner = &settings.job.tuner;
+    const struct tuner_options *tuner = &settings.recur.job.tuner;
     for (unsigned i = 0; i < devices->gpu_count; i++)
         list[i] = *sense_device(devices->sense, devices->selected[i]);
     if (tuner->wanted_count == 0 || power_limits_common(list, devices->gpu_count, &range, NULL))
@@ -186,9 +192,16 @@ static void fill_key(struct job_options *job)
     snprintf(job->tuner.key.job, sizeof job->tuner.key.job, "%s", job->job);
 }
 
+static void say_sizes(const struct recur_options *recur)
+{
+    char words[WT_OPTIONS_LEN];
+    recur_words(recur, words);
+    printf("with batch sizes chosen for %s\n", words);
+}
+
 static void say_dry_run(const struct common *common, const struct devices *devices, const char *ledger)
 {
-    const struct job_options *job = &settings.job;
+    const struct job_options *job = &settings.recur.job;
     printf("would run as job %s (phase %s), booked in %s:\n ", job->job, job->phase, ledger);
     for (char *const *word = job->argv; *word; word++)
         printf(" %s", *word);
@@ -198,6 +211,10 @@ static void say_dry_run(const struct common *common, const struct devices *devic
         printf("  GPU %u %s (%s), limits %g to %g W%s\n", d->index, d->name, d->uuid, d->limit_min_mw / 1000.0,
                d->limit_max_mw / 1000.0, d->has_energy_counter ? "" : ", no energy counter: power readings are summed");
     }
+    if (settings.recur.recurrences > 1)
+        printf("%u times\n", settings.recur.recurrences);
+    if (settings.recur.chooses)
+        say_sizes(&settings.recur);
     if (job->observe)
         printf("and would write nothing to a device\n");
     else
@@ -205,23 +222,91 @@ static void say_dry_run(const struct common *common, const struct devices *devic
                job->tuner.search);
 }
 
-static int write_results(const struct common *common, const struct job_result *result)
+/* --- Afterwards ----------------------------------------------------------------------------------------------------- */
+
+static int write_json(const struct recur_result *result)
 {
     struct wt_error err;
-    struct buffer page = {0};
-    int rc = 0;
-    if (settings.json) {
-        struct json_doc *doc = json_run_document(&result->trial, 1);
-        rc = json_write_file(doc, JSON_PRETTY, settings.json, &err);
-        json_doc_free(doc);
-        if (rc)
-            log_error("%s", err.text);
-    }
-    view_run_summary(&page, &result->trial, common->colour && isatty(STDERR_FILENO));
-    if (log_shows(LOG_NOTE))
-        fputs(buffer_text(&page), stderr); /* words: the command's own data has standard output */
-    buffer_clear(&page);
+    if (!settings.json || !result->count)
+        return EXIT_DONE;
+    struct json_doc *doc = json_run_document(result->tries, result->count);
+    int rc = json_write_file(doc, JSON_PRETTY, settings.json, &err);
+    json_doc_free(doc);
+    if (rc)
+        log_error("%s", err.text);
     return rc ? EXIT_OTHER : EXIT_DONE;
+}
+
+/* What the ledger now knows of the batch sizes, over earlier runs as well. */
+static void put_learned(struct buffer *page, struct ledger *ledger, int64_t state_id, bool colour)
+{
+    struct wt_error err;
+    struct wt_trial *trials = NULL;
+    size_t count = 0;
+    if (ledger_job_trials(ledger, settings.recur.job.job, &trials, &count, &err))
+        log_warning("%s", err.text);
+    else
+        view_learned(page, trials, count, state_id, settings.recur.sizes.default_size, colour);
+    free(trials);
+}
+
+/* Words: the command's own data has standard output. */
+static void say_results(const struct common *common, struct ledger *ledger, const struct recur_result *result)
+{
+    struct buffer page = {0};
+    bool colour = common->colour && isatty(STDERR_FILENO);
+    if (!log_shows(LOG_NOTE) || !result->count)
+        return;
+    if (result->count == 1)
+        view_run_summary(&page, &result->tries[0], colour);
+    else
+        view_recurrences(&page, result->tries, result->count, colour);
+    if (result->state_id)
+        put_learned(&page, ledger, result->state_id, colour);
+    fputs(buffer_text(&page), stderr);
+    buffer_clear(&page);
+}
+
+static int exit_code(const struct recur_result *result, int written)
+{
+    switch (result->end) {
+    case RECUR_COMMAND_FAILED:
+    case RECUR_ASKED_TO_END: return result->exit_code ? result->exit_code : written;
+    case RECUR_MISSED: return EXIT_TARGET;
+    case RECUR_DONE: break;
+    }
+    return !result->booked ? EXIT_LEDGER : written;
+}
+
+static int failed(const struct recur_result *result, const struct wt_error *err)
+{
+    if (err->code == WT_E_NO_DATA && settings.recur.chooses) {
+        log_error("%s", err->text);
+        return EXIT_TARGET;
+    }
+    int code = command_failed(err);
+    return err->code == WT_E_NOT_FOUND && result->exit_code ? result->exit_code : code;
+}
+
+static int run_in_ledger(struct common *common, struct devices *devices, bool *interrupted, struct wt_error *err)
+{
+    struct ledger *ledger = NULL;
+    struct recur_result result;
+    int rc = open_ledger(common, false, &ledger, err);
+    if (rc)
+        return command_failed(err);
+    if (common->gpus)
+        devices->env[devices->env[0] ? 2 : 0] = visible_devices(devices);
+    settings.recur.job.env = devices->env;
+    settings.recur.job.sense = devices->options;
+    rc = recur_run(&settings.recur, devices->sense, devices->selected, devices->count, ledger, &result, err);
+    int written = write_json(&result);
+    say_results(common, ledger, &result);
+    int code = rc ? failed(&result, err) : exit_code(&result, written);
+    *interrupted = rc == 0 && result.interrupted;
+    recur_clear(&result);
+    ledger_close(ledger);
+    return code;
 }
 
 static int run(struct common *common, void *unused)
@@ -229,48 +314,25 @@ static int run(struct common *common, void *unused)
     (void)unused;
     struct wt_error err;
     struct devices devices;
-    struct ledger *ledger = NULL;
-    struct job_result *result = calloc(1, sizeof *result);
+    struct job_options *job = &settings.recur.job;
     char ledger_file[4096];
-    int code, rc = result ? 0 : error_set(&err, WT_E_NO_MEMORY, "out of memory");
-    take_config(&settings.job, common->config);
-    fill_key(&settings.job);
-    if (rc == 0)
-        rc = devices_open(&devices, common, !settings.job.observe && !settings.dry_run, &err);
-    if (rc) {
-        free(result);
+    bool interrupted = false;
+    int code = EXIT_DONE;
+    take_config(job, common->config);
+    fill_key(job);
+    int rc = devices_open(&devices, common, !job->observe && !settings.dry_run, &err);
+    if (rc)
         return command_failed(&err);
-    }
     rc = check_limits(&devices, &err);
     if (rc == 0)
         rc = ledger_path(common, ledger_file, sizeof ledger_file, &err);
-    if (rc == 0 && settings.dry_run) {
+    if (rc)
+        code = command_failed(&err);
+    else if (settings.dry_run)
         say_dry_run(common, &devices, ledger_file);
-        devices_close(&devices);
-        free(result);
-        return EXIT_DONE;
-    }
-    if (rc == 0)
-        rc = open_ledger(common, false, &ledger, &err);
-    if (rc == 0) {
-        if (common->gpus)
-            devices.env[devices.env[0] ? 2 : 0] = visible_devices(&devices);
-        settings.job.env = devices.env;
-        settings.job.sense = devices.options;
-        rc = job_run(&settings.job, devices.sense, devices.selected, devices.count, ledger, result, &err);
-    }
-    ledger_close(ledger);
-    if (rc) {
-        code = rc == WT_E_NOT_FOUND ? result->exit_code : EXIT_DONE;
-        int failed = command_failed(&err);
-        code = code ? code : failed;
-    } else {
-        int written = write_results(common, result);
-        code = result->exit_code ? result->exit_code : !result->booked ? EXIT_LEDGER : written;
-    }
+    else
+        code = run_in_ledger(common, &devices, &interrupted, &err);
     devices_close(&devices);
-    bool interrupted = rc == 0 && result->interrupted;
-    free(result);
     if (interrupted) { /* a shell loop around us should end as it would without us */
         signal(SIGINT, SIG_DFL);
         raise(SIGINT);

@@ -30,6 +30,9 @@ static const struct entry environment[] = {
     {"WATTUNE_SYSFS", "Another root of /sys, in which powercap and hwmon are looked for."},
     {"WATTUNE_VGPU", "Virtual GPUs, like --vgpu. Set for the command when --vgpu is given."},
     {"WATTUNE_CHANNEL", "Set for the command of `wattune run`: the file in which libwattune counts its steps."},
+    {"WATTUNE_BATCH_SIZE, WATTUNE_LEARNING_RATE, WATTUNE_SEED, WATTUNE_RECURRENCE",
+     "Set for the command of `wattune run`: the batch size and learning rate that were chosen, where any were, the seed, and which "
+     "recurrence of the job it is. They are the {batch_size}, {lr}, {seed} and {recurrence} of its arguments."},
     {"LD_LIBRARY_PATH", "Extended for the command when --vgpu is given: the folder of the virtual NVML library comes first."},
     {"CUDA_VISIBLE_DEVICES", "Without --gpus, the GPUs that are meant: indexes, UUIDs or MIG UUIDs (which mean their parent); empty or "
                              "-1 leaves none. `wattune run --gpus` sets it for the command."},

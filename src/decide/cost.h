@@ -13,6 +13,9 @@
  * out the factor would make time cheaper with every GPU that is added. */
 double cost_max_power_w(uint32_t limit_max_mw, unsigned gpu_count);
 
+/* The eta of a preference: least energy is 1, least time 0; a slowdown keeps the eta that was given beside it. */
+double cost_eta(const struct wt_preference *preference);
+
 /* The cost in joules of energy_j and time_s.  At eta 1 an unknown time does not matter, at eta 0 an unknown
  * energy; otherwise what is unknown (NaN) makes the cost unknown. */
 double cost_j(double eta, double max_power_w, double energy_j, double time_s);

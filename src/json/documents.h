@@ -13,9 +13,13 @@
 #include "flow.h"
 #include "json/json.h"
 
-/* One job and all its recurrences (`run --json=FILE`, `show JOB --json`): at least one trial, all of the same job,
+/* One job and all its recurrences (`run --json=FILE`): at least one trial, all of the same job,
  * in any order.  Steps and epochs of 0 are null: nothing that counted them was seen. */
 struct json_doc *json_run_document(const struct wt_trial trials[], size_t count);
+
+/* The same, with what is believed of the job's batch sizes behind it (`show JOB --json`). */
+struct json_doc *json_show_document(const struct wt_trial trials[], size_t count, const struct wt_beliefs beliefs[],
+                                    size_t believed);
 
 /* `jobs --json`. */
 struct json_doc *json_jobs_document(const struct wt_job_row rows[], size_t count);

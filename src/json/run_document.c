@@ -80,6 +80,14 @@ static void put_carbon(struct json_doc *doc)
     json_close(doc);
 }
 
+static void put_exit_code(struct json_doc *doc, int exit_code)
+{
+    if (exit_code >= 0)
+        json_put_integer(doc, "exit_code", exit_code);
+    else
+        json_put_null(doc, "exit_code");
+}
+
 static void put_try(struct json_doc *doc, const struct wt_trial *t)
 {
     json_open_object(doc, NULL);
@@ -89,6 +97,7 @@ static void put_try(struct json_doc *doc, const struct wt_trial *t)
         json_put_null(doc, "trial");
     json_put_integer(doc, "try_number", t->try_number);
     json_put_bool(doc, "ended", t->ended);
+    json_put_bool(doc, "ran", !t->not_started);
     put_counted(doc, "batch_size", t->batch_size);
     json_put_watts(doc, "power_limit_w", t->limit_mw);
     json_put_wall(doc, "started", t->started_ms);
@@ -105,7 +114,7 @@ static void put_try(struct json_doc *doc, const struct wt_trial *t)
     put_reached(doc, t->reached);
     if (t->ended) {
         json_put_bool(doc, "early_stopped", t->early_stopped);
-        json_put_integer(doc, "exit_code", t->exit_code);
+        put_exit_code(doc, t->exit_code);
     } else {
         json_put_null(doc, "early_stopped");
         json_put_null(doc, "exit_code");
@@ -235,5 +244,46 @@ struct json_doc *json_run_document(const struct wt_trial trials[], size_t count)
     }
     json_close(doc);
     free(order);
+    return doc;
+}
+
+/* --- Beliefs ----------------------------------------------------------------------------------------------------- */
+
+static void put_sizes(struct json_doc *doc, const struct wt_beliefs *beliefs)
+{
+    json_open_array(doc, "batch_sizes");
+    for (unsigned i = 0; i < beliefs->count && i < WT_MAX_BATCH_SIZES; i++) {
+        const struct wt_belief *b = &beliefs->sizes[i];
+        json_open_object(doc, NULL);
+        json_put_integer(doc, "batch_size", b->batch_size);
+        json_put_integer(doc, "runs", b->runs);
+        json_put_number(doc, "mean_cost_j", b->mean_j);
+        json_put_number(doc, "sd_cost_j", b->sd_j);
+        json_put_bool(doc, "left", b->left);
+        json_close(doc);
+    }
+    json_close(doc);
+}
+
+struct json_doc *json_show_document(const struct wt_trial trials[], size_t count, const struct wt_beliefs beliefs[],
+                                    size_t believed)
+{
+    struct json_doc *doc = json_run_document(trials, count);
+    if (!doc)
+        return NULL;
+    json_open_array(doc, "beliefs");
+    for (size_t i = 0; i < believed; i++) {
+        json_open_object(doc, NULL);
+        json_put_text(doc, "gpu_model", beliefs[i].gpu_model);
+        json_put_integer(doc, "gpu_count", beliefs[i].gpu_count);
+        json_put_text(doc, "options", beliefs[i].options);
+        json_put_bool(doc, "exploring", beliefs[i].exploring);
+        put_counted(doc, "next_batch_size", beliefs[i].next);
+        json_put_number(doc, "cost_bound_j", beliefs[i].bound_j);
+        json_put_integer(doc, "running", beliefs[i].running);
+        put_sizes(doc, &beliefs[i]);
+        json_close(doc);
+    }
+    json_close(doc);
     return doc;
 }

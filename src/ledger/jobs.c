@@ -116,6 +116,7 @@ static void read_trial(struct query *query, struct wt_trial *trial)
     trial->batch_size = query_u32(query);
     trial->started_ms = query_int(query, 0);
     trial->ended = query_int(query, 0) != 0;
+    trial->state_id = query_int(query, 0);
     trial->time_s = query_real(query);
     trial->limit_mw = query_u32(query);
     trial->energy_j = query_real(query);
@@ -137,6 +138,7 @@ static void read_trial(struct query *query, struct wt_trial *trial)
     trial->savings.time_fraction = query_real(query);
     trial->savings.energy_fraction_error = query_real(query);
     trial->savings.time_fraction_error = query_real(query);
+    trial->not_started = query_int(query, 0) != 0;
 }
 
 static int read_gpus(struct ledger *ledger, struct wt_trial *trial, struct wt_error *err)
@@ -154,7 +156,7 @@ static int read_gpus(struct ledger *ledger, struct wt_trial *trial, struct wt_er
     return rc < 0 ? rc : 0;
 }
 
-static int no_such_job(struct ledger *ledger, const char *job, struct wt_error *err)
+int ledger_no_such_job(struct ledger *ledger, const char *job, struct wt_error *err)
 {
     char name[64], similar[3 * 68 + 32] = "";
     struct query *query = ledger_query(ledger, SQL_JOB_SIMILAR);
@@ -180,7 +182,7 @@ static int read_trials(struct ledger *ledger, struct list *list, const void *whi
     int64_t job_id = rc > 0 ? query_int(query, 0) : 0;
     query_leave(query);
     if (rc <= 0)
-        return rc < 0 ? rc : no_such_job(ledger, job, err);
+        return rc < 0 ? rc : ledger_no_such_job(ledger, job, err);
     query = ledger_query(ledger, SQL_TRIALS);
     query_put_int(query, job_id);
     while ((rc = query_step(query, err)) > 0) {

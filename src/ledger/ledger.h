@@ -54,6 +54,14 @@ struct ledger *ledger_close(struct ledger *ledger);
 int ledger_trial_begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *id, unsigned *recurrence,
                        struct wt_error *err);
 
+/* Takes back the beginning of a trial that did not begin after all; its job goes too when it has no other. */
+int ledger_trial_cancel(struct ledger *ledger, const struct wt_trial *trial, struct wt_error *err);
+
+/* How many steps an epoch of this batch size has, by what the job's trials counted; NaN: not known.  A trial that ended
+ * inside an epoch counts some too many, so the least is told. */
+int ledger_steps_per_epoch(struct ledger *ledger, const char *job, uint32_t batch_size, double *steps,
+                           struct wt_error *err);
+
 /* Books all of trial->id: outcome, GPUs, profile and what each device used, all or nothing.  A trial ends once: a
  * second end is WT_E_INVALID and changes nothing; an id that is not there is WT_E_NOT_FOUND. */
 int ledger_trial_end(struct ledger *ledger, const struct wt_trial *trial,
@@ -69,6 +77,38 @@ int ledger_profile_put(struct ledger *ledger, const struct wt_profile_key *key,
  * `capacity` points. */
 int ledger_profile_get(struct ledger *ledger, const struct wt_profile_key *key, struct wt_profile_point points[],
                        unsigned capacity, unsigned *count, struct wt_error *err);
+
+/* --- What was learned of batch sizes --- */
+
+/* No state is longer. */
+enum { LEDGER_STATE_MOST = 64 * 1024 };
+
+/* Changes a state: bytes[0..*length) is what is kept, *length 0 when there is nothing yet, with room for
+ * LEDGER_STATE_MOST.  A negative return keeps what was there. */
+typedef int ledger_state_changer(void *ctx, unsigned char *bytes, size_t *length, struct wt_error *err);
+
+/* Reads, changes and keeps the state of exactly that key (its batch size apart) and these options in one step: of two
+ * processes at once each sees what the other has done, or the other does.  *state_id (may be NULL) is its number. */
+int ledger_state_change(struct ledger *ledger, const struct wt_profile_key *key, const char *options,
+                        ledger_state_changer *change, void *ctx, int64_t *state_id, struct wt_error *err);
+
+struct ledger_state {
+    int64_t id;
+    char gpu_model[WT_NAME_LEN];
+    unsigned gpu_count;
+    char options[WT_OPTIONS_LEN];
+    size_t length;                   /* 0: longer than any that this program keeps */
+    unsigned char bytes[LEDGER_STATE_MOST];
+};
+
+/* All states of a job, the one changed last last; the caller frees *states with free().  No such job: *count is 0. */
+int ledger_states(struct ledger *ledger, const char *job, struct ledger_state **states, size_t *count,
+                  struct wt_error *err);
+
+enum ledger_part { LEDGER_WHOLE_JOB, LEDGER_PROFILES, LEDGER_STATES };
+
+/* Drops a job, or a part of it.  WT_E_NOT_FOUND: no such job; the sentence names similar ones. */
+int ledger_forget(struct ledger *ledger, const char *job, enum ledger_part part, struct wt_error *err);
 
 /* All jobs, the one that started last first.  The caller frees *rows with free(). */
 int ledger_jobs(struct ledger *ledger, struct wt_job_row **rows, size_t *count, struct wt_error *err);

@@ -35,10 +35,7 @@ static int put_profile(struct ledger *ledger, const struct wt_profile_key *key,
     query_put_int(query, key->gpu_count);
     query_put_known(query, key->limit_min_mw);
     query_put_known(query, key->limit_max_mw);
-    if (trial_id)
-        query_put_int(query, trial_id);
-    else
-        query_put_known(query, 0);
+    query_put_id(query, trial_id);
     query_put_int(query, clock_wall_ms());
     if ((rc = query_run(query, err)) < 0)
         return rc;

@@ -106,19 +106,41 @@ static const char schema_1[] =
     "  PRIMARY KEY (profile_id, limit_mw)"
     ") STRICT, WITHOUT ROWID;";
 
-const char *const ledger_migrations[] = {schema_1};
+/* What was learned of a job's batch sizes: the state is bytes of whoever decides. */
+static const char schema_2[] =
+    "CREATE TABLE batch_states ("
+    "  batch_state_id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  job_id INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,"
+    "  gpu_model TEXT NOT NULL,"
+    "  gpu_count INTEGER NOT NULL,"
+    "  limit_min_mw INTEGER,"
+    "  limit_max_mw INTEGER,"
+    "  options TEXT NOT NULL,"
+    "  state BLOB NOT NULL,"
+    "  stored_ms INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX batch_states_key ON batch_states (job_id, gpu_model, gpu_count, coalesce(limit_min_mw, 0),"
+    "  coalesce(limit_max_mw, 0), options);"
+    "ALTER TABLE trials ADD COLUMN batch_state_id INTEGER REFERENCES batch_states ON DELETE SET NULL;"
+    "ALTER TABLE trials ADD COLUMN not_started INTEGER CHECK (not_started IN (0, 1));"
+    "CREATE INDEX trials_batch_state ON trials (batch_state_id);";
+
+const char *const ledger_migrations[] = {schema_1, schema_2};
 const int ledger_schema = sizeof ledger_migrations / sizeof ledger_migrations[0];
 
 /* Columns of a trial in the order in which trials.c writes (bind_outcome) and reads them (read_trial). */
 #define OUTCOME                                                                                                \
     "time_s, limit_mw, energy_j, energy_error_j, sensor_error_fraction, cpu_energy_j, dram_energy_j, cost_j,"  \
     " steps, epochs, metric, reached, early_stopped, exit_code, source, note, baseline_limit_mw,"              \
-    " energy_fraction, time_fraction, energy_fraction_error, time_fraction_error"
+    " energy_fraction, time_fraction, energy_fraction_error, time_fraction_error, not_started"
 #define POINT "limit_mw, steps, time_per_step_s, energy_per_step_j, energy_error_j, time_error_s, throttled"
 #define MEASUREMENT "kind, device_index, uuid, name, energy_j, energy_error_j, source, begin_ms, end_ms"
 #define PROFILE_KEY                                                                                            \
     "job_id = ? AND coalesce(batch_size, 0) = ? AND gpu_model = ? AND gpu_count = ?"                           \
     " AND coalesce(limit_min_mw, 0) = ? AND coalesce(limit_max_mw, 0) = ?"
+#define STATE_KEY                                                                                              \
+    "job_id = ? AND gpu_model = ? AND gpu_count = ? AND coalesce(limit_min_mw, 0) = ?"                         \
+    " AND coalesce(limit_max_mw, 0) = ? AND options = ?"
 
 const char *const ledger_sql[SQL_COUNT] = {
     [SQL_JOB_MAKE] = "INSERT INTO jobs (name, created_ms) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
@@ -145,13 +167,13 @@ const char *const ledger_sql[SQL_COUNT] = {
     [SQL_TRY_FIND] = "SELECT trial_id FROM trials WHERE job_id = ? AND recurrence = ? AND try_number = ?",
     [SQL_TRIAL_BEGIN] =
         "INSERT INTO trials (job_id, recurrence, try_number, phase, project, batch_size, started_ms, limit_mw,"
-        " note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " note, batch_state_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [SQL_TRIAL_END] = "UPDATE trials SET ended = 1, batch_size = ?, (" OUTCOME ") ="
-                      " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                      " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                       " WHERE trial_id = ? AND ended = 0",
     [SQL_TRIAL_ENDED] = "SELECT ended FROM trials WHERE trial_id = ?",
-    [SQL_TRIALS] = "SELECT trial_id, recurrence, try_number, phase, project, batch_size, started_ms, ended, " OUTCOME
-                   " FROM trials WHERE job_id = ? ORDER BY recurrence, try_number",
+    [SQL_TRIALS] = "SELECT trial_id, recurrence, try_number, phase, project, batch_size, started_ms, ended,"
+                   " batch_state_id, " OUTCOME " FROM trials WHERE job_id = ? ORDER BY recurrence, try_number",
     [SQL_GPU_CLEAR] = "DELETE FROM trial_gpus WHERE trial_id = ?",
     [SQL_GPU_PUT] = "INSERT INTO trial_gpus (trial_id, position, gpu_index, uuid, name) VALUES (?, ?, ?, ?, ?)",
     [SQL_GPUS] = "SELECT gpu_index, uuid, name FROM trial_gpus WHERE trial_id = ? ORDER BY position",
@@ -167,5 +189,19 @@ const char *const ledger_sql[SQL_COUNT] = {
         " stored_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     [SQL_PROFILE_FIND] = "SELECT profile_id FROM profiles WHERE " PROFILE_KEY,
     [SQL_PROFILE_POINT_PUT] = "INSERT INTO profile_points (profile_id, " POINT ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    [SQL_TRIAL_CANCEL] = "DELETE FROM trials WHERE trial_id = ? AND ended = 0",
+    [SQL_JOB_CANCEL] = "DELETE FROM jobs WHERE name = ? AND NOT EXISTS (SELECT 1 FROM trials t"
+                       " WHERE t.job_id = jobs.job_id)",
+    [SQL_STEPS_PER_EPOCH] = "SELECT min(CAST(steps AS REAL) / epochs) FROM trials WHERE job_id ="
+                            " (SELECT job_id FROM jobs WHERE name = ?) AND batch_size = ? AND steps > 0 AND epochs > 0",
+    [SQL_STATE_FIND] = "SELECT batch_state_id, state FROM batch_states WHERE " STATE_KEY,
+    [SQL_STATE_MAKE] = "INSERT INTO batch_states (job_id, gpu_model, gpu_count, limit_min_mw, limit_max_mw, options,"
+                       " state, stored_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    [SQL_STATE_PUT] = "UPDATE batch_states SET state = ?, stored_ms = ? WHERE batch_state_id = ?",
+    [SQL_STATES] = "SELECT batch_state_id, gpu_model, gpu_count, options, state FROM batch_states WHERE job_id ="
+                   " (SELECT job_id FROM jobs WHERE name = ?) ORDER BY stored_ms, batch_state_id",
+    [SQL_FORGET_JOB] = "DELETE FROM jobs WHERE job_id = ?",
+    [SQL_FORGET_PROFILES] = "DELETE FROM profiles WHERE job_id = ?",
+    [SQL_FORGET_STATES] = "DELETE FROM batch_states WHERE job_id = ?",
     [SQL_PROFILE_POINTS] = "SELECT " POINT " FROM profile_points WHERE profile_id = ? ORDER BY limit_mw DESC",
 };

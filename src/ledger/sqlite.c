@@ -340,6 +340,19 @@ void query_put_known(struct query *query, uint32_t value)
         put_null(query);
 }
 
+void query_put_id(struct query *query, int64_t value)
+{
+    if (value)
+        query_put_int(query, value);
+    else
+        put_null(query);
+}
+
+void query_put_bytes(struct query *query, const void *bytes, size_t length)
+{
+    put_done(query, sqlite3_bind_blob64(query->statement, query->put, bytes, length, SQLITE_TRANSIENT));
+}
+
 void query_put_real(struct query *query, double value)
 {
     if (isfinite(value))
@@ -410,4 +423,14 @@ void query_text(struct query *query, char *text, size_t size)
 {
     const unsigned char *column = sqlite3_column_text(query->statement, query->get++);
     snprintf(text, size, "%s", column ? (const char *)column : "");
+}
+
+size_t query_bytes(struct query *query, void *bytes, size_t size)
+{
+    int column = query->get++;
+    const void *blob = sqlite3_column_blob(query->statement, column);
+    size_t length = (size_t)sqlite3_column_bytes(query->statement, column);
+    if (blob && length <= size)
+        memcpy(bytes, blob, length);
+    return blob ? length : 0;
 }

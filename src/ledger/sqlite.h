@@ -26,7 +26,9 @@ struct query *ledger_query(struct ledger *ledger, enum ledger_sql which);
 void query_put_int(struct query *query, int64_t value);
 void query_put_count(struct query *query, uint64_t value); /* above INT64_MAX: INT64_MAX */
 void query_put_known(struct query *query, uint32_t value);
+void query_put_id(struct query *query, int64_t value); /* 0: NULL */
 void query_put_real(struct query *query, double value);
+void query_put_bytes(struct query *query, const void *bytes, size_t length);
 void query_put_text(struct query *query, const char *text);
 void query_put_known_text(struct query *query, const char *text);
 
@@ -44,6 +46,7 @@ int64_t query_int(struct query *query, int64_t unknown);
 uint32_t query_u32(struct query *query);
 double query_real(struct query *query);
 void query_text(struct query *query, char *text, size_t size);
+size_t query_bytes(struct query *query, void *bytes, size_t size); /* how many there are; more than `size`: none is copied */
 
 int64_t ledger_last_id(struct ledger *ledger);
 int ledger_changes(struct ledger *ledger); /* rows that the last statement changed */
@@ -62,6 +65,9 @@ extern const char *const ledger_sources[WT_SOURCE_REPLAYED + 1];
 
 /* trials.c, for profiles.c: the job's number, made when it is new.  Within a writing transaction. */
 int ledger_job_make(struct ledger *ledger, const char *job, int64_t *job_id, struct wt_error *err);
+
+/* jobs.c: WT_E_NOT_FOUND with the names of similar jobs. */
+int ledger_no_such_job(struct ledger *ledger, const char *job, struct wt_error *err);
 
 /* points.c: the profile points of a trial or a profile, whose number goes in front of each. */
 int ledger_points_check(const struct wt_profile_point points[], unsigned count, struct wt_error *err);

@@ -115,6 +115,7 @@ static int begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *i
     query_put_int(query, trial->started_ms ? trial->started_ms : clock_wall_ms());
     query_put_known(query, trial->limit_mw);
     query_put_known_text(query, trial->note);
+    query_put_id(query, trial->state_id);
     if ((rc = query_run(query, err)) < 0)
         return rc;
     *id = ledger_last_id(ledger);
@@ -144,6 +145,37 @@ int ledger_trial_begin(struct ledger *ledger, const struct wt_trial *trial, int6
     if (rc == 0 && recurrence)
         *recurrence = (unsigned)taken;
     return rc;
+}
+
+static int cancel(struct ledger *ledger, const struct wt_trial *trial, struct wt_error *err)
+{
+    struct query *query = ledger_query(ledger, SQL_TRIAL_CANCEL);
+    query_put_int(query, trial->id);
+    int rc = query_run(query, err);
+    if (rc < 0)
+        return rc;
+    query = ledger_query(ledger, SQL_JOB_CANCEL);
+    query_put_text(query, trial->job);
+    return query_run(query, err);
+}
+
+int ledger_trial_cancel(struct ledger *ledger, const struct wt_trial *trial, struct wt_error *err)
+{
+    int rc = ledger_begin(ledger, true, err);
+    return rc ? rc : ledger_finish(ledger, cancel(ledger, trial, err), err);
+}
+
+int ledger_steps_per_epoch(struct ledger *ledger, const char *job, uint32_t batch_size, double *steps,
+                           struct wt_error *err)
+{
+    struct query *query = ledger_query(ledger, SQL_STEPS_PER_EPOCH);
+    query_put_text(query, job);
+    query_put_int(query, batch_size);
+    int rc = query_step(query, err);
+    if (rc > 0)
+        *steps = query_real(query);
+    query_leave(query);
+    return rc < 0 ? rc : 0;
 }
 
 /* --- The end ----------------------------------------------------------------------------------------------------- */
@@ -176,6 +208,7 @@ static void put_outcome(struct query *query, const struct wt_trial *trial)
     query_put_real(query, trial->savings.time_fraction);
     query_put_real(query, trial->savings.energy_fraction_error);
     query_put_real(query, trial->savings.time_fraction_error);
+    query_put_int(query, trial->not_started);
     query_put_int(query, trial->id);
 }
 

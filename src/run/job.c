@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 #include "progress/pattern.h"
 #include "run/guard_process.h"
 #include "run/sharing.h"
+#include "run/stop.h"
 #include "run/supervise.h"
 
 /* While slices are measured progress is read as often as counters; afterwards four times a second is enough to see an
@@ -54,6 +56,12 @@ struct job {
     struct wt_progress progress;
     int64_t started_ns, ended_ns, sharing_ns;
     bool told_no_steps;
+    struct goal goal;
+    struct stop stop;                /* of a training that must not go on */
+    bool by_us;                      /* it got a signal from us */
+    char **argv;
+    char env_values[SUBSTITUTE_WORDS][SUBSTITUTE_ENV_SIZE];
+    unsigned env_count;
     char folder[512];
     char env_channel[600];
     char not_tuned[128];             /* why; empty: it is tuned */
@@ -122,7 +130,8 @@ static int start_progress(struct job *job, struct wt_error *err)
     if (!options->step_pattern && !options->metric_pattern && !options->epoch_pattern)
         return 0;
     struct pattern_options patterns = {.step = options->step_pattern, .metric = options->metric_pattern,
-                                       .epoch = options->epoch_pattern, .metric_name = "metric"};
+                                       .epoch = options->epoch_pattern,
+                                       .metric_name = options->goal.has_target ? options->goal.target.name : "metric"};
     return pattern_new(&job->pattern, &patterns, err);
 }
 
@@ -266,6 +275,42 @@ static void poll_tuner(struct job *job)
     }
 }
 
+/* Asks the training to end; when it must not go on, more follows from turn to turn (go_on_stopping). */
+static void ask_to_stop(struct job *job, enum goal_state state)
+{
+    struct wt_error err;
+    if (job->channel && channel_request_stop(job->channel, &err))
+        log_warning("%s", err.text);
+    bool listens = job->channel && !job->options->step_pattern && job->progress.steps > 0;
+    if (state == GOAL_MISSED)
+        stop_begin(&job->stop, clock_monotonic_ns(), (int64_t)(job->options->goal.grace_s * (double)NS_PER_S), listens,
+                   job->progress.steps);
+}
+
+static void go_on_stopping(struct job *job)
+{
+    if (job->stop.stage == STOP_NOT)
+        return;
+    enum stop_stage next = stop_next(&job->stop, clock_monotonic_ns(), job->progress.steps);
+    if (next == STOP_NOT)
+        return;
+    job->by_us = true;
+    supervise_signal_group(job->command, next == STOP_TERMINATED ? SIGTERM : SIGKILL);
+    if (next == STOP_KILLED)
+        log_note("the command did not end within %g s: it was killed", job->options->goal.grace_s);
+}
+
+static void poll_goal(struct job *job)
+{
+    struct wt_profile_point point;
+    bool holds = job->tuner && tuner_holds(job->tuner, &point), was_open = job->goal.state == GOAL_OPEN;
+    bool profiling = job->tuner && tuner_is_profiling(job->tuner) && job->progress.steps > 0;
+    enum goal_state state = goal_poll(&job->goal, &job->progress, profiling, holds ? &point : NULL);
+    if (was_open && state != GOAL_OPEN)
+        ask_to_stop(job, state);
+    go_on_stopping(job);
+}
+
 /* CLOCK_MONOTONIC of the moment `at_ns`, in real time not sooner than a little from now. */
 static int64_t wake_ns(int64_t at_ns)
 {
@@ -295,6 +340,10 @@ static void supervise_until_end(struct job *job)
             read_progress(job);
         if (job->tuner)
             poll_tuner(job);
+        if (job->options->goal.has_target)
+            poll_goal(job);
+        if (job->options->on_turn)
+            job->options->on_turn(job->options->ctx);
         poll_ns = clock_now_ns() + (job->tuner && tuner_is_profiling(job->tuner) ? POLL_PROFILING_NS : POLL_HOLDING_NS);
     }
 }
@@ -341,7 +390,6 @@ static void fill_trial(const struct job *job, struct job_result *result)
     struct wt_trial *trial = &result->trial;
     struct wt_measurement sum = meter_sum(result->devices, job->gpu_count);
     bool known = sum.source != WT_SOURCE_NONE;
-    uint32_t most_mw = 0;
     trial->ended = true;
     trial->time_s = (double)(job->ended_ns - job->started_ns) / (double)NS_PER_S;
     trial->energy_j = unknown_or((double)sum.energy_mj / 1000, known);
@@ -350,7 +398,10 @@ static void fill_trial(const struct job *job, struct job_result *result)
     trial->steps = job->progress.steps;
     trial->epochs = job->progress.epochs;
     trial->metric = job->progress.epochs ? job->progress.metric : NAN;
-    trial->exit_code = result->exit_code;
+    trial->exit_code = job->by_us && result->exit_code > 128 ? -1 : result->exit_code;
+    if (job->options->goal.has_target)
+        trial->reached = job->goal.state == GOAL_REACHED;
+    trial->early_stopped = job->goal.state == GOAL_MISSED && job->stop.stage != STOP_NOT;
     trial->limit_mw = result->tuned.limit_mw;
     trial->savings = result->tuned.savings;
     trial->point_count = result->tuned.point_count;
@@ -358,33 +409,78 @@ static void fill_trial(const struct job *job, struct job_result *result)
     memcpy(trial->note, job->not_tuned, sizeof job->not_tuned);
     trial->cpu_energy_j = sum_of_kind(job, result, WT_DEVICE_CPU);
     trial->dram_energy_j = sum_of_kind(job, result, WT_DEVICE_DRAM);
-    for (unsigned i = 0; i < job->gpu_count; i++) {
-        const struct wt_device *device = watch_device(job->watch, i);
-        most_mw = device->limit_max_mw > most_mw ? device->limit_max_mw : most_mw;
-    }
-    if (most_mw)
-        trial->cost_j = cost_j(job->options->tuner.preference.eta, cost_max_power_w(most_mw, job->gpu_count),
-                               trial->energy_j, trial->time_s);
+    trial->cost_j = cost_j(cost_eta(&job->options->tuner.preference),
+                           job_max_power_w(job->sense, job->devices, job->count), trial->energy_j, trial->time_s);
 }
 
-static void begin_trial(const struct job *job, struct wt_trial *trial)
+double job_max_power_w(const struct sense *sense, const unsigned devices[], unsigned count)
 {
-    const struct job_options *options = job->options;
-    *trial = (struct wt_trial){.try_number = 1, .started_ms = clock_wall_ms(), .reached = -1, .source = WT_SOURCE_NONE,
-                               .batch_size = options->tuner.key.batch_size};
+    uint32_t most_mw = 0;
+    unsigned gpus = 0;
+    for (unsigned i = 0; i < count; i++) {
+        const struct wt_device *device = sense_device(sense, devices[i]);
+        if (device->kind != WT_DEVICE_GPU)
+            continue;
+        gpus++;
+        most_mw = device->limit_max_mw > most_mw ? device->limit_max_mw : most_mw;
+    }
+    return most_mw ? cost_max_power_w(most_mw, gpus) : (double)NAN;
+}
+
+void job_begin_trial(const struct job_options *options, const struct sense *sense, const unsigned devices[],
+                     unsigned count, struct wt_trial *trial)
+{
+    *trial = (struct wt_trial){.try_number = options->try_number ? options->try_number : 1,
+                               .recurrence = options->recurrence, .started_ms = clock_wall_ms(), .reached = -1, .source = WT_SOURCE_NONE,
+                               .batch_size = options->tuner.key.batch_size, .state_id = options->state_id};
     snprintf(trial->job, sizeof trial->job, "%s", options->job);
     snprintf(trial->phase, sizeof trial->phase, "%s", options->phase);
     snprintf(trial->project, sizeof trial->project, "%s", options->project ? options->project : "");
     trial->time_s = trial->energy_j = trial->energy_error_j = trial->sensor_error_fraction = NAN;
     trial->cpu_energy_j = trial->dram_energy_j = trial->cost_j = trial->metric = NAN;
     trial->savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
-    trial->gpu_count = job->gpu_count;
-    for (unsigned i = 0; i < job->gpu_count; i++) {
-        const struct wt_device *device = watch_device(job->watch, i);
-        trial->gpus[i].index = device->index;
-        memcpy(trial->gpus[i].uuid, device->uuid, sizeof device->uuid);
-        memcpy(trial->gpus[i].name, device->name, sizeof device->name);
+    for (unsigned i = 0; i < count; i++) {
+        const struct wt_device *device = sense_device(sense, devices[i]);
+        if (device->kind != WT_DEVICE_GPU)
+            continue;
+        unsigned n = trial->gpu_count++;
+        trial->gpus[n].index = device->index;
+        memcpy(trial->gpus[n].uuid, device->uuid, sizeof device->uuid);
+        memcpy(trial->gpus[n].name, device->name, sizeof device->name);
     }
+}
+
+/* The trial is there from before its command starts, which is told its recurrence. */
+static void begin_trial(struct job *job, struct job_result *result)
+{
+    struct wt_trial *trial = &result->trial;
+    struct wt_error err;
+    job_begin_trial(job->options, job->sense, job->devices, job->count, trial);
+    if (!job->ledger)
+        return;
+    result->booked = ledger_trial_begin(job->ledger, trial, &trial->id, &trial->recurrence, &err) == 0;
+    if (!result->booked)
+        log_error("this run is not booked: %s", err.text);
+}
+
+/* The command could not be started: there was no trial. */
+static void cancel_trial(struct job *job, struct job_result *result)
+{
+    struct wt_error err;
+    if (result->booked && ledger_trial_cancel(job->ledger, &result->trial, &err))
+        log_error("%s", err.text);
+    result->booked = false;
+}
+
+static int fill_in_values(struct job *job, const struct wt_trial *trial, struct wt_error *err)
+{
+    struct substitute_values values = job->options->values;
+    if (!job->options->replace)
+        return 0;
+    values.recurrence = trial->recurrence ? trial->recurrence : 1;
+    values.seed += values.recurrence - 1;
+    job->env_count = substitute_env(&values, job->env_values);
+    return substitute_argv(job->options->argv, &values, &job->argv, err);
 }
 
 static void book(struct job *job, struct job_result *result)
@@ -420,6 +516,7 @@ static void clean_up(struct job *job)
     guard_process_end(&job->guard_process);
     guard_close(job->guard);
     watch_free(job->watch);
+    free(job->argv);
     supervise_allow_signals();
 }
 
@@ -428,12 +525,14 @@ static int start_command(struct job *job, struct job_result *result, struct wt_e
 {
     const char *env[16];
     unsigned n = 0;
-    for (const char *const *e = job->options->env; e && *e && n < 14; e++)
+    for (const char *const *e = job->options->env; e && *e && n < 10; e++)
         env[n++] = *e;
+    for (unsigned i = 0; i < job->env_count; i++)
+        env[n++] = job->env_values[i];
     if (job->channel)
         env[n++] = job->env_channel;
     env[n] = NULL;
-    struct supervise_options options = {.argv = job->options->argv, .env = env, .relay = job->pattern != NULL,
+    struct supervise_options options = {.argv = job->argv ? job->argv : job->options->argv, .env = env, .relay = job->pattern != NULL,
                                         .on_output = on_output, .ctx = job, .helper = job->guard_process.pid};
     return supervise_start(&options, &job->command, &result->exit_code, err);
 }
@@ -444,6 +543,18 @@ static void say_left_running(const struct job *job)
     if (left)
         log_note("%u process%s of the command still run%s: what they use from here on is not measured", left,
                  left == 1 ? "" : "es", left == 1 ? "s" : "");
+}
+
+/* What its end says: whether it failed, was ended by us or by somebody who wants all of it to end. */
+static void end_of_command(struct job *job, struct job_result *result)
+{
+    goal_end(&job->goal, &job->progress);
+    result->exit_code = supervise_exit_code(job->command);
+    result->interrupted = supervise_was_interrupted(job->command);
+    result->asked_to_end = result->interrupted ? SIGINT : supervise_asked_to_end(job->command);
+    result->failed = result->exit_code != 0 && job->stop.stage == STOP_NOT && !result->asked_to_end;
+    if (job->stop.stage != STOP_NOT)
+        supervise_end_group(job->command, (int64_t)(job->options->goal.grace_s * (double)NS_PER_S));
 }
 
 int job_run(const struct job_options *options, struct sense *sense, const unsigned devices[], unsigned count,
@@ -469,27 +580,24 @@ int job_run(const struct job_options *options, struct sense *sense, const unsign
         sharing_begin(&job->sharing, job->watch);
         if (options->tuner.search)
             start_tuner(job);
-        begin_trial(job, &result->trial);
+        begin_trial(job, result);
+        rc = fill_in_values(job, &result->trial, err);
         watch_begin(job->watch);
         job->started_ns = clock_now_ns();
-        rc = start_command(job, result, err);
+        goal_begin(&job->goal, &options->goal, job->watch, job->started_ns);
+        if (rc == 0)
+            rc = start_command(job, result, err);
+        if (rc)
+            cancel_trial(job, result);
     }
     if (rc == 0) {
-        struct wt_error book_err;
-        if (ledger) {
-            result->booked = ledger_trial_begin(ledger, &result->trial, &result->trial.id, &result->trial.recurrence,
-                                                &book_err) == 0;
-            if (!result->booked)
-                log_error("this run is not booked: %s", book_err.text);
-        }
         supervise_until_end(job);
         job->ended_ns = clock_from_monotonic_ns(supervise_ended_ns(job->command));
         watch_end(job->watch, job->ended_ns, result->devices);
         if (job->pattern)
             pattern_finish(job->pattern);
         read_progress(job);
-        result->exit_code = supervise_exit_code(job->command);
-        result->interrupted = supervise_was_interrupted(job->command);
+        end_of_command(job, result);
         finish_tuner(job, result);
         fill_trial(job, result);
         book(job, result);

@@ -7,6 +7,8 @@
 #define WATTUNE_RUN_JOB_H
 
 #include "ledger/ledger.h"
+#include "run/goal.h"
+#include "run/substitute.h"
 #include "run/tuner.h"
 
 struct job_options {
@@ -17,6 +19,13 @@ struct job_options {
     bool shared;                     /* tune although others use the GPUs */
     bool use_channel;                /* progress from the channel */
     const char *step_pattern, *metric_pattern, *epoch_pattern; /* NULL: none */
+    bool replace;                    /* the words of run/substitute.h in argv, and its variables */
+    struct substitute_values values; /* the recurrence is filled in; the seed is that of the first one */
+    unsigned recurrence, try_number; /* which one this is a try of; 0: the job's next, the first */
+    int64_t state_id;                /* what chose the batch size, for the ledger; 0: nothing */
+    struct goal_options goal;        /* bound and MAXPOWER included; without a target nothing is looked at */
+    void (*on_turn)(void *ctx);      /* a few times a second while the command runs; may be NULL */
+    void *ctx;
     struct tuner_options tuner;
     struct sense_options sense;      /* how the guard process opens the devices again */
 };
@@ -24,6 +33,8 @@ struct job_options {
 struct job_result {
     int exit_code;                   /* the command's, or 126/127 when it could not be started */
     bool interrupted;                /* by the SIGINT of our terminal */
+    int asked_to_end;                /* the signal that somebody sent us to end it all; 0: none */
+    bool failed;                     /* the command ended with an error, and not because we ended it */
     bool booked;                     /* in the ledger */
     struct wt_trial trial;
     struct wt_measurement devices[WT_MAX_DEVICES];
@@ -38,6 +49,13 @@ int job_run(const struct job_options *options, struct sense *sense, const unsign
 /* Runs a command and measures it, nothing else (`wattune measure`). */
 int job_measure(char *const *argv, const char *const *env, struct sense *sense, const unsigned devices[],
                 unsigned count, struct job_result *result, struct wt_error *err);
+
+/* MAXPOWER of the GPUs among devices[0..count), watts (decide/cost.h); NaN when it is not known. */
+double job_max_power_w(const struct sense *sense, const unsigned devices[], unsigned count);
+
+/* A trial that has begun now: everything that is only known at its end is unknown. */
+void job_begin_trial(const struct job_options *options, const struct sense *sense, const unsigned devices[],
+                     unsigned count, struct wt_trial *trial);
 
 /* Puts back the limits that killed runs left on any GPU of the source, and says so.  Any start of ours that may write calls it. */
 void job_recover(struct sense *sense);

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,7 @@ struct supervised {
     int status;
     int64_t ended_ns;
     struct relay relays[2];          /* of the output and the errors */
+    atomic_int asked;                /* supervise_asked_to_end() */
     bool dropped;                    /* a signal after the end: what waits for a slow reader is let go */
     pthread_t thread;
     bool has_thread;
@@ -47,11 +49,15 @@ struct supervised {
 
 /* The signal mask and what SIGPIPE did when we were started; the command gets both. */
 static sigset_t old_mask;
+static unsigned held;                /* how often signals are held */
 static void (*old_child)(int) = SIG_DFL;
 static void (*old_pipe)(int) = SIG_DFL;
 
 /* Passed on to the command; SIGCHLD, SIGWINCH and SIGCONT are for us. */
 static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+
+/* Those that ask a program to end. */
+static const int enders[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 /* How often to look whether our terminal has another size; nobody tells us (see follow_window). */
 enum { WINDOW_EVERY_MS = 100 };
@@ -150,6 +156,8 @@ static sigset_t held_signals(void)
 void supervise_hold_signals(void)
 {
     sigset_t mask = held_signals();
+    if (held++ > 0)
+        return;
     sigprocmask(SIG_BLOCK, &mask, &old_mask);
     old_child = signal(SIGCHLD, SIG_DFL); /* ignored, as a parent may have left it, no end would ever be told */
     /* Whoever reads what is printed may go away; the run goes on to its booking. */
@@ -160,9 +168,29 @@ void supervise_allow_signals(void)
 {
     sigset_t mask = held_signals();
     struct timespec none = {0, 0};
+    if (held == 0 || --held > 0)
+        return;
     while (sigtimedwait(&mask, NULL, &none) > 0)
         ;
     sigprocmask(SIG_SETMASK, &old_mask, NULL);
+}
+
+static bool asks_to_end(int number)
+{
+    for (unsigned i = 0; i < sizeof enders / sizeof enders[0]; i++)
+        if (number == enders[i])
+            return true;
+    return false;
+}
+
+int supervise_waiting_signal(void)
+{
+    sigset_t waiting;
+    sigpending(&waiting);
+    for (unsigned i = 0; i < sizeof enders / sizeof enders[0]; i++)
+        if (sigismember(&waiting, enders[i]))
+            return enders[i];
+    return 0;
 }
 
 static void *supervise_thread(void *supervised);
@@ -349,9 +377,13 @@ static void take_signals(struct supervised *s)
         int number = (int)info.ssi_signo;
         if (number == SIGCHLD) {
             reap(s);
-        } else if (number == SIGWINCH) {
+            continue;
+        }
+        if (number == SIGWINCH)
             continue; /* follow_window() looks at every turn */
-        } else if (s->gone) {
+        if (asks_to_end(number))
+            s->asked = number;
+        if (s->gone) {
             s->dropped = true;
         } else {
             kill(-s->pid, number);
@@ -459,6 +491,35 @@ int supervise_exit_code(const struct supervised *s)
 bool supervise_was_interrupted(const struct supervised *s)
 {
     return s->has_terminal && WIFSIGNALED(s->status) && WTERMSIG(s->status) == SIGINT;
+}
+
+int supervise_asked_to_end(const struct supervised *s)
+{
+    return s->asked;
+}
+
+/* --- Ending it --------------------------------------------------------------------------------------------------- */
+
+bool supervise_signal_group(struct supervised *s, int number)
+{
+    return kill(-s->pid, number) == 0; /* a group keeps its number for as long as it has a member, reaped or not */
+}
+
+void supervise_end_group(struct supervised *s, int64_t grace_ns)
+{
+    const struct timespec nap = {.tv_nsec = 20 * NS_PER_MS};
+    int64_t until_ns = clock_monotonic_ns() + grace_ns;
+    for (;;) {
+        while (waitpid(-s->pid, NULL, WNOHANG) > 0) /* orphans of the group are ours to reap */
+            ;
+        if (!supervise_signal_group(s, 0))
+            return;
+        if (clock_monotonic_ns() >= until_ns) {
+            supervise_signal_group(s, SIGKILL);
+            return;
+        }
+        nanosleep(&nap, NULL);
+    }
 }
 
 /* --- Whose process is it ----------------------------------------------------------------------------------------- */

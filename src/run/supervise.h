@@ -29,9 +29,13 @@ struct supervise_options {
 struct supervised;
 
 /* From here on signals to us wait, to be passed on to the command; call first, before anything is made that a signal would
- * leave behind.  supervise_allow_signals() drops those that still wait.  SIGPIPE is ignored from here on. */
+ * leave behind.  supervise_allow_signals() drops those that still wait.  SIGPIPE is ignored from here on.  Calls nest: who
+ * runs several commands holds signals around all of them. */
 void supervise_hold_signals(void);
 void supervise_allow_signals(void);
+
+/* A signal that asks us to end and waits while no command runs; 0: none. */
+int supervise_waiting_signal(void);
 
 /* Starts the command in a process group of its own (the terminal's foreground one when we are it).  Under sudo it runs as
  * the user who called.  When the command does not exist or cannot be executed, *exit_code is 127 or 126 and the return
@@ -63,6 +67,17 @@ int supervise_exit_code(const struct supervised *supervised);
 
 /* True when the command was ended by the SIGINT of the terminal that we share with it. */
 bool supervise_was_interrupted(const struct supervised *supervised);
+
+/* The last signal to us that asks a program to end and was passed on to the command; 0: none. */
+int supervise_asked_to_end(const struct supervised *supervised);
+
+/* A signal to the command's process group, whether the command itself has ended or not; 0 asks only whether there still is
+ * one.  True when there was. */
+bool supervise_signal_group(struct supervised *supervised, int number);
+
+/* After the end of a command that was not to go on: what it left in its process group has grace_ns to end as well, then
+ * gets SIGKILL. */
+void supervise_end_group(struct supervised *supervised, int64_t grace_ns);
 
 /* Processes of the command that still run (it has forked and left them). */
 unsigned supervise_left_running(const struct supervised *supervised);

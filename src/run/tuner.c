@@ -277,6 +277,14 @@ bool tuner_is_profiling(const struct tuner *tuner)
            tuner->phase == CLOSING;
 }
 
+bool tuner_holds(const struct tuner *tuner, struct wt_profile_point *point)
+{
+    if (tuner->phase != HOLDING)
+        return false;
+    *point = tuner->holding.steps ? tuner->holding : tuner->chosen;
+    return true;
+}
+
 /* --- Slices ------------------------------------------------------------------------------------------------------ */
 
 static void begin_slice(struct tuner *tuner, uint32_t limit_mw, enum phase phase)

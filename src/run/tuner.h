@@ -60,6 +60,9 @@ void tuner_stop(struct tuner *tuner, const char *why);
 /* The training has ended: restores the limits and tells what was learned.  Call once. */
 void tuner_finish(struct tuner *tuner, struct tuner_result *result);
 
+/* True, and in *point what a step takes at the chosen limit as far as it was measured, while that limit holds. */
+bool tuner_holds(const struct tuner *tuner, struct wt_profile_point *point);
+
 /* True while slices are measured: the watch should read often. */
 bool tuner_is_profiling(const struct tuner *tuner);
 

@@ -61,11 +61,13 @@ static const char *outcome(char text[UNIT_SIZE], const struct wt_trial *t)
 {
     if (!t->ended)
         return "not ended";
+    if (t->not_started)
+        return "not started";
     if (t->early_stopped)
         return "stopped early";
     if (t->reached > 0)
         return "target reached";
-    if (t->exit_code) {
+    if (t->exit_code > 0) {
         snprintf(text, UNIT_SIZE, "exit code %d", t->exit_code);
         return text;
     }

@@ -76,6 +76,16 @@ void view_seeds(struct buffer *out, const struct wt_study *study, const struct w
 void view_pareto(struct buffer *out, const struct wt_study *study, const struct wt_point points[], size_t count,
                  bool colour);
 
+/* The recurrences of a job, a line each, with their energy as a bar: tries in order. */
+void view_recurrences(struct buffer *out, const struct wt_trial tries[], size_t count, bool colour);
+
+/* What the tries taught about each batch size, against the default: those that belong to the state. */
+void view_learned(struct buffer *out, const struct wt_trial tries[], size_t count, int64_t state_id,
+                  uint32_t default_size, bool colour);
+
+/* What is believed of each batch size, and which would be run next. */
+void view_beliefs(struct buffer *out, const struct wt_beliefs *beliefs, bool colour);
+
 /* Figures, as SVG documents: the points with their front, default and optimum; with `choices` beside it how the choice of
  * the batch size went over the recurrences. */
 void view_study_svg(struct buffer *out, const struct wt_study *study, const struct wt_point points[], size_t count,

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A job that recurs.
+ */
+#include "run/recur.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "decide/cost.h"
+#include "decide/early_stop.h"
+#include "decide/learning_rate.h"
+#include "decide/power_limits.h"
+#include "decide/selector.h"
+#include "run/batch.h"
+#include "run/supervise.h"
+
+enum { RENEWALS = 4 };               /* in the time that a claim is held */
+
+struct recur {
+    const struct recur_options *options;
+    struct sense *sense;
+    const unsigned *devices;
+    unsigned count;
+    struct ledger *ledger;
+    struct recur_result *result;
+    struct job_options job;          /* of the try that runs */
+    struct job_result *run;
+    struct batch batch;
+    struct batch_try attempt;
+    int64_t renew_ns;                /* CLOCK_MONOTONIC: when to renew the claim next */
+    bool lapsed, told_rate;
+};
+
+/* --- What was asked for ------------------------------------------------------------------------------------------- */
+
+static void put_preference(struct buffer *words, const struct tuner_options *tuner)
+{
+    const struct wt_preference *p = &tuner->preference;
+    switch (p->selector) {
+    case WT_SELECT_ENERGY: buffer_print(words, "least energy"); break;
+    case WT_SELECT_TIME: buffer_print(words, "least time"); break;
+    case WT_SELECT_MAX_SLOWDOWN: buffer_print(words, "eta %.12g, slowdown %.12g", p->eta, p->max_slowdown); break;
+    case WT_SELECT_COST: buffer_print(words, "eta %.12g", p->eta); break;
+    }
+    for (unsigned i = 0; i < tuner->wanted_count; i++)
+        buffer_print(words, i ? ",%g" : ", limits %g", tuner->wanted_mw[i] / 1000.0);
+    if (tuner->profile_only)
+        buffer_print(words, ", profile only");
+}
+
+void recur_words(const struct recur_options *options, char text[WT_OPTIONS_LEN])
+{
+    const struct goal_options *goal = &options->job.goal;
+    struct buffer words = {0};
+    buffer_print(&words, "%s%s%.12g", goal->target.name, goal->target.at_least ? ">=" : "<=", goal->target.value);
+    buffer_print(&words, " in %u epochs, default %u of ", goal->max_epochs, (unsigned)options->sizes.default_size);
+    for (unsigned i = 0; i < options->sizes.count; i++)
+        buffer_print(&words, i ? ",%u" : "%u", (unsigned)options->sizes.sizes[i]);
+    buffer_print(&words, ", ");
+    put_preference(&words, &options->job.tuner);
+    buffer_print(&words, "%s, beta %.12g, window %u, seed %llu", options->job.observe ? ", observed" : "", options->sizes.beta,
+                 options->sizes.thompson.window, (unsigned long long)options->sizes.seed);
+    if (options->learning_rate > 0)
+        buffer_print(&words, ", lr %.12g %s", options->learning_rate, options->optimizer ? options->optimizer : "");
+    snprintf(text, WT_OPTIONS_LEN, "%s", buffer_text(&words));
+    buffer_clear(&words);
+}
+
+/* The job and its devices, as profiles are keyed: batch size 0. */
+static void fill_key(struct recur *recur, struct wt_profile_key *key)
+{
+    struct wt_device gpus[WT_MAX_DEVICES];
+    struct power_range range = {0, 0};
+    *key = (struct wt_profile_key){0};
+    memcpy(key->job, recur->options->job.tuner.key.job, sizeof key->job);
+    for (unsigned i = 0; i < recur->count; i++) {
+        const struct wt_device *device = sense_device(recur->sense, recur->devices[i]);
+        if (device->kind == WT_DEVICE_GPU)
+            gpus[key->gpu_count++] = *device;
+    }
+    if (key->gpu_count && power_limits_common(gpus, key->gpu_count, &range, NULL) == 0) {
+        key->limit_min_mw = range.min_mw;
+        key->limit_max_mw = range.max_mw;
+    }
+    /* Of different models the first one's name would do for any mixture. */
+    for (unsigned i = 0; i < key->gpu_count; i++) {
+        size_t length = strlen(key->gpu_model);
+        if (i == 0 || strcmp(gpus[i].name, gpus[i - 1].name) != 0)
+            snprintf(key->gpu_model + length, sizeof key->gpu_model - length, "%s%s", length ? " + " : "", gpus[i].name);
+    }
+}
+
+/* --- One try ------------------------------------------------------------------------------------------------------ */
+
+static void renew(void *ctx)
+{
+    struct recur *recur = ctx;
+    struct wt_error err;
+    if (recur->lapsed || clock_monotonic_ns() < recur->renew_ns)
+        return;
+    recur->renew_ns = clock_monotonic_ns() + recur->batch.hold_ms * NS_PER_MS / RENEWALS;
+    int rc = batch_renew(&recur->batch, &recur->attempt, &err);
+    recur->lapsed = rc == WT_E_NOT_FOUND;
+    if (rc)
+        log_warning("%s%s", err.text, recur->lapsed ? "; what this run teaches is not counted" : "");
+}
+
+/* The rate that suits the size, given the one that suits the default. */
+static double rate_for(struct recur *recur, uint32_t size)
+{
+    const struct recur_options *options = recur->options;
+    double rate = options->learning_rate;
+    struct wt_error err;
+    if (!options->chooses || !(rate > 0))
+        return rate;
+    if (!options->optimizer)
+        error_set(&err, WT_E_NOT_SUPPORTED, "without --optimizer the learning rate stays %g at every batch size", rate);
+    else if (learning_rate_scale(options->optimizer, rate, options->sizes.default_size, size, &rate, &err) == 0)
+        return rate;
+    if (!recur->told_rate)
+        log_note("%s", err.text);
+    recur->told_rate = true;
+    return options->learning_rate;
+}
+
+/* What an epoch of this size costs by what the ledger has of it: its steps at the limit that would be chosen.  NaN: not
+ * known. */
+static double known_epoch_cost_j(struct recur *recur, uint32_t size)
+{
+    const struct job_options *job = &recur->job;
+    struct wt_profile_key key = recur->batch.key;
+    struct wt_profile_point points[WT_MAX_LIMITS];
+    struct wt_decision decision;
+    unsigned count = 0;
+    double steps = NAN;
+    key.batch_size = size;
+    if (ledger_steps_per_epoch(recur->ledger, key.job, size, &steps, NULL) || !isfinite(steps) ||
+        ledger_profile_get(recur->ledger, &key, points, WT_MAX_LIMITS, &count, NULL) || !count ||
+        selector_choose(points, count, NULL, &job->tuner.preference, job->goal.max_power_w, &decision, NULL))
+        return NAN;
+    return steps * cost_per_step_j(job->goal.eta, job->goal.max_power_w, &points[decision.point]);
+}
+
+static int keep(struct recur *recur, const struct wt_trial *trial, struct wt_error *err)
+{
+    struct recur_result *result = recur->result;
+    struct wt_trial *more = reallocarray(result->tries, result->count + 1, sizeof *more);
+    if (!more)
+        return error_set(err, WT_E_NO_MEMORY, "keep what was measured: out of memory");
+    result->tries = more;
+    more[result->count++] = *trial;
+    return 0;
+}
+
+/* A try that does not start, since not even one epoch fits: it took nothing. */
+static int book_not_started(struct recur *recur, double epoch_j, struct wt_error *err)
+{
+    struct wt_trial trial;
+    struct wt_error book_err;
+    job_begin_trial(&recur->job, recur->sense, recur->devices, recur->count, &trial);
+    if (ledger_trial_begin(recur->ledger, &trial, &trial.id, &trial.recurrence, &book_err) == 0) {
+        trial.ended = trial.not_started = true;
+        trial.time_s = trial.energy_j = trial.energy_error_j = trial.cost_j = 0;
+        trial.reached = 0;
+        trial.exit_code = -1;
+        snprintf(trial.note, sizeof trial.note, "not started: an epoch costs %.4g J, and a run may cost %.4g J", epoch_j,
+                 recur->attempt.bound_j);
+        if (ledger_trial_end(recur->ledger, &trial, NULL, 0, &book_err) == 0) {
+            recur->job.recurrence = trial.recurrence;
+            return keep(recur, &trial, err);
+        }
+    }
+    log_error("this try is not booked: %s", book_err.text);
+    recur->result->booked = false;
+    return 0;
+}
+
+/* Says in a line how a try went; the table comes at the end. */
+static void say_try(const struct recur *recur)
+{
+    const struct wt_trial *t = &recur->run->trial;
+    char size[48] = "";
+    if (t->batch_size)
+        snprintf(size, sizeof size, "batch size %u, ", (unsigned)t->batch_size);
+    if (recur->options->recurrences > 1 || recur->options->chooses)
+        log_note("recurrence %u, try %u: %s%g W, %llu epochs, %.4g J in %.4g s%s", t->recurrence, t->try_number, size,
+                 t->limit_mw / 1000.0, (unsigned long long)t->epochs, t->energy_j, t->time_s,
+                 t->reached > 0 ? ": target reached" : t->reached == 0 ? ": target not reached" : "");
+}
+
+/* Runs the command once.  `recur->job` says with what. */
+static int run_once(struct recur *recur, struct wt_error *err)
+{
+    struct recur_result *result = recur->result;
+    *recur->run = (struct job_result){0};
+    int rc = job_run(&recur->job, recur->sense, recur->devices, recur->count, recur->ledger, recur->run, err);
+    result->exit_code = recur->run->exit_code;
+    if (rc)
+        return rc;
+    result->booked = result->booked && recur->run->booked;
+    result->interrupted = recur->run->interrupted;
+    recur->job.recurrence = recur->run->trial.recurrence;
+    say_try(recur);
+    if (recur->run->asked_to_end) {
+        result->end = RECUR_ASKED_TO_END;
+        if (!result->exit_code && (recur->options->recurrences > 1 || recur->job.goal.has_target))
+            result->exit_code = 128 + recur->run->asked_to_end;
+    } else if (recur->run->failed) {
+        result->end = RECUR_COMMAND_FAILED;
+    }
+    return keep(recur, &recur->run->trial, err);
+}
+
+static bool goes_on(struct recur *recur)
+{
+    int number = supervise_waiting_signal();
+    if (number) {
+        recur->result->end = RECUR_ASKED_TO_END;
+        recur->result->exit_code = 128 + number;
+    }
+    return recur->result->end == RECUR_DONE || recur->result->end == RECUR_MISSED;
+}
+
+/* --- One recurrence ------------------------------------------------------------------------------------------------ */
+
+static void prepare_try(struct recur *recur)
+{
+    const struct batch_try *attempt = &recur->attempt;
+    recur->job.try_number = attempt->number;
+    recur->job.state_id = recur->result->state_id = attempt->state_id;
+    recur->job.tuner.key.batch_size = recur->job.values.batch_size = attempt->size;
+    recur->job.values.learning_rate = rate_for(recur, attempt->size);
+    recur->job.goal.bound_j = attempt->bound_j;
+    recur->renew_ns = clock_monotonic_ns() + recur->batch.hold_ms * NS_PER_MS / RENEWALS;
+    recur->lapsed = false;
+    if (isfinite(attempt->bound_j))
+        log_note("batch size %u; the run may cost %.4g J", (unsigned)attempt->size, attempt->bound_j);
+    else
+        log_note("batch size %u", (unsigned)attempt->size);
+}
+
+/* Runs the size that is claimed, or finds that it need not be run.  1: *outcome is for the beliefs; 0: it was none. */
+static int make_try(struct recur *recur, struct batch_size_result *outcome, struct wt_error *err)
+{
+    prepare_try(recur);
+    double epoch_j = known_epoch_cost_j(recur, recur->attempt.size);
+    if (isfinite(epoch_j) &&
+        batch_size_epochs_allowed(recur->attempt.bound_j, epoch_j, recur->job.goal.max_epochs) == 0) {
+        log_note("not started: an epoch of batch size %u costs %.4g J, and a run may cost %.4g J",
+                 (unsigned)recur->attempt.size, epoch_j, recur->attempt.bound_j);
+        *outcome = (struct batch_size_result){.ran = false};
+        int rc = book_not_started(recur, epoch_j, err);
+        return rc ? rc : 1;
+    }
+    int rc = run_once(recur, err);
+    if (rc)
+        return rc;
+    const struct wt_trial *trial = &recur->run->trial;
+    *outcome = (struct batch_size_result){.ran = true, .cost_j = trial->cost_j, .reached = trial->reached > 0};
+    if (outcome->reached || (!recur->run->failed && !recur->run->asked_to_end)) {
+        if (isfinite(trial->cost_j))
+            return 1;
+        log_warning("what this run cost is not known: nothing is learned from it");
+        recur->result->end = outcome->reached ? recur->result->end : RECUR_MISSED;
+    }
+    return 0;
+}
+
+static void give_back(struct recur *recur)
+{
+    struct wt_error err;
+    int rc = batch_give_back(&recur->batch, &recur->attempt, &err);
+    if (rc && rc != WT_E_NOT_FOUND)
+        log_warning("%s", err.text);
+}
+
+static int choose_and_run(struct recur *recur, struct wt_error *err)
+{
+    struct batch_size_result outcome;
+    int rc = batch_claim(&recur->batch, &recur->attempt, err);
+    if (rc < 0)
+        return rc;
+    recur->job.on_turn = renew;
+    recur->job.ctx = recur;
+    for (;;) {
+        rc = make_try(recur, &outcome, err);
+        if (rc <= 0) {
+            give_back(recur);
+            return rc;
+        }
+        rc = batch_report(&recur->batch, &recur->attempt, &outcome, err);
+        if (rc == WT_E_NOT_FOUND) { /* it was said when it was noticed, or the job was forgotten meanwhile */
+            log_warning("%s: what this run taught is not counted", err->text);
+            rc = 0;
+        }
+        if (rc <= 0) {
+            if (rc == 0 && !outcome.reached && recur->result->end == RECUR_DONE)
+                recur->result->end = RECUR_MISSED;
+            return rc;
+        }
+        if (!goes_on(recur)) {
+            give_back(recur);
+            return 0;
+        }
+    }
+}
+
+static int run_plainly(struct recur *recur, struct wt_error *err)
+{
+    recur->job.values.learning_rate = rate_for(recur, 0);
+    int rc = run_once(recur, err);
+    if (rc == 0 && recur->run->trial.reached == 0 && recur->result->end == RECUR_DONE)
+        recur->result->end = RECUR_MISSED;
+    return rc;
+}
+
+/* --- All of them --------------------------------------------------------------------------------------------------- */
+
+static int prepare(struct recur *recur, struct wt_error *err)
+{
+    const struct recur_options *options = recur->options;
+    recur->job = options->job;
+    recur->job.goal.eta = cost_eta(&options->job.tuner.preference);
+    recur->job.goal.max_power_w = job_max_power_w(recur->sense, recur->devices, recur->count);
+    recur->job.goal.bound_j = INFINITY;
+    if (!options->chooses)
+        return 0;
+    recur->batch = (struct batch){.ledger = recur->ledger, .sizes = options->sizes, .hold_ms = options->hold_ms};
+    recur_words(options, recur->batch.options);
+    fill_key(recur, &recur->batch.key);
+    random_normals_init(&recur->batch.normals);
+    if (recur->batch.key.gpu_count == 0)
+        return error_set(err, WT_E_NO_DEVICE, "batch sizes are compared by the cost of GPUs, and there is none");
+    return 0;
+}
+
+int recur_run(const struct recur_options *options, struct sense *sense, const unsigned devices[], unsigned count,
+              struct ledger *ledger, struct recur_result *result, struct wt_error *err)
+{
+    *result = (struct recur_result){.booked = true};
+    struct recur *recur = calloc(1, sizeof *recur);
+    struct job_result *run = calloc(1, sizeof *run);
+    int rc = recur && run ? 0 : error_set(err, WT_E_NO_MEMORY, "start the run: out of memory");
+    if (rc == 0) {
+        *recur = (struct recur){.options = options, .sense = sense, .devices = devices, .count = count, .ledger = ledger,
+                                .result = result, .run = run};
+        rc = prepare(recur, err);
+    }
+    supervise_hold_signals(); /* around all of them: a signal between two ends the rest */
+    for (unsigned i = 0; rc == 0 && i < options->recurrences && goes_on(recur); i++) {
+        recur->job.recurrence = 0;
+        rc = options->chooses ? choose_and_run(recur, err) : run_plainly(recur, err);
+    }
+    supervise_allow_signals();
+    free(run);
+    free(recur);
+    return rc;
+}
+
+void recur_clear(struct recur_result *result)
+{
+    free(result->tries);
+    *result = (struct recur_result){0};
+}
