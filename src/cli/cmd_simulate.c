@@ -340,9 +340,11 @@ const struct command command_simulate = {
         "beyond the least expected cost of every recurrence. Expected values are the means over the recorded runs of a batch "
         "size, where all of them reached the target.\n\n"
         "When the default batch size misses the target in the first recurrence there is nothing to compare with, and the exit code is 5.",
-    .examples = "  wattune simulate --train train.csv --power power_v100.csv --job squad/bert_base_uncased/adamw \\\n"
+    .examples = "  wattune simulate --train train.csv --power power_v100.csv \\\n"
+                "      --job squad/bert_base_uncased/adamw \\\n"
                 "      --target 84 --max-epochs 6 --default-batch-size 32 --seed 1 --json\n"
-                "  wattune simulate --train train.csv --power power_v100.csv --job squad/bert_base_uncased/adamw \\\n"
+                "  wattune simulate --train train.csv --power power_v100.csv \\\n"
+                "      --job squad/bert_base_uncased/adamw \\\n"
                 "      --target 84 --max-epochs 6 --default-batch-size 32 --seeds 1..1000 --svg bert.svg\n",
     .options = simulate_options,
     .parse = parse_simulate,
@@ -357,9 +359,11 @@ const struct command command_pareto = {
     .description = "Every batch size at every power limit of a published trace, with the time, energy and cost that training to the "
                    "target is expected to take, and whether it is on the front: no other choice takes less of one and not "
                    "more of the other. Batch sizes of which a recorded run missed the target are left out.",
-    .examples = "  wattune pareto --train train.csv --power power_v100.csv --job squad/bert_base_uncased/adamw \\\n"
+    .examples = "  wattune pareto --train train.csv --power power_v100.csv \\\n"
+                "      --job squad/bert_base_uncased/adamw \\\n"
                 "      --target 84 --default-batch-size 32\n"
-                "  wattune pareto --train train.csv --power power_v100.csv --job squad/bert_base_uncased/adamw \\\n"
+                "  wattune pareto --train train.csv --power power_v100.csv \\\n"
+                "      --job squad/bert_base_uncased/adamw \\\n"
                 "      --target 84 --json --svg front.svg\n",
     .options = pareto_options,
     .parse = parse_pareto,
