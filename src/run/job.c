@@ -525,7 +525,7 @@ static int start_command(struct job *job, struct job_result *result, struct wt_e
 {
     const char *env[16];
     unsigned n = 0;
-    for (const char *const *e = job->options->env; e && *e && n < 10; e++)
+    for (const char *const *e = job->options->env; e && *e && n < 10; e++) /* room is left for five of ours */
         env[n++] = *e;
     for (unsigned i = 0; i < job->env_count; i++)
         env[n++] = job->env_values[i];

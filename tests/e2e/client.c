@@ -88,7 +88,13 @@ static struct {
     unsigned gpu, ranks;
     int print, channel, leave;
     char *log, *pidfile;
-} training = {.steps = 100, .step_s = 0.1, .watts = 240, .share = 0.5, .host = 0.1, .ranks = 1,
+    /* with a batch size: epochs of `samples`, steps as long as they have samples, a metric that reaches 0.9 after as many
+     * epochs as `need` has for the size ("32:4,64:6"; none: never) */
+    unsigned batch, epochs, fail_batch;
+    long samples;
+    const char *need, *metric, *seen;
+    int polls, deaf, nan, code;
+} training = {.samples = 1280, .epochs = 1000, .metric = "accuracy", .steps = 100, .step_s = 0.1, .watts = 240, .share = 0.5, .host = 0.1, .ranks = 1,
               .channel = 1};
 
 static void option(const char *word)
@@ -113,6 +119,17 @@ static void option(const char *word)
     else if (IS("drift_at")) training.drift_at = (long)number;  /* from this step on a step is `drift` times as long */
     else if (IS("drift")) training.drift = number;
     else if (IS("crash_at")) training.crash_at = (long)number;
+    else if (IS("batch")) training.batch = (unsigned)number;
+    else if (IS("epochs")) training.epochs = (unsigned)number;
+    else if (IS("samples")) training.samples = (long)number;
+    else if (IS("need")) training.need = strdup(value + 1);
+    else if (IS("metric")) training.metric = value[1] ? strdup(value + 1) : NULL;
+    else if (IS("nan")) training.nan = (int)number;
+    else if (IS("polls")) training.polls = (int)number;      /* ends when it is asked to */
+    else if (IS("deaf")) training.deaf = (int)number;        /* ignores SIGTERM */
+    else if (IS("fail_batch")) training.fail_batch = (unsigned)number; /* exit code 3 after an epoch of this size */
+    else if (IS("code")) training.code = (int)number;        /* exit code at the end */
+    else if (IS("seen")) training.seen = strdup(value + 1);  /* a line an epoch: batch size, epoch, seed, rate, recurrence */
     else if (IS("log")) training.log = strdup(value + 1);
     else if (IS("pidfile")) training.pidfile = strdup(value + 1);
     else exit(98);
@@ -168,6 +185,59 @@ static int train(void)
     return 0;
 }
 
+/* --- train, with a batch size -------------------------------------------------------------------------------------- */
+
+static unsigned epochs_needed(void)
+{
+    for (const char *at = training.need; at && *at; at = strchr(at, ',') ? strchr(at, ',') + 1 : "") {
+        unsigned size = 0, epochs = 0;
+        if (sscanf(at, "%u:%u", &size, &epochs) == 2 && size == training.batch)
+            return epochs;
+    }
+    return 0;
+}
+
+static const char *variable(const char *name)
+{
+    const char *value = getenv(name);
+    return value ? value : "-";
+}
+
+static void note_epoch(unsigned epoch)
+{
+    FILE *seen = training.seen ? fopen(training.seen, "a") : NULL;
+    if (!seen)
+        return;
+    fprintf(seen, "%u %u %s %s %s %s\n", training.batch, epoch, variable("WATTUNE_BATCH_SIZE"), variable("WATTUNE_SEED"),
+            variable("WATTUNE_LEARNING_RATE"), variable("WATTUNE_RECURRENCE"));
+    fclose(seen);
+}
+
+static int train_to_target(void)
+{
+    unsigned need = epochs_needed();
+    note_epoch(0);
+    for (unsigned epoch = 1; epoch <= training.epochs; epoch++) {
+        for (long done = 0; done < training.samples; done += training.batch) {
+            if (nvml.work(training.gpu, training.step_s * training.batch / 64, training.watts, training.share, training.host))
+                return 97;
+            wt_step();
+            if (training.polls && wt_stop_requested())
+                return 0;
+        }
+        double metric = training.nan ? 0.0 / 0.0 : need ? 0.9 * epoch / need : 0.01;
+        note_epoch(epoch);
+        wt_epoch_end(training.metric, metric);
+        if (training.print) {
+            printf("epoch %u accuracy %.4f\n", epoch, metric);
+            fflush(stdout);
+        }
+        if (training.fail_batch == training.batch)
+            return 3;
+    }
+    return training.code;
+}
+
 static int train_main(int argc, char **argv)
 {
     for (int i = 0; i < argc; i++)
@@ -176,6 +246,12 @@ static int train_main(int argc, char **argv)
         FILE *f = fopen(training.pidfile, "w");
         fprintf(f, "%ld\n", (long)getpid());
         fclose(f);
+    }
+    if (training.deaf)
+        signal(SIGTERM, SIG_IGN);
+    if (training.batch) {
+        open_nvml();
+        return train_to_target();
     }
     unsigned first = training.gpu, ranks = training.ranks;
     char *log = training.log;
