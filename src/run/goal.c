@@ -65,9 +65,9 @@ static void look_at_cost(struct goal *goal, double step_j)
     if (stop->epochs >= stop->max_epochs)
         log_note("stopped: the target was not reached in %u epoch%s", stop->max_epochs, stop->max_epochs == 1 ? "" : "s");
     else
-        log_note("stopped early after %llu epoch%s: %.4g J are spent, and with the %.4g J of one more epoch it would be over "
-                 "the %.4g J that a run may cost", (unsigned long long)stop->epochs, stop->epochs == 1 ? "" : "s",
-                 stop->spent_j, early_stop_next_j(stop, step_j), stop->bound_j);
+        log_note("stopped early after %llu epoch%s: %.4g kJ are spent, and with the %.4g kJ of one more epoch it would be "
+                 "over the %.4g kJ that a run may cost", (unsigned long long)stop->epochs, stop->epochs == 1 ? "" : "s",
+                 stop->spent_j / 1e3, early_stop_next_j(stop, step_j) / 1e3, stop->bound_j / 1e3);
 }
 
 enum goal_state goal_poll(struct goal *goal, const struct wt_progress *progress, bool profiling,

@@ -169,8 +169,8 @@ static int book_not_started(struct recur *recur, double epoch_j, struct wt_error
         trial.time_s = trial.energy_j = trial.energy_error_j = trial.cost_j = 0;
         trial.reached = 0;
         trial.exit_code = -1;
-        snprintf(trial.note, sizeof trial.note, "not started: an epoch costs %.4g J, and a run may cost %.4g J", epoch_j,
-                 recur->attempt.bound_j);
+        snprintf(trial.note, sizeof trial.note, "not started: an epoch costs %.4g kJ, and a run may cost %.4g kJ",
+                 epoch_j / 1e3, recur->attempt.bound_j / 1e3);
         if (ledger_trial_end(recur->ledger, &trial, NULL, 0, &book_err) == 0) {
             recur->job.recurrence = trial.recurrence;
             return keep(recur, &trial, err);
@@ -189,8 +189,8 @@ static void say_try(const struct recur *recur)
     if (t->batch_size)
         snprintf(size, sizeof size, "batch size %u, ", (unsigned)t->batch_size);
     if (recur->options->recurrences > 1 || recur->options->chooses)
-        log_note("recurrence %u, try %u: %s%g W, %llu epochs, %.4g J in %.4g s%s", t->recurrence, t->try_number, size,
-                 t->limit_mw / 1000.0, (unsigned long long)t->epochs, t->energy_j, t->time_s,
+        log_note("recurrence %u, try %u: %s%g W, %llu epochs, %.4g kJ in %.4g s%s", t->recurrence, t->try_number,
+                 size, t->limit_mw / 1000.0, (unsigned long long)t->epochs, t->energy_j / 1e3, t->time_s,
                  t->reached > 0 ? ": target reached" : t->reached == 0 ? ": target not reached" : "");
 }
 
@@ -240,7 +240,7 @@ static void prepare_try(struct recur *recur)
     recur->renew_ns = clock_monotonic_ns() + recur->batch.hold_ms * NS_PER_MS / RENEWALS;
     recur->lapsed = false;
     if (isfinite(attempt->bound_j))
-        log_note("batch size %u; the run may cost %.4g J", (unsigned)attempt->size, attempt->bound_j);
+        log_note("batch size %u; the run may cost %.4g kJ", (unsigned)attempt->size, attempt->bound_j / 1e3);
     else
         log_note("batch size %u", (unsigned)attempt->size);
 }
@@ -252,8 +252,8 @@ static int make_try(struct recur *recur, struct batch_size_result *outcome, stru
     double epoch_j = known_epoch_cost_j(recur, recur->attempt.size);
     if (isfinite(epoch_j) &&
         batch_size_epochs_allowed(recur->attempt.bound_j, epoch_j, recur->job.goal.max_epochs) == 0) {
-        log_note("not started: an epoch of batch size %u costs %.4g J, and a run may cost %.4g J",
-                 (unsigned)recur->attempt.size, epoch_j, recur->attempt.bound_j);
+        log_note("not started: an epoch of batch size %u costs %.4g kJ, and a run may cost %.4g kJ",
+                 (unsigned)recur->attempt.size, epoch_j / 1e3, recur->attempt.bound_j / 1e3);
         *outcome = (struct batch_size_result){.ran = false};
         int rc = book_not_started(recur, epoch_j, err);
         return rc ? rc : 1;
@@ -282,7 +282,7 @@ static void give_back(struct recur *recur)
 
 static int choose_and_run(struct recur *recur, struct wt_error *err)
 {
-    struct batch_size_result outcome;
+    struct batch_size_result outcome = {0};
     int rc = batch_claim(&recur->batch, &recur->attempt, err);
     if (rc < 0)
         return rc;
