@@ -354,10 +354,26 @@ const struct command command_run = {
         "To compare limits wattune has to see training steps: programs call wt_step() of libwattune, or a pattern tells "
         "what a step prints. Without a sign of steps the run is measured and not tuned. Setting a power limit needs root "
         "or CAP_SYS_ADMIN; under sudo the command runs as the user who called.\n\n"
-        "The exit code is the command's own (128+n for signal n, 127 not found, 126 not executable).",
+        "With --target the training has reached its goal as soon as the metric of that name does at an epoch's end: it is then "
+        "asked to end (wt_stop_requested), never ended by force. The metric is what the program tells wt_epoch_end() of libwattune, or "
+        "what --metric-pattern finds. After --max-epochs without it the training is asked to end, gets SIGTERM, and after --grace "
+        "SIGKILL.\n\n"
+        "With --batch-sizes each recurrence runs one of them. The first ones explore: from the default downwards, then upwards, "
+        "leaving a direction at the first size that does not reach the target, twice; afterwards a size is drawn by what its runs "
+        "are believed to cost (pruning and Thompson sampling, Zeus section 4). A run is ended before the epoch with which it would cost more than "
+        "--beta times the cheapest recurrence so far, and the recurrence goes on with another size, at most 20 in all. What was "
+        "learned is kept in the ledger for the job, these GPUs, this trade-off and these options; processes that run at once share it. "
+        "A command that fails by itself teaches nothing: its size is handed out again.\n\n"
+        "In the arguments of COMMAND {batch_size}, {lr}, {seed} and {recurrence} are replaced where they have a value; other braces stay. "
+        "The same values are in its environment: see wattune(1).\n\n"
+        "The exit code is the command's own (128+n for signal n, 127 not found, 126 not executable). With --target or --recurrences it "
+        "is 0 when every recurrence reached its target (or there is none) and 5 when not; a command that fails by itself in its last "
+        "try gives its own.",
     .examples = "  wattune run --job mlp -- python train.py\n"
                 "  wattune run --max-slowdown 5% --progress 'pattern:step (\\d+)' -- ./train.sh\n"
-                "  wattune run --vgpu v100 --job mlp -- build/examples/train_mlp\n",
+                "  wattune run --vgpu v100 --job mlp -- build/examples/train_mlp\n"
+                "  wattune run --batch-sizes 16,32,64 --default-batch-size 32 \\\n"
+                "      --target 'f1>=0.88' -- python train.py --batch-size '{batch_size}'\n",
     .options = options,
     .groups = COMMON_DEVICES | COMMON_REPLAY | COMMON_LEDGER,
     .parse = parse,
