@@ -35,6 +35,9 @@ static int apply(void *ctx, unsigned char *bytes, size_t *length, struct wt_erro
         return error_set(err, WT_E_NOT_FOUND, "there is no claim %llu: it was forgotten", (unsigned long long)change->id);
     int rc = *length ? batch_size_decode(bytes, *length, &change->state, err)
                      : batch_size_init(&change->state, &change->batch->sizes, err);
+    if (rc == WT_E_PARSE)
+        return error_set(err, WT_E_LEDGER, "what the ledger has of the batch sizes is damaged: `wattune forget JOB "
+                         "--batch-sizes` begins anew");
     if (rc < 0)
         return rc;
     if (change->id) /* what lapsed and nobody has missed yet goes on */

@@ -185,13 +185,18 @@ static int book_not_started(struct recur *recur, double epoch_j, struct wt_error
 static void say_try(const struct recur *recur)
 {
     const struct wt_trial *t = &recur->run->trial;
-    char size[48] = "";
+    char size[48] = "", limit[48] = "", energy[48] = "unknown energy";
+    if (recur->options->recurrences == 1 && !recur->options->chooses)
+        return;
     if (t->batch_size)
         snprintf(size, sizeof size, "batch size %u, ", (unsigned)t->batch_size);
-    if (recur->options->recurrences > 1 || recur->options->chooses)
-        log_note("recurrence %u, try %u: %s%g W, %llu epochs, %.4g kJ in %.4g s%s", t->recurrence, t->try_number,
-                 size, t->limit_mw / 1000.0, (unsigned long long)t->epochs, t->energy_j / 1e3, t->time_s,
-                 t->reached > 0 ? ": target reached" : t->reached == 0 ? ": target not reached" : "");
+    if (t->limit_mw)
+        snprintf(limit, sizeof limit, "%g W, ", t->limit_mw / 1000.0);
+    if (isfinite(t->energy_j))
+        snprintf(energy, sizeof energy, "%.4g kJ", t->energy_j / 1e3);
+    log_note("recurrence %u, try %u: %s%s%llu epochs, %s in %.4g s%s", t->recurrence, t->try_number, size, limit,
+             (unsigned long long)t->epochs, energy, t->time_s,
+             t->reached > 0 ? ": target reached" : t->reached == 0 ? ": target not reached" : "");
 }
 
 /* Runs the command once.  `recur->job` says with what. */

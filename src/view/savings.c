@@ -60,6 +60,11 @@ static void put_time(struct buffer *out, const struct wt_savings *s, uint32_t li
 void view_savings(struct buffer *out, const struct wt_trial *trial, bool colour)
 {
     const struct wt_savings *s = &trial->savings;
+    if (trial->not_started) {
+        text_escape(out, trial->note);
+        buffer_print(out, ".\n");
+        return;
+    }
     if (trial->note[0]) {
         buffer_print(out, isfinite(s->energy_fraction) ? "Tuning ended early: " : "Not tuned: ");
         text_escape(out, trial->note);

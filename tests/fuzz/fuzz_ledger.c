@@ -15,6 +15,15 @@
 static struct buffer good;
 static char path[96];
 
+static int put_state(void *ctx, unsigned char *bytes, size_t *length, struct wt_error *err)
+{
+    (void)ctx;
+    (void)err;
+    memset(bytes, 7, 100);
+    *length = 100;
+    return 0;
+}
+
 static void make_good(void)
 {
     struct wt_error err = {0};
@@ -28,6 +37,8 @@ static void make_good(void)
     CHECK(ledger_open(path, 0, &ledger, &err) == 0);
     CHECK(ledger_trial_begin(ledger, &trial, &trial.id, NULL, &err) == 0);
     CHECK(ledger_trial_end(ledger, &trial, &device, 1, &err) == 0);
+    const struct wt_profile_key key = {.job = "resnet", .gpu_model = "V100", .gpu_count = 1};
+    CHECK(ledger_state_change(ledger, &key, "accuracy>=0.9", put_state, NULL, NULL, &err) == 0);
     ledger_close(ledger);
     CHECK(file_read(path, 1 << 20, &good, &err) == 0);
 }
@@ -62,6 +73,15 @@ static void read_all(struct ledger *ledger)
     free(trials);
     is_known(ledger_trial_devices(ledger, 1, &devices, &count, &err), &err);
     free(devices);
+    struct ledger_state *states = NULL;
+    double steps = 0;
+    rc = ledger_states(ledger, "resnet", &states, &count, &err);
+    is_known(rc, &err);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        CHECK(states[i].length <= LEDGER_STATE_MOST && memchr(states[i].options, '\0', sizeof states[i].options) &&
+              memchr(states[i].gpu_model, '\0', sizeof states[i].gpu_model));
+    free(states);
+    is_known(ledger_steps_per_epoch(ledger, "resnet", 32, &steps, &err), &err);
     is_known(ledger_profile_get(ledger, &key, points, WT_MAX_LIMITS, &point_count, &err), &err);
     CHECK(point_count <= WT_MAX_LIMITS);
 }

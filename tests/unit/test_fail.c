@@ -36,6 +36,7 @@
 #include "progress/channel.h"
 #include "progress/channel_layout.h"
 #include "progress/pattern.h"
+#include "run/batch.h"
 #include "run/guard_process.h"
 #include "run/job.h"
 #include "sense/sense.h"
@@ -720,6 +721,60 @@ static int run_reports(void)
     return rc;
 }
 
+/* A recurrence from its claim to its report, and what is believed then. */
+static bool reported;
+
+static int run_batch(void)
+{
+    struct batch batch = {.hold_ms = 60000, .key = key, .options = "accuracy>=0.9"};
+    struct batch_try t = {.claim = 42};
+    struct ledger_state *states = NULL;
+    struct wt_beliefs beliefs = {0};
+    size_t count = 0;
+    batch.sizes = (struct batch_size_options){.count = 2, .sizes = {32, 64}, .default_size = 64, .beta = 2,
+                                              .thompson = batch_size_usual(), .seed = 1};
+    random_normals_init(&batch.normals);
+    reported = false;
+    ledger = NULL;
+    int rc = ledger_open(in_folder("ledger.db"), 0, &ledger, &err);
+    batch.ledger = ledger;
+    if (rc == 0) {
+        rc = batch_claim(&batch, &t, &err);
+        assert_true(rc ? t.claim == 42 : t.claim == 1 && t.size == 64);
+    }
+    if (rc == 0) {
+        rc = batch_report(&batch, &t, &(struct batch_size_result){true, 100, true}, &err);
+        reported = rc == 0;
+    }
+    if (rc == 0)
+        rc = ledger_states(ledger, key.job, &states, &count, &err);
+    if (rc == 0)
+        rc = batch_beliefs(&states[0], clock_wall_ms(), &beliefs, &err);
+    if (rc == 0)
+        assert_true(beliefs.sizes[1].runs == 1 && beliefs.next == 32);
+    free(states);
+    ledger = ledger_close(ledger);
+    return rc;
+}
+
+/* A run was counted once or not at all, and one that was said to be counted is. */
+static void counted_or_not(int rc)
+{
+    (void)rc;
+    struct ledger *again = NULL;
+    struct ledger_state *states = NULL;
+    struct wt_beliefs beliefs = {0};
+    size_t count = 0;
+    assert_int_equal(ledger_open(in_folder("ledger.db"), 0, &again, &err), 0);
+    assert_int_equal(ledger_states(again, key.job, &states, &count, &err), 0);
+    assert_true(count <= 1 && (count == 1 || !reported));
+    if (count == 1)
+        assert_int_equal(batch_beliefs(&states[0], clock_wall_ms(), &beliefs, &err), 0);
+    assert_true(beliefs.sizes[1].runs <= 1 && (beliefs.sizes[1].runs == 1 || !reported));
+    free(states);
+    ledger_close(again);
+}
+
 static void booking(void **state)
 {
     (void)state;
@@ -729,6 +784,7 @@ static void booking(void **state)
         {"ledger: trial begins", LEDGER, an_empty_ledger, run_begin, began_or_not, true, {WT_E_LEDGER}, 150, 5},
         {"ledger: trial ends", LEDGER, a_trial_that_runs, run_end, ended_whole_or_not, true, {WT_E_LEDGER}, 150, 5},
         {"ledger: reports", LEDGER, NULL, run_reports, NULL, true, {WT_E_LEDGER}, 150, 5},
+        {"ledger: batch sizes", LEDGER, an_empty_ledger, run_batch, counted_or_not, true, {WT_E_LEDGER}, 150, 5},
     };
     for (unsigned i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         if (i == 3)

@@ -275,6 +275,47 @@ static void run_document(void **state)
     assert_null(json_run_document(trials, 0));
 }
 
+static void show_document(void **state)
+{
+    (void)state;
+    struct wt_trial trials[2] = {a_try(1, 1, 50, 1), a_try(1, 2, 0, 0)};
+    trials[0].exit_code = -1; /* ended by us: it has none of its own */
+    trials[0].early_stopped = true;
+    trials[1].not_started = true;
+    const struct wt_beliefs beliefs[2] = {
+        {.gpu_model = "V100", .gpu_count = 2, .options = "accuracy>=0.9", .exploring = true, .next = 32, .bound_j = INFINITY,
+         .running = 1, .count = 2, .sizes = {{16, 0, NAN, NAN, false}, {32, 3, 1500, 20, true}}},
+        {.failed = true, .bound_j = 7}};
+    json_t *doc = parsed(json_show_document(trials, 2, beliefs, 2));
+    json_t *tries = at(json_array_get(at(doc, "recurrences"), 0), "tries");
+    is_null(json_array_get(tries, 0), "exit_code");
+    assert_true(json_is_true(at(json_array_get(tries, 0), "early_stopped")));
+    assert_true(json_is_true(at(json_array_get(tries, 0), "ran")));
+    assert_true(json_is_false(at(json_array_get(tries, 1), "ran")));
+    json_t *first = json_array_get(at(doc, "beliefs"), 0), *second = json_array_get(at(doc, "beliefs"), 1);
+    text_is(first, "gpu_model", "V100");
+    number_is(first, "gpu_count", 2);
+    text_is(first, "options", "accuracy>=0.9");
+    assert_true(json_is_true(at(first, "exploring")));
+    number_is(first, "next_batch_size", 32);
+    number_is(first, "running", 1);
+    is_null(first, "cost_bound_j");
+    json_t *sizes = at(first, "batch_sizes");
+    assert_int_equal(json_array_size(sizes), 2);
+    number_is(json_array_get(sizes, 0), "batch_size", 16);
+    number_is(json_array_get(sizes, 0), "runs", 0);
+    is_null(json_array_get(sizes, 0), "mean_cost_j sd_cost_j");
+    assert_true(json_is_false(at(json_array_get(sizes, 0), "left")));
+    number_is(json_array_get(sizes, 1), "mean_cost_j", 1500);
+    number_is(json_array_get(sizes, 1), "sd_cost_j", 20);
+    is_null(second, "next_batch_size");
+    number_is(second, "cost_bound_j", 7);
+    json_decref(doc);
+    doc = parsed(json_show_document(trials, 2, NULL, 0));
+    assert_int_equal(json_array_size(at(doc, "beliefs")), 0);
+    json_decref(doc);
+}
+
 static void jobs_document(void **state)
 {
     (void)state;
@@ -419,7 +460,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_valid), cmocka_unit_test(numbers_are_round), cmocka_unit_test(files_are_whole),
-        cmocka_unit_test(run_document), cmocka_unit_test(jobs_document), cmocka_unit_test(limits_document),
+        cmocka_unit_test(run_document), cmocka_unit_test(show_document), cmocka_unit_test(jobs_document), cmocka_unit_test(limits_document),
         cmocka_unit_test(measure_document), cmocka_unit_test(monitor_document),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -224,6 +225,115 @@ static void show_has_all_tries(void **state)
     has("<- chosen, baseline\n");
 }
 
+/* --- Recurrences --------------------------------------------------------------------------------------------------- */
+
+static struct wt_trial recurring(unsigned recurrence, unsigned try_number, uint32_t size, int reached, double energy_j)
+{
+    struct wt_trial t = trial();
+    t.recurrence = recurrence;
+    t.try_number = try_number;
+    t.batch_size = size;
+    t.reached = reached;
+    t.state_id = 5;
+    t.energy_j = energy_j;
+    t.cost_j = 2 * energy_j;
+    t.time_s = 10;
+    t.epochs = 4;
+    t.early_stopped = !reached;
+    return t;
+}
+
+static void recurrences(void **state)
+{
+    (void)state;
+    struct wt_trial tries[5] = {recurring(3, 1, 64, 1, 1000), recurring(4, 1, 16, 0, 600), recurring(4, 2, 32, 1, 200),
+                                recurring(5, 1, 32, 1, NAN), recurring(6, 1, 8, 0, 0)};
+    tries[4].not_started = true;
+    tries[4].limit_mw = 0;
+    view_recurrences(&out, tries, 5, false);
+    has("         3      1     64    175 W  target reached  10.00 s  2.000 kJ    1.000 kJ  ################################\n");
+    has("         4      2     32    175 W  target reached  20.00 s  1.600 kJ     800.0 J  ##########################\n");
+    has("         5      1     32    175 W  target reached  10.00 s   unknown     unknown\n"); /* no bar, not a short one */
+    has("         6      1      8  unknown  not started");
+    has_not("last");
+}
+
+static void many_recurrences_are_cut(void **state)
+{
+    (void)state;
+    struct wt_trial *tries = calloc(100, sizeof *tries);
+    for (unsigned i = 0; i < 100; i++)
+        tries[i] = recurring(i + 1, 1, 64, 1, 10);
+    view_recurrences(&out, tries, 100, false);
+    has("The last 40 of 100 recurrences:\n");
+    has("\n        61 ");
+    has("\n       100 ");
+    has_not("\n        60 ");
+    free(tries);
+}
+
+static void learned(void **state)
+{
+    (void)state;
+    struct wt_trial tries[7] = {recurring(1, 1, 64, 1, 1000), recurring(2, 1, 64, 1, 2000), recurring(3, 1, 32, 1, 600),
+                                recurring(4, 1, 16, 0, 900), recurring(5, 1, 32, 1, 1), recurring(6, 1, 128, 1, 1),
+                                recurring(7, 1, 32, 0, 100)};
+    tries[4].state_id = 4;    /* another target's */
+    tries[5].ended = false;
+    view_learned(&out, tries, 7, 5, 64, false);
+    has("   16  175 W   0 of 1   never");
+    has("   32  175 W   1 of 2       4  10.00 s     600.0 J  1.200 kJ          40.0 %        40.0 %  <- cheapest\n");
+    has("   64  175 W   2 of 2       4  10.00 s    1.500 kJ  3.000 kJ         100.0 %       100.0 %  <- default\n");
+    has_not("128");
+    buffer_clear(&out);
+    view_learned(&out, tries, 2, 5, 64, false);
+    has("<- cheapest, default\n");
+    buffer_clear(&out);
+    view_learned(&out, tries + 2, 1, 5, 64, false); /* the default has not run: there is nothing to compare with */
+    has("unknown       unknown  <- cheapest\n");
+    buffer_clear(&out);
+    view_learned(&out, tries, 7, 99, 64, false);
+    assert_int_equal(out.length, 0);
+}
+
+static void beliefs(void **state)
+{
+    (void)state;
+    struct wt_beliefs b = {.gpu_model = "V100\x1b", .gpu_count = 2, .options = "accuracy>=0.9", .exploring = true, .next = 16,
+                           .bound_j = INFINITY, .count = 2, .running = 1,
+                           .sizes = {{16, 0, NAN, NAN, true}, {32, 3, 1500, 20, false}}};
+    view_beliefs(&out, &b, false);
+    has("batch sizes on 2 x V100\\x1b for accuracy>=0.9:\n");
+    has("     16     0    unknown  unknown           <- next\n");
+    has("     32     3   1.500 kJ  20.00 J  dropped\n");
+    has("Exploring: ");
+    has("nothing bounds the cost of a run yet.\n");
+    has("1 recurrence is under way.\n");
+    b.exploring = false;
+    b.bound_j = 3000;
+    b.running = 2;
+    buffer_clear(&out);
+    view_beliefs(&out, &b, false);
+    has("Explored: ");
+    has("a run may cost 3.000 kJ.\n");
+    has("2 recurrences are under way.\n");
+    b.failed = true;
+    buffer_clear(&out);
+    view_beliefs(&out, &b, false);
+    has("No size reached the target: the next run explores anew.\n");
+    has_not("may cost");
+}
+
+static void not_started_is_said_as_it_is(void **state)
+{
+    (void)state;
+    struct wt_trial t = trial();
+    t.not_started = true;
+    snprintf(t.note, sizeof t.note, "not started: an epoch costs too much");
+    view_savings(&out, &t, false);
+    assert_string_equal(out.text, "not started: an epoch costs too much.\n");
+}
+
 static const struct wt_device devices[2] = {
     {.index = 2, .uuid = "GPU-a", .name = "V100, \"SXM\"", .limit_min_mw = 100000, .limit_max_mw = 250000,
      .limit_default_mw = 250000},
@@ -303,7 +413,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FRESH(units), FRESH(names_are_harmless), FRESH(columns_line_up), FRESH(savings_are_honest),
         FRESH(run_summary), FRESH(show_has_all_tries), FRESH(limits), FRESH(measured), FRESH(monitor_lines),
-        FRESH(csv),
+        FRESH(csv), FRESH(recurrences), FRESH(many_recurrences_are_cut), FRESH(learned), FRESH(beliefs),
+        FRESH(not_started_is_said_as_it_is),
     };
     return cmocka_run_group_tests_name("view", tests, NULL, NULL);
 }
