@@ -16,7 +16,7 @@ enum recur_key {
 #define RECUR_POLICY_FORM "zeus"
 
 #define RECUR_OPTIONS                                                                                                  \
-    {"target", KEY_TARGET, "'NAME>=VALUE'|'NAME<=VALUE'", 0,                                                           \
+    {"target", KEY_TARGET, "NAME>=VALUE|NAME<=VALUE", 0,                                                                \
      "the validation metric that the training has to reach; when it has, it is asked to end", 0},                      \
     {"max-epochs", KEY_MAX_EPOCHS, "N", 0, "a training that has not reached its target in so many epochs is ended "    \
      "(default 100)", 0},                                                                                              \

@@ -12,6 +12,8 @@
 
 /* Energy is summed up in pieces of this length, since the watch knows only the near past. */
 static const int64_t PIECE_NS = 5 * NS_PER_S;
+/* It stays behind the present, so that an epoch that ended since the last look ended after it. */
+static const int64_t BEHIND_NS = NS_PER_S;
 /* A piece whose energy is still not known after this long never will be; what it used counts as nothing, so that no run is
  * stopped for what was not measured. */
 static const int64_t LOST_AFTER_NS = 30 * NS_PER_S;
@@ -24,7 +26,7 @@ void goal_begin(struct goal *goal, const struct goal_options *options, const str
 
 static void sum_up(struct goal *goal)
 {
-    int64_t until_ns = watch_known_until_ns(goal->watch);
+    int64_t until_ns = watch_known_until_ns(goal->watch) - BEHIND_NS;
     double piece_j, error_j;
     if (until_ns - goal->known_ns >= PIECE_NS &&
         watch_energy_between(goal->watch, goal->known_ns, until_ns, &piece_j, &error_j) == 0) {

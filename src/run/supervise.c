@@ -509,14 +509,16 @@ void supervise_end_group(struct supervised *s, int64_t grace_ns)
 {
     const struct timespec nap = {.tv_nsec = 20 * NS_PER_MS};
     int64_t until_ns = clock_monotonic_ns() + grace_ns;
-    for (;;) {
+    for (bool killed = false;;) {
         while (waitpid(-s->pid, NULL, WNOHANG) > 0) /* orphans of the group are ours to reap */
             ;
-        if (!supervise_signal_group(s, 0))
+        bool over = clock_monotonic_ns() >= until_ns;
+        if (!supervise_signal_group(s, 0) || (over && killed))
             return;
-        if (clock_monotonic_ns() >= until_ns) {
+        if (over) {
+            killed = true;
+            until_ns += NS_PER_S; /* to be reaped: nothing else keeps what got SIGKILL */
             supervise_signal_group(s, SIGKILL);
-            return;
         }
         nanosleep(&nap, NULL);
     }

@@ -3,6 +3,7 @@
 
 import collections
 import json
+import os
 import re
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import time
 import pytest
 
 from conftest import alive, children, errors, wait_for
+from test_commands import Terminal
 
 pytestmark = pytest.mark.sanitized
 
@@ -285,6 +287,20 @@ def test_a_signal_ends_all(recur, number):
     shown = recur.wt.show()
     assert len(shown["recurrences"]) == 1 and shown["beliefs"][0]["running"] == 0  # the claim was given back
     assert recur.machine.limits() == [250] and not recur.machine.journal()
+
+
+def test_ctrl_c_ends_all(recur):
+    terminal = Terminal(recur.wt, *recur.command("--power-limits", "250,150", "--recurrences", "5", *CHOOSE, train=("polls=1",)))
+    wait_for(lambda: len(recur.seen()) > 1, 20, "an epoch to end")
+    os.write(terminal.master, b"\x03")
+    terminal.read()
+    assert terminal.process.wait(10) in (-2, 130)
+    assert len([line for line in recur.seen() if line[1] == "0"]) == 1
+    shown = recur.wt.show()
+    assert len(shown["recurrences"]) == 1 and shown["beliefs"][0]["running"] == 0
+    assert shown["recurrences"][0]["tries"][0]["exit_code"] == 130
+    assert recur.machine.limits() == [250] and not recur.machine.journal()
+    terminal.close()
 
 
 def test_what_a_stopped_training_leaves_is_ended_too(recur, wt):
