@@ -22,6 +22,7 @@ struct change {
     uint64_t id;
     int (*ask)(struct change *change, int64_t now_ms);
     int answer;
+    unsigned taken_over;
     double bound_j;
     struct wt_error err;
 };
@@ -35,6 +36,9 @@ static int apply(void *ctx, unsigned char *bytes, size_t *length, struct wt_erro
         return error_set(err, WT_E_NOT_FOUND, "there is no claim %llu: it was forgotten", (unsigned long long)change->id);
     int rc = *length ? batch_size_decode(bytes, *length, &change->state, err)
                      : batch_size_init(&change->state, &change->batch->sizes, err);
+    if (rc == 0 && !*length && change->batch->past_count)
+        change->taken_over = batch_size_take_over(&change->state, change->batch->past, change->batch->past_count,
+                                                  change->batch->epoch_cost_j, change->batch->max_epochs);
     if (rc == WT_E_PARSE)
         return error_set(err, WT_E_LEDGER, "what the ledger has of the batch sizes is damaged: `wattune forget JOB "
                          "--batch-sizes` begins anew");
@@ -66,7 +70,8 @@ static int run_change(struct batch *batch, struct change **out, struct batch_try
         rc = change->answer;
         if (attempt && change->claim.id)
             *attempt = (struct batch_try){.claim = change->claim.id, .state_id = state_id, .number = change->claim.tries,
-                                          .size = change->state.sizes[change->claim.size], .bound_j = change->bound_j};
+                                          .size = change->state.sizes[change->claim.size], .bound_j = change->bound_j,
+                                          .taken_over = change->taken_over};
     }
     free(change);
     *out = NULL;

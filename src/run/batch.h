@@ -16,6 +16,10 @@ struct batch {
     struct wt_profile_key key;       /* job and devices; its batch size does not matter */
     char options[WT_OPTIONS_LEN];    /* what was asked for: other words are another state */
     struct batch_size_options sizes;
+    const struct batch_size_past *past; /* what other GPUs taught under the same options, for a state that is new; borrowed */
+    size_t past_count;
+    double epoch_cost_j[BATCH_SIZES_MOST]; /* of each size on these GPUs, NaN: not known; read only when there is a past */
+    unsigned max_epochs;
     int64_t hold_ms;                 /* how long a claim is held without being renewed; wall clock */
     struct random_normals normals;   /* random_normals_init() */
 };
@@ -26,6 +30,7 @@ struct batch_try {
     uint32_t size;
     unsigned number;                 /* 1, 2, ... within the recurrence */
     double bound_j;                  /* what it may cost; INFINITY: anything */
+    unsigned taken_over;             /* runs of other GPUs that its new state began with */
 };
 
 /* A recurrence begins.  WT_E_BUSY: too many at once.  A state whose exploration ended without a size (its sentence was said

@@ -32,6 +32,7 @@ struct recur {
     struct job_options job;          /* of the try that runs */
     struct job_result *run;
     struct batch batch;
+    struct batch_size_past *past;    /* of other GPUs; batch.past */
     struct batch_try attempt;
     int64_t renew_ns;                /* CLOCK_MONOTONIC: when to renew the claim next */
     bool lapsed, told_rate;
@@ -291,6 +292,8 @@ static int choose_and_run(struct recur *recur, struct wt_error *err)
     int rc = batch_claim(&recur->batch, &recur->attempt, err);
     if (rc < 0)
         return rc;
+    if (recur->attempt.taken_over)
+        log_note("%u runs on other GPUs count here, at what their epochs cost on these", recur->attempt.taken_over);
     recur->job.on_turn = renew;
     recur->job.ctx = recur;
     for (;;) {
@@ -314,6 +317,63 @@ static int choose_and_run(struct recur *recur, struct wt_error *err)
             return 0;
         }
     }
+}
+
+/* --- Other GPUs ----------------------------------------------------------------------------------------------------- */
+
+/* The states of this job under the same options: the ids of those on other GPUs, and whether these have one. */
+static bool find_states(struct recur *recur, int64_t others[], unsigned capacity, unsigned *count)
+{
+    struct ledger_state *states = NULL;
+    size_t n = 0;
+    bool own = false;
+    *count = 0;
+    if (ledger_states(recur->ledger, recur->batch.key.job, &states, &n, NULL))
+        return true;
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(states[i].options, recur->batch.options) != 0)
+            continue;
+        if (strcmp(states[i].gpu_model, recur->batch.key.gpu_model) != 0 && *count < capacity)
+            others[(*count)++] = states[i].id;
+        own |= strcmp(states[i].gpu_model, recur->batch.key.gpu_model) == 0;
+    }
+    free(states);
+    return own;
+}
+
+/* A run that ended by itself or by us, and counted epochs. */
+static bool is_past(const struct wt_trial *t, const int64_t others[], unsigned count)
+{
+    if (!t->ended || t->not_started || !t->epochs || t->reached < 0 || t->exit_code > 0)
+        return false;
+    for (unsigned i = 0; i < count; i++)
+        if (t->state_id == others[i])
+            return true;
+    return false;
+}
+
+/* How many epochs a size takes is the same on any GPU, what an epoch costs is not: a job that is new on these GPUs begins with
+ * the runs of others as far as the epochs' cost here is known.  What cannot be read is not taken over. */
+static void learn_from_others(struct recur *recur)
+{
+    int64_t others[16];
+    unsigned other_count;
+    struct wt_trial *trials = NULL;
+    size_t count = 0;
+    struct batch *batch = &recur->batch;
+    if (find_states(recur, others, 16, &other_count) || !other_count ||
+        ledger_job_trials(recur->ledger, batch->key.job, &trials, &count, NULL))
+        return;
+    recur->past = calloc(count ? count : 1, sizeof *recur->past);
+    for (size_t i = 0; recur->past && i < count; i++)
+        if (is_past(&trials[i], others, other_count))
+            recur->past[batch->past_count++] = (struct batch_size_past){
+                .size = trials[i].batch_size, .epochs = (unsigned)trials[i].epochs, .reached = trials[i].reached > 0};
+    free(trials);
+    batch->past = recur->past;
+    batch->max_epochs = recur->job.goal.max_epochs;
+    for (unsigned i = 0; batch->past_count && i < batch->sizes.count; i++)
+        batch->epoch_cost_j[i] = known_epoch_cost_j(recur, batch->sizes.sizes[i]);
 }
 
 static int run_plainly(struct recur *recur, struct wt_error *err)
@@ -342,6 +402,7 @@ static int prepare(struct recur *recur, struct wt_error *err)
     random_normals_init(&recur->batch.normals);
     if (recur->batch.key.gpu_count == 0)
         return error_set(err, WT_E_NO_DEVICE, "batch sizes are compared by the cost of GPUs, and there is none");
+    learn_from_others(recur);
     return 0;
 }
 
@@ -363,6 +424,8 @@ int recur_run(const struct recur_options *options, struct sense *sense, const un
         rc = options->chooses ? choose_and_run(recur, err) : run_plainly(recur, err);
     }
     supervise_allow_signals();
+    if (recur)
+        free(recur->past);
     free(run);
     free(recur);
     return rc;

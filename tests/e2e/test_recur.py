@@ -143,6 +143,22 @@ def test_beliefs_last_over_runs(recur):
     assert recur.wt.run("show", "job").returncode == 1
 
 
+def test_another_gpu_takes_over_what_is_known_there(wt, recur):
+    """Epochs carry over, what one costs does not: it is known there from runs with other options."""
+    train = ("need=32:3,64:2", "samples=5120", "polls=1")
+    sizes = ["--power-limits", "250", "--baseline", "no", "--batch-sizes", "32,64", "--default-batch-size", "64", "--target"]
+    assert recur.run(*sizes, "accuracy>=0.9", "--recurrences", "2", train=train).returncode == 0
+    assert recur.order() == [(1, 64), (2, 32)]
+    recur.machine = wt.machine("a40", scale=40, name="other")
+    sizes[1] = "300"
+    assert recur.run(*sizes, "accuracy>=0.9", train=train).returncode == 0
+    assert recur.order() == [(3, 64)]  # other limits, so other options: nothing carries over
+    sizes[1] = "250"
+    done = recur.run(*sizes, "accuracy>=0.9", train=train)
+    assert done.returncode == 0 and recur.order() == [(4, 32)]  # 64 counts, of 32 no epoch was seen here
+    assert "1 runs on other GPUs count here" in done.stderr
+
+
 def test_what_the_command_is_told(recur):
     done = recur.run("--observe", "--batch-sizes", "16,64", "--default-batch-size", "64", "--target", "accuracy>=0.9",
                      "--seed", "7", "--lr", "0.1", "--optimizer", "adam", "--recurrences", "2",

@@ -171,6 +171,28 @@ static void a_default_that_fails(void **state)
     ledger_close(ledger);
 }
 
+static void another_gpu_begins_with_what_the_epochs_cost_there(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_ledger(0);
+    struct batch batch = batch_of(ledger, LONG_MS);
+    static const struct batch_size_past past[] = {{64, 10, true}, {32, 8, true}, {16, 30, false}, {128, 12, true}};
+    batch.past = past;
+    batch.past_count = 4;
+    batch.max_epochs = 100;
+    const double costs[] = {5, 5, 5, NAN}; /* 128 has no profile here */
+    memcpy(batch.epoch_cost_j, costs, sizeof costs);
+    struct batch_try t = claim(&batch);
+    assert_int_equal(t.taken_over, 3);
+    assert_int_equal(t.size, 128); /* the first of which an epoch's cost is not known */
+    assert_true(t.bound_j == 80);
+    struct wt_beliefs beliefs = beliefs_of(ledger, 0, 1);
+    assert_true(beliefs.sizes[2].mean_j == 50 && beliefs.sizes[1].mean_j == 40 && beliefs.sizes[0].runs == 1);
+    assert_int_equal(report(&batch, &t, 60, true), 0);
+    assert_int_equal(claim(&batch).taken_over, 0); /* once */
+    ledger_close(ledger);
+}
+
 static void forgetting(void **state)
 {
     (void)state;
@@ -351,7 +373,8 @@ int main(void)
 #define WITH_FOLDER(f) cmocka_unit_test_setup_teardown(f, make_folder, drop_folder)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(the_order_of_exploration), WITH_FOLDER(other_options_are_another_state), WITH_FOLDER(a_claim_lapses),
-        WITH_FOLDER(what_is_given_back_is_handed_out_again), WITH_FOLDER(a_default_that_fails), WITH_FOLDER(forgetting),
+        WITH_FOLDER(what_is_given_back_is_handed_out_again), WITH_FOLDER(a_default_that_fails),
+        WITH_FOLDER(another_gpu_begins_with_what_the_epochs_cost_there), WITH_FOLDER(forgetting),
         WITH_FOLDER(a_cancelled_trial_leaves_nothing), WITH_FOLDER(a_damaged_state_is_told),
         WITH_FOLDER(every_trial_is_handed_out_once), WITH_FOLDER(a_killed_process_gives_its_size_back),
     };
