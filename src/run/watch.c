@@ -270,22 +270,43 @@ static int64_t next_read_ns(const struct watched *d, int64_t now_ns)
     return edges_next_read_ns(&d->edges, now_ns);
 }
 
+/* Its next read need not be at a certain moment. */
+static bool can_wait(const struct watched *d)
+{
+    return !d->failures && !is_fine(d) && !d->integrates && d->device.has_energy_counter && edges_can_wait(&d->edges);
+}
+
+static bool is_due(const struct watched *d)
+{
+    /* Asked for from the last read on, so that a moment that has passed meanwhile counts as due. */
+    return can_wait(d) ? edges_may_read(&d->edges, clock_now_ns())
+                       : next_read_ns(d, d->edges.read_ns + 1) <= clock_now_ns();
+}
+
 void watch_poll(struct watch *watch)
 {
     for (unsigned i = 0; i < watch->count; i++) {
-        struct watched *d = &watch->devices[i];
         struct wt_sample sample;
-        /* Asked for from the last read on, so that a moment that has passed meanwhile counts as due. */
-        if (next_read_ns(d, d->edges.read_ns + 1) <= clock_now_ns() && !is_over(watch))
-            read_device(watch, d, &sample);
+        if (is_due(&watch->devices[i]) && !is_over(watch))
+            read_device(watch, &watch->devices[i], &sample);
     }
+}
+
+/* When to wake up for a device.  One that can wait gives others half a gap to be read by the same waking. */
+static int64_t wake_ns(const struct watched *d)
+{
+    int64_t at_ns = next_read_ns(d, d->edges.read_ns + 1);
+    if (!can_wait(d))
+        return at_ns;
+    int64_t now_ns = clock_now_ns(), latest_ns = at_ns + d->edges.gap_ns / 2;
+    return edges_next_read_ns(&d->edges, latest_ns > now_ns ? latest_ns : now_ns);
 }
 
 int64_t watch_next_ns(const struct watch *watch)
 {
     int64_t next_ns = INT64_MAX;
     for (unsigned i = 0; i < watch->count; i++) {
-        int64_t at_ns = next_read_ns(&watch->devices[i], watch->devices[i].edges.read_ns + 1);
+        int64_t at_ns = wake_ns(&watch->devices[i]);
         next_ns = at_ns < next_ns ? at_ns : next_ns;
     }
     return next_ns;

@@ -20,6 +20,8 @@ static const int64_t JITTER_LEAST_NS = 50000;
 enum { WIDTH_GOAL_PARTS = 40 };
 /* Reads that may follow each other within a tick while it is searched; each is made up for by one and a half. */
 enum { CLOSE_READS = 1 };
+/* Between two ticks, so far from either a read may be put where it suits others. */
+enum { CLEAR_PARTS = 8 };
 /* After as many periods without a new value the counter stands still. */
 enum { STILL_PERIODS = 4 };
 /* The recent past that tells how a load varies: knots on either side. */
@@ -243,12 +245,37 @@ static int64_t next_clear_ns(const struct edges *edges, int64_t earliest_ns)
     return earliest_ns; /* so far ahead that the ticks' places run into each other */
 }
 
+static bool is_still(const struct edges *edges)
+{
+    return edges->read_ns - edges->moved_ns > STILL_PERIODS * edges->tick_ns;
+}
+
+/* The place of a tick is known well enough: reads need not make it smaller. */
+static bool is_narrow(const struct edges *edges, struct span tick)
+{
+    return tick.hi_ns - tick.lo_ns <= later(edges->tick_ns / WIDTH_GOAL_PARTS, 4 * edges->jitter_ns);
+}
+
+bool edges_can_wait(const struct edges *edges)
+{
+    return edges->has_read && !is_still(edges) && edges->phase_known &&
+           is_narrow(edges, span_of(edges, first_after(edges, edges->read_end_ns)));
+}
+
+bool edges_may_read(const struct edges *edges, int64_t now_ns)
+{
+    if (!edges_can_wait(edges) || now_ns < edges->rested_ns)
+        return false;
+    int64_t n = last_by(edges, now_ns), margin_ns = edges->tick_ns / CLEAR_PARTS;
+    return now_ns - span_of(edges, n).hi_ns >= margin_ns && span_of(edges, n + 1).lo_ns - now_ns >= margin_ns;
+}
+
 int64_t edges_next_read_ns(const struct edges *edges, int64_t now_ns)
 {
     if (!edges->has_read)
         return now_ns;
     int64_t rested_ns = later(now_ns, edges->rested_ns);
-    if (edges->read_ns - edges->moved_ns > STILL_PERIODS * edges->tick_ns)
+    if (is_still(edges))
         return later(rested_ns, edges->read_ns + edges->tick_ns);
     bool may_be_close = edges->close_reads < CLOSE_READS;
     if (!edges->phase_known) {
@@ -258,7 +285,7 @@ int64_t edges_next_read_ns(const struct edges *edges, int64_t now_ns)
     int64_t n = first_after(edges, edges->read_end_ns);
     struct span next = span_of(edges, n);
     int64_t width_ns = next.hi_ns - next.lo_ns, aim_ns = next.lo_ns + width_ns / 2;
-    if (width_ns <= later(edges->tick_ns / WIDTH_GOAL_PARTS, 4 * edges->jitter_ns))
+    if (is_narrow(edges, next))
         return next_clear_ns(edges, rested_ns);
     int64_t earliest_ns = may_be_close ? now_ns : rested_ns;
     /* Aimed only from a read that is known to show the tick before, or its outcome would not say which tick it was. */
