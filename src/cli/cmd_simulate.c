@@ -35,7 +35,7 @@ enum key {
     {"job", KEY_JOB, "DATASET/NETWORK/OPTIMIZER", 0, "which job of the trace", 0},                                     \
     {"target", KEY_TARGET, "VALUE", 0, "the target metric, compared with target_metric as a number", 0}
 #define OUTPUT_OPTIONS                                                                                                 \
-    {"eta", KEY_ETA, "E", 0, "trade-off: 1 counts only energy, 0 only time (default 0.5)", 0},                         \
+    {"eta", KEY_ETA, "E", 0, "trade-off: 1 counts only energy, 0 only time (default 0.5, whatever is configured)", 0},    \
     {"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0}
 
 static const struct argp_option simulate_options[] = {

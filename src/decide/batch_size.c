@@ -172,6 +172,11 @@ unsigned batch_size_epochs_allowed(double bound_j, double epoch_cost_j, unsigned
     return (unsigned)epochs;
 }
 
+bool batch_size_epoch_fits(double bound_j, double spent_j, double epoch_cost_j)
+{
+    return spent_j + epoch_cost_j <= bound_j;
+}
+
 /* --- Another GPU model -------------------------------------------------------------------------------------------- */
 
 enum { PAST_MOST = 4096 };

@@ -94,6 +94,9 @@ double batch_size_bound_j(const struct batch_size *state);
 /* How many epochs fit into the bound, at most max_epochs: known before an epoch, not noticed after it. */
 unsigned batch_size_epochs_allowed(double bound_j, double epoch_cost_j, unsigned max_epochs);
 
+/* The same for a run on its way, whose epochs need not all have cost the same: whether one more fits. */
+bool batch_size_epoch_fits(double bound_j, double spent_j, double epoch_cost_j);
+
 /* --- Another GPU model -------------------------------------------------------------------------------------------- */
 
 struct batch_size_past {             /* one run, in the order in which they ended */

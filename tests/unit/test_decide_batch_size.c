@@ -292,6 +292,8 @@ static void epochs_that_fit(void **state)
     double bound = nextafter(3 * 1.3, 0);
     assert_true(bound / 1.3 >= 3 && fma(3, 1.3, -bound) > 0);
     assert_int_equal(batch_size_epochs_allowed(bound, 1.3, 100), 2);
+    assert_true(batch_size_epoch_fits(100, 90, 10) && !batch_size_epoch_fits(100, 90.5, 10));
+    assert_true(batch_size_epoch_fits(INFINITY, 1e9, 1e9) && !batch_size_epoch_fits(100, 0, 101));
 }
 
 /* --- Several at once ------------------------------------------------------------------------------------------------- */
