@@ -229,11 +229,12 @@ struct wt_study {
     unsigned size_count, limit_count;
     uint32_t sizes[WT_MAX_BATCH_SIZES];
     uint32_t limits_mw[WT_MAX_LIMITS]; /* highest first */
-    struct wt_point optimum, standard; /* the least cost; the default batch size at its highest limit.  Size 0: there is none */
+    struct wt_point optimum;         /* the least cost; batch size 0: there is none */
+    struct wt_point standard;        /* the default batch size at its highest limit; size 0: not given */
 };
 
-/* choices: how often each batch size was where a recurrence ended, over one seed or many.  Recurrences share a bin when there
- * are more than a page is wide. */
+/* choices: how often each batch size was where a recurrence ended, over one seed or many.  Recurrences share a
+ * bin when there are more than a page is wide. */
 enum { WT_MAX_BINS = 256 };
 
 struct wt_choices {
