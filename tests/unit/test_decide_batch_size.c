@@ -175,6 +175,35 @@ static void the_cheapest_is_chosen(void **state)
     assert_in_range(wins, 1587 - 150, 1587 + 150); /* four standard deviations */
 }
 
+/* The draws in their order: an order of the arms, then a normal for each from the smallest size on, added to the reward. */
+static void the_draws_of_a_choice(void **state)
+{
+    (void)state;
+    struct thompson_options options = batch_size_usual();
+    struct arm arms[6] = {0};
+    const unsigned char among[] = {0, 2, 3, 5};
+    struct random random;
+    for (unsigned i = 0; i < 12; i++)
+        arm_add(&arms[i % 6], &options, 100 + i % 6 + 10 * (i / 6)); /* 105 + size, +- 5/sqrt(2) */
+    random_seed(&random, 6);
+    for (unsigned round = 0; round < 50; round++) {
+        struct random copy = random;
+        unsigned char order[64];
+        double best = -INFINITY;
+        unsigned expected = 0;
+        random_order(&copy, COUNT(among), order);
+        for (unsigned i = 0; i < COUNT(among); i++) {
+            double reward = -(105.0 + among[i]) + 5 / sqrt(2) * random_normal(&copy, &normals);
+            if (reward > best) {
+                best = reward;
+                expected = among[i];
+            }
+        }
+        assert_int_equal(thompson_choose(arms, 0x2d, &options, &random, &normals), expected);
+        assert_true(random_u64(&copy) == random_u64(&random));
+    }
+}
+
 /* --- One recurrence after the other --------------------------------------------------------------------- */
 
 static struct batch_size_options usual_options(double beta)
@@ -443,6 +472,7 @@ static void stopping_between_any_two_events_changes_nothing(void **state)
         struct batch_size_options options = usual_options(seed % 3 ? 2 : (double)INFINITY);
         options.seed = seed;
         options.thompson.window = seed % 4 * 3;
+        options.thompson.explorations = 2 + seed % 5; /* more than pruning gives: their order is random */
         assert_int_equal(batch_size_init(&plain, &options, NULL), 0);
         stopped = plain;
         int64_t now_ms = 0;
@@ -505,7 +535,11 @@ static void damaged_bytes_are_refused(void **state)
     draw_state = 5;
     for (unsigned i = 0; i < 25; i++)
         random_event(&sizes, &now_ms);
+    sizes.random.has_half = true; /* an odd number of draws: rare, since orders draw in pairs */
+    sizes.random.half = 0x12345678;
     size_t length = batch_size_encode(&sizes, bytes);
+    assert_int_equal(batch_size_decode(bytes, length, &read, NULL), 0);
+    assert_true(read.random.has_half && read.random.half == 0x12345678);
     memset(&read, 0x55, sizeof read);
     static struct batch_size untouched;
     memset(&untouched, 0x55, sizeof untouched);
@@ -599,6 +633,7 @@ int main(void)
         cmocka_unit_test(beliefs_by_hand),
         cmocka_unit_test(exploring_comes_first),
         cmocka_unit_test(the_cheapest_is_chosen),
+        cmocka_unit_test(the_draws_of_a_choice),
         cmocka_unit_test(a_recurrence_with_retries),
         cmocka_unit_test(twenty_tries_and_no_more),
         cmocka_unit_test(a_run_that_cannot_start),
