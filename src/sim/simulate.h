@@ -17,9 +17,9 @@
 #include "flow.h"
 #include "sim/trace.h"
 
-/* More would not fit a page, and a run of days is not what is meant. */
+/* A document of so many takes some 250 MB. */
 enum {
-    SIM_RECURRENCES_MOST = 1000000,
+    SIM_RECURRENCES_MOST = 100000,
     SIM_SEEDS_MOST = 100000,
     SIM_POINTS_MOST = WT_MAX_BATCH_SIZES * WT_MAX_LIMITS
 };

@@ -275,7 +275,7 @@ def sentence(words):
     ({"beta": "nan"}, "--beta is a number above 0 or inf"),
     ({"window": 65}, "--window is a whole number from 0 to 64"),
     ({"recurrences": 0}, "--recurrences is a whole number"),
-    ({"recurrences": 1000001}, "--recurrences is a whole number"),
+    ({"recurrences": 100001}, "--recurrences is a whole number"),
     ({"seed": -1}, "--seed is a whole number"),
     ({"seeds": "5..4"}, "--seeds is A..B"),
     ({"seeds": "5"}, "--seeds is A..B"),
