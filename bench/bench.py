@@ -183,10 +183,35 @@ def bench_training(folder):
          f"bound: lower end below 1.005", low < 1.005)
 
 
+def bench_simulate(folder):
+    """The published traces, where they lie beside the project: DeepSpeech2 on a V100."""
+    traces = pathlib.Path(os.environ.get("WATTUNE_TRACES", pathlib.Path(__file__).resolve().parents[2] / "shared" / "traces"))
+    files = [traces / "summary_train.csv", traces / "summary_power_v100.csv"]
+    if not all(file.exists() for file in files):
+        print(f"      (no published traces in {traces}: simulations are not measured)")
+        return
+    env = environment(folder)
+    reading, of_bytes, recurrence, draws = map(float, output([BENCH / "bench_simulate", *files], env).split())
+    line("a trace is read", f"{reading / 1e3:.2f} ms, {reading / of_bytes:.0f} x reading its bytes ({of_bytes / 1e3:.2f} ms); "
+         f"bound: 2 ms", reading <= 2000)
+    line("a recurrence in the bandit stage", f"{recurrence:.0f} ns, {recurrence / draws:.2f} x its random draws alone ({draws:.0f} "
+         f"ns); bound: 1000 ns", recurrence <= 1000)
+    command = [WATTUNE, "simulate", "--train", files[0], "--power", files[1], "--job", "librispeech/deepspeech2/adamw",
+               "--target", "40", "--max-epochs", "16", "--default-batch-size", "192", "--json", "--seeds"]
+    one = statistics.median(usage_of([*command, "1..1"], env)[0] for _ in range(5))
+    runs = [usage_of([*command, "1..1000"], env) for _ in range(5)]
+    wall, cpu = (statistics.median(run[i] for run in runs) for i in range(2))
+    line("1000 seeds x 210 recurrences", f"{wall:.3f} s on {len(os.sched_getaffinity(0))} cores ({cpu:.3f} s of them), "
+         f"{wall / one:.1f} x one seed; bound: 0.3 s", wall <= 0.3)
+    memory = float(output([BENCH / "bench_simulate", "resident", *command, "1..1000"], env)) / 1024
+    line("  resident", f"{memory:.1f} MiB; bound: 16 MiB", memory <= 16)
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        for bench in (bench_step, bench_window, bench_measure, bench_monitor, bench_supervisor, bench_training):
+        for bench in (bench_step, bench_window, bench_measure, bench_monitor, bench_supervisor, bench_simulate,
+                      bench_training):
             bench(folder)
     print(f"{over} over their bound" if over else "all within their bounds")
     return 1 if over else 0

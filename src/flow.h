@@ -192,6 +192,55 @@ struct wt_job_row {
     double best_energy_fraction_error;
 };
 
+/* point: one batch size at one power limit, trained until it reaches the target. */
+struct wt_point {
+    uint32_t batch_size, limit_mw;
+    double epochs, time_s, energy_j, cost_j; /* expected; NaN: not every run reached the target */
+    bool on_front;                   /* no other point takes less of time or energy and not more of the other */
+};
+
+/* simulated try: one run of a batch size at a power limit, as a trace has it. */
+struct wt_simulated_try {
+    unsigned recurrence;             /* 1, 2, ... */
+    uint32_t batch_size, limit_mw;
+    unsigned epochs;
+    double energy_j, time_s, cost_j;
+    bool reached, profiled;          /* profiled: its first epoch tried all power limits */
+    bool ran;                        /* false: not even one epoch fitted into what it may cost */
+};
+
+/* simulation: what all recurrences of one seed came to, or the mean or deviation of that over seeds. */
+struct wt_simulation {
+    uint64_t seed;
+    double energy_j, time_s, cost_j, regret_j;           /* sums */
+    double last5_energy_j, last5_time_s;                 /* means over the last five recurrences */
+    double last5_energy_fraction, last5_time_fraction;   /* of the default's expected ones; NaN: not known */
+};
+
+/* study: what was simulated, and what its trace says by expectation. */
+enum { WT_MAX_BATCH_SIZES = 64 };
+
+struct wt_study {
+    char job[3 * WT_NAME_LEN];       /* dataset/network/optimizer */
+    const char *policy;              /* a constant */
+    double target;
+    unsigned max_epochs, recurrences;
+    double eta, beta, max_power_w;
+    unsigned size_count, limit_count;
+    uint32_t sizes[WT_MAX_BATCH_SIZES];
+    uint32_t limits_mw[WT_MAX_LIMITS]; /* highest first */
+    struct wt_point optimum;         /* the least cost; batch size 0: there is none */
+    struct wt_point standard;        /* the default batch size at its highest limit; size 0: not given */
+};
+
+/* choices: how often each batch size was where a recurrence ended, over one seed or many.  Recurrences share a
+ * bin when there are more than a page is wide. */
+enum { WT_MAX_BINS = 256 };
+
+struct wt_choices {
+    uint32_t counts[WT_MAX_BINS][WT_MAX_BATCH_SIZES]; /* recurrence r of n (from 0) is in bin r * bins / n */
+};
+
 /* check: one line of `wattune doctor`. */
 enum wt_check_status { WT_CHECK_GOOD, WT_CHECK_DEGRADED, WT_CHECK_MISSING };
 

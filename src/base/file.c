@@ -99,6 +99,19 @@ int file_write_atomic(const char *path, const char *bytes, size_t length, unsign
     return 0;
 }
 
+int file_write(const char *path, const char *bytes, size_t length, unsigned mode, struct wt_error *err)
+{
+    struct stat st;
+    if (stat(path, &st) || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+        return file_write_atomic(path, bytes, length, mode, err);
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return failed(err, "open", path);
+    int rc = write_all(fd, bytes, length) ? failed(err, "write", path) : 0;
+    close(fd);
+    return rc;
+}
+
 static int make_parents(const char *path)
 {
     char part[PATH_MAX];

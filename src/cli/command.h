@@ -15,11 +15,12 @@
 #define EXIT_CODE_LIST(X)                                                                                     \
     X(DONE, 0, "Done.")                                                                                       \
     X(OTHER, 1, "Anything that has no code of its own.")                                                      \
-    X(USAGE, 2, "Wrong usage: an unknown command, option or model, a value out of range, a machine file or "  \
-                "recording that is wrong.")                                                                   \
+    X(USAGE, 2, "Wrong usage: an unknown command, option or model, a value out of range, a machine file, "   \
+                "recording or trace that is wrong.")                                                                   \
     X(NO_DEVICE, 3, "No such device, none left by CUDA_VISIBLE_DEVICES, or a library or device that cannot "  \
                     "be opened.")                                                                             \
     X(NO_PERMISSION, 4, "No permission.")                                                                     \
+    X(TARGET, 5, "The job did not reach its target; `simulate`: the default batch size did not.")             \
     X(LEDGER, 6, "The ledger cannot be opened or written.")
 
 #define EXIT_CODE_ENUM(name, code, meaning) EXIT_##name = (code),
@@ -63,7 +64,7 @@ struct invocation {
 /* All commands, in the order of --help; ends with NULL. */
 extern const struct command *const commands[];
 extern const struct command command_run, command_measure, command_monitor, command_limit, command_jobs, command_show,
-    command_config, command_doctor, command_top;
+    command_config, command_doctor, command_top, command_simulate, command_pareto;
 
 /* A hidden word, for completions: the names of the jobs in the ledger, one a line; nothing when there is none. */
 #define JOB_NAMES_COMMAND "job-names"

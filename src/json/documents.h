@@ -46,6 +46,17 @@ struct json_doc *json_config_document(const struct json_setting settings[], size
 /* `doctor --json`: a check's measured values stand beside its words. */
 struct json_doc *json_doctor_document(const struct wt_check checks[], size_t count);
 
+/* `simulate --json` of one seed: tries in order. */
+struct json_doc *json_simulation_document(const struct wt_study *study, const struct wt_simulation *result,
+                                          const struct wt_simulated_try tries[], size_t count);
+
+/* `simulate --json` of many seeds. */
+struct json_doc *json_seeds_document(const struct wt_study *study, const struct wt_simulation results[], size_t count,
+                                     const struct wt_simulation *mean, const struct wt_simulation *sd);
+
+/* `pareto --json`. */
+struct json_doc *json_pareto_document(const struct wt_study *study, const struct wt_point points[], size_t count);
+
 /* One line of `monitor --json`: written as JSON_LINE.  `utilization` is a fraction. */
 struct json_doc *json_monitor_document(int64_t wall_ms, const struct wt_device devices[],
                                        const struct wt_state states[], size_t count);

@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -155,19 +154,10 @@ int json_write_stream(const struct json_doc *doc, enum json_style style, FILE *s
 
 int json_write_file(const struct json_doc *doc, enum json_style style, const char *path, struct wt_error *err)
 {
-    struct stat st;
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
-        FILE *stream = fopen(path, "we");
-        if (!stream)
-            return error_set(err, WT_E_IO, "open %s: %s", path, strerror(errno));
-        int rc = json_write_stream(doc, style, stream, err);
-        fclose(stream);
-        return rc;
-    }
     struct buffer text = {0};
     int rc = json_write_buffer(doc, style, &text, err);
     if (rc == 0)
-        rc = file_write_atomic(path, text.text, text.length, 0644, err);
+        rc = file_write(path, text.text, text.length, 0644, err);
     buffer_clear(&text);
     return rc;
 }

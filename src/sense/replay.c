@@ -7,6 +7,7 @@
  */
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/csv.h"
 #include "base/file.h"
 #include "base/parse.h"
 #include "sense/sense.h"
@@ -23,7 +24,6 @@ static const size_t FILE_MOST_BYTES = 256u << 20;
 static const int64_t TICK_MOST_NS = 100 * NS_PER_MS;
 /* The last row holds for two intervals; rows years apart are no rhythm, and must not overflow. */
 static const int64_t INTERVAL_MOST_NS = 3600 * NS_PER_S;
-enum { LINE_MOST = 2048, COLUMNS_MOST = 64 };
 
 enum column {
     TIME, INDEX, UUID, NAME, POWER, ENERGY, LIMIT, ENFORCED, TEMPERATURE, UTILIZATION, CLOCK, MEMORY, THROTTLE, T_NS,
@@ -52,46 +52,10 @@ struct recording {
     struct track tracks[WT_MAX_DEVICES];
 };
 
-struct line {                        /* where we are, for sentences, and the split fields */
-    const char *path;
-    unsigned number;
-    char text[LINE_MOST];
-    char *fields[COLUMNS_MOST];
-    unsigned field_count;
+struct line {                        /* where we are, and where its columns stand */
+    struct csv csv;
     int place_of[COLUMN_COUNT];      /* which field holds a column; -1: not in this file */
 };
-
-/* Splits in place; a quoted field may hold commas and doubled quotes. */
-static int split(struct line *line)
-{
-    char *from = line->text;
-    line->field_count = 0;
-    for (;;) {
-        if (line->field_count == COLUMNS_MOST)
-            return WT_E_PARSE;
-        char *to = from;
-        line->fields[line->field_count++] = to;
-        if (*from == '"') {
-            for (from++; *from && !(from[0] == '"' && from[1] != '"'); from++) {
-                if (*from == '"')
-                    from++;
-                *to++ = *from;
-            }
-            if (*from++ != '"')
-                return WT_E_PARSE;
-        } else {
-            while (*from && *from != ',')
-                *to++ = *from++;
-        }
-        char after = *from;
-        if (after && after != ',')
-            return WT_E_PARSE;
-        *to = '\0';
-        if (!after)
-            return 0;
-        from++;
-    }
-}
 
 static int parse_time_ms(const char *text, int64_t *t_ms)
 {
@@ -129,11 +93,11 @@ static int number(const struct line *line, enum column column, double least, dou
 {
     int place = line->place_of[column];
     *known = false;
-    if (place < 0 || line->fields[place][0] == '\0')
+    if (place < 0 || line->csv.fields[place][0] == '\0')
         return 0;
-    if (parse_number(line->fields[place], least, most, value))
-        return error_set(err, WT_E_PARSE, "%s:%u: %s is \"%.40s\", which is not a number from %g to %g", line->path,
-                         line->number, column_names[column], line->fields[place], least, most);
+    if (parse_number(line->csv.fields[place], least, most, value))
+        return error_set(err, WT_E_PARSE, "%s:%u: %s is \"%.40s\", which is not a number from %g to %g", line->csv.path,
+                         line->csv.line, column_names[column], line->csv.fields[place], least, most);
     *known = true;
     return 0;
 }
@@ -144,9 +108,9 @@ static int parse_throttle(const struct line *line, struct wt_state *state, struc
     static const char *const names[] = {"sw_power_cap", "hw_slowdown",    "sw_thermal",
                                         "hw_thermal",   "hw_power_brake", "sync_boost"};
     int place = line->place_of[THROTTLE];
-    if (place < 0 || line->fields[place][0] == '\0')
+    if (place < 0 || line->csv.fields[place][0] == '\0')
         return 0;
-    const char *text = line->fields[place];
+    const char *text = line->csv.fields[place];
     char part[32];
     int rc;
     state->known |= WT_STATE_THROTTLE;
@@ -157,10 +121,10 @@ static int parse_throttle(const struct line *line, struct wt_state *state, struc
         while (bit < sizeof names / sizeof names[0] && strcmp(part, names[bit]) != 0)
             bit++;
         if (bit == sizeof names / sizeof names[0])
-            return error_set(err, WT_E_PARSE, "%s:%u: \"%.31s\" is no reason of throttling", line->path, line->number, part);
+            return error_set(err, WT_E_PARSE, "%s:%u: \"%.31s\" is no reason of throttling", line->csv.path, line->csv.line, part);
         state->throttle |= 1u << bit;
     }
-    return rc < 0 ? error_set(err, WT_E_PARSE, "%s:%u: the reason of throttling is too long", line->path, line->number) : 0;
+    return rc < 0 ? error_set(err, WT_E_PARSE, "%s:%u: the reason of throttling is too long", line->csv.path, line->csv.line) : 0;
 }
 
 /* t_ns where it is there, else time. */
@@ -169,11 +133,11 @@ static int parse_moment(const struct line *line, int64_t *t_ns, struct wt_error 
     int64_t t_ms;
     uint64_t ns;
     int place = line->place_of[T_NS];
-    if (parse_time_ms(line->fields[line->place_of[TIME]], &t_ms) || t_ms > INT64_MAX / 2 / NS_PER_MS || t_ms < 0)
-        return error_set(err, WT_E_PARSE, "%s:%u: time is not of the form 2025-03-01T12:00:00.000Z", line->path,
-                         line->number);
-    if (place >= 0 && parse_u64(line->fields[place], 0, INT64_MAX / 2, &ns))
-        return error_set(err, WT_E_PARSE, "%s:%u: t_ns is not a number of nanoseconds", line->path, line->number);
+    if (parse_time_ms(line->csv.fields[line->place_of[TIME]], &t_ms) || t_ms > INT64_MAX / 2 / NS_PER_MS || t_ms < 0)
+        return error_set(err, WT_E_PARSE, "%s:%u: time is not of the form 2025-03-01T12:00:00.000Z", line->csv.path,
+                         line->csv.line);
+    if (place >= 0 && parse_u64(line->csv.fields[place], 0, INT64_MAX / 2, &ns))
+        return error_set(err, WT_E_PARSE, "%s:%u: t_ns is not a number of nanoseconds", line->csv.path, line->csv.line);
     *t_ns = place >= 0 ? (int64_t)ns : t_ms * NS_PER_MS;
     return 0;
 }
@@ -214,11 +178,11 @@ static struct track *track_of(struct recording *recording, const struct line *li
     track->device.index = index;
     track->device.replayed = true;
     int uuid = line->place_of[UUID], name = line->place_of[NAME];
-    if (uuid >= 0 && line->fields[uuid][0])
-        snprintf(track->device.uuid, sizeof track->device.uuid, "%s", line->fields[uuid]);
+    if (uuid >= 0 && line->csv.fields[uuid][0])
+        snprintf(track->device.uuid, sizeof track->device.uuid, "%s", line->csv.fields[uuid]);
     else
         snprintf(track->device.uuid, sizeof track->device.uuid, "GPU-replayed-%u", index);
-    snprintf(track->device.name, sizeof track->device.name, "%s", name >= 0 ? line->fields[name] : "unknown");
+    snprintf(track->device.name, sizeof track->device.name, "%s", name >= 0 ? line->csv.fields[name] : "unknown");
     return track;
 }
 
@@ -227,27 +191,27 @@ static int add_row(struct recording *recording, const struct line *line, struct 
     struct row row = {0};
     uint64_t index;
     for (int c = 0; c < COLUMN_COUNT; c++)
-        if (line->place_of[c] >= (int)line->field_count)
-            return error_set(err, WT_E_PARSE, "%s:%u: the row ends before its column %s", line->path, line->number,
+        if (line->place_of[c] >= (int)line->csv.field_count)
+            return error_set(err, WT_E_PARSE, "%s:%u: the row ends before its column %s", line->csv.path, line->csv.line,
                              column_names[c]);
     int rc = parse_moment(line, &row.t_ns, err);
     if (rc)
         return rc;
-    if (parse_u64(line->fields[line->place_of[INDEX]], 0, 100000, &index))
-        return error_set(err, WT_E_PARSE, "%s:%u: index is not a number", line->path, line->number);
+    if (parse_u64(line->csv.fields[line->place_of[INDEX]], 0, 100000, &index))
+        return error_set(err, WT_E_PARSE, "%s:%u: index is not a number", line->csv.path, line->csv.line);
     rc = parse_state(line, &row.state, err);
     if (rc)
         return rc;
     struct track *track = track_of(recording, line, (unsigned)index);
     if (!track)
-        return error_set(err, WT_E_PARSE, "%s:%u: more than %d devices", line->path, line->number, WT_MAX_DEVICES);
+        return error_set(err, WT_E_PARSE, "%s:%u: more than %d devices", line->csv.path, line->csv.line, WT_MAX_DEVICES);
     if (track->count && track->rows[track->count - 1].t_ns > row.t_ns)
-        return error_set(err, WT_E_PARSE, "%s:%u: the time goes back", line->path, line->number);
+        return error_set(err, WT_E_PARSE, "%s:%u: the time goes back", line->csv.path, line->csv.line);
     if (track->count == track->capacity) {
         size_t capacity = track->capacity ? 2 * track->capacity : 256;
         struct row *rows = realloc(track->rows, capacity * sizeof *rows);
         if (!rows)
-            return error_set(err, WT_E_NO_MEMORY, "read %s: out of memory", line->path);
+            return error_set(err, WT_E_NO_MEMORY, "read %s: out of memory", line->csv.path);
         track->rows = rows;
         track->capacity = capacity;
     }
@@ -259,56 +223,28 @@ static int add_row(struct recording *recording, const struct line *line, struct 
 
 static int read_header(struct line *line, struct wt_error *err)
 {
-    for (int c = 0; c < COLUMN_COUNT; c++) {
-        line->place_of[c] = -1;
-        for (unsigned f = 0; f < line->field_count; f++)
-            if (strcmp(line->fields[f], column_names[c]) == 0)
-                line->place_of[c] = (int)f;
-    }
+    int rc = csv_columns(&line->csv, column_names, COLUMN_COUNT, line->place_of, err);
+    if (rc)
+        return rc;
     static const enum column needed[] = {TIME, INDEX, ENERGY};
     for (unsigned i = 0; i < sizeof needed / sizeof needed[0]; i++)
         if (line->place_of[needed[i]] < 0)
             return error_set(err, WT_E_PARSE, "%s:%u: there is no column %s: a recording is what `wattune monitor --csv` "
-                             "prints", line->path, line->number, column_names[needed[i]]);
+                             "prints", line->csv.path, line->csv.line, column_names[needed[i]]);
     return 0;
 }
 
-static int parse(struct recording *recording, const char *path, const char *text, size_t length,
-                 struct wt_error *err)
+static int parse(struct recording *recording, const char *path, struct buffer *text, struct wt_error *err)
 {
-    struct line *line = calloc(1, sizeof *line);
-    if (!line)
-        return error_set(err, WT_E_NO_MEMORY, "read %s: out of memory", path);
-    line->path = path;
-    int rc = 0;
-    bool has_header = false;
-    const char *end = text + length;
-    if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-        text += 3; /* a byte order mark: a spreadsheet has had the file */
-    for (const char *from = text; rc == 0 && from < end;) {
-        const char *newline = memchr(from, '\n', (size_t)(end - from));
-        size_t bytes = (size_t)((newline ? newline : end) - from);
-        line->number++;
-        if (bytes && from[bytes - 1] == '\r')
-            bytes--;
-        if (bytes >= LINE_MOST || memchr(from, '\0', bytes)) {
-            rc = error_set(err, WT_E_PARSE, "%s:%u: not a line of a recording", path, line->number);
-            break;
-        }
-        memcpy(line->text, from, bytes);
-        line->text[bytes] = '\0';
-        from = newline ? newline + 1 : end;
-        if (bytes == 0)
-            continue;
-        if (split(line))
-            rc = error_set(err, WT_E_PARSE, "%s:%u: the quotes or columns of this line do not fit", path, line->number);
-        else
-            rc = has_header ? add_row(recording, line, err) : read_header(line, err);
-        has_header = true;
-    }
+    struct line line;
+    csv_init(&line.csv, path, text);
+    int rc = csv_next(&line.csv, err);
+    if (rc == 1)
+        rc = read_header(&line, err);
+    while (rc == 0 && (rc = csv_next(&line.csv, err)) == 1)
+        rc = add_row(recording, &line, err);
     if (rc == 0 && recording->count == 0)
         rc = error_set(err, WT_E_PARSE, "%s: there is no row in this recording", path);
-    free(line);
     return rc;
 }
 
@@ -366,7 +302,7 @@ static int open_source(const struct sense_options *options, void **out, struct w
     }
     if (rc == 0) {
         struct recording *recording = calloc(1, sizeof *recording);
-        rc = recording ? parse(recording, options->replay_path, buffer_text(&text), text.length, err)
+        rc = recording ? parse(recording, options->replay_path, &text, err)
                        : error_set(err, WT_E_NO_MEMORY, "read %s: out of memory", options->replay_path);
         if (rc == 0) {
             finish(recording);

@@ -64,6 +64,23 @@ void view_record_heading(struct buffer *out);
 void view_record(struct buffer *out, int64_t wall_ms, const struct wt_device devices[], const struct wt_state states[],
                  size_t count);
 
+/* `wattune simulate`: the tries of one seed, then how the end compares with the trace's default and optimum. */
+void view_simulation(struct buffer *out, const struct wt_study *study, const struct wt_simulation *result,
+                     const struct wt_simulated_try tries[], size_t count, bool colour);
+
+/* The same over `count` seeds from the first on. */
+void view_seeds(struct buffer *out, const struct wt_study *study, const struct wt_simulation *mean,
+                const struct wt_simulation *sd, uint64_t first, size_t count, bool colour);
+
+/* `wattune pareto`: the points on the front, fastest first, then the others. */
+void view_pareto(struct buffer *out, const struct wt_study *study, const struct wt_point points[], size_t count,
+                 bool colour);
+
+/* Figures, as SVG documents: the points with their front, default and optimum; with `choices` beside it how the choice of
+ * the batch size went over the recurrences. */
+void view_study_svg(struct buffer *out, const struct wt_study *study, const struct wt_point points[], size_t count,
+                    const struct wt_choices *choices);
+
 /* `wattune top`: a screen of at most `rows` lines of at most `columns` characters.  The first line and the heading above the
  * devices are for the caller to make stand out: *heading is the heading's line. */
 enum { VIEW_TOP_HISTORY = 240 };

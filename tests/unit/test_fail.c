@@ -39,6 +39,7 @@
 #include "run/guard_process.h"
 #include "run/job.h"
 #include "sense/sense.h"
+#include "sim/simulate.h"
 #include "view/view.h"
 
 static const char *nvml;             /* the virtual GPU's library */
@@ -816,6 +817,62 @@ static void pages(void **state)
     buffer_clear(&reference);
 }
 
+/* --- sim: two files in, a document and a figure out ---------------------------------------------------------------- */
+
+static void write_trace(void)
+{
+    put_file("train.csv", "dataset,network,batch_size,optimizer,learning_rate,run,target_metric,target_epoch\n"
+                          "d,n,16,o,0.1,1,0.5,3\nd,n,16,o,0.1,2,0.5,4\nd,n,32,o,0.1,1,0.5,5\nd,n,32,o,0.1,2,0.5,nan\n");
+    put_file("power.csv", "dataset,network,batch_size,optimizer,power_limit,time_per_epoch,average_power\n"
+                          "d,n,16,o,200,10,180\nd,n,16,o,100,14,95\nd,n,32,o,200,7,190\nd,n,32,o,100,9,98\n");
+}
+
+static int run_simulation(void)
+{
+    static struct sim sim;
+    char training[256];
+    struct sim_trace trace;
+    struct sim_history history = {0};
+    struct wt_simulation found;
+    struct wt_choices choices = {0};
+    struct buffer out = {0};
+    const struct sim_options options = {.policy = "zeus", .eta = 0.5, .beta = 2, .max_epochs = 9, .default_size = 16,
+                                        .recurrences = 300};
+    snprintf(training, sizeof training, "%s", in_folder("train.csv"));
+    int rc = sim_trace_read(&trace, training, in_folder("power.csv"), "d/n/o", 0.5, &err);
+    if (rc == 0)
+        rc = sim_init(&sim, &trace, &options, &err);
+    if (rc == 0)
+        rc = sim_run(&sim, 1, &history, &choices, &found, &err);
+    if (rc == 0) {
+        struct json_doc *doc = json_simulation_document(&sim.study, &found, history.tries, history.count);
+        rc = json_write_buffer(doc, JSON_LINE, &out, &err);
+        json_doc_free(doc);
+    }
+    if (rc == 0) {
+        view_simulation(&out, &sim.study, &found, history.tries, history.count, false);
+        view_pareto(&out, &sim.study, sim.points, sim.point_count, false);
+        view_study_svg(&out, &sim.study, sim.points, sim.point_count, &choices);
+    }
+    free(history.tries);
+    sim_trace_free(&trace);
+    return compare(&out, rc);
+}
+
+static void simulation(void **state)
+{
+    (void)state;
+    json_malloc_t take;
+    json_free_t give;
+    json_get_alloc_funcs(&take, &give);
+    json_set_alloc_funcs(fail_malloc, fail_free);
+    write_trace();
+    every(&(struct operation){"sim: trace to figure", MEMORY | SYSTEM | PARTS, NULL, run_simulation, NULL, true,
+                              {WT_E_INVALID}, 100, 97});
+    buffer_clear(&reference);
+    json_set_alloc_funcs(take, give);
+}
+
 /* --- run: whatever of ours fails after the start, the command goes on --------------------------------------------- */
 
 static struct sense *gpus;
@@ -946,7 +1003,8 @@ int main(int argc, char **argv)
     fail_sqlite();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(base),   cmocka_unit_test(sources), cmocka_unit_test(act),       cmocka_unit_test(writer),
-        cmocka_unit_test(progress), cmocka_unit_test(booking), cmocka_unit_test(pages), cmocka_unit_test(whole_run),
+        cmocka_unit_test(progress), cmocka_unit_test(booking), cmocka_unit_test(pages), cmocka_unit_test(simulation),
+        cmocka_unit_test(whole_run),
     };
     if (argc > 2)
         cmocka_set_test_filter(argv[2]);

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Figures as SVG.
+ */
+#include "view/svg.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+void svg_begin(struct buffer *out, double width, double height)
+{
+    buffer_print(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %g %g\" width=\"%g\" height=\"%g\" "
+        "font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"%g\" height=\"%g\" fill=\"white\"/>\n",
+        width, height, width, height, width, height);
+}
+
+void svg_end(struct buffer *out)
+{
+    buffer_print(out, "</svg>\n");
+}
+
+/* Names that others chose: control characters shown, wrong bytes made valid, markup escaped. */
+static void put_escaped(struct buffer *out, const char *text)
+{
+    struct buffer shown = {0};
+    text_escape(&shown, text);
+    for (const char *c = buffer_text(&shown); *c; c++)
+        switch (*c) {
+        case '<': buffer_print(out, "&lt;"); break;
+        case '>': buffer_print(out, "&gt;"); break;
+        case '&': buffer_print(out, "&amp;"); break;
+        case '"': buffer_print(out, "&quot;"); break;
+        default: buffer_append(out, c, 1);
+        }
+    out->failed |= shown.failed;
+    buffer_clear(&shown);
+}
+
+void svg_text(struct buffer *out, double x, double y, const char *anchor, const char *text)
+{
+    buffer_print(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", x, y, anchor);
+    put_escaped(out, text);
+    buffer_print(out, "</text>\n");
+}
+
+double svg_x(const struct chart *chart, double value)
+{
+    return chart->left + chart->width * (value - chart->x_least) / (chart->x_most - chart->x_least);
+}
+
+double svg_y(const struct chart *chart, double value)
+{
+    return chart->top + chart->height * (chart->y_most - value) / (chart->y_most - chart->y_least);
+}
+
+void svg_frame(struct buffer *out, const struct chart *chart, const char *title, const char *x_name,
+               const char *y_name)
+{
+    double middle = chart->left + chart->width / 2, center = chart->top + chart->height / 2;
+    buffer_print(out, "<rect x=\"%g\" y=\"%g\" width=\"%g\" height=\"%g\" fill=\"none\" stroke=\"#888\"/>\n",
+                 chart->left, chart->top, chart->width, chart->height);
+    svg_text(out, middle, chart->top - 12, "middle", title);
+    svg_text(out, middle, chart->top + chart->height + 36, "middle", x_name);
+    buffer_print(out, "<g transform=\"translate(%g %g) rotate(-90)\">", chart->left - 48, center);
+    svg_text(out, 0, 0, "middle", y_name);
+    buffer_print(out, "</g>\n");
+}
+
+/* The distance of round numbers, 1, 2 or 5 of some power of ten, of which four to nine fit. */
+static double round_step(double range)
+{
+    double power = pow(10, floor(log10(range / 5)));
+    double times = range / 5 / power;
+    return power * (times < 1.5 ? 1 : times < 3.5 ? 2 : times < 7.5 ? 5 : 10);
+}
+
+static void put_ticks(struct buffer *out, const struct chart *chart, bool along_x, double least, double most,
+                      double unit)
+{
+    double step = round_step((most - least) / unit);
+    char text[32];
+    if (!isfinite(step) || !(step > 0))
+        return;
+    /* Counted, not added up: a range far from 0 may be narrower than what adding can tell apart. */
+    double first = ceil(least / unit / step), last = floor(most / unit / step);
+    for (unsigned i = 0; i < 20 && first + i <= last; i++) {
+        double value = (first + i) * step;
+        snprintf(text, sizeof text, "%.6g", value);
+        double x = along_x ? svg_x(chart, value * unit) : chart->left;
+        double y = along_x ? chart->top + chart->height : svg_y(chart, value * unit);
+        buffer_print(out, "<path d=\"M%.1f %.1f%s\" stroke=\"#888\"/>\n", x, y, along_x ? "v5" : "h-5");
+        svg_text(out, along_x ? x : x - 8, along_x ? y + 18 : y + 4, along_x ? "middle" : "end", text);
+    }
+}
+
+void svg_ticks_x(struct buffer *out, const struct chart *chart, double unit)
+{
+    put_ticks(out, chart, true, chart->x_least, chart->x_most, unit);
+}
+
+void svg_ticks_y(struct buffer *out, const struct chart *chart, double unit)
+{
+    put_ticks(out, chart, false, chart->y_least, chart->y_most, unit);
+}
