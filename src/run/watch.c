@@ -120,21 +120,21 @@ void watch_until(struct watch *watch, bool (*ended)(void *ctx), void *ctx)
     watch->ctx = ctx;
 }
 
-static bool is_over(const struct watch *watch)
+bool watch_is_over(const struct watch *watch)
 {
     return watch->ended && watch->ended(watch->ctx);
 }
 
 int watch_state(const struct watch *watch, unsigned i, unsigned wanted, struct wt_state *state)
 {
-    if (is_over(watch))
+    if (watch_is_over(watch))
         return WT_E_NO_DATA;
     return sense_state(watch->sense, watch->devices[i].position, wanted, state, NULL);
 }
 
 int watch_processes(const struct watch *watch, unsigned i, uint32_t pids[], unsigned capacity, unsigned *count)
 {
-    if (is_over(watch))
+    if (watch_is_over(watch))
         return WT_E_NO_DATA;
     return sense_processes(watch->sense, watch->devices[i].position, pids, capacity, count, NULL);
 }
@@ -287,7 +287,7 @@ void watch_poll(struct watch *watch)
 {
     for (unsigned i = 0; i < watch->count; i++) {
         struct wt_sample sample;
-        if (is_due(&watch->devices[i]) && !is_over(watch))
+        if (is_due(&watch->devices[i]) && !watch_is_over(watch))
             read_device(watch, &watch->devices[i], &sample);
     }
 }

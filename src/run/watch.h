@@ -43,6 +43,9 @@ bool watch_stale(const struct watch *watch, unsigned *i);
  * and questions about state. */
 void watch_until(struct watch *watch, bool (*ended)(void *ctx), void *ctx);
 
+/* What ended() says now. */
+bool watch_is_over(const struct watch *watch);
+
 /* The newest moment for which every GPU's energy is known without extrapolation; 0: none yet. */
 int64_t watch_known_until_ns(const struct watch *watch);
 

@@ -314,7 +314,7 @@ def test_json_file_that_cannot_be_written(wt):
 
 def test_no_permission(wt):
     machine = wt.machine(user_may_set="false")
-    done, tried, _ = wt.train(machine, train=("steps=60",))
+    done, tried, _ = wt.train(machine, train=("steps=300",))
     assert done.returncode == 0 and "not tuned" in done.stderr and "root or CAP_SYS_ADMIN" in done.stderr
     assert tried["energy_j"] > 0 and len(tried["profile"]) <= 1
     assert not machine.journal()
