@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "decide/power_search_adaptive.h"
 #include "decide/profile.h"
 
 static int sweep_next(const struct power_search *search)
@@ -23,6 +24,7 @@ static int sweep_next(const struct power_search *search)
 }
 
 static const struct power_search_ops searches[] = {
+    {.name = "adaptive", .next = power_search_adaptive_next},
     {.name = "sweep", .next = sweep_next},
 };
 

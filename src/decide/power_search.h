@@ -19,6 +19,7 @@ struct power_search {
     unsigned kind; /* row of the table of searches */
     struct wt_preference preference;
     double max_power_w;
+    unsigned gpu_count; /* GPUs in max_power_w; 0: not known, and the highest limit is taken for their largest */
     unsigned count;
     struct wt_profile_point points[POWER_LIMITS_MAX]; /* highest limit first; steps == 0: not measured */
     unsigned char slices[POWER_LIMITS_MAX];           /* slices added to each, throttled ones included */

@@ -217,6 +217,7 @@ static int start_plan(struct tuner *tuner, bool with_stored, struct wt_error *er
                                &tuner->options.preference, tuner->max_power_w, err);
     if (rc)
         return rc;
+    search.gpu_count = watch_gpu_count(tuner->watch);
     for (unsigned i = 0; with_stored && i < tuner->stored_count; i++)
         if (power_search_find(&search, tuner->stored[i].limit_mw) >= 0 && !tuner->stored[i].throttled)
             tuner->result.reused |= power_search_add(&search, &tuner->stored[i], NULL) == 0;
