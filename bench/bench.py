@@ -153,10 +153,33 @@ def bench_training(folder):
          f"bound: lower end below 1.005", low < 1.005)
 
 
+def bench_search(folder):
+    """Sweep against adaptive: the same curves, the same noise of 1 %, the same run.  TRACES names the folder of the
+    published tables; beside the project it is found by itself."""
+    traces = pathlib.Path(os.environ.get("WATTUNE_TRACES", pathlib.Path(__file__).resolve().parents[2] / "shared" / "traces"))
+    seeds = os.environ.get("WATTUNE_BENCH_SEEDS", "20")
+    out = output([BENCH / "bench_search", seeds, traces], environment(folder))
+    found = {}
+    for text in out.splitlines():
+        name, eta, search, *numbers = text.split()
+        found[name, eta, search] = [float(n) for n in numbers]
+    for name, eta in dict.fromkeys((name, eta) for name, eta, _ in found):
+        sweep, ours = found[name, eta, "sweep"], found[name, eta, "adaptive"]
+        _, limits, most, excess, p95, steps, kj = ours
+        wide = sweep[1] > 9
+        bound, bound_most = (6, 10) if wide else (4.5, 7)
+        line(f"adaptive: {name}, eta {eta}", f"{limits:.2f} limits of {sweep[1]:.0f}, {most:.0f} at most, {excess:+.2f} % off the "
+             f"best (p95 {p95:.2f} %; sweep {sweep[3]:+.2f} %, {sweep[4]:.2f} %), {steps:.0f} steps and {kj:.2f} kJ (sweep "
+             f"{sweep[5]:.0f}, {sweep[6]:.2f}); bounds: {bound}, {bound_most}, 0.5 points over the sweep",
+             limits <= bound and most <= bound_most and excess <= sweep[3] + 0.5)
+    if ("published", "0.5", "sweep") not in found:
+        print(f"      (no published tables in {traces}: adaptive is not compared over them)")
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        for bench in (bench_step, bench_window, bench_measure, bench_monitor, bench_supervisor, bench_training):
+        for bench in (bench_step, bench_window, bench_measure, bench_monitor, bench_supervisor, bench_training, bench_search):
             bench(folder)
     print(f"{over} over their bound" if over else "all within their bounds")
     return 1 if over else 0

@@ -26,7 +26,7 @@ struct power_curve {
     double host;    /* share of a step at full clock */
 };
 
-enum { POWER_CURVES = 2048 };
+enum { POWER_CURVES = 1024 };
 
 /* Curve number i of the set, i below POWER_CURVES.  Always the same; neighbouring numbers lie far apart, so that
  * the first n of them cover the ranges evenly. */

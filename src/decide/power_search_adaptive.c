@@ -13,8 +13,8 @@
  * costs slices, or a somewhat better limit, but nothing is ever set on a curve's word.
  *
  * No curve is exact, and some trainings are like none of them.  So each curve comes in grades of roughness: by how
- * much, limit by limit, the truth may be off it.  Where only rough grades fit, curves say little, every limit
- * stays interesting, and the search measures on until its bound: it becomes a sweep by itself.
+ * much, limit by limit, the truth may be off it.  Where only rough grades fit, what the curves say of gains is not
+ * believed, and the search measures on until its bound: on a short grid it becomes a sweep by itself.
  */
 #include "decide/power_search_adaptive.h"
 
@@ -30,19 +30,23 @@
 enum { MOST_OF_FEW = 7, FEW = 9, MOST = 10 };
 
 /* The grades: roughness as a fraction of time and energy, and how usual it is.  Large kernels repeat within less than
- * a per cent; small ones, bound by a busy host, within some; the last grade fits anything. */
+ * a per cent; small ones, bound by a busy host, within some; the last grade is for what is like no curve. */
 static const struct grade {
     double roughness, share;
-} grades[] = {{0.006, 0.45}, {0.015, 0.40}, {0.04, 0.14}, {0.25, 0.01}};
+} grades[] = {{0.006, 0.45}, {0.015, 0.40}, {0.04, 0.12}, {0.12, 0.03}};
 
 enum { GRADES = sizeof grades / sizeof grades[0] };
+
+/* Where it takes more roughness than this to fit, no curve does, and small gains are not to be relied upon: the
+ * search goes on to its bound. */
+static const double rough = 0.03;
 
 /* A curve is the worse the more a limit slows down (clock floors and voltage steps are where models err): of the
  * logarithm of the slowdown, this share. */
 static const double slow_error = 0.2;
 
 /* And the farther from what was measured: of the logarithm of the ratio of limits.  This looks into wide gaps. */
-static const double gap_error = 0.1;
+static const double gap_error = 0.08;
 
 /* Of a curve's roughness, this share is the limit's own and would be there again if it were chosen. */
 static const double lasting_share = 0.5;
@@ -78,7 +82,7 @@ struct view {
 
 /* What the curves say, summed up: weights, gains of each limit, and of the best limit by each curve's own word. */
 struct verdict {
-    double weight, best_gain;
+    double weight, rough_weight, best_gain;
     double gains[POWER_LIMITS_MAX];
 };
 
@@ -262,6 +266,7 @@ static struct verdict ask_all(const struct view *view)
             if (!whole)
                 ask_unseen(view, &curve, &opinion);
             whole = true;
+            verdict.rough_weight += grades[g].roughness > rough ? weight : 0;
             hear(view, &opinion, grades[g].roughness, weight, log_scale, &verdict);
         }
     }
@@ -290,7 +295,8 @@ static int most_gain(const struct power_search *search, unsigned measured)
     struct verdict verdict = ask_all(&view);
     if (!(verdict.weight > 0)) /* like no curve at all: a sweep */
         return highest_unmeasured(search);
-    if (verdict.best_gain < verdict.weight * gain_least * (1 + gain_rise * (measured - 1)))
+    bool fits = verdict.rough_weight <= 0.5 * verdict.weight;
+    if (fits && verdict.best_gain < verdict.weight * gain_least * (1 + gain_rise * (measured - 1)))
         return -1;
     int best = -1;
     for (unsigned i = 0; i < search->count; i++)

@@ -444,7 +444,8 @@ static bool enough(struct tuner *tuner)
     if (point.steps == 0) /* its energy is unknown, and will stay so */
         return slice_length_s(&tuner->slice) > UNKNOWN_SLICE_S;
     double error = cost_relative_error(tuner->options.preference.eta, tuner->max_power_w, &point);
-    return slice_long_enough(point.steps, slice_length_s(&tuner->slice), error, slice_most(tuner->limit_count));
+    return slice_long_enough(point.steps, slice_length_s(&tuner->slice), error,
+                             slice_most(power_search_most(&tuner->plan.search)));
 }
 
 static bool differs(double now, double then, double error)
