@@ -120,6 +120,48 @@ def test_main_job(wt):
     assert re.search("Saved|less energy", done.stderr) and machine.limits() == [250]
 
 
+def settled(tried):
+    return at(tried, tried["power_limit_w"])
+
+
+@pytest.mark.parametrize("model,max_power_w,watts,most", [("v100", 250, 240, 5), ("h100", 700, 672, 9)])
+def test_adaptive_measures_few_limits(wt, model, max_power_w, watts, most):
+    """The default search: fewer limits than the sweep, and a choice that by the sweep's own numbers costs little more."""
+    train = ("steps=1100", f"watts={watts}")
+    _, sweep, _ = wt.train(wt.machine(model, name="swept"), *SWEEP, train=train, job="swept")
+    machine = wt.machine(model, name="adaptive")
+    machine.watch()
+    done, tried, _ = wt.train(machine, train=train, job="adaptive")
+    grid = limits_of(sweep)
+    assert len(grid) == (max_power_w - grid[-1]) / 25 + 1
+    assert 2 <= len(tried["profile"]) <= most < len(grid)
+    assert set(limits_of(tried)) < set(grid) and limits_of(tried)[0] == max_power_w
+    # chosen among what was measured, as for any search
+    chosen = tried["power_limit_w"]
+    assert chosen == best(tried, 0.5, max_power_w)
+    assert cost(at(sweep, chosen), 0.5, max_power_w) <= 1.03 * cost(settled(sweep), 0.5, max_power_w)
+    # every limit that was set was measured, and three baseline slices prove the saving
+    changes = [w for _, w in machine.changes()]
+    assert set(changes) == set(limits_of(tried)) and changes[-2:] == [chosen, max_power_w]
+    assert changes.count(max_power_w) >= 4
+    assert 0 < tried["savings"]["energy_fraction_error"] < 0.2
+    assert f"profiled {len(tried['profile'])} limits" in done.stderr
+
+
+def test_adaptive_goes_on_from_a_profile(wt):
+    """Another trade-off measures what it lacks and no limit again; the same one measures nothing but the baseline."""
+    machine = wt.machine()
+    _, first, _ = wt.train(machine, train=("steps=500",))
+    machine.watch()
+    _, same, _ = wt.train(machine, "--search", "adaptive", "--baseline", "no", train=("steps=60",))
+    assert limits_of(same) == limits_of(first) and {w for _, w in machine.changes()} == {250, first["power_limit_w"]}
+    machine.watch()
+    _, energy, _ = wt.train(machine, "--min", "energy", "--baseline", "no", train=("steps=300",))
+    assert set(limits_of(first)) <= set(limits_of(energy)) and len(energy["profile"]) <= 7
+    assert {w for _, w in machine.changes()} <= {250, energy["power_limit_w"]} | set(limits_of(energy)) - set(limits_of(first))
+    assert energy["power_limit_w"] == best(energy, 1)
+
+
 def test_model_agrees_with_published_curve(wt):
     """Profile against model M3, computed here: V100, 240 W at full clock, half of it bound by the clock."""
     _, tried, _ = wt.train(wt.machine(scale=10), *SWEEP, "--baseline", "no", train=("steps=250", "step_s=0.2", "host=0"))
