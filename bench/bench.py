@@ -19,6 +19,8 @@ import time
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 BENCH = BUILD / "bench"
 WATTUNE = str(BUILD / "wattune")
+# The published traces of Zeus, where somebody has them; beside the project they are found by themselves.
+TRACES = pathlib.Path(os.environ.get("WATTUNE_TRACES", pathlib.Path(__file__).resolve().parents[2] / "shared" / "traces"))
 over = 0
 
 
@@ -185,10 +187,9 @@ def bench_training(folder):
 
 def bench_simulate(folder):
     """The published traces, where they lie beside the project: DeepSpeech2 on a V100."""
-    traces = pathlib.Path(os.environ.get("WATTUNE_TRACES", pathlib.Path(__file__).resolve().parents[2] / "shared" / "traces"))
-    files = [traces / "summary_train.csv", traces / "summary_power_v100.csv"]
+    files = [TRACES / "summary_train.csv", TRACES / "summary_power_v100.csv"]
     if not all(file.exists() for file in files):
-        print(f"      (no published traces in {traces}: simulations are not measured)")
+        print(f"      (no published traces in {TRACES}: simulations are not measured)")
         return
     env = environment(folder)
     reading, of_bytes, recurrence, draws = map(float, output([BENCH / "bench_simulate", *files], env).split())
@@ -207,10 +208,31 @@ def bench_simulate(folder):
     line("  resident", f"{memory:.1f} MiB; bound: 16 MiB", memory <= 16)
 
 
+def bench_search(folder):
+    """Sweep against adaptive: the same curves, the same noise of 1 %, the same run."""
+    seeds = os.environ.get("WATTUNE_BENCH_SEEDS", "20")
+    out = output([BENCH / "bench_search", seeds, TRACES], environment(folder))
+    found = {}
+    for text in out.splitlines():
+        name, eta, search, *numbers = text.split()
+        found[name, eta, search] = [float(n) for n in numbers]
+    for name, eta in dict.fromkeys((name, eta) for name, eta, _ in found):
+        sweep, ours = found[name, eta, "sweep"], found[name, eta, "adaptive"]
+        _, limits, most, excess, p95, steps, kj = ours
+        wide = sweep[1] > 9
+        bound, bound_most = (6, 10) if wide else (4.5, 7)
+        line(f"adaptive: {name}, eta {eta}", f"{limits:.2f} limits of {sweep[1]:.0f}, {most:.0f} at most, {excess:+.2f} % off the "
+             f"best (p95 {p95:.2f} %; sweep {sweep[3]:+.2f} %, {sweep[4]:.2f} %), {steps:.0f} steps and {kj:.2f} kJ (sweep "
+             f"{sweep[5]:.0f}, {sweep[6]:.2f}); bounds: {bound}, {bound_most}, 0.5 points over the sweep",
+             limits <= bound and most <= bound_most and excess <= sweep[3] + 0.5)
+    if ("published", "0.5", "sweep") not in found:
+        print(f"      (no published tables in {TRACES}: adaptive is not compared over them)")
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        for bench in (bench_step, bench_window, bench_measure, bench_monitor, bench_supervisor, bench_simulate,
+        for bench in (bench_step, bench_window, bench_measure, bench_monitor, bench_supervisor, bench_simulate, bench_search,
                       bench_training):
             bench(folder)
     print(f"{over} over their bound" if over else "all within their bounds")

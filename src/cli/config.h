@@ -48,8 +48,9 @@ enum config_type {
       "trade-off: 1 counts only energy, 0 only time (default 0.5)")                                                    \
     X(POWER_LIMITS, "power_limits", "WATTUNE_POWER_LIMITS", "power-limits", CONFIG_WATTS, "auto|W,W,...", 1, 10000,    \
       "auto", false, "limits to try, in watts (default auto: every 25 W from the largest down)")                       \
-    X(SEARCH, "search", "WATTUNE_SEARCH", "search", CONFIG_CHOICE, "sweep", 0, 0, "sweep", false,                      \
-      "how limits are searched: sweep measures every one (default sweep)")                                             \
+    X(SEARCH, "search", "WATTUNE_SEARCH", "search", CONFIG_CHOICE, "adaptive|sweep", 0, 0, "adaptive", false,          \
+      "how limits are searched: adaptive measures a few and stops when more would gain little, sweep measures "        \
+      "every one (default adaptive)")                                                                                  \
     X(BASELINE, "baseline", "WATTUNE_BASELINE", "baseline", CONFIG_CHOICE, "yes|no", 0, 0, "yes", false,               \
       "slices at the starting limit that prove what is saved (default yes)")                                           \
     X(PROGRESS, "progress", "WATTUNE_PROGRESS", "progress", CONFIG_CHOICE, "auto|channel|none|pattern:REGEX", 0, 0,    \

@@ -223,6 +223,7 @@ static int start_plan(struct tuner *tuner, bool with_stored, struct wt_error *er
                                &tuner->options.preference, tuner->max_power_w, err);
     if (rc)
         return rc;
+    search.gpu_count = watch_gpu_count(tuner->watch);
     for (unsigned i = 0; with_stored && i < tuner->stored_count; i++)
         if (power_search_find(&search, tuner->stored[i].limit_mw) >= 0 && !tuner->stored[i].throttled)
             tuner->result.reused |= power_search_add(&search, &tuner->stored[i], NULL) == 0;
@@ -455,7 +456,8 @@ static bool enough(struct tuner *tuner)
     if (point.steps == 0) /* its energy is unknown, and will stay so */
         return slice_length_s(&tuner->slice) > UNKNOWN_SLICE_S;
     double error = cost_relative_error(tuner->options.preference.eta, tuner->max_power_w, &point);
-    return slice_long_enough(point.steps, slice_length_s(&tuner->slice), error, slice_most(tuner->limit_count));
+    return slice_long_enough(point.steps, slice_length_s(&tuner->slice), error,
+                             slice_most(power_search_most(&tuner->plan.search)));
 }
 
 static bool differs(double now, double then, double error)

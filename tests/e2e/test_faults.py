@@ -20,6 +20,7 @@ from conftest import JOURNAL, alive, children, errors, guard_of, read_log, wait_
 
 UUID = "GPU-facade00-0000-4000-8000-{:012x}"
 V100 = [250, 225, 200, 175, 150, 125, 100]
+SWEEP = "--search", "sweep"  # where a test counts every limit, or on which is measured when
 IDLE_W = 80     # no V100 of these machines draws more when nothing runs on it
 
 
@@ -151,7 +152,7 @@ def test_no_permission(wt):
 
 def test_permission_is_lost_in_the_middle(wt):
     machine = faulty(wt, "no_permission@10")
-    done, tried = train(wt, machine)
+    done, tried = train(wt, machine, *SWEEP)
     assert done.returncode == 0 and tried["steps"] == 300
     assert right_or_unknown(wt, tried)
     points_are_true(wt, tried)
@@ -273,7 +274,7 @@ def test_power_is_not_needed_where_there_is_a_counter(wt, fault):
 
 def test_enforced_below_requested(wt):
     machine = faulty(wt, "enforced_w=160@0")
-    done, tried = train(wt, machine, steps=600)
+    done, tried = train(wt, machine, *SWEEP, steps=600)
     went_well(wt, machine, done, tried, 600)
     throttled = {p["power_limit_w"]: p["throttled"] for p in tried["profile"]}
     assert throttled == {w: w > 160 for w in V100}
@@ -290,7 +291,7 @@ def test_enforced_below_requested(wt):
 @pytest.mark.parametrize("fault", ["thermal@5", "enforced_w=130@5, enforced_w=1000@12"], ids=["thermal", "enforced"])
 def test_a_cap_for_a_while(wt, fault):
     machine = faulty(wt, fault)
-    done, tried = train(wt, machine, "-v", "--baseline", "no", steps=500)
+    done, tried = train(wt, machine, *SWEEP, "-v", "--baseline", "no", steps=500)
     went_well(wt, machine, done, tried, 500)
     assert ", throttled" in done.stderr                                # seen,
     assert not any(p["throttled"] for p in tried["profile"])           # and measured again
