@@ -158,3 +158,15 @@ struct wt_measurement meter_sum(const struct wt_measurement measurements[], unsi
     }
     return sum;
 }
+
+double meter_sensor_error(const struct wt_measurement measurements[], const struct wt_device devices[], unsigned count)
+{
+    double energy = 0, error = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (measurements[i].source == WT_SOURCE_NONE || !devices[i].sensor_error_ppm)
+            return NAN;
+        energy += (double)measurements[i].energy_mj;
+        error += (double)measurements[i].energy_mj * devices[i].sensor_error_ppm / 1e6;
+    }
+    return energy > 0 ? error / energy : (double)NAN;
+}

@@ -32,4 +32,8 @@ struct wt_measurement meter_between(const struct wt_sample *begin, const struct 
 /* The sum over devices: unknown as soon as one is unknown; errors are bounds and add up. */
 struct wt_measurement meter_sum(const struct wt_measurement measurements[], unsigned count);
 
+/* Of that sum, the fraction that it may be off by as sensors are calibrated (devices[i] is what measurements[i] is of); NaN
+ * when it is not known of one of them.  Cards of a model may err the same way, so the parts add up. */
+double meter_sensor_error(const struct wt_measurement measurements[], const struct wt_device devices[], unsigned count);
+
 #endif
