@@ -47,7 +47,7 @@ int wt_monitor_open(struct wt_monitor **out)
     const char *sysfs = secure_getenv("WATTUNE_SYSFS");
     struct sense_options options = {.nvml_path = named && *named ? named : NULL,
                                     .sysfs_path = sysfs && *sysfs ? sysfs : NULL};
-    uint32_t limits_mw[WT_MAX_DEVICES];
+    uint32_t most_mw[WT_MAX_DEVICES];
     char words[256];
     int rc = sense_open(&options, &monitor->sense, NULL);
     if (rc)
@@ -58,8 +58,8 @@ int wt_monitor_open(struct wt_monitor **out)
     if (rc)
         goto fail;
     for (unsigned i = 0; i < monitor->count; i++)
-        limits_mw[i] = sense_device(monitor->sense, monitor->devices[i])->limit_max_mw;
-    rc = meter_new(monitor->count, limits_mw, &monitor->meter, NULL);
+        most_mw[i] = sense_device(monitor->sense, monitor->devices[i])->most_mw;
+    rc = meter_new(monitor->count, most_mw, &monitor->meter, NULL);
     if (rc)
         goto fail;
     if (pthread_mutex_init(&monitor->lock, NULL)) {

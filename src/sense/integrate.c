@@ -15,10 +15,13 @@
  * unseen at one time has nothing to do with what is unseen at another. */
 static const double PHASE_NS = 10e9;
 /* A change of power lies anywhere in the dark part of a tick; of a pair of changes, up and down, 19 in 20 are off by less
- * than this share of the most that is possible. */
-static const double UNSEEN_SHARE = 0.78;
-/* 1.96, and a little for windows of few readings, whose scatter is not known well. */
-static const double TO_95 = 2.15;
+ * than 0.78 of the most that is possible; the rest is for pairs between two readings, which nobody sees. */
+static const double UNSEEN_SHARE = 0.9;
+/* 1.96 and a little; the scatter of few readings is not known well, as Student's t has it. */
+static const double TO_95 = 2.15, TO_95_OF_FEW = 4, FEWEST = 4;
+/* Fewer readings than this do not show how far a load swings: after n that agree the next one differs in one case of n + 1.
+ * What they leave open is anything that the device can do, the more so the fewer they are. */
+enum { ENOUGH_READINGS = 30 };
 /* How far around a moment the readings tell how lively the load is. */
 static const int64_t AROUND_NS = 500 * NS_PER_MS;
 /* Readings further apart than this are missing some. */
@@ -89,7 +92,10 @@ int64_t integrate_next_read_ns(const struct integrate *integrate, int64_t now_ns
     if (!integrate->has_read)
         return now_ns;
     int64_t gap_ns = integrate->gap_ns > integrate->tick_ns ? integrate->gap_ns : integrate->tick_ns;
-    int64_t next_ns = integrate->read_ns + gap_ns + (int64_t)((double)gap_ns / 2 * (double)integrate->random / 0x1p32);
+    /* Mostly little, now and then most of a gap: a load whose period is near the mean distance of the reads would be seen in
+     * nearly the same phase for long if they were moved evenly. */
+    double by = (double)integrate->random / 0x1p32;
+    int64_t next_ns = integrate->read_ns + gap_ns + (int64_t)((double)gap_ns * 0.75 * by * by);
     return next_ns > now_ns ? next_ns : now_ns;
 }
 
@@ -114,6 +120,14 @@ static unsigned first_after(const struct integrate *integrate, int64_t t_ns)
     return newer;
 }
 
+static void widen(const struct integrate *integrate, unsigned newest, unsigned oldest, double *most, double *least)
+{
+    for (unsigned i = newest; i <= oldest; i++) {
+        *most = fmax(*most, knot(integrate, i)->power_mw);
+        *least = fmin(*least, knot(integrate, i)->power_mw);
+    }
+}
+
 /* How lively the load is around t: rates of the sums, and how far power swings within reach of the moment. */
 static void look_around(const struct integrate *integrate, int64_t t_ns, struct integrate_mark *mark)
 {
@@ -134,10 +148,13 @@ static void look_around(const struct integrate *integrate, int64_t t_ns, struct 
         newest--;
     while (oldest + 1 < integrate->count && knot(integrate, oldest)->t_ns > t_ns - integrate->window_ns)
         oldest++;
-    double most = 0, least = INFINITY;
-    for (unsigned i = newest; i <= oldest; i++) {
-        most = fmax(most, knot(integrate, i)->power_mw);
-        least = fmin(least, knot(integrate, i)->power_mw);
+    double own = knot(integrate, middle)->power_mw, most = own, least = own;
+    widen(integrate, newest, oldest, &most, &least);
+    if (integrate->count < ENOUGH_READINGS) {
+        double open = 1 - (double)integrate->count / ENOUGH_READINGS;
+        double highest = fmax(integrate->most_mw > 0 ? integrate->most_mw : 2 * own, own);
+        most = fmax(most, own + open * (highest - own));
+        least = fmin(least, own - open * own);
     }
     double spacing = (double)(knot(integrate, newest)->t_ns - knot(integrate, oldest)->t_ns) /
                      (oldest > newest ? oldest - newest : 1);
@@ -146,8 +163,13 @@ static void look_around(const struct integrate *integrate, int64_t t_ns, struct 
         beyond = (double)(t_ns - knot(integrate, 0)->t_ns);
     else if (t_ns < knot(integrate, integrate->count - 1)->t_ns)
         beyond = (double)(knot(integrate, integrate->count - 1)->t_ns - t_ns);
-    double reach = (double)integrate->tick_ns / 2 + (double)integrate->window_ns / 4 + spacing / 4 + beyond;
+    double reach = (double)integrate->tick_ns / 2 + (double)integrate->window_ns / 4 + spacing / 4;
     mark->edge_mj = (most - least) * reach / 1e9;
+    /* Where there are no readings yet, a change may come that the last few do not show. */
+    unsigned far = middle + ENOUGH_READINGS < integrate->count ? middle + ENOUGH_READINGS : integrate->count - 1;
+    if (beyond > 0)
+        widen(integrate, middle > ENOUGH_READINGS ? middle - ENOUGH_READINGS : 0, far, &most, &least);
+    mark->edge_mj += (most - least) * beyond / 1e9;
     if (integrate->window_ns > integrate->tick_ns) /* swings faster than the window leave no trace in the readings */
         mark->edge_mj += most * (double)integrate->window_ns / 8 / 1e9;
 }
@@ -200,7 +222,9 @@ struct wt_measurement integrate_between(const struct integrate *integrate, const
     }
     unseen *= UNSEEN_SHARE / sqrt(fmax(1, length / PHASE_NS));
     double rounding = (double)integrate->resolution_mw / 2 * length / 1e9;
-    double error = rounding + sqrt(TO_95 * TO_95 * variance + unseen * unseen + begin->edge_mj * begin->edge_mj +
+    double spacing = 1.25 * (double)(integrate->gap_ns > integrate->tick_ns ? integrate->gap_ns : integrate->tick_ns);
+    double to_95 = TO_95 + TO_95_OF_FEW / fmax(length / spacing, FEWEST);
+    double error = rounding + sqrt(to_95 * to_95 * variance + unseen * unseen + begin->edge_mj * begin->edge_mj +
                                    end->edge_mj * end->edge_mj);
     window.energy_mj = energy > 0 ? (uint64_t)llround(energy) : 0;
     window.energy_error_mj = (uint64_t)ceil(error) + 1;

@@ -28,6 +28,7 @@ struct integrate {
     int64_t tick_ns, window_ns;
     uint32_t resolution_mw;
     int64_t gap_ns;                  /* least time between two reads */
+    double most_mw;                  /* what the sensor can show at most; 0: not known, taken as twice what is seen */
     uint32_t random;                 /* state of the jitter of read times */
     bool has_read;
     int64_t read_ns;                 /* last read, when its call began */
@@ -51,8 +52,8 @@ void integrate_init(struct integrate *integrate, int64_t tick_ns, int64_t window
 /* One reading: its call began at begin_ns, returned at end_ns with power_mw. */
 void integrate_add(struct integrate *integrate, int64_t begin_ns, int64_t end_ns, uint32_t power_mw);
 
-/* When to read next: gap_ns or a tick after the last read, and up to half of that more at random, so that reads never
- * keep step with the load. */
+/* When to read next: gap_ns or a tick after the last read, and at random up to three quarters of that more (a quarter on
+ * average), so that reads never keep step with the load. */
 int64_t integrate_next_read_ns(const struct integrate *integrate, int64_t now_ns);
 
 /* The newest moment that lies between readings; 0 before there is one. */
