@@ -175,6 +175,16 @@ static void carry(struct watched *d, const struct wt_sample *sample)
     d->reset_ns = sample->t_ns;
 }
 
+/* The same of power readings, as the integrator sees them. */
+static void note_stopped(struct watched *d)
+{
+    if (!d->integrate.stopped || d->stale || d->device.replayed)
+        return;
+    d->stale = true;
+    log_warning("the power readings of %s %u stand still: what it uses from here on is unknown", kind_name(d),
+                d->device.index);
+}
+
 /* Sees to it that a counter that does not move is not taken for a device that uses nothing. */
 static void note_move(struct watched *d, int64_t begin_ns, const struct wt_sample *sample)
 {
@@ -246,6 +256,7 @@ static int read_device(struct watch *watch, struct watched *d, struct wt_sample 
     if (d->integrates) {
         d->edges.read_ns = sample->t_ns;
         mark_begin(d);
+        note_stopped(d);
         return 0;
     }
     edges_add(&d->edges, sample->t_ns < begin_ns ? sample->t_ns : begin_ns, clock_now_ns(), sample->energy_mj);
@@ -386,7 +397,7 @@ static struct wt_measurement integrated_window(struct watched *d, const struct w
         return unknown;
     struct wt_measurement window = integrate_between(&d->integrate, &d->begin_mark, &to);
     cut_error(d, end->t_ns - d->begin.t_ns, &window);
-    if (d->device.replayed)
+    if (d->device.replayed && window.source != WT_SOURCE_NONE)
         window.source = WT_SOURCE_REPLAYED;
     return window;
 }
