@@ -27,6 +27,12 @@ void view_run_summary(struct buffer *out, const struct wt_trial *trial, bool col
 /* One or two sentences on what was saved, with its error; honest when that is nothing or not known. */
 void view_savings(struct buffer *out, const struct wt_trial *trial, bool colour);
 
+/* True when the GPUs drew more at that limit than the limit allows, beyond what sensors and the measurement err by. */
+bool view_is_above_limit(const struct wt_profile_point *point, unsigned gpu_count);
+
+/* A sentence for each limit of the profile at which they did; nothing where there is none. */
+void view_above_limits(struct buffer *out, const struct wt_trial *trial);
+
 /* `wattune limit get`. */
 void view_limits(struct buffer *out, const struct wt_device devices[], const struct wt_state states[], size_t count,
                  bool colour);
