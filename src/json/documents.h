@@ -46,8 +46,9 @@ struct json_doc *json_config_document(const struct json_setting settings[], size
 /* `doctor --json`: a check's measured values stand beside its words. */
 struct json_doc *json_doctor_document(const struct wt_check checks[], size_t count);
 
-/* One line of `monitor --json`: written as JSON_LINE.  `utilization` is a fraction. */
+/* One line of `monitor --json`: written as JSON_LINE.  `utilization` is a fraction.  `since`: what each device
+ * used since the line before (--precise); NULL: not asked for. */
 struct json_doc *json_monitor_document(int64_t wall_ms, const struct wt_device devices[],
-                                       const struct wt_state states[], size_t count);
+                                       const struct wt_state states[], const struct wt_measurement since[], size_t count);
 
 #endif

@@ -338,6 +338,19 @@ static int energy_between(const struct watched *d, int64_t begin_ns, int64_t end
     return 0;
 }
 
+int watch_device_between(const struct watch *watch, unsigned i, int64_t begin_ns, int64_t end_ns,
+                         struct wt_measurement *measurement)
+{
+    struct wt_measurement found;
+    int rc = energy_between(&watch->devices[i], begin_ns, end_ns, &found);
+    if (rc)
+        return rc;
+    found.begin_ns = begin_ns;
+    found.end_ns = end_ns;
+    *measurement = found;
+    return 0;
+}
+
 int watch_energy_between(const struct watch *watch, int64_t begin_ns, int64_t end_ns, double *energy_j,
                          double *error_j)
 {

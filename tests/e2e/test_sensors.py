@@ -52,3 +52,48 @@ def test_a_limit_below_the_clock_floor_is_seen_for_what_it_is(wt):
     assert [line for line in done.stderr.splitlines() if line.startswith("At ")] == [note]
     shown = wt.run("show", "job").stdout
     assert note in shown and shown.count("above limit") == 1
+
+
+# --- monitor --precise --------------------------------------------------------------------------------------------------
+
+INTERVAL = ["interval_s", "interval_energy_j", "interval_energy_error_j", "interval_power_w", "interval_source"]
+
+
+def test_precise_lines_say_what_was_used_between_them(wt):
+    """The counter's own difference over a second is off by a tick; the tracked one, and its bound, are far below."""
+    machine = wt.machine("v100", "p100", scale=5)
+    training = wt.popen([wt.client, "train", "steps=1000", "step_s=10", "host=0"], env=wt.env | {"WATTUNE_VGPU": machine.spec})
+    done = wt.run("monitor", "--vgpu", machine.spec, "--precise", "--json", "--interval", "1", "--count", "8")
+    training.kill()
+    lines = [json.loads(line)["devices"] for line in done.stdout.splitlines()]
+    assert [[d[k] for k in INTERVAL] for d in lines[0]] == [[None] * 5] * 2
+    assert [d["interval_source"] for d in lines[-1]] == ["counter", "integrated"]
+    for line in lines[-2:]:
+        for device in line:
+            assert device["interval_power_w"] == pytest.approx(device["interval_energy_j"] / device["interval_s"], rel=1e-6)
+            assert 0.8 < device["interval_s"]
+            assert 0 < device["interval_energy_error_j"] < 0.1 * device["interval_energy_j"]
+        assert line[0]["interval_power_w"] == pytest.approx(line[0]["power_w"], rel=0.02)  # 240 W at a steady load
+        assert line[1]["interval_power_w"] == pytest.approx(line[1]["power_w"], rel=0.02) and line[1]["energy_j"] is None
+
+
+def test_precise_as_csv_and_as_lines(wt):
+    machine = wt.machine("v100", scale=5)
+    plain = wt.run("monitor", "--vgpu", machine.spec, "--csv", "--count", "1").stdout.splitlines()
+    rows = wt.run("monitor", "--vgpu", machine.spec, "--csv", "--precise", "--count", "3", "--interval", "0.5").stdout.splitlines()
+    assert rows[0].split(",") == plain[0].split(",") + INTERVAL
+    assert rows[1].endswith(",,,,,") and rows[-1].endswith(",counter")
+    words = wt.run("monitor", "--vgpu", machine.spec, "--precise", "--count", "2", "--interval", "0.5").stdout.splitlines()
+    assert "MEAN POWER" in words[0] and "unknown" in words[1] and "unknown" not in words[2]
+    recording = wt.tmp / "precise.csv"
+    recording.write_text("\n".join(rows) + "\n")
+    assert wt.run("monitor", "--replay", recording, "--csv").stdout.splitlines()[0] == plain[0]
+    refused = wt.run("monitor", "--replay", recording, "--precise")
+    assert refused.returncode == 2 and "--precise needs devices" in refused.stderr
+
+
+def test_precise_leaves_unknown_what_a_stopped_counter_hides(wt):
+    machine = wt.machine("v100", gpu0={"fault": "energy_frozen@6"})
+    done = wt.run("monitor", "--vgpu", machine.spec, "--precise", "--json", "--interval", "2", "--count", "10")
+    used = [json.loads(line)["devices"][0]["interval_energy_j"] for line in done.stdout.splitlines()]
+    assert used[2] is not None and used[-1] is None and "has stopped" in done.stderr

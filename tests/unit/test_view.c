@@ -15,6 +15,8 @@
 #include "view/table.h"
 #include "view/view.h"
 
+#define NS INT64_C(1000000000)
+
 static struct buffer out;
 
 static int fresh(void **state)
@@ -298,8 +300,8 @@ static void measured(void **state)
 static void monitor_lines(void **state)
 {
     (void)state;
-    view_monitor_heading(&out, false);
-    view_monitor_lines(&out, INT64_C(1740830400123), devices, states, 2);
+    view_monitor_heading(&out, false, false);
+    view_monitor_lines(&out, INT64_C(1740830400123), devices, states, NULL, 2);
     assert_string_equal(
         out.text,
         "TIME (UTC)   GPU       POWER      LIMIT   ENFORCED     ENERGY    TEMP    UTIL  SM CLOCK     MEMORY  THROTTLE\n"
@@ -311,8 +313,8 @@ static void monitor_lines(void **state)
 static void csv(void **state)
 {
     (void)state;
-    view_monitor_csv_heading(&out);
-    view_monitor_csv(&out, INT64_C(1740830400123), devices, states, 2);
+    view_monitor_csv_heading(&out, false);
+    view_monitor_csv(&out, INT64_C(1740830400123), devices, states, NULL, 2);
     assert_string_equal(
         out.text,
         "time,index,uuid,name,power_w,energy_j,power_limit_w,enforced_limit_w,temperature_c,utilization,sm_clock_mhz,"
@@ -323,8 +325,21 @@ static void csv(void **state)
     const struct wt_device odd = {.name = "a\nb\xff"};
     const struct wt_state free_running = {.known = WT_STATE_THROTTLE};
     buffer_clear(&out);
-    view_monitor_csv(&out, 0, &odd, &free_running, 1);
+    view_monitor_csv(&out, 0, &odd, &free_running, NULL, 1);
     assert_string_equal(out.text, ",0,,\"a\nb\xef\xbf\xbd\",,,,,,,,,none\n");
+    const struct wt_measurement since[2] = {{NS, 3 * NS, 400500, 1500, WT_SOURCE_COUNTER, 0}, {.source = WT_SOURCE_NONE}};
+    buffer_clear(&out);
+    view_monitor_csv_heading(&out, true);
+    view_monitor_csv(&out, INT64_C(1740830400123), devices, states, since, 2);
+    has(",throttle,interval_s,interval_energy_j,interval_energy_error_j,interval_power_w,interval_source\n");
+    has(",2,400.5,1.5,200.25,counter\n");
+    has(",,,,,,,,,,,,\n"); /* nothing is known of the other, states or interval */
+    buffer_clear(&out);
+    view_monitor_heading(&out, true, false);
+    view_monitor_lines(&out, 0, devices, states, since, 2);
+    has("       USED          +- MEAN POWER      POWER");
+    has("    400.5 J     1.500 J    200.2 W    201.5 W");
+    has("    unknown     unknown    unknown    unknown");
 }
 
 int main(void)
