@@ -106,7 +106,7 @@ static double between(double low, double high)
     return low + (high - low) * virtual_time_random(&load.random);
 }
 
-static void do_load(void *unused)
+static void *do_load(void *unused)
 {
     (void)unused;
     double period_s = 0.03 * pow(60, between(0, 1)), host = between(0.1, 0.6), power_w = load.power_w * between(0.7, 1.1);
@@ -130,7 +130,7 @@ static void do_load(void *unused)
                 vgpu.work(0, 0.004, step / 20 % 2 ? power_w : 0.6 * power_w, 0.3, 0);
             break;
         default:
-            break;
+            return NULL;
         }
     }
 }
@@ -294,7 +294,9 @@ static void cover(const char *model, enum load kind, unsigned seed, unsigned eac
     clock_use(sense_clock(run.sense));
     if (wt_monitor_open(&run.monitor) || (kind != COMMAND && watch_new(run.sense, devices, 1, &run.watch, &err)))
         die("the owners cannot be made");
-    virtual_time_spawn(do_load, NULL);
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, do_load, NULL))
+        die("a load cannot be made");
     int64_t at_ns = clock_now_ns() + (int64_t)(2 * NS_PER_S * virtual_time_random(&random));
     if (run.watch)
         watch_begin(run.watch);

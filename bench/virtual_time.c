@@ -80,8 +80,14 @@ void virtual_time_start(uint64_t seed)
     time_of.on = true;
 }
 
+void virtual_time_hold(bool held)
+{
+    time_of.held = held;
+}
+
+/* Threads that libraries start take part like our own. */
 struct start {
-    void (*function)(void *);
+    void *(*function)(void *);
     void *arg;
     unsigned index;
 };
@@ -96,30 +102,9 @@ static void *begin_thread(void *opaque)
         pthread_cond_wait(&time_of.threads[own].turn, &time_of.lock);
     time_of.threads[own].wake_ns = INT64_MAX;
     pthread_mutex_unlock(&time_of.lock);
-    start.function(start.arg);
+    void *result = start.function(start.arg);
     virtual_time_sleep_until(INT64_MAX);
-    return NULL;
-}
-
-void virtual_time_spawn(void (*function)(void *arg), void *arg)
-{
-    pthread_t thread;
-    struct start *start = malloc(sizeof *start);
-    if (!start || time_of.count == MOST_THREADS)
-        abort();
-    pthread_mutex_lock(&time_of.lock);
-    *start = (struct start){function, arg, time_of.count};
-    pthread_cond_init(&time_of.threads[time_of.count].turn, NULL);
-    time_of.threads[time_of.count++].wake_ns = time_of.now_ns;
-    pthread_mutex_unlock(&time_of.lock);
-    if (pthread_create(&thread, NULL, begin_thread, start))
-        abort();
-    pthread_detach(thread);
-}
-
-void virtual_time_hold(bool held)
-{
-    time_of.held = held;
+    return result;
 }
 
 /* --- In libc's place ---------------------------------------------------------------------------------------------- */
@@ -135,6 +120,26 @@ static void *next(const char *name)
 static int64_t ns_of(const struct timespec *t)
 {
     return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
+}
+
+TAKES_THE_PLACE int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*function)(void *), void *arg)
+{
+    static int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    if (!real) {
+        void *address = next("pthread_create");
+        memcpy(&real, &address, sizeof real);
+    }
+    if (!time_of.on)
+        return real(thread, attr, function, arg);
+    struct start *start = malloc(sizeof *start);
+    if (!start || time_of.count == MOST_THREADS)
+        abort();
+    pthread_mutex_lock(&time_of.lock);
+    *start = (struct start){function, arg, time_of.count};
+    pthread_cond_init(&time_of.threads[time_of.count].turn, NULL);
+    time_of.threads[time_of.count++].wake_ns = time_of.now_ns;
+    pthread_mutex_unlock(&time_of.lock);
+    return real(thread, attr, begin_thread, start);
 }
 
 TAKES_THE_PLACE int clock_gettime(clockid_t id, struct timespec *t)

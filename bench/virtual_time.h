@@ -2,7 +2,8 @@
  *
  * Time that passes only when every thread of a program sleeps.  What calls the clock and sleeps through libc (our code, the
  * virtual GPU's library) runs unchanged, hours pass in seconds, and the same seed gives the same run on any machine, however
- * busy.  Threads take turns: one runs at a time.  Sleepers wake late and calls take time, as on a real host, by chance of
+ * busy.  Threads, ours and
+ * the libraries', take turns: one runs at a time, and none may be joined.  Sleepers wake late and calls take time, as on a real host, by chance of
  * the seed.
  */
 #ifndef BENCH_VIRTUAL_TIME_H
@@ -13,9 +14,6 @@
 
 /* From here on this process lives in virtual time.  Call it once, before there are other threads. */
 void virtual_time_start(uint64_t seed);
-
-/* A thread that takes part; it ends with the process. */
-void virtual_time_spawn(void (*function)(void *arg), void *arg);
 
 /* While held, reading the clock takes no time: several readings are of one moment. */
 void virtual_time_hold(bool held);

@@ -21,7 +21,7 @@ static const double UNSEEN_SHARE = 0.9;
 static const double TO_95 = 2.15, TO_95_OF_FEW = 4, FEWEST = 4;
 /* Fewer readings than this do not show how far a load swings: after n that agree the next one differs in one case of n + 1.
  * What they leave open is anything that the device can do, the more so the fewer they are. */
-enum { ENOUGH_READINGS = 30 };
+enum { ENOUGH_READINGS = 30, ENOUGH_INSIDE = 3 };
 /* How far around a moment the readings tell how lively the load is. */
 static const int64_t AROUND_NS = 500 * NS_PER_MS;
 /* Readings further apart than this are missing some. */
@@ -109,6 +109,7 @@ void integrate_add(struct integrate *integrate, int64_t begin_ns, int64_t end_ns
     integrate->head = (integrate->head + 1) % INTEGRATE_KNOTS;
     if (integrate->count < INTEGRATE_KNOTS)
         integrate->count++;
+    integrate->added++;
     integrate->has_read = true;
     integrate->read_ns = begin_ns;
     integrate->random = integrate->random * 1664525u + 1013904223u;
@@ -145,6 +146,13 @@ static unsigned first_after(const struct integrate *integrate, int64_t t_ns)
             older = between;
     }
     return newer;
+}
+
+/* How far power can be from that of a reading. */
+static double largest_swing_mw(const struct integrate *integrate, double own_mw)
+{
+    double highest_mw = fmax(integrate->most_mw > 0 ? integrate->most_mw : 2 * own_mw, own_mw);
+    return fmax(highest_mw - own_mw, own_mw);
 }
 
 static void widen(const struct integrate *integrate, unsigned newest, unsigned oldest, double *most, double *least)
@@ -224,6 +232,9 @@ int integrate_at(const struct integrate *integrate, int64_t t_ns, struct integra
         at.variance_mj2 = a->variance_mj2 + part * (b->variance_mj2 - a->variance_mj2);
         at.unseen_mj = a->unseen_mj + part * (b->unseen_mj - a->unseen_mj);
     }
+    found.seen = integrate->added - (later == integrate->count ? 0 : later + 1);
+    if (t_ns > newest->t_ns)
+        found.open_mj = largest_swing_mw(integrate, newest->power_mw) * (double)(t_ns - newest->t_ns) / 1e9;
     found.energy_mj = at.energy_mj;
     found.variance_mj2 = at.variance_mj2;
     found.unseen_mj = at.unseen_mj;
@@ -260,6 +271,9 @@ struct wt_measurement integrate_between(const struct integrate *integrate, const
     double error = rounding + sqrt(to_95 * to_95 * variance + unseen * unseen + begin->edge_mj * begin->edge_mj +
                                    end->edge_mj * end->edge_mj);
     error += integrate->most_mw * fmin((double)end->silent_ns, length) / 1e9;
+    /* Work begins where its window does: what was seen before it says nothing of it. */
+    if (end->seen - begin->seen < ENOUGH_INSIDE)
+        error += end->open_mj * (1 - (double)(end->seen - begin->seen) / ENOUGH_INSIDE);
     window.energy_mj = energy > 0 ? (uint64_t)llround(energy) : 0;
     window.energy_error_mj = (uint64_t)ceil(error) + 1;
     window.quality |= begin->gap || end->gap ? WT_QUALITY_GAP : WT_QUALITY_GOOD;

@@ -35,6 +35,7 @@ struct integrate {
     bool has_moved, stopped;         /* stopped: its readings have stood still for good, since moved_ns */
     int64_t moved_ns;                /* the first read that showed what the last one showed */
     unsigned same;                   /* reads after that one which showed the same */
+    uint64_t added;                  /* readings, those that the ring has forgotten included */
     unsigned count, head;            /* of the ring; head is the next place to write */
     struct integrate_knot knots[INTEGRATE_KNOTS];
 };
@@ -46,6 +47,8 @@ struct integrate_mark {
     double edge_mj;                  /* bound for the moment itself: readings do not say exactly when power changed */
     double variance_per_ns, unseen_per_ns; /* around the moment: short windows have few readings of their own */
     bool gap;                        /* readings are missing around it */
+    uint64_t seen;                   /* readings up to here, from the first on */
+    double open_mj;                  /* what may lie between the newest reading and here that no reading speaks of */
     int64_t silent_ns;               /* that long before it the readings may have stood still, which says nothing of the power */
     bool stopped;                    /* and here they have */
 };
