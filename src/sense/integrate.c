@@ -17,8 +17,8 @@ static const double PHASE_NS = 10e9;
 /* A change of power lies anywhere in the dark part of a tick; of a pair of changes, up and down, 19 in 20 are off by less
  * than 0.78 of the most that is possible; the rest is for pairs between two readings, which nobody sees. */
 static const double UNSEEN_SHARE = 0.9;
-/* 1.96 and a little; the scatter of few readings is not known well, as Student's t has it. */
-static const double TO_95 = 2.15, TO_95_OF_FEW = 4, FEWEST = 4;
+/* 1.96 and a little; the scatter of few readings is not known well: twice what Student's t adds, since loads are not normal. */
+static const double TO_95 = 2.1, TO_95_OF_FEW = 8, FEWEST = 4;
 /* Fewer readings than this do not show how far a load swings: after n that agree the next one differs in one case of n + 1.
  * What they leave open is anything that the device can do, the more so the fewer they are. */
 enum { ENOUGH_READINGS = 30, ENOUGH_INSIDE = 3 };
@@ -122,8 +122,8 @@ int64_t integrate_next_read_ns(const struct integrate *integrate, int64_t now_ns
     int64_t gap_ns = integrate->gap_ns > integrate->tick_ns ? integrate->gap_ns : integrate->tick_ns;
     /* Mostly little, now and then most of a gap: a load whose period is near the mean distance of the reads would be seen in
      * nearly the same phase for long if they were moved evenly. */
-    double by = (double)integrate->random / 0x1p32;
-    int64_t next_ns = integrate->read_ns + gap_ns + (int64_t)((double)gap_ns * 0.75 * by * by);
+    double by = (double)integrate->random / 0x1p32, most = gap_ns >= 2 * integrate->tick_ns ? 1 : 0.75;
+    int64_t next_ns = integrate->read_ns + gap_ns + (int64_t)((double)gap_ns * most * by * by);
     return next_ns > now_ns ? next_ns : now_ns;
 }
 

@@ -62,7 +62,7 @@ void integrate_init(struct integrate *integrate, int64_t tick_ns, int64_t window
 void integrate_add(struct integrate *integrate, int64_t begin_ns, int64_t end_ns, uint32_t power_mw);
 
 /* When to read next: gap_ns or a tick after the last read, and at random up to three quarters of that more (a quarter on
- * average), so that reads never keep step with the load. */
+ * average), or all of it where readings are further apart than ticks, so that reads never keep step with the load. */
 int64_t integrate_next_read_ns(const struct integrate *integrate, int64_t now_ns);
 
 /* The newest moment that lies between readings; 0 before there is one. */
