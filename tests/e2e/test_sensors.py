@@ -45,7 +45,7 @@ def test_too_late_to_be_sure_the_bound_holds_all(wt, at_s):
 def test_a_limit_below_the_clock_floor_is_seen_for_what_it_is(wt):
     """An A40's lowest clock needs more than 100 W under a load of 500 W: the driver takes the limit, the card does not keep it."""
     machine = wt.machine("a40")
-    done, tried, _ = wt.train(machine, "--power-limits", "300,200,100", train=("steps=150", "watts=500"))
+    done, tried, _ = wt.train(machine, "--power-limits", "300,200,100", train=("steps=400", "watts=500"))
     power_w = {p["power_limit_w"]: p["power_w"] for p in tried["profile"]}
     assert power_w[100] > 112 and power_w[200] < 215
     note = f"At 100 W the GPU draws {power_w[100]:.0f} W: the limit is below what its lowest clock needs."
@@ -72,9 +72,10 @@ def test_precise_lines_say_what_was_used_between_them(wt):
         for device in line:
             assert device["interval_power_w"] == pytest.approx(device["interval_energy_j"] / device["interval_s"], rel=1e-6)
             assert 0.8 < device["interval_s"]
-            assert 0 < device["interval_energy_error_j"] < 0.1 * device["interval_energy_j"]
-        assert line[0]["interval_power_w"] == pytest.approx(line[0]["power_w"], rel=0.02)  # 240 W at a steady load
-        assert line[1]["interval_power_w"] == pytest.approx(line[1]["power_w"], rel=0.02) and line[1]["energy_j"] is None
+            assert 0 < device["interval_energy_error_j"] < device["interval_energy_j"]
+            by_w = device["interval_energy_error_j"] / device["interval_s"] + 0.01 * device["power_w"]  # its noise is 0.2 %
+            assert abs(device["interval_power_w"] - device["power_w"]) <= by_w  # at a steady load
+        assert line[0]["power_w"] > 200 and line[1]["energy_j"] is None
 
 
 def test_precise_as_csv_and_as_lines(wt):
