@@ -151,7 +151,8 @@ static void sampled(void)
     unsigned before = threads_of_ours();
     CHECK(wt_monitor_open(&monitor) == 0);
     find_machine();
-    CHECK(threads_of_ours() == before + 1);
+    unsigned open = threads_of_ours(); /* a sanitizer may have started one of its own */
+    CHECK(open > before);
     CHECK(wt_begin_window(monitor, "outer") == 0);
     double outer_j = true_energy_j(0);
     for (unsigned i = 0; i < 3; i++) {
@@ -173,13 +174,14 @@ static void sampled(void)
     int status = 1;
     CHECK(waitpid(child, &status, 0) == child && status == 0);
     CHECK(wt_monitor_open(&second) == 0);
-    CHECK(threads_of_ours() == before + 2);
+    CHECK(threads_of_ours() == open + 1);
     wt_monitor_close(second);
+    CHECK(threads_of_ours() == open);
     CHECK(wt_end_window(monitor, "outer", &result) == 0);
     CHECK(result.energy_j > 0 && fabs(result.energy_j - (true_energy_j(0) - outer_j)) <= result.energy_error_j + 1);
     CHECK(wt_begin_window(monitor, "left open") == 0);
     wt_monitor_close(monitor);
-    CHECK(threads_of_ours() == before);
+    CHECK(threads_of_ours() == open - 1);
 }
 
 /* Neither a counter nor power. */
