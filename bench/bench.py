@@ -229,11 +229,21 @@ def bench_search(folder):
         print(f"      (no published tables in {TRACES}: adaptive is not compared over them)")
 
 
+def bench_coverage(_):
+    """Whether error bounds are bounds, in virtual time, and whether they are worth something, in real time."""
+    command = [BENCH / "bench_coverage", BUILD / "vgpu" / "libnvidia-ml.so.1"]
+    for mode, name in (("precision", "bounds of tracked counters"), ("whole", "coverage of error bounds")):
+        done = subprocess.run([str(c) for c in [*command, mode]], env=environment(pathlib.Path("/tmp")), stdout=subprocess.PIPE,
+                              text=True, check=False)
+        print(*(f"      {row}" for row in done.stdout.splitlines()[:-1]), sep="\n", flush=True)
+        line(name, done.stdout.splitlines()[-1] if done.stdout else "it did not run", done.returncode == 0)
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         for bench in (bench_step, bench_window, bench_measure, bench_monitor, bench_supervisor, bench_simulate, bench_search,
-                      bench_training):
+                      bench_training, bench_coverage):
             bench(folder)
     print(f"{over} over their bound" if over else "all within their bounds")
     return 1 if over else 0

@@ -32,7 +32,10 @@ enum config_type {
     X(NVML, "nvml", "WATTUNE_NVML", "nvml", CONFIG_TEXT, "PATH", 1, 4000, NULL, false,                                 \
       "another NVML library (WATTUNE_NVML)")                                                                           \
     X(VGPU, "vgpu", "WATTUNE_VGPU", "vgpu", CONFIG_TEXT, "p100|v100|a40|rtx6000|a100|h100|SPEC|FILE", 1, 4000, NULL,   \
-      false, "virtual GPUs: a model, with a count (a40:4), a comma list, or the path of a machine file (WATTUNE_VGPU)")
+      false, "virtual GPUs: a model, with a count (a40:4), a comma list, or the path of a machine file (WATTUNE_VGPU)")  \
+    X(SENSOR_ERROR, "sensor_error_fraction", "WATTUNE_SENSOR_ERROR_FRACTION", "sensor-error-fraction", CONFIG_NUMBER,  \
+      "F", 0.0001, 1, NULL, false, "how far the GPUs' sensors may be off by gain and offset, as a fraction, for who "  \
+      "has held them against a meter (default: what is published of the model)")
 #define CONFIG_LEDGER_KEYS(X)                                                                                          \
     X(LEDGER, "ledger", "WATTUNE_LEDGER", "ledger", CONFIG_TEXT, "PATH", 1, 4000, NULL, true,                          \
       "the ledger (WATTUNE_LEDGER; by default ~/.local/share/wattune/ledger.db)")

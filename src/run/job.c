@@ -341,6 +341,14 @@ static double sum_of_kind(const struct job *job, const struct job_result *result
     return unknown_or((double)sum.energy_mj / 1000, n > 0 && sum.source != WT_SOURCE_NONE);
 }
 
+static double sensor_error(const struct job *job, const struct job_result *result)
+{
+    struct wt_device gpus[WT_MAX_DEVICES];
+    for (unsigned i = 0; i < job->gpu_count; i++)
+        gpus[i] = *watch_device(job->watch, i);
+    return meter_sensor_error(result->devices, gpus, job->gpu_count);
+}
+
 static void fill_trial(const struct job *job, struct job_result *result)
 {
     struct wt_trial *trial = &result->trial;
@@ -352,6 +360,7 @@ static void fill_trial(const struct job *job, struct job_result *result)
     trial->energy_j = unknown_or((double)sum.energy_mj / 1000, known);
     trial->energy_error_j = unknown_or((double)sum.energy_error_mj / 1000, known);
     trial->source = sum.source;
+    trial->sensor_error_fraction = sensor_error(job, result);
     trial->steps = job->progress.steps;
     trial->epochs = job->progress.epochs;
     trial->metric = job->progress.epochs ? job->progress.metric : NAN;

@@ -608,7 +608,9 @@ void tuner_poll(struct tuner *tuner, const struct wt_progress *progress)
         restore_all(tuner, RESTORE_AGAIN);
     if (tuner->phase != OFF && watch_stale(tuner->watch, &stale)) {
         char why[128];
-        snprintf(why, sizeof why, "the energy counter of GPU %u has stopped", watch_device(tuner->watch, stale)->index);
+        const struct wt_device *device = watch_device(tuner->watch, stale);
+        snprintf(why, sizeof why, device->has_energy_counter ? "the energy counter of GPU %u has stopped"
+                 : "the power readings of GPU %u stand still", device->index);
         tuner_stop(tuner, why);
     }
     if (tuner->phase == OFF)

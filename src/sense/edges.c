@@ -27,6 +27,10 @@ enum { STILL_PERIODS = 4 };
 /* The recent past that tells how a load varies: knots on either side. */
 enum { NEIGHBOURS = 16 };
 
+/* Fewer pairs of knots than this do not show between what powers a load moves: what they leave open is anything that the
+ * device can do, the more so the fewer they are. */
+enum { ENOUGH_PAIRS = 8 };
+
 /* What swings within a tick and in step with it does not show in any knot: a load that swings by half its mean at twice
  * the tick's rate is off the line by a thirtieth of a tick's energy. */
 static const double USUAL_TO_95 = 2.5;
@@ -342,6 +346,7 @@ static unsigned later_knot(const struct edges *edges, int64_t t_ns)
 /* How the load varies around a pair. */
 struct variation {
     double lowest, highest;          /* mean power of a pair */
+    double open;                     /* how far power may leave that of the pair where too few were seen to tell */
     double bend_mj;                  /* how far knots lie from the line between others nearby: 95 % of them nearer */
 };
 
@@ -373,11 +378,17 @@ static struct variation variation_around(const struct edges *edges, unsigned pai
 {
     unsigned newest = pair > NEIGHBOURS ? pair - NEIGHBOURS : 0; /* knots ago */
     unsigned oldest = pair + NEIGHBOURS < edges->count - 1 ? pair + NEIGHBOURS : edges->count - 1;
-    struct variation found = {INFINITY, 0, 0};
+    struct variation found = {.lowest = INFINITY};
     for (unsigned i = newest; i < oldest; i++) {
         double slope = slope_before(edges, i);
         found.lowest = fmin(found.lowest, slope);
         found.highest = fmax(found.highest, slope);
+    }
+    if (oldest - newest < ENOUGH_PAIRS) {
+        double own = slope_before(edges, pair), most = fmax(edges->most_mw > 0 ? edges->most_mw / 1e9 : 2 * own, own);
+        found.open = fmax(most - own, own) * (1 - (double)(oldest - newest) / ENOUGH_PAIRS);
+        found.highest = fmax(found.highest, fmin(own + found.open, most));
+        found.lowest = fmin(found.lowest, fmax(own - found.open, 0));
     }
     /* Several strides: a load in step with the ticks moves against them slowly, and hides from neighbours. */
     for (unsigned stride = 1; stride <= 8; stride *= 2)
@@ -405,7 +416,7 @@ int edges_energy_at(const struct edges *edges, int64_t t_ns, struct wt_sample *s
          * than the knots shows only as knots that lie beside the line. */
         double before = pair + 2 < edges->count ? slope_before(edges, pair + 1) : slope;
         double after = pair > 0 ? slope_before(edges, pair - 1) : slope;
-        double change = fmax(fabs(slope - before), fabs(slope - after)), near = fmin(from_a, to_b);
+        double change = fmax(fmax(fabs(slope - before), fabs(slope - after)), seen.open), near = fmin(from_a, to_b);
         error = timing + fmax(change * near, seen.bend_mj * fmin(1, 8 * near / length));
     } else {
         /* Outside: the power seen last goes on, or becomes any that was seen; after some periods, any at all. */

@@ -24,6 +24,7 @@ struct edges_knot {
 struct edges {
     int64_t tick_ns;                 /* nominal period */
     int64_t gap_ns;                  /* mean time between two reads, at least */
+    double most_mw;                  /* what the counter can show at most; 0: not known, taken as twice what is seen */
     unsigned count, head;            /* of the ring; head is the next place to write */
 
     bool has_read, reset;            /* reset: the counter went back since the last edges_take_reset() */
