@@ -19,6 +19,8 @@ import time
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 BENCH = BUILD / "bench"
 WATTUNE = str(BUILD / "wattune")
+# The published traces of Zeus, where somebody has them; beside the project they are found by themselves.
+TRACES = pathlib.Path(os.environ.get("WATTUNE_TRACES", pathlib.Path(__file__).resolve().parents[2] / "shared" / "traces"))
 over = 0
 
 
@@ -126,22 +128,41 @@ def bench_monitor(folder):
          f"bound: 0.5 %", share <= 0.005)
 
 
+def processor_s(pid):
+    """What a process has run so far, all of its threads, in seconds: the scheduler's own sum, which ticks do not round."""
+    try:
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in pathlib.Path(f"/proc/{pid}/task").iterdir()) / 1e9
+    except OSError:
+        return None
+
+
+def ours_of(command, env):
+    """(wall s, processor s of the process itself, output): its children's time is theirs."""
+    begin, ours = time.monotonic(), 0
+    with subprocess.Popen([str(c) for c in command], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as p:
+        while p.poll() is None:
+            ours = processor_s(p.pid) or ours
+            time.sleep(0.02)
+        return time.monotonic() - begin, ours, p.stdout.read()
+
+
 def bench_supervisor(folder):
     """While it profiles 8 GPUs, and afterwards: the profile of the first run is reused by the second."""
     spec = "v100:8"
     ledger = folder / "ledger.db"
-    train = [BENCH / "bench_train", "0", "0", "8", "0.02"]
-    for name, options, steps, bound in (("while it profiles 8 GPUs", ["--power-limits", "250,225,200,175,150"], "700", 0.005),
-                                        ("afterwards", ["--power-limits", "250,225,200,175,150", "--baseline", "no"], "1500", 0.002)):
+    limits = ["--power-limits", "250,225,200,175,150"]
+    for name, options, steps, bound in (("while it profiles 8 GPUs", limits, 1500, 0.005),
+                                        ("afterwards", [*limits, "--baseline", "no"], 1500, 0.002)):
         nvml, env, counts = metered(folder, spec, name)
-        train[1] = steps
-        alone = usage_of(train, env)
-        wall, cpu, out = usage_of([WATTUNE, "run", *nvml, "-q", "--ledger", ledger, "--job", "bench", *options, "--", *train], env)
+        out = folder / f"{name}.json"
+        train = [BENCH / "bench_train", steps, 0, 8, "0.02"]
+        wall, cpu, _ = ours_of([WATTUNE, "run", *nvml, "-q", "--ledger", ledger, "--job", "bench", f"--json={out}", *options,
+                                "--", *train], env)
         calls, energy_reads, nvml_ns = counts()
-        training_cpu = float(out.split()[1])
-        share = (cpu - training_cpu - (alone[1] - float(alone[2].split()[1])) - nvml_ns / 1e9) / wall
-        line(f"supervisor {name}", f"{share:.3%} of a core beyond {calls} NVML calls ({nvml_ns / 1e9 / wall:.3%}); "
-             f"bound: {bound:.1%}", share <= bound)
+        profile = json.loads(out.read_text())["recurrences"][0]["tries"][0]["profile"]
+        share = (cpu - nvml_ns / 1e9) / wall
+        line(f"supervisor {name}", f"{share:.3%} of a core beyond {calls} NVML calls ({nvml_ns / 1e9 / wall:.3%}), "
+             f"{len(profile)} limits known; bound: {bound:.1%}", share <= bound)
         rate = energy_reads / wall / 8
         line("  energy reads a second and GPU", f"{rate:.1f}; bound: 40", rate <= 40)
 
@@ -164,10 +185,65 @@ def bench_training(folder):
          f"bound: lower end below 1.005", low < 1.005)
 
 
+def bench_simulate(folder):
+    """The published traces, where they lie beside the project: DeepSpeech2 on a V100."""
+    files = [TRACES / "summary_train.csv", TRACES / "summary_power_v100.csv"]
+    if not all(file.exists() for file in files):
+        print(f"      (no published traces in {TRACES}: simulations are not measured)")
+        return
+    env = environment(folder)
+    reading, of_bytes, recurrence, draws = map(float, output([BENCH / "bench_simulate", *files], env).split())
+    line("a trace is read", f"{reading / 1e3:.2f} ms, {reading / of_bytes:.0f} x reading its bytes ({of_bytes / 1e3:.2f} ms); "
+         f"bound: 2 ms", reading <= 2000)
+    line("a recurrence in the bandit stage", f"{recurrence:.0f} ns, {recurrence / draws:.2f} x its random draws alone ({draws:.0f} "
+         f"ns); bound: 1000 ns", recurrence <= 1000)
+    command = [WATTUNE, "simulate", "--train", files[0], "--power", files[1], "--job", "librispeech/deepspeech2/adamw",
+               "--target", "40", "--max-epochs", "16", "--default-batch-size", "192", "--json", "--seeds"]
+    one = statistics.median(usage_of([*command, "1..1"], env)[0] for _ in range(5))
+    runs = [usage_of([*command, "1..1000"], env) for _ in range(5)]
+    wall, cpu = (statistics.median(run[i] for run in runs) for i in range(2))
+    line("1000 seeds x 210 recurrences", f"{wall:.3f} s on {len(os.sched_getaffinity(0))} cores ({cpu:.3f} s of them), "
+         f"{wall / one:.1f} x one seed; bound: 0.3 s", wall <= 0.3)
+    memory = float(output([BENCH / "bench_simulate", "resident", *command, "1..1000"], env)) / 1024
+    line("  resident", f"{memory:.1f} MiB; bound: 16 MiB", memory <= 16)
+
+
+def bench_search(folder):
+    """Sweep against adaptive: the same curves, the same noise of 1 %, the same run."""
+    seeds = os.environ.get("WATTUNE_BENCH_SEEDS", "20")
+    out = output([BENCH / "bench_search", seeds, TRACES], environment(folder))
+    found = {}
+    for text in out.splitlines():
+        name, eta, search, *numbers = text.split()
+        found[name, eta, search] = [float(n) for n in numbers]
+    for name, eta in dict.fromkeys((name, eta) for name, eta, _ in found):
+        sweep, ours = found[name, eta, "sweep"], found[name, eta, "adaptive"]
+        _, limits, most, excess, p95, steps, kj = ours
+        wide = sweep[1] > 9
+        bound, bound_most = (6, 10) if wide else (4.5, 7)
+        line(f"adaptive: {name}, eta {eta}", f"{limits:.2f} limits of {sweep[1]:.0f}, {most:.0f} at most, {excess:+.2f} % off the "
+             f"best (p95 {p95:.2f} %; sweep {sweep[3]:+.2f} %, {sweep[4]:.2f} %), {steps:.0f} steps and {kj:.2f} kJ (sweep "
+             f"{sweep[5]:.0f}, {sweep[6]:.2f}); bounds: {bound}, {bound_most}, 0.5 points over the sweep",
+             limits <= bound and most <= bound_most and excess <= sweep[3] + 0.5)
+    if ("published", "0.5", "sweep") not in found:
+        print(f"      (no published tables in {TRACES}: adaptive is not compared over them)")
+
+
+def bench_coverage(_):
+    """Whether error bounds are bounds, in virtual time, and whether they are worth something, in real time."""
+    command = [BENCH / "bench_coverage", BUILD / "vgpu" / "libnvidia-ml.so.1"]
+    for mode, name in (("precision", "bounds of tracked counters"), ("whole", "coverage of error bounds")):
+        done = subprocess.run([str(c) for c in [*command, mode]], env=environment(pathlib.Path("/tmp")), stdout=subprocess.PIPE,
+                              text=True, check=False)
+        print(*(f"      {row}" for row in done.stdout.splitlines()[:-1]), sep="\n", flush=True)
+        line(name, done.stdout.splitlines()[-1] if done.stdout else "it did not run", done.returncode == 0)
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        for bench in (bench_step, bench_window, bench_measure, bench_monitor, bench_supervisor, bench_training):
+        for bench in (bench_step, bench_window, bench_measure, bench_monitor, bench_supervisor, bench_simulate, bench_search,
+                      bench_training, bench_coverage):
             bench(folder)
     print(f"{over} over their bound" if over else "all within their bounds")
     return 1 if over else 0

@@ -81,7 +81,8 @@ WT_PUBLIC int wt_monitor_open(struct wt_monitor **monitor);
 WT_PUBLIC void wt_monitor_close(struct wt_monitor *monitor);
 
 /* Windows have names, may nest and overlap; a second begin of an open name is WT_E_BUSY, an end of one that is not
- * open WT_E_NOT_FOUND.  Both read the counters in the caller's thread and never wait for a tick. */
+ * open WT_E_NOT_FOUND.  Both read the counters in the caller's thread and never wait for a tick.  Of GPUs that have no
+ * counter a thread reads the power while the monitor is open; a forked child has no such thread, and NaN. */
 WT_PUBLIC int wt_begin_window(struct wt_monitor *monitor, const char *name);
 WT_PUBLIC int wt_end_window(struct wt_monitor *monitor, const char *name, struct wt_window_result *result);
 

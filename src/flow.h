@@ -54,6 +54,8 @@ struct wt_device {
     uint32_t power_resolution_mw;    /* readings are multiples of it; 0: not known */
     bool replayed;                   /* from a recording */
     uint32_t limit_min_mw, limit_max_mw, limit_default_mw;
+    uint32_t most_mw;                /* its sensor never shows more than this for long; 0: not known */
+    uint32_t sensor_error_ppm;       /* calibration: how far gain and offset may be off, of a reading; 0: not known */
 };
 
 /* sample: one reading of one device.  A failed reading makes no sample. */
@@ -231,11 +233,12 @@ struct wt_study {
     unsigned size_count, limit_count;
     uint32_t sizes[WT_MAX_BATCH_SIZES];
     uint32_t limits_mw[WT_MAX_LIMITS]; /* highest first */
-    struct wt_point optimum, standard; /* the least cost; the default batch size at its highest limit.  Size 0: there is none */
+    struct wt_point optimum;         /* the least cost; batch size 0: there is none */
+    struct wt_point standard;        /* the default batch size at its highest limit; size 0: not given */
 };
 
-/* choices: how often each batch size was where a recurrence ended, over one seed or many.  Recurrences share a bin when there
- * are more than a page is wide. */
+/* choices: how often each batch size was where a recurrence ended, over one seed or many.  Recurrences share a
+ * bin when there are more than a page is wide. */
 enum { WT_MAX_BINS = 256 };
 
 struct wt_choices {

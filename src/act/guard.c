@@ -253,6 +253,15 @@ int guard_restore(struct guard *guard, const struct wt_device *device, enum guar
     return rc;
 }
 
+bool guard_may_pass(int rc)
+{
+    static const int lasting[] = {WT_E_DEVICE_LOST, WT_E_NO_DEVICE, WT_E_NO_PERMISSION, WT_E_NOT_SUPPORTED, WT_E_IGNORED};
+    for (unsigned i = 0; i < sizeof lasting / sizeof lasting[0]; i++)
+        if (lasting[i] == rc)
+            return false;
+    return true;
+}
+
 int guard_set_for_good(struct guard *guard, const struct wt_device *device, uint32_t limit_mw, struct wt_error *err)
 {
     int lock_fd, rc = guard_check(device, limit_mw, err);

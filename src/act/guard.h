@@ -8,6 +8,8 @@
 #ifndef WATTUNE_ACT_GUARD_H
 #define WATTUNE_ACT_GUARD_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "flow.h"
 
@@ -45,6 +47,9 @@ int guard_set(struct guard *guard, const struct wt_device *device, uint32_t limi
 /* Puts the limit found back and keeps the lease; *outcome says what was done.  On failure the journal's entry stays. */
 int guard_restore(struct guard *guard, const struct wt_device *device, enum guard_outcome *outcome,
                   struct wt_error *err);
+
+/* True for a failure to restore that may be over in a while; false for one that a later call would meet as well. */
+bool guard_may_pass(int rc);
 
 /* Restores what a dead holder left on this device, without taking a lease: 0 and GUARD_NOTHING when there was nothing,
  * GUARD_HELD when the holder lives, or has died so lately that the kernel has not released its lock yet. */

@@ -293,6 +293,12 @@ void check_power(struct wt_check *check, const struct wt_device *device, const s
     value(check, "resolution_w", trace_step(power) / 1e3);
     value(check, "smallest_change_w", trace_smallest_change(power) / 1e3);
     value(check, "averaging_s", averaging_s);
+    if (device->sensor_error_ppm) {
+        size_t length = strlen(check->detail);
+        snprintf(check->detail + length, sizeof check->detail - length, "; gain and offset may be off by %g %%",
+                 device->sensor_error_ppm / 1e4);
+    }
+    value(check, "sensor_error_fraction", device->sensor_error_ppm ? device->sensor_error_ppm / 1e6 : (double)NAN);
 }
 
 bool check_agreement(struct wt_check *check, const struct trace *counter, const struct trace *power)

@@ -49,18 +49,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static int print(const struct common *common, const struct devices *devices, const struct job_result *result)
 {
     struct wt_device list[WT_MAX_DEVICES];
-    double unknown[WT_MAX_DEVICES];
+    double sensor[WT_MAX_DEVICES];
     struct wt_error err;
     struct buffer page = {0};
     int rc = 0;
     for (unsigned i = 0; i < devices->count; i++) {
         list[i] = *sense_device(devices->sense, devices->selected[i]);
-        unknown[i] = NAN;
+        sensor[i] = list[i].sensor_error_ppm ? list[i].sensor_error_ppm / 1e6 : (double)NAN;
     }
     if (settings.json) {
         struct json_measure measure = {.command = (const char *const *)settings.argv, .exit_code = result->exit_code,
                                        .time_s = result->trial.time_s, .count = devices->count, .devices = list,
-                                       .measurements = result->devices, .sensor_error_fraction = unknown};
+                                       .measurements = result->devices, .sensor_error_fraction = sensor};
         struct json_doc *doc = json_measure_document(&measure);
         rc = settings.json_file ? json_write_file(doc, JSON_LINE, settings.json_file, &err)
                                 : json_write_stream(doc, JSON_LINE, stdout, &err);
@@ -68,7 +68,7 @@ static int print(const struct common *common, const struct devices *devices, con
         if (rc)
             log_error("%s", err.text);
     } else {
-        view_measure(&page, result->trial.time_s, list, result->devices, unknown, devices->count,
+        view_measure(&page, result->trial.time_s, list, result->devices, sensor, devices->count,
                      common->colour && isatty(STDERR_FILENO));
         fputs(buffer_text(&page), stderr);
         buffer_clear(&page);

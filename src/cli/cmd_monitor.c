@@ -18,22 +18,24 @@
 #include "cli/command.h"
 #include "cli/devices.h"
 #include "json/documents.h"
+#include "run/watch.h"
 #include "view/view.h"
 
-enum key { KEY_INTERVAL = 1, KEY_COUNT, KEY_CSV, KEY_JSON, KEY_RECORD };
+enum key { KEY_INTERVAL = 1, KEY_COUNT, KEY_CSV, KEY_JSON, KEY_RECORD, KEY_PRECISE };
 
 static const struct argp_option options[] = {
     {"interval", KEY_INTERVAL, "S", 0, "seconds between two readings, 0.01 to 3600 (default 1)", 0},
     {"count", KEY_COUNT, "N", 0, "end after N readings (default: go on)", 0},
     {"csv", KEY_CSV, NULL, 0, "comma-separated values with a header row", 0},
     {"json", KEY_JSON, NULL, 0, "one JSON object a line", 0},
+    {"precise", KEY_PRECISE, NULL, 0, "track the counters between the lines: what was used since the line before, with its error", 0},
     {"record", KEY_RECORD, "FILE", 0, "write all readings to FILE as well, for --replay", 0},
     {0}};
 
 static struct settings {
     double interval_s;
     uint64_t count;                  /* 0: no end */
-    bool csv, json;
+    bool csv, json, precise;
     const char *record;              /* file; NULL: none */
 } settings = {.interval_s = 1};
 
@@ -54,6 +56,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_JSON:
         settings.json = true;
+        return 0;
+    case KEY_PRECISE:
+        settings.precise = true;
         return 0;
     case KEY_RECORD:
         settings.record = arg;
@@ -94,41 +99,78 @@ static int record_line(FILE *file, const struct wt_device list[], const struct w
     return whole ? EXIT_DONE : command_failed(&err);
 }
 
+/* `since`: what was used since the line before; NULL when nobody asked. */
 static int print_line(const struct devices *devices, const struct wt_device list[], const struct wt_state states[],
-                      bool first, bool colour)
+                      const struct wt_measurement since[], bool first, bool colour)
 {
     struct buffer page = {0};
     struct wt_error err = {0};
     int64_t now_ms = clock_wall_ms();
     if (settings.json) {
-        struct json_doc *doc = json_monitor_document(now_ms, list, states, devices->gpu_count);
+        struct json_doc *doc = json_monitor_document(now_ms, list, states, since, devices->gpu_count);
         int rc = json_write_buffer(doc, JSON_LINE, &page, &err);
         json_doc_free(doc);
         if (rc)
             return command_failed(&err);
     } else if (settings.csv) {
         if (first)
-            view_monitor_csv_heading(&page);
-        view_monitor_csv(&page, now_ms, list, states, devices->gpu_count);
+            view_monitor_csv_heading(&page, since != NULL);
+        view_monitor_csv(&page, now_ms, list, states, since, devices->gpu_count);
     } else {
         if (first)
-            view_monitor_heading(&page, colour);
-        view_monitor_lines(&page, now_ms, list, states, devices->gpu_count);
+            view_monitor_heading(&page, since != NULL, colour);
+        view_monitor_lines(&page, now_ms, list, states, since, devices->gpu_count);
     }
     return command_print(&page);
 }
 
-static int monitor(const struct common *common, const struct devices *devices, FILE *record)
+static void sleep_until(int64_t t_ns)
+{
+    double wait_ns = (double)(t_ns - clock_now_ns()) / clock_scale();
+    struct timespec pause = {(time_t)(wait_ns / 1e9), (long)fmod(wait_ns, 1e9)};
+    if (wait_ns > 0 && !ended)
+        nanosleep(&pause, NULL); /* a signal ends it, and the loop */
+}
+
+/* Until then the counters are read when their edges ask for it; in real time never closer than a watch may be. */
+static void wait_until(int64_t t_ns, struct watch *watch)
+{
+    const double least_ns = 2e6 * clock_scale();
+    for (int64_t now_ns; watch && !ended && (now_ns = clock_now_ns()) < t_ns;) {
+        int64_t read_ns = watch_next_ns(watch), least = now_ns + (int64_t)least_ns;
+        read_ns = read_ns > least ? read_ns : least;
+        sleep_until(read_ns < t_ns ? read_ns : t_ns);
+        watch_poll(watch);
+    }
+    sleep_until(t_ns);
+}
+
+/* What each GPU used between two lines; unknown where there was no line before, or nothing could be read. */
+static void look_back(const struct watch *watch, int64_t begin_ns, int64_t end_ns, struct wt_measurement since[])
+{
+    for (unsigned i = 0; i < watch_gpu_count(watch); i++)
+        if (!begin_ns || watch_device_between(watch, i, begin_ns, end_ns, &since[i]))
+            since[i] = (struct wt_measurement){.begin_ns = begin_ns ? begin_ns : end_ns, .end_ns = end_ns, .source = WT_SOURCE_NONE};
+}
+
+static int monitor(const struct common *common, const struct devices *devices, struct watch *watch, FILE *record)
 {
     struct wt_device list[WT_MAX_DEVICES];
     bool failing[WT_MAX_DEVICES] = {false};
-    int64_t interval_ns = (int64_t)(settings.interval_s * (double)NS_PER_S), next_ns = clock_now_ns();
+    struct wt_measurement since[WT_MAX_DEVICES];
+    int64_t interval_ns = (int64_t)(settings.interval_s * (double)NS_PER_S), next_ns = clock_now_ns(), line_ns = 0;
     for (unsigned i = 0; i < devices->gpu_count; i++)
         list[i] = *sense_device(devices->sense, devices->selected[i]);
     for (uint64_t n = 0; !ended && (settings.count == 0 || n < settings.count); n++) {
         struct wt_state states[WT_MAX_DEVICES] = {0};
         unsigned answered = 0;
         int code = EXIT_DONE;
+        if (watch) {
+            int64_t now_ns = clock_now_ns();
+            watch_poll(watch);
+            look_back(watch, line_ns, now_ns, since);
+            line_ns = now_ns;
+        }
         for (unsigned i = 0; i < devices->gpu_count; i++) {
             struct wt_error err;
             int rc = sense_state(devices->sense, devices->selected[i], ~0u, &states[i], &err);
@@ -141,20 +183,16 @@ static int monitor(const struct common *common, const struct devices *devices, F
         }
         if (answered == 0)
             break;
-        code = print_line(devices, list, states, n == 0, common->colour);
+        code = print_line(devices, list, states, watch ? since : NULL, n == 0, common->colour);
         if (code == EXIT_DONE && record)
             code = record_line(record, list, states, devices->gpu_count, n == 0);
         if (code)
             return code;
         next_ns += interval_ns;
-        int64_t wait_ns = next_ns - clock_now_ns();
-        if (wait_ns < -interval_ns)
+        if (next_ns - clock_now_ns() < -interval_ns)
             next_ns = clock_now_ns(); /* we were stopped: no burst to catch up */
-        if ((settings.count == 0 || n + 1 < settings.count) && wait_ns > 0 && !ended) {
-            struct timespec pause = {(time_t)((double)wait_ns / clock_scale() / 1e9),
-                                     (long)fmod((double)wait_ns / clock_scale(), 1e9)};
-            nanosleep(&pause, NULL); /* a signal ends it, and the loop */
-        }
+        if (settings.count == 0 || n + 1 < settings.count)
+            wait_until(next_ns, watch);
     }
     return EXIT_DONE;
 }
@@ -172,14 +210,20 @@ static int run(struct common *common, void *unused)
     if (rc)
         return command_failed(&err);
     FILE *record = NULL;
+    struct watch *watch = NULL;
     rc = devices_need_gpu(&devices, &err);
+    if (rc == 0 && settings.precise && common->replay)
+        rc = error_set(&err, WT_E_INVALID, "--precise needs devices: a recording has no readings between its lines");
+    if (rc == 0 && settings.precise)
+        rc = watch_new(devices.sense, devices.selected, devices.gpu_count, &watch, &err);
     if (rc == 0 && settings.record && !(record = fopen(settings.record, "we")))
         rc = error_set(&err, WT_E_IO, "write %s: %s", settings.record, strerror(errno));
-    int code = rc ? command_failed(&err) : monitor(common, &devices, record);
+    int code = rc ? command_failed(&err) : monitor(common, &devices, watch, record);
     if (record && fclose(record) && code == EXIT_DONE) {
         error_set(&err, WT_E_IO, "write %s: %s", settings.record, strerror(errno));
         code = command_failed(&err);
     }
+    watch_free(watch);
     devices_close(&devices);
     return code;
 }
@@ -189,10 +233,13 @@ const struct command command_monitor = {
     .arguments = "",
     .summary = "power, energy, limits and more of each GPU, as lines",
     .description = "Prints a reading of every GPU at each interval until it is ended or has printed --count of them. What a device does not "
-                   "tell is shown as unknown, and left empty in CSV and null in JSON. energy_j is the driver's own counter. --record writes the "
+                   "tell is shown as unknown, and left empty in CSV and null in JSON. energy_j is the driver's own counter, which moves in ticks of 20 to 100 ms. --precise reads the "
+                   "counters, or the power of GPUs that have none, some 30 times a second and tells what each GPU used since the line before, "
+                   "with a 95 % bound and the mean power (interval_s, interval_energy_j, interval_energy_error_j, interval_power_w and "
+                   "interval_source in JSON and CSV); the first line, with none before it, leaves them unknown. --record writes the "
                    "same as CSV with the time of each reading to the nanosecond; measure, run and monitor --replay read it (and "
                    "what --csv prints) instead of devices.",
-    .examples = "  wattune monitor --interval 0.5\n  wattune monitor --record night.csv --interval 0.1\n",
+    .examples = "  wattune monitor --interval 0.5\n  wattune monitor --precise --interval 5 --csv\n  wattune monitor --record night.csv --interval 0.1\n",
     .options = options,
     .groups = COMMON_DEVICES | COMMON_REPLAY,
     .parse = parse,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wattune simulate and wattune pareto: what policies would have done on a published trace, and what there was to choose.
+ * wattune simulate and wattune pareto: what policies would have done on a published trace, and what there was
+ * to choose from.
  */
 #include <errno.h>
 #include <math.h>
@@ -20,22 +21,23 @@
 #include "view/view.h"
 
 enum key {
-    KEY_TRAIN = 1, KEY_POWER, KEY_JOB, KEY_TARGET, KEY_MAX_EPOCHS, KEY_DEFAULT, KEY_ETA, KEY_JSON, KEY_SVG, KEY_POLICY,
-    KEY_BETA, KEY_WINDOW, KEY_RECURRENCES, KEY_SEED, KEY_SEEDS,
+    KEY_TRAIN = 1, KEY_POWER, KEY_JOB, KEY_TARGET, KEY_MAX_EPOCHS, KEY_DEFAULT, KEY_ETA, KEY_JSON, KEY_SVG,
+    KEY_POLICY, KEY_BETA, KEY_WINDOW, KEY_RECURRENCES, KEY_SEED, KEY_SEEDS,
 };
 
 #define POLICY_FORM "zeus|default|grid|oracle"
 
 /* The rows that both commands have: those of the trace, and those of the output. */
-#define TRACE_OPTIONS                                                                                                  \
-    {"train", KEY_TRAIN, "FILE", 0, "the recorded runs: dataset, network, batch_size, optimizer, learning_rate, run, " \
-     "target_metric, target_epoch as CSV", 0},                                                                         \
-    {"power", KEY_POWER, "FILE", 0, "what an epoch takes: dataset, network, batch_size, optimizer, power_limit, "      \
-     "time_per_epoch, average_power as CSV", 0},                                                                       \
-    {"job", KEY_JOB, "DATASET/NETWORK/OPTIMIZER", 0, "which job of the trace", 0},                                     \
+#define TRACE_OPTIONS                                                                                       \
+    {"train", KEY_TRAIN, "FILE", 0, "the recorded runs: dataset, network, batch_size, optimizer, "          \
+     "learning_rate, run, target_metric, target_epoch as CSV", 0},                                          \
+    {"power", KEY_POWER, "FILE", 0, "what an epoch takes: dataset, network, batch_size, optimizer, "        \
+     "power_limit, time_per_epoch, average_power as CSV", 0},                                               \
+    {"job", KEY_JOB, "DATASET/NETWORK/OPTIMIZER", 0, "which job of the trace", 0},                          \
     {"target", KEY_TARGET, "VALUE", 0, "the target metric, compared with target_metric as a number", 0}
-#define OUTPUT_OPTIONS                                                                                                 \
-    {"eta", KEY_ETA, "E", 0, "trade-off: 1 counts only energy, 0 only time (default 0.5)", 0},                         \
+#define OUTPUT_OPTIONS                                                                                      \
+    {"eta", KEY_ETA, "E", 0, "trade-off: 1 counts only energy, 0 only time (default 0.5, whatever is "      \
+     "configured)", 0},                                                                                     \
     {"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0}
 
 static const struct argp_option simulate_options[] = {
@@ -43,10 +45,11 @@ static const struct argp_option simulate_options[] = {
     {"max-epochs", KEY_MAX_EPOCHS, "N", 0, "a run ends after so many epochs", 0},
     {"default-batch-size", KEY_DEFAULT, "N", 0, "the batch size that the job has without tuning", 0},
     {"policy", KEY_POLICY, POLICY_FORM, 0, "who chooses (default zeus)", 0},
-    {"beta", KEY_BETA, "B|inf", 0, "a run of zeus may cost B times the cheapest recurrence so far (default 2)", 0},
-    {"window", KEY_WINDOW, "N", 0, "zeus believes the last N runs of a batch size, at most 64 (default 0: all)", 0},
-    {"recurrences", KEY_RECURRENCES, "N", 0, "how often the job recurs (default twice the number of pairs of batch size "
-     "and power limit)", 0},
+    {"beta", KEY_BETA, "B|inf", 0, "a run of zeus may cost B times the cheapest recurrence (default 2)", 0},
+    {"window", KEY_WINDOW, "N", 0, "zeus believes the last N runs of a batch size, at most 64 (default 0: "
+     "all)", 0},
+    {"recurrences", KEY_RECURRENCES, "N", 0, "how often the job recurs (default twice the number of pairs of "
+     "batch size and power limit)", 0},
     {"seed", KEY_SEED, "S", 0, "the seed of all that is drawn (default 1)", 0},
     {"seeds", KEY_SEEDS, "A..B", 0, "instead: all seeds from A to B, and their mean and deviation", 0},
     OUTPUT_OPTIONS,
@@ -55,7 +58,7 @@ static const struct argp_option simulate_options[] = {
 
 static const struct argp_option pareto_options[] = {
     TRACE_OPTIONS,
-    {"default-batch-size", KEY_DEFAULT, "N", 0, "the batch size that the job has without tuning, to compare with", 0},
+    {"default-batch-size", KEY_DEFAULT, "N", 0, "the batch size without tuning, to compare with", 0},
     {"max-epochs", KEY_MAX_EPOCHS, "N", 0, "as for simulate; what is expected does not depend on it", 0},
     OUTPUT_OPTIONS,
     {"svg", KEY_SVG, "FILE", 0, "write the points and their front as a figure", 0},
@@ -69,14 +72,14 @@ static struct settings {
     uint64_t seed, last_seed;
 } settings = {.sim = {.policy = "zeus", .eta = 0.5, .beta = 2}, .seed = 1, .last_seed = 1};
 
-/* --- Options -------------------------------------------------------------------------------------------------------- */
+/* --- Options -------------------------------------------------------------------------------------------- */
 
 static uint64_t whole(const char *option, const char *text, uint64_t least, uint64_t most)
 {
     uint64_t value = 0;
     if (parse_u64(text, least, most, &value))
-        command_usage_error("--%s is a whole number from %llu to %llu, not \"%.60s\"", option, (unsigned long long)least,
-                            (unsigned long long)most, text);
+        command_usage_error("--%s is a whole number from %llu to %llu, not \"%.60s\"", option,
+                            (unsigned long long)least, (unsigned long long)most, text);
     return value;
 }
 
@@ -104,11 +107,12 @@ static void take_seeds(const char *text)
     if (good) {
         snprintf(first, sizeof first, "%.*s", (int)(dots - text), text);
         good = parse_u64(first, 0, INT64_MAX, &settings.seed) == 0 &&
-               parse_u64(dots + 2, 0, INT64_MAX, &settings.last_seed) == 0 && settings.last_seed >= settings.seed &&
-               settings.last_seed - settings.seed < SIM_SEEDS_MOST;
+               parse_u64(dots + 2, 0, INT64_MAX, &settings.last_seed) == 0 &&
+               settings.last_seed >= settings.seed && settings.last_seed - settings.seed < SIM_SEEDS_MOST;
     }
     if (!good)
-        command_usage_error("--seeds is A..B with A at most B and at most %d seeds, not \"%.60s\"", SIM_SEEDS_MOST, text);
+        command_usage_error("--seeds is A..B with A at most B and at most %d seeds, not \"%.60s\"",
+                            SIM_SEEDS_MOST, text);
     settings.has_seeds = true;
 }
 
@@ -116,7 +120,8 @@ static void take_policy(const char *text)
 {
     char words[128];
     if (form_match(POLICY_FORM, text) < 0)
-        command_usage_error("--policy is %s, not \"%.60s\"", form_sentence(POLICY_FORM, words, sizeof words), text);
+        command_usage_error("--policy is %s, not \"%.60s\"", form_sentence(POLICY_FORM, words, sizeof words),
+                            text);
     settings.sim.policy = text;
 }
 
@@ -146,7 +151,9 @@ static error_t parse_trace(int key, char *arg)
         settings.has_target = true;
         return 0;
     case KEY_MAX_EPOCHS: settings.sim.max_epochs = (unsigned)whole("max-epochs", arg, 1, 1000000); return 0;
-    case KEY_DEFAULT: settings.sim.default_size = (uint32_t)whole("default-batch-size", arg, 1, 1000000000); return 0;
+    case KEY_DEFAULT:
+        settings.sim.default_size = (uint32_t)whole("default-batch-size", arg, 1, 1000000000);
+        return 0;
     case KEY_ETA: settings.sim.eta = real("eta", arg, 0, 1); return 0;
     case KEY_JSON: settings.json = true; return 0;
     case KEY_SVG: settings.svg = arg; return 0;
@@ -162,7 +169,9 @@ static error_t parse_simulate(int key, char *arg, struct argp_state *state)
     case KEY_POLICY: take_policy(arg); return 0;
     case KEY_BETA: take_beta(arg); return 0;
     case KEY_WINDOW: settings.sim.window = (unsigned)whole("window", arg, 0, ARM_WINDOW_MOST); return 0;
-    case KEY_RECURRENCES: settings.sim.recurrences = (unsigned)whole("recurrences", arg, 1, SIM_RECURRENCES_MOST); return 0;
+    case KEY_RECURRENCES:
+        settings.sim.recurrences = (unsigned)whole("recurrences", arg, 1, SIM_RECURRENCES_MOST);
+        return 0;
     case KEY_SEED:
         settings.seed = settings.last_seed = whole("seed", arg, 0, INT64_MAX);
         settings.has_seed = true;
@@ -190,7 +199,7 @@ static error_t parse_pareto(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
-/* --- Running -------------------------------------------------------------------------------------------------------- */
+/* --- Running -------------------------------------------------------------------------------------------- */
 
 /* What is open while a command runs. */
 struct study {
@@ -327,25 +336,26 @@ const struct command command_simulate = {
     .arguments = "",
     .summary = "what a policy would have done on a published trace",
     .description =
-        "Replays recorded runs of a job that recurs: the policy chooses a batch size and a power limit, one of the recorded "
-        "runs of that batch size is drawn, and its epochs cost what the trace measured at that limit. Costs are eta x energy + "
-        "(1 - eta) x the largest power limit x time, as in the paper.\n\n"
-        "The policies: zeus prunes the batch sizes in two rounds, then samples; a size is run at the power limit that is "
-        "cheapest for it, which its first run finds in its first epoch; a run that would cost more than beta times the "
-        "cheapest recurrence is stopped before the epoch in which it would, and the recurrence goes on with another size, "
-        "at most 20 tries in all. default runs the default batch size at the highest limit. grid runs every pair once, "
-        "small sizes and high limits first, drops a size that missed the target, then stays at the cheapest pair. oracle "
-        "runs the pair of least expected cost.\n\n"
-        "A seed of zeus means the same history as in the artifact that the paper published. Regret is what was spent "
-        "beyond the least expected cost of every recurrence. Expected values are the means over the recorded runs of a batch "
-        "size, where all of them reached the target.\n\n"
-        "When the default batch size misses the target in the first recurrence there is nothing to compare with, and the exit code is 5.",
-    .examples = "  wattune simulate --train train.csv --power power_v100.csv \\\n"
-                "      --job squad/bert_base_uncased/adamw \\\n"
-                "      --target 84 --max-epochs 6 --default-batch-size 32 --seed 1 --json\n"
-                "  wattune simulate --train train.csv --power power_v100.csv \\\n"
-                "      --job squad/bert_base_uncased/adamw \\\n"
-                "      --target 84 --max-epochs 6 --default-batch-size 32 --seeds 1..1000 --svg bert.svg\n",
+        "Replays recorded runs of a job that recurs: the policy chooses a batch size and a power limit, one of "
+        "the recorded runs of that batch size is drawn, and its epochs cost what the trace measured at that "
+        "limit. Costs are eta x energy + (1 - eta) x the largest power limit x time, as in the paper.\n\n"
+        "The policies: zeus prunes the batch sizes in two rounds, then samples; a size is run at the power limit "
+        "that is cheapest for it, which its first run finds in its first epoch; a run that would cost more than "
+        "beta times the cheapest recurrence is stopped before the epoch in which it would, and the recurrence "
+        "goes on with another size, at most 20 tries in all. default runs the default batch size at the highest "
+        "limit. grid runs every pair once, small sizes and high limits first, drops a size that missed the "
+        "target, then stays at the cheapest pair. oracle runs the pair of least expected cost.\n\n"
+        "A seed of zeus means the same history as in the artifact that the paper published. Regret is what was "
+        "spent beyond the least expected cost of every recurrence. Expected values are the means over the "
+        "recorded runs of a batch size, where all of them reached the target.\n\n"
+        "When the default batch size misses the target in the first recurrence there is nothing to compare "
+        "with, and the exit code is 5.",
+    .examples = "  wattune simulate --train train.csv --power v100.csv \\\n"
+                "      --job squad/bert_base_uncased/adamw --target 84 --max-epochs 6 \\\n"
+                "      --default-batch-size 32 --seed 1 --json\n"
+                "  wattune simulate --train train.csv --power v100.csv \\\n"
+                "      --job squad/bert_base_uncased/adamw --target 84 --max-epochs 6 \\\n"
+                "      --default-batch-size 32 --seeds 1..1000 --svg bert.svg\n",
     .options = simulate_options,
     .parse = parse_simulate,
     .run = run_simulate,
@@ -356,15 +366,15 @@ const struct command command_pareto = {
     .name = "pareto",
     .arguments = "",
     .summary = "what a trace offers: time, energy and cost of every choice",
-    .description = "Every batch size at every power limit of a published trace, with the time, energy and cost that training to the "
-                   "target is expected to take, and whether it is on the front: no other choice takes less of one and not "
-                   "more of the other. Batch sizes of which a recorded run missed the target are left out.",
-    .examples = "  wattune pareto --train train.csv --power power_v100.csv \\\n"
-                "      --job squad/bert_base_uncased/adamw \\\n"
-                "      --target 84 --default-batch-size 32\n"
-                "  wattune pareto --train train.csv --power power_v100.csv \\\n"
-                "      --job squad/bert_base_uncased/adamw \\\n"
-                "      --target 84 --json --svg front.svg\n",
+    .description =
+        "Every batch size at every power limit of a published trace, with the time, energy and cost that "
+        "training to the target is expected to take, and whether it is on the front: no other choice takes less "
+        "of time or energy and not more of the other. Batch sizes of which a recorded run missed the target are "
+        "left out.",
+    .examples = "  wattune pareto --train train.csv --power v100.csv \\\n"
+                "      --job squad/bert_base_uncased/adamw --target 84 --default-batch-size 32\n"
+                "  wattune pareto --train train.csv --power v100.csv \\\n"
+                "      --job squad/bert_base_uncased/adamw --target 84 --json --svg front.svg\n",
     .options = pareto_options,
     .parse = parse_pareto,
     .run = run_pareto,

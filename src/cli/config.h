@@ -32,7 +32,10 @@ enum config_type {
     X(NVML, "nvml", "WATTUNE_NVML", "nvml", CONFIG_TEXT, "PATH", 1, 4000, NULL, false,                                 \
       "another NVML library (WATTUNE_NVML)")                                                                           \
     X(VGPU, "vgpu", "WATTUNE_VGPU", "vgpu", CONFIG_TEXT, "p100|v100|a40|rtx6000|a100|h100|SPEC|FILE", 1, 4000, NULL,   \
-      false, "virtual GPUs: a model, with a count (a40:4), a comma list, or the path of a machine file (WATTUNE_VGPU)")
+      false, "virtual GPUs: a model, with a count (a40:4), a comma list, or the path of a machine file (WATTUNE_VGPU)")  \
+    X(SENSOR_ERROR, "sensor_error_fraction", "WATTUNE_SENSOR_ERROR_FRACTION", "sensor-error-fraction", CONFIG_NUMBER,  \
+      "F", 0.0001, 1, NULL, false, "how far the GPUs' sensors may be off by gain and offset, as a fraction, for who "  \
+      "has held them against a meter (default: what is published of the model)")
 #define CONFIG_LEDGER_KEYS(X)                                                                                          \
     X(LEDGER, "ledger", "WATTUNE_LEDGER", "ledger", CONFIG_TEXT, "PATH", 1, 4000, NULL, true,                          \
       "the ledger (WATTUNE_LEDGER; by default ~/.local/share/wattune/ledger.db)")
@@ -48,8 +51,9 @@ enum config_type {
       "trade-off: 1 counts only energy, 0 only time (default 0.5)")                                                    \
     X(POWER_LIMITS, "power_limits", "WATTUNE_POWER_LIMITS", "power-limits", CONFIG_WATTS, "auto|W,W,...", 1, 10000,    \
       "auto", false, "limits to try, in watts (default auto: every 25 W from the largest down)")                       \
-    X(SEARCH, "search", "WATTUNE_SEARCH", "search", CONFIG_CHOICE, "sweep", 0, 0, "sweep", false,                      \
-      "how limits are searched: sweep measures every one (default sweep)")                                             \
+    X(SEARCH, "search", "WATTUNE_SEARCH", "search", CONFIG_CHOICE, "adaptive|sweep", 0, 0, "adaptive", false,          \
+      "how limits are searched: adaptive measures a few and stops when more would gain little, sweep measures "        \
+      "every one (default adaptive)")                                                                                  \
     X(BASELINE, "baseline", "WATTUNE_BASELINE", "baseline", CONFIG_CHOICE, "yes|no", 0, 0, "yes", false,               \
       "slices at the starting limit that prove what is saved (default yes)")                                           \
     X(PROGRESS, "progress", "WATTUNE_PROGRESS", "progress", CONFIG_CHOICE, "auto|channel|none|pattern:REGEX", 0, 0,    \

@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <grp.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cli/config.h"
 #include "run/job.h"
 #include "run/supervise.h"
 
@@ -164,6 +166,8 @@ int devices_open(struct devices *devices, const struct common *common, bool reco
     else
         devices->options.nvml_path = named_nvml(common);
     devices->options.sysfs_path = named_sysfs(devices->env[0] != NULL);
+    if (config_text(common->config, CONFIG_SENSOR_ERROR))
+        devices->options.sensor_error_ppm = (uint32_t)lround(config_number(common->config, CONFIG_SENSOR_ERROR) * 1e6);
     if (rc == 0)
         rc = sense_open(&devices->options, &devices->sense, err);
     if (rc) {

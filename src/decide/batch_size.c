@@ -7,7 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-/* A run that would not get through one epoch costs as if it had been stopped a hundred times: it is not chosen again. */
+/* A run that would not get through one epoch costs as if it had been stopped a hundred times: it is not
+ * chosen again. */
 static const double NOT_STARTED_FACTOR = 100;
 /* More than mankind uses in a thousand years, and far below where a sum of squares would overflow. */
 static const double COST_MOST_J = 1e24;
@@ -22,7 +23,8 @@ int batch_size_init(struct batch_size *state, const struct batch_size_options *o
 {
     unsigned default_index = BATCH_SIZES_MOST;
     if (options->count < 1 || options->count > BATCH_SIZES_MOST)
-        return error_set(err, WT_E_RANGE, "there are 1 to %d batch sizes, not %u", BATCH_SIZES_MOST, options->count);
+        return error_set(err, WT_E_RANGE, "there are 1 to %d batch sizes, not %u", BATCH_SIZES_MOST,
+                         options->count);
     for (unsigned i = 0; i < options->count; i++) {
         if (options->sizes[i] <= (i ? options->sizes[i - 1] : 0))
             return error_set(err, WT_E_INVALID, "the batch sizes must rise");
@@ -30,13 +32,16 @@ int batch_size_init(struct batch_size *state, const struct batch_size_options *o
             default_index = i;
     }
     if (default_index == BATCH_SIZES_MOST)
-        return error_set(err, WT_E_INVALID, "the default batch size %u is not among the sizes", options->default_size);
+        return error_set(err, WT_E_INVALID, "the default batch size %u is not among the sizes",
+                         options->default_size);
     const struct thompson_options *thompson = &options->thompson;
     if (!(options->beta > 0 && (options->beta <= BETA_MOST || isinf(options->beta))))
         return error_set(err, WT_E_RANGE, "beta is above 0 and at most %g, or infinite", BETA_MOST);
-    if (thompson->window > ARM_WINDOW_MOST || thompson->explorations < 1 || !isfinite(thompson->prior_mean_j) ||
-        !isfinite(thompson->prior_precision) || thompson->prior_precision < 0)
-        return error_set(err, WT_E_RANGE, "a window holds at most %d runs, and an arm is explored at least once",
+    if (thompson->window > ARM_WINDOW_MOST || thompson->explorations < 1 ||
+        !isfinite(thompson->prior_mean_j) || !isfinite(thompson->prior_precision) ||
+        thompson->prior_precision < 0)
+        return error_set(err, WT_E_RANGE,
+                         "a window holds at most %d runs, and an arm is explored at least once",
                          ARM_WINDOW_MOST);
     memset(state, 0, sizeof *state);
     state->count = options->count;
@@ -49,7 +54,7 @@ int batch_size_init(struct batch_size *state, const struct batch_size_options *o
     return 0;
 }
 
-/* --- Claims ------------------------------------------------------------------------------------------------------- */
+/* --- Claims --------------------------------------------------------------------------------------------- */
 
 static int failed(const struct batch_size *state, struct wt_error *err)
 {
@@ -61,17 +66,18 @@ static int failed(const struct batch_size *state, struct wt_error *err)
 }
 
 /* Gives the claim its next size. */
-static void hand_out(struct batch_size *state, const struct random_normals *normals, struct batch_size_claim *claim)
+static void hand_out(struct batch_size *state, const struct random_normals *normals,
+                     struct batch_size_claim *claim)
 {
     bool waiting = false;
     for (unsigned i = 0; i < state->claim_count; i++)
         waiting |= state->claims[i].prunes && &state->claims[i] != claim;
     claim->prunes = state->pruning.stage == PRUNING_RUNS && !waiting;
     claim->tries++;
-    claim->size = claim->prunes  ? state->pruning.next
-                  : waiting      ? state->pruning.best
-                                 : (unsigned char)thompson_choose(state->arms, state->pruning.left, &state->thompson,
-                                                                  &state->random, normals);
+    claim->size = claim->prunes ? state->pruning.next
+                  : waiting     ? state->pruning.best
+                                : (unsigned char)thompson_choose(state->arms, state->pruning.left,
+                                                                 &state->thompson, &state->random, normals);
 }
 
 static int64_t later(int64_t now_ms, int64_t hold_ms)
@@ -94,8 +100,8 @@ static void drop(struct batch_size *state, struct batch_size_claim *claim)
     memmove(claim, claim + 1, (size_t)(end - (claim + 1)) * sizeof *claim);
 }
 
-int batch_size_claim(struct batch_size *state, const struct random_normals *normals, int64_t now_ms, int64_t hold_ms,
-                     struct batch_size_claim *claim, struct wt_error *err)
+int batch_size_claim(struct batch_size *state, const struct random_normals *normals, int64_t now_ms,
+                     int64_t hold_ms, struct batch_size_claim *claim, struct wt_error *err)
 {
     if (state->pruning.stage > PRUNING_DONE)
         return failed(state, err);
@@ -108,7 +114,8 @@ int batch_size_claim(struct batch_size *state, const struct random_normals *norm
     return 0;
 }
 
-int batch_size_renew(struct batch_size *state, uint64_t id, int64_t now_ms, int64_t hold_ms, struct wt_error *err)
+int batch_size_renew(struct batch_size *state, uint64_t id, int64_t now_ms, int64_t hold_ms,
+                     struct wt_error *err)
 {
     struct batch_size_claim *held = find(state, id);
     if (!held)
@@ -127,7 +134,8 @@ unsigned batch_size_lapse(struct batch_size *state, int64_t now_ms)
 }
 
 int batch_size_report(struct batch_size *state, const struct random_normals *normals, uint64_t id,
-                      const struct batch_size_result *result, struct batch_size_claim *claim, struct wt_error *err)
+                      const struct batch_size_result *result, struct batch_size_claim *claim,
+                      struct wt_error *err)
 {
     struct batch_size_claim *held = find(state, id);
     if (!held)
@@ -155,7 +163,7 @@ int batch_size_report(struct batch_size *state, const struct random_normals *nor
     return 1;
 }
 
-/* --- Early stop --------------------------------------------------------------------------------------------------- */
+/* --- Early stop ----------------------------------------------------------------------------------------- */
 
 double batch_size_bound_j(const struct batch_size *state)
 {
@@ -172,7 +180,12 @@ unsigned batch_size_epochs_allowed(double bound_j, double epoch_cost_j, unsigned
     return (unsigned)epochs;
 }
 
-/* --- Another GPU model -------------------------------------------------------------------------------------------- */
+bool batch_size_epoch_fits(double bound_j, double spent_j, double epoch_cost_j)
+{
+    return spent_j + epoch_cost_j <= bound_j;
+}
+
+/* --- Another GPU model ---------------------------------------------------------------------------------- */
 
 enum { PAST_MOST = 4096 };
 
@@ -185,8 +198,8 @@ static size_t next_past(const struct batch_size_past past[], size_t count, const
     return i;
 }
 
-/* A run that did not reach its target tells something only if it would have ended as early here; and the size that a round
- * begins with is given another chance, since the job would end with it. */
+/* A run that did not reach its target tells something only if it would have ended as early here; and the size
+ * that a round begins with is given another chance, since the job would end with it. */
 static bool usable(const struct batch_size *state, const struct batch_size_past *past, double epoch_cost_j,
                    unsigned max_epochs)
 {

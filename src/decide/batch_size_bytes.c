@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The state of the batch size as bytes, little-endian whatever the machine.  One description of the layout both writes
- * and reads, so that the two cannot differ; what was read is then checked, since a state that cannot be must not be acted on.
+ * The state of the batch size as bytes, little-endian whatever the machine.  One description of the layout
+ * both writes and reads, so that the two cannot differ; what was read is then checked, since a state that
+ * cannot be must not be acted on.
  */
 #include "decide/batch_size.h"
 
@@ -9,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const unsigned char MAGIC[8] = {'W', 'T', 'B', 'A', 'T', 'C', 'H', 1}; /* the last one is the version */
+/* The last one is the version. */
+static const unsigned char MAGIC[8] = {'W', 'T', 'B', 'A', 'T', 'C', 'H', 1};
 
 struct codec {
     unsigned char *bytes;
@@ -126,7 +128,7 @@ size_t batch_size_encode(const struct batch_size *state, unsigned char bytes[BAT
     return codec.at;
 }
 
-/* --- What cannot be ----------------------------------------------------------------------------------------------- */
+/* --- What cannot be ------------------------------------------------------------------------------------- */
 
 static bool is_cost(double cost_j)
 {
@@ -148,9 +150,10 @@ static bool good_pruning(const struct pruning *p, unsigned count)
     uint64_t all = 0;
     for (unsigned i = 0; i < count; i++)
         all |= UINT64_C(1) << i;
-    if (p->stage > PRUNING_NONE_REACHED || p->round > PRUNING_ROUNDS || p->start >= count || p->next >= count ||
-        p->best >= count || !(p->best_cost_j >= 0) || (p->left & ~all) || (p->good & ~p->left) ||
-        !(p->left >> p->best & 1) || (p->stage == PRUNING_DONE) != (p->round == PRUNING_ROUNDS))
+    if (p->stage > PRUNING_NONE_REACHED || p->round > PRUNING_ROUNDS || p->start >= count ||
+        p->next >= count || p->best >= count || !(p->best_cost_j >= 0) || (p->left & ~all) ||
+        (p->good & ~p->left) || !(p->left >> p->best & 1) ||
+        (p->stage == PRUNING_DONE) != (p->round == PRUNING_ROUNDS))
         return false;
     return p->stage != PRUNING_RUNS || ((p->left >> p->next & 1) && (p->left >> p->start & 1));
 }
@@ -174,15 +177,16 @@ static bool good_claims(const struct batch_size *s)
     for (unsigned i = 0; i < s->claim_count; i++) {
         const struct batch_size_claim *c = &s->claims[i];
         pruners += c->prunes;
-        if (c->id <= (i ? s->claims[i - 1].id : 0) || c->id > s->last_id || c->size >= s->count || c->tries < 1 ||
-            c->tries > BATCH_TRIES_MOST || !is_cost(c->spent_j) ||
+        if (c->id <= (i ? s->claims[i - 1].id : 0) || c->id > s->last_id || c->size >= s->count ||
+            c->tries < 1 || c->tries > BATCH_TRIES_MOST || !is_cost(c->spent_j) ||
             (c->prunes && (s->pruning.stage != PRUNING_RUNS || c->size != s->pruning.next)))
             return false;
     }
     return pruners <= 1;
 }
 
-int batch_size_decode(const unsigned char bytes[], size_t length, struct batch_size *state, struct wt_error *err)
+int batch_size_decode(const unsigned char bytes[], size_t length, struct batch_size *state,
+                      struct wt_error *err)
 {
     if (length < sizeof MAGIC || memcmp(bytes, MAGIC, sizeof MAGIC - 1) != 0)
         return error_set(err, WT_E_PARSE, "this is no state of a batch size");
@@ -192,10 +196,11 @@ int batch_size_decode(const unsigned char bytes[], size_t length, struct batch_s
     struct batch_size *read = calloc(1, sizeof *read);
     if (!read)
         return error_set(err, WT_E_NO_MEMORY, "out of memory");
-    struct codec codec = {.bytes = (unsigned char *)bytes, .at = sizeof MAGIC, .length = length}; /* not written to */
+    struct codec codec = {
+        .bytes = (unsigned char *)bytes, .at = sizeof MAGIC, .length = length}; /* not written to */
     code_state(&codec, read);
-    bool good = !codec.failed && codec.at == length && good_options(read) && good_pruning(&read->pruning, read->count) &&
-                good_arms(read) && good_claims(read);
+    bool good = !codec.failed && codec.at == length && good_options(read) &&
+                good_pruning(&read->pruning, read->count) && good_arms(read) && good_claims(read);
     if (good)
         *state = *read;
     free(read);

@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#include "decide/batch_size.h"
+
 void early_stop_begin(struct early_stop *stop, double bound_j, unsigned max_epochs)
 {
     *stop = (struct early_stop){.bound_j = bound_j, .max_epochs = max_epochs, .last_j = NAN};
@@ -39,5 +41,7 @@ double early_stop_next_j(const struct early_stop *stop, double step_j)
 
 bool early_stop_now(const struct early_stop *stop, double step_j)
 {
-    return stop->epochs >= stop->max_epochs || stop->spent_j + early_stop_next_j(stop, step_j) > stop->bound_j;
+    double next_j = early_stop_next_j(stop, step_j);
+    return stop->epochs >= stop->max_epochs ||
+           (!isnan(stop->spent_j + next_j) && !batch_size_epoch_fits(stop->bound_j, stop->spent_j, next_j));
 }

@@ -11,8 +11,9 @@
 #include "decide/selector.h"
 
 /* One in five slices is spent on the proof: at 2 s a slice the baselines then follow drift of ten seconds and
- * more, and a search of 7 limits has three of them, the fewest that show how much they differ. */
-enum { BASELINE_EVERY = 4 };
+ * more.  Three are the fewest that show how much they differ (of two, the 95 % bound is thirteen times their
+ * standard deviation), so the second comes early: a search may be done after three or four limits. */
+enum { BASELINE_EVERY = 4, SECOND_BASELINE_AFTER = 2 };
 
 void plan_init(struct plan *plan, const struct power_search *search, uint32_t start_limit_mw,
                bool baseline_wanted)
@@ -28,7 +29,8 @@ static bool baseline_due(const struct plan *plan, bool search_done)
 {
     if (!plan->baseline_wanted || plan->baseline_count == PLAN_MAX_BASELINES)
         return false;
-    return plan->baseline_count == 0 || plan->since_baseline >= BASELINE_EVERY ||
+    unsigned every = plan->baseline_count == 1 ? SECOND_BASELINE_AFTER : BASELINE_EVERY;
+    return plan->baseline_count == 0 || plan->since_baseline >= every ||
            (search_done && plan->since_baseline > 0);
 }
 

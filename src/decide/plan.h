@@ -2,9 +2,9 @@
  *
  * The slice plan: a search of the power limit, interleaved with baseline slices at the limit found at the
  * start. Training drifts (other data, a warmer board), so a saving is only proven against slices measured in
- * between: one at the start, one after every four searched limits, and one at the end before the optimum is
- * set.  The first comes first because the GPU is at that limit anyway: the second limit is reached after one
- * slice.
+ * between: one at the start, one after two searched limits, further ones after every four, and one at the
+ * end before the optimum is set.  The first comes first because the GPU is at that limit anyway: the second
+ * limit is reached after one slice.
  *
  * Where the starting limit is on the grid, its baseline slices are the search's slices of that limit too;
  * where it is not, it gets an entry of its own in the profile, which cannot be chosen: the user said which

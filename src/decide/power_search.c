@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "decide/power_search_adaptive.h"
 #include "decide/profile.h"
 
 static int sweep_next(const struct power_search *search)
@@ -23,6 +24,7 @@ static int sweep_next(const struct power_search *search)
 }
 
 static const struct power_search_ops searches[] = {
+    {.name = "adaptive", .next = power_search_adaptive_next, .most = power_search_adaptive_most},
     {.name = "sweep", .next = sweep_next},
 };
 
@@ -64,6 +66,12 @@ bool power_search_next(const struct power_search *search, uint32_t *limit_mw)
         return false;
     *limit_mw = search->points[index].limit_mw;
     return true;
+}
+
+unsigned power_search_most(const struct power_search *search)
+{
+    const struct power_search_ops *ops = &searches[search->kind];
+    return ops->most ? ops->most(search->count) : search->count;
 }
 
 int power_search_find(const struct power_search *search, uint32_t limit_mw)

@@ -19,6 +19,7 @@ struct power_search {
     unsigned kind; /* row of the table of searches */
     struct wt_preference preference;
     double max_power_w;
+    unsigned gpu_count; /* GPUs in max_power_w; 0: not known, and the highest limit is taken for their largest */
     unsigned count;
     struct wt_profile_point points[POWER_LIMITS_MAX]; /* highest limit first; steps == 0: not measured */
     unsigned char slices[POWER_LIMITS_MAX];           /* slices added to each, throttled ones included */
@@ -30,6 +31,8 @@ struct power_search_ops {
     void (*init)(struct power_search *search);
     /* The index of the point to measure next, or -1 when there is nothing left to learn. */
     int (*next)(const struct power_search *search);
+    /* The most limits it asks for on a grid of so many; NULL: all. */
+    unsigned (*most)(unsigned count);
     /* A slice was merged into points[index]; NULL: `next` sees it there. */
     void (*add)(struct power_search *search, unsigned index);
 };
@@ -45,6 +48,9 @@ int power_search_init(struct power_search *search, const char *name, const uint3
 
 /* True, and the limit to measure next; false when the search is done. */
 bool power_search_next(const struct power_search *search, uint32_t *limit_mw);
+
+/* The most limits that the search measures: all of the grid, or fewer. */
+unsigned power_search_most(const struct power_search *search);
 
 /* Takes a measured slice: of the limit that was asked for or of any other on the grid.  WT_E_NOT_FOUND: a
  * limit that is not on it; WT_E_INVALID: no steps or impossible numbers. */

@@ -32,8 +32,9 @@ static void start_round(struct pruning *pruning)
 
 void pruning_init(struct pruning *pruning, unsigned count, unsigned default_index)
 {
-    *pruning = (struct pruning){
-        .stage = PRUNING_RUNS, .best = (unsigned char)default_index, .left = below(count - 1) | bit(count - 1)};
+    *pruning = (struct pruning){.stage = PRUNING_RUNS,
+                                .best = (unsigned char)default_index,
+                                .left = below(count - 1) | bit(count - 1)};
     start_round(pruning);
 }
 

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-/* --- SeedSequence ------------------------------------------------------------------------------------------------ */
+/* --- SeedSequence --------------------------------------------------------------------------------------- */
 
 enum { POOL = 4 };
 
@@ -45,7 +45,7 @@ static void spread_seed(uint64_t seed, uint64_t words[4])
     }
 }
 
-/* --- PCG64 ------------------------------------------------------------------------------------------------------- */
+/* --- PCG64 ---------------------------------------------------------------------------------------------- */
 
 typedef unsigned __int128 u128;
 
@@ -71,8 +71,10 @@ void random_seed(struct random *random, uint64_t seed)
     u128 increment = join(words[2], words[3]) << 1 | 1;
     /* State 0, one step, plus the seed, one step. */
     u128 state = increment + join(words[0], words[1]);
-    *random = (struct random){.state_high = (uint64_t)(state >> 64), .state_low = (uint64_t)state,
-                              .step_high = (uint64_t)(increment >> 64), .step_low = (uint64_t)increment};
+    *random = (struct random){.state_high = (uint64_t)(state >> 64),
+                              .state_low = (uint64_t)state,
+                              .step_high = (uint64_t)(increment >> 64),
+                              .step_low = (uint64_t)increment};
     step(random);
 }
 
@@ -102,7 +104,7 @@ uint32_t random_below(struct random *random, uint32_t count)
         return 0;
     uint64_t product = (uint64_t)random_u32(random) * count;
     if ((uint32_t)product < count) {
-        uint32_t unfair = -count % count; /* 2^32 mod count: so many draws too many would fall on some values */
+        uint32_t unfair = -count % count; /* 2^32 mod count: by so much some values would come too often */
         while ((uint32_t)product < unfair)
             product = (uint64_t)random_u32(random) * count;
     }
@@ -127,7 +129,7 @@ void random_order(struct random *random, unsigned count, unsigned char order[])
     }
 }
 
-/* --- Normals ----------------------------------------------------------------------------------------------------- */
+/* --- Normals -------------------------------------------------------------------------------------------- */
 
 /* Where the tail begins with 256 layers of equal area (Marsaglia and Tsang). */
 static const double TAIL = 3.6541528853610087963519472518;

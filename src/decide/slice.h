@@ -15,7 +15,7 @@
 /* True when the GPU has settled at its new limit: begin the slice at this step's end, or the next one's. */
 bool slice_warm(uint64_t steps, double elapsed_s);
 
-/* The longest a slice of a search over so many limits may get, seconds: 6, and less where there are many. */
+/* The longest a slice of a search that measures so many limits may get, seconds: 6, and less where there are many. */
 double slice_most(unsigned limits);
 
 /* True when the slice may end, given its whole steps, its length, the 95 % error of its cost as a fraction

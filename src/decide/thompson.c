@@ -38,7 +38,8 @@ struct belief arm_belief(const struct arm *arm, const struct thompson_options *o
         return (struct belief){arm->mean_j, 0};
     double told = count > 0 ? count * count / arm->squares : 0; /* count / variance */
     double precision = options->prior_precision + told;
-    return (struct belief){(options->prior_precision * options->prior_mean_j + told * arm->mean_j) / precision,
+    return (struct belief){(options->prior_precision * options->prior_mean_j + told * arm->mean_j) /
+                               precision,
                            1 / sqrt(precision)};
 }
 
@@ -49,7 +50,8 @@ unsigned thompson_choose(const struct arm arms[], uint64_t among, const struct t
     unsigned count = 0;
     for (uint64_t rest = among; rest; rest &= rest - 1)
         list[count++] = (unsigned char)__builtin_ctzll(rest);
-    random_order(random, count, order); /* also when nothing is left to explore: the same draws as the artifact */
+    random_order(random, count,
+                 order); /* also when nothing is left to explore: the same draws as the artifact */
     for (unsigned i = 0; i < count; i++)
         if (arms[list[order[i]]].observed < options->explorations)
             return list[order[i]];

@@ -197,8 +197,19 @@ static void put_throttle(struct json_doc *doc, const struct wt_state *state)
     json_close(doc);
 }
 
+static void put_interval(struct json_doc *doc, const struct wt_measurement *m)
+{
+    bool known = m->source != WT_SOURCE_NONE;
+    double length_s = (double)(m->end_ns - m->begin_ns) / 1e9, energy_j = known ? (double)m->energy_mj / 1e3 : (double)NAN;
+    json_put_number(doc, "interval_s", length_s > 0 ? length_s : (double)NAN);
+    json_put_number(doc, "interval_energy_j", energy_j);
+    json_put_number(doc, "interval_energy_error_j", known ? (double)m->energy_error_mj / 1e3 : (double)NAN);
+    json_put_number(doc, "interval_power_w", length_s > 0 ? energy_j / length_s : (double)NAN);
+    json_put_source(doc, "interval_source", m->source);
+}
+
 struct json_doc *json_monitor_document(int64_t wall_ms, const struct wt_device devices[],
-                                       const struct wt_state states[], size_t count)
+                                       const struct wt_state states[], const struct wt_measurement since[], size_t count)
 {
     struct json_doc *doc = new_document();
     json_put_wall(doc, "time", wall_ms);
@@ -223,6 +234,8 @@ struct json_doc *json_monitor_document(int64_t wall_ms, const struct wt_device d
         else
             json_put_null(doc, "memory_used_bytes");
         put_throttle(doc, s);
+        if (since)
+            put_interval(doc, &since[i]);
         json_close(doc);
     }
     json_close(doc);

@@ -61,8 +61,9 @@ struct json_doc *json_seeds_document(const struct wt_study *study, const struct 
 /* `pareto --json`. */
 struct json_doc *json_pareto_document(const struct wt_study *study, const struct wt_point points[], size_t count);
 
-/* One line of `monitor --json`: written as JSON_LINE.  `utilization` is a fraction. */
+/* One line of `monitor --json`: written as JSON_LINE.  `utilization` is a fraction.  `since`: what each device
+ * used since the line before (--precise); NULL: not asked for. */
 struct json_doc *json_monitor_document(int64_t wall_ms, const struct wt_device devices[],
-                                       const struct wt_state states[], size_t count);
+                                       const struct wt_state states[], const struct wt_measurement since[], size_t count);
 
 #endif

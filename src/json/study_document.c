@@ -129,8 +129,9 @@ struct json_doc *json_simulation_document(const struct wt_study *study, const st
     return doc;
 }
 
-struct json_doc *json_seeds_document(const struct wt_study *study, const struct wt_simulation results[], size_t count,
-                                     const struct wt_simulation *mean, const struct wt_simulation *sd)
+struct json_doc *json_seeds_document(const struct wt_study *study, const struct wt_simulation results[],
+                                     size_t count, const struct wt_simulation *mean,
+                                     const struct wt_simulation *sd)
 {
     struct json_doc *doc = new_simulation(study);
     json_open_array(doc, "seeds");
@@ -150,7 +151,8 @@ struct json_doc *json_seeds_document(const struct wt_study *study, const struct 
     return doc;
 }
 
-struct json_doc *json_pareto_document(const struct wt_study *study, const struct wt_point points[], size_t count)
+struct json_doc *json_pareto_document(const struct wt_study *study, const struct wt_point points[],
+                                      size_t count)
 {
     struct json_doc *doc = new_study(study);
     put_point(doc, "default", &study->standard);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "lib/sampler.h"
 #include "meter/window.h"
 #include "sense/sense.h"
 #include "wattune.h"
@@ -22,6 +23,7 @@ struct wt_monitor {
     unsigned devices[WT_MAX_DEVICES]; /* positions in the source */
     pthread_mutex_t lock;            /* of the meter */
     struct meter *meter;
+    struct sampler *sampler;         /* of GPUs without a counter; NULL: all have one */
 };
 
 static void use_machine_clock(int64_t (*now_ns)(void))
@@ -47,7 +49,7 @@ int wt_monitor_open(struct wt_monitor **out)
     const char *sysfs = secure_getenv("WATTUNE_SYSFS");
     struct sense_options options = {.nvml_path = named && *named ? named : NULL,
                                     .sysfs_path = sysfs && *sysfs ? sysfs : NULL};
-    uint32_t limits_mw[WT_MAX_DEVICES];
+    uint32_t most_mw[WT_MAX_DEVICES];
     char words[256];
     int rc = sense_open(&options, &monitor->sense, NULL);
     if (rc)
@@ -58,12 +60,17 @@ int wt_monitor_open(struct wt_monitor **out)
     if (rc)
         goto fail;
     for (unsigned i = 0; i < monitor->count; i++)
-        limits_mw[i] = sense_device(monitor->sense, monitor->devices[i])->limit_max_mw;
-    rc = meter_new(monitor->count, limits_mw, &monitor->meter, NULL);
+        most_mw[i] = sense_device(monitor->sense, monitor->devices[i])->most_mw;
+    rc = meter_new(monitor->count, most_mw, &monitor->meter, NULL);
     if (rc)
         goto fail;
     if (pthread_mutex_init(&monitor->lock, NULL)) {
         rc = WT_E_NO_MEMORY;
+        goto fail;
+    }
+    rc = sampler_new(monitor->sense, monitor->devices, monitor->count, &monitor->sampler);
+    if (rc) {
+        pthread_mutex_destroy(&monitor->lock);
         goto fail;
     }
     *out = monitor;
@@ -79,6 +86,7 @@ void wt_monitor_close(struct wt_monitor *monitor)
 {
     if (!monitor)
         return;
+    sampler_free(monitor->sampler);
     pthread_mutex_destroy(&monitor->lock);
     meter_free(monitor->meter);
     sense_close(monitor->sense);
@@ -103,6 +111,8 @@ int wt_begin_window(struct wt_monitor *monitor, const char *name)
     pthread_mutex_lock(&monitor->lock);
     int rc = meter_begin(monitor->meter, name, samples, NULL);
     pthread_mutex_unlock(&monitor->lock);
+    if (rc == 0)
+        sampler_begin(monitor->sampler, name);
     return rc;
 }
 
@@ -118,6 +128,7 @@ int wt_end_window(struct wt_monitor *monitor, const char *name, struct wt_window
     pthread_mutex_unlock(&monitor->lock);
     if (rc)
         return rc;
+    sampler_end(monitor->sampler, name, measurements);
     struct wt_measurement sum = meter_sum(measurements, monitor->count);
     bool known = sum.source != WT_SOURCE_NONE;
     *result = (struct wt_window_result){

@@ -20,11 +20,11 @@ struct window {
 
 struct meter {
     unsigned device_count, window_count;
-    uint32_t limit_mw[WT_MAX_DEVICES];
+    uint32_t most_mw[WT_MAX_DEVICES];
     struct window *windows;
 };
 
-int meter_new(unsigned device_count, const uint32_t limit_mw[], struct meter **out, struct wt_error *err)
+int meter_new(unsigned device_count, const uint32_t most_mw[], struct meter **out, struct wt_error *err)
 {
     if (device_count == 0 || device_count > WT_MAX_DEVICES)
         return error_set(err, WT_E_INVALID, "a meter needs 1 to %d devices", WT_MAX_DEVICES);
@@ -32,7 +32,7 @@ int meter_new(unsigned device_count, const uint32_t limit_mw[], struct meter **o
     if (!meter)
         return error_set(err, WT_E_NO_MEMORY, "make a meter: out of memory");
     meter->device_count = device_count;
-    memcpy(meter->limit_mw, limit_mw, device_count * sizeof *limit_mw);
+    memcpy(meter->most_mw, most_mw, device_count * sizeof *most_mw);
     *out = meter;
     return 0;
 }
@@ -97,12 +97,12 @@ int meter_end(struct meter *meter, const char *name, const struct wt_sample samp
     if (!window)
         return error_set(err, WT_E_NOT_FOUND, "no window %s is open", name ? name : "without a name");
     for (unsigned i = 0; i < meter->device_count; i++)
-        measurements[i] = meter_between(&window->begin[i], &samples[i], meter->limit_mw[i]);
+        measurements[i] = meter_between(&window->begin[i], &samples[i], meter->most_mw[i]);
     window->open = false;
     return 0;
 }
 
-struct wt_measurement meter_between(const struct wt_sample *begin, const struct wt_sample *end, uint32_t limit_mw)
+struct wt_measurement meter_between(const struct wt_sample *begin, const struct wt_sample *end, uint32_t most_mw)
 {
     struct wt_measurement window = {.begin_ns = begin->t_ns, .end_ns = end->t_ns, .source = WT_SOURCE_NONE,
                                     .quality = begin->quality | end->quality};
@@ -119,13 +119,13 @@ struct wt_measurement meter_between(const struct wt_sample *begin, const struct 
      * where the difference would be 0 or a whole tick. */
     double seconds = (double)(end->t_ns - begin->t_ns) / 1e9;
     double lag_s = (double)(begin->lag_ns > end->lag_ns ? begin->lag_ns : end->lag_ns) / 1e9;
-    double most_mw = limit_mw ? limit_mw : NO_GPU_DRAWS_MW;
+    double highest_mw = most_mw ? most_mw : NO_GPU_DRAWS_MW;
     double difference = (double)(end->energy_mj - begin->energy_mj);
     double slack = (double)(begin->energy_error_mj + end->energy_error_mj);
-    double missed = lag_s * most_mw + slack;
+    double missed = lag_s * highest_mw + slack;
     double least = fmax(difference - missed, 0), most = difference + missed;
     if (lag_s > 0) {
-        most = fmin(most, fmax(most_mw * seconds + slack, least));
+        most = fmin(most, fmax(highest_mw * seconds + slack, least));
         if (seconds < lag_s)
             window.source = WT_SOURCE_ESTIMATED;
     } else {
@@ -157,4 +157,16 @@ struct wt_measurement meter_sum(const struct wt_measurement measurements[], unsi
         sum.end_ns = one->end_ns > sum.end_ns ? one->end_ns : sum.end_ns;
     }
     return sum;
+}
+
+double meter_sensor_error(const struct wt_measurement measurements[], const struct wt_device devices[], unsigned count)
+{
+    double energy = 0, error = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (measurements[i].source == WT_SOURCE_NONE || !devices[i].sensor_error_ppm)
+            return NAN;
+        energy += (double)measurements[i].energy_mj;
+        error += (double)measurements[i].energy_mj * devices[i].sensor_error_ppm / 1e6;
+    }
+    return energy > 0 ? error / energy : (double)NAN;
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,8 +29,7 @@ static const char READY = 'R', DONE = 'D';
 enum { SOCKET_FD = 3 };
 /* Loading a driver's library takes seconds when the driver has to start first. */
 static const int READY_WAIT_MS = 20000;
-/* A restore that fails (a driver that is busy, a reset under way) is tried again for this long.  A GPU that is lost does not
- * come back under a driver that has lost it. */
+/* A restore that fails (a driver that is busy, a reset under way) is tried again for this long. */
 static const int64_t RETRY_FOR_NS = 120 * NS_PER_S, RETRY_EVERY_NS = 250 * NS_PER_MS;
 /* A dying process's socket can close before its lock is released.  A lease that is held for longer than this is
  * somebody else's, who has put the limit back when he took it. */
@@ -139,7 +139,7 @@ static enum verdict attempt(struct guard *guard, const struct wt_device *device,
     int rc = guard_recover(guard, device, &outcome, &err);
     if (rc == 0 && outcome == GUARD_HELD)
         return since_ns > HELD_FOR_NS ? PUT_BACK : TRY_SOON;
-    if (rc && rc != WT_E_DEVICE_LOST && since_ns <= RETRY_FOR_NS)
+    if (rc && guard_may_pass(rc) && since_ns <= RETRY_FOR_NS)
         return TRY_AGAIN;
     if (rc)
         log_error("%s; the next wattune on this machine tries again", err.text);
@@ -150,12 +150,18 @@ static enum verdict attempt(struct guard *guard, const struct wt_device *device,
     return rc ? GIVEN_UP : PUT_BACK;
 }
 
+static bool is_pipe(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode));
+}
+
 /* In rounds over all of them: one that does not let itself be set must not hold up the others. */
 static int restore(struct guard *guard, struct sense *sense, const unsigned devices[], unsigned count)
 {
     enum verdict verdicts[WT_MAX_DEVICES] = {TRY_AGAIN};
     int64_t begin_ns = clock_monotonic_ns();
-    bool given_up = false;
+    bool given_up = false, said = false;
     for (;;) {
         bool again = false, soon = false;
         for (unsigned i = 0; i < count; i++) {
@@ -167,6 +173,11 @@ static int restore(struct guard *guard, struct sense *sense, const unsigned devi
         }
         if (!again && !soon)
             return given_up ? 1 : 0;
+        if (again && !said && is_pipe(STDERR_FILENO)) {
+            log_warning("a power limit could not be put back yet: tried again for two minutes");
+            dup2(STDIN_FILENO, STDERR_FILENO); /* whoever reads to the end of a pipe must not wait for us */
+            said = true;
+        }
         struct timespec pause = {.tv_nsec = soon ? HELD_EVERY_NS : RETRY_EVERY_NS};
         nanosleep(&pause, NULL);
     }

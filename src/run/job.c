@@ -31,6 +31,9 @@
  * epoch end.  In real time never under 2 ms: a machine with a fast clock must not cost a core. */
 static const int64_t POLL_PROFILING_NS = 25 * NS_PER_MS, POLL_HOLDING_NS = 250 * NS_PER_MS;
 static const int64_t POLL_REAL_LEAST_NS = 2 * NS_PER_MS;
+/* Counters are read so many times a second while slices are measured, all GPUs together: each reading is a waking, and over
+ * many GPUs the errors of their sum grow more slowly than the sum. */
+enum { READS_MOST = 160 };
 /* Listing processes takes the driver some 5 ms. */
 static const int64_t SHARING_EVERY_NS = 2 * NS_PER_S;
 /* A guard process that was ended is started again this often before tuning goes without limits. */
@@ -267,7 +270,9 @@ static void poll_tuner(struct job *job)
 {
     watch_sharing(job);
     tuner_poll(job->tuner, &job->progress);
-    watch_set_gap(job->watch, tuner_is_profiling(job->tuner) ? POLL_PROFILING_NS : POLL_HOLDING_NS);
+    int64_t many_ns = job->gpu_count * NS_PER_S / READS_MOST;
+    int64_t profiling_ns = many_ns > POLL_PROFILING_NS ? many_ns : POLL_PROFILING_NS;
+    watch_set_gap(job->watch, tuner_is_profiling(job->tuner) ? profiling_ns : POLL_HOLDING_NS);
     if (job->progress.steps == 0 && !job->told_no_steps && clock_now_ns() - job->started_ns > NO_STEPS_AFTER_NS) {
         job->told_no_steps = true;
         log_note("no sign of steps so far, so nothing is tuned yet: call wt_step() once a step, or tell what a step prints "
@@ -385,6 +390,14 @@ static double sum_of_kind(const struct job *job, const struct job_result *result
     return unknown_or((double)sum.energy_mj / 1000, n > 0 && sum.source != WT_SOURCE_NONE);
 }
 
+static double sensor_error(const struct job *job, const struct job_result *result)
+{
+    struct wt_device gpus[WT_MAX_DEVICES];
+    for (unsigned i = 0; i < job->gpu_count; i++)
+        gpus[i] = *watch_device(job->watch, i);
+    return meter_sensor_error(result->devices, gpus, job->gpu_count);
+}
+
 static void fill_trial(const struct job *job, struct job_result *result)
 {
     struct wt_trial *trial = &result->trial;
@@ -395,6 +408,7 @@ static void fill_trial(const struct job *job, struct job_result *result)
     trial->energy_j = unknown_or((double)sum.energy_mj / 1000, known);
     trial->energy_error_j = unknown_or((double)sum.energy_error_mj / 1000, known);
     trial->source = sum.source;
+    trial->sensor_error_fraction = sensor_error(job, result);
     trial->steps = job->progress.steps;
     trial->epochs = job->progress.epochs;
     trial->metric = job->progress.epochs ? job->progress.metric : NAN;

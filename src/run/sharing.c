@@ -57,13 +57,13 @@ static bool is_stranger(const struct sharing *sharing, uint32_t pid)
 
 bool sharing_stranger(const struct sharing *sharing, const struct watch *watch, uint32_t *pid, unsigned *index)
 {
-    uint32_t pids[SHARING_PIDS];
+    uint32_t pids[SHARING_PIDS], ours = 0; /* one process often uses all GPUs: it is looked up once */
     unsigned count;
     for (unsigned i = 0; i < watch_gpu_count(watch); i++) {
         if (watch_processes(watch, i, pids, SHARING_PIDS, &count))
             continue;
-        for (unsigned k = 0; k < count && k < SHARING_PIDS; k++)
-            if (is_stranger(sharing, pids[k])) {
+        for (unsigned k = 0; k < count && k < SHARING_PIDS; ours = pids[k++])
+            if (pids[k] != ours && is_stranger(sharing, pids[k])) {
                 *pid = pids[k];
                 *index = watch_device(watch, i)->index;
                 return true;

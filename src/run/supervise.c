@@ -42,9 +42,10 @@ struct supervised {
     bool dropped;                    /* a signal after the end: what waits for a slow reader is let go */
     pthread_t thread;
     bool has_thread;
-    pthread_mutex_t lock;            /* of the three below, and of `helper`; held while the command is being started */
+    pthread_mutex_t lock;            /* of what is below, and of `helper`; held while the command is being started */
     pthread_cond_t changed;
-    bool ended, helper_ended, stillborn;
+    atomic_bool ended;               /* also read without the lock */
+    bool helper_ended, stillborn;
 };
 
 /* The signal mask and what SIGPIPE did when we were started; the command gets both. */
@@ -450,10 +451,7 @@ bool supervise_wait(struct supervised *s, int64_t until_ns)
 
 bool supervise_has_ended(struct supervised *s)
 {
-    pthread_mutex_lock(&s->lock);
-    bool ended = s->ended;
-    pthread_mutex_unlock(&s->lock);
-    return ended;
+    return s->ended;
 }
 
 int64_t supervise_ended_ns(const struct supervised *s)

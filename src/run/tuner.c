@@ -108,14 +108,14 @@ static void restore_all(struct tuner *tuner, enum restore_moment moment)
         enum guard_outcome outcome;
         struct wt_error err;
         if (restore(tuner, device, &outcome, &err)) {
-            bool lost = err.code == WT_E_DEVICE_LOST; /* it does not come back under this driver */
+            bool may_pass = guard_may_pass(err.code);
             tuner->owes = true;
-            tuner->result.owes |= moment == RESTORE_END && !lost;
+            tuner->result.owes |= moment == RESTORE_END && may_pass;
             if (moment == RESTORE_STOP)
                 log_warning("%s; tried again until the run ends", err.text);
             else if (moment == RESTORE_END)
-                log_error("%s; %s", err.text, lost ? "the next wattune on this machine tries again"
-                                                   : "the guard process goes on trying for two minutes");
+                log_error("%s; %s", err.text, may_pass ? "the guard process goes on trying for two minutes"
+                                                       : "the next wattune on this machine tries again");
         } else if (outcome == GUARD_CHANGED_BY_OTHERS) {
             log_warning("somebody else has changed the power limit of GPU %u: it is left as it is", device->index);
         } else if (outcome == GUARD_RESTORED && owed) {
@@ -143,6 +143,8 @@ static int set_limit(struct tuner *tuner, uint32_t limit_mw)
         return 0;
     for (unsigned i = 0; i < watch_gpu_count(tuner->watch); i++) {
         struct wt_error err;
+        if (watch_is_over(tuner->watch)) /* a driver may take seconds for each: what was set goes back soon */
+            return WT_E_NO_DATA;
         int rc = guard_set(tuner->guard, watch_device(tuner->watch, i), limit_mw, &err);
         if (rc == WT_E_NO_PERMISSION)
             error_set(&err, rc, "setting a power limit needs root or CAP_SYS_ADMIN (%.200s)", err.text);
@@ -221,6 +223,7 @@ static int start_plan(struct tuner *tuner, bool with_stored, struct wt_error *er
                                &tuner->options.preference, tuner->max_power_w, err);
     if (rc)
         return rc;
+    search.gpu_count = watch_gpu_count(tuner->watch);
     for (unsigned i = 0; with_stored && i < tuner->stored_count; i++)
         if (power_search_find(&search, tuner->stored[i].limit_mw) >= 0 && !tuner->stored[i].throttled)
             tuner->result.reused |= power_search_add(&search, &tuner->stored[i], NULL) == 0;
@@ -461,7 +464,8 @@ static bool enough(struct tuner *tuner)
     if (point.steps == 0) /* its energy is unknown, and will stay so */
         return slice_length_s(&tuner->slice) > UNKNOWN_SLICE_S;
     double error = cost_relative_error(tuner->options.preference.eta, tuner->max_power_w, &point);
-    return slice_long_enough(point.steps, slice_length_s(&tuner->slice), error, slice_most(tuner->limit_count));
+    return slice_long_enough(point.steps, slice_length_s(&tuner->slice), error,
+                             slice_most(power_search_most(&tuner->plan.search)));
 }
 
 static bool differs(double now, double then, double error)
@@ -612,7 +616,9 @@ void tuner_poll(struct tuner *tuner, const struct wt_progress *progress)
         restore_all(tuner, RESTORE_AGAIN);
     if (tuner->phase != OFF && watch_stale(tuner->watch, &stale)) {
         char why[128];
-        snprintf(why, sizeof why, "the energy counter of GPU %u has stopped", watch_device(tuner->watch, stale)->index);
+        const struct wt_device *device = watch_device(tuner->watch, stale);
+        snprintf(why, sizeof why, device->has_energy_counter ? "the energy counter of GPU %u has stopped"
+                 : "the power readings of GPU %u stand still", device->index);
         tuner_stop(tuner, why);
     }
     if (tuner->phase == OFF)

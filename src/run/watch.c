@@ -70,8 +70,10 @@ static void init_device(struct watched *d)
 {
     d->integrates = !d->device.has_energy_counter && d->device.power_tick_ns > 0;
     edges_init(&d->edges, d->device.counter_tick_ns, GAP_NS);
+    d->edges.most_mw = d->device.most_mw;
     integrate_init(&d->integrate, d->device.power_tick_ns, d->device.power_window_ns, d->device.power_resolution_mw,
                    GAP_NS);
+    d->integrate.most_mw = d->device.most_mw;
 }
 
 int watch_new(struct sense *sense, const unsigned devices[], unsigned count, struct watch **out,
@@ -120,21 +122,21 @@ void watch_until(struct watch *watch, bool (*ended)(void *ctx), void *ctx)
     watch->ctx = ctx;
 }
 
-static bool is_over(const struct watch *watch)
+bool watch_is_over(const struct watch *watch)
 {
     return watch->ended && watch->ended(watch->ctx);
 }
 
 int watch_state(const struct watch *watch, unsigned i, unsigned wanted, struct wt_state *state)
 {
-    if (is_over(watch))
+    if (watch_is_over(watch))
         return WT_E_NO_DATA;
     return sense_state(watch->sense, watch->devices[i].position, wanted, state, NULL);
 }
 
 int watch_processes(const struct watch *watch, unsigned i, uint32_t pids[], unsigned capacity, unsigned *count)
 {
-    if (is_over(watch))
+    if (watch_is_over(watch))
         return WT_E_NO_DATA;
     return sense_processes(watch->sense, watch->devices[i].position, pids, capacity, count, NULL);
 }
@@ -165,12 +167,22 @@ static const char *kind_name(const struct watched *d)
  * used between its last tick before and the reset is bounded by what it can draw at all. */
 static void carry(struct watched *d, const struct wt_sample *sample)
 {
-    double most_mj = (double)d->device.limit_max_mw * (double)(sample->t_ns - d->last.t_ns + sample->lag_ns) / 1e9;
-    bool from_zero = d->device.limit_max_mw && (double)sample->energy_mj <= most_mj && d->begin.source != WT_SOURCE_NONE;
+    double most_mj = (double)d->device.most_mw * (double)(sample->t_ns - d->last.t_ns + sample->lag_ns) / 1e9;
+    bool from_zero = d->device.most_mw && (double)sample->energy_mj <= most_mj && d->begin.source != WT_SOURCE_NONE;
     d->carries = from_zero && (d->carries || !d->reset_ns);
     d->carried_mj += d->last.energy_mj - (d->reset_ns ? 0 : d->begin.energy_mj);
     d->carried_error_mj += (uint64_t)most_mj;
     d->reset_ns = sample->t_ns;
+}
+
+/* The same of power readings, as the integrator sees them. */
+static void note_stopped(struct watched *d)
+{
+    if (!d->integrate.stopped || d->stale || d->device.replayed)
+        return;
+    d->stale = true;
+    log_warning("the power readings of %s %u stand still: what it uses from here on is unknown", kind_name(d),
+                d->device.index);
 }
 
 /* Sees to it that a counter that does not move is not taken for a device that uses nothing. */
@@ -244,6 +256,7 @@ static int read_device(struct watch *watch, struct watched *d, struct wt_sample 
     if (d->integrates) {
         d->edges.read_ns = sample->t_ns;
         mark_begin(d);
+        note_stopped(d);
         return 0;
     }
     edges_add(&d->edges, sample->t_ns < begin_ns ? sample->t_ns : begin_ns, clock_now_ns(), sample->energy_mj);
@@ -270,25 +283,55 @@ static int64_t next_read_ns(const struct watched *d, int64_t now_ns)
     return edges_next_read_ns(&d->edges, now_ns);
 }
 
+/* Its next read need not be at a certain moment. */
+static bool can_wait(const struct watched *d)
+{
+    return !d->failures && !is_fine(d) && !d->integrates && d->device.has_energy_counter && edges_can_wait(&d->edges);
+}
+
+static bool is_due(const struct watched *d)
+{
+    /* Asked for from the last read on, so that a moment that has passed meanwhile counts as due. */
+    return can_wait(d) ? edges_may_read(&d->edges, clock_now_ns())
+                       : next_read_ns(d, d->edges.read_ns + 1) <= clock_now_ns();
+}
+
 void watch_poll(struct watch *watch)
 {
     for (unsigned i = 0; i < watch->count; i++) {
-        struct watched *d = &watch->devices[i];
         struct wt_sample sample;
-        /* Asked for from the last read on, so that a moment that has passed meanwhile counts as due. */
-        if (next_read_ns(d, d->edges.read_ns + 1) <= clock_now_ns() && !is_over(watch))
-            read_device(watch, d, &sample);
+        if (is_due(&watch->devices[i]) && !watch_is_over(watch))
+            read_device(watch, &watch->devices[i], &sample);
     }
+}
+
+/* When to wake up for a device.  One that can wait gives others half a gap to be read by the same waking. */
+static int64_t wake_ns(const struct watched *d)
+{
+    int64_t at_ns = next_read_ns(d, d->edges.read_ns + 1);
+    if (!can_wait(d))
+        return at_ns;
+    int64_t now_ns = clock_now_ns(), latest_ns = at_ns + d->edges.gap_ns / 2;
+    return edges_next_read_ns(&d->edges, latest_ns > now_ns ? latest_ns : now_ns);
 }
 
 int64_t watch_next_ns(const struct watch *watch)
 {
     int64_t next_ns = INT64_MAX;
     for (unsigned i = 0; i < watch->count; i++) {
-        int64_t at_ns = next_read_ns(&watch->devices[i], watch->devices[i].edges.read_ns + 1);
+        int64_t at_ns = wake_ns(&watch->devices[i]);
         next_ns = at_ns < next_ns ? at_ns : next_ns;
     }
     return next_ns;
+}
+
+/* Whatever the readings leave open, a device uses no less than nothing and no more than it can. */
+static void cut_error(const struct watched *d, int64_t length_ns, struct wt_measurement *window)
+{
+    double energy_mj = (double)window->energy_mj, all_mj = (double)d->device.most_mw * (double)length_ns / 1e9;
+    double most_mj = all_mj - energy_mj > energy_mj ? all_mj - energy_mj : energy_mj;
+    if (d->device.most_mw && window->source != WT_SOURCE_NONE && (double)window->energy_error_mj > most_mj)
+        window->energy_error_mj = (uint64_t)most_mj + 1;
 }
 
 /* A device's energy between two moments of the near past. */
@@ -299,6 +342,7 @@ static int energy_between(const struct watched *d, int64_t begin_ns, int64_t end
         if (integrate_at(&d->integrate, begin_ns, &from) || integrate_at(&d->integrate, end_ns, &to) || to.gap)
             return WT_E_NO_DATA;
         *window = integrate_between(&d->integrate, &from, &to);
+        cut_error(d, end_ns - begin_ns, window);
         return window->source == WT_SOURCE_NONE ? WT_E_NO_DATA : 0;
     }
     struct wt_sample begin, end;
@@ -309,7 +353,22 @@ static int energy_between(const struct watched *d, int64_t begin_ns, int64_t end
         end.energy_mj < begin.energy_mj)
         return WT_E_NO_DATA;
     *window = (struct wt_measurement){.energy_mj = end.energy_mj - begin.energy_mj,
-                                      .energy_error_mj = end.energy_error_mj + begin.energy_error_mj};
+                                      .energy_error_mj = end.energy_error_mj + begin.energy_error_mj,
+                                      .source = WT_SOURCE_COUNTER};
+    cut_error(d, end_ns - begin_ns, window);
+    return 0;
+}
+
+int watch_device_between(const struct watch *watch, unsigned i, int64_t begin_ns, int64_t end_ns,
+                         struct wt_measurement *measurement)
+{
+    struct wt_measurement found;
+    int rc = energy_between(&watch->devices[i], begin_ns, end_ns, &found);
+    if (rc)
+        return rc;
+    found.begin_ns = begin_ns;
+    found.end_ns = end_ns;
+    *measurement = found;
     return 0;
 }
 
@@ -356,6 +415,8 @@ void watch_begin(struct watch *watch)
         d->begin_known = false;
         if (d->device.has_energy_counter || d->integrates)
             read_device(watch, d, &d->begin);
+        if (d->integrates && !d->device.replayed) /* the window begins when we return, however long the call took */
+            d->begin.t_ns = clock_now_ns();
     }
 }
 
@@ -369,7 +430,8 @@ static struct wt_measurement integrated_window(struct watched *d, const struct w
         integrate_at(&d->integrate, end->t_ns, &to))
         return unknown;
     struct wt_measurement window = integrate_between(&d->integrate, &d->begin_mark, &to);
-    if (d->device.replayed)
+    cut_error(d, end->t_ns - d->begin.t_ns, &window);
+    if (d->device.replayed && window.source != WT_SOURCE_NONE)
         window.source = WT_SOURCE_REPLAYED;
     return window;
 }
@@ -384,16 +446,16 @@ static struct wt_measurement plain_window(const struct watched *d, const struct 
         to.energy_mj += d->carried_mj;
         to.energy_error_mj += d->carried_error_mj;
     }
-    struct wt_measurement window = meter_between(&from, &to, d->device.limit_max_mw);
+    struct wt_measurement window = meter_between(&from, &to, d->device.most_mw);
     if (window.source == WT_SOURCE_NONE || is_fine(d) || d->device.replayed)
         return window;
     int64_t silent_ns = end->t_ns - d->moved_ns;
-    if (d->stale || (d->unmoved && silent_ns > 2 * d->device.counter_tick_ns && !d->device.limit_max_mw)) {
+    if (d->stale || (d->unmoved && silent_ns > 2 * d->device.counter_tick_ns && !d->device.most_mw)) {
         window.quality |= WT_QUALITY_STALE;
         window.source = WT_SOURCE_NONE;
     } else if (d->unmoved && silent_ns > 2 * d->device.counter_tick_ns) {
         window.quality |= WT_QUALITY_STALE;
-        window.energy_error_mj += (uint64_t)((double)d->device.limit_max_mw * (double)silent_ns / 1e9);
+        window.energy_error_mj += (uint64_t)((double)d->device.most_mw * (double)silent_ns / 1e9);
     }
     return window;
 }
@@ -410,7 +472,7 @@ static struct wt_measurement best_window(const struct watched *d, const struct w
         edges_energy_at(&d->edges, d->begin.t_ns, &from) || edges_energy_at(&d->edges, end->t_ns, &to) ||
         to.energy_mj < from.energy_mj || (to.quality & WT_QUALITY_STALE))
         return plain;
-    struct wt_measurement tracked = meter_between(&from, &to, d->device.limit_max_mw);
+    struct wt_measurement tracked = meter_between(&from, &to, d->device.most_mw);
     tracked.source = plain.source;
     return tracked.energy_error_mj < plain.energy_error_mj ? tracked : plain;
 }
@@ -422,9 +484,9 @@ static void set_moment(const struct watched *d, int64_t end_ns, struct wt_sample
     int64_t late_ns = end->t_ns - end_ns;
     if (d->integrates && !d->device.replayed && late_ns > 0 && end_ns > d->begin.t_ns)
         end->t_ns = end_ns; /* looked up among the readings around it */
-    if (end->source == WT_SOURCE_NONE || d->device.replayed || d->integrates || late_ns <= 0 || !d->device.limit_max_mw || end_ns < d->begin.t_ns)
+    if (end->source == WT_SOURCE_NONE || d->device.replayed || d->integrates || late_ns <= 0 || !d->device.most_mw || end_ns < d->begin.t_ns)
         return;
-    end->energy_error_mj += (uint64_t)((double)d->device.limit_max_mw * (double)late_ns / 1e9);
+    end->energy_error_mj += (uint64_t)((double)d->device.most_mw * (double)late_ns / 1e9);
     end->lag_ns = d->device.counter_tick_ns;
     end->t_ns = end_ns;
 }

@@ -36,12 +36,19 @@ int64_t watch_next_ns(const struct watch *watch);
 int watch_energy_between(const struct watch *watch, int64_t begin_ns, int64_t end_ns, double *energy_j,
                          double *error_j);
 
-/* True, and which, when a GPU's energy counter has stopped moving: what it used since then is not known. */
+/* The same of one device, with its source. */
+int watch_device_between(const struct watch *watch, unsigned i, int64_t begin_ns, int64_t end_ns,
+                         struct wt_measurement *measurement);
+
+/* True, and which, when a GPU's energy counter or power readings have stopped moving: what it used since then is not known. */
 bool watch_stale(const struct watch *watch, unsigned *i);
 
 /* From here on calls of the driver that are not needed any more are left out when ended() says yes: reads that were due
  * and questions about state. */
 void watch_until(struct watch *watch, bool (*ended)(void *ctx), void *ctx);
+
+/* What ended() says now. */
+bool watch_is_over(const struct watch *watch);
 
 /* The newest moment for which every GPU's energy is known without extrapolation; 0: none yet. */
 int64_t watch_known_until_ns(const struct watch *watch);

@@ -20,10 +20,16 @@ static const int64_t JITTER_LEAST_NS = 50000;
 enum { WIDTH_GOAL_PARTS = 40 };
 /* Reads that may follow each other within a tick while it is searched; each is made up for by one and a half. */
 enum { CLOSE_READS = 1 };
+/* Between two ticks, so far from either a read may be put where it suits others. */
+enum { CLEAR_PARTS = 8 };
 /* After as many periods without a new value the counter stands still. */
 enum { STILL_PERIODS = 4 };
 /* The recent past that tells how a load varies: knots on either side. */
 enum { NEIGHBOURS = 16 };
+
+/* Fewer pairs of knots than this do not show between what powers a load moves: what they leave open is anything that the
+ * device can do, the more so the fewer they are. */
+enum { ENOUGH_PAIRS = 8 };
 
 /* What swings within a tick and in step with it does not show in any knot: a load that swings by half its mean at twice
  * the tick's rate is off the line by a thirtieth of a tick's energy. */
@@ -243,12 +249,37 @@ static int64_t next_clear_ns(const struct edges *edges, int64_t earliest_ns)
     return earliest_ns; /* so far ahead that the ticks' places run into each other */
 }
 
+static bool is_still(const struct edges *edges)
+{
+    return edges->read_ns - edges->moved_ns > STILL_PERIODS * edges->tick_ns;
+}
+
+/* The place of a tick is known well enough: reads need not make it smaller. */
+static bool is_narrow(const struct edges *edges, struct span tick)
+{
+    return tick.hi_ns - tick.lo_ns <= later(edges->tick_ns / WIDTH_GOAL_PARTS, 4 * edges->jitter_ns);
+}
+
+bool edges_can_wait(const struct edges *edges)
+{
+    return edges->has_read && !is_still(edges) && edges->phase_known &&
+           is_narrow(edges, span_of(edges, first_after(edges, edges->read_end_ns)));
+}
+
+bool edges_may_read(const struct edges *edges, int64_t now_ns)
+{
+    if (!edges_can_wait(edges) || now_ns < edges->rested_ns)
+        return false;
+    int64_t n = last_by(edges, now_ns), margin_ns = edges->tick_ns / CLEAR_PARTS;
+    return now_ns - span_of(edges, n).hi_ns >= margin_ns && span_of(edges, n + 1).lo_ns - now_ns >= margin_ns;
+}
+
 int64_t edges_next_read_ns(const struct edges *edges, int64_t now_ns)
 {
     if (!edges->has_read)
         return now_ns;
     int64_t rested_ns = later(now_ns, edges->rested_ns);
-    if (edges->read_ns - edges->moved_ns > STILL_PERIODS * edges->tick_ns)
+    if (is_still(edges))
         return later(rested_ns, edges->read_ns + edges->tick_ns);
     bool may_be_close = edges->close_reads < CLOSE_READS;
     if (!edges->phase_known) {
@@ -258,7 +289,7 @@ int64_t edges_next_read_ns(const struct edges *edges, int64_t now_ns)
     int64_t n = first_after(edges, edges->read_end_ns);
     struct span next = span_of(edges, n);
     int64_t width_ns = next.hi_ns - next.lo_ns, aim_ns = next.lo_ns + width_ns / 2;
-    if (width_ns <= later(edges->tick_ns / WIDTH_GOAL_PARTS, 4 * edges->jitter_ns))
+    if (is_narrow(edges, next))
         return next_clear_ns(edges, rested_ns);
     int64_t earliest_ns = may_be_close ? now_ns : rested_ns;
     /* Aimed only from a read that is known to show the tick before, or its outcome would not say which tick it was. */
@@ -315,6 +346,7 @@ static unsigned later_knot(const struct edges *edges, int64_t t_ns)
 /* How the load varies around a pair. */
 struct variation {
     double lowest, highest;          /* mean power of a pair */
+    double open;                     /* how far power may leave that of the pair where too few were seen to tell */
     double bend_mj;                  /* how far knots lie from the line between others nearby: 95 % of them nearer */
 };
 
@@ -346,11 +378,17 @@ static struct variation variation_around(const struct edges *edges, unsigned pai
 {
     unsigned newest = pair > NEIGHBOURS ? pair - NEIGHBOURS : 0; /* knots ago */
     unsigned oldest = pair + NEIGHBOURS < edges->count - 1 ? pair + NEIGHBOURS : edges->count - 1;
-    struct variation found = {INFINITY, 0, 0};
+    struct variation found = {.lowest = INFINITY};
     for (unsigned i = newest; i < oldest; i++) {
         double slope = slope_before(edges, i);
         found.lowest = fmin(found.lowest, slope);
         found.highest = fmax(found.highest, slope);
+    }
+    if (oldest - newest < ENOUGH_PAIRS) {
+        double own = slope_before(edges, pair), most = fmax(edges->most_mw > 0 ? edges->most_mw / 1e9 : 2 * own, own);
+        found.open = fmax(most - own, own) * (1 - (double)(oldest - newest) / ENOUGH_PAIRS);
+        found.highest = fmax(found.highest, fmin(own + found.open, most));
+        found.lowest = fmin(found.lowest, fmax(own - found.open, 0));
     }
     /* Several strides: a load in step with the ticks moves against them slowly, and hides from neighbours. */
     for (unsigned stride = 1; stride <= 8; stride *= 2)
@@ -378,7 +416,7 @@ int edges_energy_at(const struct edges *edges, int64_t t_ns, struct wt_sample *s
          * than the knots shows only as knots that lie beside the line. */
         double before = pair + 2 < edges->count ? slope_before(edges, pair + 1) : slope;
         double after = pair > 0 ? slope_before(edges, pair - 1) : slope;
-        double change = fmax(fabs(slope - before), fabs(slope - after)), near = fmin(from_a, to_b);
+        double change = fmax(fmax(fabs(slope - before), fabs(slope - after)), seen.open), near = fmin(from_a, to_b);
         error = timing + fmax(change * near, seen.bend_mj * fmin(1, 8 * near / length));
     } else {
         /* Outside: the power seen last goes on, or becomes any that was seen; after some periods, any at all. */

@@ -24,6 +24,7 @@ struct edges_knot {
 struct edges {
     int64_t tick_ns;                 /* nominal period */
     int64_t gap_ns;                  /* mean time between two reads, at least */
+    double most_mw;                  /* what the counter can show at most; 0: not known, taken as twice what is seen */
     unsigned count, head;            /* of the ring; head is the next place to write */
 
     bool has_read, reset;            /* reset: the counter went back since the last edges_take_reset() */
@@ -52,6 +53,12 @@ void edges_add(struct edges *edges, int64_t begin_ns, int64_t end_ns, uint64_t e
 /* When the next read tells most; never before `now_ns`.  A few reads may be closer than gap_ns, which a longer rest
  * makes up for: on average never more than one in gap_ns. */
 int64_t edges_next_read_ns(const struct edges *edges, int64_t now_ns);
+
+/* True while the ticks are known so well that no read has to be at a certain moment: any from edges_next_read_ns() on will do
+ * that edges_may_read() allows, so that several counters can be read together. */
+bool edges_can_wait(const struct edges *edges);
+/* True when a read at `now_ns` is due and keeps clear of the ticks; only for those that can wait. */
+bool edges_may_read(const struct edges *edges, int64_t now_ns);
 
 /* The newest moment for which the energy is known by interpolation; 0 before there is one. */
 int64_t edges_known_until_ns(const struct edges *edges);

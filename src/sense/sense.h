@@ -15,6 +15,7 @@ struct sense_options {
     const char *nvml_path;           /* NULL: the usual names of NVML's library */
     const char *replay_path;         /* not NULL: a recording instead of devices */
     const char *sysfs_path;          /* NULL: /sys; empty: the host's own devices are not looked for */
+    uint32_t sensor_error_ppm;       /* calibration of the GPUs' sensors, by who knows it; 0: what is published */
 };
 
 struct sense_source_ops {

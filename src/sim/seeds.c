@@ -19,9 +19,9 @@ struct work {
     unsigned count;
     struct wt_simulation *results;
     struct wt_choices *choices;
-    atomic_uint next;                /* the first seed that nobody took, counted from 0 */
-    pthread_mutex_t lock;            /* of what is below, and of choices */
-    unsigned failed;                 /* the first seed that failed, counted from 0; `count` when none did */
+    atomic_uint next;     /* the first seed that nobody took, counted from 0 */
+    pthread_mutex_t lock; /* of what is below, and of choices */
+    unsigned failed;      /* the first seed that failed, counted from 0; `count` when none did */
     int rc;
     struct wt_error err;
 };
@@ -75,20 +75,21 @@ static unsigned cores(void)
 int sim_run_seeds(const struct sim *sim, uint64_t first, unsigned count, struct wt_simulation results[],
                   struct wt_choices *choices, struct wt_error *err)
 {
-    struct work work = {.sim = sim, .first = first, .count = count, .results = results, .choices = choices,
-                        .failed = count};
+    struct work work = {
+        .sim = sim, .first = first, .count = count, .results = results, .choices = choices, .failed = count};
     pthread_t threads[THREADS_MOST];
     unsigned wanted = cores(), started = 0;
     pthread_mutex_init(&work.lock, NULL);
     /* This thread works too; without threads it does all of it. */
-    while (started + 1 < wanted && started + 1 < count && !pthread_create(&threads[started], NULL, run_some, &work))
+    while (started + 1 < wanted && started + 1 < count &&
+           !pthread_create(&threads[started], NULL, run_some, &work))
         started++;
     run_some(&work);
     for (unsigned i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
     pthread_mutex_destroy(&work.lock);
-    return work.failed < count ? error_set(err, work.rc, "seed %llu: %s", (unsigned long long)(first + work.failed),
-                                           work.err.text)
+    return work.failed < count ? error_set(err, work.rc, "seed %llu: %s",
+                                           (unsigned long long)(first + work.failed), work.err.text)
                                : 0;
 }
 
@@ -96,13 +97,13 @@ void sim_summary(const struct wt_simulation results[], unsigned count, struct wt
                  struct wt_simulation *sd)
 {
     *mean = *sd = (struct wt_simulation){0};
-#define SUMMARY(field)                                                                                         \
-    do {                                                                                                       \
-        struct stats stats = {0};                                                                              \
-        for (unsigned i = 0; i < count; i++)                                                                   \
-            stats_add(&stats, results[i].field);                                                               \
-        mean->field = stats.mean;                                                                              \
-        sd->field = stats_sd(&stats);                                                                          \
+#define SUMMARY(field)                                                                                       \
+    do {                                                                                                     \
+        struct stats stats = {0};                                                                            \
+        for (unsigned i = 0; i < count; i++)                                                                 \
+            stats_add(&stats, results[i].field);                                                             \
+        mean->field = stats.mean;                                                                            \
+        sd->field = stats_sd(&stats);                                                                        \
     } while (0)
     SUMMARY(energy_j);
     SUMMARY(time_s);

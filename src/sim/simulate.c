@@ -11,16 +11,17 @@
 #include "decide/batch_size.h"
 #include "decide/cost.h"
 
-_Static_assert((int)WT_MAX_BATCH_SIZES == (int)BATCH_SIZES_MOST, "a trace has as many sizes as can be decided on");
+_Static_assert((int)WT_MAX_BATCH_SIZES == (int)BATCH_SIZES_MOST,
+               "a trace has as many sizes as can be decided on");
 
 /* One seed on its way. */
 struct walk {
     const struct sim *sim;
-    struct random draws;             /* of recorded runs; the bandit has its own */
-    struct batch_size sizes;         /* zeus */
-    uint64_t profiled;               /* zeus: the sizes that have a profile */
-    uint64_t failed;                 /* grid: the sizes that missed the target */
-    unsigned next, best;             /* grid: the next of all pairs, the cheapest so far */
+    struct random draws;     /* of recorded runs; the bandit has its own */
+    struct batch_size sizes; /* zeus */
+    uint64_t profiled;       /* zeus: the sizes that have a profile */
+    uint64_t failed;         /* grid: the sizes that missed the target */
+    unsigned next, best;     /* grid: the next of all pairs, the cheapest so far */
     double best_cost_j;
     struct sim_history *history;
     bool out_of_memory;
@@ -37,7 +38,7 @@ struct choice {
     unsigned epochs_allowed;
 };
 
-/* --- One run ------------------------------------------------------------------------------------------------------ */
+/* --- One run -------------------------------------------------------------------------------------------- */
 
 static void keep(struct walk *walk, const struct wt_simulated_try *run)
 {
@@ -70,10 +71,15 @@ static struct wt_simulated_try run_once(struct walk *walk, const struct choice *
     bool profiles = choice->profiles && epochs;
     double plain = epochs - profiles;
     struct wt_simulated_try run = {
-        .recurrence = walk->recurrence, .batch_size = size->batch_size, .limit_mw = point->limit_mw, .epochs = epochs,
+        .recurrence = walk->recurrence,
+        .batch_size = size->batch_size,
+        .limit_mw = point->limit_mw,
+        .epochs = epochs,
         .energy_j = plain * point->epoch_energy_j + (profiles ? cost->profile_energy_j : 0),
         .time_s = plain * point->epoch_time_s + (profiles ? cost->profile_time_s : 0),
-        .reached = reached, .profiled = profiles, .ran = epochs > 0};
+        .reached = reached,
+        .profiled = profiles,
+        .ran = epochs > 0};
     run.cost_j = cost_j(sim->options.eta, sim->study.max_power_w, run.energy_j, run.time_s);
     walk->energy_j += run.energy_j;
     walk->time_s += run.time_s;
@@ -84,7 +90,7 @@ static struct wt_simulated_try run_once(struct walk *walk, const struct choice *
     return run;
 }
 
-/* --- Policies: each makes one recurrence -------------------------------------------------------------------------- */
+/* --- Policies: each makes one recurrence ---------------------------------------------------------------- */
 
 static int zeus(struct walk *walk, struct wt_error *err)
 {
@@ -108,7 +114,8 @@ static int zeus(struct walk *walk, struct wt_error *err)
 
 static int always_default(struct walk *walk, struct wt_error *err)
 {
-    struct choice choice = {.size = walk->sim->default_index, .epochs_allowed = walk->sim->options.max_epochs};
+    struct choice choice = {.size = walk->sim->default_index,
+                            .epochs_allowed = walk->sim->options.max_epochs};
     if (!run_once(walk, &choice).reached && walk->recurrence == 1)
         return error_set(err, WT_E_NO_DATA, "the default batch size %u did not reach the target",
                          walk->sim->options.default_size);
@@ -173,7 +180,7 @@ static const struct {
 
 enum { POLICIES = sizeof policies / sizeof policies[0] };
 
-/* --- By expectation ------------------------------------------------------------------------------------------------ */
+/* --- By expectation ------------------------------------------------------------------------------------- */
 
 /* Mean epochs to the target; NaN unless every recorded run reached it. */
 static double mean_epochs(const struct sim_size *size)
@@ -190,7 +197,8 @@ static double mean_epochs(const struct sim_size *size)
 static struct wt_point expected(const struct sim *sim, const struct sim_size *size, unsigned limit)
 {
     const struct sim_point *point = &size->points[limit];
-    struct wt_point found = {.batch_size = size->batch_size, .limit_mw = point->limit_mw, .epochs = mean_epochs(size)};
+    struct wt_point found = {
+        .batch_size = size->batch_size, .limit_mw = point->limit_mw, .epochs = mean_epochs(size)};
     found.time_s = found.epochs * point->epoch_time_s;
     found.energy_j = found.epochs * point->epoch_energy_j;
     found.cost_j = cost_j(sim->options.eta, sim->study.max_power_w, found.energy_j, found.time_s);
@@ -225,9 +233,10 @@ static void expect(struct sim *sim)
             study->optimum = sim->points[i];
 }
 
-/* --- What does not change with the seed ---------------------------------------------------------------------------- */
+/* --- What does not change with the seed ----------------------------------------------------------------- */
 
-/* MAXPOWER of a size's choice of a limit is its own highest limit, that of all costs the power file's (as the artifact). */
+/* MAXPOWER of a size's choice of a limit is its own highest limit, that of all costs the power file's (as the
+ * artifact). */
 static struct sim_cost cost_of(const struct sim *sim, const struct sim_size *size)
 {
     struct sim_cost cost = {0};
@@ -253,7 +262,8 @@ static int check(const struct sim_options *options, unsigned *policy, struct wt_
         return error_set(err, WT_E_RANGE, "eta is from 0 to 1");
     if (!(options->beta > 0))
         return error_set(err, WT_E_RANGE, "beta is above 0");
-    if (options->window > ARM_WINDOW_MOST || options->recurrences > SIM_RECURRENCES_MOST || options->max_epochs < 1)
+    if (options->window > ARM_WINDOW_MOST || options->recurrences > SIM_RECURRENCES_MOST ||
+        options->max_epochs < 1)
         return error_set(err, WT_E_RANGE, "the window, the recurrences or the epochs are out of range");
     for (*policy = 0; *policy < POLICIES; ++*policy)
         if (strcmp(policies[*policy].name, options->policy) == 0)
@@ -273,7 +283,8 @@ static int find_default(struct sim *sim, struct wt_error *err)
             sim->study.standard = expected(sim, &trace->sizes[i], 0);
             return 0;
         }
-    return error_set(err, WT_E_INVALID, "the default batch size %u is not among the %u of %s, which go from %u to %u", size,
+    return error_set(err, WT_E_INVALID,
+                     "the default batch size %u is not among the %u of %s, which go from %u to %u", size,
                      trace->size_count, trace->job, trace->sizes[0].batch_size,
                      trace->sizes[trace->size_count - 1].batch_size);
 }
@@ -287,7 +298,8 @@ static unsigned usual_recurrences(const struct sim_trace *trace)
     return 2 * sizes * trace->limit_count;
 }
 
-int sim_init(struct sim *sim, const struct sim_trace *trace, const struct sim_options *options, struct wt_error *err)
+int sim_init(struct sim *sim, const struct sim_trace *trace, const struct sim_options *options,
+             struct wt_error *err)
 {
     unsigned policy;
     int rc = check(options, &policy, err);
@@ -298,11 +310,16 @@ int sim_init(struct sim *sim, const struct sim_trace *trace, const struct sim_op
     sim->options = *options;
     sim->policy = policy;
     struct wt_study *study = &sim->study;
-    *study = (struct wt_study){.policy = policies[policy].name, .target = trace->target, .max_epochs = options->max_epochs,
-                               .recurrences = options->recurrences ? options->recurrences : usual_recurrences(trace),
-                               .eta = options->eta, .beta = options->beta,
+    *study = (struct wt_study){.policy = policies[policy].name,
+                               .target = trace->target,
+                               .max_epochs = options->max_epochs,
+                               .recurrences = options->recurrences ? options->recurrences
+                                                                   : usual_recurrences(trace),
+                               .eta = options->eta,
+                               .beta = options->beta,
                                .max_power_w = cost_max_power_w(trace->limit_most_mw, 1),
-                               .size_count = trace->size_count, .limit_count = trace->limit_count};
+                               .size_count = trace->size_count,
+                               .limit_count = trace->limit_count};
     memcpy(study->job, trace->job, sizeof study->job);
     memcpy(study->limits_mw, trace->limits_mw, sizeof study->limits_mw);
     for (unsigned i = 0; i < trace->size_count; i++) {
@@ -314,15 +331,18 @@ int sim_init(struct sim *sim, const struct sim_trace *trace, const struct sim_op
     return find_default(sim, err);
 }
 
-/* --- One seed ------------------------------------------------------------------------------------------------------ */
+/* --- One seed ------------------------------------------------------------------------------------------- */
 
 static int start(struct walk *walk, uint64_t seed, struct wt_error *err)
 {
     const struct sim *sim = walk->sim;
     random_seed(&walk->draws, seed);
     walk->best_cost_j = INFINITY;
-    struct batch_size_options options = {.count = sim->study.size_count, .default_size = sim->options.default_size,
-                                         .beta = sim->options.beta, .thompson = batch_size_usual(), .seed = seed};
+    struct batch_size_options options = {.count = sim->study.size_count,
+                                         .default_size = sim->options.default_size,
+                                         .beta = sim->options.beta,
+                                         .thompson = batch_size_usual(),
+                                         .seed = seed};
     options.thompson.window = sim->options.window;
     memcpy(options.sizes, sim->study.sizes, sizeof options.sizes);
     return batch_size_init(&walk->sizes, &options, err);
@@ -358,7 +378,8 @@ int sim_run(const struct sim *sim, uint64_t seed, struct sim_history *history, s
         rc = error_set(err, WT_E_NO_MEMORY, "out of memory");
     if (rc)
         return rc;
-    sum.regret_j = study->optimum.batch_size ? sum.cost_j - study->recurrences * study->optimum.cost_j : (double)NAN;
+    sum.regret_j =
+        study->optimum.batch_size ? sum.cost_j - study->recurrences * study->optimum.cost_j : (double)NAN;
     sum.last5_energy_fraction = sum.last5_energy_j / study->standard.energy_j;
     sum.last5_time_fraction = sum.last5_time_s / study->standard.time_s;
     *result = sum;

@@ -33,15 +33,22 @@ struct field {
 
 #define SHARED_FIELDS {"dataset"}, {"network"}, {"batch_size", 1, 1e9, true}, {"optimizer"}
 static const struct field training_fields[TRAINING_COLUMNS] = {
-    SHARED_FIELDS, {"learning_rate", 0, 1e6, false}, {"run", 0, 1e9, true}, {"target_metric", -1e12, 1e12, false},
-    {"target_epoch", 1, 1e6, true, true}};
+    SHARED_FIELDS,
+    {"learning_rate", 0, 1e6},
+    {"run", 0, 1e9, true},
+    {"target_metric", -1e12, 1e12},
+    {"target_epoch", 1, 1e6, true, true},
+};
 /* A year an epoch and 100 kW are further than any GPU goes. */
 static const struct field power_fields[POWER_COLUMNS] = {
-    SHARED_FIELDS, {"power_limit", 1, 1e4, false}, {"time_per_epoch", 1e-9, 3.2e7, false},
-    {"average_power", 1e-3, 1e5, false}};
+    SHARED_FIELDS,
+    {"power_limit", 1, 1e4},
+    {"time_per_epoch", 1e-9, 3.2e7},
+    {"average_power", 1e-3, 1e5},
+};
 
-struct recorded {                    /* a run of the job with the target */
-    unsigned size;                   /* index */
+struct recorded {  /* a run of the job with the target */
+    unsigned size; /* index */
     double run, learning_rate;
     unsigned epochs, line;
 };
@@ -52,8 +59,8 @@ struct reader {
     struct csv csv;
     const struct field *fields;
     int place[COLUMNS_MOST];
-    double number[COLUMNS_MOST];     /* of the row; NaN where the file says nan */
-    bool has_job;                    /* a row of the file is the job's */
+    double number[COLUMNS_MOST]; /* of the row; NaN where the file says nan */
+    bool has_job;                /* a row of the file is the job's */
     struct recorded *runs;
     size_t run_count, run_capacity;
     bool trained[WT_MAX_BATCH_SIZES]; /* the training file has the size, with whatever target */
@@ -74,11 +81,13 @@ static int read_number(struct reader *reader, unsigned column, struct wt_error *
         *value = NAN;
         return 0;
     }
-    if (parse_number(text, field->least, field->most, value) == 0 && !(field->whole && *value != trunc(*value)))
+    if (parse_number(text, field->least, field->most, value) == 0 &&
+        !(field->whole && *value != trunc(*value)))
         return 0;
-    return error_set(err, WT_E_PARSE, "%s:%u: %s is \"%s\", which is not a %snumber from %g to %g%s", reader->csv.path,
-                     reader->csv.line, field->name, text_escape_into(shown, sizeof shown, text),
-                     field->whole ? "whole " : "", field->least, field->most, field->may_be_nan ? " or nan" : "");
+    return error_set(err, WT_E_PARSE, "%s:%u: %s is \"%s\", which is not a %snumber from %g to %g%s",
+                     reader->csv.path, reader->csv.line, field->name,
+                     text_escape_into(shown, sizeof shown, text), field->whole ? "whole " : "", field->least,
+                     field->most, field->may_be_nan ? " or nan" : "");
 }
 
 /* Where the size stands, or -1. */
@@ -132,17 +141,17 @@ static int add_power(struct reader *reader, bool of_job, struct wt_error *err)
         return 0;
     struct sim_size *size = insert_size(trace, (uint32_t)reader->number[BATCH_SIZE]);
     if (!size)
-        return error_set(err, WT_E_RANGE, "%s:%u: a job of more than %d batch sizes", reader->csv.path, reader->csv.line,
-                         WT_MAX_BATCH_SIZES);
+        return error_set(err, WT_E_RANGE, "%s:%u: a job of more than %d batch sizes", reader->csv.path,
+                         reader->csv.line, WT_MAX_BATCH_SIZES);
     unsigned at = 0;
     while (at < size->point_count && size->points[at].limit_mw > point.limit_mw)
         at++;
     if (at < size->point_count && size->points[at].limit_mw == point.limit_mw)
-        return error_set(err, WT_E_PARSE, "%s:%u: batch size %u at %g W is here for the second time", reader->csv.path,
-                         reader->csv.line, size->batch_size, point.limit_mw / 1e3);
+        return error_set(err, WT_E_PARSE, "%s:%u: batch size %u at %g W is here for the second time",
+                         reader->csv.path, reader->csv.line, size->batch_size, point.limit_mw / 1e3);
     if (!insert_limit(trace, point.limit_mw))
-        return error_set(err, WT_E_RANGE, "%s:%u: a job of more than %d power limits", reader->csv.path, reader->csv.line,
-                         WT_MAX_LIMITS);
+        return error_set(err, WT_E_RANGE, "%s:%u: a job of more than %d power limits", reader->csv.path,
+                         reader->csv.line, WT_MAX_LIMITS);
     memmove(&size->points[at + 1], &size->points[at], (size->point_count++ - at) * sizeof point);
     size->points[at] = point;
     return 0;
@@ -165,17 +174,17 @@ static int add_run(struct reader *reader, bool of_job, struct wt_error *err)
         reader->run_capacity = capacity;
     }
     double epochs = reader->number[TARGET_EPOCH];
-    reader->runs[reader->run_count++] = (struct recorded){
-        (unsigned)size, reader->number[RUN], reader->number[LEARNING_RATE], isnan(epochs) ? 0 : (unsigned)epochs,
-        reader->csv.line};
+    reader->runs[reader->run_count++] =
+        (struct recorded){(unsigned)size, reader->number[RUN], reader->number[LEARNING_RATE],
+                          isnan(epochs) ? 0 : (unsigned)epochs, reader->csv.line};
     return 0;
 }
 
 static int add_row(struct reader *reader, unsigned count, unsigned heading_count, struct wt_error *err)
 {
     if (reader->csv.field_count != heading_count)
-        return error_set(err, WT_E_PARSE, "%s:%u: the row has %u columns and the heading %u", reader->csv.path,
-                         reader->csv.line, reader->csv.field_count, heading_count);
+        return error_set(err, WT_E_PARSE, "%s:%u: the row has %u columns and the heading %u",
+                         reader->csv.path, reader->csv.line, reader->csv.field_count, heading_count);
     for (unsigned c = 0; c < count; c++)
         if (reader->fields[c].most > 0) {
             int rc = read_number(reader, c, err);
@@ -189,8 +198,8 @@ static int add_row(struct reader *reader, unsigned count, unsigned heading_count
     return reader->fields == power_fields ? add_power(reader, of_job, err) : add_run(reader, of_job, err);
 }
 
-static int read_rows(struct reader *reader, const char *path, struct buffer *text, const struct field fields[],
-                     unsigned count, struct wt_error *err)
+static int read_rows(struct reader *reader, const char *path, struct buffer *text,
+                     const struct field fields[], unsigned count, struct wt_error *err)
 {
     const char *names[COLUMNS_MOST];
     for (unsigned c = 0; c < count; c++)
@@ -230,7 +239,7 @@ static int read_file(struct reader *reader, const char *path, const struct field
     return rc;
 }
 
-/* --- Joining the two ---------------------------------------------------------------------------------------------- */
+/* --- Joining the two ------------------------------------------------------------------------------------ */
 
 static int by_run(const void *a, const void *b)
 {
@@ -261,7 +270,8 @@ static int check_twice(struct reader *reader, struct wt_error *err)
         if (runs[i].size == runs[i - 1].size && runs[i].run == runs[i - 1].run &&
             runs[i].learning_rate == runs[i - 1].learning_rate)
             return error_set(err, WT_E_PARSE, "%s:%u: run %.0f of batch size %u is here for the second time",
-                             reader->csv.path, runs[i].line, runs[i].run, reader->trace->sizes[runs[i].size].batch_size);
+                             reader->csv.path, runs[i].line, runs[i].run,
+                             reader->trace->sizes[runs[i].size].batch_size);
     return 0;
 }
 
@@ -302,8 +312,8 @@ static int split_job(struct reader *reader, const char *job, struct wt_error *er
     return 0;
 }
 
-int sim_trace_read(struct sim_trace *trace, const char *training_path, const char *power_path, const char *job,
-                   double target, struct wt_error *err)
+int sim_trace_read(struct sim_trace *trace, const char *training_path, const char *power_path,
+                   const char *job, double target, struct wt_error *err)
 {
     struct reader reader = {.trace = trace};
     *trace = (struct sim_trace){.target = target};
@@ -313,8 +323,8 @@ int sim_trace_read(struct sim_trace *trace, const char *training_path, const cha
     if (rc == 0)
         rc = read_file(&reader, training_path, training_fields, TRAINING_COLUMNS, err);
     if (rc == 0 && reader.run_count == 0)
-        rc = error_set(err, WT_E_INVALID, "%s: no run of %s at the target %g with a batch size that %s has", training_path,
-                       trace->job, target, power_path);
+        rc = error_set(err, WT_E_INVALID, "%s: no run of %s at the target %g with a batch size that %s has",
+                       training_path, trace->job, target, power_path);
     if (rc == 0)
         rc = check_twice(&reader, err);
     if (rc == 0)

@@ -44,7 +44,7 @@ enum nvml_throttle_bit {
 
 /* Return codes: X(nvml code, what it means to us).  What is not listed is WT_E_DRIVER. */
 #define NVML_CODES(X)                                                                                          \
-    X(0, WT_OK) X(2, WT_E_INVALID) X(3, WT_E_NOT_SUPPORTED) X(4, WT_E_NO_PERMISSION) X(6, WT_E_NOT_FOUND)      \
+    X(0, WT_OK) X(1, WT_E_DEVICE_LOST) /* unloaded under us */ X(2, WT_E_INVALID) X(3, WT_E_NOT_SUPPORTED) X(4, WT_E_NO_PERMISSION) X(6, WT_E_NOT_FOUND)      \
     X(7, WT_E_RANGE) X(9, WT_E_NO_DEVICE) X(10, WT_E_TIMEOUT) X(12, WT_E_NO_LIBRARY) X(13, WT_E_NOT_SUPPORTED) \
     X(15, WT_E_DEVICE_LOST) X(16, WT_E_DEVICE_LOST) X(18, WT_E_NO_DEVICE) X(20, WT_E_NO_MEMORY)                \
     X(21, WT_E_NO_DATA) X(28, WT_E_DEVICE_LOST)

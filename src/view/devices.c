@@ -72,18 +72,18 @@ void view_measure(struct buffer *out, double time_s, const struct wt_device devi
         const struct wt_measurement *m = &measurements[i];
         bool measured = m->source != WT_SOURCE_NONE;
         double energy_j = measured ? (double)m->energy_mj / 1e3 : (double)NAN;
-        double error_j = measured ? (double)m->energy_error_mj / 1e3 : (double)NAN;
-        double length_s = (double)(m->end_ns - m->begin_ns) / 1e9;
+        double off_j = measured ? (double)m->energy_error_mj / 1e3 : (double)NAN;
+        double seconds = (double)(m->end_ns - m->begin_ns) / 1e9;
         table_put(&table, "%s %u", kinds[devices[i].kind], devices[i].index);
         table_put_name(&table, devices[i].name);
         table_put(&table, "%s", unit_energy(text, energy_j));
-        table_put(&table, "+- %s", unit_energy(text, error_j));
+        table_put(&table, "+- %s", unit_energy(text, off_j));
         table_put(&table, "%s%s", isfinite(sensor_error_fraction[i]) ? "+- " : "",
                   unit_percent(sensor, sensor_error_fraction[i]));
-        table_put(&table, "%s", unit_power(text, length_s > 0 ? energy_j / length_s : (double)NAN));
+        table_put(&table, "%s", unit_power(text, seconds > 0 ? energy_j / seconds : (double)NAN));
         table_put(&table, "%s", sources[m->source]);
         sum_j += energy_j;
-        sum_error_j += error_j;
+        sum_error_j += off_j;
     }
     if (count)
         table_print(&table, out, "", colour);
@@ -96,11 +96,13 @@ void view_measure(struct buffer *out, double time_s, const struct wt_device devi
 
 /* --- Monitor ----------------------------------------------------------------------------------------------------- */
 
-void view_monitor_heading(struct buffer *out, bool colour)
+void view_monitor_heading(struct buffer *out, bool precise, bool colour)
 {
-    buffer_print(out, "%s%-12s %3s  %10s %10s %10s %10s %7s %7s %9s %10s  %s%s\n", paint(colour, 'b'), "TIME (UTC)",
-                 "GPU", "POWER", "LIMIT", "ENFORCED", "ENERGY", "TEMP", "UTIL", "SM CLOCK", "MEMORY", "THROTTLE",
-                 paint(colour, '0'));
+    buffer_print(out, "%s%-12s %3s  ", paint(colour, 'b'), "TIME (UTC)", "GPU");
+    if (precise)
+        buffer_print(out, "%10s %11s %10s ", "USED", "+-", "MEAN POWER");
+    buffer_print(out, "%10s %10s %10s %10s %7s %7s %9s %10s  %s%s\n", "POWER", "LIMIT", "ENFORCED", "ENERGY", "TEMP", "UTIL",
+                 "SM CLOCK", "MEMORY", "THROTTLE", paint(colour, '0'));
 }
 
 /* A number with its unit, or "unknown", in a column. */
@@ -112,14 +114,34 @@ static void put_column(struct buffer *out, int width, double value, const char *
     buffer_print(out, " %*s", width, text);
 }
 
+static double used_j(const struct wt_measurement *m)
+{
+    return m->source != WT_SOURCE_NONE ? (double)m->energy_mj / 1e3 : (double)NAN;
+}
+
+static double error_j(const struct wt_measurement *m)
+{
+    return m->source != WT_SOURCE_NONE ? (double)m->energy_error_mj / 1e3 : (double)NAN;
+}
+
+static double length_s(const struct wt_measurement *m)
+{
+    return m->end_ns > m->begin_ns ? (double)(m->end_ns - m->begin_ns) / 1e9 : (double)NAN;
+}
+
 void view_monitor_lines(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
-                        const struct wt_state states[], size_t count)
+                        const struct wt_state states[], const struct wt_measurement since[], size_t count)
 {
     char iso[32], text[UNIT_SIZE], reasons[96];
     clock_format_wall(wall_ms, iso);
     for (size_t i = 0; i < count; i++) {
         const struct wt_state *s = &states[i];
         buffer_print(out, "%-12.12s %3u ", strlen(iso) == 24 ? iso + 11 : iso, devices[i].index);
+        if (since) {
+            buffer_print(out, " %10s", unit_energy(text, used_j(&since[i])));
+            buffer_print(out, " %11s", unit_energy(text, error_j(&since[i])));
+            buffer_print(out, " %10s", unit_power(text, used_j(&since[i]) / length_s(&since[i])));
+        }
         buffer_print(out, " %10s", unit_power(text, known(s, WT_STATE_POWER, s->power_mw / 1e3)));
         buffer_print(out, " %10s", unit_limit(text, s->known & WT_STATE_LIMIT ? s->limit_mw : 0));
         buffer_print(out, " %10s", unit_limit(text, s->known & WT_STATE_ENFORCED ? s->enforced_limit_mw : 0));
@@ -136,9 +158,10 @@ void view_monitor_lines(struct buffer *out, int64_t wall_ms, const struct wt_dev
     "time,index,uuid,name,power_w,energy_j,power_limit_w,enforced_limit_w,temperature_c,utilization,sm_clock_mhz,"    \
     "memory_used_bytes,throttle"
 
-void view_monitor_csv_heading(struct buffer *out)
+void view_monitor_csv_heading(struct buffer *out, bool precise)
 {
-    buffer_print(out, CSV_COLUMNS "\n");
+    buffer_print(out, CSV_COLUMNS "%s\n", precise ? ",interval_s,interval_energy_j,interval_energy_error_j,interval_power_w,"
+                                                    "interval_source" : "");
 }
 
 /* A name as a field: valid UTF-8, quoted when it needs it, and no formula. */
@@ -189,11 +212,23 @@ static void csv_row(struct buffer *out, int64_t wall_ms, const struct wt_device 
     buffer_print(out, ",%s", throttle_words(reasons, s, ""));
 }
 
+static void csv_interval(struct buffer *out, const struct wt_measurement *m)
+{
+    static const char *const sources[] = {"", "counter", "integrated", "estimated", "replayed"};
+    csv_number(out, length_s(m));
+    csv_number(out, used_j(m));
+    csv_number(out, error_j(m));
+    csv_number(out, used_j(m) / length_s(m));
+    buffer_print(out, ",%s", sources[m->source]);
+}
+
 void view_monitor_csv(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
-                      const struct wt_state states[], size_t count)
+                      const struct wt_state states[], const struct wt_measurement since[], size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         csv_row(out, wall_ms, &devices[i], &states[i]);
+        if (since)
+            csv_interval(out, &since[i]);
         buffer_append(out, "\n", 1);
     }
 }

@@ -144,10 +144,11 @@ static void put_profile(struct buffer *out, const struct wt_trial *t, bool colou
         table_put(&table, "%s", unit_power(text, p->time_per_step_s > 0 ? p->energy_per_step_j / p->time_per_step_s
                                                                         : (double)NAN));
         table_put(&table, "%llu", (unsigned long long)p->steps);
-        table_put(&table, "%s", p->throttled ? "throttled" : "");
+        table_put(&table, "%s", p->throttled ? "throttled" : view_is_above_limit(p, t->gpu_count) ? "above limit" : "");
         table_put(&table, "%s", mark(t, p->limit_mw));
     }
     table_print(&table, out, "  ", colour);
+    view_above_limits(out, t);
 }
 
 static void put_title(struct buffer *out, const struct wt_trial *t, bool colour)

@@ -23,8 +23,8 @@ static void put_job(struct buffer *out, const struct wt_study *study, bool colou
 static void put_simulation(struct buffer *out, const struct wt_study *study, bool colour)
 {
     put_job(out, study, colour);
-    buffer_print(out, ", at most %u epochs; policy %s, beta %g, %u recurrences", study->max_epochs, study->policy,
-                 study->beta, study->recurrences);
+    buffer_print(out, ", at most %u epochs; policy %s, beta %g, %u recurrences", study->max_epochs,
+                 study->policy, study->beta, study->recurrences);
 }
 
 static void put_batch_size(struct table *table, uint32_t size)
@@ -43,14 +43,14 @@ static void put_values(struct table *table, double energy_j, double time_s, doub
     table_put(table, "%s", unit_energy(text, cost_j));
 }
 
-/* --- Simulations --------------------------------------------------------------------------------------------------- */
+/* --- Simulations ---------------------------------------------------------------------------------------- */
 
 static const char *outcome(const struct wt_study *study, const struct wt_simulated_try *t)
 {
-    return t->reached                          ? "target reached"
-           : !t->ran                           ? "not started: an epoch costs too much"
-           : t->epochs == study->max_epochs    ? "target missed"
-                                               : "stopped early";
+    return t->reached                       ? "target reached"
+           : !t->ran                        ? "not started: an epoch costs too much"
+           : t->epochs == study->max_epochs ? "target missed"
+                                            : "stopped early";
 }
 
 static void put_tries(struct buffer *out, const struct wt_study *study, const struct wt_simulated_try tries[],
@@ -58,7 +58,8 @@ static void put_tries(struct buffer *out, const struct wt_study *study, const st
 {
     struct table table = {.columns = "rrrrrrrrll"};
     char text[UNIT_SIZE];
-    table_heading(&table, HEADINGS("RECURRENCE", "TRY", "BATCH", "LIMIT", "EPOCHS", "ENERGY", "TIME", "COST", "OUTCOME", ""));
+    table_heading(&table, HEADINGS("RECURRENCE", "TRY", "BATCH", "LIMIT", "EPOCHS", "ENERGY", "TIME", "COST",
+                                   "OUTCOME", ""));
     unsigned try_number = 0;
     for (size_t i = 0; i < count; i++) {
         const struct wt_simulated_try *t = &tries[i];
@@ -83,7 +84,8 @@ static void put_fractions(struct table *table, double energy, double time)
     table_put(table, "%s", unit_percent(text, time));
 }
 
-static void put_point(struct table *table, const struct wt_study *study, const char *name, const struct wt_point *point)
+static void put_point(struct table *table, const struct wt_study *study, const char *name,
+                      const struct wt_point *point)
 {
     char text[UNIT_SIZE];
     bool known = point->batch_size > 0;
@@ -98,7 +100,8 @@ static void put_point(struct table *table, const struct wt_study *study, const c
 }
 
 /* The cost of a mean is the mean of the costs; of deviations there is no such rule, and none is shown. */
-static void put_last5(struct table *table, const char *name, const struct wt_simulation *result, const char *cost)
+static void put_last5(struct table *table, const char *name, const struct wt_simulation *result,
+                      const char *cost)
 {
     char text[UNIT_SIZE];
     table_put(table, "%s", name);
@@ -111,15 +114,17 @@ static void put_last5(struct table *table, const char *name, const struct wt_sim
 }
 
 /* Default and optimum by expectation, and the end of what was simulated. */
-static void put_comparison(struct buffer *out, const struct wt_study *study, const struct wt_simulation *result,
-                           const struct wt_simulation *sd, bool colour)
+static void put_comparison(struct buffer *out, const struct wt_study *study,
+                           const struct wt_simulation *result, const struct wt_simulation *sd, bool colour)
 {
     struct table table = {.columns = "lrrrrrrr"};
-    table_heading(&table, HEADINGS("", "BATCH", "LIMIT", "ENERGY", "TIME", "COST", "ENERGY/DEFAULT", "TIME/DEFAULT"));
+    table_heading(&table,
+                  HEADINGS("", "BATCH", "LIMIT", "ENERGY", "TIME", "COST", "ENERGY/DEFAULT", "TIME/DEFAULT"));
     put_point(&table, study, "default", &study->standard);
     put_point(&table, study, "optimum", &study->optimum);
     char cost[UNIT_SIZE];
-    unit_energy(cost, study->eta * result->last5_energy_j + (1 - study->eta) * study->max_power_w * result->last5_time_s);
+    unit_energy(cost, study->eta * result->last5_energy_j +
+                          (1 - study->eta) * study->max_power_w * result->last5_time_s);
     put_last5(&table, study->recurrences < 5 ? "all recurrences" : "last 5 recurrences", result, cost);
     if (sd)
         put_last5(&table, "  standard deviation", sd, "");
@@ -129,8 +134,9 @@ static void put_comparison(struct buffer *out, const struct wt_study *study, con
 static void put_totals(struct buffer *out, const struct wt_simulation *result)
 {
     char energy[UNIT_SIZE], time[UNIT_SIZE], cost[UNIT_SIZE], regret[UNIT_SIZE];
-    buffer_print(out, "All recurrences: energy %s, time %s, cost %s, regret %s", unit_energy(energy, result->energy_j),
-                 unit_time(time, result->time_s), unit_energy(cost, result->cost_j), unit_energy(regret, result->regret_j));
+    buffer_print(out, "All recurrences: energy %s, time %s, cost %s, regret %s",
+                 unit_energy(energy, result->energy_j), unit_time(time, result->time_s),
+                 unit_energy(cost, result->cost_j), unit_energy(regret, result->regret_j));
 }
 
 void view_simulation(struct buffer *out, const struct wt_study *study, const struct wt_simulation *result,
@@ -157,7 +163,7 @@ void view_seeds(struct buffer *out, const struct wt_study *study, const struct w
     buffer_print(out, " +- %s (standard deviation).\n", unit_energy(regret, sd->regret_j));
 }
 
-/* --- The trade-off --------------------------------------------------------------------------------------------------- */
+/* --- The trade-off -------------------------------------------------------------------------------------- */
 
 static int front_first(const void *a, const void *b)
 {
@@ -172,8 +178,8 @@ static bool same_choice(const struct wt_point *a, const struct wt_point *b)
     return a->batch_size == b->batch_size && a->limit_mw == b->limit_mw;
 }
 
-void view_pareto(struct buffer *out, const struct wt_study *study, const struct wt_point points[], size_t count,
-                 bool colour)
+void view_pareto(struct buffer *out, const struct wt_study *study, const struct wt_point points[],
+                 size_t count, bool colour)
 {
     put_job(out, study, colour);
     buffer_print(out, "\n\n");
@@ -197,9 +203,10 @@ void view_pareto(struct buffer *out, const struct wt_study *study, const struct 
         table_put(&table, "%s", unit_energy(text, p->energy_j));
         table_put(&table, "%s", unit_energy(text, p->cost_j));
         table_put(&table, "%s", p->on_front ? "yes" : "");
-        table_put(&table, "%s", same_choice(p, &study->optimum)    ? "<- optimum"
-                                : same_choice(p, &study->standard) ? "<- default"
-                                                                   : "");
+        table_put(&table, "%s",
+                  same_choice(p, &study->optimum)    ? "<- optimum"
+                  : same_choice(p, &study->standard) ? "<- default"
+                                                     : "");
     }
     table_print(&table, out, "", colour);
     if (!count)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The figures of a study: the trade-off between energy and time with its front, and how the choice of the batch size went.
+ * The figures of a study: the trade-off between energy and time with its front, and how the choice of the
+ * batch size went.
  */
 #include "view/view.h"
 
@@ -33,9 +34,10 @@ static void widen(double *least, double *most, double value)
     *most = fmax(*most, value);
 }
 
-/* The range of what there is to choose between, front and default, with a margin so that no mark is on the frame.  The worst
- * points of a trace are so far off that all others would be one blot. */
-static void fit(struct chart *chart, const struct wt_study *study, const struct wt_point points[], size_t count)
+/* The range of what there is to choose between, front and default, with a margin so that no mark is on the
+ * frame.  The worst points of a trace are so far off that all others would be one blot. */
+static void fit(struct chart *chart, const struct wt_study *study, const struct wt_point points[],
+                size_t count)
 {
     chart->x_least = chart->y_least = INFINITY;
     chart->x_most = chart->y_most = -INFINITY;
@@ -66,7 +68,8 @@ static int faster_first(const void *a, const void *b)
 }
 
 /* A line through the front, from the fastest on. */
-static void put_front(struct buffer *out, const struct chart *chart, const struct wt_point points[], size_t count)
+static void put_front(struct buffer *out, const struct chart *chart, const struct wt_point points[],
+                      size_t count)
 {
     const struct wt_point **front = malloc(count ? count * sizeof(void *) : 1);
     size_t on_front = 0;
@@ -80,7 +83,8 @@ static void put_front(struct buffer *out, const struct chart *chart, const struc
     qsort(front, on_front, sizeof(void *), faster_first);
     buffer_print(out, "<polyline fill=\"none\" stroke=\"#1f77b4\" points=\"");
     for (size_t i = 0; i < on_front; i++)
-        buffer_print(out, "%s%.1f,%.1f", i ? " " : "", svg_x(chart, front[i]->time_s), svg_y(chart, front[i]->energy_j));
+        buffer_print(out, "%s%.1f,%.1f", i ? " " : "", svg_x(chart, front[i]->time_s),
+                     svg_y(chart, front[i]->energy_j));
     buffer_print(out, "\"/>\n");
     free(front);
 }
@@ -93,9 +97,11 @@ static void put_named(struct buffer *out, const struct chart *chart, const char 
         return;
     double x = svg_x(chart, point->time_s), y = svg_y(chart, point->energy_j);
     snprintf(text, sizeof text, "%s: %u, %g W", name, point->batch_size, point->limit_mw / 1e3);
-    buffer_print(out, "<path d=\"M%.1f %.1fl6 6l-6 6l-6 -6z\" fill=\"%s\" stroke=\"black\"/>\n", x, y - 6, fill);
+    buffer_print(out, "<path d=\"M%.1f %.1fl6 6l-6 6l-6 -6z\" fill=\"%s\" stroke=\"black\"/>\n", x, y - 6,
+                 fill);
     bool right = x > chart->left + chart->width * 0.6;
-    svg_text(out, right ? x - 10 : x + 10, y < chart->top + 30 ? y + 16 : y - 8, right ? "end" : "start", text);
+    svg_text(out, right ? x - 10 : x + 10, y < chart->top + 30 ? y + 16 : y - 8, right ? "end" : "start",
+             text);
 }
 
 static bool is_beyond(const struct chart *chart, const struct wt_point *point)
@@ -121,9 +127,10 @@ static void put_trade_off(struct buffer *out, struct chart *chart, const struct 
     svg_ticks_y(out, chart, energy.size);
     for (size_t i = 0; i < count; i++)
         if (!is_beyond(chart, &points[i]))
-            buffer_print(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"><title>%u, %g W</title></circle>\n",
-                         svg_x(chart, points[i].time_s), svg_y(chart, points[i].energy_j),
-                         points[i].on_front ? "#1f77b4" : "#bbb", points[i].batch_size, points[i].limit_mw / 1e3);
+            buffer_print(
+                out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"><title>%u, %g W</title></circle>\n",
+                svg_x(chart, points[i].time_s), svg_y(chart, points[i].energy_j),
+                points[i].on_front ? "#1f77b4" : "#bbb", points[i].batch_size, points[i].limit_mw / 1e3);
     put_front(out, chart, points, count);
     put_named(out, chart, "default", "#d62728", &study->standard);
     put_named(out, chart, "optimum", "#2ca02c", &study->optimum);
@@ -149,22 +156,26 @@ static void put_choices(struct buffer *out, struct chart *chart, const struct wt
         snprintf(text, sizeof text, "%u", study->sizes[k]);
         svg_text(out, chart->left - 8, y + 4, "end", text);
         if (best)
-            buffer_print(out, "<rect x=\"%g\" y=\"%.1f\" width=\"%g\" height=\"%.1f\" fill=\"#2ca02c\" fill-opacity=\"0.15\"/>\n",
+            buffer_print(out,
+                         "<rect x=\"%g\" y=\"%.1f\" width=\"%g\" height=\"%.1f\" fill=\"#2ca02c\" "
+                         "fill-opacity=\"0.15\"/>\n",
                          chart->left, y - height / 2, chart->width, height);
         for (unsigned i = 0; i < bins; i++) {
             uint64_t all = 0;
             for (unsigned j = 0; j < study->size_count; j++)
                 all += choices->counts[i][j];
             if (choices->counts[i][k])
-                buffer_print(out, "<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\" fill=\"#1f77b4\" fill-opacity=\"%.3f\"/>\n",
+                buffer_print(out,
+                             "<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\" fill=\"#1f77b4\" "
+                             "fill-opacity=\"%.3f\"/>\n",
                              chart->left + i * width, y - height * 0.4, width, height * 0.8,
                              (double)choices->counts[i][k] / (double)all);
         }
     }
 }
 
-void view_study_svg(struct buffer *out, const struct wt_study *study, const struct wt_point points[], size_t count,
-                    const struct wt_choices *choices)
+void view_study_svg(struct buffer *out, const struct wt_study *study, const struct wt_point points[],
+                    size_t count, const struct wt_choices *choices)
 {
     struct chart left = {.left = 70, .top = 40, .width = 520, .height = 360};
     struct chart right = {.left = 680, .top = 40, .width = 520, .height = 360};

@@ -12,10 +12,11 @@
 
 void svg_begin(struct buffer *out, double width, double height)
 {
-    buffer_print(out,
-                 "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %g %g\" width=\"%g\" height=\"%g\" "
-                 "font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"%g\" height=\"%g\" fill=\"white\"/>\n",
-                 width, height, width, height, width, height);
+    buffer_print(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %g %g\" width=\"%g\" height=\"%g\" "
+        "font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"%g\" height=\"%g\" fill=\"white\"/>\n",
+        width, height, width, height, width, height);
 }
 
 void svg_end(struct buffer *out)
@@ -57,11 +58,12 @@ double svg_y(const struct chart *chart, double value)
     return chart->top + chart->height * (chart->y_most - value) / (chart->y_most - chart->y_least);
 }
 
-void svg_frame(struct buffer *out, const struct chart *chart, const char *title, const char *x_name, const char *y_name)
+void svg_frame(struct buffer *out, const struct chart *chart, const char *title, const char *x_name,
+               const char *y_name)
 {
     double middle = chart->left + chart->width / 2, center = chart->top + chart->height / 2;
-    buffer_print(out, "<rect x=\"%g\" y=\"%g\" width=\"%g\" height=\"%g\" fill=\"none\" stroke=\"#888\"/>\n", chart->left,
-                 chart->top, chart->width, chart->height);
+    buffer_print(out, "<rect x=\"%g\" y=\"%g\" width=\"%g\" height=\"%g\" fill=\"none\" stroke=\"#888\"/>\n",
+                 chart->left, chart->top, chart->width, chart->height);
     svg_text(out, middle, chart->top - 12, "middle", title);
     svg_text(out, middle, chart->top + chart->height + 36, "middle", x_name);
     buffer_print(out, "<g transform=\"translate(%g %g) rotate(-90)\">", chart->left - 48, center);
@@ -77,7 +79,8 @@ static double round_step(double range)
     return power * (times < 1.5 ? 1 : times < 3.5 ? 2 : times < 7.5 ? 5 : 10);
 }
 
-static void put_ticks(struct buffer *out, const struct chart *chart, bool along_x, double least, double most, double unit)
+static void put_ticks(struct buffer *out, const struct chart *chart, bool along_x, double least, double most,
+                      double unit)
 {
     double step = round_step((most - least) / unit);
     char text[32];

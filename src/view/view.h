@@ -27,6 +27,12 @@ void view_run_summary(struct buffer *out, const struct wt_trial *trial, bool col
 /* One or two sentences on what was saved, with its error; honest when that is nothing or not known. */
 void view_savings(struct buffer *out, const struct wt_trial *trial, bool colour);
 
+/* True when the GPUs drew more at that limit than the limit allows, beyond what sensors and the measurement err by. */
+bool view_is_above_limit(const struct wt_profile_point *point, unsigned gpu_count);
+
+/* A sentence for each limit of the profile at which they did; nothing where there is none. */
+void view_above_limits(struct buffer *out, const struct wt_trial *trial);
+
 /* `wattune limit get`. */
 void view_limits(struct buffer *out, const struct wt_device devices[], const struct wt_state states[], size_t count,
                  bool colour);
@@ -45,18 +51,19 @@ void view_config(struct buffer *out, const struct view_setting settings[], size_
 /* `wattune doctor`: a line a check, and under it what to do. */
 void view_doctor(struct buffer *out, const struct wt_check checks[], size_t count, bool colour);
 
-/* `wattune monitor`: one line a device, of fixed columns under the heading. */
-void view_monitor_heading(struct buffer *out, bool colour);
+/* `wattune monitor`: one line a device, of fixed columns under the heading.  `since` and `precise`: what each used since the
+ * line before is shown too; NULL and false: it is not.  One of an unknown source is unknown. */
+void view_monitor_heading(struct buffer *out, bool precise, bool colour);
 void view_monitor_lines(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
-                        const struct wt_state states[], size_t count);
+                        const struct wt_state states[], const struct wt_measurement since[], size_t count);
 
 /* `wattune monitor --csv`: the JSON's names as columns, one row a device (RFC 4180 quoting, lines end in "\n").
  * throttle: reasons joined by '+', "none" when it is known that there is none.  A uuid or name that a spreadsheet would
  * take for a formula (it begins with = + - @, a tab or a carriage return) gets an apostrophe in front; numbers are
  * never changed. */
-void view_monitor_csv_heading(struct buffer *out);
+void view_monitor_csv_heading(struct buffer *out, bool precise);
 void view_monitor_csv(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
-                      const struct wt_state states[], size_t count);
+                      const struct wt_state states[], const struct wt_measurement since[], size_t count);
 
 /* `wattune monitor --record`: the same with t_ns, the reading's moment on the machine's clock, behind it; a device that
  * told nothing has no row.  sense/replay.c reads it. */

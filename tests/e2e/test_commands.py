@@ -46,6 +46,23 @@ def test_measure_json_is_the_last_line(wt):
     assert not wt.ledger.exists()
 
 
+def test_what_is_known_of_the_sensors_calibration(wt):
+    """Published for the P100 and not for the V100; who has calibrated a card says so, and the run's sum and ledger have it."""
+    known = wt.machine("p100", "v100", scale=20)
+    done = wt.run("measure", "--json", "--vgpu", known.spec, "--", wt.client, "train", "steps=10")
+    assert [d["sensor_error_fraction"] for d in json.loads(done.stdout)["devices"]] == [0.05, None]
+    done = wt.run("measure", "--vgpu", known.spec, "--sensor-error-fraction", "0.0125", "--", "true")
+    assert len(re.findall(r"\+- 1\.3 %|\+- 1\.2 %", done.stderr)) == 2
+    _, mixed, _ = wt.train(known, "--observe", job="mixed")
+    assert mixed["energy_j"] and mixed["sensor_error_fraction"] is None
+    done, alone, _ = wt.train(known, "--observe", "--gpus", "0", job="alone")
+    assert alone["sensor_error_fraction"] == 0.05 and "may be off by 5.0 %" in done.stdout + done.stderr
+    _, calibrated, _ = wt.train(known, "--observe", job="calibrated", env={"WATTUNE_SENSOR_ERROR_FRACTION": "0.02"})
+    assert calibrated["sensor_error_fraction"] == pytest.approx(0.02, rel=1e-6)
+    assert [wt.tries(job)[0]["sensor_error_fraction"] for job in ("alone", "mixed")] == [0.05, None]
+    assert wt.run("measure", "--vgpu", known.spec, "--sensor-error-fraction", "2", "--", "true").returncode == 2
+
+
 def test_measure_json_to_a_file(wt):
     file = wt.tmp / "m.json"
     done = wt.run("measure", f"--json={file}", "--vgpu", wt.plain(), "--", "sh", "-c", "echo out; echo err >&2; exit 7")

@@ -20,6 +20,7 @@ from conftest import JOURNAL, alive, children, errors, guard_of, read_log, wait_
 
 UUID = "GPU-facade00-0000-4000-8000-{:012x}"
 V100 = [250, 225, 200, 175, 150, 125, 100]
+SWEEP = "--search", "sweep"  # where a test counts every limit, or on which is measured when
 IDLE_W = 80     # no V100 of these machines draws more when nothing runs on it
 
 
@@ -143,15 +144,15 @@ def test_lost_while_the_training_goes_on(wt):
 
 def test_no_permission(wt):
     machine = faulty(wt, "no_permission@0")
-    done, tried = train(wt, machine, steps=60)
-    went_well(wt, machine, done, tried, 60)
+    done, tried = train(wt, machine, steps=250)
+    went_well(wt, machine, done, tried, 250)
     assert "needs root or CAP_SYS_ADMIN" in done.stderr and tried["energy_j"] > 0
     assert "root" in tried["note"]
 
 
 def test_permission_is_lost_in_the_middle(wt):
     machine = faulty(wt, "no_permission@10")
-    done, tried = train(wt, machine)
+    done, tried = train(wt, machine, *SWEEP)
     assert done.returncode == 0 and tried["steps"] == 300
     assert right_or_unknown(wt, tried)
     points_are_true(wt, tried)
@@ -273,7 +274,7 @@ def test_power_is_not_needed_where_there_is_a_counter(wt, fault):
 
 def test_enforced_below_requested(wt):
     machine = faulty(wt, "enforced_w=160@0")
-    done, tried = train(wt, machine, steps=600)
+    done, tried = train(wt, machine, *SWEEP, steps=600)
     went_well(wt, machine, done, tried, 600)
     throttled = {p["power_limit_w"]: p["throttled"] for p in tried["profile"]}
     assert throttled == {w: w > 160 for w in V100}
@@ -290,7 +291,7 @@ def test_enforced_below_requested(wt):
 @pytest.mark.parametrize("fault", ["thermal@5", "enforced_w=130@5, enforced_w=1000@12"], ids=["thermal", "enforced"])
 def test_a_cap_for_a_while(wt, fault):
     machine = faulty(wt, fault)
-    done, tried = train(wt, machine, "-v", "--baseline", "no", steps=500)
+    done, tried = train(wt, machine, *SWEEP, "-v", "--baseline", "no", steps=500)
     went_well(wt, machine, done, tried, 500)
     assert ", throttled" in done.stderr                                # seen,
     assert not any(p["throttled"] for p in tried["profile"])           # and measured again
@@ -320,8 +321,9 @@ def test_slow_calls_and_a_signal(wt, after_s):
     wait_for(lambda: not alive(trainer), 1, "the signal to be passed on")
     out, err = run.communicate(timeout=30)
     assert run.returncode == 128 + 15
-    # one call under way, one for the energy, three for the limit (read, set, read back)
-    assert time.monotonic() - sent < 5 * 2 + 1.9              # a sixth would be seen
+    # Three at most to finish with a limit that is being set (is it still ours, set, read back), one for the energy, three to
+    # put it back (read, set, read back).
+    assert time.monotonic() - sent < 7 * 2 + 1.9              # an eighth would be seen
     assert journal_entry(wt) is None and not alive(guard) and not wt.leftovers()
     tried = json.loads((wt.tmp / "o.json").read_text())["recurrences"][0]["tries"][0]
     assert tried["time_s"] < (after_s + 0.6) * 5 + 1          # the command's own time, not that of the calls after it

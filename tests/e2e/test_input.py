@@ -36,7 +36,7 @@ def run(wt, *options, env={}):
     (["--power-limits", "100,100"], "--power-limits"), (["--power-limits", "99,200"], "99 W"),
     (["--power-limits", "251"], "251 W"), (["--power-limits", "abc"], "--power-limits"),
     (["--power-limits", ",".join(str(100 + i) for i in range(70))], "--power-limits"),
-    (["--search", "adaptive"], "adaptive"), (["--search", ""], "search"), (["--baseline", "maybe"], "--baseline"),
+    (["--search", "magic"], "magic"), (["--search", ""], "search"), (["--baseline", "maybe"], "--baseline"),
     (["--progress", "magic"], "--progress"), (["--progress", "pattern:"], "--progress"),
     (["--progress", "pattern:("], "step pattern"), (["--metric-pattern", "acc"], "group"), (["--epoch-pattern", "["], "epoch pattern"),
     (["--job", ""], "job"), (["--job", "x" * 300], "job"), (["--phase", "sleeping"], "phase"),
@@ -314,7 +314,7 @@ def test_json_file_that_cannot_be_written(wt):
 
 def test_no_permission(wt):
     machine = wt.machine(user_may_set="false")
-    done, tried, _ = wt.train(machine, train=("steps=60",))
+    done, tried, _ = wt.train(machine, train=("steps=300",))
     assert done.returncode == 0 and "not tuned" in done.stderr and "root or CAP_SYS_ADMIN" in done.stderr
     assert tried["energy_j"] > 0 and len(tried["profile"]) <= 1
     assert not machine.journal()

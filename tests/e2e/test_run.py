@@ -15,6 +15,7 @@ from conftest import alive, children, cost, errors, read_log, wait_for
 pytestmark = pytest.mark.sanitized
 
 V100 = [250, 225, 200, 175, 150, 125, 100]
+SWEEP = "--search", "sweep"  # where a test counts every limit
 
 
 def limits_of(tried):
@@ -41,7 +42,7 @@ def test_full_sweep(wt):
     machine = wt.machine()
     watcher = machine.watch()
     log = wt.tmp / "log"
-    done, tried, document = wt.train(machine, train=("steps=600", "epoch=150", f"log={log}"))
+    done, tried, document = wt.train(machine, *SWEEP, train=("steps=600", "epoch=150", f"log={log}"))
     assert done.returncode == 0 and done.stdout == ""
     watcher.kill()
 
@@ -113,7 +114,7 @@ def test_main_job(wt):
     """The main job itself, at the pace of its own machine."""
     machine = wt.machine(scale=10)
     file = wt.tmp / "out.json"
-    done = wt.run("run", "--vgpu", machine.spec, "--job", "mlp", f"--json={file}", "--", wt.mlp, "--epochs", "40")
+    done = wt.run("run", "--vgpu", machine.spec, "--job", "mlp", *SWEEP, f"--json={file}", "--", wt.mlp, "--epochs", "40")
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1].startswith("done: accuracy")
     tried = json.loads(file.read_text())["recurrences"][0]["tries"][0]
@@ -123,9 +124,51 @@ def test_main_job(wt):
     assert re.search("Saved|less energy", done.stderr) and machine.limits() == [250]
 
 
+def settled(tried):
+    return at(tried, tried["power_limit_w"])
+
+
+@pytest.mark.parametrize("model,max_power_w,watts,most", [("v100", 250, 240, 5), ("h100", 700, 672, 9)])
+def test_adaptive_measures_few_limits(wt, model, max_power_w, watts, most):
+    """The default search: fewer limits than the sweep, and a choice that by the sweep's own numbers costs little more."""
+    train = ("steps=1100", f"watts={watts}")
+    _, sweep, _ = wt.train(wt.machine(model, name="swept"), *SWEEP, train=train, job="swept")
+    machine = wt.machine(model, name="adaptive")
+    machine.watch()
+    done, tried, _ = wt.train(machine, train=train, job="adaptive")
+    grid = limits_of(sweep)
+    assert len(grid) == (max_power_w - grid[-1]) / 25 + 1
+    assert 2 <= len(tried["profile"]) <= most < len(grid)
+    assert set(limits_of(tried)) < set(grid) and limits_of(tried)[0] == max_power_w
+    # chosen among what was measured, as for any search
+    chosen = tried["power_limit_w"]
+    assert chosen == best(tried, 0.5, max_power_w)
+    assert cost(at(sweep, chosen), 0.5, max_power_w) <= 1.03 * cost(settled(sweep), 0.5, max_power_w)
+    # every limit that was set was measured, and three baseline slices prove the saving
+    changes = [w for _, w in machine.changes()]
+    assert set(changes) == set(limits_of(tried)) and changes[-2:] == [chosen, max_power_w]
+    assert changes.count(max_power_w) >= 4
+    assert 0 < tried["savings"]["energy_fraction_error"] < 0.2
+    assert f"profiled {len(tried['profile'])} limits" in done.stderr
+
+
+def test_adaptive_goes_on_from_a_profile(wt):
+    """Another trade-off measures what it lacks and no limit again; the same one measures nothing but the baseline."""
+    machine = wt.machine()
+    _, first, _ = wt.train(machine, train=("steps=500",))
+    machine.watch()
+    _, same, _ = wt.train(machine, "--search", "adaptive", "--baseline", "no", train=("steps=60",))
+    assert limits_of(same) == limits_of(first) and {w for _, w in machine.changes()} == {250, first["power_limit_w"]}
+    machine.watch()
+    _, energy, _ = wt.train(machine, "--min", "energy", "--baseline", "no", train=("steps=300",))
+    assert set(limits_of(first)) <= set(limits_of(energy)) and len(energy["profile"]) <= 7
+    assert {w for _, w in machine.changes()} <= {250, energy["power_limit_w"]} | set(limits_of(energy)) - set(limits_of(first))
+    assert energy["power_limit_w"] == best(energy, 1)
+
+
 def test_model_agrees_with_published_curve(wt):
     """Profile against model M3, computed here: V100, 240 W at full clock, half of it bound by the clock."""
-    _, tried, _ = wt.train(wt.machine(scale=10), "--baseline", "no", train=("steps=250", "step_s=0.2", "host=0"))
+    _, tried, _ = wt.train(wt.machine(scale=10), *SWEEP, "--baseline", "no", train=("steps=250", "step_s=0.2", "host=0"))
     static, linear = 70.5, 0.357
     for point in tried["profile"]:
         low, high = 0.149, 1.0
@@ -168,7 +211,7 @@ def read_log_partly(path):
                                               key=lambda p: p["energy_per_step_j"])["power_limit_w"]),
 ], ids=lambda x: "".join(x) if isinstance(x, list) else "")
 def test_trade_off(wt, options, chosen):
-    done, tried, _ = wt.train(wt.machine(), "--baseline", "no", *options, train=("steps=400",))
+    done, tried, _ = wt.train(wt.machine(), *SWEEP, "--baseline", "no", *options, train=("steps=400",))
     assert done.returncode == 0 and limits_of(tried) == V100
     assert tried["power_limit_w"] == chosen(tried)
     assert tried["savings"]["energy_fraction"] is None   # the baseline was not measured
@@ -188,7 +231,7 @@ def test_min_time_keeps_the_fastest(wt):
 def test_limit_found_comes_back(wt, found):
     machine = wt.machine()
     machine.set(found)
-    _, tried, _ = wt.train(machine, train=("steps=500",))
+    _, tried, _ = wt.train(machine, *SWEEP, train=("steps=500",))
     assert machine.limits() == [found]
     assert tried["savings"]["baseline_power_limit_w"] == found
     assert sorted(set(V100) | {found}, reverse=True) == limits_of(tried)
@@ -199,7 +242,7 @@ def test_limit_found_comes_back(wt, found):
 def test_power_limits_list(wt):
     machine = wt.machine()
     machine.watch()
-    _, tried, _ = wt.train(machine, "--power-limits", "150,225,100", "--baseline", "no", train=("steps=150",))
+    _, tried, _ = wt.train(machine, *SWEEP, "--power-limits", "150,225,100", "--baseline", "no", train=("steps=150",))
     assert limits_of(tried) == [225, 150, 100]
     assert {w for _, w in machine.changes()} == {250, 225, 150, 100}
     assert tried["power_limit_w"] == best(tried, 0.5)
@@ -209,7 +252,7 @@ def test_baseline_no(wt):
     machine = wt.machine()
     machine.set(225)
     machine.watch()
-    _, tried, _ = wt.train(machine, "--baseline", "no", train=("steps=500",))
+    _, tried, _ = wt.train(machine, *SWEEP, "--baseline", "no", train=("steps=500",))
     visits = [w for _, w in machine.changes()].count(225)
     assert limits_of(tried) == V100 and visits == 3   # found, its turn, and chosen or back
     assert tried["savings"] == {"baseline_power_limit_w": None, "energy_fraction": None, "time_fraction": None,
@@ -220,7 +263,7 @@ def test_profile_only(wt):
     machine = wt.machine()
     machine.set(225)
     machine.watch()
-    done, tried, _ = wt.train(machine, "--profile-only", train=("steps=500", f"log={wt.tmp / 'log'}"))
+    done, tried, _ = wt.train(machine, *SWEEP, "--profile-only", train=("steps=500", f"log={wt.tmp / 'log'}"))
     assert limits_of(tried) == V100 and tried["power_limit_w"] == 225
     assert "the best would be" in done.stderr
     assert machine.changes()[-1][1] == 225
@@ -242,9 +285,9 @@ def test_observe(wt):
 
 def test_second_run_reuses_the_profile(wt):
     machine = wt.machine()
-    wt.train(machine, train=("steps=500",))
+    wt.train(machine, *SWEEP, train=("steps=500",))
     machine.watch()
-    _, tried, document = wt.train(machine, train=("steps=120",))
+    _, tried, document = wt.train(machine, *SWEEP, train=("steps=120",))
     changes = [w for _, w in machine.changes()]
     assert changes == [250, tried["power_limit_w"], 250]     # a baseline slice, then the decision at once
     assert limits_of(tried) == V100 and tried["power_limit_w"] == best(tried, 0.5)
@@ -254,9 +297,9 @@ def test_second_run_reuses_the_profile(wt):
 
 def test_another_trade_off_uses_the_same_profile(wt):
     machine = wt.machine()
-    wt.train(machine, train=("steps=500",))
+    wt.train(machine, *SWEEP, train=("steps=500",))
     machine.watch()
-    _, tried, _ = wt.train(machine, "--min", "energy", "--baseline", "no", train=("steps=60",))
+    _, tried, _ = wt.train(machine, *SWEEP, "--min", "energy", "--baseline", "no", train=("steps=60",))
     assert {w for _, w in machine.changes()} == {250, tried["power_limit_w"]}
     assert tried["power_limit_w"] == best(tried, 1)
 
@@ -273,19 +316,19 @@ def test_profile_is_not_applied_elsewhere(wt, second):
 
 def test_another_job_has_no_profile(wt):
     machine = wt.machine()
-    wt.train(machine, train=("steps=500",))
+    wt.train(machine, *SWEEP, train=("steps=500",))
     machine.watch()
-    _, tried, _ = wt.train(machine, train=("steps=200",), job="other")
+    _, tried, _ = wt.train(machine, *SWEEP, train=("steps=200",), job="other")
     assert len(tried["profile"]) >= 2 and machine.changes()[1][1] == 225
 
 
 def test_partial_profile_is_continued(wt):
     machine = wt.machine()
-    done, first, _ = wt.train(machine, train=("steps=125",))
+    done, first, _ = wt.train(machine, *SWEEP, train=("steps=125",))
     assert 2 <= len(first["profile"]) < 7
     assert "before all limits were profiled" in (first["note"] or "") + done.stderr
     machine.watch()
-    _, second, _ = wt.train(machine, train=("steps=500",))
+    _, second, _ = wt.train(machine, *SWEEP, train=("steps=500",))
     assert limits_of(second) == V100
     again = {w for _, w in machine.changes()} - {250, second["power_limit_w"]}
     assert not again & set(limits_of(first)), "limits that were known were measured again"
@@ -293,8 +336,8 @@ def test_partial_profile_is_continued(wt):
 
 def test_a_profile_that_does_not_fit_is_measured_anew(wt):
     machine = wt.machine()
-    wt.train(machine, train=("steps=500",))
-    done, tried, _ = wt.train(machine, train=("steps=300", "step_s=0.15"))
+    wt.train(machine, *SWEEP, train=("steps=500",))
+    done, tried, _ = wt.train(machine, *SWEEP, train=("steps=300", "step_s=0.15"))
     assert "does not fit" in done.stderr
     assert at(tried, 250)["time_per_step_s"] == pytest.approx(0.15, rel=0.06)
     assert at(tried, 100)["time_per_step_s"] > 0.2
@@ -323,7 +366,7 @@ def test_progress_none(wt):
 @pytest.mark.parametrize("pattern", [r"pattern:^step \d+", r"pattern:^step (\d+)"], ids=["match", "group"])
 def test_progress_pattern(wt, pattern):
     machine = wt.machine(scale=10)   # lines are dated when they arrive: real milliseconds count
-    done, tried, _ = wt.train(machine, "--progress", pattern, "--baseline", "no",
+    done, tried, _ = wt.train(machine, *SWEEP, "--progress", pattern, "--baseline", "no",
                               train=("steps=400", "channel=0", "print=1"))
     assert tried["steps"] == 400 and limits_of(tried) == V100
     assert at(tried, 250)["time_per_step_s"] == pytest.approx(0.1, rel=0.1)
@@ -414,13 +457,13 @@ def test_bad_pattern_is_refused(wt):
 
 def test_short_epochs_still_give_a_profile(wt):
     """Seven steps an epoch: no slice of 15 steps fits into one."""
-    _, tried, _ = wt.train(wt.machine(), "--baseline", "no", train=("steps=700", "epoch=7"))
+    _, tried, _ = wt.train(wt.machine(), *SWEEP, "--baseline", "no", train=("steps=700", "epoch=7"))
     assert limits_of(tried) == V100 and tried["power_limit_w"] == best(tried, 0.5)
 
 
 def test_validation_is_not_counted_as_steps(wt):
     """A pause of five steps after every ten: counted, it would make a step half as long again."""
-    _, tried, _ = wt.train(wt.machine(), "--power-limits", "250,200", "--baseline", "no",
+    _, tried, _ = wt.train(wt.machine(), *SWEEP, "--power-limits", "250,200", "--baseline", "no",
                            train=("steps=260", "epoch=10", "validation_s=0.5"))
     assert limits_of(tried) == [250, 200]
     assert at(tried, 250)["time_per_step_s"] == pytest.approx(0.1, rel=0.07)
@@ -432,7 +475,7 @@ def test_validation_is_not_counted_as_steps(wt):
 
 def test_two_gpus(wt):
     machine = wt.machine("a40", "a40")
-    done, tried, document = wt.train(machine, train=("steps=800", "ranks=2", f"log={wt.tmp / 'log'}"), job="ranks")
+    done, tried, document = wt.train(machine, *SWEEP, train=("steps=800", "ranks=2", f"log={wt.tmp / 'log'}"), job="ranks")
     assert done.returncode == 0
     assert limits_of(tried) == [300, 275, 250, 225, 200, 175, 150, 125, 100]
     assert tried["steps"] == 800, "steps of ranks count once"
@@ -485,7 +528,7 @@ def test_gpus_of_different_models_are_not_tuned(wt):
 def test_two_gpus_found_at_different_limits(wt):
     machine = wt.machine("a40", "a40")
     machine.set(250, 0), machine.set(280, 1)
-    _, tried, _ = wt.train(machine, train=("steps=800", "ranks=2"))
+    _, tried, _ = wt.train(machine, *SWEEP, train=("steps=800", "ranks=2"))
     assert len(tried["profile"]) == 9 and machine.limits() == [250, 280]
     assert tried["savings"]["energy_fraction"] is None   # there is no one baseline
 
@@ -493,7 +536,7 @@ def test_two_gpus_found_at_different_limits(wt):
 def test_no_energy_counter(wt):
     """Power is integrated, and the card tuned like any other."""
     machine = wt.machine("p100")
-    done, tried, _ = wt.train(machine, train=("steps=1200", "watts=211", "share=0.31", "host=0", f"log={wt.tmp}/log"))
+    done, tried, _ = wt.train(machine, *SWEEP, train=("steps=1200", "watts=211", "share=0.31", "host=0", f"log={wt.tmp}/log"))
     log = read_log(wt.tmp / "log")
     assert done.returncode == 0 and tried["source"] == "integrated" and not not_tuned(done)
     assert [p["power_limit_w"] for p in tried["profile"]] == [250, 225, 200, 175, 150, 125]
@@ -578,7 +621,7 @@ def test_descendants_are_ours(wt, how):
     machine = wt.machine()
     file = wt.tmp / "o.json"
     train = f"{wt.client} train steps=600 >/dev/null 2>&1"
-    done = wt.run("run", "--vgpu", machine.spec, f"--json={file}", "--", "sh", "-c", how.format(train))
+    done = wt.run("run", "--vgpu", machine.spec, *SWEEP, f"--json={file}", "--", "sh", "-c", how.format(train))
     tried = json.loads(file.read_text())["recurrences"][0]["tries"][0]
     assert "shared" not in done.stderr and limits_of(tried) == V100 and tried["steps"] == 600
 
@@ -600,7 +643,7 @@ def test_drift_opens_the_profile_again(wt):
     """Steps become 1.5 times as long after the profile: it is measured again, once the budget allows, and kept."""
     machine = wt.machine(scale=20)
     limits = "--power-limits", "250,200,150"
-    done, tried, _ = wt.train(machine, *limits, train=("steps=1500", "drift_at=500", "drift=1.5"), timeout=90)
+    done, tried, _ = wt.train(machine, *SWEEP, *limits, train=("steps=1500", "drift_at=500", "drift=1.5"), timeout=90)
     assert done.returncode == 0
     assert done.stderr.count("profiled again") == 1 and done.stderr.count("profiled 3 limits") == 2
     # What is kept is of the training as it is now: M3 at 250 W, where this load is not capped, 0.15 s a step.

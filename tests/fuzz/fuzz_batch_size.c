@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * decide/batch_size.c: a state out of bytes that somebody may have changed.  What is accepted is written back as it was, and
- * goes on without harm.
+ * decide/batch_size.c: a state out of bytes that somebody may have changed.  What is accepted is written back
+ * as it was, and goes on without harm.
  */
 #include "decide/batch_size.h"
 #include "fuzz.h"

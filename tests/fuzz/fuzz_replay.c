@@ -32,8 +32,8 @@ static void same_state(const struct wt_state *a, const struct wt_state *b)
 static void print_and_read_again(const struct wt_device *device, const struct wt_state *state)
 {
     struct buffer csv = {0};
-    view_monitor_csv_heading(&csv);
-    view_monitor_csv(&csv, INT64_C(1740830400123), device, state, 1);
+    view_monitor_csv_heading(&csv, false);
+    view_monitor_csv(&csv, INT64_C(1740830400123), device, state, NULL, 1);
     struct sense_options options = {.replay_path = fuzz_file((const uint8_t *)csv.text, csv.length)};
     struct sense *sense = NULL;
     struct wt_error err = {0};

@@ -96,10 +96,10 @@ static void in_tables(const char *text)
         lines += *c == '\n';
     CHECK(lines == 2);
     view_limits(&out, &device, &state, 1, false);
-    view_monitor_lines(&out, 0, &device, &state, 1);
+    view_monitor_lines(&out, 0, &device, &state, NULL, 1);
     CHECK(fuzz_is_utf8(buffer_text(&out)) && !has_control(buffer_text(&out), "\n"));
     buffer_clear(&out);
-    view_monitor_csv(&out, 0, &device, &state, 1);
+    view_monitor_csv(&out, 0, &device, &state, NULL, 1);
     CHECK(fuzz_is_utf8(buffer_text(&out)));
     buffer_clear(&out);
 

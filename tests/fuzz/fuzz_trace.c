@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sim/trace.c: two files that somebody downloaded, here one input with a line "=" between them.  What is accepted is in order
- * and can be simulated with every policy; what is not gives one sentence that names a file.
+ * sim/trace.c: two files that somebody downloaded, here one input with a line "=" between them.  What is
+ * accepted is in order and can be simulated with every policy; what is not gives one sentence that names a
+ * file.
  */
 #include <math.h>
 #include <stdbool.h>
@@ -22,7 +23,8 @@ static const char *power_file(const char *text, size_t size)
 static void in_order(const struct sim_trace *trace)
 {
     unsigned runs = 0;
-    CHECK(trace->size_count <= WT_MAX_BATCH_SIZES && trace->limit_count >= 1 && trace->limit_count <= WT_MAX_LIMITS);
+    CHECK(trace->size_count <= WT_MAX_BATCH_SIZES && trace->limit_count >= 1 &&
+          trace->limit_count <= WT_MAX_LIMITS);
     for (unsigned i = 0; i < trace->limit_count; i++)
         CHECK(trace->limits_mw[i] <= (i ? trace->limits_mw[i - 1] - 1 : trace->limit_most_mw));
     for (unsigned i = 0; i < trace->size_count; i++) {
@@ -75,7 +77,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         in_order(&trace);
         static const char *const policies[] = {"zeus", "default", "grid", "oracle"};
         for (unsigned i = 0; i < 4; i++) {
-            struct sim_options options = {.policy = policies[i], .eta = 0.5, .beta = 2, .max_epochs = 50, .recurrences = 30,
+            struct sim_options options = {.policy = policies[i],
+                                          .eta = 0.5,
+                                          .beta = 2,
+                                          .max_epochs = 50,
+                                          .recurrences = 30,
                                           .default_size = trace.sizes[trace.size_count / 2].batch_size};
             CHECK(sim_init(&sim, &trace, &options, &err) == 0);
             simulate(&sim);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The batch size over recurrences: orders and beliefs worked out by hand, many recurrences at once, and what must hold for
- * any history, above all that a state that was put away and taken out again goes on as if nothing had been.
+ * The batch size over recurrences: orders and beliefs worked out by hand, many recurrences at once, and what
+ * must hold for any history, above all that a state that was put away and taken out again goes on as if
+ * nothing had been.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -20,9 +21,10 @@
 
 static struct random_normals normals;
 
-/* --- Pruning -------------------------------------------------------------------------------------------------------- */
+/* --- Pruning -------------------------------------------------------------------------------------------- */
 
-/* Runs pruning with a table of costs, negative for a size that misses the target; gives the order of the sizes. */
+/* Runs pruning with a table of costs, negative for a size that misses the target; gives the order of the
+ * sizes. */
 static const char *order_of(struct pruning *pruning, const double costs[PRUNING_ROUNDS][8])
 {
     static char order[64];
@@ -40,23 +42,27 @@ static void pruning_by_hand(void **state)
 {
     (void)state;
     struct pruning pruning;
-    /* Down from 3 to the first that fails (1), then up to the first that fails (5): 0, 6 and 7 are never tried.  The second
-     * round begins with 2, the cheapest. */
+    /* Down from 3 to the first that fails (1), then up to the first that fails (5): 0, 6 and 7 are never
+     * tried.  The second round begins with 2, the cheapest. */
     const double fails_at_both_ends[2][8] = {{1, -9, 5, 6, 7, -9, 1, 1}, {0, 0, 5, 4, 7, 0, 0, 0}};
     pruning_init(&pruning, 8, 3);
-    assert_string_equal(order_of(&pruning, fails_at_both_ends), "3214" "5" "234");
+    assert_string_equal(order_of(&pruning, fails_at_both_ends), "3214"
+                                                                "5"
+                                                                "234");
     assert_int_equal(pruning.stage, PRUNING_DONE);
     assert_true(pruning.left == 0x1c);
     assert_int_equal(pruning.best, 3);
     /* A size that fails in the second round only is no arm, nor is what lies beyond. */
     const double fails_later[2][8] = {{1, 2, 3, 4}, {1, -2, 3, 4}};
     pruning_init(&pruning, 4, 2);
-    assert_string_equal(order_of(&pruning, fails_later), "2103" "01");
+    assert_string_equal(order_of(&pruning, fails_later), "2103"
+                                                         "01");
     assert_true(pruning.stage == PRUNING_DONE && pruning.left == 1);
     /* Ties keep the size that was tried first. */
     const double ties[2][8] = {{7, 7, 7}, {7, 7, 7}};
     pruning_init(&pruning, 3, 1);
-    assert_string_equal(order_of(&pruning, ties), "102" "102");
+    assert_string_equal(order_of(&pruning, ties), "102"
+                                                  "102");
     pruning_init(&pruning, 1, 0);
     assert_string_equal(order_of(&pruning, ties), "00");
     assert_true(pruning.left == 1);
@@ -72,11 +78,13 @@ static void pruning_that_fails(void **state)
     assert_int_equal(pruning.stage, PRUNING_DEFAULT_FAILED);
     const double second[2][8] = {{1, 2, 3}, {-1, 0, 0}};
     pruning_init(&pruning, 2, 1);
-    assert_string_equal(order_of(&pruning, second), "10" "01"); /* the larger one still has its turn */
+    assert_string_equal(order_of(&pruning, second), "10"
+                                                    "01"); /* the larger one still has its turn */
     assert_int_equal(pruning.stage, PRUNING_DONE);
     const double none[2][8] = {{1, 2, 3}, {-1, -1, -1}};
     pruning_init(&pruning, 3, 1);
-    assert_string_equal(order_of(&pruning, none), "102" "01");
+    assert_string_equal(order_of(&pruning, none), "102"
+                                                  "01");
     assert_int_equal(pruning.stage, PRUNING_NONE_REACHED);
 }
 
@@ -97,7 +105,7 @@ static void pruning_of_the_largest_set(void **state)
     }
 }
 
-/* --- Beliefs -------------------------------------------------------------------------------------------------------- */
+/* --- Beliefs -------------------------------------------------------------------------------------------- */
 
 static void beliefs_by_hand(void **state)
 {
@@ -143,7 +151,8 @@ static void exploring_comes_first(void **state)
     assert_int_not_equal(thompson_choose(arms, 0x7, &options, &random, &normals), 3);
 }
 
-/* With point masses the cheapest is chosen, the smaller size on a tie; and an arm that is not asked about never is. */
+/* With point masses the cheapest is chosen, the smaller size on a tie; and an arm that is not asked about
+ * never is. */
 static void the_cheapest_is_chosen(void **state)
 {
     (void)state;
@@ -166,12 +175,45 @@ static void the_cheapest_is_chosen(void **state)
     assert_in_range(wins, 1587 - 150, 1587 + 150); /* four standard deviations */
 }
 
-/* --- One recurrence after the other --------------------------------------------------------------------------------- */
+/* The draws in their order: an order of the arms, then a normal for each from the smallest size on, added to the reward. */
+static void the_draws_of_a_choice(void **state)
+{
+    (void)state;
+    struct thompson_options options = batch_size_usual();
+    struct arm arms[6] = {0};
+    const unsigned char among[] = {0, 2, 3, 5};
+    struct random random;
+    for (unsigned i = 0; i < 12; i++)
+        arm_add(&arms[i % 6], &options, 100 + i % 6 + 10 * (i / 6)); /* 105 + size, +- 5/sqrt(2) */
+    random_seed(&random, 6);
+    for (unsigned round = 0; round < 50; round++) {
+        struct random copy = random;
+        unsigned char order[64];
+        double best = -INFINITY;
+        unsigned expected = 0;
+        random_order(&copy, COUNT(among), order);
+        for (unsigned i = 0; i < COUNT(among); i++) {
+            double reward = -(105.0 + among[i]) + 5 / sqrt(2) * random_normal(&copy, &normals);
+            if (reward > best) {
+                best = reward;
+                expected = among[i];
+            }
+        }
+        assert_int_equal(thompson_choose(arms, 0x2d, &options, &random, &normals), expected);
+        assert_true(random_u64(&copy) == random_u64(&random));
+    }
+}
+
+/* --- One recurrence after the other --------------------------------------------------------------------- */
 
 static struct batch_size_options usual_options(double beta)
 {
-    return (struct batch_size_options){.count = 4, .sizes = {16, 32, 64, 128}, .default_size = 64, .beta = beta,
-                                       .thompson = batch_size_usual(), .seed = 1};
+    return (struct batch_size_options){.count = 4,
+                                       .sizes = {16, 32, 64, 128},
+                                       .default_size = 64,
+                                       .beta = beta,
+                                       .thompson = batch_size_usual(),
+                                       .seed = 1};
 }
 
 static struct batch_size started(double beta)
@@ -207,11 +249,12 @@ static void a_recurrence_with_retries(void **state)
     assert_int_equal(report(&sizes, &held, 100, true), 0);
     NEAR(batch_size_bound_j(&sizes), 200);
     assert_int_equal(claim(&sizes, &held), 32);
-    assert_int_equal(report(&sizes, &held, 190, false), 128); /* 16 is dropped; the same recurrence goes on above */
+    assert_int_equal(report(&sizes, &held, 190, false),
+                     128); /* 16 is dropped; the same recurrence goes on above */
     assert_int_equal(held.tries, 2);
     NEAR(held.spent_j, 190);
     assert_int_equal(report(&sizes, &held, 80, true), 0);
-    NEAR(batch_size_bound_j(&sizes), 200); /* 270 in all: not the cheapest */
+    NEAR(batch_size_bound_j(&sizes), 200);       /* 270 in all: not the cheapest */
     assert_int_equal(claim(&sizes, &held), 128); /* the cheapest run begins the second round */
     assert_int_equal(report(&sizes, &held, 90, true), 0);
     NEAR(batch_size_bound_j(&sizes), 180);
@@ -292,9 +335,11 @@ static void epochs_that_fit(void **state)
     double bound = nextafter(3 * 1.3, 0);
     assert_true(bound / 1.3 >= 3 && fma(3, 1.3, -bound) > 0);
     assert_int_equal(batch_size_epochs_allowed(bound, 1.3, 100), 2);
+    assert_true(batch_size_epoch_fits(100, 90, 10) && !batch_size_epoch_fits(100, 90.5, 10));
+    assert_true(batch_size_epoch_fits(INFINITY, 1e9, 1e9) && !batch_size_epoch_fits(100, 0, 101));
 }
 
-/* --- Several at once ------------------------------------------------------------------------------------------------- */
+/* --- Several at once ------------------------------------------------------------------------------------ */
 
 static void others_run_the_best_while_pruning_waits(void **state)
 {
@@ -314,7 +359,8 @@ static void others_run_the_best_while_pruning_waits(void **state)
     assert_int_equal(report(&sizes, &a, 90, true), 0);
     assert_int_equal(claim(&sizes, &c), 16);
     assert_int_equal(claim(&sizes, &d), 32); /* by now the best */
-    assert_int_equal(report(&sizes, &d, 1000, false), 32); /* it fails: again the best, in the same recurrence */
+    assert_int_equal(report(&sizes, &d, 1000, false),
+                     32); /* it fails: again the best, in the same recurrence */
     assert_int_equal(report(&sizes, &c, 200, true), 0);
     assert_int_equal(report(&sizes, &d, 1000, false), 128); /* nobody runs what pruning wants: now it does */
     assert_true(d.prunes);
@@ -341,7 +387,8 @@ static void a_lapsed_claim_gives_its_size_back(void **state)
     assert_int_equal(claim(&sizes, &c), 64);
     assert_true(c.prunes && c.id > b.id);
     assert_int_equal(batch_size_lapse(&sizes, INT64_MAX), 2);
-    assert_int_equal(batch_size_claim(&sizes, &normals, INT64_MAX - 1, INT64_MAX, &a, NULL), 0); /* as late as it goes */
+    assert_int_equal(batch_size_claim(&sizes, &normals, INT64_MAX - 1, INT64_MAX, &a, NULL),
+                     0); /* as late as it goes */
     assert_true(a.lapses_ms == INT64_MAX);
 }
 
@@ -380,7 +427,7 @@ static void options_that_cannot_be(void **state)
     assert_int_equal(batch_size_init(&sizes, &o, NULL), WT_E_RANGE);
 }
 
-/* --- Putting away and taking out ------------------------------------------------------------------------------------- */
+/* --- Putting away and taking out ------------------------------------------------------------------------ */
 
 static uint64_t draw_state;
 
@@ -390,7 +437,8 @@ static unsigned draw(unsigned count)
     return (unsigned)(draw_state >> 33) % count;
 }
 
-/* One random event of a job whose recurrences overlap: begin, end with or without success, renew, time passing. */
+/* One random event of a job whose recurrences overlap: begin, end with or without success, renew, time
+ * passing. */
 static void random_event(struct batch_size *sizes, int64_t *now_ms)
 {
     struct batch_size_claim held;
@@ -410,8 +458,8 @@ static void random_event(struct batch_size *sizes, int64_t *now_ms)
     }
     /* The default reaches its target as a rule, the ends of the list less often. */
     bool bounded = isfinite(batch_size_bound_j(sizes));
-    struct batch_size_result result = {.ran = !bounded || draw(20) > 0, .cost_j = cost_j,
-                                       .reached = draw(10) > (one->size == 2 ? 0u : 2u)};
+    struct batch_size_result result = {
+        .ran = !bounded || draw(20) > 0, .cost_j = cost_j, .reached = draw(10) > (one->size == 2 ? 0u : 2u)};
     batch_size_report(sizes, &normals, id, &result, &held, NULL);
 }
 
@@ -424,6 +472,7 @@ static void stopping_between_any_two_events_changes_nothing(void **state)
         struct batch_size_options options = usual_options(seed % 3 ? 2 : (double)INFINITY);
         options.seed = seed;
         options.thompson.window = seed % 4 * 3;
+        options.thompson.explorations = 2 + seed % 5; /* more than pruning gives: their order is random */
         assert_int_equal(batch_size_init(&plain, &options, NULL), 0);
         stopped = plain;
         int64_t now_ms = 0;
@@ -486,7 +535,11 @@ static void damaged_bytes_are_refused(void **state)
     draw_state = 5;
     for (unsigned i = 0; i < 25; i++)
         random_event(&sizes, &now_ms);
+    sizes.random.has_half = true; /* an odd number of draws: rare, since orders draw in pairs */
+    sizes.random.half = 0x12345678;
     size_t length = batch_size_encode(&sizes, bytes);
+    assert_int_equal(batch_size_decode(bytes, length, &read, NULL), 0);
+    assert_true(read.random.has_half && read.random.half == 0x12345678);
     memset(&read, 0x55, sizeof read);
     static struct batch_size untouched;
     memset(&untouched, 0x55, sizeof untouched);
@@ -497,7 +550,8 @@ static void damaged_bytes_are_refused(void **state)
     assert_int_equal(batch_size_decode(bytes, length, &read, &err), WT_E_VERSION);
     bytes[7]--;
     assert_memory_equal(&read, &untouched, sizeof read);
-    /* Whatever a flipped bit makes of it: refused, or a state that is written back as it was read and can be worked with. */
+    /* Whatever a flipped bit makes of it: refused, or a state that is written back as it was read and can be
+     * worked with. */
     for (size_t bit = 0; bit < 8 * length; bit++) {
         bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
         if (batch_size_decode(bytes, length, &read, NULL) == 0) {
@@ -511,7 +565,7 @@ static void damaged_bytes_are_refused(void **state)
     assert_int_equal(batch_size_decode(bytes, length, &read, NULL), 0);
 }
 
-/* --- Another GPU model, and the learning rate ----------------------------------------------------------------------- */
+/* --- Another GPU model, and the learning rate ----------------------------------------------------------- */
 
 static void history_of_another_gpu(void **state)
 {
@@ -522,8 +576,8 @@ static void history_of_another_gpu(void **state)
     const struct batch_size_past past[] = {{64, 5, true}, {32, 6, true},  {16, 9, false}, {128, 4, true},
                                            {64, 6, true}, {128, 5, true}, {32, 7, true},  {64, 5, true}};
     const double costs_j[] = {12, 10, 10, 20};
-    /* Here: 64 costs 50, 32 60; the bound is 100, so 16 may run 8 epochs; 128 costs 80.  Round two begins with 64, the
-     * cheapest: 60, 70, then 128 with 100; and 64 once more with 50. */
+    /* Here: 64 costs 50, 32 60; the bound is 100, so 16 may run 8 epochs; 128 costs 80.  Round two begins
+     * with 64, the cheapest: 60, 70, then 128 with 100; and 64 once more with 50. */
     assert_int_equal(batch_size_take_over(&sizes, past, COUNT(past), costs_j, 100), 8);
     assert_int_equal(sizes.pruning.stage, PRUNING_DONE);
     assert_true(sizes.pruning.left == 0xe);
@@ -542,7 +596,8 @@ static void history_of_another_gpu(void **state)
     /* What has no profile here is profiled first, and the rest waits for it. */
     sizes = started(2);
     const double unknown_j[] = {12, NAN, 10, 20};
-    assert_int_equal(batch_size_take_over(&sizes, past, COUNT(past), unknown_j, 100), 5); /* all of 64 and 128 */
+    assert_int_equal(batch_size_take_over(&sizes, past, COUNT(past), unknown_j, 100),
+                     5); /* all of 64 and 128 */
     assert_int_equal(claim(&sizes, &held), 32);
 
     /* A default that failed there is tried here, and sizes that are none here are passed over. */
@@ -578,6 +633,7 @@ int main(void)
         cmocka_unit_test(beliefs_by_hand),
         cmocka_unit_test(exploring_comes_first),
         cmocka_unit_test(the_cheapest_is_chosen),
+        cmocka_unit_test(the_draws_of_a_choice),
         cmocka_unit_test(a_recurrence_with_retries),
         cmocka_unit_test(twenty_tries_and_no_more),
         cmocka_unit_test(a_run_that_cannot_start),

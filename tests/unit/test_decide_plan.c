@@ -110,19 +110,19 @@ static void order_of_slices(void **state)
     char order[1000];
     struct plan plan = auto_plan(100, 250, 250, true, 0.5);
     drive(&plan, &v100, order);
-    assert_string_equal(order, "b250 225 200 175 150 b250 125 100 b250");
+    assert_string_equal(order, "b250 225 200 b250 175 150 125 100 b250");
     plan = auto_plan(100, 250, 250, false, 0.5);
     drive(&plan, &v100, order);
     assert_string_equal(order, "250 225 200 175 150 125 100");
     plan = auto_plan(100, 250, 240, true, 0.5); /* off the grid */
     drive(&plan, &v100, order);
-    assert_string_equal(order, "b240 250 225 200 175 b240 150 125 100 b240");
+    assert_string_equal(order, "b240 250 225 b240 200 175 150 125 b240 100 b240");
     plan = auto_plan(100, 250, 150, true, 0.5); /* in its middle */
     drive(&plan, &v100, order);
-    assert_string_equal(order, "b150 250 225 200 175 b150 125 100 b150");
+    assert_string_equal(order, "b150 250 225 b150 200 175 125 100 b150");
     plan = auto_plan(150, 250, 250, true, 0.5); /* the last baseline slice is the one at the end */
     drive(&plan, &v100, order);
-    assert_string_equal(order, "b250 225 200 175 150 b250");
+    assert_string_equal(order, "b250 225 200 b250 175 150 b250");
     plan = auto_plan(250, 250, 250, true, 0.5);
     drive(&plan, &v100, order);
     assert_string_equal(order, "b250");
@@ -143,7 +143,7 @@ static void baselines_are_merged_into_their_limit(void **state)
     assert_int_equal(drive(&plan, &v100, NULL), 250); /* 240 W is as fast, but is not on the grid */
     assert_int_equal(plan_profile(&plan, profile), 8);
     assert_int_equal(profile[1].limit_mw, 240000);
-    assert_int_equal(profile[1].steps, 300);
+    assert_int_equal(profile[1].steps, 400);
     plan = auto_plan(100, 250, 90, true, 0.5);
     drive(&plan, &v100, NULL);
     assert_int_equal(plan_profile(&plan, profile), 8);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Random numbers against NumPy's: every value here was printed by numpy.random.default_rng(seed) (2.4).  After each kind of
- * draw the next raw output is compared as well: it tells whether as much was drawn.
+ * Random numbers against NumPy's: every value here was printed by numpy.random.default_rng(seed) (2.4). After
+ * each kind of draw the next raw output is compared as well: it tells whether as much was drawn.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -78,8 +78,8 @@ static void orders(void **state)
 static void normals(void **state)
 {
     (void)state;
-    static const double first[] = {0.30471707975443135, -1.0399841062404955, 0.7504511958064572, 0.9405647163912139,
-                                   -1.9510351886538364};
+    static const double first[] = {0.30471707975443135, -1.0399841062404955, 0.7504511958064572,
+                                   0.9405647163912139, -1.9510351886538364};
     struct random_normals tables;
     struct random random;
     random_normals_init(&tables);

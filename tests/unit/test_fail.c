@@ -850,9 +850,9 @@ static int run_tables(void)
     view_jobs(&out, &row, 1, false);
     view_limits(&out, &device, &state, 1, false);
     view_measure(&out, 2, &device, &m, &sensor, 1, false);
-    view_monitor_heading(&out, false);
-    view_monitor_lines(&out, 1, &device, &state, 1);
-    view_monitor_csv(&out, 1, &device, &state, 1);
+    view_monitor_heading(&out, false, false);
+    view_monitor_lines(&out, 1, &device, &state, NULL, 1);
+    view_monitor_csv(&out, 1, &device, &state, NULL, 1);
     return compare(&out, 0);
 }
 

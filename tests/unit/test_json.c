@@ -426,7 +426,7 @@ static void monitor_document(void **state)
          .energy_mj = 1234567, .throttle = WT_THROTTLE_SYNC_BOOST | WT_THROTTLE_SW_POWER_CAP},
         {.known = WT_STATE_THROTTLE},
     };
-    json_t *doc = parsed(json_monitor_document(INT64_C(1740830400123), devices, states, 2));
+    json_t *doc = parsed(json_monitor_document(INT64_C(1740830400123), devices, states, NULL, 2));
     has_keys(doc, "schema_version time devices");
     text_is(doc, "time", "2025-03-01T12:00:00.123Z");
     json_t *first = json_array_get(at(doc, "devices"), 0), *second = json_array_get(at(doc, "devices"), 1);
@@ -450,9 +450,23 @@ static void monitor_document(void **state)
     assert_true(json_is_array(at(second, "throttle")));
     json_decref(doc);
     const struct wt_state unknown[2] = {0};
-    doc = parsed(json_monitor_document(0, devices, unknown, 2));
+    doc = parsed(json_monitor_document(0, devices, unknown, NULL, 2));
     is_null(doc, "time");
     is_null(json_array_get(at(doc, "devices"), 0), "throttle");
+    json_decref(doc);
+    const struct wt_measurement since[2] = {{1000000000, 3000000000, 400500, 1500, WT_SOURCE_COUNTER, 0},
+                                            {1000000000, 3000000000, 7, 7, WT_SOURCE_NONE, 0}};
+    doc = parsed(json_monitor_document(0, devices, states, since, 2));
+    first = json_array_get(at(doc, "devices"), 0);
+    number_is(first, "interval_s", 2);
+    number_is(first, "interval_energy_j", 400.5);
+    number_is(first, "interval_energy_error_j", 1.5);
+    number_is(first, "interval_power_w", 200.25);
+    text_is(first, "interval_source", "counter");
+    number_is(first, "energy_j", 1234.567); /* the driver's counter all the same */
+    second = json_array_get(at(doc, "devices"), 1);
+    number_is(second, "interval_s", 2);
+    is_null(second, "interval_energy_j interval_energy_error_j interval_power_w interval_source");
     json_decref(doc);
 }
 

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <malloc.h>
 #include <math.h>
@@ -131,11 +132,70 @@ static void threads(void)
     wt_monitor_close(monitor);
 }
 
+static unsigned threads_of_ours(void)
+{
+    unsigned count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    CHECK(tasks);
+    for (struct dirent *entry; (entry = readdir(tasks));)
+        count += entry->d_name[0] != '.';
+    closedir(tasks);
+    return count;
+}
+
+/* A GPU that tells power only: read by one thread as long as a monitor is open, in the process that opened it. */
+static void sampled(void)
+{
+    struct wt_monitor *monitor, *second;
+    struct wt_window_result result;
+    unsigned before = threads_of_ours();
+    CHECK(wt_monitor_open(&monitor) == 0);
+    find_machine();
+    unsigned open = threads_of_ours(); /* a sanitizer may have started one of its own */
+    CHECK(open > before);
+    CHECK(wt_begin_window(monitor, "outer") == 0);
+    double outer_j = true_energy_j(0);
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK(wt_begin_window(monitor, "step") == 0);
+        double from_j = true_energy_j(0);
+        CHECK(gpu_work(0, 0.3, 200, 0.5, 0.2) == 0);
+        CHECK(wt_end_window(monitor, "step", &result) == 0);
+        double true_j = true_energy_j(0) - from_j;
+        CHECK(result.energy_j > 0 && fabs(result.energy_j - true_j) <= result.energy_error_j + 1);
+    }
+    pid_t child = fork();
+    if (child == 0) { /* no thread here, and nothing to wait for */
+        CHECK(wt_begin_window(monitor, "child") == 0);
+        CHECK(wt_end_window(monitor, "child", &result) == 0 && isnan(result.energy_j));
+        CHECK(wt_end_window(monitor, "outer", &result) == 0 && isnan(result.energy_j));
+        wt_monitor_close(monitor);
+        _exit(0);
+    }
+    int status = 1;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    CHECK(wt_monitor_open(&second) == 0);
+    CHECK(threads_of_ours() == open + 1);
+    wt_monitor_close(second);
+    CHECK(threads_of_ours() == open);
+    CHECK(wt_end_window(monitor, "outer", &result) == 0);
+    CHECK(result.energy_j > 0 && fabs(result.energy_j - (true_energy_j(0) - outer_j)) <= result.energy_error_j + 1);
+    CHECK(wt_begin_window(monitor, "left open") == 0);
+    wt_monitor_close(monitor);
+    CHECK(threads_of_ours() == open - 1);
+}
+
+/* Neither a counter nor power. */
 static void unknown(void)
 {
     struct wt_monitor *monitor;
     struct wt_window_result result;
+    char machine[] = "/tmp/wattune-lib-XXXXXX.ini";
+    int fd = mkstemps(machine, 4);
+    static const char text[] = "[gpu 0]\nmodel = p100\nfault = unsupported=nvmlDeviceGetPowerUsage@0\n";
+    CHECK(fd >= 0 && write(fd, text, sizeof text - 1) == sizeof text - 1);
+    setenv("WATTUNE_VGPU", machine, 1);
     CHECK(wt_monitor_open(&monitor) == 0);
+    unlink(machine);
     CHECK(wt_begin_window(monitor, "w") == 0);
     usleep(50000);
     CHECK(wt_end_window(monitor, "w", &result) == 0);
@@ -196,7 +256,7 @@ static const struct child {
     void (*run)(void);
 } children[] = {
     {"nested", "v100:2", nested}, {"allocations", "v100:2", allocations}, {"threads", "a100", threads},
-    {"unknown", "p100", unknown}, {"wrong_use", "v100:2", wrong_use}, {"selected", "v100:2", selected},
+    {"sampled", "p100", sampled}, {"unknown", "p100", unknown}, {"wrong_use", "v100:2", wrong_use}, {"selected", "v100:2", selected},
 };
 
 static void in_a_child(void **state)

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <malloc.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -202,13 +203,30 @@ static void test_recorded(void **state)
     meter_free(meter);
 }
 
+/* Two cards of one model may both read too much: their parts add up, weighted by what each used. */
+static void test_sensor_error(void **state)
+{
+    (void)state;
+    struct wt_device devices[2] = {{.sensor_error_ppm = 50000}, {.sensor_error_ppm = 110000}};
+    struct wt_measurement m[2] = {{.energy_mj = 3000, .source = WT_SOURCE_COUNTER},
+                                  {.energy_mj = 1000, .source = WT_SOURCE_INTEGRATED}};
+    assert_true(fabs(meter_sensor_error(m, devices, 2) - 0.065) < 1e-12);
+    assert_true(fabs(meter_sensor_error(m, devices, 1) - 0.05) < 1e-12);
+    devices[1].sensor_error_ppm = 0; /* not known of one: not known of the sum */
+    assert_true(isnan(meter_sensor_error(m, devices, 2)));
+    devices[1].sensor_error_ppm = 110000;
+    m[1].source = WT_SOURCE_NONE;
+    assert_true(isnan(meter_sensor_error(m, devices, 2)));
+    assert_true(isnan(meter_sensor_error(m, devices, 0)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_between),
         cmocka_unit_test(test_shorter_than_a_tick), cmocka_unit_test(test_unknown),
         cmocka_unit_test(test_nested_and_overlapping), cmocka_unit_test(test_many_windows),
-        cmocka_unit_test(test_recorded),
+        cmocka_unit_test(test_recorded), cmocka_unit_test(test_sensor_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

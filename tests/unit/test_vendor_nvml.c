@@ -66,7 +66,7 @@ static void test_codes(void **state)
     static const struct {
         int nvml, ours;
     } codes[] = {
-        {0, 0}, {1, WT_E_DRIVER}, {2, WT_E_INVALID}, {3, WT_E_NOT_SUPPORTED}, {4, WT_E_NO_PERMISSION},
+        {0, 0}, {1, WT_E_DEVICE_LOST}, {2, WT_E_INVALID}, {3, WT_E_NOT_SUPPORTED}, {4, WT_E_NO_PERMISSION},
         {5, WT_E_DRIVER}, {6, WT_E_NOT_FOUND}, {7, WT_E_RANGE}, {8, WT_E_DRIVER}, {9, WT_E_NO_DEVICE},
         {10, WT_E_TIMEOUT}, {11, WT_E_DRIVER}, {12, WT_E_NO_LIBRARY}, {13, WT_E_NOT_SUPPORTED}, {14, WT_E_DRIVER},
         {15, WT_E_DEVICE_LOST}, {16, WT_E_DEVICE_LOST}, {17, WT_E_DRIVER}, {18, WT_E_NO_DEVICE}, {19, WT_E_DRIVER},

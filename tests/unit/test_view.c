@@ -16,6 +16,8 @@
 #include "view/table.h"
 #include "view/view.h"
 
+#define NS INT64_C(1000000000)
+
 static struct buffer out;
 
 static int fresh(void **state)
@@ -181,9 +183,10 @@ static void run_summary(void **state)
         "  batch size    128\n"
         "  power limit   175 W\n"
         "  LIMIT          TIME/STEP        ENERGY/STEP    POWER  STEPS\n"
-        "  250 W           2.400 ms           530.0 mJ  220.8 W     60             <- baseline\n"
-        "  175 W  2.500 ms +- 1.0 %  437.5 mJ +- 1.0 %  175.0 W     40  throttled  <- chosen\n"
-        "  100 W           4.000 ms           480.0 mJ  120.0 W     20\n"
+        "  250 W           2.400 ms           530.0 mJ  220.8 W     60               <- baseline\n"
+        "  175 W  2.500 ms +- 1.0 %  437.5 mJ +- 1.0 %  175.0 W     40  throttled    <- chosen\n"
+        "  100 W           4.000 ms           480.0 mJ  120.0 W     20  above limit\n"
+        "At 100 W the GPU draws 120 W: the limit is below what its lowest clock needs.\n"
         "Saved 18.0 % +- 1.2 % of the energy per step, against the baseline measured at 250 W. "
         "Steps take 3.0 % +- 0.4 % longer.\n");
     t.energy_j = NAN;
@@ -195,6 +198,35 @@ static void run_summary(void **state)
     has("  GPU energy    unknown\n");
     has("try 1: exit code 3\n");
     has_not("LIMIT");
+}
+
+static void limits_that_were_not_kept(void **state)
+{
+    (void)state;
+    struct wt_profile_point p = {.limit_mw = 100000, .time_per_step_s = 0.01, .energy_per_step_j = 1.11, .energy_error_j = NAN};
+    assert_true(view_is_above_limit(&p, 1));
+    assert_false(view_is_above_limit(&p, 2)); /* 111 W between two */
+    p.energy_error_j = 0.02;
+    assert_false(view_is_above_limit(&p, 1)); /* 109 W is possible, and no more than a sensor errs */
+    p.energy_per_step_j = 1.21;
+    assert_true(view_is_above_limit(&p, 1));
+    p.time_per_step_s = 0;
+    assert_false(view_is_above_limit(&p, 1));
+    struct wt_trial t = trial();
+    t.gpu_count = 2;
+    t.profile[2].energy_per_step_j = 0.96; /* 240 W at 4 ms */
+    view_above_limits(&out, &t);
+    assert_string_equal(out.text, "At 100 W a GPU draws 120 W: the limit is below what its lowest clock needs.\n");
+    buffer_clear(&out);
+    t.profile[0].energy_per_step_j = 1.375; /* 550 W, of two */
+    t.profile[1].energy_per_step_j = 1.4;
+    view_above_limits(&out, &t);
+    has("At 175 W a GPU draws 275 W: it does not keep to its limits");
+    has("At 100 W a GPU draws 120 W: it does not keep to its limits");
+    buffer_clear(&out);
+    t.point_count = 0;
+    view_above_limits(&out, &t);
+    assert_string_equal(buffer_text(&out), "");
 }
 
 static void show_has_all_tries(void **state)
@@ -378,8 +410,8 @@ static void measured(void **state)
 static void monitor_lines(void **state)
 {
     (void)state;
-    view_monitor_heading(&out, false);
-    view_monitor_lines(&out, INT64_C(1740830400123), devices, states, 2);
+    view_monitor_heading(&out, false, false);
+    view_monitor_lines(&out, INT64_C(1740830400123), devices, states, NULL, 2);
     assert_string_equal(
         out.text,
         "TIME (UTC)   GPU       POWER      LIMIT   ENFORCED     ENERGY    TEMP    UTIL  SM CLOCK     MEMORY  THROTTLE\n"
@@ -391,8 +423,8 @@ static void monitor_lines(void **state)
 static void csv(void **state)
 {
     (void)state;
-    view_monitor_csv_heading(&out);
-    view_monitor_csv(&out, INT64_C(1740830400123), devices, states, 2);
+    view_monitor_csv_heading(&out, false);
+    view_monitor_csv(&out, INT64_C(1740830400123), devices, states, NULL, 2);
     assert_string_equal(
         out.text,
         "time,index,uuid,name,power_w,energy_j,power_limit_w,enforced_limit_w,temperature_c,utilization,sm_clock_mhz,"
@@ -403,8 +435,21 @@ static void csv(void **state)
     const struct wt_device odd = {.name = "a\nb\xff"};
     const struct wt_state free_running = {.known = WT_STATE_THROTTLE};
     buffer_clear(&out);
-    view_monitor_csv(&out, 0, &odd, &free_running, 1);
+    view_monitor_csv(&out, 0, &odd, &free_running, NULL, 1);
     assert_string_equal(out.text, ",0,,\"a\nb\xef\xbf\xbd\",,,,,,,,,none\n");
+    const struct wt_measurement since[2] = {{NS, 3 * NS, 400500, 1500, WT_SOURCE_COUNTER, 0}, {.source = WT_SOURCE_NONE}};
+    buffer_clear(&out);
+    view_monitor_csv_heading(&out, true);
+    view_monitor_csv(&out, INT64_C(1740830400123), devices, states, since, 2);
+    has(",throttle,interval_s,interval_energy_j,interval_energy_error_j,interval_power_w,interval_source\n");
+    has(",2,400.5,1.5,200.25,counter\n");
+    has(",,,,,,,,,,,,\n"); /* nothing is known of the other, states or interval */
+    buffer_clear(&out);
+    view_monitor_heading(&out, true, false);
+    view_monitor_lines(&out, 0, devices, states, since, 2);
+    has("       USED          +- MEAN POWER      POWER");
+    has("    400.5 J     1.500 J    200.2 W    201.5 W");
+    has("    unknown     unknown    unknown    unknown");
 }
 
 int main(void)
@@ -412,8 +457,8 @@ int main(void)
 #define FRESH(f) cmocka_unit_test_setup_teardown(f, fresh, fresh)
     const struct CMUnitTest tests[] = {
         FRESH(units), FRESH(names_are_harmless), FRESH(columns_line_up), FRESH(savings_are_honest),
-        FRESH(run_summary), FRESH(show_has_all_tries), FRESH(limits), FRESH(measured), FRESH(monitor_lines),
-        FRESH(csv), FRESH(recurrences), FRESH(many_recurrences_are_cut), FRESH(learned), FRESH(beliefs),
+        FRESH(run_summary), FRESH(limits_that_were_not_kept), FRESH(show_has_all_tries), FRESH(limits), FRESH(measured),
+        FRESH(monitor_lines), FRESH(csv), FRESH(recurrences), FRESH(many_recurrences_are_cut), FRESH(learned), FRESH(beliefs),
         FRESH(not_started_is_said_as_it_is),
     };
     return cmocka_run_group_tests_name("view", tests, NULL, NULL);
