@@ -361,9 +361,20 @@ static void run_apart(const char *model, enum load kind, unsigned seed, unsigned
 #define PRECISE_5_S 0.002
 static unsigned short_of, idle, cells, all_windows;
 
+/* In the whole table each cell has hundreds of windows and is held to 95 in 100.  In the subset it has some seventy, of which
+ * those that overlap miss together: a cell that covers 97 falls below 95 there by chance now and then.  So a cell may be
+ * short by three standard deviations of such a count, and it is all lengths of a row together that are held to 95. */
+static double margin;
+
+static bool is_covered(unsigned inside, unsigned windows, double deviations)
+{
+    return inside >= 0.95 * windows - deviations * sqrt(0.95 * 0.05 * windows);
+}
+
 static void print_rows(const char *model, enum load kind, const struct result *sum)
 {
     for (unsigned o = 0; o < OWNERS; o++) {
+        unsigned row_inside = 0, row_windows = 0;
         printf("%-8s %-9s %-8s", model, load_names[kind], owner_names[o]);
         for (unsigned l = 0; l < LENGTHS; l++) {
             const struct cell *c = &sum->cells[o][l];
@@ -372,7 +383,9 @@ static void print_rows(const char *model, enum load kind, const struct result *s
                 continue;
             }
             double covered = 100.0 * c->inside / c->windows;
-            bool good = c->inside >= 0.95 * c->windows;
+            bool good = is_covered(c->inside, c->windows, margin);
+            row_inside += c->inside;
+            row_windows += c->windows;
             char text[40];
             snprintf(text, sizeof text, "%5.1f%s %.2g/%.2g", covered, good ? "" : "!", 100 * c->error / c->windows,
                      100 * c->bound / c->windows);
@@ -383,7 +396,9 @@ static void print_rows(const char *model, enum load kind, const struct result *s
                 idle += c->bound / c->windows >= (l == ONE_S ? PRECISE_1_S : PRECISE_5_S);
             all_windows += c->windows;
         }
-        printf("\n");
+        bool row_good = is_covered(row_inside, row_windows, 0);
+        short_of += !row_good;
+        printf("%s\n", row_good ? "" : "  row!");
     }
     fflush(stdout);
 }
@@ -402,7 +417,7 @@ static int table(unsigned seeds, unsigned each, unsigned first_seed, const char 
                 run_apart(models[m], kind, first_seed + 100 * m + 20 * (unsigned)kind + s, each, &sum);
             print_rows(models[m], kind, &sum);
         }
-    printf("%u of %u cells hold the truth in less than 95 of 100 windows; %u bounds at a steady load are too wide; %u windows\n",
+    printf("%u of %u cells and rows hold the truth in less than 95 of 100 windows; %u bounds at a steady load are too wide; %u windows\n",
            short_of, cells, idle, all_windows);
     return short_of || idle ? 1 : 0;
 }
@@ -506,6 +521,7 @@ int main(int argc, char **argv)
     library = argv[1];
     if (!mkdtemp(folder))
         die("a folder cannot be made");
+    margin = subset ? 3 : 0;
     int code = precise ? precision()
                : whole ? table(16, EACH_MOST, 0, argv[3])
                        : table(6, EACH_MOST / 2, 5000, argv[3]);
