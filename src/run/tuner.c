@@ -147,7 +147,7 @@ static int set_limit(struct tuner *tuner, uint32_t limit_mw)
             return WT_E_NO_DATA;
         int rc = guard_set(tuner->guard, watch_device(tuner->watch, i), limit_mw, &err);
         if (rc == WT_E_NO_PERMISSION)
-            error_set(&err, rc, "setting a power limit needs root or CAP_SYS_ADMIN (%.200s)", err.text);
+            error_prefix(&err, "setting a power limit needs root or CAP_SYS_ADMIN");
         if (rc) {
             tuner_stop(tuner, err.text);
             return rc;
