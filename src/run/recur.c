@@ -13,7 +13,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "decide/cost.h"
-#include "decide/early_stop.h"
 #include "decide/learning_rate.h"
 #include "decide/power_limits.h"
 #include "decide/selector.h"
@@ -387,6 +386,15 @@ static int run_plainly(struct recur *recur, struct wt_error *err)
 
 /* --- All of them --------------------------------------------------------------------------------------------------- */
 
+/* A training that does not look at what was chosen would be the same at every size. */
+static void say_if_unused(const struct job_options *job)
+{
+    for (char *const *word = job->argv; *word; word++)
+        if (strstr(*word, "{batch_size}"))
+            return;
+    log_note("no argument of the command has {batch_size}: it has to take its batch size from WATTUNE_BATCH_SIZE");
+}
+
 static int prepare(struct recur *recur, struct wt_error *err)
 {
     const struct recur_options *options = recur->options;
@@ -402,6 +410,7 @@ static int prepare(struct recur *recur, struct wt_error *err)
     random_normals_init(&recur->batch.normals);
     if (recur->batch.key.gpu_count == 0)
         return error_set(err, WT_E_NO_DEVICE, "batch sizes are compared by the cost of GPUs, and there is none");
+    say_if_unused(&recur->job);
     learn_from_others(recur);
     return 0;
 }

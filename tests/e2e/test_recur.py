@@ -405,5 +405,7 @@ def test_wrong_words(wt, options, words):
 
 
 def test_one_size_is_its_own_default(recur):
-    assert recur.run("--observe", "--batch-sizes", "64", "--target", "accuracy>=0.9", train=(NEED, "polls=1")).returncode == 0
-    assert recur.order() == [(1, 64)]
+    done = recur.run("--observe", "--batch-sizes", "64", "--target", "accuracy>=0.9", train=(NEED, "polls=1"))
+    assert done.returncode == 0 and recur.order() == [(1, 64)] and "WATTUNE_BATCH_SIZE" not in done.stderr
+    done = recur.run("--observe", "--batch-sizes", "64", "--target", "accuracy>=0.9", batch="64", train=(NEED, "polls=1"))
+    assert done.returncode == 0 and "it has to take its batch size from WATTUNE_BATCH_SIZE" in done.stderr
