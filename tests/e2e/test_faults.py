@@ -21,6 +21,7 @@ from conftest import JOURNAL, alive, children, errors, guard_of, read_log, wait_
 UUID = "GPU-facade00-0000-4000-8000-{:012x}"
 V100 = [250, 225, 200, 175, 150, 125, 100]
 SWEEP = "--search", "sweep"  # where a test counts every limit, or on which is measured when
+WHILE_SEARCHING_S = 6  # a sweep holds 225 W and 200 W from about 3.5 s to 9.5 s, then the baseline again
 IDLE_W = 80     # no V100 of these machines draws more when nothing runs on it
 
 
@@ -151,7 +152,7 @@ def test_no_permission(wt):
 
 
 def test_permission_is_lost_in_the_middle(wt):
-    machine = faulty(wt, "no_permission@10")
+    machine = faulty(wt, f"no_permission@{WHILE_SEARCHING_S}", scale=10)
     done, tried = train(wt, machine, *SWEEP)
     assert done.returncode == 0 and tried["steps"] == 300
     assert right_or_unknown(wt, tried)
@@ -203,8 +204,8 @@ def test_limit_ignored(wt):
 
 
 def test_limit_ignored_from_the_middle_on(wt):
-    machine = faulty(wt, "limit_ignored@10")
-    done, tried = train(wt, machine)
+    machine = faulty(wt, f"limit_ignored@{WHILE_SEARCHING_S}", scale=10)
+    done, tried = train(wt, machine, *SWEEP)
     assert done.returncode == 0 and tried["steps"] == 300 and right_or_unknown(wt, tried)
     points_are_true(wt, tried)
     assert "the driver confirms it" in done.stderr and len(errors(done)) == 1
