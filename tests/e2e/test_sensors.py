@@ -45,7 +45,7 @@ def test_too_late_to_be_sure_the_bound_holds_all(wt, at_s):
 def test_a_limit_below_the_clock_floor_is_seen_for_what_it_is(wt):
     """An A40's lowest clock needs more than 100 W under a load of 500 W: the driver takes the limit, the card does not keep it."""
     machine = wt.machine("a40")
-    done, tried, _ = wt.train(machine, "--power-limits", "300,200,100", train=("steps=400", "watts=500"))
+    done, tried, _ = wt.train(machine, "--search", "sweep", "--power-limits", "300,200,100", train=("steps=400", "watts=500"))
     power_w = {p["power_limit_w"]: p["power_w"] for p in tried["profile"]}
     assert power_w[100] > 112 and power_w[200] < 215
     note = f"At 100 W the GPU draws {power_w[100]:.0f} W: the limit is below what its lowest clock needs."
