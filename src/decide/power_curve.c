@@ -12,10 +12,9 @@
  * times stands for all of it. */
 static const struct range {
     double least, most;
-    unsigned base; /* of the Halton sequence: primes, so that no two parameters move together */
     int logarithmic;
-} idle_range = {0.17, 0.40, 2, 0}, gamma_range = {0.44, 1, 3, 0}, full_range = {0.1, 3, 5, 1},
-  compute_range = {0.09, 0.75, 7, 0}, host_range = {0, 0.5, 11, 0}, overlap_range = {1.2, 12, 13, 1};
+} idle_range = {0.17, 0.40, 0}, gamma_range = {0.44, 1, 0}, full_range = {0.1, 3, 1}, compute_range = {0.09, 0.75, 0},
+  host_range = {0, 0.5, 0}, overlap_range = {1.2, 12, 1};
 
 /* GPUs that are published run no lower than a tenth to a sixth of their highest clock, whatever the limit. */
 static const double lowest_clock = 0.17;
@@ -34,28 +33,40 @@ static double halton(unsigned i, unsigned base)
     return value;
 }
 
-static double draw(const struct range *range, unsigned i)
+static double at_place(const struct range *range, double u)
 {
-    double u = halton(i, range->base);
     if (range->logarithmic)
         return range->least * pow(range->most / range->least, u);
     return range->least + (range->most - range->least) * u;
 }
 
-struct power_curve power_curve_draw(unsigned i)
+struct power_curve power_curve_of(const double place[POWER_CURVE_NUMBERS])
 {
-    unsigned n = i + 1; /* number 0 is the corner of all ranges */
     return (struct power_curve){
-        .idle = draw(&idle_range, n),
-        .full = draw(&full_range, n),
-        .gamma = draw(&gamma_range, n),
-        .compute = draw(&compute_range, n),
-        .overlap = draw(&overlap_range, n),
-        .host = draw(&host_range, n),
+        .idle = at_place(&idle_range, place[0]),
+        .full = at_place(&full_range, place[1]),
+        .gamma = at_place(&gamma_range, place[2]),
+        .compute = at_place(&compute_range, place[3]),
+        .overlap = at_place(&overlap_range, place[4]),
+        .host = at_place(&host_range, place[5]),
     };
 }
 
-void power_curve_at(const struct power_curve *curve, double limit, double *log_time, double *power)
+void power_curve_place(unsigned i, double place[POWER_CURVE_NUMBERS])
+{
+    static const unsigned bases[] = {2, 5, 3, 7, 13, 11}; /* primes, so that no two numbers move together */
+    for (unsigned k = 0; k < POWER_CURVE_NUMBERS; k++)
+        place[k] = halton(i + 1, bases[k]); /* number 0 is the corner of all ranges */
+}
+
+struct power_curve power_curve_draw(unsigned i)
+{
+    double place[POWER_CURVE_NUMBERS];
+    power_curve_place(i, place);
+    return power_curve_of(place);
+}
+
+struct power_curve_point power_curve_at(const struct power_curve *curve, double limit)
 {
     double clock = 1, gpu_power = curve->full, dynamic = curve->full - curve->idle;
     if (dynamic > 0 && limit < curve->full) {
@@ -74,6 +85,10 @@ void power_curve_at(const struct power_curve *curve, double limit, double *log_t
     double waiting_power = host_power * curve->idle;
     if (waiting_power > curve->full)
         waiting_power = curve->full;
-    *log_time = log(time);
-    *power = (gpu_time * gpu_power + curve->host * waiting_power) / time;
+    return (struct power_curve_point){
+        .log_time = log(time),
+        .power = (gpu_time * gpu_power + curve->host * waiting_power) / time,
+        .gpu_power = gpu_power,
+        .follows = gpu_time / time * compute / (memory + compute),
+    };
 }

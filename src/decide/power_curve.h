@@ -26,13 +26,26 @@ struct power_curve {
     double host;    /* share of a step at full clock */
 };
 
-enum { POWER_CURVES = 1024 };
+enum { POWER_CURVES = 1024, POWER_CURVE_NUMBERS = 6 };
 
-/* Curve number i of the set, i below POWER_CURVES.  Always the same; neighbouring numbers lie far apart, so that
- * the first n of them cover the ranges evenly. */
+/* The curve at a place of the ranges that the numbers may be in: each of `place` from 0 to 1. */
+struct power_curve power_curve_of(const double place[POWER_CURVE_NUMBERS]);
+
+/* The place of curve number i of the set, i below POWER_CURVES.  Always the same; neighbouring numbers lie far apart, so
+ * that the first n of them cover the ranges evenly. */
+void power_curve_place(unsigned i, double place[POWER_CURVE_NUMBERS]);
+
+/* Curve number i of the set. */
 struct power_curve power_curve_draw(unsigned i);
 
-/* At this limit: the logarithm of the time of a step, up to a constant of the curve, and the mean power. */
-void power_curve_at(const struct power_curve *curve, double limit, double *log_time, double *power);
+struct power_curve_point {
+    double log_time;    /* the logarithm of the time of a step, up to a constant of the curve */
+    double power;       /* mean over the step */
+    double gpu_power;   /* while the GPU works */
+    double follows;     /* share of the step's time that follows the clock: by how much 1 % less clock lengthens it, in % */
+};
+
+/* What the curve does at this limit. */
+struct power_curve_point power_curve_at(const struct power_curve *curve, double limit);
 
 #endif

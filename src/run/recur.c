@@ -54,12 +54,15 @@ static void put_preference(struct buffer *words, const struct tuner_options *tun
         buffer_print(words, ", profile only");
 }
 
+/* recur_words() writes it, recur_words_default() looks for it. */
+#define BEFORE_DEFAULT " epochs, default "
+
 void recur_words(const struct recur_options *options, char text[WT_OPTIONS_LEN])
 {
     const struct goal_options *goal = &options->job.goal;
     struct buffer words = {0};
     buffer_print(&words, "%s%s%.12g", goal->target.name, goal->target.at_least ? ">=" : "<=", goal->target.value);
-    buffer_print(&words, " in %u epochs, default %u of ", goal->max_epochs, (unsigned)options->sizes.default_size);
+    buffer_print(&words, " in %u" BEFORE_DEFAULT "%u of ", goal->max_epochs, (unsigned)options->sizes.default_size);
     for (unsigned i = 0; i < options->sizes.count; i++)
         buffer_print(&words, i ? ",%u" : "%u", (unsigned)options->sizes.sizes[i]);
     buffer_print(&words, ", ");
@@ -70,6 +73,12 @@ void recur_words(const struct recur_options *options, char text[WT_OPTIONS_LEN])
         buffer_print(&words, ", lr %.12g %s", options->learning_rate, options->optimizer ? options->optimizer : "");
     snprintf(text, WT_OPTIONS_LEN, "%s", buffer_text(&words));
     buffer_clear(&words);
+}
+
+uint32_t recur_words_default(const char *words)
+{
+    const char *at = strstr(words, BEFORE_DEFAULT);
+    return at ? (uint32_t)strtoul(at + strlen(BEFORE_DEFAULT), NULL, 10) : 0;
 }
 
 /* The job and its devices, as profiles are keyed: batch size 0. */

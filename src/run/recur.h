@@ -47,4 +47,7 @@ void recur_clear(struct recur_result *result);
 /* What was asked for, in words: beliefs under other words are others. */
 void recur_words(const struct recur_options *options, char text[WT_OPTIONS_LEN]);
 
+/* The default batch size in those words; 0: it does not stand there. */
+uint32_t recur_words_default(const char *words);
+
 #endif
