@@ -21,12 +21,15 @@ struct power_curve {
     double idle;    /* power that no clock takes away */
     double full;    /* power at full clock; may be above every limit */
     double gamma;   /* 1: power follows the clock, 1/3: its cube */
+    double linear;  /* share of dynamic power that follows the clock itself, whatever gamma */
     double compute; /* share of the GPU's work that follows the clock, before any overlap */
     double overlap; /* 1: memory and computing one after the other */
     double host;    /* share of a step at full clock */
+    double lowest;  /* the lowest clock, whatever the limit */
+    double waiting; /* power while the host works, of the idle power */
 };
 
-enum { POWER_CURVES = 1024, POWER_CURVE_NUMBERS = 6 };
+enum { POWER_CURVES = 1024, POWER_CURVE_NUMBERS = 9 };
 
 /* The curve at a place of the ranges that the numbers may be in: each of `place` from 0 to 1. */
 struct power_curve power_curve_of(const double place[POWER_CURVE_NUMBERS]);

@@ -250,9 +250,11 @@ static void move(struct walk *walk)
 
 enum told { STATIC, DYNAMIC, TOP_DYNAMIC, COMPUTE, LEAST_LIMIT, TOLD };
 
+_Static_assert((int)KEPT >= (int)POWER_CURVES, "the set of curves is kept in the same place");
+
 struct samples {
     unsigned count;
-    double values[TOLD][KEPT > POWER_CURVES ? KEPT : POWER_CURVES];
+    double values[TOLD][KEPT];      /* more than there are curves in the set */
 };
 
 /* In shares of the largest limit. */

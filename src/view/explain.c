@@ -158,7 +158,7 @@ static void put_powers(struct buffer *out, const struct wt_explanation *e)
     if (isfinite(fit->compute.value)) {
         buffer_print(out, "; ");
         put_percent(out, fit->compute.value, fit->compute.error);
-        buffer_print(out, " of a step at %s follow%s the clock", limit, "");
+        buffer_print(out, " of a step at %s follow the clock", limit);
     } else {
         buffer_print(out, "; how much of a step follows the clock is not told either way");
     }
@@ -308,16 +308,11 @@ static void put_bar(struct table *table, double all_j, double static_j, double m
 static void put_marks(struct table *table, const struct wt_explanation *e, const struct wt_fit_point *p)
 {
     uint32_t limit_mw = p->measured.limit_mw;
-    struct buffer marks = {0};
-    if (limit_mw == e->found_limit_mw)
-        buffer_print(&marks, ", found");
-    if (limit_mw == e->chosen.limit_mw)
-        buffer_print(&marks, ", chosen");
-    if (&p->measured == least_energy(&e->fit))
-        buffer_print(&marks, ", least energy");
-    const char *words = buffer_text(&marks);
-    table_put(table, "%s%s%s", p->measured.throttled ? "throttled " : "", *words ? "<- " : "", *words ? words + 2 : "");
-    buffer_clear(&marks);
+    bool found = limit_mw == e->found_limit_mw, chosen = limit_mw == e->chosen.limit_mw;
+    bool least = &p->measured == least_energy(&e->fit);
+    table_put(table, "%s%s%s%s%s%s%s", p->measured.throttled ? "throttled " : "", found || chosen || least ? "<- " : "",
+              found ? "found" : "", found && (chosen || least) ? ", " : "", chosen ? "chosen" : "", chosen && least ? ", " : "",
+              least ? "least energy" : "");
 }
 
 static void put_picture(struct buffer *out, const struct wt_explanation *e, bool colour)

@@ -38,6 +38,10 @@ static void fit_chart(struct chart *chart, const struct wt_fit *fit, reader *rea
         high_w = fmax(high_w, fit->points[i].measured.limit_mw / 1e3);
         chart->y_most = fmax(chart->y_most, 1.1 * fmax(value.measured, value.fitted)); /* fmax() passes NaN over */
     }
+    if (!(high_w > 0))
+        low_w = high_w = 1;
+    if (!(chart->y_most > 0))
+        chart->y_most = 1;
     double margin = fmax(0.05 * (high_w - low_w), 5);
     chart->x_least = low_w - margin;
     chart->x_most = high_w + margin;

@@ -458,7 +458,7 @@ static void curves_are_physical(void **state)
 static void curve_by_hand(void **state)
 {
     (void)state;
-    struct power_curve curve = {.idle = 0.2, .full = 1, .gamma = 0.5, .compute = 0.5, .overlap = 1, .host = 0.2};
+    struct power_curve curve = {.idle = 0.2, .full = 1, .gamma = 0.5, .compute = 0.5, .overlap = 1, .host = 0.2, .lowest = 0.17, .waiting = 0.9};
     struct power_curve_point at = power_curve_at(&curve, 0.4); /* share 0.25, clock 0.5: 0.8 x (0.5 + 1) + 0.2 */
     assert_true(fabs(at.log_time - log(1.4)) < 1e-12);
     assert_true(fabs(at.power - (1.2 * 0.4 + 0.2 * 0.18) / 1.4) < 1e-12);

@@ -114,10 +114,10 @@ int main(int argc, char **argv)
     traces = argc > 1 ? argv[1] : "";
     static const uint32_t limits_w[] = {250, 225, 200, 175, 150, 125, 100};
     const struct power_curve curves[] = {
-        {.idle = 0.28, .full = 0.95, .gamma = 0.5, .compute = 0.5, .overlap = 1.3, .host = 0.1},
-        {.idle = 0.35, .full = 1.1, .gamma = 0.7, .compute = 0.6, .overlap = 2, .host = 0.2},
-        {.idle = 0.22, .full = 0.8, .gamma = 0.6, .compute = 0.4, .overlap = 1.5, .host = 0.3},
-        {.idle = 0.30, .full = 2, .gamma = 0.5, .compute = 0.5, .overlap = 1.3, .host = 0.1},
+        {.idle = 0.28, .full = 0.95, .gamma = 0.5, .compute = 0.5, .overlap = 1.3, .host = 0.1, .lowest = 0.15, .waiting = 0.9},
+        {.idle = 0.35, .full = 1.1, .gamma = 0.7, .compute = 0.6, .overlap = 2, .host = 0.2, .lowest = 0.15, .waiting = 0.9},
+        {.idle = 0.22, .full = 0.8, .gamma = 0.6, .compute = 0.4, .overlap = 1.5, .host = 0.3, .lowest = 0.15, .waiting = 0.9},
+        {.idle = 0.30, .full = 2, .gamma = 0.5, .compute = 0.5, .overlap = 1.3, .host = 0.1, .lowest = 0.15, .waiting = 0.9},
     };
     for (unsigned k = 0; k < 4; k++) for (unsigned n = 3; n <= 7; n += 2) {
         static const uint32_t few[] = {250, 175, 100};
