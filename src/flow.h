@@ -295,8 +295,8 @@ struct wt_fit {
     unsigned used;
     /* Each is NaN too where the points do not tell, since they narrow what was known before by less than a third. */
     struct wt_estimate static_w;     /* drawn whatever the clock */
-    struct wt_estimate dynamic_w;    /* beside it while the GPUs work, at full clock */
-    struct wt_estimate top_dynamic_w; /* the same at the highest limit measured, which may not allow full clock */
+    struct wt_estimate dynamic_w;    /* beside it while the GPUs work, at the highest limit measured */
+    struct wt_estimate full_dynamic_w; /* the same at full clock, which that limit may not allow */
     struct wt_estimate compute;      /* share of the step's time at that limit that follows the clock */
     struct wt_estimate least_limit_w; /* of one GPU: where a step takes least energy, within what the driver allows */
     /* Of measured / fitted - 1: root of the mean square, and the largest. */

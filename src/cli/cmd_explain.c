@@ -219,7 +219,7 @@ static int ask(struct known *known, struct explain_question *question, struct wt
     known->sizes = calloc(known->beliefs.count + 2, sizeof *known->sizes);
     if (!known->sizes)
         return error_set(err, WT_E_NO_MEMORY, "explain the job: out of memory");
-    *question = (struct explain_question){.gpu_count = key->gpu_count, .limit_min_mw = key->limit_min_mw,
+    *question = (struct explain_question){.gpu_count = key->gpu_count ? key->gpu_count : 1, .limit_min_mw = key->limit_min_mw,
                                           .limit_max_mw = key->limit_max_mw};
     int rc = size_index(known, chosen, &question->chosen, err);
     if (rc == 0)

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a power limit may do to a training step: a family of curves with six numbers each, and a fixed set of them
+ * What a power limit may do to a training step: a family of curves with a few numbers each, and a fixed set of them
  * that covers what GPUs and workloads are known to do.  Power is in shares of the GPU's largest limit, time in
  * shares of the step at full clock, so that one family serves all GPUs.
  *
  * A GPU that may not draw what it would lowers its clock until power fits:
  *
- *   clock = ((limit - idle) / (full - idle)) ^ gamma        1 where the limit is above `full`; never below a floor
+ *   power = idle + (full - idle) * (linear * clock + (1 - linear) * clock ^ (1 / gamma))
+ *
+ * and power is the limit where that is below `full`; the clock never falls below a floor.  The search's set has linear 0 and any
+ * gamma, for which the clock is a power of the limit.  A fit has gamma 1/3: clock and voltage fall together, until voltage
+ * cannot.
  *
  * Of a step, `host` is time in which the GPU waits at its idle power.  In the rest memory work, which does not
  * follow the clock, and computing, which does, overlap: the longer of the two counts where they overlap well (a

@@ -17,15 +17,15 @@
 enum { POINTS_LEAST = 3 };
 
 /* The walk: so many places at once, so many moves of each, of which the first only lead there; of the rest every KEEP_EVERYth
- * is kept, since neighbours are alike.  Twice as many moves change no interval by more than a tenth. */
-enum { WALKERS = 48, MOVES = 1600, LEADING = 400, KEEP_EVERY = 20, KEPT = WALKERS * (MOVES - LEADING) / KEEP_EVERY };
+ * is kept, since neighbours are alike.  Over virtual cards intervals are within a tenth of what three times as many moves give. */
+enum { WALKERS = 48, MOVES = 2400, LEADING = 1200, KEEP_EVERY = 20, KEPT = WALKERS * (MOVES - LEADING) / KEEP_EVERY };
 
 /* A place in the ranges of the curve's numbers, and how rough the training is. */
 enum { ROUGHNESS = POWER_CURVE_NUMBERS, NUMBERS };
 
-/* By how much, limit by limit, the truth is off the curve: from the best grade of the adaptive search to its worst, of unknown
- * size (uniform in the logarithm). */
-static const double roughness_least = 0.006, roughness_most = 0.12;
+/* By how much, limit by limit, the truth is off the curve: from what large kernels repeat within to the worst grade of the
+ * adaptive search, of unknown size (uniform in the logarithm). */
+static const double roughness_least = 0.003, roughness_most = 0.12;
 
 /* More than this and the training is like no curve: where the adaptive search goes on to its bound. */
 static const double rough = 0.03;
@@ -220,25 +220,30 @@ static void begin(struct walk *walk, const struct seen *seen)
     }
 }
 
-/* One move of each walker, towards or away from another one (the stretch move): steps are as long as the places lie apart,
- * whatever the shape of what fits. */
+/* Back from beyond an edge, as from a mirror. */
+static double inside(double value)
+{
+    value = fabs(fmod(value, 2));
+    return value > 1 ? 2 - value : value;
+}
+
+/* One move of each walker, by a difference of two others (differential evolution): steps are as long as the places lie apart,
+ * whatever the shape of what fits.  Now and then a whole difference, which leads from one hill to another. */
 static void move(struct walk *walk)
 {
     enum { HALF = WALKERS / 2 };
+    static const double usual_length = 0.53; /* 2.38 / sqrt(2 x NUMBERS) */
     for (unsigned i = 0; i < WALKERS; i++) {
-        unsigned other = (i < HALF ? HALF : 0) + random_below(&walk->random, HALF);
-        double root = 1 + uniform(&walk->random), stretch = root * root / 2;
+        unsigned others = i < HALF ? HALF : 0;
+        unsigned a = random_below(&walk->random, HALF), b = random_below(&walk->random, HALF - 1);
+        double length = uniform(&walk->random) < 0.1 ? 1 : usual_length * (0.5 + uniform(&walk->random));
         double place[NUMBERS], log_scale = 0;
-        bool inside = true;
-        for (unsigned k = 0; k < NUMBERS; k++) {
-            place[k] = walk->places[other][k] + stretch * (walk->places[i][k] - walk->places[other][k]);
-            inside = inside && place[k] >= 0 && place[k] <= 1;
-        }
-        double chance = uniform(&walk->random);
-        if (!inside)
-            continue;
+        b += b >= a;
+        for (unsigned k = 0; k < NUMBERS; k++)
+            place[k] = inside(walk->places[i][k] + length * (walk->places[others + a][k] - walk->places[others + b][k]) +
+                              1e-4 * (uniform(&walk->random) - 0.5));
         double value = belief(walk->seen, place, &log_scale);
-        if (log(chance) >= (NUMBERS - 1) * log(stretch) + value - walk->beliefs[i])
+        if (log(uniform(&walk->random)) >= value - walk->beliefs[i])
             continue;
         memcpy(walk->places[i], place, sizeof place);
         walk->beliefs[i] = value;
@@ -248,7 +253,7 @@ static void move(struct walk *walk)
 
 /* --- What is told ------------------------------------------------------------------------------------------------- */
 
-enum told { STATIC, DYNAMIC, TOP_DYNAMIC, COMPUTE, LEAST_LIMIT, TOLD };
+enum told { STATIC, FULL_DYNAMIC, DYNAMIC, COMPUTE, LEAST_LIMIT, TOLD };
 
 _Static_assert((int)KEPT >= (int)POWER_CURVES, "the set of curves is kept in the same place");
 
@@ -281,8 +286,8 @@ static void keep(struct samples *samples, const struct seen *seen, const double 
     unsigned n = samples->count++;
     double fixed = fmin(curve.idle, curve.full);
     samples->values[STATIC][n] = fixed;
-    samples->values[DYNAMIC][n] = curve.full - fixed;
-    samples->values[TOP_DYNAMIC][n] = top.gpu_power - fixed;
+    samples->values[FULL_DYNAMIC][n] = curve.full - fixed;
+    samples->values[DYNAMIC][n] = top.gpu_power - fixed;
     samples->values[COMPUTE][n] = top.follows;
     samples->values[LEAST_LIMIT][n] = least_energy_limit(seen, &curve);
 }
@@ -321,8 +326,8 @@ static void tell(const struct seen *seen, struct samples *samples, const struct 
         double unit;
     } places[TOLD] = {
         [STATIC] = {&fit->static_w, seen->unit_w},
+        [FULL_DYNAMIC] = {&fit->full_dynamic_w, seen->unit_w},
         [DYNAMIC] = {&fit->dynamic_w, seen->unit_w},
-        [TOP_DYNAMIC] = {&fit->top_dynamic_w, seen->unit_w},
         [COMPUTE] = {&fit->compute, 1},
         [LEAST_LIMIT] = {&fit->least_limit_w, seen->unit_mw / 1e3},
     };
@@ -397,11 +402,11 @@ void power_fit(const struct wt_profile_point points[], unsigned count, unsigned 
     struct walk walk;
     struct samples samples;
     struct wt_estimate before[TOLD];
-    *fit = (struct wt_fit){.static_w = unknown, .dynamic_w = unknown, .top_dynamic_w = unknown, .compute = unknown,
+    *fit = (struct wt_fit){.static_w = unknown, .full_dynamic_w = unknown, .dynamic_w = unknown, .compute = unknown,
                            .least_limit_w = unknown, .time_rms = NAN, .time_largest = NAN, .power_rms = NAN,
                            .power_largest = NAN, .against_errors = NAN};
     unsigned throttled = take_points(points, count, fit);
-    if (fit->used < POINTS_LEAST || !gpu_count) {
+    if (fit->used < POINTS_LEAST) {
         fit->state = fit->used + throttled < POINTS_LEAST ? WT_FIT_FEW : WT_FIT_THROTTLED;
         return;
     }

@@ -30,8 +30,8 @@ static void put_fit(struct json_doc *doc, const struct wt_fit *fit)
     json_put_number(doc, "power_residual_rms_fraction", fit->power_rms);
     json_put_number(doc, "power_residual_largest_fraction", fit->power_largest);
     json_put_number(doc, "residuals_over_errors", fit->against_errors);
-    json_put_number(doc, "dynamic_power_at_highest_limit_w", fit->top_dynamic_w.value);
-    json_put_number(doc, "dynamic_power_at_highest_limit_error_w", fit->top_dynamic_w.error);
+    json_put_number(doc, "full_clock_dynamic_power_w", fit->full_dynamic_w.value);
+    json_put_number(doc, "full_clock_dynamic_power_error_w", fit->full_dynamic_w.error);
     json_put_number(doc, "least_energy_limit_w", fit->least_limit_w.value);
     json_put_number(doc, "least_energy_limit_error_w", fit->least_limit_w.error);
     json_close(doc);

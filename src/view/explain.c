@@ -146,9 +146,9 @@ static void put_powers(struct buffer *out, const struct wt_explanation *e)
         buffer_print(out, "%s draws ", e->gpu_count > 1 ? "A GPU" : "The GPU");
         put_power(out, fit->static_w, e->gpu_count);
         buffer_print(out, " whatever its clock");
-        if (isfinite(fit->top_dynamic_w.value)) {
+        if (isfinite(fit->dynamic_w.value)) {
             buffer_print(out, " and, working at %s, ", limit);
-            put_power(out, fit->top_dynamic_w, e->gpu_count);
+            put_power(out, fit->dynamic_w, e->gpu_count);
             buffer_print(out, " beside that");
         }
     } else {
@@ -359,9 +359,9 @@ static void put_fit(struct buffer *out, const struct wt_explanation *e)
         buffer_print(out, "So few points could hardly contradict it.\n");
     if (!fit->describes)
         return;
-    if (isfinite(fit->dynamic_w.value)) {
+    if (isfinite(fit->full_dynamic_w.value)) {
         buffer_print(out, "At full clock dynamic power is ");
-        put_power(out, fit->dynamic_w, e->gpu_count);
+        put_power(out, fit->full_dynamic_w, e->gpu_count);
         buffer_print(out, "%s.\n", e->gpu_count > 1 ? " a GPU" : "");
     } else {
         buffer_print(out, "What dynamic power would be at full clock these limits do not tell.\n");

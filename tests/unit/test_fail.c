@@ -868,8 +868,8 @@ static struct wt_explanation an_explanation(void)
         .job = "resnet", .gpu_model = "V100", .gpu_count = 1, .standard = {64, 250000, 6, 0.5, 200, 3000, 1.2e6},
         .chosen = {32, 150000, 4, 0.25, 50, 2000, 4e5}, .least = {32, 150000, 4, 0.25, 50, 2000, 4e5},
         .front = {32, 150000, 4, 0.25, 50, 2000, 4e5}, .whole = {0.33, 0.01}, .whole_time = {0.67, 0.02}, .left = {1, 0},
-        .fit = {.state = WT_FIT_DONE, .describes = true, .used = 2, .static_w = {70, 4}, .top_dynamic_w = {170, 6},
-                .dynamic_w = {170, 6}, .compute = {0.5, 0.1}, .least_limit_w = {150, 12}, .count = 2,
+        .fit = {.state = WT_FIT_DONE, .describes = true, .used = 2, .static_w = {70, 4}, .dynamic_w = {170, 6},
+                .full_dynamic_w = {170, 6}, .compute = {0.5, 0.1}, .least_limit_w = {150, 12}, .count = 2,
                 .points = {{{250000, 60, 0.5, 200, 2, 0.25, false}, true, 0.5, 210},
                            {{150000, 60, 0.6, 150, 2, 0.25, false}, true, 0.6, 150}}}};
 }

@@ -475,8 +475,8 @@ static void explain_document(void **state)
     (void)state;
     struct wt_explanation e = {
         .job = "a\xff\"<b>\n", .gpu_model = "V100", .gpu_count = 2, .found_limit_mw = 250000,
-        .fit = {.state = WT_FIT_DONE, .describes = true, .used = 1, .static_w = {140, 4}, .dynamic_w = {NAN, NAN},
-                .top_dynamic_w = {330, 6}, .compute = {0.5, 0.125}, .least_limit_w = {150, 12}, .time_rms = 0.01,
+        .fit = {.state = WT_FIT_DONE, .describes = true, .used = 1, .static_w = {140, 4}, .full_dynamic_w = {NAN, NAN},
+                .dynamic_w = {330, 6}, .compute = {0.5, 0.125}, .least_limit_w = {150, 12}, .time_rms = 0.01,
                 .time_largest = 0.02, .power_rms = 0.03, .power_largest = 0.04, .against_errors = NAN, .count = 2,
                 .points = {{{250000, 60, 0.5, 200, 2, 0.25, false}, true, 0.5, 210}, {{150000, 30, NAN, 100, NAN, NAN, true}, false, NAN, NAN}}},
         .standard = {64, 250000, 6, 0.5, 200, 3000, 1.2e6},
@@ -494,7 +494,8 @@ static void explain_document(void **state)
     number_is(doc, "batch_size", 32);
     number_is(doc, "static_power_w", 140);
     number_is(doc, "static_power_error_w", 4);
-    is_null(doc, "dynamic_power_w dynamic_power_error_w");
+    number_is(doc, "dynamic_power_w", 330);
+    number_is(doc, "dynamic_power_error_w", 6);
     number_is(doc, "compute_bound_fraction", 0.5);
     number_is(doc, "compute_bound_fraction_error", 0.125);
     number_is(doc, "found_power_limit_w", 250);
@@ -506,7 +507,7 @@ static void explain_document(void **state)
     number_is(fit, "time_residual_largest_fraction", 0.02);
     number_is(fit, "power_residual_rms_fraction", 0.03);
     number_is(fit, "power_residual_largest_fraction", 0.04);
-    number_is(fit, "dynamic_power_at_highest_limit_w", 330);
+    is_null(fit, "full_clock_dynamic_power_w full_clock_dynamic_power_error_w");
     number_is(fit, "least_energy_limit_w", 150);
     number_is(fit, "least_energy_limit_error_w", 12);
     json_t *standard = at(doc, "default");
