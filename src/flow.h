@@ -293,12 +293,13 @@ struct wt_fit {
     enum wt_fit_state state;
     bool describes;                  /* the points: residuals are as small as for trainings that are like the model */
     unsigned used;
-    /* Each is NaN too where the points do not tell, since they narrow what was known before by less than a third. */
+    /* Each is NaN too where the points do not tell: they hardly narrow what was known before, or a power is off by half. */
     struct wt_estimate static_w;     /* drawn whatever the clock */
     struct wt_estimate dynamic_w;    /* beside it while the GPUs work, at the highest limit measured */
     struct wt_estimate full_dynamic_w; /* the same at full clock, which that limit may not allow */
     struct wt_estimate compute;      /* share of the step's time at that limit that follows the clock */
-    struct wt_estimate least_limit_w; /* of one GPU: where a step takes least energy, within what the driver allows */
+    struct wt_estimate least_limit_w; /* of one GPU: where a step takes least energy, within what the driver allows: */
+    double low_w, high_w;
     /* Of measured / fitted - 1: root of the mean square, and the largest. */
     double time_rms, time_largest, power_rms, power_largest;
     double against_errors;           /* rms of residuals over the points' own standard errors; NaN: those are not known */

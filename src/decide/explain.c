@@ -72,9 +72,14 @@ static double mean_epochs(const struct explain_size *size)
     return size->epochs.count ? size->epochs.mean : (double)NAN;
 }
 
+/* Runs that all took as many epochs do not say that the next one will: after n of them, up to 3 / n of runs may still take
+ * one more (the rule of three). */
 static struct ratio epochs_of(const struct explain_size *size)
 {
-    return of(mean_epochs(size), stats_mean_error(&size->epochs));
+    double error = stats_mean_error(&size->epochs);
+    if (error == 0)
+        error = fmin(1, 3.0 / (double)size->epochs.count);
+    return of(mean_epochs(size), error);
 }
 
 /* Steps to the target, a / b.  Of one size that is 1, however many there are. */

@@ -33,8 +33,8 @@ static const double rough = 0.03;
 /* Nor may one point be off by more, whatever the others do. */
 static const double rough_point = 3 * 0.03;
 
-/* Points that leave more than this of what was possible before do not tell. */
-static const double tells_nothing = 2.0 / 3;
+/* Points that leave more than this of what was possible before do not tell; nor does a power that may be half as large again. */
+static const double tells_nothing = 0.85, vague = 0.5;
 
 /* A sensor reads up to 5 % and some watts too much as a rule (SC'24). */
 static const double more_than_sensors_err = 1.1;
@@ -323,17 +323,17 @@ static void tell(const struct seen *seen, struct samples *samples, const struct 
 {
     const struct {
         struct wt_estimate *to;
-        double unit;
+        double unit, vague;
     } places[TOLD] = {
-        [STATIC] = {&fit->static_w, seen->unit_w},
-        [FULL_DYNAMIC] = {&fit->full_dynamic_w, seen->unit_w},
-        [DYNAMIC] = {&fit->dynamic_w, seen->unit_w},
-        [COMPUTE] = {&fit->compute, 1},
-        [LEAST_LIMIT] = {&fit->least_limit_w, seen->unit_mw / 1e3},
+        [STATIC] = {&fit->static_w, seen->unit_w, vague},
+        [FULL_DYNAMIC] = {&fit->full_dynamic_w, seen->unit_w, vague},
+        [DYNAMIC] = {&fit->dynamic_w, seen->unit_w, vague},
+        [COMPUTE] = {&fit->compute, 1, INFINITY},
+        [LEAST_LIMIT] = {&fit->least_limit_w, seen->unit_mw / 1e3, INFINITY},
     };
     for (unsigned i = 0; i < TOLD; i++) {
         struct wt_estimate now = middle(samples->values[i], samples->count);
-        if (now.error < tells_nothing * before[i].error)
+        if (now.error < tells_nothing * before[i].error && now.error <= places[i].vague * now.value)
             *places[i].to = (struct wt_estimate){now.value * places[i].unit, now.error * places[i].unit};
     }
 }
@@ -403,7 +403,7 @@ void power_fit(const struct wt_profile_point points[], unsigned count, unsigned 
     struct samples samples;
     struct wt_estimate before[TOLD];
     *fit = (struct wt_fit){.static_w = unknown, .full_dynamic_w = unknown, .dynamic_w = unknown, .compute = unknown,
-                           .least_limit_w = unknown, .time_rms = NAN, .time_largest = NAN, .power_rms = NAN,
+                           .least_limit_w = unknown, .time_rms = NAN, .time_largest = NAN, .power_rms = NAN, .low_w = NAN, .high_w = NAN,
                            .power_largest = NAN, .against_errors = NAN};
     unsigned throttled = take_points(points, count, fit);
     if (fit->used < POINTS_LEAST) {
@@ -415,6 +415,8 @@ void power_fit(const struct wt_profile_point points[], unsigned count, unsigned 
         fit->state = is_above_a_limit(&seen) ? WT_FIT_IGNORED : WT_FIT_NOT_REACHED;
         return;
     }
+    fit->low_w = seen.low * seen.unit_mw / 1e3;
+    fit->high_w = seen.high * seen.unit_mw / 1e3;
     know_before(&seen, &samples, before);
     begin(&walk, &seen);
     samples.count = 0;

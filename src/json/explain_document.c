@@ -87,6 +87,7 @@ static void put_points(struct json_doc *doc, const struct wt_fit *fit)
         json_put_number(doc, "energy_per_step_j", m->energy_per_step_j);
         json_put_number(doc, "energy_error_j", m->energy_error_j);
         json_put_number(doc, "power_w", timed ? m->energy_per_step_j / m->time_per_step_s : (double)NAN);
+        json_put_number(doc, "static_energy_per_step_j", fit->describes ? fit->static_w.value * m->time_per_step_s : (double)NAN);
         json_put_count(doc, "steps", m->steps);
         json_put_bool(doc, "throttled", m->throttled);
         json_put_bool(doc, "used", p->used);

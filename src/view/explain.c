@@ -64,15 +64,6 @@ static bool tells(const struct wt_fit *fit)
     return fit->state == WT_FIT_DONE && fit->describes;
 }
 
-static const struct wt_profile_point *lowest_used(const struct wt_fit *fit)
-{
-    const struct wt_profile_point *lowest = NULL;
-    for (unsigned i = 0; i < fit->count; i++)
-        if (fit->points[i].used)
-            lowest = &fit->points[i].measured;
-    return lowest;
-}
-
 static const struct wt_profile_point *highest_used(const struct wt_fit *fit)
 {
     for (unsigned i = 0; i < fit->count; i++)
@@ -137,49 +128,57 @@ static void put_no_fit(struct buffer *out, const struct wt_fit *fit)
     put_measured_least(out, fit);
 }
 
+static bool knows_both(const struct wt_fit *fit)
+{
+    return isfinite(fit->static_w.value) && isfinite(fit->compute.value);
+}
+
 static void put_powers(struct buffer *out, const struct wt_explanation *e)
 {
     char limit[UNIT_SIZE];
     const struct wt_fit *fit = &e->fit;
+    const char *gpu = e->gpu_count > 1 ? "A GPU" : "The GPU";
     unit_limit(limit, highest_used(fit)->limit_mw);
     if (isfinite(fit->static_w.value)) {
-        buffer_print(out, "%s draws ", e->gpu_count > 1 ? "A GPU" : "The GPU");
+        buffer_print(out, "%s draws ", gpu);
         put_power(out, fit->static_w, e->gpu_count);
         buffer_print(out, " whatever its clock");
-        if (isfinite(fit->dynamic_w.value)) {
-            buffer_print(out, " and, working at %s, ", limit);
-            put_power(out, fit->dynamic_w, e->gpu_count);
-            buffer_print(out, " beside that");
-        }
-    } else {
-        buffer_print(out, "How much %s draws whatever its clock is not told by these points",
-                     e->gpu_count > 1 ? "a GPU" : "the GPU");
     }
-    if (isfinite(fit->compute.value)) {
+    if (isfinite(fit->dynamic_w.value)) {
+        buffer_print(out, isfinite(fit->static_w.value) ? " and, working at %s, " : "Working at %s it draws ", limit);
+        put_power(out, fit->dynamic_w, e->gpu_count);
+        buffer_print(out, isfinite(fit->static_w.value) ? " beside that" : " of dynamic power");
+    }
+    if (isfinite(fit->static_w.value) || isfinite(fit->dynamic_w.value))
         buffer_print(out, "; ");
+    if (isfinite(fit->compute.value)) {
         put_percent(out, fit->compute.value, fit->compute.error);
-        buffer_print(out, " of a step at %s follow the clock", limit);
-    } else {
-        buffer_print(out, "; how much of a step follows the clock is not told either way");
+        buffer_print(out, " of a step at %s follow the clock; ", limit);
     }
+    if (!knows_both(fit))
+        buffer_print(out, "these points leave open %s%s%s; ",
+                     isfinite(fit->static_w.value) ? "" : "what is drawn whatever the clock",
+                     isfinite(fit->static_w.value) || isfinite(fit->compute.value) ? "" : " and ",
+                     isfinite(fit->compute.value) ? "" : "how much of a step follows the clock");
 }
 
 static void put_optimum(struct buffer *out, const struct wt_fit *fit)
 {
-    char limit[UNIT_SIZE];
-    double low_w = lowest_used(fit)->limit_mw / 1e3, high_w = highest_used(fit)->limit_mw / 1e3;
     struct wt_estimate least = fit->least_limit_w;
-    if (!isfinite(least.value))
-        buffer_print(out, "; where a step takes least energy is open.");
-    else if (least.value - least.error <= low_w)
-        buffer_print(out, "; so down to about %.0f W a lower clock saves more dynamic power than the longer steps cost static "
-                     "power.", fmax(least.value, low_w));
-    else if (least.value + least.error >= high_w)
-        buffer_print(out, "; so below %s longer steps soon cost more static power than a lower clock saves.",
-                     unit_limit(limit, highest_used(fit)->limit_mw));
+    double low_w = least.value - least.error, high_w = least.value + least.error, slack_w = 0.01 * fit->high_w;
+    bool to_low = low_w <= fit->low_w + slack_w, to_high = high_w >= fit->high_w - slack_w;
+    const char *so = knows_both(fit) ? "so" : "by all that fits,";
+    if (!isfinite(least.value) || (to_low && to_high))
+        buffer_print(out, "where a step takes least energy is open.");
+    else if (to_low)
+        buffer_print(out, "%s down to %.0f W at least a lower clock saves more dynamic power than the longer steps cost static power.",
+                     so, high_w);
+    else if (to_high)
+        buffer_print(out, "%s from %.0f W on at the latest longer steps cost more static power than a lower clock saves.", so,
+                     low_w);
     else
-        buffer_print(out, "; so below %.0f W +- %.0f W longer steps cost more static power than a lower clock saves, and above "
-                     "it dynamic power grows faster than speed.", least.value, least.error);
+        buffer_print(out, "%s below %.0f W +- %.0f W longer steps cost more static power than a lower clock saves, and above it "
+                     "dynamic power grows faster than speed.", so, least.value, least.error);
 }
 
 static void put_why(struct buffer *out, const struct wt_explanation *e)

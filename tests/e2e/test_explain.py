@@ -138,6 +138,18 @@ def test_what_each_knob_gave(wt):
     assert done.returncode == 1 and done.stdout == "" and "256" in errors(done)[0] and len(errors(done)) == 1
 
 
+def test_each_kind_of_gpu_by_itself(wt):
+    for model, name in (("v100", "Tesla V100-PCIE-16GB"), ("a40", "NVIDIA A40")):
+        machine = wt.machine(model, name=model)
+        done, tried, _ = wt.train(machine, "--power-limits", "250,200,150", train=("steps=400",))
+        assert done.returncode == 0, done.stderr
+        told = explain(wt)
+        assert told["gpu_model"] == name and told["chosen"]["power_limit_w"] == tried["power_limit_w"]
+        assert [p["power_limit_w"] for p in told["points"]] == [p["power_limit_w"] for p in tried["profile"]]
+        assert told["default"]["power_limit_w"] == {"v100": 250, "a40": 300}[model]
+        assert told["default"]["energy_per_step_j"] == pytest.approx(tried["profile"][0]["energy_per_step_j"], rel=1e-9)
+
+
 # --- Little to say ----------------------------------------------------------------------------------------------------
 
 

@@ -542,6 +542,7 @@ static void explain_document(void **state)
     number_is(first, "time_error_s", 0.25);
     number_is(first, "energy_error_j", 2);
     number_is(first, "fitted_power_w", 420);
+    number_is(first, "static_energy_per_step_j", 70);
     number_is(first, "fitted_energy_per_step_j", 210);
     assert_true(json_is_true(at(first, "used")) && json_is_true(at(second, "throttled")) && json_is_false(at(second, "used")));
     is_null(second, "time_per_step_s energy_error_j power_w fitted_power_w fitted_time_per_step_s");
@@ -554,6 +555,7 @@ static void explain_document(void **state)
     e.order = WT_ORDER_UNKNOWN;
     doc = parsed(json_explain_document(&e, sentences, 3));
     text_is(at(doc, "fit"), "why_none", "limits_not_reached");
+    is_null(json_array_get(at(doc, "points"), 0), "static_energy_per_step_j");
     is_null(doc, "batch_size");
     is_null(at(doc, "default"), "on_front power_limit_w");
     is_null(at(doc, "contributions"), "order");

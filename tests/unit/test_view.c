@@ -376,7 +376,7 @@ static struct wt_explanation an_explanation(void)
         .epochs = {0.667, 0.03, 0.278}, .size = {0.8, 0.02, 0.153}, .limit = {0.833, 0.015, 0.125},
         .order = WT_ORDER_MEAN, .left = {0.925, 0.01}, .size_count = 2,
         .fit = {.state = WT_FIT_DONE, .describes = true, .used = 4, .static_w = {70, 4}, .full_dynamic_w = {NAN, NAN},
-                .dynamic_w = {170, 6}, .compute = {0.55, 0.08}, .least_limit_w = {160, 12}, .time_rms = 0.005,
+                .dynamic_w = {170, 6}, .compute = {0.55, 0.08}, .least_limit_w = {160, 12}, .low_w = 100, .high_w = 250, .time_rms = 0.005,
                 .time_largest = 0.01, .power_rms = 0.004, .power_largest = 0.007, .against_errors = 0.8, .count = 4},
     };
     e.fit.points[0] = fitted(250, 0.2, 48);
@@ -411,8 +411,8 @@ static void explanation(void **state)
     has("  200 W  160.0 W    125.0 %       83.3 %  ===============##################         <- chosen\n");
     has("  150 W  118.4 W    156.2 %       77.1 %  ==================#############           <- least energy\n");
     has("  100 W   88.0 W    250.0 %       91.7 %  =============================########");
-    has("  number of epochs               66.7 %  +- 3.0 %         +27.8\n");
-    has("  all of them                    44.4 %  +- 1.0 %         +55.6\n");
+    has("  number of epochs             66.7 %  +- 3.0 %         +27.8\n");
+    has("  all of them                  44.4 %  +- 1.0 %         +55.6\n");
     has("the mean of turning");
     has("The fit to 4 limits describes them: steps are off by 0.5 % (1.0 % at most), power by 0.4 % (0.7 % at most), 0.8 times the "
         "standard errors of what was measured.\n");
@@ -441,16 +441,25 @@ static void explanation_at_the_edges(void **state)
     struct wt_explanation e = an_explanation();
     e.fit.least_limit_w = (struct wt_estimate){108, 10};
     explained(&e);
-    has("; so down to about 108 W a lower clock saves more");
+    has("; so down to 118 W at least a lower clock saves more dynamic power than");
     e.fit.least_limit_w = (struct wt_estimate){245, 10};
     explained(&e);
-    has("; so below 250 W longer steps soon cost more");
+    has("; so from 235 W on at the latest longer steps cost more static power than");
     e.fit.least_limit_w = e.fit.static_w = e.fit.compute = (struct wt_estimate){NAN, NAN};
     explained(&e);
-    has("How much the GPU draws whatever its clock is not told by these points; how much of a step follows the clock is not told "
-        "either way; where a step takes least energy is open.\n");
+    has("Working at 250 W it draws 170.0 W +- 6.0 W of dynamic power; these points leave open what is drawn whatever the clock and how "
+        "much of a step follows the clock; where a step takes least energy is open.\n");
     has_not("= static");
     has("  ########################################  <- found\n"); /* not split */
+
+    e.fit.static_w = (struct wt_estimate){70, 20};
+    e.fit.least_limit_w = (struct wt_estimate){175, 74};
+    explained(&e);
+    has("beside that; these points leave open how much of a step follows the clock; where a step takes least energy is open.\n");
+    e.fit.least_limit_w = (struct wt_estimate){160, 12};
+    explained(&e);
+    has("follows the clock; by all that fits, below 160 W +- 12 W longer steps");
+    e.fit.static_w.value = NAN;
 
     e.standard = (struct wt_side){32, 250000, 4, 0.2, 48, 1600, 384000};
     e.front = e.standard;
