@@ -45,7 +45,7 @@ static struct truth truth_of_curve(const struct power_curve *curve, const uint32
     return truth;
 }
 
-/* A virtual card, whose physics are not the fit's own: power is a linear and a cubic share of the clock. */
+/* A virtual card, whose physics are a special case of the fit's: memory and computing do not overlap. */
 static struct truth truth_of_card(const struct vgpu_model *model, const struct workload *work)
 {
     struct truth truth = {.curve = curve_of_model(model, work), .static_w = model->static_w};
@@ -146,7 +146,7 @@ static void known_numbers_are_recovered(void **state)
     holds(&t.dynamic, 0, 1.5);
 }
 
-/* Cards whose physics are not the fit's: workloads from hardly busy to twice what the card may draw. */
+/* Workloads from hardly busy to twice what the card may draw. */
 static void virtual_cards_are_recovered(void **state)
 {
     (void)state;
@@ -172,6 +172,25 @@ static void virtual_cards_are_recovered(void **state)
     holds(&t.top, t.fits * 85 / 100, 0.11);
     holds(&t.compute, t.fits * 80 / 100, 0.21);
     holds(&t.dynamic, 5, 0.9);
+}
+
+/* The search's curves have another law of power than the fit, and memory and computing may overlap more. */
+static void other_laws_are_mostly_recovered(void **state)
+{
+    (void)state;
+    struct tallies t = {0};
+    struct wt_fit fit;
+    for (unsigned i = 0; t.fits < 60; i++) {
+        struct power_curve curve = power_curve_draw(i);
+        struct truth truth = truth_of_curve(&curve, every_25_w, 7);
+        if (curve.full < 0.6) /* hardly a limit binds */
+            continue;
+        fit_noisy(&truth, 0.005, i, &fit);
+        assert_int_equal(fit.state, WT_FIT_DONE);
+        tally_fit(&t, &fit, &truth);
+    }
+    print("the search's curves", &t);
+    assert_true(t.fixed.told > 40);
 }
 
 /* More points and less noise tell more. */
@@ -536,7 +555,7 @@ int main(int argc, char **argv)
     traces = argc > 1 ? argv[1] : "";
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_numbers_are_recovered), cmocka_unit_test(virtual_cards_are_recovered),
-        cmocka_unit_test(less_is_known_of_less), cmocka_unit_test(published_curves_are_described),
+        cmocka_unit_test(other_laws_are_mostly_recovered), cmocka_unit_test(less_is_known_of_less), cmocka_unit_test(published_curves_are_described),
         cmocka_unit_test(other_points_are_not_described), cmocka_unit_test(residuals_are_what_they_are),
         cmocka_unit_test(too_little_to_fit), cmocka_unit_test(odd_points_end), cmocka_unit_test(parts_by_hand),
         cmocka_unit_test(what_is_not_known_stays_so), cmocka_unit_test(parts_add_up),
