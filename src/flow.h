@@ -337,6 +337,7 @@ struct wt_explanation {
     struct wt_part epochs, size, limit; /* size: what an epoch takes at it */
     enum wt_order order;
     struct wt_estimate left;         /* energy of least / chosen */
+    struct wt_estimate least_of_default; /* of least / default */
     unsigned size_count;             /* batch sizes that are compared */
     unsigned sizes_apart;            /* measured too, but not comparable: their epochs are not known */
 };

@@ -231,6 +231,7 @@ static void look_around(const struct explain_question *q, struct corner standard
     }
     to->least = side(least);
     to->left = estimate(whole_energy(least, chosen));
+    to->least_of_default = estimate(whole_energy(least, standard));
     to->front = side(front.point ? front : standard);
 }
 

@@ -24,11 +24,12 @@ static const struct range usual[POWER_CURVE_NUMBERS] = {
     [WAITING] = {0.9, 0.9, 0},
 };
 
-/* What a fit has to leave open.  On the same four GPUs 0.15 to 0.73 of dynamic power is linear, while the host works they draw
- * 0.62 to 0.96 of their static power, and they run no lower than a tenth to a sixth of their highest clock. */
+/* What a fit has to leave open: the search's law of power, and one that fits as well, with a linear share (0.15 to 0.73 on the
+ * same four GPUs) and the rest cubic.  While the host works these GPUs draw 0.62 to 0.96 of their static power, and they run no
+ * lower than a tenth to a sixth of their highest clock. */
 static const struct range wide[POWER_CURVE_NUMBERS] = {
-    [IDLE] = {0.17, 0.40, 0},     [FULL] = {0.1, 3, 1},  [GAMMA] = {1.0 / 3, 1.0 / 3, 0}, [LINEAR] = {0.1, 0.8, 0},
-    [COMPUTE] = {0.05, 0.90, 0},  [OVERLAP] = {1, 4, 1}, [HOST] = {0, 0.5, 0},       [LOWEST] = {0.10, 0.17, 0},
+    [IDLE] = {0.17, 0.40, 0},     [FULL] = {0.1, 3, 1},  [GAMMA] = {1.0 / 3, 0.9, 0}, [LINEAR] = {0, 0.8, 0},
+    [COMPUTE] = {0.05, 0.90, 0},  [OVERLAP] = {1, 8, 1}, [HOST] = {0, 0.5, 0},       [LOWEST] = {0.10, 0.17, 0},
     [WAITING] = {0.6, 1, 0},
 };
 

@@ -8,9 +8,8 @@
  *
  *   power = idle + (full - idle) * (linear * clock + (1 - linear) * clock ^ (1 / gamma))
  *
- * and power is the limit where that is below `full`; the clock never falls below a floor.  The search's set has linear 0 and any
- * gamma, for which the clock is a power of the limit.  A fit has gamma 1/3: clock and voltage fall together, until voltage
- * cannot.
+ * and power is the limit where that is below `full`; the clock never falls below a floor.  The search's set has linear 0, for
+ * which the clock is a power of the limit.  A linear share stands for clocks at which voltage can fall no further.
  *
  * Of a step, `host` is time in which the GPU waits at its idle power.  In the rest memory work, which does not
  * follow the clock, and computing, which does, overlap: the longer of the two counts where they overlap well (a

@@ -112,11 +112,11 @@ static void put_no_fit(struct buffer *out, const struct wt_fit *fit)
                      "at which no other cap held", fit->used, fit->used == 1 ? "is" : "are");
         break;
     case WT_FIT_NOT_REACHED:
-        buffer_print(out, "No limit made a difference, since the training draws less than the limits allow: static and "
+        buffer_print(out, "No limit made a difference beyond the errors, since the training draws less than the limits allow: static and "
                      "dynamic power cannot be told apart");
         break;
     case WT_FIT_IGNORED:
-        buffer_print(out, "No limit made a difference, although more was drawn than they allow: static and dynamic power "
+        buffer_print(out, "No limit made a difference beyond the errors, although more was drawn than they allow: static and dynamic power "
                      "cannot be told apart");
         break;
     case WT_FIT_DONE:
@@ -221,6 +221,8 @@ static void put_default(struct buffer *out, const struct wt_explanation *e)
         put_less_more(out, time_over(front, standard), "time");
     } else if (same(least, standard)) {
         buffer_print(out, ", takes the least energy of all that was measured");
+    } else if (fabs(1 - e->least_of_default.value) <= e->least_of_default.error) {
+        buffer_print(out, ", takes no more energy than the least that was measured, within the errors");
     } else {
         buffer_print(out, ", is the fast end of the front, where the last speed is dearest: ");
         put_choice(out, least);

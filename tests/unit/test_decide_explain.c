@@ -140,9 +140,9 @@ static void known_numbers_are_recovered(void **state)
     }
     print("a known training", &t);
     assert_true(t.described == SEEDS);
-    holds(&t.fixed, 95, 0.045);
-    holds(&t.top, 95, 0.05);
-    holds(&t.compute, 95, 0.22);
+    holds(&t.fixed, 95, 0.05);
+    holds(&t.top, 95, 0.055);
+    holds(&t.compute, 95, 0.3);
     holds(&t.dynamic, 0, 1.5);
 }
 
@@ -168,14 +168,14 @@ static void virtual_cards_are_recovered(void **state)
     print("virtual cards", &t);
     assert_true(flat + t.fits == 80 && flat > 0 && flat < 20);
     assert_true(t.described >= t.fits * 95 / 100);
-    holds(&t.fixed, t.fits * 80 / 100, 0.055);
-    holds(&t.top, t.fits * 85 / 100, 0.11);
-    holds(&t.compute, t.fits * 80 / 100, 0.21);
-    holds(&t.dynamic, 5, 0.9);
+    holds(&t.fixed, t.fits * 90 / 100, 0.065);
+    holds(&t.top, t.fits * 80 / 100, 0.1);
+    holds(&t.compute, t.fits * 80 / 100, 0.3);
+    holds(&t.dynamic, 0, 0.9);
 }
 
-/* The search's curves have another law of power than the fit, and memory and computing may overlap more. */
-static void other_laws_are_mostly_recovered(void **state)
+/* The search's curves: clock is a power of the limit, and memory and computing may overlap more than the fit thinks. */
+static void another_law_is_recovered(void **state)
 {
     (void)state;
     struct tallies t = {0};
@@ -190,7 +190,15 @@ static void other_laws_are_mostly_recovered(void **state)
         tally_fit(&t, &fit, &truth);
     }
     print("the search's curves", &t);
-    assert_true(t.fixed.told > 40);
+    assert_true(t.described >= 57 && t.fixed.told >= 55 && t.compute.told >= 45);
+    const struct tally *const all[] = {&t.fixed, &t.dynamic, &t.top, &t.compute};
+    unsigned told = 0, right = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        told += all[i]->told;
+        right += all[i]->right;
+    }
+    assert_true(right * 100 >= told * 95);
+    assert_true(t.fixed.errors.mean <= 0.075 && t.compute.errors.mean <= 0.24);
 }
 
 /* More points and less noise tell more. */
@@ -380,6 +388,23 @@ static void too_little_to_fit(void **state)
     }
     nothing_is_told(light, 7, WT_FIT_NOT_REACHED, 7);
     nothing_is_told(deaf, 7, WT_FIT_IGNORED, 7);
+
+    /* Chance is no response to the limits, and a small response is none of chance. */
+    struct truth flat = {.curve = {.max_power_w = 250, .name = "flat"}};
+    struct wt_fit fit;
+    for (unsigned i = 0; i < 7; i++)
+        curve_put(&flat.curve, every_25_w[i], 0.1, 90);
+    unsigned seen = 0;
+    for (unsigned seed = 0; seed < 200; seed++) {
+        fit_noisy(&flat, 0.01, seed, &fit);
+        seen += fit.state == WT_FIT_NOT_REACHED;
+    }
+    assert_true(seen >= 198);
+    flat.curve.time_s[6] = 0.107; /* only the lowest limit binds */
+    for (unsigned seed = 0; seed < 5; seed++) {
+        fit_noisy(&flat, 0.005, seed, &fit);
+        assert_int_equal(fit.state, WT_FIT_DONE);
+    }
 }
 
 static void odd_points_end(void **state)
@@ -450,6 +475,7 @@ static void parts_by_hand(void **state)
     assert_int_equal(e.least.limit_mw, 150000);
     NEAR(e.left.value, 12.0 / 16);
     NEAR(e.left.error, 12.0 / 16 * hypot(0.005, 0.005));
+    NEAR(e.least_of_default.value, 4 * 200 * 12.0 / 28000);
     assert_int_equal(e.front.batch_size, 32);
     assert_int_equal(e.front.limit_mw, 150000);
     assert_int_equal(e.size_count, 2);
@@ -555,7 +581,7 @@ int main(int argc, char **argv)
     traces = argc > 1 ? argv[1] : "";
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_numbers_are_recovered), cmocka_unit_test(virtual_cards_are_recovered),
-        cmocka_unit_test(other_laws_are_mostly_recovered), cmocka_unit_test(less_is_known_of_less), cmocka_unit_test(published_curves_are_described),
+        cmocka_unit_test(another_law_is_recovered), cmocka_unit_test(less_is_known_of_less), cmocka_unit_test(published_curves_are_described),
         cmocka_unit_test(other_points_are_not_described), cmocka_unit_test(residuals_are_what_they_are),
         cmocka_unit_test(too_little_to_fit), cmocka_unit_test(odd_points_end), cmocka_unit_test(parts_by_hand),
         cmocka_unit_test(what_is_not_known_stays_so), cmocka_unit_test(parts_add_up),

@@ -374,7 +374,7 @@ static struct wt_explanation an_explanation(void)
         .front = {32, 200000, 4, 0.25, 40, 2000, 320000},
         .whole = {0.444, 0.01}, .whole_time = {0.667, 0.02},
         .epochs = {0.667, 0.03, 0.278}, .size = {0.8, 0.02, 0.153}, .limit = {0.833, 0.015, 0.125},
-        .order = WT_ORDER_MEAN, .left = {0.925, 0.01}, .size_count = 2,
+        .order = WT_ORDER_MEAN, .left = {0.925, 0.01}, .least_of_default = {0.411, 0.01}, .size_count = 2,
         .fit = {.state = WT_FIT_DONE, .describes = true, .used = 4, .static_w = {70, 4}, .full_dynamic_w = {NAN, NAN},
                 .dynamic_w = {170, 6}, .compute = {0.55, 0.08}, .least_limit_w = {160, 12}, .low_w = 100, .high_w = 250, .time_rms = 0.005,
                 .time_largest = 0.01, .power_rms = 0.004, .power_largest = 0.007, .against_errors = 0.8, .count = 4},
@@ -469,6 +469,10 @@ static void explanation_at_the_edges(void **state)
         "takes 22.9 % less energy and 56.2 % more time.\n");
     has(" a step, all by the limit, since the batch size is the default's.\n");
     has_not("number of epochs");
+    e.least_of_default = (struct wt_estimate){0.99, 0.012};
+    explained(&e);
+    has("The default, batch size 32 at 250 W, takes no more energy than the least that was measured, within the errors.\n");
+    e.least_of_default = (struct wt_estimate){0.771, 0.012};
     e.whole.error = 0.17;
     explained(&e);
     has("no saving beyond the errors");
