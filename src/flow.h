@@ -17,6 +17,7 @@ enum {
     WT_NAME_LEN = 96,
     WT_JOB_LEN = 256,        /* job names, projects: bytes with the terminating 0 */
     WT_METRIC_LEN = 32,
+    WT_USER_LEN = 65,        /* HOST_NAME_MAX and a 0; user names are shorter */
 };
 
 enum wt_device_kind { WT_DEVICE_GPU, WT_DEVICE_CPU, WT_DEVICE_DRAM };
@@ -152,6 +153,18 @@ struct wt_savings {
     double energy_fraction_error, time_fraction_error; /* 95 % */
 };
 
+/* carbon: what the energy and the devices of a trial stand for (carbon/).  NaN, "": unknown. */
+struct wt_carbon {
+    double pue;                      /* facility energy / energy of the devices */
+    double intensity_g_per_kwh;      /* of the grid, mean over the energy that was measured */
+    char intensity_source[WT_NAME_LEN];
+    double operational_g;            /* location-based, of all that was measured */
+    double market_g;                 /* market-based; NaN without a contract */
+    double embodied_g;               /* SCI's: a share of the lifetime */
+    double embodied_useful_g;        /* Sustainable AI's: divided by the fleet's utilisation */
+    char embodied_source[WT_NAME_LEN];
+};
+
 /* trial: one try of a recurrence, as the ledger keeps it.  Doubles are NaN, limits 0 when unknown. */
 struct wt_trial {
     int64_t id;                      /* given by the ledger */
@@ -175,6 +188,9 @@ struct wt_trial {
     bool not_started;                /* what an epoch costs was known to be too much */
     int exit_code;                   /* -1: none of its own, since we ended it or did not start it */
     enum wt_source source;
+    char user[WT_USER_LEN], node[WT_USER_LEN]; /* who ran it, and on which machine; empty: unknown */
+    double busy_s;                   /* GPU time in which a kernel ran, summed over the GPUs */
+    struct wt_carbon carbon;
     char note[128];                  /* why it was not tuned, in words; empty when it was */
     struct wt_savings savings;
     unsigned gpu_count;
@@ -194,6 +210,23 @@ struct wt_job_row {
     double time_s;                   /* over the trials whose time is known, NaN when none is */
     double best_energy_fraction;     /* the least of the trials' savings; NaN: no baseline was ever measured */
     double best_energy_fraction_error;
+};
+
+/* report row: all runs of one job, or user, or day, or of several of these at once. */
+enum wt_report_key { WT_BY_JOB, WT_BY_PHASE, WT_BY_USER, WT_BY_PROJECT, WT_BY_GPU, WT_BY_NODE, WT_BY_DAY, WT_REPORT_KEYS };
+
+struct wt_report_row {
+    char keys[WT_REPORT_KEYS][WT_JOB_LEN]; /* in the order asked for; empty: unknown */
+    uint64_t runs, unended;          /* tries that ran; of these, those that run or were killed */
+    double gpu_hours;                /* reserved */
+    double busy_gpu_hours;           /* in which a kernel ran; over the runs of which it is known, NaN: none */
+    double gpu_j, cpu_j, dram_j;     /* over the runs of which it is known; NaN: none */
+    uint64_t gpu_unknown, cpu_unknown, dram_unknown; /* runs that are missing in them */
+    double facility_j;               /* of all that was measured */
+    double operational_g, market_g, embodied_g, embodied_useful_g; /* as in wt_carbon */
+    uint64_t operational_unknown, market_unknown, embodied_unknown; /* runs that are missing in them */
+    double saved_j, saved_error_j, saved_g; /* over the runs whose savings were measured; NaN: none */
+    uint64_t saved_runs;
 };
 
 /* point: one batch size at one power limit, trained until it reaches the target. */

@@ -5,6 +5,8 @@
  */
 #include "ledger/sql.h"
 
+#include "flow.h"
+
 /* trial_id is AUTOINCREMENT: the number of a trial that was dropped is never given to another one. */
 static const char schema_1[] =
     "CREATE TABLE jobs ("
@@ -125,16 +127,50 @@ static const char schema_2[] =
     "ALTER TABLE trials ADD COLUMN not_started INTEGER CHECK (not_started IN (0, 1));"
     "CREATE INDEX trials_batch_state ON trials (batch_state_id);";
 
-const char *const ledger_migrations[] = {schema_1, schema_2};
+/* Who, where, and what it stands for; and the energy of each device by the hour, for sums over days and for grids that
+ * change.  gpu_model is what reports group by: of several models a list of their names. */
+static const char schema_3[] =
+    "ALTER TABLE trials ADD COLUMN user TEXT;"
+    "ALTER TABLE trials ADD COLUMN node TEXT;"
+    "ALTER TABLE trials ADD COLUMN gpu_model TEXT;"
+    "ALTER TABLE trials ADD COLUMN gpu_count INTEGER;"
+    "ALTER TABLE trials ADD COLUMN busy_s REAL;"
+    "ALTER TABLE trials ADD COLUMN pue REAL;"
+    "ALTER TABLE trials ADD COLUMN intensity_g_per_kwh REAL;"
+    "ALTER TABLE trials ADD COLUMN intensity_source TEXT;"
+    "ALTER TABLE trials ADD COLUMN operational_g REAL;"
+    "ALTER TABLE trials ADD COLUMN market_g REAL;"
+    "ALTER TABLE trials ADD COLUMN embodied_g REAL;"
+    "ALTER TABLE trials ADD COLUMN embodied_useful_g REAL;"
+    "ALTER TABLE trials ADD COLUMN embodied_source TEXT;"
+    "UPDATE trials SET"
+    "  gpu_count = (SELECT count(*) FROM trial_gpus g WHERE g.trial_id = trials.trial_id),"
+    "  gpu_model = (SELECT group_concat(name, ' + ') FROM (SELECT DISTINCT name FROM trial_gpus g"
+    "    WHERE g.trial_id = trials.trial_id ORDER BY position));"
+    "CREATE TABLE trial_hours ("
+    "  trial_id INTEGER NOT NULL REFERENCES trials ON DELETE CASCADE,"
+    "  hour INTEGER NOT NULL,"         /* since 1970, UTC */
+    "  kind TEXT NOT NULL CHECK (kind IN ('gpu', 'cpu', 'dram')),"
+    "  device_index INTEGER NOT NULL,"
+    "  energy_j REAL,"
+    "  busy_s REAL,"
+    "  intensity_g_per_kwh REAL,"
+    "  PRIMARY KEY (trial_id, hour, kind, device_index)"
+    ") STRICT, WITHOUT ROWID;";
+
+const char *const ledger_migrations[] = {schema_1, schema_2, schema_3};
 const int ledger_schema = sizeof ledger_migrations / sizeof ledger_migrations[0];
 
 /* Columns of a trial in the order in which trials.c writes (bind_outcome) and reads them (read_trial). */
 #define OUTCOME                                                                                                \
     "time_s, limit_mw, energy_j, energy_error_j, sensor_error_fraction, cpu_energy_j, dram_energy_j, cost_j,"  \
     " steps, epochs, metric, reached, early_stopped, exit_code, source, note, baseline_limit_mw,"              \
-    " energy_fraction, time_fraction, energy_fraction_error, time_fraction_error, not_started"
+    " energy_fraction, time_fraction, energy_fraction_error, time_fraction_error, not_started, busy_s, pue,"    \
+    " intensity_g_per_kwh, intensity_source, operational_g, market_g, embodied_g, embodied_useful_g,"           \
+    " embodied_source"
 #define POINT "limit_mw, steps, time_per_step_s, energy_per_step_j, energy_error_j, time_error_s, throttled"
 #define MEASUREMENT "kind, device_index, uuid, name, energy_j, energy_error_j, source, begin_ms, end_ms"
+#define HOUR "hour, kind, device_index, energy_j, busy_s, intensity_g_per_kwh"
 #define PROFILE_KEY                                                                                            \
     "job_id = ? AND coalesce(batch_size, 0) = ? AND gpu_model = ? AND gpu_count = ?"                           \
     " AND coalesce(limit_min_mw, 0) = ? AND coalesce(limit_max_mw, 0) = ?"
@@ -167,13 +203,14 @@ const char *const ledger_sql[SQL_COUNT] = {
     [SQL_TRY_FIND] = "SELECT trial_id FROM trials WHERE job_id = ? AND recurrence = ? AND try_number = ?",
     [SQL_TRIAL_BEGIN] =
         "INSERT INTO trials (job_id, recurrence, try_number, phase, project, batch_size, started_ms, limit_mw,"
-        " note, batch_state_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " note, batch_state_id, user, node, gpu_model, gpu_count)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [SQL_TRIAL_END] = "UPDATE trials SET ended = 1, batch_size = ?, (" OUTCOME ") ="
-                      " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                      " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                       " WHERE trial_id = ? AND ended = 0",
     [SQL_TRIAL_ENDED] = "SELECT ended FROM trials WHERE trial_id = ?",
     [SQL_TRIALS] = "SELECT trial_id, recurrence, try_number, phase, project, batch_size, started_ms, ended,"
-                   " batch_state_id, " OUTCOME " FROM trials WHERE job_id = ? ORDER BY recurrence, try_number",
+                   " batch_state_id, user, node, " OUTCOME " FROM trials WHERE job_id = ? ORDER BY recurrence, try_number",
     [SQL_GPU_CLEAR] = "DELETE FROM trial_gpus WHERE trial_id = ?",
     [SQL_GPU_PUT] = "INSERT INTO trial_gpus (trial_id, position, gpu_index, uuid, name) VALUES (?, ?, ?, ?, ?)",
     [SQL_GPUS] = "SELECT gpu_index, uuid, name FROM trial_gpus WHERE trial_id = ? ORDER BY position",
@@ -183,6 +220,8 @@ const char *const ledger_sql[SQL_COUNT] = {
         "INSERT INTO measurements (trial_id, " MEASUREMENT ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [SQL_MEASUREMENTS] =
         "SELECT " MEASUREMENT " FROM measurements WHERE trial_id = ? ORDER BY measurement_id",
+    [SQL_HOUR_PUT] = "INSERT INTO trial_hours (trial_id, " HOUR ") VALUES (?, ?, ?, ?, ?, ?, ?)",
+    [SQL_HOURS] = "SELECT " HOUR " FROM trial_hours WHERE trial_id = ? ORDER BY hour, kind, device_index",
     [SQL_PROFILE_CLEAR] = "DELETE FROM profiles WHERE " PROFILE_KEY,
     [SQL_PROFILE_PUT] =
         "INSERT INTO profiles (job_id, batch_size, gpu_model, gpu_count, limit_min_mw, limit_max_mw, trial_id,"
@@ -205,3 +244,65 @@ const char *const ledger_sql[SQL_COUNT] = {
     [SQL_FORGET_STATES] = "DELETE FROM batch_states WHERE job_id = ?",
     [SQL_PROFILE_POINTS] = "SELECT " POINT " FROM profile_points WHERE profile_id = ? ORDER BY limit_mw DESC",
 };
+
+/* --- Reports ------------------------------------------------------------------------------------------------------ */
+
+/* t: the trial, j: its job, s: the slice. */
+const char *const ledger_report_keys[] = {
+    [WT_BY_JOB] = "j.name",
+    [WT_BY_PHASE] = "t.phase",
+    [WT_BY_USER] = "t.user",
+    [WT_BY_PROJECT] = "t.project",
+    [WT_BY_GPU] = "t.gpu_model",
+    [WT_BY_NODE] = "t.node",
+    [WT_BY_DAY] = "date(s.hour * 3600, 'unixepoch')",
+};
+
+/* What one slice measured, joules; NULL when nothing was. */
+#define MEASURED                                                                                                \
+    "CASE WHEN coalesce(s.gpu_j, s.cpu_j, s.dram_j) IS NOT NULL"                                               \
+    " THEN coalesce(s.gpu_j, 0) + coalesce(s.cpu_j, 0) + coalesce(s.dram_j, 0) END"
+/* The errors of savings are added: runs of a job share the profile that they come from. */
+#define SAVED "s.gpu_j * (1 / t.energy_fraction - 1)"
+
+/* In the order in which report.c reads them. */
+const char ledger_report_sums[] =
+    "count(DISTINCT s.trial_id), count(DISTINCT CASE WHEN t.ended = 0 THEN s.trial_id END),"
+    " sum(s.length_s * t.gpu_count) / 3600, sum(s.busy_s) / 3600,"
+    " sum(s.gpu_j), sum(s.cpu_j), sum(s.dram_j),"
+    " count(DISTINCT CASE WHEN s.gpu_j IS NULL THEN s.trial_id END),"
+    " count(DISTINCT CASE WHEN s.cpu_j IS NULL THEN s.trial_id END),"
+    " count(DISTINCT CASE WHEN s.dram_j IS NULL THEN s.trial_id END),"
+    " sum(" MEASURED " * t.pue),"
+    " sum(s.operational_g), sum(t.market_g * s.share), sum(t.embodied_g * s.share), sum(t.embodied_useful_g * s.share),"
+    " count(DISTINCT CASE WHEN s.operational_g IS NULL THEN s.trial_id END),"
+    " count(DISTINCT CASE WHEN t.market_g IS NULL THEN s.trial_id END),"
+    " count(DISTINCT CASE WHEN t.embodied_g IS NULL THEN s.trial_id END),"
+    " sum(" SAVED "), sum(s.gpu_j * t.energy_fraction_error / (t.energy_fraction * t.energy_fraction)),"
+    " sum(" SAVED " * t.pue * t.intensity_g_per_kwh) / 3.6e6,"
+    " count(DISTINCT CASE WHEN " SAVED " IS NOT NULL THEN s.trial_id END)";
+
+#define WHOLE_RUN                                                                                               \
+    "trial_id, started_ms / 3600000 AS hour, time_s AS length_s, 1.0 AS share, busy_s, energy_j AS gpu_j,"     \
+    " cpu_energy_j AS cpu_j, dram_energy_j AS dram_j, operational_g"
+
+const char ledger_report_runs[] = "SELECT " WHOLE_RUN " FROM trials WHERE not_started IS NOT 1";
+
+/* A kind is known in an hour when all its devices are.  The overlap of the run with the hour is its length there. */
+#define KIND(kind)                                                                                              \
+    "CASE WHEN sum(h.kind = '" kind "' AND h.energy_j IS NULL) = 0"                                            \
+    " THEN sum(CASE h.kind WHEN '" kind "' THEN h.energy_j END) END"
+#define LENGTH_S                                                                                                \
+    "max(0, min(t.started_ms / 1000.0 + t.time_s, (h.hour + 1) * 3600.0) - max(t.started_ms / 1000.0, h.hour * 3600.0))"
+
+const char ledger_report_hours[] =
+    "SELECT trial_id, hour, length_s, length_s / time_s AS share, busy_s, gpu_j, cpu_j, dram_j,"
+    "  pue * intensity_g_per_kwh / 3.6e6 * (coalesce(gpu_j, 0) + coalesce(cpu_j, 0) + coalesce(dram_j, 0)) AS operational_g"
+    " FROM (SELECT t.trial_id, h.hour, t.pue, t.time_s, " LENGTH_S " AS length_s, sum(h.busy_s) AS busy_s,"
+    "    " KIND("gpu") " AS gpu_j, " KIND("cpu") " AS cpu_j, " KIND("dram") " AS dram_j,"
+    "    max(h.intensity_g_per_kwh) AS intensity_g_per_kwh"
+    "  FROM trials t JOIN trial_hours h ON h.trial_id = t.trial_id"
+    "  WHERE h.hour * 3600000 >= ?1 AND h.hour * 3600000 < ?2 GROUP BY t.trial_id, h.hour)"
+    " UNION ALL SELECT " WHOLE_RUN " FROM trials t WHERE not_started IS NOT 1"
+    "  AND started_ms >= ?1 AND started_ms < ?2"
+    "  AND NOT EXISTS (SELECT 1 FROM trial_hours h WHERE h.trial_id = t.trial_id)";

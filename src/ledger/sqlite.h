@@ -22,6 +22,9 @@ int ledger_finish(struct ledger *ledger, int rc, struct wt_error *err);
 /* A statement ready for its first parameter; never NULL: what went wrong comes out of the next step. */
 struct query *ledger_query(struct ledger *ledger, enum ledger_sql which);
 
+/* The same of a text that was put together of the parts in sql.c: one at a time. */
+struct query *ledger_query_text(struct ledger *ledger, const char *sql);
+
 /* Parameters, in order.  "known" ones turn 0, an empty text or a number that is not finite into NULL. */
 void query_put_int(struct query *query, int64_t value);
 void query_put_count(struct query *query, uint64_t value); /* above INT64_MAX: INT64_MAX */

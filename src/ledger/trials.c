@@ -6,6 +6,8 @@
 #include "ledger/sqlite.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -96,6 +98,24 @@ static int put_gpus(struct ledger *ledger, int64_t id, const struct wt_trial *tr
     return rc;
 }
 
+/* The names of its GPUs, each once. */
+enum { MODELS_LEN = 4 * WT_NAME_LEN };
+
+static const char *gpu_models(const struct wt_trial *trial, char text[MODELS_LEN])
+{
+    size_t length = 0;
+    text[0] = 0;
+    for (unsigned i = 0; i < trial->gpu_count; i++) {
+        bool before = false;
+        for (unsigned k = 0; k < i; k++)
+            before = before || strcmp(trial->gpus[k].name, trial->gpus[i].name) == 0;
+        if (before || !trial->gpus[i].name[0] || length >= MODELS_LEN)
+            continue;
+        length += (size_t)snprintf(text + length, MODELS_LEN - length, "%s%s", length ? " + " : "", trial->gpus[i].name);
+    }
+    return text;
+}
+
 static int begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *id, int64_t *recurrence,
                  struct wt_error *err)
 {
@@ -116,6 +136,11 @@ static int begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *i
     query_put_known(query, trial->limit_mw);
     query_put_known_text(query, trial->note);
     query_put_id(query, trial->state_id);
+    char model[MODELS_LEN];
+    query_put_known_text(query, trial->user);
+    query_put_known_text(query, trial->node);
+    query_put_known_text(query, gpu_models(trial, model));
+    query_put_int(query, trial->gpu_count);
     if ((rc = query_run(query, err)) < 0)
         return rc;
     *id = ledger_last_id(ledger);
@@ -209,6 +234,15 @@ static void put_outcome(struct query *query, const struct wt_trial *trial)
     query_put_real(query, trial->savings.energy_fraction_error);
     query_put_real(query, trial->savings.time_fraction_error);
     query_put_int(query, trial->not_started);
+    query_put_real(query, trial->busy_s);
+    query_put_real(query, trial->carbon.pue);
+    query_put_real(query, trial->carbon.intensity_g_per_kwh);
+    query_put_known_text(query, trial->carbon.intensity_source);
+    query_put_real(query, trial->carbon.operational_g);
+    query_put_real(query, trial->carbon.market_g);
+    query_put_real(query, trial->carbon.embodied_g);
+    query_put_real(query, trial->carbon.embodied_useful_g);
+    query_put_known_text(query, trial->carbon.embodied_source);
     query_put_int(query, trial->id);
 }
 
@@ -231,8 +265,20 @@ static int put_device(struct ledger *ledger, int64_t id, const struct ledger_dev
     return query_run(query, err);
 }
 
-static int end(struct ledger *ledger, const struct wt_trial *trial, const struct ledger_device_energy devices[],
-               size_t count, struct wt_error *err)
+static int put_hour(struct ledger *ledger, int64_t id, const struct ledger_hour *hour, struct wt_error *err)
+{
+    struct query *query = ledger_query(ledger, SQL_HOUR_PUT);
+    query_put_int(query, id);
+    query_put_int(query, hour->hour);
+    query_put_text(query, ledger_kinds[hour->kind]);
+    query_put_int(query, hour->index);
+    query_put_real(query, hour->energy_j);
+    query_put_real(query, hour->busy_s);
+    query_put_real(query, hour->intensity_g_per_kwh);
+    return query_run(query, err);
+}
+
+static int end(struct ledger *ledger, const struct wt_trial *trial, const struct ledger_used *used, struct wt_error *err)
 {
     struct query *query = ledger_query(ledger, SQL_TRIAL_END);
     put_outcome(query, trial);
@@ -251,17 +297,24 @@ static int end(struct ledger *ledger, const struct wt_trial *trial, const struct
         rc = put_gpus(ledger, trial->id, trial, err);
     if (rc == 0)
         rc = ledger_points_put(ledger, SQL_POINT_PUT, trial->id, trial->profile, trial->point_count, err);
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = put_device(ledger, trial->id, &devices[i], err);
+    for (size_t i = 0; rc == 0 && i < used->device_count; i++)
+        rc = put_device(ledger, trial->id, &used->devices[i], err);
+    for (size_t i = 0; rc == 0 && i < used->hour_count; i++)
+        rc = put_hour(ledger, trial->id, &used->hours[i], err);
     return rc;
 }
 
-int ledger_trial_end(struct ledger *ledger, const struct wt_trial *trial,
-                     const struct ledger_device_energy devices[], size_t count, struct wt_error *err)
+int ledger_trial_end(struct ledger *ledger, const struct wt_trial *trial, const struct ledger_used *used,
+                     struct wt_error *err)
 {
+    static const struct ledger_used nothing;
     int rc = check(trial, err);
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        if (devices[i].kind > WT_DEVICE_DRAM || devices[i].source > WT_SOURCE_REPLAYED)
+    used = used ? used : &nothing;
+    for (size_t i = 0; rc == 0 && i < used->hour_count; i++)
+        if (used->hours[i].kind > WT_DEVICE_DRAM)
+            rc = error_set(err, WT_E_INVALID, "an hour of a device of no known kind");
+    for (size_t i = 0; rc == 0 && i < used->device_count; i++)
+        if (used->devices[i].kind > WT_DEVICE_DRAM || used->devices[i].source > WT_SOURCE_REPLAYED)
             rc = error_set(err, WT_E_INVALID, "a device of no known kind or source");
     if (rc == 0 && trial->source > WT_SOURCE_REPLAYED)
         rc = error_set(err, WT_E_INVALID, "a trial of no known source");
@@ -269,5 +322,5 @@ int ledger_trial_end(struct ledger *ledger, const struct wt_trial *trial,
         rc = ledger_begin(ledger, true, err);
     if (rc)
         return rc;
-    return ledger_finish(ledger, end(ledger, trial, devices, count, err), err);
+    return ledger_finish(ledger, end(ledger, trial, used, err), err);
 }

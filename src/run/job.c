@@ -22,6 +22,7 @@
 #include "meter/window.h"
 #include "progress/channel.h"
 #include "progress/pattern.h"
+#include "run/account.h"
 #include "run/guard_process.h"
 #include "run/sharing.h"
 #include "run/stop.h"
@@ -38,6 +39,9 @@ enum { READS_MOST = 160 };
 static const int64_t SHARING_EVERY_NS = 2 * NS_PER_S;
 /* A guard process that was ended is started again this often before tuning goes without limits. */
 enum { GUARD_TRIES = 3 };
+/* How busy the GPUs are is asked first after this, so that a short run knows it too, and then from time to time: the driver
+ * tells the mean over up to a second. */
+static const int64_t BUSY_FIRST_NS = NS_PER_S / 2, BUSY_EVERY_NS = 2 * NS_PER_S;
 /* When there is no step after this long, the user is told how to report steps. */
 static const int64_t NO_STEPS_AFTER_NS = 30 * NS_PER_S;
 
@@ -59,6 +63,8 @@ struct job {
     struct wt_progress progress;
     int64_t started_ns, ended_ns, sharing_ns;
     bool told_no_steps;
+    struct account *account;         /* NULL: nothing is booked */
+    int64_t busy_due_ns;
     struct goal goal;
     struct stop stop;                /* of a training that must not go on */
     bool by_us;                      /* it got a signal from us */
@@ -316,6 +322,30 @@ static void poll_goal(struct job *job)
     go_on_stopping(job);
 }
 
+static void ask_busy(struct job *job, int64_t now_ns)
+{
+    struct wt_state state;
+    if (now_ns < job->busy_due_ns)
+        return;
+    job->busy_due_ns = now_ns + BUSY_EVERY_NS;
+    for (unsigned i = 0; i < job->gpu_count; i++)
+        if (watch_state(job->watch, i, WT_STATE_UTILIZATION, &state) == 0 && (state.known & WT_STATE_UTILIZATION))
+            account_busy(job->account, i, now_ns, state.utilization_percent / 100.0);
+}
+
+static void poll_account(struct job *job)
+{
+    int64_t now_ns = clock_now_ns();
+    double so_far_j[WT_MAX_DEVICES];
+    ask_busy(job, now_ns);
+    if (now_ns < account_hour_ends_ns(job->account))
+        return;
+    for (unsigned i = 0; i < job->count; i++)
+        if (watch_so_far(job->watch, i, &so_far_j[i]))
+            so_far_j[i] = NAN;
+    account_hour(job->account, now_ns, so_far_j);
+}
+
 /* CLOCK_MONOTONIC of the moment `at_ns`, in real time not sooner than a little from now. */
 static int64_t wake_ns(int64_t at_ns)
 {
@@ -347,6 +377,8 @@ static void supervise_until_end(struct job *job)
             poll_tuner(job);
         if (job->options->goal.has_target)
             poll_goal(job);
+        if (job->account)
+            poll_account(job);
         if (job->options->on_turn)
             job->options->on_turn(job->options->ctx);
         poll_ns = clock_now_ns() + (job->tuner && tuner_is_profiling(job->tuner) ? POLL_PROFILING_NS : POLL_HOLDING_NS);

@@ -171,7 +171,7 @@ static int book_not_started(struct recur *recur, double epoch_j, struct wt_error
         trial.exit_code = -1;
         snprintf(trial.note, sizeof trial.note, "not started: an epoch costs %.4g kJ, and a run may cost %.4g kJ",
                  epoch_j / 1e3, recur->attempt.bound_j / 1e3);
-        if (ledger_trial_end(recur->ledger, &trial, NULL, 0, &book_err) == 0) {
+        if (ledger_trial_end(recur->ledger, &trial, NULL, &book_err) == 0) {
             recur->job.recurrence = trial.recurrence;
             return keep(recur, &trial, err);
         }

@@ -650,7 +650,7 @@ static int run_end(void)
     ledger = NULL;
     int rc = ledger_open(in_folder("ledger.db"), 0, &ledger, &err);
     if (rc == 0)
-        rc = ledger_trial_end(ledger, &t, devices, 2, &err);
+        rc = ledger_trial_end(ledger, &t, &(struct ledger_used){.devices = devices, .device_count = 2}, &err);
     trial_booked = rc == 0 && ledger != NULL;
     if (rc == 0)
         rc = ledger_profile_put(ledger, &key, t.profile, 2, trial_id, &err);

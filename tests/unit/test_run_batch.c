@@ -213,7 +213,7 @@ static void forgetting(void **state)
     trial.state_id = t.state_id;
     trial.recurrence = 1;
     assert_int_equal(ledger_trial_begin(ledger, &trial, &trial.id, NULL, &err), 0);
-    assert_int_equal(ledger_trial_end(ledger, &trial, NULL, 0, &err), 0);
+    assert_int_equal(ledger_trial_end(ledger, &trial, NULL, &err), 0);
     assert_int_equal(ledger_forget(ledger, "job", LEDGER_STATES, &err), 0);
     assert_int_equal(ledger_job_trials(ledger, "job", &trials, &count, &err), 0); /* the trial stays, its state is gone */
     assert_int_equal(count, 1);
@@ -234,7 +234,7 @@ static void a_cancelled_trial_leaves_nothing(void **state)
     assert_int_equal(ledger_trial_cancel(ledger, &trial, &err), 0);
     assert_int_equal(ledger_job_trials(ledger, "none", &trials, &count, &err), WT_E_NOT_FOUND);
     assert_int_equal(ledger_trial_begin(ledger, &kept, &kept.id, &kept.recurrence, &err), 0);
-    assert_int_equal(ledger_trial_end(ledger, &kept, NULL, 0, &err), 0);
+    assert_int_equal(ledger_trial_end(ledger, &kept, NULL, &err), 0);
     assert_int_equal(ledger_trial_begin(ledger, &again, &again.id, &again.recurrence, &err), 0);
     assert_int_equal(ledger_trial_cancel(ledger, &again, &err), 0);
     assert_int_equal(ledger_trial_cancel(ledger, &kept, &err), 0); /* it has ended: it stays */
