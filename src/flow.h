@@ -17,6 +17,7 @@ enum {
     WT_NAME_LEN = 96,
     WT_JOB_LEN = 256,        /* job names, projects: bytes with the terminating 0 */
     WT_METRIC_LEN = 32,
+    WT_FACTOR_LEN = 200,     /* where a factor comes from, in words */
     WT_USER_LEN = 65,        /* HOST_NAME_MAX and a 0; user names are shorter */
 };
 
@@ -157,12 +158,12 @@ struct wt_savings {
 struct wt_carbon {
     double pue;                      /* facility energy / energy of the devices */
     double intensity_g_per_kwh;      /* of the grid, mean over the energy that was measured */
-    char intensity_source[WT_NAME_LEN];
+    char intensity_source[WT_FACTOR_LEN];
     double operational_g;            /* location-based, of all that was measured */
     double market_g;                 /* market-based; NaN without a contract */
     double embodied_g;               /* SCI's: a share of the lifetime */
     double embodied_useful_g;        /* Sustainable AI's: divided by the fleet's utilisation */
-    char embodied_source[WT_NAME_LEN];
+    char embodied_source[WT_FACTOR_LEN];
 };
 
 /* trial: one try of a recurrence, as the ledger keeps it.  Doubles are NaN, limits 0 when unknown. */

@@ -40,6 +40,17 @@ struct json_measure {
 };
 struct json_doc *json_measure_document(const struct json_measure *measure);
 
+/* `report --json`: keys are the names of what rows are grouped by; INT64_MIN and INT64_MAX: no such bound. */
+struct json_report {
+    int64_t from_ms, to_ms;
+    unsigned key_count;
+    const char *const *keys;
+    const struct wt_report_row *rows;
+    size_t count;
+    const struct wt_report_row *total;
+};
+struct json_doc *json_report_document(const struct json_report *report);
+
 /* `config --json`: origin is flag, environment, file or default; where names it (NULL: null).  Files: those that were looked
  * for, NULL-terminated. */
 struct json_setting {

@@ -154,7 +154,7 @@ struct ledger_report {
 
 /* One row a group, days in order, all else by the energy that was used, most first; *total has them all together.  With a day among the
  * keys, or a time, runs count hour by hour; a run that has none booked (of an older ledger, or one that never ended)
- * counts as a whole in the hour in which it began.  The caller frees *rows with free(). */
+ * counts as a whole in the hour in which it began.  `ledger` NULL: one without runs.  The caller frees *rows with free(). */
 int ledger_report(struct ledger *ledger, const struct ledger_report *what, struct wt_report_row **rows, size_t *count,
                   struct wt_report_row *total, struct wt_error *err);
 

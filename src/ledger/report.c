@@ -100,6 +100,14 @@ int ledger_report(struct ledger *ledger, const struct ledger_report *what, struc
     struct ledger_report all = *what;
     struct wt_report_row *rows = NULL, *sum = NULL;
     size_t count = 0, one = 0;
+    if (!ledger) {
+        *out = NULL;
+        *out_count = 0;
+        *total = (struct wt_report_row){.gpu_hours = NAN, .busy_gpu_hours = NAN, .gpu_j = NAN, .cpu_j = NAN, .dram_j = NAN,
+                                        .facility_j = NAN, .operational_g = NAN, .market_g = NAN, .embodied_g = NAN,
+                                        .embodied_useful_g = NAN, .saved_j = NAN, .saved_error_j = NAN, .saved_g = NAN};
+        return 0;
+    }
     all.key_count = 0; /* of its own: a run that lies in several groups is one run here */
     int rc = ledger_begin(ledger, false, err);
     if (rc == 0) {

@@ -171,7 +171,7 @@ static void fill_device(const struct account *account, unsigned i, const struct 
 }
 
 int account_end(struct account *account, int64_t end_ns, const struct wt_measurement used[],
-                const struct ledger_hour **hours, size_t *count, struct wt_error *err)
+                struct ledger_hour **hours, size_t *count, struct wt_error *err)
 {
     size_t n = account->hour_count * account->count;
     struct ledger_hour *rows = calloc(n ? n : 1, sizeof *rows);

@@ -34,7 +34,7 @@ void account_hour(struct account *account, int64_t now_ns, const double so_far_j
 /* The run has ended, and this is what each device used.  WT_E_NO_MEMORY: *hours would not fit.  What it gives lives as long
  * as the account. */
 int account_end(struct account *account, int64_t end_ns, const struct wt_measurement used[],
-                const struct ledger_hour **hours, size_t *count, struct wt_error *err);
+                struct ledger_hour **hours, size_t *count, struct wt_error *err);
 
 /* GPU time in which a kernel ran, seconds, all GPUs; NaN: not known of one of them. */
 double account_busy_s(const struct account *account);

@@ -483,7 +483,10 @@ void job_begin_trial(const struct job_options *options, const struct sense *sens
     snprintf(trial->phase, sizeof trial->phase, "%s", options->phase);
     snprintf(trial->project, sizeof trial->project, "%s", options->project ? options->project : "");
     trial->time_s = trial->energy_j = trial->energy_error_j = trial->sensor_error_fraction = NAN;
-    trial->cpu_energy_j = trial->dram_energy_j = trial->cost_j = trial->metric = NAN;
+    trial->cpu_energy_j = trial->dram_energy_j = trial->cost_j = trial->metric = trial->busy_s = NAN;
+    trial->carbon = (struct wt_carbon){NAN, NAN, "", NAN, NAN, NAN, NAN, ""};
+    snprintf(trial->user, sizeof trial->user, "%s", options->user ? options->user : "");
+    snprintf(trial->node, sizeof trial->node, "%s", options->node ? options->node : "");
     trial->savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
     for (unsigned i = 0; i < count; i++) {
         const struct wt_device *device = sense_device(sense, devices[i]);
@@ -529,9 +532,24 @@ static int fill_in_values(struct job *job, const struct wt_trial *trial, struct 
     return substitute_argv(job->options->argv, &values, &job->argv, err);
 }
 
+/* The hours of the run and what they stand for. */
+static void fill_hours(struct job *job, struct job_result *result, struct ledger_hour **hours, size_t *count)
+{
+    struct wt_error err;
+    if (account_end(job->account, job->ended_ns, result->devices, hours, count, &err)) {
+        log_error("%s", err.text);
+        return;
+    }
+    result->trial.busy_s = account_busy_s(job->account);
+    if (job->options->factors)
+        booking_fill(job->options->factors, sense_gpu_count(job->sense), *hours, *count, &result->trial);
+}
+
 static void book(struct job *job, struct job_result *result)
 {
     struct ledger_device_energy energies[WT_MAX_DEVICES] = {0};
+    struct ledger_used used = {.devices = energies, .device_count = job->count};
+    struct ledger_hour *hours = NULL;
     int64_t now_ms = clock_wall_ms();
     struct wt_error err;
     if (!result->booked)
@@ -546,7 +564,10 @@ static void book(struct job *job, struct job_result *result)
         memcpy(energies[i].uuid, device->uuid, sizeof device->uuid);
         memcpy(energies[i].name, device->name, sizeof device->name);
     }
-    if (ledger_trial_end(job->ledger, &result->trial, energies, job->count, &err)) {
+    if (job->account)
+        fill_hours(job, result, &hours, &used.hour_count);
+    used.hours = hours;
+    if (ledger_trial_end(job->ledger, &result->trial, &used, &err)) {
         log_error("this run is not booked: %s", err.text);
         result->booked = false;
     }
@@ -562,6 +583,7 @@ static void clean_up(struct job *job)
     guard_process_end(&job->guard_process);
     guard_close(job->guard);
     watch_free(job->watch);
+    account_free(job->account);
     free(job->argv);
     supervise_allow_signals();
 }
@@ -603,6 +625,20 @@ static void end_of_command(struct job *job, struct job_result *result)
         supervise_end_group(job->command, (int64_t)(job->options->goal.grace_s * (double)NS_PER_S));
 }
 
+/* Without it the run is booked all the same, as a whole. */
+static void start_account(struct job *job, const struct job_result *result)
+{
+    struct wt_device devices[WT_MAX_DEVICES];
+    struct wt_error err;
+    if (!result->booked)
+        return;
+    for (unsigned i = 0; i < job->count; i++)
+        devices[i] = *watch_device(job->watch, i);
+    job->busy_due_ns = job->started_ns + BUSY_FIRST_NS;
+    if (account_new(devices, job->count, result->trial.started_ms, job->started_ns, &job->account, &err))
+        log_error("%s", err.text);
+}
+
 int job_run(const struct job_options *options, struct sense *sense, const unsigned devices[], unsigned count,
             struct ledger *ledger, struct job_result *result, struct wt_error *err)
 {
@@ -630,6 +666,7 @@ int job_run(const struct job_options *options, struct sense *sense, const unsign
         rc = fill_in_values(job, &result->trial, err);
         watch_begin(job->watch);
         job->started_ns = clock_now_ns();
+        start_account(job, result);
         goal_begin(&job->goal, &options->goal, job->watch, job->started_ns);
         if (rc == 0)
             rc = start_command(job, result, err);

@@ -42,6 +42,15 @@ void view_measure(struct buffer *out, double time_s, const struct wt_device devi
                   const struct wt_measurement measurements[], const double sensor_error_fraction[], size_t count,
                   bool colour);
 
+/* `wattune report`: keys are the names of what the rows are grouped by, in their order. */
+extern const char *const view_report_keys[WT_REPORT_KEYS]; /* "job", "phase", ... by enum wt_report_key */
+void view_report(struct buffer *out, const enum wt_report_key keys[], unsigned key_count, const struct wt_report_row rows[],
+                 size_t count, const struct wt_report_row *total, bool colour);
+
+/* `wattune report --format csv`: the names of the JSON, one row a group, and no total. */
+void view_report_csv(struct buffer *out, const enum wt_report_key keys[], unsigned key_count,
+                     const struct wt_report_row rows[], size_t count);
+
 /* `wattune config`: each setting with where it came from; a value of NULL is not set. */
 struct view_setting {
     const char *name, *value, *where;
