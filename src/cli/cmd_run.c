@@ -345,9 +345,10 @@ const struct command command_run = {
     .arguments = "-- COMMAND [ARGUMENT...]",
     .summary = "run a training command: measured, tuned and booked",
     .description =
-        "Starts COMMAND unchanged and measures the energy of its GPUs. As it trains, every power limit is profiled for 1.5 to "
-        "6 seconds after a short warm-up, from the highest to the lowest, with slices at the limit found at the start in "
-        "between; then the best limit for your trade-off is set. If time or energy per step later drifts by more than "
+        "Starts COMMAND unchanged and measures the energy of its GPUs. As it trains, power limits are profiled for 1.5 to "
+        "6 seconds each after a short warm-up, the few that tell what the others cost (--search adaptive) or every one from the "
+        "highest to the lowest (sweep), with slices at the limit found at the start in between; then the best limit for your "
+        "trade-off is set. If time or energy per step later drifts by more than "
         "5 %, the limits are profiled again, within a fifth of the run. When the command ends, for whatever reason, the limit found at the start comes "
         "back, also when wattune itself is killed. The run is booked in the ledger, and the next run of the job uses "
         "its profile.\n\n"
