@@ -277,7 +277,7 @@ struct wt_figure {
     double devices;                  /* how many devices it is for; NaN: unknown, or not about devices */
     const char *unit;                /* a constant, for people */
     const char *kind;                /* a constant: what sort of source it has */
-    char source[288];
+    char source[328];
     int year;                        /* of the figure; 0: unknown or none */
     char remark[240];                /* why it is not the first choice; empty when it is */
 };

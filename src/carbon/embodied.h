@@ -108,7 +108,7 @@ struct carbon_system {
                                   * knows */
     bool assumed;                /* there is no figure for this model: its system's default */
     bool from_parts;
-    char source_text[280];
+    char source_text[320];
     int year;                    /* 0: not known */
 };
 

@@ -15,7 +15,7 @@
 #include "carbon/table.h"
 
 /* There are 250 countries, and some have regions; quadratic searches stay cheap. */
-enum { ROWS_MOST = 4096, SIMILAR_MOST = 4 };
+enum { ROWS_MOST = 4096, SIMILAR_MOST = 4, FAR = 5 };
 
 enum column { CODE, NAME, G_PER_KWH, SOURCE, YEAR, COLUMNS };
 static const struct carbon_column columns[COLUMNS] = {
@@ -131,36 +131,38 @@ static bool is_initials(const char *name, const char *code)
     return *code == '\0';
 }
 
-/* How far a row is from what was typed: 0 is its name; SIMILAR_MOST: nothing like it. */
+/* How far a row is from what was typed: 0 is its name; FAR: nothing like it. */
 static unsigned far_from(const struct carbon_intensity_row *row, const char *typed)
 {
     size_t length = strlen(typed);
     char code[CARBON_CODE_LEN], wanted[CARBON_CODE_LEN];
     if (strcasecmp(row->name, typed) == 0 || (length >= 2 && is_initials(row->name, typed)))
         return 0;
-    if (length >= 2 && (strncasecmp(row->code, typed, length) == 0 || strncasecmp(row->name, typed, length) == 0))
+    if (length >= 2 && strncasecmp(row->code, typed, length) == 0)
         return 1;
+    if (length >= 2 && strncasecmp(row->name, typed, length) == 0)
+        return 2;
     if (length < 3 || length >= CARBON_CODE_LEN)
-        return SIMILAR_MOST;
+        return FAR;
     for (size_t i = 0; i <= length; i++)
         wanted[i] = (char)toupper((unsigned char)typed[i]);
     for (size_t i = 0; i < CARBON_CODE_LEN; i++)
         code[i] = (char)toupper((unsigned char)row->code[i]);
     unsigned distance = text_distance(code, wanted);
-    return distance == 1 ? 2 : distance == 2 ? 3 : SIMILAR_MOST;
+    return distance <= 2 ? 2 + distance : FAR;
 }
 
 /* The nearest rows, all equally near, into `words`; true when there are any. */
 static bool put_similar(const struct carbon_intensity_table *const tables[], unsigned count, const char *typed,
                         char *words, size_t size)
 {
-    unsigned nearest = SIMILAR_MOST, found = 0;
+    unsigned nearest = FAR, found = 0;
     size_t used = 0;
     for (unsigned t = 0; t < count; t++)
         for (size_t i = 0; i < tables[t]->count; i++) {
             const struct carbon_intensity_row *row = &tables[t]->rows[i];
             unsigned far = far_from(row, typed);
-            if (far >= SIMILAR_MOST || far > nearest || (far == nearest && found == SIMILAR_MOST))
+            if (far == FAR || far > nearest || (far == nearest && found == SIMILAR_MOST))
                 continue;
             if (far < nearest)
                 used = found = 0;

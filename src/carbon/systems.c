@@ -73,7 +73,7 @@ static int take_kg(struct loading *loading, struct wt_error *err)
     struct carbon_embodied_row *row = &loading->row;
     double die_mm2 = number(loading, DIE_MM2), node_nm = number(loading, NODE_NM), fab_g_per_kwh = number(loading, FAB);
     double packages = number(loading, PACKAGES);
-    unsigned parts = !isnan(die_mm2) + !isnan(node_nm) + !isnan(fab_g_per_kwh);
+    int parts = !isnan(die_mm2) + !isnan(node_nm) + !isnan(fab_g_per_kwh);
     row->kg = number(loading, KG);
     row->from_parts = parts > 0;
     if (!isnan(row->kg) && (parts || !isnan(packages)))

@@ -307,7 +307,7 @@ static bool from_provider(const struct carbon_settings *settings, int64_t unix_s
     }
     out->source = CARBON_INTENSITY_PROVIDER;
     out->g_per_kwh = answer->g_per_kwh;
-    snprintf(out->source_text, sizeof out->source_text, "provider %.100s, zone %.40s, value of %.16sZ%s", provider->shown,
+    snprintf(out->source_text, sizeof out->source_text, "provider %.90s, zone %.40s, value of %.16sZ%s", provider->shown,
              provider->zone, clock_format_wall(answer->of_s * 1000, of), answer->estimated ? ", estimated by it" : "");
     return true;
 }

@@ -7,6 +7,7 @@
 #define WATTUNE_CLI_CARBON_PROVIDER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"

@@ -96,7 +96,7 @@ static void add_intensity(struct sheet *sheet, int64_t at_s)
     snprintf(figure->source, sizeof figure->source, "%s", intensity.source_text);
     snprintf(figure->remark, sizeof figure->remark, "%s", intensity.remark);
     double most_g_per_kwh = carbon_settings_most(carbon, at_s);
-    figure = add(sheet, "most_24h_g_per_kwh", "largest of 24 h", most_g_per_kwh, "g/kWh");
+    figure = add(sheet, "most_24h_g_per_kwh", "its largest in 24 h", most_g_per_kwh, "g/kWh");
     figure->kind = isnan(most_g_per_kwh) ? "unknown" : "series";
     snprintf(figure->source, sizeof figure->source, "%s%.190s",
              carbon->has_series ? "series " : "needs a series (intensity_file)", carbon->series_path);
@@ -117,14 +117,13 @@ static void add_system(struct sheet *sheet, const char *name, const char *model)
 {
     const struct carbon_settings *carbon = sheet->carbon;
     struct carbon_system system;
-    char label[160], key[80], shown[64] = "";
+    char label[160], key[80], shown[64];
     carbon_settings_system(carbon, model, &system);
-    if (model && !system.assumed)
-        text_escape_into(shown, sizeof shown, model);
-    else
-        snprintf(shown, sizeof shown, "%s", model ? "GPU system" : "CPU system");
-    snprintf(key, sizeof key, "%s_kg", name);
-    snprintf(label, sizeof label, "embodied, %s", shown);
+    text_escape_into(shown, sizeof shown, !model ? "CPU system" : system.assumed ? "GPU system" : model);
+    snprintf(key, sizeof key, "%s_embodied_kg", name);
+    int n = snprintf(label, sizeof label, "embodied, %s", shown);
+    if (system.devices > 1)
+        snprintf(label + n, sizeof label - (size_t)n, " of %g GPUs", system.devices);
     struct wt_figure *figure = add(sheet, key, label, system.kg, "kg");
     figure->low = system.low_kg;
     figure->high = system.high_kg;
@@ -135,13 +134,14 @@ static void add_system(struct sheet *sheet, const char *name, const char *model)
     const struct {
         const char *name, *label, *source;
         double utilisation;
-    } hours[] = {{"reserved_g_per_hour", "an hour of it", "utilisation 1 (SCI, ISO/IEC 21031:2024)", 1},
-                 {"useful_g_per_hour", "a useful hour of it", "divided by the utilisation (Sustainable AI)", carbon->utilisation}};
+    } hours[] = {{"reserved_g_per_hour", "an hour reserved", "utilisation 1 (SCI, ISO/IEC 21031:2024)", 1},
+                 {"useful_g_per_hour", "a useful hour", "divided by the utilisation (Sustainable AI)", carbon->utilisation}};
     for (unsigned i = 0; i < 2; i++) {
         snprintf(key, sizeof key, "%s_%s", name, hours[i].name);
-        snprintf(label, sizeof label, "- %s", hours[i].label);
+        snprintf(label, sizeof label, "  %s", hours[i].label);
         double grams = carbon_embodied_g(system.kg, 3600, carbon->lifetime_years, hours[i].utilisation, 1, 1);
         figure = add(sheet, key, label, grams, "g");
+        figure->devices = system.devices;
         snprintf(figure->source, sizeof figure->source, "%s", hours[i].source);
     }
 }
@@ -166,8 +166,8 @@ static int print_figures(const struct common *common, const struct carbon_settin
     add_setting(&sheet, CONFIG_PUE, "PUE", "", "Sustainable AI (Wu et al., MLSys'22): its fleet", 2022);
     add_setting(&sheet, CONFIG_LIFETIME_YEARS, "lifetime", "years", "Sustainable AI (Wu et al., MLSys'22): 3 to 5", 2022);
     add_setting(&sheet, CONFIG_UTILISATION, "utilisation", "", "Sustainable AI (Wu et al., MLSys'22): 0.3 to 0.6", 2022);
-    add_system(&sheet, "gpu_system", settings.gpu ? settings.gpu : "any");
-    add_system(&sheet, "cpu_system", NULL);
+    add_system(&sheet, "gpu", settings.gpu ? settings.gpu : "any");
+    add_system(&sheet, "cpu", NULL);
     if (settings.json)
         return print_document(json_carbon_document(at_ms, carbon->location[0] ? carbon->location : NULL, sheet.figures,
                                                    sheet.count));

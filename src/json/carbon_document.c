@@ -34,10 +34,10 @@ struct json_doc *json_carbon_document(int64_t wall_ms, const char *location, con
         const struct wt_figure *figure = &figures[i];
         json_open_object(doc, NULL);
         json_put_text(doc, "name", figure->name);
-        json_put_text(doc, "label", figure->label);
         json_put_number(doc, "value", figure->value);
         json_put_number(doc, "low", figure->low);
         json_put_number(doc, "high", figure->high);
+        json_put_number(doc, "devices", figure->devices);
         json_put_text(doc, "kind", figure->kind);
         json_put_known_text(doc, "source", figure->source);
         put_year(doc, figure->year);
