@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,111 +58,100 @@ int parse_fraction(const char *text, double min, double max, double *value)
     return rc;
 }
 
-/* Two digits (four for a year) within bounds; moves on behind them and behind the sign that must follow (0: anything). */
-static int take_digits(const char **text, size_t width, char then, int min, int max, int *value)
+/* Exactly so many digits, and the character behind them (0: whatever follows). */
+static int take_digits(const char **at, unsigned count, char behind, int *value)
 {
-    int number = 0;
-    for (size_t i = 0; i < width; i++) {
-        if ((*text)[i] < '0' || (*text)[i] > '9')
+    *value = 0;
+    for (; count > 0; count--, ++*at) {
+        if (**at < '0' || **at > '9')
             return WT_E_PARSE;
-        number = 10 * number + ((*text)[i] - '0');
+        *value = *value * 10 + (**at - '0');
     }
-    *text += width;
-    if (then && *(*text)++ != then)
+    if (behind && *(*at)++ != behind)
         return WT_E_PARSE;
-    if (number < min || number > max)
-        return WT_E_RANGE;
-    *value = number;
     return 0;
 }
 
-/* Days since 1970 of a date of the Gregorian calendar, counted from March so that the leap day ends a year. */
-static int64_t days_of(int year, int month, int day)
+/* Days since 1970-01-01 in the Gregorian calendar: years begin in March, so that a leap day is the last of its year. */
+static int64_t days_since_1970(int year, int month, int day)
 {
-    int64_t y = month > 2 ? year : year - 1, m = (month + 9) % 12;
-    return 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
+    int64_t years = month > 2 ? year : year - 1, day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+    int64_t era = (years >= 0 ? years : years - 399) / 400, year_of_era = years - era * 400;
+    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
 }
 
 static int days_in(int year, int month)
 {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    return days[month - 1] + (leap && month == 2);
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return days[month - 1] + (month == 2 && leap);
 }
 
-/* "Z", "+02:00", "-03:30" or nothing, to the end. */
-static int take_offset(const char *text, int *minutes)
+/* "Z" or "+01:00", to the end of the text. */
+static int take_offset(const char *at, int *minutes)
 {
-    int h = 0, m = 0, rc = 0;
-    char sign = *text;
-    if (!*text || ((*text == 'Z' || *text == 'z') && !text[1]))
-        return 0;
-    if (*text++ != '+' && sign != '-')
+    int sign = *at == '-' ? -1 : 1, hour, minute;
+    *minutes = 0;
+    if (*at == 'Z' || *at == 'z')
+        return at[1] ? WT_E_PARSE : 0;
+    if (*at != '+' && *at != '-')
         return WT_E_PARSE;
-    if ((rc = take_digits(&text, 2, ':', 0, 23, &h)) || (rc = take_digits(&text, 2, 0, 0, 59, &m)))
-        return rc;
-    *minutes = (sign == '-' ? -1 : 1) * (60 * h + m);
-    return *text ? WT_E_PARSE : 0;
+    at++;
+    if (take_digits(&at, 2, ':', &hour) || take_digits(&at, 2, 0, &minute) || *at)
+        return WT_E_PARSE;
+    *minutes = sign * (hour * 60 + minute);
+    return hour > 23 || minute > 59 ? WT_E_RANGE : 0;
 }
 
-/* Behind the T. */
-static int take_time(const char *text, int64_t *ms)
+int parse_time(const char *text, int64_t *wall_ms)
 {
-    int h = 0, m = 0, s = 0, offset = 0, rc;
-    if ((rc = take_digits(&text, 2, ':', 0, 23, &h)) || (rc = take_digits(&text, 2, ':', 0, 59, &m)) ||
-        (rc = take_digits(&text, 2, 0, 0, 60, &s)))
-        return rc;
-    int64_t found = ((h * 60 + m) * 60 + s) * INT64_C(1000);
-    if (*text == '.') {
-        int64_t weight = 100;
-        if (*++text < '0' || *text > '9')
+    int year, month, day, hour, minute, second, offset, ms = 0;
+    const char *at = text ? text : "";
+    if (take_digits(&at, 4, '-', &year) || take_digits(&at, 2, '-', &month) || take_digits(&at, 2, 0, &day) ||
+        (*at != 'T' && *at != 't' && *at != ' '))
+        return WT_E_PARSE;
+    at++;
+    if (take_digits(&at, 2, ':', &hour) || take_digits(&at, 2, ':', &minute) || take_digits(&at, 2, 0, &second))
+        return WT_E_PARSE;
+    if (*at == '.') {
+        size_t digits = strspn(++at, "0123456789");
+        if (digits == 0)
             return WT_E_PARSE;
-        for (; *text >= '0' && *text <= '9'; text++, weight /= 10)
-            found += (*text - '0') * weight;
+        for (size_t i = 0; i < 3; i++)
+            ms = ms * 10 + (i < digits ? at[i] - '0' : 0);
+        at += digits;
     }
-    if ((rc = take_offset(text, &offset)))
+    int rc = take_offset(at, &offset);
+    if (rc)
         return rc;
-    *ms = found - offset * INT64_C(60000);
-    return 0;
-}
-
-int parse_wall(const char *text, int64_t *wall_ms)
-{
-    int year, month, day, rc;
-    int64_t ms = 0;
-    if (!text)
-        return WT_E_PARSE;
-    if ((rc = take_digits(&text, 4, '-', 1, 9999, &year)) || (rc = take_digits(&text, 2, '-', 1, 12, &month)) ||
-        (rc = take_digits(&text, 2, 0, 1, 31, &day)))
-        return rc;
-    if (day > days_in(year, month))
+    if (month < 1 || month > 12 || day < 1 || day > days_in(year, month) || hour > 23 || minute > 59 || second > 59)
         return WT_E_RANGE;
-    if (*text && !strchr("Tt ", *text))
-        return WT_E_PARSE;
-    if (*text && (rc = take_time(text + 1, &ms)))
-        return rc;
-    *wall_ms = days_of(year, month, day) * INT64_C(86400000) + ms;
+    int64_t minutes = (days_since_1970(year, month, day) * 24 + hour) * 60 + minute - offset;
+    *wall_ms = (minutes * 60 + second) * 1000 + ms;
     return 0;
 }
 
-int parse_wall_or_age(const char *text, int64_t now_ms, int64_t *wall_ms)
+int parse_time_or_age(const char *text, int64_t now_ms, int64_t *wall_ms)
 {
     static const struct { char unit; int64_t ms; } units[] = {
         {'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}, {'w', 604800000}};
     size_t length = text ? strlen(text) : 0;
-    char number[16];
+    char whole[32];
     uint64_t count;
-    for (size_t i = 0; length > 1 && length <= sizeof number && i < sizeof units / sizeof units[0]; i++) {
+    for (size_t i = 0; length > 1 && length < sizeof whole && i < sizeof units / sizeof units[0]; i++) {
         if (text[length - 1] != units[i].unit)
             continue;
-        memcpy(number, text, length - 1);
-        number[length - 1] = 0;
-        int rc = parse_u64(number, 0, 100000, &count); /* weeks: before the year 100 */
+        memcpy(whole, text, length - 1);
+        whole[length - 1] = 0;
+        int rc = parse_u64(whole, 0, 100000, &count); /* weeks: before the year 100 */
         if (rc == 0)
             *wall_ms = now_ms - (int64_t)count * units[i].ms;
         return rc;
     }
-    return parse_wall(text, wall_ms);
+    if (length != sizeof "2025-03-01" - 1)
+        return parse_time(text, wall_ms);
+    snprintf(whole, sizeof whole, "%sT00:00:00Z", text);
+    return parse_time(whole, wall_ms);
 }
 
 int parse_next_part(const char **cursor, char separator, char *part, size_t size)

@@ -54,7 +54,7 @@ static void take_keys(const char *text)
 
 static void take_time(const char *option, const char *text, int64_t *wall_ms)
 {
-    if (parse_wall_or_age(text, clock_wall_ms(), wall_ms))
+    if (parse_time_or_age(text, clock_wall_ms(), wall_ms))
         command_usage_error("%s is a time such as 2026-03-01T12:00:00Z, a date or an age such as 7d, not \"%s\"", option, text);
 }
 
