@@ -246,7 +246,7 @@ static int run(struct common *common, void *unused)
 const struct command command_carbon = {
     .name = "carbon",
     .arguments = "",
-    .summary = "print what carbon is computed with, and where each number comes from",
+    .summary = "print what carbon is computed with and where it comes from",
     .description =
         "Operational carbon is energy times the PUE times the grid's intensity. The intensity is the first that there is "
         "of: --intensity, a series by the hour (intensity_file), a provider (provider_url), the yearly average of --location, "

@@ -21,7 +21,7 @@ struct json_wanted {
 };
 
 /* WT_E_PARSE: no JSON object, or a member is missing or of another type; the sentence says which.  Outputs are untouched
- * then. */
+ * then, as after WT_E_NO_MEMORY. */
 int json_read_object(const char *text, size_t length, const struct json_wanted wanted[], unsigned count,
                      struct wt_error *err);
 
