@@ -56,21 +56,22 @@ static void fill_operational(const struct booking_factors *factors, struct ledge
                            ? carbon_market_g(sums.facility_kwh, &contract) : (double)NAN;
 }
 
-static double share_g(const struct booking_factors *factors, const struct carbon_system *system, unsigned node_gpus,
-                      double time_s, double utilisation)
+/* One of the system's devices; a system without GPUs is one itself. */
+static double share_g(const struct booking_factors *factors, const struct carbon_system *system, double devices, double time_s,
+                      double utilisation)
 {
-    double devices = isfinite(system->devices) ? system->devices : factors->system_gpus ? factors->system_gpus : node_gpus;
-    return carbon_embodied_g(system->kg, time_s, factors->lifetime_years, utilisation, 1, devices);
+    return carbon_embodied_g(system->kg, time_s, factors->lifetime_years, utilisation, 1,
+                             isfinite(system->devices) ? system->devices : devices);
 }
 
 static void fill_embodied(const struct booking_factors *factors, unsigned node_gpus, const struct wt_trial *trial,
                           struct wt_carbon *carbon)
 {
     struct carbon_system system;
+    double devices = !trial->gpu_count ? 1 : factors->system_gpus ? factors->system_gpus : node_gpus;
     carbon->embodied_g = carbon->embodied_useful_g = 0;
     for (unsigned i = 0; i < (trial->gpu_count ? trial->gpu_count : 1); i++) {
         factors->system(factors->ctx, trial->gpu_count ? trial->gpus[i].name : "", &system);
-        unsigned devices = trial->gpu_count ? node_gpus : 1;
         carbon->embodied_g += share_g(factors, &system, devices, trial->time_s, 1);
         carbon->embodied_useful_g += share_g(factors, &system, devices, trial->time_s, factors->utilisation);
         add_source(carbon->embodied_source, system.source_text);
