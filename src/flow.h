@@ -228,6 +228,17 @@ struct wt_report_row {
     uint64_t operational_unknown, market_unknown, embodied_unknown; /* runs that are missing in them */
     double saved_j, saved_error_j, saved_g; /* over the runs whose savings were measured; NaN: none */
     uint64_t saved_runs;
+    int64_t first_ms, last_ms;       /* wall clock: the first began, the last ended (begun, where no end is known); 0: no run */
+};
+
+/* report basis: what the figures of a report rest on, and of how many of its runs. */
+enum wt_basis { WT_BASIS_ENERGY, WT_BASIS_PUE, WT_BASIS_INTENSITY, WT_BASIS_EMBODIED, WT_BASES };
+
+struct wt_report_basis {
+    enum wt_basis kind;
+    char source[WT_FACTOR_LEN];      /* in words; empty: unknown, or the kind has none (PUE) */
+    uint64_t runs;
+    double least, most;              /* the factor over these runs: PUE, g/kWh; NaN: the kind has no single one */
 };
 
 /* point: one batch size at one power limit, trained until it reaches the target. */

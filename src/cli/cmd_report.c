@@ -16,13 +16,13 @@
 #include "view/view.h"
 
 enum key { KEY_BY = 1, KEY_FROM, KEY_TO, KEY_FORMAT, KEY_JSON };
-enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV };
+enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV, FORMAT_HTML, FORMATS };
 
 static const struct argp_option options[] = {
     {"by", KEY_BY, "KEY,...", 0, "one line for each job, phase, user, project, gpu, node or day, or several of these (default: phase)", 0},
     {"from", KEY_FROM, "TIME", 0, "only from then on: RFC 3339, a date, or an age such as 7d (UTC; whole hours)", 0},
     {"to", KEY_TO, "TIME", 0, "only before then", 0},
-    {"format", KEY_FORMAT, "FORMAT", 0, "text (default), json or csv", 0},
+    {"format", KEY_FORMAT, "FORMAT", 0, "text (default), json, csv, or html: a page that needs nothing else, with charts, which prints well", 0},
     {"json", KEY_JSON, NULL, 0, "the same as --format json", 0},
     {0}};
 
@@ -60,13 +60,13 @@ static void take_time(const char *option, const char *text, int64_t *wall_ms)
 
 static void take_format(const char *text)
 {
-    static const char *const formats[] = {"text", "json", "csv"};
-    for (unsigned i = 0; i < 3; i++)
+    static const char *const formats[FORMATS] = {"text", "json", "csv", "html"};
+    for (unsigned i = 0; i < FORMATS; i++)
         if (strcmp(text, formats[i]) == 0) {
             settings.format = (enum format)i;
             return;
         }
-    command_usage_error("--format is text, json or csv, not \"%s\"", text);
+    command_usage_error("--format is text, json, csv or html, not \"%s\"", text);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -114,12 +114,31 @@ static int print_json(const struct wt_report_row rows[], size_t count, const str
     return rc ? command_failed(&err) : EXIT_DONE;
 }
 
-static int print(const struct common *common, const struct wt_report_row rows[], size_t count, const struct wt_report_row *total)
+static int print_html(struct ledger *ledger, const struct wt_report_row rows[], size_t count, const struct wt_report_row *total)
+{
+    const struct ledger_report *what = &settings.what;
+    struct wt_report_basis *basis = NULL;
+    struct buffer out = {0};
+    struct wt_error err;
+    size_t basis_count = 0;
+    if (ledger && ledger_report_basis(ledger, what, &basis, &basis_count, &err))
+        return command_failed(&err);
+    const struct view_report_page page = {what->keys, what->key_count, rows, count, total, basis, basis_count,
+                                          what->from_ms, what->to_ms, clock_wall_ms()};
+    view_report_html(&out, &page);
+    free(basis);
+    return command_print(&out);
+}
+
+static int print(const struct common *common, struct ledger *ledger, const struct wt_report_row rows[], size_t count,
+                 const struct wt_report_row *total)
 {
     const struct ledger_report *what = &settings.what;
     struct buffer page = {0};
     if (settings.format == FORMAT_JSON)
         return print_json(rows, count, total);
+    if (settings.format == FORMAT_HTML)
+        return print_html(ledger, rows, count, total);
     if (settings.format == FORMAT_CSV)
         view_report_csv(&page, what->keys, what->key_count, rows, count);
     else
@@ -139,7 +158,7 @@ static int run(struct common *common, void *unused)
         rc = ledger_report(ledger, &settings.what, &rows, &count, &total, &err);
     else if (rc == WT_E_NOT_FOUND) /* no run yet */
         rc = ledger_report(NULL, &settings.what, &rows, &count, &total, &err);
-    int code = rc ? command_failed(&err) : print(common, rows, count, &total);
+    int code = rc ? command_failed(&err) : print(common, ledger, rows, count, &total);
     free(rows);
     ledger_close(ledger);
     return code;
@@ -157,7 +176,8 @@ const struct command command_report = {
         "and the page says of how many runs.",
     .examples = "  wattune report\n"
                 "  wattune report --by user,day --from 7d\n"
-                "  wattune report --by job --format csv > jobs.csv\n",
+                "  wattune report --by job --format csv > jobs.csv\n"
+                "  wattune report --by project,day --from 30d --format html > report.html\n",
     .options = options,
     .groups = COMMON_LEDGER,
     .parse = parse,

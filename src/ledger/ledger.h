@@ -158,4 +158,9 @@ struct ledger_report {
 int ledger_report(struct ledger *ledger, const struct ledger_report *what, struct wt_report_row **rows, size_t *count,
                   struct wt_report_row *total, struct wt_error *err);
 
+/* What the figures of that report rest on: energy by what it was read from, PUE, grid intensities and embodied carbon by their
+ * source, each kind with its most runs first.  The caller frees *rows with free(). */
+int ledger_report_basis(struct ledger *ledger, const struct ledger_report *what, struct wt_report_basis **rows, size_t *count,
+                        struct wt_error *err);
+
 #endif

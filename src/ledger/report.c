@@ -10,13 +10,26 @@
 
 #include "base/buffer.h"
 
-static void put_together(struct buffer *sql, const struct ledger_report *what, bool by_hour)
+static bool is_by_hour(const struct ledger_report *what)
+{
+    bool by_hour = what->from_ms != INT64_MIN || what->to_ms != INT64_MAX;
+    for (unsigned i = 0; i < what->key_count; i++)
+        by_hour = by_hour || what->keys[i] == WT_BY_DAY;
+    return by_hour;
+}
+
+static const char *slices_of(const struct ledger_report *what)
+{
+    return is_by_hour(what) ? ledger_report_hours : ledger_report_runs;
+}
+
+static void put_together(struct buffer *sql, const struct ledger_report *what)
 {
     buffer_print(sql, "SELECT ");
     for (unsigned i = 0; i < what->key_count; i++)
         buffer_print(sql, "%s, ", ledger_report_keys[what->keys[i]]);
     buffer_print(sql, "%s FROM (%s) s JOIN trials t ON t.trial_id = s.trial_id JOIN jobs j ON j.job_id = t.job_id",
-                 ledger_report_sums, by_hour ? ledger_report_hours : ledger_report_runs);
+                 ledger_report_sums, slices_of(what));
     for (unsigned i = 0; i < what->key_count; i++)
         buffer_print(sql, "%s %u", i ? "," : " GROUP BY", i + 1);
     if (what->key_count == 0)
@@ -57,26 +70,32 @@ static void read_row(struct query *query, unsigned key_count, struct wt_report_r
     row->saved_error_j = query_real(query);
     row->saved_g = query_real(query);
     row->saved_runs = (uint64_t)query_int(query, 0);
+    row->first_ms = query_int(query, 0);
+    row->last_ms = query_int(query, 0);
+}
+
+/* The statement of that text, which it takes; NULL: out of memory. */
+static struct query *begin_query(struct ledger *ledger, const struct ledger_report *what, struct buffer *sql, struct wt_error *err)
+{
+    struct query *query = sql->failed ? NULL : ledger_query_text(ledger, buffer_text(sql));
+    buffer_clear(sql);
+    if (!query)
+        error_set(err, WT_E_NO_MEMORY, "read the ledger: out of memory");
+    else if (is_by_hour(what)) {
+        query_put_int(query, what->from_ms);
+        query_put_int(query, what->to_ms);
+    }
+    return query;
 }
 
 static int read_rows(struct ledger *ledger, const struct ledger_report *what, struct wt_report_row **rows, size_t *count,
                      struct wt_error *err)
 {
-    bool by_hour = what->from_ms != INT64_MIN || what->to_ms != INT64_MAX;
-    for (unsigned i = 0; i < what->key_count; i++)
-        by_hour = by_hour || what->keys[i] == WT_BY_DAY;
     struct buffer sql = {0};
-    put_together(&sql, what, by_hour);
-    if (sql.failed) {
-        buffer_clear(&sql);
-        return error_set(err, WT_E_NO_MEMORY, "read the ledger: out of memory");
-    }
-    struct query *query = ledger_query_text(ledger, buffer_text(&sql));
-    buffer_clear(&sql);
-    if (by_hour) {
-        query_put_int(query, what->from_ms);
-        query_put_int(query, what->to_ms);
-    }
+    put_together(&sql, what);
+    struct query *query = begin_query(ledger, what, &sql, err);
+    if (!query)
+        return WT_E_NO_MEMORY;
     size_t capacity = 0;
     int rc;
     while ((rc = query_step(query, err)) > 0) {
@@ -124,5 +143,43 @@ int ledger_report(struct ledger *ledger, const struct ledger_report *what, struc
     }
     free(rows);
     free(sum);
+    return rc;
+}
+
+int ledger_report_basis(struct ledger *ledger, const struct ledger_report *what, struct wt_report_basis **out, size_t *out_count,
+                        struct wt_error *err)
+{
+    struct wt_report_basis *rows = NULL;
+    struct buffer sql = {0};
+    size_t count = 0, capacity = 0;
+    int rc = 0;
+    buffer_print(&sql, "%s%s%s", ledger_report_basis_begin, slices_of(what), ledger_report_basis_end);
+    struct query *query = begin_query(ledger, what, &sql, err);
+    if (!query)
+        return WT_E_NO_MEMORY;
+    while ((rc = query_step(query, err)) > 0) {
+        if (count == capacity) {
+            capacity = capacity ? 2 * capacity : 8;
+            struct wt_report_basis *more = reallocarray(rows, capacity, sizeof *more);
+            if (!more) {
+                query_leave(query);
+                rc = error_set(err, WT_E_NO_MEMORY, "read the ledger: out of memory");
+                break;
+            }
+            rows = more;
+        }
+        struct wt_report_basis *row = &rows[count++];
+        *row = (struct wt_report_basis){.kind = (enum wt_basis)query_int(query, 0)};
+        query_text(query, row->source, sizeof row->source);
+        row->runs = (uint64_t)query_int(query, 0);
+        row->least = query_real(query);
+        row->most = query_real(query);
+    }
+    if (rc == 0) {
+        *out = rows;
+        *out_count = count;
+        rows = NULL;
+    }
+    free(rows);
     return rc;
 }

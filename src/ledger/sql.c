@@ -280,7 +280,8 @@ const char ledger_report_sums[] =
     " count(DISTINCT CASE WHEN t.embodied_g IS NULL THEN s.trial_id END),"
     " sum(" SAVED "), sum(s.gpu_j * t.energy_fraction_error / (t.energy_fraction * t.energy_fraction)),"
     " sum(" SAVED " * t.pue * t.intensity_g_per_kwh) / 3.6e6,"
-    " count(DISTINCT CASE WHEN " SAVED " IS NOT NULL THEN s.trial_id END)";
+    " count(DISTINCT CASE WHEN " SAVED " IS NOT NULL THEN s.trial_id END),"
+    " min(t.started_ms), max(CAST(t.started_ms + 1000 * coalesce(t.time_s, 0) AS INTEGER))";
 
 #define WHOLE_RUN                                                                                               \
     "trial_id, started_ms / 3600000 AS hour, time_s AS length_s, 1.0 AS share, busy_s, energy_j AS gpu_j,"     \
@@ -306,3 +307,14 @@ const char ledger_report_hours[] =
     " UNION ALL SELECT " WHOLE_RUN " FROM trials t WHERE not_started IS NOT 1"
     "  AND started_ms >= ?1 AND started_ms < ?2"
     "  AND NOT EXISTS (SELECT 1 FROM trial_hours h WHERE h.trial_id = t.trial_id)";
+
+/* Kinds by enum wt_basis, as report.c reads them; between the two: the slices. */
+const char ledger_report_basis_begin[] = "WITH runs AS (SELECT * FROM trials WHERE trial_id IN (SELECT trial_id FROM (";
+const char ledger_report_basis_end[] =
+    ")))"
+    " SELECT 0, source, count(*), NULL, NULL FROM runs WHERE energy_j IS NOT NULL GROUP BY source"
+    " UNION ALL SELECT 1, NULL, count(*), min(pue), max(pue) FROM runs WHERE pue IS NOT NULL GROUP BY pue IS NULL"
+    " UNION ALL SELECT 2, intensity_source, count(*), min(intensity_g_per_kwh), max(intensity_g_per_kwh) FROM runs"
+    "  WHERE operational_g IS NOT NULL GROUP BY intensity_source"
+    " UNION ALL SELECT 3, embodied_source, count(*), NULL, NULL FROM runs WHERE embodied_g IS NOT NULL GROUP BY embodied_source"
+    " ORDER BY 1, 3 DESC, 2";

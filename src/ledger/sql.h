@@ -28,6 +28,9 @@ extern const char ledger_report_sums[];
 extern const char ledger_report_runs[];        /* slices: whole runs */
 extern const char ledger_report_hours[];       /* slices: hours; two parameters, from and to in milliseconds */
 
+/* What a report rests on: the slices stand between these two. */
+extern const char ledger_report_basis_begin[], ledger_report_basis_end[];
+
 /* One text a schema version: [0] makes schema 1, [1] brings 1 to 2.  Applied ones never change. */
 extern const char *const ledger_migrations[];
 extern const int ledger_schema; /* how many there are: the version this program knows */

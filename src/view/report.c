@@ -7,24 +7,24 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "view/report.h"
 #include "view/table.h"
 
 const char *const view_report_keys[WT_REPORT_KEYS] = {
     [WT_BY_JOB] = "job", [WT_BY_PHASE] = "phase", [WT_BY_USER] = "user", [WT_BY_PROJECT] = "project",
     [WT_BY_GPU] = "gpu", [WT_BY_NODE] = "node", [WT_BY_DAY] = "day"};
 
-static double plus(double a, double b)
+double report_plus(double a, double b)
 {
     return isfinite(a) && isfinite(b) ? a + b : isfinite(a) ? a : b;
 }
 
-static double measured_j(const struct wt_report_row *row)
+double report_measured_j(const struct wt_report_row *row)
 {
-    return plus(plus(row->gpu_j, row->cpu_j), row->dram_j);
+    return report_plus(report_plus(row->gpu_j, row->cpu_j), row->dram_j);
 }
 
-/* Both must be known: grams of one kind alone are not the total. */
-static double total_g(const struct wt_report_row *row)
+double report_total_g(const struct wt_report_row *row)
 {
     return row->operational_g + row->embodied_g;
 }
@@ -38,33 +38,56 @@ static void put_row(struct table *table, const struct wt_report_row *row)
     else
         table_put(table, "unknown");
     table_put(table, "%s", unit_percent(text, row->busy_gpu_hours / row->gpu_hours));
-    table_put(table, "%s", unit_watt_hours(text, measured_j(row)));
+    table_put(table, "%s", unit_watt_hours(text, report_measured_j(row)));
     table_put(table, "%s", unit_watt_hours(text, row->facility_j));
     table_put(table, "%s", unit_grams(text, row->operational_g));
     table_put(table, "%s", unit_grams(text, row->embodied_g));
-    table_put(table, "%s", unit_grams(text, total_g(row)));
+    table_put(table, "%s", unit_grams(text, report_total_g(row)));
     if (isfinite(row->saved_j))
         table_put(table, "%s +- %s", unit_watt_hours(text, row->saved_j), unit_watt_hours(error, row->saved_error_j));
     else
         table_put(table, "unknown");
 }
 
-static void say_missing(struct buffer *out, const struct wt_report_row *total, uint64_t missing, const char *what)
+void report_say_keys(struct buffer *out, const enum wt_report_key keys[], unsigned key_count)
 {
-    if (missing)
-        buffer_print(out, "%s unknown of %llu of %llu runs and not in the sums\n", what, (unsigned long long)missing,
-                     (unsigned long long)total->runs);
+    for (unsigned i = 0; i < key_count; i++)
+        buffer_print(out, "%s%s", i == 0 ? " by " : i + 1 < key_count ? ", " : " and ",
+                     keys[i] == WT_BY_GPU ? "GPU" : view_report_keys[keys[i]]);
+}
+
+unsigned report_gaps(const struct wt_report_row *row, struct report_gap gaps[REPORT_GAPS])
+{
+    const struct report_gap all[REPORT_GAPS] = {
+        {"these go on or were killed, so that nothing is booked:", "an end", row->unended},
+        {"GPU energy is", "GPU", row->gpu_unknown},
+        {"CPU energy is", "CPU", row->cpu_unknown},
+        {"DRAM energy is", "DRAM", row->dram_unknown},
+        {"operational carbon is", "operational", row->operational_unknown},
+        {"embodied carbon is", "embodied", row->embodied_unknown},
+    };
+    unsigned count = 0;
+    for (unsigned i = 0; i < REPORT_GAPS; i++)
+        if (all[i].runs)
+            gaps[count++] = all[i];
+    return count;
+}
+
+void report_say_gap(struct buffer *out, const struct report_gap *gap, const struct wt_report_row *row)
+{
+    buffer_print(out, "%s unknown of %llu of %llu runs and not in the sums", gap->sentence, (unsigned long long)gap->runs,
+                 (unsigned long long)row->runs);
 }
 
 static void say_what_is_missing(struct buffer *out, const struct wt_report_row *total)
 {
     char grams[UNIT_SIZE];
-    say_missing(out, total, total->unended, "these go on or were killed, so that nothing is booked:");
-    say_missing(out, total, total->gpu_unknown, "GPU energy is");
-    say_missing(out, total, total->cpu_unknown, "CPU energy is");
-    say_missing(out, total, total->dram_unknown, "DRAM energy is");
-    say_missing(out, total, total->operational_unknown, "operational carbon is");
-    say_missing(out, total, total->embodied_unknown, "embodied carbon is");
+    struct report_gap gaps[REPORT_GAPS];
+    unsigned count = report_gaps(total, gaps);
+    for (unsigned i = 0; i < count; i++) {
+        report_say_gap(out, &gaps[i], total);
+        buffer_print(out, "\n");
+    }
     if (isfinite(total->market_g))
         buffer_print(out, "market-based, by contract: %s operational\n", unit_grams(grams, total->market_g));
     if (isfinite(total->embodied_useful_g))
@@ -123,9 +146,9 @@ void view_report_csv(struct buffer *out, const enum wt_report_key keys[], unsign
         for (unsigned i = 0; i < key_count; i++)
             csv_put_name(&line, row->keys[i]);
         buffer_print(&line, ",%llu", (unsigned long long)row->runs);
-        const double values[] = {row->gpu_hours, row->busy_gpu_hours, row->gpu_j, row->cpu_j, row->dram_j, measured_j(row),
+        const double values[] = {row->gpu_hours, row->busy_gpu_hours, row->gpu_j, row->cpu_j, row->dram_j, report_measured_j(row),
                                  row->facility_j, row->operational_g, row->market_g, row->embodied_g, row->embodied_useful_g,
-                                 total_g(row), row->saved_j, row->saved_error_j, row->saved_g};
+                                 report_total_g(row), row->saved_j, row->saved_error_j, row->saved_g};
         for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
             csv_put_number(&line, values[i]);
         buffer_print(out, "%s\n", buffer_text(&line) + 1); /* each field has brought a comma */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pages for people: text tables and sentences, and CSV.  Takes rows from src/flow.h and appends to a buffer; knows
+ * Pages for people: text tables and sentences, CSV, and a page of HTML.  Takes rows from src/flow.h and appends to a buffer; knows
  * neither where rows came from nor JSON (the documents are in json/, because they need its library).
  *
- * Unknown is printed as "unknown" in text and as nothing in CSV, never as 0.  Names that others chose cannot move
+ * Unknown is printed as "unknown" in text and HTML and as nothing in CSV, never as 0.  Names that others chose cannot move
  * the cursor or turn the text around: control and direction characters are shown escaped.  Colour only when asked.
  */
 #ifndef WATTUNE_VIEW_VIEW_H
@@ -50,6 +50,21 @@ void view_report(struct buffer *out, const enum wt_report_key keys[], unsigned k
 /* `wattune report --format csv`: the names of the JSON, one row a group, and no total. */
 void view_report_csv(struct buffer *out, const enum wt_report_key keys[], unsigned key_count,
                      const struct wt_report_row rows[], size_t count);
+
+/* `wattune report --format html`: a page that stands alone: figures, charts of the groups that used most (and by day, if days are
+ * among the keys), a table of the first 500 groups, and what the figures rest on.  Rows in the ledger's order: days first. */
+struct view_report_page {
+    const enum wt_report_key *keys;
+    unsigned key_count;
+    const struct wt_report_row *rows;
+    size_t count;
+    const struct wt_report_row *total;
+    const struct wt_report_basis *basis;
+    size_t basis_count;
+    int64_t from_ms, to_ms;          /* as asked for; INT64_MIN and INT64_MAX: no such bound */
+    int64_t made_ms;                 /* wall clock */
+};
+void view_report_html(struct buffer *out, const struct view_report_page *page);
 
 /* `wattune config`: each setting with where it came from; a value of NULL is not set. */
 struct view_setting {
