@@ -173,7 +173,9 @@ const struct command command_report = {
         "(PUE), operational carbon at the grid's intensity of each hour, embodied carbon by the share of the systems' lifetime, and what "
         "tuning saved against the measured baseline. Carbon is as it was booked with each run.\n\n"
         "With --by day, --from or --to a run counts hour by hour, in UTC. What is not known of a run is left out of a sum, "
-        "and the page says of how many runs.",
+        "and the page says of how many runs.\n\n"
+        "The page of --format html stands alone: it has no script, fetches nothing, and shows at most 20 groups as bars, 366 days "
+        "and 500 rows.",
     .examples = "  wattune report\n"
                 "  wattune report --by user,day --from 7d\n"
                 "  wattune report --by job --format csv > jobs.csv\n"

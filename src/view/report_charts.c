@@ -106,7 +106,7 @@ static void put_bar_row(struct buffer *out, const struct measure *measure, const
     for (unsigned i = 0; i < measure->part_count; i++) {
         double length = length_of(parts[i]);
         if (length > 0)
-            svg_bar(out, measure->parts[i].class, svg_x(chart, from), y + 16, svg_x(chart, from + length) - svg_x(chart, from), 8);
+            svg_bar(out, measure->parts[i].class, svg_x(chart, from), y + 17, svg_x(chart, from + length) - svg_x(chart, from), 8);
         from += length;
     }
     out->failed |= amount.failed;
@@ -129,7 +129,7 @@ static void put_caption(struct buffer *out, const struct measure *measure, const
     report_say_keys(out, keys, key_count);
     buffer_print(out, "</strong>");
     for (unsigned i = 0; measure->part_count > 1 && i < measure->part_count; i++)
-        buffer_print(out, " <span class=\"key %s\"></span> %s", measure->parts[i].class, measure->parts[i].name);
+        buffer_print(out, " <span class=\"key %s\"></span>&#160;%s", measure->parts[i].class, measure->parts[i].name);
 }
 
 static void put_groups(struct buffer *out, const struct measure *measure, const struct view_report_page *page,
@@ -218,7 +218,7 @@ static void put_days(struct buffer *out, unsigned m, const struct day days[], si
 {
     const struct measure *measure = &measures[m];
     struct chart chart = {.left = 64, .top = 10, .width = WIDTH - 64 - 36, .height = 190};
-    char id[32], title[96], text[32];
+    char id[32], title[96];
     bool unknown = false;
     chart.x_least = (double)days[0].number;
     chart.x_most = (double)days[count - 1].number + 1;
@@ -230,7 +230,7 @@ static void put_days(struct buffer *out, unsigned m, const struct day days[], si
     struct svg_unit unit = svg_unit_for(measure->units, chart.y_most);
     put_caption(out, measure, (const enum wt_report_key[]){WT_BY_DAY}, 1);
     if (cut)
-        buffer_print(out, "<br>The last %u days, from %s on.", MOST_DAYS, date_of(text, days[0].number));
+        buffer_print(out, "<br>The last %u days; the table has those before.", MOST_DAYS);
     buffer_print(out, "%s</figcaption>\n", unknown ? "<br>?: unknown on that day." : "");
     snprintf(id, sizeof id, "%s-by-day", measure->id);
     snprintf(title, sizeof title, "%s of each day as bars, in %s; the table has the numbers", measure->name, unit.name);

@@ -204,7 +204,7 @@ def test_names_stay_names(wt):
     (["--from", "yesterday"], '--from is a time such as'),
     (["--to", "2026-13-01"], '--to is a time such as'),
     (["--from", "2026-03-02", "--to", "2026-03-01"], "--from must be before --to"),
-    (["--format", "xml"], '--format is text, json or csv'),
+    (["--format", "xml"], '--format is text, json, csv or html'),
     (["job"], "takes no argument"),
 ])
 def test_wrong_usage(wt, options, words):

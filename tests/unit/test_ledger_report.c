@@ -175,6 +175,69 @@ static void unknown_is_counted(void **state)
     ledger_close(ledger);
 }
 
+/* What the figures rest on: each source with its runs and range; only runs that the report is about. */
+static void basis(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_ledger(0);
+    struct wt_report_row total;
+    struct wt_report_basis *rows = NULL;
+    size_t count = 0;
+    run_for(ledger, "a", "training", "ada", EVENING_MS, 4); /* a series: 250 g/kWh on average */
+    run_for(ledger, "b", "training", "ada", EVENING_MS + 3600000, 1); /* 100 */
+    struct wt_trial t = full_trial("c"); /* the day after, without a word on where its carbon comes from */
+    t.recurrence = t.try_number = 0;
+    t.started_ms = EVENING_MS + INT64_C(86400000);
+    assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, &t.recurrence, &err), 0);
+    t.time_s = 3600;
+    t.source = WT_SOURCE_COUNTER;
+    t.carbon = (struct wt_carbon){.pue = 1.5, .intensity_g_per_kwh = 30, .operational_g = 7, .market_g = NAN, .embodied_g = NAN,
+                                  .embodied_useful_g = NAN};
+    assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
+    t = full_trial("d"); /* killed */
+    t.recurrence = t.try_number = 0;
+    t.started_ms = EVENING_MS + INT64_C(2) * 86400000;
+    assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, &t.recurrence, &err), 0);
+
+    const struct ledger_report all = {1, {WT_BY_JOB}, INT64_MIN, INT64_MAX};
+    assert_int_equal(ledger_report_basis(ledger, &all, &rows, &count, &err), 0);
+    assert_int_equal(count, 6);
+    assert_int_equal(rows[0].kind, WT_BASIS_ENERGY);
+    assert_string_equal(rows[0].source, "integrated");
+    assert_int_equal(rows[0].runs, 2);
+    assert_string_equal(rows[1].source, "counter");
+    assert_int_equal(rows[2].kind, WT_BASIS_PUE);
+    assert_int_equal(rows[2].runs, 3);
+    near(rows[2].least, 1.2);
+    near(rows[2].most, 1.5);
+    assert_int_equal(rows[3].kind, WT_BASIS_INTENSITY);
+    assert_string_equal(rows[3].source, "a series");
+    assert_int_equal(rows[3].runs, 2);
+    near(rows[3].least, 100);
+    near(rows[3].most, 250);
+    assert_string_equal(rows[4].source, "");
+    near(rows[4].least, 30);
+    assert_int_equal(rows[5].kind, WT_BASIS_EMBODIED);
+    assert_int_equal(rows[5].runs, 2);
+    assert_true(isnan(rows[5].least));
+    free(rows);
+    free(report(ledger, &all, 4, &total));
+    assert_int_equal(total.first_ms, EVENING_MS);
+    assert_int_equal(total.last_ms, EVENING_MS + INT64_C(2) * 86400000); /* no end of it is known */
+
+    /* The first hour alone: one run. */
+    const struct ledger_report hour = {1, {WT_BY_JOB}, EVENING_MS, EVENING_MS + 3600000};
+    assert_int_equal(ledger_report_basis(ledger, &hour, &rows, &count, &err), 0);
+    assert_int_equal(count, 4);
+    assert_true(rows[2].runs == 1 && rows[2].least == 250);
+    free(rows);
+    struct wt_report_row *groups = report(ledger, &hour, 1, &total);
+    assert_int_equal(groups[0].first_ms, EVENING_MS);
+    assert_int_equal(groups[0].last_ms, EVENING_MS + 4 * 3600 * 1000);
+    free(groups);
+    ledger_close(ledger);
+}
+
 static void names_are_only_names(void **state)
 {
     (void)state;
@@ -207,6 +270,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(by_phase_and_user, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(days, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(unknown_is_counted, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(basis, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(names_are_only_names, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(empty, make_folder, drop_folder),
     };
