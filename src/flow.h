@@ -217,7 +217,7 @@ struct wt_job_row {
 enum wt_report_key { WT_BY_JOB, WT_BY_PHASE, WT_BY_USER, WT_BY_PROJECT, WT_BY_GPU, WT_BY_NODE, WT_BY_DAY, WT_REPORT_KEYS };
 
 struct wt_report_row {
-    char keys[WT_REPORT_KEYS][WT_JOB_LEN]; /* in the order asked for; empty: unknown */
+    const char *keys[WT_REPORT_KEYS]; /* in the order asked for; "": unknown; borrowed from who gave the row */
     uint64_t runs, unended;          /* tries that ran; of these, those that run or were killed */
     double gpu_hours;                /* reserved */
     double busy_gpu_hours;           /* in which a kernel ran; over the runs of which it is known, NaN: none */

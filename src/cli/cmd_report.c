@@ -131,16 +131,13 @@ static int run(struct common *common, void *unused)
 {
     (void)unused;
     struct ledger *ledger = NULL;
-    struct wt_report_row *rows = NULL, total;
+    struct ledger_report_rows rows = {0};
     struct wt_error err;
-    size_t count = 0;
     int rc = open_ledger(common, true, &ledger, &err);
-    if (rc == 0)
-        rc = ledger_report(ledger, &settings.what, &rows, &count, &total, &err);
-    else if (rc == WT_E_NOT_FOUND) /* no run yet */
-        rc = ledger_report(NULL, &settings.what, &rows, &count, &total, &err);
-    int code = rc ? command_failed(&err) : print(common, rows, count, &total);
-    free(rows);
+    if (rc == 0 || rc == WT_E_NOT_FOUND) /* no run yet: none to sum up */
+        rc = ledger_report(ledger, &settings.what, &rows, &err);
+    int code = rc ? command_failed(&err) : print(common, rows.rows, rows.count, &rows.total);
+    ledger_report_clear(&rows);
     ledger_close(ledger);
     return code;
 }

@@ -34,7 +34,7 @@ struct ledger_device_energy {
     int64_t begin_ms, end_ms;        /* wall clock */
 };
 
-/* What one device used of an hour of a trial.  The hours of a device add up to its energy of the trial. */
+/* What one device of a trial, one of those it is booked with, used of an hour.  The hours of a device add up to its energy of the trial. */
 struct ledger_hour {
     int64_t hour;                    /* since 1970, UTC */
     enum wt_device_kind kind;
@@ -152,10 +152,18 @@ struct ledger_report {
     int64_t from_ms, to_ms;          /* only hours that begin in [from_ms, to_ms); INT64_MIN and INT64_MAX: all */
 };
 
-/* One row a group, days in order, all else by the energy that was used, most first; *total has them all together.  With a day among the
- * keys, or a time, runs count hour by hour; a run that has none booked (of an older ledger, or one that never ended)
- * counts as a whole in the hour in which it began.  `ledger` NULL: one without runs.  The caller frees *rows with free(). */
-int ledger_report(struct ledger *ledger, const struct ledger_report *what, struct wt_report_row **rows, size_t *count,
-                  struct wt_report_row *total, struct wt_error *err);
+/* One row a group, days in order, all else by the energy that was used, most first; and all together. */
+struct ledger_report_rows {
+    struct wt_report_row *rows;
+    size_t count;
+    struct wt_report_row total;
+    struct names *names;             /* what the rows' keys point to */
+};
+
+/* With a day among the keys, or a time, runs count hour by hour; a run that has none booked (of an older ledger, or one that never
+ * ended) counts as a whole in the hour in which it began.  `ledger` NULL: one without runs.  The caller frees what *rows
+ * holds with ledger_report_clear(). */
+int ledger_report(struct ledger *ledger, const struct ledger_report *what, struct ledger_report_rows *rows, struct wt_error *err);
+void ledger_report_clear(struct ledger_report_rows *rows);
 
 #endif
