@@ -269,6 +269,19 @@ struct wt_beliefs {
     struct wt_belief sizes[WT_MAX_BATCH_SIZES];
 };
 
+/* figure: a number that carbon is computed with, with where it comes from. */
+struct wt_figure {
+    char name[80];                   /* with its unit: "lifetime_years"; or what a row of a table goes by */
+    char label[160];                 /* what it is, for people */
+    double value, low, high;         /* NaN: unknown */
+    double devices;                  /* how many devices it is for; NaN: unknown, or not about devices */
+    const char *unit;                /* a constant, for people */
+    const char *kind;                /* a constant: what sort of source it has */
+    char source[328];
+    int year;                        /* of the figure; 0: unknown or none */
+    char remark[240];                /* why it is not the first choice; empty when it is */
+};
+
 /* check: one line of `wattune doctor`. */
 enum wt_check_status { WT_CHECK_GOOD, WT_CHECK_DEGRADED, WT_CHECK_MISSING };
 

@@ -32,7 +32,7 @@ double carbon_embodied_g(double system_kg, double reserved_s, double lifetime_ye
 #define CARBON_YIELD_USUAL 0.875     /* ACT */
 #define CARBON_ABATEMENT_USUAL 0.97  /* the middle of what ACT has figures for */
 
-/* What fabs of one node need a cm2 of die (src/carbon/data/fab.csv). */
+/* What fabs of one node need for a cm2 of die (src/carbon/data/fab.csv). */
 struct carbon_fab_node {
     double node_nm;
     double epa_kwh;              /* energy */
@@ -42,10 +42,10 @@ struct carbon_fab_node {
     int year;
 };
 
-/* The nodes that there are figures for, largest first; the caller frees what *nodes points to.  WT_E_PARSE: the text is
- * wrong, named by `path` and line.  The text is used up. */
-int carbon_fab_parse(const char *path, struct buffer *text, struct carbon_fab_node **nodes, size_t *count,
-                     struct wt_error *err);
+enum { CARBON_FAB_MOST = 16 };
+
+/* The nodes that there are figures for, largest first; returns how many. */
+unsigned carbon_fab_nodes(struct carbon_fab_node nodes[CARBON_FAB_MOST]);
 
 /* kg CO2e of a bare die, without its package: area * (CI_fab * EPA + GPA + MPA) / yield, GPA linear between its figures
  * for 95 and 99 % of abatement.  Nodes as compiled in.  NaN for a node, an abatement or a yield (0 excluded to 1) that
@@ -87,6 +87,12 @@ struct carbon_embodied_table {
 int carbon_embodied_parse(struct carbon_embodied_table *table, const char *path, struct buffer *text, struct wt_error *err);
 void carbon_embodied_clear(struct carbon_embodied_table *table);
 
+/* The project's own table (src/carbon/data/embodied.csv); fails only for want of memory. */
+int carbon_embodied_builtin(struct carbon_embodied_table *table, struct wt_error *err);
+
+/* As the column `kind` has it. */
+const char *carbon_embodied_kind_name(enum carbon_embodied_kind kind);
+
 /* The row of a GPU by the name that its driver gives ("NVIDIA A100-SXM4-40GB"): its match stands in the name as words of
  * its own (A100, but not A1000), and of several the longest match counts.  NULL: there is none. */
 const struct carbon_embodied_row *carbon_embodied_gpu(const struct carbon_embodied_table *table, const char *gpu_model);
@@ -102,7 +108,7 @@ struct carbon_system {
                                   * knows */
     bool assumed;                /* there is no figure for this model: its system's default */
     bool from_parts;
-    char source_text[200];
+    char source_text[320];
     int year;                    /* 0: not known */
 };
 

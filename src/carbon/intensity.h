@@ -55,6 +55,7 @@ struct carbon_intensity_row {
     double g_per_kwh;
     char source[120];
     int year;
+    unsigned line;               /* of its file */
 };
 
 struct carbon_intensity_table {
@@ -68,6 +69,9 @@ int carbon_intensity_table_parse(struct carbon_intensity_table *table, const cha
                                  struct wt_error *err);
 void carbon_intensity_table_clear(struct carbon_intensity_table *table);
 
+/* The project's own table (src/carbon/data/intensity.csv); fails only for want of memory. */
+int carbon_intensity_builtin(struct carbon_intensity_table *table, struct wt_error *err);
+
 /* The row of a code, capital or small, in the first of `count` tables that has it.  WT_E_NOT_FOUND: the sentence names
  * similar codes. */
 int carbon_intensity_find(const struct carbon_intensity_table *const tables[], unsigned count, const char *code,
@@ -78,6 +82,7 @@ int carbon_intensity_find(const struct carbon_intensity_table *const tables[], u
 struct carbon_series_point {
     int64_t from_s;              /* unix time; the value holds from here for one step, never longer */
     double g_per_kwh;
+    unsigned line;               /* of its file */
 };
 
 struct carbon_series {

@@ -41,8 +41,9 @@ struct carbon_settings {
 int carbon_settings_open(struct carbon_settings *settings, const struct config *config, int64_t now_s, struct wt_error *err);
 void carbon_settings_close(struct carbon_settings *settings);
 
-/* Asks the provider for the hour of now, which intensity_at() then knows; 0 at once without a provider.  A failure is a
- * sentence and no more: intensity_at() goes on with the next source and says so. */
+/* Asks the provider for the hour of now, which intensity_at() then knows; 0 at once without a provider, where --intensity goes
+ * first, and where the hour is known.  It may take ten seconds, and a failure may be asked again.  A failure is a sentence
+ * and no more: intensity_at() goes on with the next source and says so. */
 int carbon_settings_refresh(struct carbon_settings *settings, int64_t now_s, struct wt_error *err);
 
 /* The intensity of the hour that holds the time: given, series, provider, table, assumed.  Always fills *out; out->remark says

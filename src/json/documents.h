@@ -47,6 +47,14 @@ struct json_setting {
 };
 struct json_doc *json_config_document(const struct json_setting settings[], size_t count, const char *const files[]);
 
+/* `carbon --json`: the moment and place that the figures are for (location NULL: not set), and the intensity, which is the
+ * first of the figures. */
+struct json_doc *json_carbon_document(int64_t wall_ms, const char *location, const struct wt_figure figures[], size_t count);
+
+/* `carbon --list --json`: the rows of the tables. */
+struct json_doc *json_carbon_tables_document(const struct wt_figure intensities[], size_t intensity_count,
+                                             const struct wt_figure embodied[], size_t embodied_count);
+
 /* `doctor --json`: a check's measured values stand beside its words. */
 struct json_doc *json_doctor_document(const struct wt_check checks[], size_t count);
 

@@ -48,6 +48,13 @@ struct view_setting {
 };
 void view_config(struct buffer *out, const struct view_setting settings[], size_t count, bool colour);
 
+/* `wattune carbon`: each figure with its source, and a line for each remark. */
+void view_figures(struct buffer *out, const struct wt_figure figures[], size_t count, bool colour);
+
+/* `wattune carbon --list`: the rows of a table of intensities, then of one of embodied carbon. */
+void view_carbon_tables(struct buffer *out, const struct wt_figure intensities[], size_t intensity_count,
+                        const struct wt_figure embodied[], size_t embodied_count, bool colour);
+
 /* `wattune doctor`: a line a check, and under it what to do. */
 void view_doctor(struct buffer *out, const struct wt_check checks[], size_t count, bool colour);
 

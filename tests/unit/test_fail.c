@@ -29,8 +29,11 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "carbon/embodied.h"
+#include "carbon/intensity.h"
 #include "fail.h"
 #include "json/documents.h"
+#include "json/read.h"
 #include "ledger/ledger.h"
 #include "meter/window.h"
 #include "progress/channel.h"
@@ -929,6 +932,60 @@ static void simulation(void **state)
     json_set_alloc_funcs(take, give);
 }
 
+/* --- carbon: the files that users bring, and a provider's answer ---------------------------------------------------- */
+
+static int read_carbon(const char *name, struct buffer *text)
+{
+    buffer_clear(text);
+    return file_read(in_folder(name), 4096, text, &err);
+}
+
+static int run_carbon(void)
+{
+    static const char answer[] = "{\"zone\":\"DE\",\"carbonIntensity\":302,\"isEstimated\":true}";
+    struct carbon_series series = {0};
+    struct carbon_intensity_table own = {0}, project = {0};
+    struct carbon_embodied_table embodied = {0};
+    struct buffer text = {0};
+    double g_per_kwh = 0;
+    const struct json_wanted wanted = {.name = "carbonIntensity", .needed = true, .number = &g_per_kwh};
+    int rc = carbon_intensity_builtin(&project, &err);
+    if (rc == 0 && (rc = read_carbon("grid.csv", &text)) == 0)
+        rc = carbon_series_parse(&series, "grid.csv", &text, INT64_C(1740830400), &err);
+    if (rc == 0 && (rc = read_carbon("places.csv", &text)) == 0)
+        rc = carbon_intensity_table_parse(&own, "places.csv", &text, &err);
+    if (rc == 0 && (rc = read_carbon("things.csv", &text)) == 0)
+        rc = carbon_embodied_parse(&embodied, "things.csv", &text, &err);
+    if (rc == 0)
+        rc = json_read_object(answer, sizeof answer - 1, &wanted, 1, &err);
+    if (rc == WT_E_PARSE) /* jansson calls some of its failed allocations a wrong text, and nobody can tell them apart */
+        rc = error_set(&err, WT_E_NO_MEMORY, "out of memory, or else this text is wrong");
+    if (rc == 0)
+        assert_true(series.count == 5 && own.count == 3 && project.count == 61 && embodied.count == 2 && g_per_kwh == 302);
+    buffer_clear(&text);
+    carbon_series_clear(&series);
+    carbon_intensity_table_clear(&own);
+    carbon_intensity_table_clear(&project);
+    carbon_embodied_clear(&embodied);
+    return rc;
+}
+
+static void carbon_files(void **state)
+{
+    (void)state;
+    json_malloc_t take;
+    json_free_t give;
+    put_file("grid.csv", "time,g_per_kwh\n2025-03-01T06:00:00Z,1\n2025-03-01T07:00:00Z,2\n2025-03-01T08:00:00Z,3\n"
+                         "2025-03-01T09:00:00Z,4\n2025-03-01T10:00:00Z,5\n");
+    put_file("places.csv", "code,g_per_kwh,source,year\nA,1,me,2020\nB,1,me,2020\nC,1,me,2020\n");
+    put_file("things.csv", "name,kind,match,kg,source,year\na,gpu,A,1,me,2020\nb,gpu,B,1,me,2020\n");
+    json_get_alloc_funcs(&take, &give);
+    json_set_alloc_funcs(fail_malloc, fail_free);
+    every(&(struct operation){"carbon: files", MEMORY | SYSTEM | PARTS, NULL, run_carbon, NULL, true,
+                              {WT_E_IO, WT_E_NO_PERMISSION, WT_E_NOT_FOUND}});
+    json_set_alloc_funcs(take, give);
+}
+
 /* --- run: whatever of ours fails after the start, the command goes on --------------------------------------------- */
 
 static struct sense *gpus;
@@ -1060,7 +1117,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(base),   cmocka_unit_test(sources), cmocka_unit_test(act),       cmocka_unit_test(writer),
         cmocka_unit_test(progress), cmocka_unit_test(booking), cmocka_unit_test(pages), cmocka_unit_test(simulation),
-        cmocka_unit_test(whole_run),
+        cmocka_unit_test(carbon_files), cmocka_unit_test(whole_run),
     };
     if (argc > 2)
         cmocka_set_test_filter(argv[2]);

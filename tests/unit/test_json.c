@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "json/documents.h"
+#include "json/read.h"
 
 static struct wt_error err;
 
@@ -470,12 +471,80 @@ static void monitor_document(void **state)
     json_decref(doc);
 }
 
+static void carbon_documents(void **state)
+{
+    (void)state;
+    struct wt_figure figures[2] = {
+        {.name = "intensity_g_per_kwh", .value = 481, .low = NAN, .high = NAN, .devices = NAN, .kind = "assumed",
+         .source = "assumed world average", .year = 2023, .remark = "the series has no value"},
+        {.name = "gpu_embodied_kg", .label = "A100", .value = 2000, .low = 1500, .high = 2500, .devices = 8, .kind = "gpu",
+         .source = "a paper"}};
+    json_t *root = parsed(json_carbon_document(INT64_C(1740830400123), NULL, figures, 2));
+    has_keys(root, "schema_version time location intensity_g_per_kwh intensity_source figures");
+    text_is(root, "time", "2025-03-01T12:00:00.123Z");
+    is_null(root, "location");
+    number_is(root, "intensity_g_per_kwh", 481);
+    text_is(root, "intensity_source", "assumed world average");
+    json_t *first = json_array_get(json_object_get(root, "figures"), 0), *second = json_array_get(json_object_get(root, "figures"), 1);
+    has_keys(first, "name value low high devices kind source year remark");
+    is_null(first, "low high devices");
+    assert_int_equal(json_integer_value(json_object_get(first, "year")), 2023);
+    is_null(second, "year remark");
+    number_is(second, "high", 2500);
+    json_decref(root);
+    root = parsed(json_carbon_tables_document(figures, 1, figures + 1, 1));
+    has_keys(root, "schema_version intensities embodied");
+    first = json_array_get(json_object_get(root, "intensities"), 0);
+    has_keys(first, "code name g_per_kwh source year");
+    is_null(first, "name");
+    second = json_array_get(json_object_get(root, "embodied"), 0);
+    has_keys(second, "name kind match kg low_kg high_kg devices source year");
+    text_is(second, "match", "A100");
+    number_is(second, "devices", 8);
+    json_decref(root);
+}
+
+static int read_text(const char *json, char zone[8], double *number, bool *truth)
+{
+    const struct json_wanted wanted[] = {{.name = "zone", .needed = true, .text = zone, .text_size = 8},
+                                         {.name = "n", .needed = true, .number = number}, {.name = "t", .truth = truth}};
+    return json_read_object(json, strlen(json), wanted, 3, &err);
+}
+
+/* What somebody else wrote has the types that are expected, or is refused whole. */
+static void objects_are_read(void **state)
+{
+    (void)state;
+    static const struct { const char *json, *words; } bad[] = {
+        {"{\"zone\":\"DE\"}", "there is no \"n\""}, {"{\"zone\":\"DE\",\"n\":\"3\"}", "\"n\" is no number"},
+        {"{\"zone\":\"DE\",\"n\":null}", "\"n\" is no number"}, {"{\"zone\":7,\"n\":3}", "\"zone\" is no text of usual length"},
+        {"{\"zone\":\"12345678\",\"n\":3}", "\"zone\" is no text of usual length"},
+        {"{\"zone\":\"DE\",\"n\":3,\"t\":1}", "\"t\" is no true or false"}, {"[1]", "no JSON object"}, {"", "no JSON: "},
+        {"{\"zone\":\"DE\",\"n\":1e999}", "no JSON: "}, {"{\"zone\":\"DE\",\"n\":NaN}", "no JSON: "},
+        {"{\"n\":3,\"n\":4,\"zone\":\"DE\"}", "no JSON: "}, {"{\"zone\":\"a\\u0000\",\"n\":4}", "no JSON: "},
+        {"{\"zone\":\"DE\",\"n\":3} {}", "no JSON: "}};
+    char zone[8] = "-";
+    double number = -1;
+    bool truth = true;
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(read_text(bad[i].json, zone, &number, &truth), WT_E_PARSE);
+        assert_memory_equal(err.text, bad[i].words, strlen(bad[i].words));
+        assert_true(strcmp(zone, "-") == 0 && number == -1 && truth);
+    }
+    assert_int_equal(read_text("{\"x\":[{}],\"zone\":\"1234567\",\"n\":3,\"t\":null}", zone, &number, &truth), 0);
+    assert_string_equal(zone, "1234567");
+    assert_true(number == 3 && truth);
+    assert_int_equal(read_text("{\"zone\":\"\",\"n\":-2.5,\"t\":false}", zone, &number, &truth), 0);
+    assert_true(zone[0] == '\0' && number == -2.5 && !truth);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_valid), cmocka_unit_test(numbers_are_round), cmocka_unit_test(files_are_whole),
         cmocka_unit_test(run_document), cmocka_unit_test(show_document), cmocka_unit_test(jobs_document), cmocka_unit_test(limits_document),
         cmocka_unit_test(measure_document), cmocka_unit_test(monitor_document),
+        cmocka_unit_test(carbon_documents), cmocka_unit_test(objects_are_read),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
 }
