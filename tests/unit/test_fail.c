@@ -653,7 +653,7 @@ static int run_end(void)
     ledger = NULL;
     int rc = ledger_open(in_folder("ledger.db"), 0, &ledger, &err);
     if (rc == 0)
-        rc = ledger_trial_end(ledger, &t, &(struct ledger_used){.devices = devices, .device_count = 2}, &err);
+        rc = ledger_trial_end(ledger, &t, devices, 2, &err);
     trial_booked = rc == 0 && ledger != NULL;
     if (rc == 0)
         rc = ledger_profile_put(ledger, &key, t.profile, 2, trial_id, &err);
@@ -958,6 +958,8 @@ static int run_carbon(void)
         rc = carbon_embodied_parse(&embodied, "things.csv", &text, &err);
     if (rc == 0)
         rc = json_read_object(answer, sizeof answer - 1, &wanted, 1, &err);
+    if (rc == WT_E_PARSE) /* jansson calls some of its failed allocations a wrong text, and nobody can tell them apart */
+        rc = error_set(&err, WT_E_NO_MEMORY, "out of memory, or else this text is wrong");
     if (rc == 0)
         assert_true(series.count == 5 && own.count == 3 && project.count == 61 && embodied.count == 2 && g_per_kwh == 302);
     buffer_clear(&text);
