@@ -648,12 +648,14 @@ static int run_end(void)
     const struct ledger_device_energy devices[2] = {
         {.index = 0, .uuid = "GPU-0", .energy_j = 5, .source = WT_SOURCE_COUNTER},
         {.index = 1, .uuid = "GPU-1", .energy_j = 7, .source = WT_SOURCE_COUNTER}};
+    const struct ledger_hour hours[2] = {{.hour = 483564, .index = 0, .energy_j = 5}, {.hour = 483564, .index = 1, .energy_j = 7}};
+    const struct ledger_used used = {devices, 2, hours, 2};
     t.id = trial_id;
     trial_booked = false;
     ledger = NULL;
     int rc = ledger_open(in_folder("ledger.db"), 0, &ledger, &err);
     if (rc == 0)
-        rc = ledger_trial_end(ledger, &t, devices, 2, &err);
+        rc = ledger_trial_end(ledger, &t, &used, &err);
     trial_booked = rc == 0 && ledger != NULL;
     if (rc == 0)
         rc = ledger_profile_put(ledger, &key, t.profile, 2, trial_id, &err);
@@ -695,7 +697,9 @@ static int run_reports(void)
     struct wt_trial *trials = NULL;
     struct ledger_device_energy *devices = NULL;
     struct wt_profile_point points[WT_MAX_LIMITS];
-    size_t row_count = 0, trial_count = 0, device_count = 0;
+    struct ledger_hour *hours = NULL;
+    struct ledger_report_rows sums = {0}, days = {0};
+    size_t row_count = 0, trial_count = 0, device_count = 0, hour_count = 0;
     unsigned point_count = 0;
     ledger = NULL;
     int rc = ledger_open(in_folder("ledger.db"), LEDGER_READ_ONLY, &ledger, &err);
@@ -707,7 +711,17 @@ static int run_reports(void)
         rc = ledger_trial_devices(ledger, trial_id, &devices, &device_count, &err);
     if (rc == 0)
         rc = ledger_profile_get(ledger, &key, points, WT_MAX_LIMITS, &point_count, &err);
+    if (rc == 0)
+        rc = ledger_trial_hours(ledger, trial_id, &hours, &hour_count, &err);
+    if (rc == 0)
+        rc = ledger_report(ledger, &(struct ledger_report){2, {WT_BY_JOB, WT_BY_PROJECT}, INT64_MIN, INT64_MAX}, &sums, &err);
+    if (rc == 0)
+        rc = ledger_report(ledger, &(struct ledger_report){1, {WT_BY_DAY}, INT64_MIN, INT64_MAX}, &days, &err);
     if (rc == 0) { /* a report that says it is whole is */
+        assert_true(hour_count == 2 && hours[1].energy_j == 7);
+        assert_true(sums.count == 1 && sums.rows[0].gpu_j == 12 && days.rows[0].gpu_j == 12);
+        assert_string_equal(sums.rows[0].keys[1], "vision");
+        assert_string_equal(days.rows[0].keys[0], "2025-03-01");
         assert_true(row_count == 1 && trial_count == 1 && device_count == 2 && point_count == 2);
         assert_string_equal(rows[0].job, "resnet");
         assert_string_equal(rows[0].project, "vision");
@@ -720,6 +734,9 @@ static int run_reports(void)
     free(rows);
     free(trials);
     free(devices);
+    free(hours);
+    ledger_report_clear(&sums);
+    ledger_report_clear(&days);
     ledger = ledger_close(ledger);
     return rc;
 }
