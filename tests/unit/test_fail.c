@@ -800,7 +800,7 @@ static void booking(void **state)
     (void)state;
     enum { LEDGER = MEMORY | 1 << FAIL_SQLITE_IO };
     struct operation ops[] = {
-        {"ledger: made", LEDGER, no_ledger, run_make, opens_afterwards, true, {WT_E_LEDGER}, 150, 5},
+        {"ledger: made", LEDGER, no_ledger, run_make, opens_afterwards, true, {WT_E_LEDGER}, 150, 61},
         {"ledger: trial begins", LEDGER, an_empty_ledger, run_begin, began_or_not, true, {WT_E_LEDGER}, 150, 5},
         {"ledger: trial ends", LEDGER, a_trial_that_runs, run_end, ended_whole_or_not, true, {WT_E_LEDGER}, 150, 5},
         {"ledger: reports", LEDGER, NULL, run_reports, NULL, true, {WT_E_LEDGER}, 150, 5},
