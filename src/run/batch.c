@@ -149,6 +149,11 @@ int batch_give_back(struct batch *batch, const struct batch_try *attempt, struct
     return change ? run_change(batch, &change, NULL, err) : WT_E_NO_MEMORY;
 }
 
+bool batch_taught(const struct wt_trial *trial)
+{
+    return trial->ended && !trial->not_started && (trial->reached > 0 || (trial->reached == 0 && trial->exit_code <= 0));
+}
+
 /* --- What it says ------------------------------------------------------------------------------------------------ */
 
 static void tell_sizes(const struct batch_size *state, struct wt_beliefs *beliefs)

@@ -48,6 +48,10 @@ int batch_renew(struct batch *batch, const struct batch_try *attempt, struct wt_
 /* The try was none: its size is to be handed out again. */
 int batch_give_back(struct batch *batch, const struct batch_try *attempt, struct wt_error *err);
 
+/* A try of the ledger that taught what its size costs: it reached the target, or ended without it by itself or by us.  One that
+ * failed, was ended by somebody else or never began taught nothing. */
+bool batch_taught(const struct wt_trial *trial);
+
 /* What a state of the ledger says.  WT_E_PARSE, WT_E_VERSION: it cannot be read. */
 int batch_beliefs(const struct ledger_state *kept, int64_t now_ms, struct wt_beliefs *beliefs, struct wt_error *err);
 

@@ -54,12 +54,18 @@ static void put_preference(struct buffer *words, const struct tuner_options *tun
         buffer_print(words, ", profile only");
 }
 
+void recur_target_words(const struct target *target, char text[WT_TARGET_LEN])
+{
+    snprintf(text, WT_TARGET_LEN, "%s%s%.12g", target->name, target->at_least ? ">=" : "<=", target->value);
+}
+
 void recur_words(const struct recur_options *options, char text[WT_OPTIONS_LEN])
 {
     const struct goal_options *goal = &options->job.goal;
     struct buffer words = {0};
-    buffer_print(&words, "%s%s%.12g", goal->target.name, goal->target.at_least ? ">=" : "<=", goal->target.value);
-    buffer_print(&words, " in %u epochs, default %u of ", goal->max_epochs, (unsigned)options->sizes.default_size);
+    char target[WT_TARGET_LEN];
+    recur_target_words(&goal->target, target);
+    buffer_print(&words, "%s in %u epochs, default %u of ", target, goal->max_epochs, (unsigned)options->sizes.default_size);
     for (unsigned i = 0; i < options->sizes.count; i++)
         buffer_print(&words, i ? ",%u" : "%u", (unsigned)options->sizes.sizes[i]);
     buffer_print(&words, ", ");
@@ -70,6 +76,18 @@ void recur_words(const struct recur_options *options, char text[WT_OPTIONS_LEN])
         buffer_print(&words, ", lr %.12g %s", options->learning_rate, options->optimizer ? options->optimizer : "");
     snprintf(text, WT_OPTIONS_LEN, "%s", buffer_text(&words));
     buffer_clear(&words);
+}
+
+bool recur_read_words(const char *words, char target[WT_TARGET_LEN], uint32_t *default_size)
+{
+    /* A metric's name may hold blanks, but neither < nor >. */
+    const char *end = strstr(words + strcspn(words, "<>"), " in ");
+    unsigned epochs, size;
+    if (!end || end - words >= WT_TARGET_LEN || sscanf(end, " in %u epochs, default %u of ", &epochs, &size) != 2)
+        return false;
+    snprintf(target, WT_TARGET_LEN, "%.*s", (int)(end - words), words);
+    *default_size = size;
+    return true;
 }
 
 /* The job and its devices, as profiles are keyed: batch size 0. */
@@ -340,10 +358,10 @@ static bool find_states(struct recur *recur, int64_t others[], unsigned capacity
     return own;
 }
 
-/* A run that ended by itself or by us, and counted epochs. */
+/* A run of another GPU that taught something, and counted epochs. */
 static bool is_past(const struct wt_trial *t, const int64_t others[], unsigned count)
 {
-    if (!t->ended || t->not_started || !t->epochs || t->reached < 0 || t->exit_code > 0)
+    if (!batch_taught(t) || !t->epochs)
         return false;
     for (unsigned i = 0; i < count; i++)
         if (t->state_id == others[i])

@@ -125,6 +125,65 @@ def test_limits_are_tuned_for_each_size(recur):
     assert recur.machine.limits() == [250] and not recur.machine.journal() and not recur.wt.leftovers()
 
 
+def test_pareto_of_a_job(recur, wt):
+    """Every size at every limit that was profiled, by what `show` has of it."""
+    options = ["--power-limits", "250,150", "--search", "sweep", "--baseline", "no", "--recurrences", "3", *CHOOSE]
+    done = recur.run(*options, train=("need=16:7,32:8,64:9,128:30", "samples=2560", "polls=1"))
+    assert done.returncode == 0, done.stderr
+    assert recur.order()[:3] == [(1, 64), (2, 32), (3, 16)]
+    tries = [t for r in wt.show()["recurrences"] for t in r["tries"]]
+    svg = wt.tmp / "front.svg"
+    found = json.loads(wt.run("pareto", "--job", "job", "--json", "--svg", str(svg)).stdout)
+    assert found["job"] == "job" and found["target"] == 0.9 and found["target_words"] == "accuracy>=0.9"
+    assert found["eta"] == 0.5 and found["max_power_w"] == 250 and found["gpu_count"] == 1 and "V100" in found["gpu_model"]
+    points = {(p["batch_size"], p["power_limit_w"]): p for p in found["points"]}
+    assert set(points) == {(b, limit) for b in (16, 32, 64) for limit in (250, 150)} and found["left_out"] == []
+    for t in tries:
+        for step in t["profile"]:
+            p, steps = points[t["batch_size"], step["power_limit_w"]], t["steps"]
+            assert p["epochs"] == t["epochs"]
+            assert p["time_s"] == pytest.approx(steps * step["time_per_step_s"], rel=1e-9)
+            assert p["energy_j"] == pytest.approx(steps * step["energy_per_step_j"], rel=1e-9)
+            assert p["cost_j"] == pytest.approx(0.5 * p["energy_j"] + 0.5 * 250 * p["time_s"], rel=1e-9)
+            # a run at the limit that was chosen takes what is expected of it, and its start and its profiling
+            if step["power_limit_w"] == t["power_limit_w"]:
+                assert 0.85 * p["time_s"] < t["time_s"] < 2 * p["time_s"]
+    assert found["default"] == {k: v for k, v in points[64, 250].items() if k != "on_front"}
+    best = min(points.values(), key=lambda p: p["cost_j"])
+    assert found["optimum"] == {k: v for k, v in best.items() if k != "on_front"} and best["on_front"]
+    for p in points.values():
+        beaten = any(q["time_s"] <= p["time_s"] and q["energy_j"] <= p["energy_j"] and q is not p for q in points.values())
+        assert p["on_front"] is not beaten
+    assert "<svg" in svg.read_text() and "default: 64, 250 W" in svg.read_text()
+    text = wt.run("pareto", "--job", "job", "--default-batch-size", "32")
+    assert text.stdout.startswith("job, target accuracy>=0.9, eta 0.5, on 1 x ") and text.stderr == ""
+    assert re.search(r"^ *32  250 W .*<- default$", text.stdout, re.M)
+
+
+def test_pareto_tells_what_it_leaves_out(recur, wt):
+    """A size that misses the target, GPUs without a profile, other targets."""
+    options = ["--power-limits", "250", "--baseline", "no", *CHOOSE]
+    train = ("need=64:2,32:3", "samples=2560", "polls=1", "epochs=5")
+    assert recur.run(*options, "--recurrences", "2", train=train).returncode == 0
+    recur.run(*options, train=train)  # 16 misses, 128 misses, and so on
+    assert (3, 16) in recur.order() and (3, 128) in recur.order()
+    recur.machine = wt.machine("a40", scale=40, name="other")
+    assert recur.run("--observe", *options, train=train).returncode == 0
+    found = json.loads(wt.run("pareto", "--job", "job", "--json").stdout)
+    assert {p["batch_size"] for p in found["points"]} == {32, 64} and "V100" in found["gpu_model"]
+    assert [(l["batch_size"], l["reached"], l["reason"]) for l in found["left_out"]] == \
+        [(16, 0, "missed_target"), (128, 0, "missed_target")]
+    text = wt.run("pareto", "--job", "job")
+    assert "Left out: 16 (0 of 1 runs reached the target), 128 (0 of 1 runs reached the target)." in text.stdout
+    done = wt.run("pareto", "--job", "job", "--gpu", "A40")
+    assert done.returncode == 2 and "V100" in errors(done)[0]
+    done = wt.run("pareto", "--job", "job", "--target", "accuracy>=0.95")
+    assert done.returncode == 2 and "accuracy>=0.9" in errors(done)[0]
+    assert wt.run("forget", "job", "--batch-sizes").returncode == 0
+    done = wt.run("pareto", "--job", "job")
+    assert done.returncode == 1 and "forgotten" in errors(done)[0] and done.stdout == ""
+
+
 def test_beliefs_last_over_runs(recur):
     for expected in (64, 32, 16):
         assert recur.run("--observe", *CHOOSE, train=("need=16:5,32:4,64:6,128:9", "polls=1")).returncode == 0
