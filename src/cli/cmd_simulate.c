@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "cli/command.h"
+#include "cli/config.h"
 #include "cli/form.h"
 #include "cli/ledger.h"
 #include "decide/thompson.h"
@@ -23,7 +24,7 @@
 #include "view/view.h"
 
 enum key {
-    KEY_TRAIN = 1, KEY_POWER, KEY_JOB, KEY_TARGET, KEY_MAX_EPOCHS, KEY_DEFAULT, KEY_ETA, KEY_JSON, KEY_SVG,
+    KEY_TRAIN = 1, KEY_POWER, KEY_JOB, KEY_TARGET, KEY_MAX_EPOCHS, KEY_DEFAULT, KEY_JSON, KEY_SVG,
     KEY_POLICY, KEY_BETA, KEY_WINDOW, KEY_RECURRENCES, KEY_SEED, KEY_SEEDS, KEY_GPU,
 };
 
@@ -36,8 +37,7 @@ enum key {
     {"power", KEY_POWER, "FILE", 0, "what an epoch takes: dataset, network, batch_size, optimizer, "        \
      "power_limit, time_per_epoch, average_power as CSV", 0}
 #define OUTPUT_OPTIONS                                                                                      \
-    {"eta", KEY_ETA, "E", 0, "trade-off: 1 counts only energy, 0 only time (default 0.5, whatever is "      \
-     "configured)", 0},                                                                                     \
+    CONFIG_ETA_KEY(CONFIG_OPTION)                                                                           \
     {"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0}
 
 static const struct argp_option simulate_options[] = {
@@ -79,7 +79,7 @@ static struct settings {
     struct target job_target;        /* of a job in the ledger */
     struct sim_options sim;
     uint64_t seed, last_seed;
-} settings = {.sim = {.policy = "zeus", .eta = 0.5, .beta = 2}, .seed = 1, .last_seed = 1};
+} settings = {.sim = {.policy = "zeus", .beta = 2}, .seed = 1, .last_seed = 1};
 
 /* --- Options -------------------------------------------------------------------------------------------- */
 
@@ -161,7 +161,6 @@ static error_t parse_trace(int key, char *arg)
     case KEY_DEFAULT:
         settings.sim.default_size = (uint32_t)whole("default-batch-size", arg, 1, 1000000000);
         return 0;
-    case KEY_ETA: settings.sim.eta = real("eta", arg, 0, 1); return 0;
     case KEY_JSON: settings.json = true; return 0;
     case KEY_SVG: settings.svg = arg; return 0;
     case ARGP_KEY_ARG: command_usage_error("\"%.60s\" is one word too many", arg); return EINVAL;
@@ -237,8 +236,9 @@ struct study {
     struct sim *sim;
 };
 
-static int open_study(struct study *study, struct wt_error *err)
+static int open_study(struct study *study, const struct common *common, struct wt_error *err)
 {
+    settings.sim.eta = config_number(common->config, CONFIG_ETA);
     study->sim = malloc(sizeof *study->sim);
     if (!study->sim)
         return error_set(err, WT_E_NO_MEMORY, "out of memory");
@@ -329,7 +329,7 @@ static int run_simulate(struct common *common, void *unused)
     (void)unused;
     struct study study = {0};
     struct wt_error err;
-    int code, rc = open_study(&study, &err);
+    int code, rc = open_study(&study, common, &err);
     struct wt_choices *choices = rc == 0 && settings.svg ? calloc(1, sizeof *choices) : NULL;
     if (rc == 0 && settings.svg && !choices)
         rc = error_set(&err, WT_E_NO_MEMORY, "out of memory");
@@ -364,7 +364,7 @@ static int pareto_of_trace(const struct common *common)
 {
     struct study study = {0};
     struct wt_error err;
-    int rc = open_study(&study, &err);
+    int rc = open_study(&study, common, &err);
     int code = rc ? failed(&err)
                   : put_points(common, &study.sim->study, study.sim->points, study.sim->point_count);
     close_study(&study);
@@ -386,7 +386,7 @@ static int pareto_of_job(const struct common *common)
     struct offer *offer = malloc(sizeof *offer);
     const struct offer_options options = {.job = settings.job, .target = settings.target_text ? &settings.job_target : NULL,
                                           .gpu = settings.gpu, .default_size = settings.sim.default_size,
-                                          .eta = settings.sim.eta};
+                                          .eta = config_number(common->config, CONFIG_ETA)};
     int rc = offer ? open_ledger(common, true, &ledger, &err) : error_set(&err, WT_E_NO_MEMORY, "out of memory");
     if (rc == 0)
         rc = offer_read(ledger, &options, offer, &err);
@@ -449,6 +449,7 @@ const struct command command_pareto = {
         "starting up and validation are not in it. Epochs are those of whole runs: who trains on after the target pays for it. "
         "Limits that were measured while something else slowed the GPUs count only where there are no others. Runs that failed "
         "or were ended by somebody count as none. What was forgotten (`wattune forget --batch-sizes`) is not there any more. The "
+        "cost is that of `wattune run`, with the eta that is set now.\n\n"
         "cost is that of `wattune run`, with the eta that is set now.\n\n"
         "With --train and --power the job is one of a published trace, as for `wattune simulate`.\n\n"
         "A job that is not there, has no batch sizes or no profile is exit code 1.",

@@ -95,6 +95,22 @@ def test_pareto_by_hand(trace):
     assert trace.pareto(eta=0)["optimum"]["cost_j"] == 200 * 30
 
 
+def test_eta_is_the_one_that_is_set(trace, wattune):
+    def optimum(env=None, **options):
+        found = json.loads(wattune("pareto", *trace.words(**options), "--json", env=env).stdout)
+        return found["eta"], found["optimum"]["cost_j"]
+
+    wattune.write_config("eta = 1\n")
+    assert optimum() == (1, 4500)
+    assert optimum({"WATTUNE_ETA": "0"}) == (0, 200 * 30)
+    assert optimum({"WATTUNE_ETA": "0"}, eta=0.5) == (0.5, 5700)
+    oracle = trace.simulate(policy="oracle", recurrences=1)
+    assert oracle["eta"] == 1 and oracle["totals"]["cost_j"] == 4500
+    assert "WATTUNE_ETA is a number from 0 to 1" in wattune("simulate", *trace.words(), code=2, env={"WATTUNE_ETA": "2"}).stderr
+    wattune.config.unlink()
+    assert optimum() == (0.5, 5700)
+
+
 def test_zeus_by_hand(trace):
     found = trace.simulate()
     assert {"job": "toys/net/sgd", "policy": "zeus", "seed": 1, "eta": 0.5, "beta": 2, "max_power_w": 200,

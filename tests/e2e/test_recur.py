@@ -155,6 +155,8 @@ def test_pareto_of_a_job(recur, wt):
         beaten = any(q["time_s"] <= p["time_s"] and q["energy_j"] <= p["energy_j"] and q is not p for q in points.values())
         assert p["on_front"] is not beaten
     assert "<svg" in svg.read_text() and "default: 64, 250 W" in svg.read_text()
+    energy = json.loads(wt.run("pareto", "--job", "job", "--json", env={"WATTUNE_ETA": "1"}).stdout)
+    assert energy["eta"] == 1 and all(p["cost_j"] == p["energy_j"] for p in energy["points"])
     text = wt.run("pareto", "--job", "job", "--default-batch-size", "32")
     assert text.stdout.startswith("job, target accuracy>=0.9, eta 0.5, on 1 x ") and text.stderr == ""
     assert re.search(r"^ *32  250 W .*<- default$", text.stdout, re.M)
