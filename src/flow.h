@@ -285,6 +285,7 @@ struct wt_beliefs {
     uint32_t next;                   /* the batch size that would be run next; 0: none */
     double bound_j;                  /* what a run may cost; INFINITY: anything */
     unsigned running;                /* recurrences under way */
+    unsigned waiting;                /* runs on other GPUs that count once it is known what an epoch of their size costs here */
     unsigned count;
     struct wt_belief sizes[WT_MAX_BATCH_SIZES];
 };

@@ -217,7 +217,67 @@ def test_another_gpu_takes_over_what_is_known_there(wt, recur):
     sizes[1] = "250"
     done = recur.run(*sizes, "accuracy>=0.9", train=train)
     assert done.returncode == 0 and recur.order() == [(4, 32)]  # 64 counts, of 32 no epoch was seen here
-    assert "1 runs on other GPUs count here" in done.stderr
+    assert "1 run on other GPUs counts here" in done.stderr
+
+
+def beliefs_on(shown, model):
+    (beliefs,) = [b for b in shown["beliefs"] if model in b["gpu_model"]]
+    return beliefs | {"by_size": {b["batch_size"]: b for b in beliefs["batch_sizes"]}}
+
+
+def test_another_gpu_runs_each_size_once_for_its_profile(wt, recur):
+    """Two rounds of exploration there; here one run of each size, and the history does the rest."""
+    options = ["--power-limits", "250,150", "--search", "sweep", "--baseline", "no", "--batch-sizes", "32,64,128",
+               "--default-batch-size", "64", "--target", "accuracy>=0.9"]
+    train = ("need=32:6,64:5,128:6", "samples=2560", "polls=1")
+    assert recur.run(*options, "--recurrences", "6", train=train).returncode == 0
+    there = recur.order()
+    assert [size for _, size in there[:4]] == [64, 32, 128, 64] and {size for _, size in there[4:6]} == {32, 128}
+    assert not wt.show()["beliefs"][0]["exploring"]
+
+    recur.machine = wt.machine("a40", scale=40, name="other")
+    done = recur.run(*options, train=train)  # the default: nothing is known of this GPU yet
+    assert done.returncode == 0 and recur.order() == [(7, 64)]
+    assert "2 runs of it on other GPUs count once this one has shown what an epoch costs here" in done.stderr
+    assert "2 runs on other GPUs count here, at what their epochs cost on these" in done.stderr
+    assert "4 runs on other GPUs count here once it is known" in wt.run("show", "job").stdout
+    beliefs = beliefs_on(wt.show(), "A40")
+    assert beliefs["exploring"] and beliefs["waiting_runs"] == 4 and beliefs["by_size"][64]["runs"] == 3
+
+    done = recur.run(*options, "--recurrences", "2", train=train)
+    assert done.returncode == 0 and recur.order() == [(8, 32), (9, 128)]
+    shown = wt.show()
+    beliefs = beliefs_on(shown, "A40")
+    assert not beliefs["exploring"] and beliefs["waiting_runs"] == 0  # from scratch it would take three runs more
+    here = [t for r in shown["recurrences"][6:] for t in r["tries"]]
+    for t in here:
+        steps = min(s["steps"] / s["epochs"] for r in shown["recurrences"] for s in r["tries"]
+                    if s["batch_size"] == t["batch_size"])
+        assert len(t["profile"]) == 2
+        epoch_j = steps * min(0.5 * p["energy_per_step_j"] + 0.5 * 300 * p["time_per_step_s"] for p in t["profile"])
+        belief = beliefs["by_size"][t["batch_size"]]
+        assert belief["runs"] == 3 and belief["left"]
+        past_j = 2 * {32: 6, 64: 5, 128: 6}[t["batch_size"]] * epoch_j
+        assert belief["mean_cost_j"] == pytest.approx((t["cost_j"] + past_j) / 3, rel=1e-3)
+    # what a run may cost goes by runs here: history's are without what a run takes besides its steps
+    assert beliefs["cost_bound_j"] == pytest.approx(2 * min(t["cost_j"] for t in here), rel=1e-6)
+    assert recur.run(*options, train=train).returncode == 0  # and beliefs decide
+    assert recur.order()[0][0] == 10 and beliefs_on(wt.show(), "A40")["exploring"] is False
+
+
+def test_another_gpu_without_profiles(wt, recur):
+    """--observe makes none: what a run took for its epochs tells what they cost."""
+    options = ["--observe", "--batch-sizes", "32,64", "--default-batch-size", "64", "--target", "accuracy>=0.9"]
+    train = ("need=32:3,64:2", "samples=2560", "polls=1")
+    assert recur.run(*options, "--recurrences", "4", train=train).returncode == 0
+    recur.machine = wt.machine("a40", scale=40, name="other")
+    assert recur.run(*options, "--recurrences", "2", train=train).returncode == 0
+    assert recur.order() == [(5, 64), (6, 32)]
+    beliefs = beliefs_on(wt.show(), "A40")
+    (first,), (second,) = [r["tries"] for r in recur.document["recurrences"]]
+    assert not beliefs["exploring"]
+    assert beliefs["by_size"][64]["mean_cost_j"] == pytest.approx(first["cost_j"], rel=1e-6)
+    assert beliefs["by_size"][32]["mean_cost_j"] == pytest.approx(second["cost_j"], rel=1e-6)
 
 
 def test_what_the_command_is_told(recur):
