@@ -96,6 +96,16 @@ int ledger_profile_put(struct ledger *ledger, const struct wt_profile_key *key,
 int ledger_profile_get(struct ledger *ledger, const struct wt_profile_key *key, struct wt_profile_point points[],
                        unsigned capacity, unsigned *count, struct wt_error *err);
 
+struct ledger_profile {
+    struct wt_profile_key key;
+    unsigned count;
+    struct wt_profile_point points[WT_MAX_LIMITS]; /* highest limit first */
+};
+
+/* All profiles of a job, the one stored last last; the caller frees *profiles with free().  No such job: *count is 0. */
+int ledger_profiles(struct ledger *ledger, const char *job, struct ledger_profile **profiles, size_t *count,
+                    struct wt_error *err);
+
 /* --- What was learned of batch sizes --- */
 
 /* No state is longer. */

@@ -330,5 +330,7 @@ const char *const ledger_sql[SQL_COUNT] = {
     [SQL_FORGET_JOB] = "DELETE FROM jobs WHERE job_id = ?",
     [SQL_FORGET_PROFILES] = "DELETE FROM profiles WHERE job_id = ?",
     [SQL_FORGET_STATES] = "DELETE FROM batch_states WHERE job_id = ?",
+    [SQL_PROFILES] = "SELECT profile_id, batch_size, gpu_model, gpu_count, limit_min_mw, limit_max_mw FROM profiles"
+                     " WHERE job_id = (SELECT job_id FROM jobs WHERE name = ?) ORDER BY stored_ms, profile_id",
     [SQL_PROFILE_POINTS] = "SELECT " POINT " FROM profile_points WHERE profile_id = ? ORDER BY limit_mw DESC",
 };

@@ -42,6 +42,7 @@
 #include "run/batch.h"
 #include "run/guard_process.h"
 #include "run/job.h"
+#include "run/offer.h"
 #include "sense/sense.h"
 #include "sim/simulate.h"
 #include "view/view.h"
@@ -795,6 +796,45 @@ static void counted_or_not(int rc)
     ledger_close(again);
 }
 
+/* A batch size of a state, with a run and a profile. */
+static void an_offer(void)
+{
+    struct wt_trial t = a_trial();
+    struct batch batch = {.hold_ms = 60000, .key = key, .options = "accuracy>=0.9 in 9 epochs, default 128 of 128"};
+    struct batch_try attempt;
+    batch.sizes = (struct batch_size_options){.count = 1, .sizes = {128}, .default_size = 128, .beta = 2,
+                                              .thompson = batch_size_usual(), .seed = 1};
+    random_normals_init(&batch.normals);
+    an_empty_ledger();
+    assert_int_equal(ledger_open(in_folder("ledger.db"), 0, &ledger, &err), 0);
+    batch.ledger = ledger;
+    assert_int_equal(batch_claim(&batch, &attempt, &err), 0);
+    t.state_id = attempt.state_id;
+    t.reached = 1;
+    t.steps = 300;
+    t.epochs = 3;
+    assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, NULL, &err), 0);
+    assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
+    assert_int_equal(ledger_profile_put(ledger, &key, t.profile, 2, t.id, &err), 0);
+    ledger = ledger_close(ledger);
+}
+
+static int run_offer(void)
+{
+    static struct offer offer;
+    const struct offer_options options = {.job = "resnet", .eta = 0.5};
+    ledger = NULL;
+    int rc = ledger_open(in_folder("ledger.db"), LEDGER_READ_ONLY, &ledger, &err);
+    if (rc == 0)
+        rc = offer_read(ledger, &options, &offer, &err);
+    if (rc == 0) {
+        assert_true(offer.point_count == 2 && offer.study.left_count == 0 && offer.study.standard.batch_size == 128);
+        assert_true(fabs(offer.points[0].energy_j - 300 * 0.4375) < 1e-9);
+    }
+    ledger = ledger_close(ledger);
+    return rc;
+}
+
 static void booking(void **state)
 {
     (void)state;
@@ -805,10 +845,13 @@ static void booking(void **state)
         {"ledger: trial ends", LEDGER, a_trial_that_runs, run_end, ended_whole_or_not, true, {WT_E_LEDGER}, 150, 5},
         {"ledger: reports", LEDGER, NULL, run_reports, NULL, true, {WT_E_LEDGER}, 150, 5},
         {"ledger: batch sizes", LEDGER, an_empty_ledger, run_batch, counted_or_not, true, {WT_E_LEDGER}, 150, 5},
+        {"ledger: what there is to choose from", LEDGER, NULL, run_offer, NULL, true, {WT_E_LEDGER}, 150, 5},
     };
     for (unsigned i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         if (i == 3)
             a_trial_that_ended();
+        if (i == 5)
+            an_offer();
         every(&ops[i]);
     }
 }
