@@ -217,7 +217,7 @@ struct wt_job_row {
 enum wt_report_key { WT_BY_JOB, WT_BY_PHASE, WT_BY_USER, WT_BY_PROJECT, WT_BY_GPU, WT_BY_NODE, WT_BY_DAY, WT_REPORT_KEYS };
 
 struct wt_report_row {
-    char keys[WT_REPORT_KEYS][WT_JOB_LEN]; /* in the order asked for; empty: unknown */
+    const char *keys[WT_REPORT_KEYS]; /* in the order asked for; "": unknown; borrowed from who gave the row */
     uint64_t runs, unended;          /* tries that ran; of these, those that run or were killed */
     double gpu_hours;                /* reserved */
     double busy_gpu_hours;           /* in which a kernel ran; over the runs of which it is known, NaN: none */
@@ -236,7 +236,7 @@ enum wt_basis { WT_BASIS_ENERGY, WT_BASIS_PUE, WT_BASIS_INTENSITY, WT_BASIS_EMBO
 
 struct wt_report_basis {
     enum wt_basis kind;
-    char source[WT_FACTOR_LEN];      /* in words; empty: unknown, or the kind has none (PUE) */
+    const char *source;              /* in words; "": unknown, or the kind has none (PUE); borrowed from who gave the row */
     uint64_t runs;
     double least, most;              /* the factor over these runs: PUE, g/kWh; NaN: the kind has no single one */
 };
@@ -266,11 +266,29 @@ struct wt_simulation {
     double last5_energy_fraction, last5_time_fraction;   /* of the default's expected ones; NaN: not known */
 };
 
-/* study: what was simulated, and what its trace says by expectation. */
-enum { WT_MAX_BATCH_SIZES = 64 };
+/* left out: a batch size of which nothing can be expected, and why. */
+enum wt_left_why {
+    WT_LEFT_NOT,
+    WT_LEFT_MISSED,                  /* not all of its runs reached the target */
+    WT_LEFT_NO_RUN,                  /* none ended by itself or by us */
+    WT_LEFT_NO_PROFILE,              /* what its steps take on these GPUs was not measured */
+    WT_LEFT_NO_STEPS,                /* nobody counted the steps of an epoch */
+};
+
+struct wt_left_out {
+    uint32_t batch_size;
+    unsigned runs, reached;
+    enum wt_left_why why;
+};
+
+/* study: what was simulated, and what its trace says by expectation; or what the ledger says of a job. */
+enum { WT_MAX_BATCH_SIZES = 64, WT_TARGET_LEN = 64 };
 
 struct wt_study {
-    char job[3 * WT_NAME_LEN];       /* dataset/network/optimizer */
+    char job[3 * WT_NAME_LEN];       /* dataset/network/optimizer, or a job of the ledger */
+    char target_words[WT_TARGET_LEN]; /* "accuracy>=0.9"; empty: only its value is known */
+    char gpu_model[WT_NAME_LEN];     /* empty: not known, as of traces */
+    unsigned gpu_count;              /* 0: not known */
     const char *policy;              /* a constant */
     double target;
     unsigned max_epochs, recurrences;
@@ -280,6 +298,8 @@ struct wt_study {
     uint32_t limits_mw[WT_MAX_LIMITS]; /* highest first */
     struct wt_point optimum;         /* the least cost; batch size 0: there is none */
     struct wt_point standard;        /* the default batch size at its highest limit; size 0: not given */
+    unsigned left_count;
+    struct wt_left_out left_out[WT_MAX_BATCH_SIZES];
 };
 
 /* choices: how often each batch size was where a recurrence ended, over one seed or many.  Recurrences share a
@@ -310,6 +330,7 @@ struct wt_beliefs {
     uint32_t next;                   /* the batch size that would be run next; 0: none */
     double bound_j;                  /* what a run may cost; INFINITY: anything */
     unsigned running;                /* recurrences under way */
+    unsigned waiting;                /* runs on other GPUs that count once it is known what an epoch of their size costs here */
     unsigned count;
     struct wt_belief sizes[WT_MAX_BATCH_SIZES];
 };

@@ -115,9 +115,8 @@ static int open_location(struct carbon_settings *settings, const struct config *
         return 0;
     }
     if (err) {
-        size_t length = strlen(err->text);
         error_prefix(err, "%.120s", config_where(config, CONFIG_LOCATION, where, sizeof where));
-        length = strlen(err->text);
+        size_t length = strlen(err->text);
         snprintf(err->text + length, sizeof err->text - length, " (`wattune carbon --list` has them all)");
         err->code = WT_E_INVALID;
     }

@@ -100,49 +100,42 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static int print_json(const struct wt_report_row rows[], size_t count, const struct wt_report_row *total)
+static int print_json(const struct ledger_report_rows *rows)
 {
     const struct ledger_report *what = &settings.what;
     const char *keys[WT_REPORT_KEYS];
     struct wt_error err;
     for (unsigned i = 0; i < what->key_count; i++)
         keys[i] = view_report_keys[what->keys[i]];
-    const struct json_report report = {what->from_ms, what->to_ms, what->key_count, keys, rows, count, total};
+    const struct json_report report = {what->from_ms, what->to_ms, what->key_count, keys, rows->rows, rows->count, &rows->total};
     struct json_doc *doc = json_report_document(&report);
     int rc = json_write_stream(doc, JSON_PRETTY, stdout, &err);
     json_doc_free(doc);
     return rc ? command_failed(&err) : EXIT_DONE;
 }
 
-static int print_html(struct ledger *ledger, const struct wt_report_row rows[], size_t count, const struct wt_report_row *total)
+static void put_html(struct buffer *page, const struct ledger_report_rows *rows)
 {
     const struct ledger_report *what = &settings.what;
-    struct wt_report_basis *basis = NULL;
-    struct buffer out = {0};
-    struct wt_error err;
-    size_t basis_count = 0;
-    if (ledger && ledger_report_basis(ledger, what, &basis, &basis_count, &err))
-        return command_failed(&err);
-    const struct view_report_page page = {what->keys, what->key_count, rows, count, total, basis, basis_count,
-                                          what->from_ms, what->to_ms, clock_wall_ms()};
-    view_report_html(&out, &page);
-    free(basis);
-    return command_print(&out);
+    const struct view_report_page report = {
+        .keys = what->keys, .key_count = what->key_count, .rows = rows->rows, .count = rows->count, .total = &rows->total,
+        .basis = rows->basis, .basis_count = rows->basis_count, .from_ms = what->from_ms, .to_ms = what->to_ms,
+        .made_ms = clock_wall_ms()};
+    view_report_html(page, &report);
 }
 
-static int print(const struct common *common, struct ledger *ledger, const struct wt_report_row rows[], size_t count,
-                 const struct wt_report_row *total)
+static int print(const struct common *common, const struct ledger_report_rows *rows)
 {
     const struct ledger_report *what = &settings.what;
     struct buffer page = {0};
     if (settings.format == FORMAT_JSON)
-        return print_json(rows, count, total);
-    if (settings.format == FORMAT_HTML)
-        return print_html(ledger, rows, count, total);
+        return print_json(rows);
     if (settings.format == FORMAT_CSV)
-        view_report_csv(&page, what->keys, what->key_count, rows, count);
+        view_report_csv(&page, what->keys, what->key_count, rows->rows, rows->count);
+    else if (settings.format == FORMAT_HTML)
+        put_html(&page, rows);
     else
-        view_report(&page, what->keys, what->key_count, rows, count, total, common->colour);
+        view_report(&page, what->keys, what->key_count, rows->rows, rows->count, &rows->total, common->colour);
     return command_print(&page);
 }
 
@@ -150,16 +143,13 @@ static int run(struct common *common, void *unused)
 {
     (void)unused;
     struct ledger *ledger = NULL;
-    struct wt_report_row *rows = NULL, total;
+    struct ledger_report_rows rows = {0};
     struct wt_error err;
-    size_t count = 0;
     int rc = open_ledger(common, true, &ledger, &err);
-    if (rc == 0)
-        rc = ledger_report(ledger, &settings.what, &rows, &count, &total, &err);
-    else if (rc == WT_E_NOT_FOUND) /* no run yet */
-        rc = ledger_report(NULL, &settings.what, &rows, &count, &total, &err);
-    int code = rc ? command_failed(&err) : print(common, ledger, rows, count, &total);
-    free(rows);
+    if (rc == 0 || rc == WT_E_NOT_FOUND) /* no run yet: none to sum up */
+        rc = ledger_report(ledger, &settings.what, &rows, &err);
+    int code = rc ? command_failed(&err) : print(common, &rows);
+    ledger_report_clear(&rows);
     ledger_close(ledger);
     return code;
 }

@@ -387,6 +387,8 @@ const struct command command_run = {
         "are believed to cost (pruning and Thompson sampling, Zeus section 4). A run is ended before the epoch with which it would cost more than "
         "--beta times the cheapest recurrence so far, and the recurrence goes on with another size, at most 20 in all. What was "
         "learned is kept in the ledger for the job, these GPUs, this trade-off and these options; processes that run at once share it. "
+        "On another GPU model the job begins with it: a size is run once to see what an epoch costs there, and then its earlier runs "
+        "count at that cost. "
         "A command that fails by itself teaches nothing: its size is handed out again.\n\n"
         "In the arguments of COMMAND {batch_size}, {lr}, {seed} and {recurrence} are replaced where they have a value; other braces stay. "
         "The same values are in its environment: see wattune(1).\n\n"

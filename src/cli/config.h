@@ -48,13 +48,15 @@ enum config_secret {
 #define CONFIG_GENERAL_KEYS(X)                                                                                         \
     X(COLOR, "color", "WATTUNE_COLOR", "color", CONFIG_CHOICE, "auto|yes|no", 0, 0, "auto", false,                     \
       "colours: on a terminal (auto, the default), always or never")
+#define CONFIG_ETA_KEY(X)                                                                                              \
+    X(ETA, "eta", "WATTUNE_ETA", "eta", CONFIG_NUMBER, "E", 0, 1, "0.5", false,                                        \
+      "trade-off: 1 counts only energy, 0 only time (default 0.5)")
 #define CONFIG_RUN_KEYS(X)                                                                                             \
     X(PHASE, "phase", "WATTUNE_PHASE", "phase", CONFIG_CHOICE, "data|experimentation|training|inference", 0, 0,        \
       "training", false, "what the run is part of (default training)")                                                 \
     X(PROJECT, "project", "WATTUNE_PROJECT", "project", CONFIG_TEXT, "NAME", 1, WT_JOB_LEN - 1, NULL, false,           \
       "the project it is booked for")                                                                                  \
-    X(ETA, "eta", "WATTUNE_ETA", "eta", CONFIG_NUMBER, "E", 0, 1, "0.5", false,                                        \
-      "trade-off: 1 counts only energy, 0 only time (default 0.5)")                                                    \
+    CONFIG_ETA_KEY(X)                                                                                                  \
     X(POWER_LIMITS, "power_limits", "WATTUNE_POWER_LIMITS", "power-limits", CONFIG_WATTS, "auto|W,W,...", 1, 10000,    \
       "auto", false, "limits to try, in watts (default auto: every 25 W from the largest down)")                       \
     X(SEARCH, "search", "WATTUNE_SEARCH", "search", CONFIG_CHOICE, "adaptive|sweep", 0, 0, "adaptive", false,          \

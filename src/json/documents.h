@@ -77,7 +77,7 @@ struct json_doc *json_simulation_document(const struct wt_study *study, const st
 struct json_doc *json_seeds_document(const struct wt_study *study, const struct wt_simulation results[], size_t count,
                                      const struct wt_simulation *mean, const struct wt_simulation *sd);
 
-/* `pareto --json`. */
+/* `pareto --json`, of a trace or of a job in the ledger. */
 struct json_doc *json_pareto_document(const struct wt_study *study, const struct wt_point points[], size_t count);
 
 /* One line of `monitor --json`: written as JSON_LINE.  `utilization` is a fraction.  `since`: what each device

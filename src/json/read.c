@@ -52,7 +52,8 @@ int json_read_object(const char *text, size_t length, const struct json_wanted w
     json_error_t why;
     char shown[120];
     json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &why);
-    if (!root && json_error_code(&why) == json_error_out_of_memory)
+    /* In most places jansson has no words for it. */
+    if (!root && (!why.text[0] || json_error_code(&why) == json_error_out_of_memory))
         return error_set(err, WT_E_NO_MEMORY, "read JSON: out of memory");
     if (!root)
         return error_set(err, WT_E_PARSE, "no JSON: %s", text_escape_into(shown, sizeof shown, why.text));

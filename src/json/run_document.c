@@ -283,6 +283,7 @@ struct json_doc *json_show_document(const struct wt_trial trials[], size_t count
         put_counted(doc, "next_batch_size", beliefs[i].next);
         json_put_number(doc, "cost_bound_j", beliefs[i].bound_j);
         json_put_integer(doc, "running", beliefs[i].running);
+        json_put_integer(doc, "waiting_runs", beliefs[i].waiting);
         put_sizes(doc, &beliefs[i]);
         json_close(doc);
     }

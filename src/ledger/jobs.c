@@ -113,12 +113,15 @@ static void read_trial(struct query *query, struct wt_trial *trial)
     trial->try_number = query_u32(query);
     query_text(query, trial->phase, sizeof trial->phase);
     query_text(query, trial->project, sizeof trial->project);
+    query_text(query, trial->user, sizeof trial->user);
+    query_text(query, trial->node, sizeof trial->node);
     trial->batch_size = query_u32(query);
     trial->started_ms = query_int(query, 0);
     trial->ended = query_int(query, 0) != 0;
     trial->state_id = query_int(query, 0);
-    query_text(query, trial->user, sizeof trial->user);
-    query_text(query, trial->node, sizeof trial->node);
+    trial->carbon.pue = query_real(query);
+    query_text(query, trial->carbon.intensity_source, sizeof trial->carbon.intensity_source);
+    query_text(query, trial->carbon.embodied_source, sizeof trial->carbon.embodied_source);
     trial->time_s = query_real(query);
     trial->limit_mw = query_u32(query);
     trial->energy_j = query_real(query);
@@ -142,14 +145,11 @@ static void read_trial(struct query *query, struct wt_trial *trial)
     trial->savings.time_fraction_error = query_real(query);
     trial->not_started = query_int(query, 0) != 0;
     trial->busy_s = query_real(query);
-    trial->carbon.pue = query_real(query);
     trial->carbon.intensity_g_per_kwh = query_real(query);
-    query_text(query, trial->carbon.intensity_source, sizeof trial->carbon.intensity_source);
     trial->carbon.operational_g = query_real(query);
     trial->carbon.market_g = query_real(query);
     trial->carbon.embodied_g = query_real(query);
     trial->carbon.embodied_useful_g = query_real(query);
-    query_text(query, trial->carbon.embodied_source, sizeof trial->carbon.embodied_source);
 }
 
 static int read_gpus(struct ledger *ledger, struct wt_trial *trial, struct wt_error *err)

@@ -34,7 +34,7 @@ struct ledger_device_energy {
     int64_t begin_ms, end_ms;        /* wall clock */
 };
 
-/* What one device used of an hour of a trial.  The hours of a device add up to its energy of the trial. */
+/* What one device of a trial, one of those it is booked with, used of an hour.  The hours of a device add up to its energy of the trial. */
 struct ledger_hour {
     int64_t hour;                    /* since 1970, UTC */
     enum wt_device_kind kind;
@@ -96,6 +96,16 @@ int ledger_profile_put(struct ledger *ledger, const struct wt_profile_key *key,
 int ledger_profile_get(struct ledger *ledger, const struct wt_profile_key *key, struct wt_profile_point points[],
                        unsigned capacity, unsigned *count, struct wt_error *err);
 
+struct ledger_profile {
+    struct wt_profile_key key;
+    unsigned count;
+    struct wt_profile_point points[WT_MAX_LIMITS]; /* highest limit first */
+};
+
+/* All profiles of a job, the one stored last last; the caller frees *profiles with free().  No such job: *count is 0. */
+int ledger_profiles(struct ledger *ledger, const char *job, struct ledger_profile **profiles, size_t *count,
+                    struct wt_error *err);
+
 /* --- What was learned of batch sizes --- */
 
 /* No state is longer. */
@@ -152,15 +162,20 @@ struct ledger_report {
     int64_t from_ms, to_ms;          /* only hours that begin in [from_ms, to_ms); INT64_MIN and INT64_MAX: all */
 };
 
-/* One row a group, days in order, all else by the energy that was used, most first; *total has them all together.  With a day among the
- * keys, or a time, runs count hour by hour; a run that has none booked (of an older ledger, or one that never ended)
- * counts as a whole in the hour in which it began.  `ledger` NULL: one without runs.  The caller frees *rows with free(). */
-int ledger_report(struct ledger *ledger, const struct ledger_report *what, struct wt_report_row **rows, size_t *count,
-                  struct wt_report_row *total, struct wt_error *err);
+/* One row a group, days in order, all else by the energy that was used, most first; and all together. */
+struct ledger_report_rows {
+    struct wt_report_row *rows;
+    size_t count;
+    struct wt_report_row total;
+    struct wt_report_basis *basis;   /* what they rest on: kinds in order, the sources of each with most runs first */
+    size_t basis_count;
+    struct names *names;             /* what the rows' keys and sources point to */
+};
 
-/* What the figures of that report rest on: energy by what it was read from, PUE, grid intensities and embodied carbon by their
- * source, each kind with its most runs first.  The caller frees *rows with free(). */
-int ledger_report_basis(struct ledger *ledger, const struct ledger_report *what, struct wt_report_basis **rows, size_t *count,
-                        struct wt_error *err);
+/* With a day among the keys, or a time, runs count hour by hour; a run that has none booked (of an older ledger, or one that never
+ * ended) counts as a whole in the hour in which it began.  `ledger` NULL: one without runs.  The caller frees what *rows
+ * holds with ledger_report_clear(). */
+int ledger_report(struct ledger *ledger, const struct ledger_report *what, struct ledger_report_rows *rows, struct wt_error *err);
+void ledger_report_clear(struct ledger_report_rows *rows);
 
 #endif

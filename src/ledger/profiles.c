@@ -5,6 +5,10 @@
  */
 #include "ledger/sqlite.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/clock.h"
 
 static void put_key(struct query *query, int64_t job_id, const struct wt_profile_key *key)
@@ -92,4 +96,50 @@ int ledger_profile_get(struct ledger *ledger, const struct wt_profile_key *key, 
     if (rc)
         return rc;
     return ledger_finish(ledger, get_profile(ledger, key, points, capacity, count, err), err);
+}
+
+/* --- All of a job ------------------------------------------------------------------------------------------------ */
+
+static int read_profiles(struct ledger *ledger, const char *job, struct ledger_profile **profiles, size_t *count,
+                         struct wt_error *err)
+{
+    struct query *query = ledger_query(ledger, SQL_PROFILES);
+    query_put_text(query, job);
+    int rc;
+    while ((rc = query_step(query, err)) > 0) {
+        struct ledger_profile *more = reallocarray(*profiles, *count + 1, sizeof **profiles);
+        if (!more)
+            return error_set(err, WT_E_NO_MEMORY, "read the ledger: out of memory");
+        *profiles = more;
+        struct ledger_profile *profile = &more[(*count)++];
+        memset(profile, 0, sizeof *profile);
+        int64_t id = query_int(query, 0);
+        snprintf(profile->key.job, sizeof profile->key.job, "%s", job);
+        profile->key.batch_size = query_u32(query);
+        query_text(query, profile->key.gpu_model, sizeof profile->key.gpu_model);
+        profile->key.gpu_count = query_u32(query);
+        profile->key.limit_min_mw = query_u32(query);
+        profile->key.limit_max_mw = query_u32(query);
+        rc = ledger_points_get(ledger, SQL_PROFILE_POINTS, id, profile->points, WT_MAX_LIMITS, &profile->count, err);
+        if (rc < 0)
+            return rc;
+    }
+    return rc;
+}
+
+int ledger_profiles(struct ledger *ledger, const char *job, struct ledger_profile **profiles, size_t *count,
+                    struct wt_error *err)
+{
+    struct ledger_profile *read = NULL;
+    size_t n = 0;
+    int rc = ledger_begin(ledger, false, err);
+    if (rc == 0)
+        rc = ledger_finish(ledger, read_profiles(ledger, job, &read, &n, err), err);
+    if (rc < 0) {
+        free(read);
+        return rc;
+    }
+    *profiles = read;
+    *count = n;
+    return 0;
 }

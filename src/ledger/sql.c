@@ -5,8 +5,6 @@
  */
 #include "ledger/sql.h"
 
-#include "flow.h"
-
 /* trial_id is AUTOINCREMENT: the number of a trial that was dropped is never given to another one. */
 static const char schema_1[] =
     "CREATE TABLE jobs ("
@@ -127,36 +125,96 @@ static const char schema_2[] =
     "ALTER TABLE trials ADD COLUMN not_started INTEGER CHECK (not_started IN (0, 1));"
     "CREATE INDEX trials_batch_state ON trials (batch_state_id);";
 
-/* Who, where, and what it stands for; and the energy of each device by the hour, for sums over days and for grids that
- * change.  gpu_model is what reports group by: of several models a list of their names. */
+/* Who, where, with which factors, and the energy of each device by the hour.  What repeats from run to run is kept once and
+ * referred to: a year of a fleet is a million runs, and reports read them all.  Of several GPU models gpu_model is a list. */
 static const char schema_3[] =
-    "ALTER TABLE trials ADD COLUMN user TEXT;"
-    "ALTER TABLE trials ADD COLUMN node TEXT;"
-    "ALTER TABLE trials ADD COLUMN gpu_model TEXT;"
-    "ALTER TABLE trials ADD COLUMN gpu_count INTEGER;"
+    "CREATE TABLE places ("
+    "  place_id INTEGER PRIMARY KEY,"
+    "  phase TEXT NOT NULL,"
+    "  project TEXT,"
+    "  user TEXT,"
+    "  node TEXT,"
+    "  gpu_model TEXT,"
+    "  gpu_count INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX places_key ON places (phase, coalesce(project, ''), coalesce(user, ''), coalesce(node, ''),"
+    "  coalesce(gpu_model, ''), gpu_count);"
+    "CREATE TABLE factors ("
+    "  factor_id INTEGER PRIMARY KEY,"
+    "  pue REAL,"
+    "  intensity_source TEXT,"
+    "  embodied_source TEXT"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX factors_key ON factors (coalesce(pue, 0), coalesce(intensity_source, ''),"
+    "  coalesce(embodied_source, ''));"
+    "CREATE TABLE devices ("
+    "  device_id INTEGER PRIMARY KEY,"
+    "  kind TEXT NOT NULL CHECK (kind IN ('gpu', 'cpu', 'dram')),"
+    "  device_index INTEGER NOT NULL,"
+    "  uuid TEXT,"
+    "  name TEXT"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX devices_key ON devices (kind, device_index, coalesce(uuid, ''), coalesce(name, ''));"
+    "CREATE TABLE trial_hours ("
+    "  trial_id INTEGER NOT NULL REFERENCES trials ON DELETE CASCADE,"
+    "  hour INTEGER NOT NULL,"         /* since 1970, UTC */
+    "  device_id INTEGER NOT NULL REFERENCES devices,"
+    "  energy_j REAL,"
+    "  busy_s REAL,"
+    "  intensity_g_per_kwh REAL,"
+    "  PRIMARY KEY (trial_id, hour, device_id)"
+    ") STRICT, WITHOUT ROWID;"
+    "ALTER TABLE trials ADD COLUMN place_id INTEGER REFERENCES places;"
+    "ALTER TABLE trials ADD COLUMN factor_id INTEGER REFERENCES factors;"
     "ALTER TABLE trials ADD COLUMN busy_s REAL;"
-    "ALTER TABLE trials ADD COLUMN pue REAL;"
     "ALTER TABLE trials ADD COLUMN intensity_g_per_kwh REAL;"
-    "ALTER TABLE trials ADD COLUMN intensity_source TEXT;"
     "ALTER TABLE trials ADD COLUMN operational_g REAL;"
     "ALTER TABLE trials ADD COLUMN market_g REAL;"
     "ALTER TABLE trials ADD COLUMN embodied_g REAL;"
     "ALTER TABLE trials ADD COLUMN embodied_useful_g REAL;"
-    "ALTER TABLE trials ADD COLUMN embodied_source TEXT;"
-    "UPDATE trials SET"
-    "  gpu_count = (SELECT count(*) FROM trial_gpus g WHERE g.trial_id = trials.trial_id),"
-    "  gpu_model = (SELECT group_concat(name, ' + ') FROM (SELECT DISTINCT name FROM trial_gpus g"
-    "    WHERE g.trial_id = trials.trial_id ORDER BY position));"
-    "CREATE TABLE trial_hours ("
+    /* What schemas 1 and 2 wrote out in every run. */
+    "CREATE TEMP TABLE place_of AS SELECT trial_id, phase, project,"
+    "  (SELECT group_concat(name, ' + ') FROM (SELECT DISTINCT name FROM trial_gpus g WHERE g.trial_id = t.trial_id"
+    "    ORDER BY position)) AS gpu_model,"
+    "  (SELECT count(*) FROM trial_gpus g WHERE g.trial_id = t.trial_id) AS gpu_count FROM trials t;"
+    "INSERT INTO places (phase, project, gpu_model, gpu_count)"
+    "  SELECT DISTINCT phase, project, gpu_model, gpu_count FROM place_of;"
+    "UPDATE trials SET place_id = (SELECT p.place_id FROM place_of o JOIN places p ON p.phase = o.phase"
+    "  AND p.project IS o.project AND p.gpu_model IS o.gpu_model AND p.gpu_count = o.gpu_count"
+    "  WHERE o.trial_id = trials.trial_id);"
+    "DROP TABLE place_of;"
+    "ALTER TABLE trials DROP COLUMN phase;"
+    "ALTER TABLE trials DROP COLUMN project;"
+    "DROP INDEX trials_batch_state;"
+    "CREATE INDEX trials_batch_state ON trials (batch_state_id) WHERE batch_state_id IS NOT NULL;"
+    "INSERT INTO devices (kind, device_index, uuid, name)"
+    "  SELECT 'gpu', gpu_index, uuid, name FROM trial_gpus UNION SELECT kind, device_index, uuid, name FROM measurements;"
+    "CREATE TABLE trial_gpus_3 ("
     "  trial_id INTEGER NOT NULL REFERENCES trials ON DELETE CASCADE,"
-    "  hour INTEGER NOT NULL,"         /* since 1970, UTC */
-    "  kind TEXT NOT NULL CHECK (kind IN ('gpu', 'cpu', 'dram')),"
-    "  device_index INTEGER NOT NULL,"
+    "  position INTEGER NOT NULL,"
+    "  device_id INTEGER NOT NULL REFERENCES devices,"
+    "  PRIMARY KEY (trial_id, position)"
+    ") STRICT, WITHOUT ROWID;"
+    "INSERT INTO trial_gpus_3 SELECT g.trial_id, g.position, d.device_id FROM trial_gpus g JOIN devices d"
+    "  ON d.kind = 'gpu' AND d.device_index = g.gpu_index AND d.uuid IS g.uuid AND d.name IS g.name;"
+    "DROP TABLE trial_gpus;"
+    "ALTER TABLE trial_gpus_3 RENAME TO trial_gpus;"
+    "CREATE TABLE measurements_3 ("
+    "  trial_id INTEGER NOT NULL REFERENCES trials ON DELETE CASCADE,"
+    "  position INTEGER NOT NULL,"
+    "  device_id INTEGER NOT NULL REFERENCES devices,"
     "  energy_j REAL,"
-    "  busy_s REAL,"
-    "  intensity_g_per_kwh REAL,"
-    "  PRIMARY KEY (trial_id, hour, kind, device_index)"
-    ") STRICT, WITHOUT ROWID;";
+    "  energy_error_j REAL,"
+    "  source TEXT,"
+    "  begin_ms INTEGER NOT NULL,"
+    "  end_ms INTEGER NOT NULL,"
+    "  PRIMARY KEY (trial_id, position)"
+    ") STRICT, WITHOUT ROWID;"
+    "INSERT INTO measurements_3 SELECT m.trial_id, row_number() OVER (PARTITION BY m.trial_id ORDER BY m.measurement_id) - 1,"
+    "  d.device_id, m.energy_j, m.energy_error_j, m.source, m.begin_ms, m.end_ms FROM measurements m JOIN devices d"
+    "  ON d.kind = m.kind AND d.device_index = m.device_index AND d.uuid IS m.uuid AND d.name IS m.name;"
+    "DROP TABLE measurements;"
+    "ALTER TABLE measurements_3 RENAME TO measurements;";
 
 const char *const ledger_migrations[] = {schema_1, schema_2, schema_3};
 const int ledger_schema = sizeof ledger_migrations / sizeof ledger_migrations[0];
@@ -165,12 +223,17 @@ const int ledger_schema = sizeof ledger_migrations / sizeof ledger_migrations[0]
 #define OUTCOME                                                                                                \
     "time_s, limit_mw, energy_j, energy_error_j, sensor_error_fraction, cpu_energy_j, dram_energy_j, cost_j,"  \
     " steps, epochs, metric, reached, early_stopped, exit_code, source, note, baseline_limit_mw,"              \
-    " energy_fraction, time_fraction, energy_fraction_error, time_fraction_error, not_started, busy_s, pue,"    \
-    " intensity_g_per_kwh, intensity_source, operational_g, market_g, embodied_g, embodied_useful_g,"           \
-    " embodied_source"
+    " energy_fraction, time_fraction, energy_fraction_error, time_fraction_error, not_started, busy_s,"         \
+    " intensity_g_per_kwh, operational_g, market_g, embodied_g, embodied_useful_g, factor_id"
 #define POINT "limit_mw, steps, time_per_step_s, energy_per_step_j, energy_error_j, time_error_s, throttled"
-#define MEASUREMENT "kind, device_index, uuid, name, energy_j, energy_error_j, source, begin_ms, end_ms"
-#define HOUR "hour, kind, device_index, energy_j, busy_s, intensity_g_per_kwh"
+#define MEASUREMENT "position, device_id, energy_j, energy_error_j, source, begin_ms, end_ms"
+#define DEVICE_KEY "kind = ? AND device_index = ? AND coalesce(uuid, '') = ? AND coalesce(name, '') = ?"
+#define HOUR "hour, device_id, energy_j, busy_s, intensity_g_per_kwh"
+/* In the order in which report.c reads it. */
+#define REPORT_RUN                                                                                              \
+    "t.trial_id, t.place_id, t.job_id, t.factor_id, t.started_ms, t.ended, t.time_s, t.busy_s, t.energy_j,"    \
+    " t.cpu_energy_j, t.dram_energy_j, t.intensity_g_per_kwh, t.operational_g, t.market_g, t.embodied_g,"      \
+    " t.embodied_useful_g, t.energy_fraction, t.energy_fraction_error, t.source"
 #define PROFILE_KEY                                                                                            \
     "job_id = ? AND coalesce(batch_size, 0) = ? AND gpu_model = ? AND gpu_count = ?"                           \
     " AND coalesce(limit_min_mw, 0) = ? AND coalesce(limit_max_mw, 0) = ?"
@@ -187,7 +250,7 @@ const char *const ledger_sql[SQL_COUNT] = {
                         " OR lower(substr(name, 1, 3)) = lower(substr(?1, 1, 3))"
                         " ORDER BY abs(length(name) - length(?1)), name LIMIT 3",
     [SQL_JOB_ROWS] =
-        "SELECT j.name, last.phase, last.project, s.recurrences, s.trials, s.unended, last.started_ms,"
+        "SELECT j.name, place.phase, place.project, s.recurrences, s.trials, s.unended, last.started_ms,"
         "  s.energy_j, s.energy_unknown, s.time_s, best.energy_fraction, best.energy_fraction_error"
         " FROM jobs j"
         " JOIN (SELECT job_id, count(DISTINCT recurrence) recurrences, count(*) trials,"
@@ -195,6 +258,7 @@ const char *const ledger_sql[SQL_COUNT] = {
         "    sum(time_s) time_s FROM trials GROUP BY job_id) s ON s.job_id = j.job_id"
         " JOIN trials last ON last.trial_id = (SELECT trial_id FROM trials t WHERE t.job_id = j.job_id"
         "    ORDER BY started_ms DESC, trial_id DESC LIMIT 1)"
+        " LEFT JOIN places place ON place.place_id = last.place_id"
         " LEFT JOIN trials best ON best.trial_id = (SELECT trial_id FROM trials t WHERE t.job_id = j.job_id"
         "    AND t.energy_fraction IS NOT NULL ORDER BY energy_fraction, trial_id LIMIT 1)"
         " ORDER BY last.started_ms DESC, last.trial_id DESC",
@@ -202,26 +266,50 @@ const char *const ledger_sql[SQL_COUNT] = {
     [SQL_TRY_NEXT] = "SELECT coalesce(max(try_number), 0) + 1 FROM trials WHERE job_id = ? AND recurrence = ?",
     [SQL_TRY_FIND] = "SELECT trial_id FROM trials WHERE job_id = ? AND recurrence = ? AND try_number = ?",
     [SQL_TRIAL_BEGIN] =
-        "INSERT INTO trials (job_id, recurrence, try_number, phase, project, batch_size, started_ms, limit_mw,"
-        " note, batch_state_id, user, node, gpu_model, gpu_count)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO trials (job_id, recurrence, try_number, place_id, batch_size, started_ms, limit_mw, note, batch_state_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [SQL_TRIAL_END] = "UPDATE trials SET ended = 1, batch_size = ?, (" OUTCOME ") ="
-                      " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                      " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                       " WHERE trial_id = ? AND ended = 0",
     [SQL_TRIAL_ENDED] = "SELECT ended FROM trials WHERE trial_id = ?",
-    [SQL_TRIALS] = "SELECT trial_id, recurrence, try_number, phase, project, batch_size, started_ms, ended,"
-                   " batch_state_id, user, node, " OUTCOME " FROM trials WHERE job_id = ? ORDER BY recurrence, try_number",
+    [SQL_TRIALS] = "SELECT trial_id, recurrence, try_number, phase, project, user, node, batch_size, started_ms,"
+                   " ended, batch_state_id, pue, intensity_source, embodied_source, " OUTCOME
+                   " FROM trials LEFT JOIN places USING (place_id) LEFT JOIN factors USING (factor_id) WHERE job_id = ? ORDER BY recurrence, try_number",
     [SQL_GPU_CLEAR] = "DELETE FROM trial_gpus WHERE trial_id = ?",
-    [SQL_GPU_PUT] = "INSERT INTO trial_gpus (trial_id, position, gpu_index, uuid, name) VALUES (?, ?, ?, ?, ?)",
-    [SQL_GPUS] = "SELECT gpu_index, uuid, name FROM trial_gpus WHERE trial_id = ? ORDER BY position",
+    [SQL_GPU_PUT] = "INSERT INTO trial_gpus (trial_id, position, device_id) VALUES (?, ?, ?)",
+    [SQL_GPUS] = "SELECT device_index, uuid, name FROM trial_gpus JOIN devices USING (device_id) WHERE trial_id = ?"
+                 " ORDER BY position",
+    [SQL_DEVICE_MAKE] = "INSERT INTO devices (kind, device_index, uuid, name) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    [SQL_DEVICE_FIND] = "SELECT device_id FROM devices WHERE " DEVICE_KEY,
+    [SQL_PLACE_MAKE] = "INSERT INTO places (phase, project, user, node, gpu_model, gpu_count) VALUES (?, ?, ?, ?, ?, ?)"
+                       " ON CONFLICT DO NOTHING",
+    [SQL_PLACE_FIND] = "SELECT place_id FROM places WHERE phase = ? AND coalesce(project, '') = ? AND coalesce(user, '') = ?"
+                       " AND coalesce(node, '') = ? AND coalesce(gpu_model, '') = ? AND gpu_count = ?",
+    [SQL_FACTOR_MAKE] = "INSERT INTO factors (pue, intensity_source, embodied_source) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+    [SQL_FACTOR_FIND] = "SELECT factor_id FROM factors WHERE coalesce(pue, 0) = ? AND coalesce(intensity_source, '') = ?"
+                        " AND coalesce(embodied_source, '') = ?",
     [SQL_POINT_PUT] = "INSERT INTO trial_points (trial_id, " POINT ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     [SQL_POINTS] = "SELECT " POINT " FROM trial_points WHERE trial_id = ? ORDER BY limit_mw DESC",
     [SQL_MEASUREMENT_PUT] =
-        "INSERT INTO measurements (trial_id, " MEASUREMENT ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO measurements (trial_id, " MEASUREMENT ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     [SQL_MEASUREMENTS] =
-        "SELECT " MEASUREMENT " FROM measurements WHERE trial_id = ? ORDER BY measurement_id",
-    [SQL_HOUR_PUT] = "INSERT INTO trial_hours (trial_id, " HOUR ") VALUES (?, ?, ?, ?, ?, ?, ?)",
-    [SQL_HOURS] = "SELECT " HOUR " FROM trial_hours WHERE trial_id = ? ORDER BY hour, kind, device_index",
+        "SELECT kind, device_index, uuid, name, energy_j, energy_error_j, source, begin_ms, end_ms FROM measurements"
+        " JOIN devices USING (device_id) WHERE trial_id = ? ORDER BY position",
+    [SQL_HOUR_PUT] = "INSERT INTO trial_hours (trial_id, " HOUR ") VALUES (?, ?, ?, ?, ?, ?)",
+    [SQL_HOURS] = "SELECT hour, kind, device_index, energy_j, busy_s, intensity_g_per_kwh FROM trial_hours"
+                  " JOIN devices USING (device_id) WHERE trial_id = ? ORDER BY hour, kind, device_index",
+    [SQL_REPORT_PLACES] = "SELECT place_id, phase, project, user, node, gpu_model, gpu_count FROM places",
+    [SQL_REPORT_JOBS] = "SELECT job_id, name FROM jobs",
+    [SQL_REPORT_FACTORS] = "SELECT factor_id, pue, intensity_source, embodied_source FROM factors",
+    [SQL_REPORT_DEVICES] = "SELECT device_id, kind FROM devices",
+    [SQL_REPORT_RUNS] = "SELECT " REPORT_RUN " FROM trials t WHERE t.not_started IS NOT 1",
+    [SQL_REPORT_HOURS] =
+        "SELECT " REPORT_RUN ", h.hour, h.device_id, h.energy_j, h.busy_s, h.intensity_g_per_kwh"
+        " FROM trials t JOIN trial_hours h ON h.trial_id = t.trial_id WHERE h.hour >= ?1 AND h.hour < ?2"
+        " ORDER BY t.trial_id, h.hour",
+    [SQL_REPORT_WITHOUT_HOURS] =
+        "SELECT " REPORT_RUN " FROM trials t WHERE t.not_started IS NOT 1 AND started_ms / 3600000 >= ?1"
+        " AND started_ms / 3600000 < ?2 AND NOT EXISTS (SELECT 1 FROM trial_hours h WHERE h.trial_id = t.trial_id)",
     [SQL_PROFILE_CLEAR] = "DELETE FROM profiles WHERE " PROFILE_KEY,
     [SQL_PROFILE_PUT] =
         "INSERT INTO profiles (job_id, batch_size, gpu_model, gpu_count, limit_min_mw, limit_max_mw, trial_id,"
@@ -242,79 +330,7 @@ const char *const ledger_sql[SQL_COUNT] = {
     [SQL_FORGET_JOB] = "DELETE FROM jobs WHERE job_id = ?",
     [SQL_FORGET_PROFILES] = "DELETE FROM profiles WHERE job_id = ?",
     [SQL_FORGET_STATES] = "DELETE FROM batch_states WHERE job_id = ?",
+    [SQL_PROFILES] = "SELECT profile_id, batch_size, gpu_model, gpu_count, limit_min_mw, limit_max_mw FROM profiles"
+                     " WHERE job_id = (SELECT job_id FROM jobs WHERE name = ?) ORDER BY stored_ms, profile_id",
     [SQL_PROFILE_POINTS] = "SELECT " POINT " FROM profile_points WHERE profile_id = ? ORDER BY limit_mw DESC",
 };
-
-/* --- Reports ------------------------------------------------------------------------------------------------------ */
-
-/* t: the trial, j: its job, s: the slice. */
-const char *const ledger_report_keys[] = {
-    [WT_BY_JOB] = "j.name",
-    [WT_BY_PHASE] = "t.phase",
-    [WT_BY_USER] = "t.user",
-    [WT_BY_PROJECT] = "t.project",
-    [WT_BY_GPU] = "t.gpu_model",
-    [WT_BY_NODE] = "t.node",
-    [WT_BY_DAY] = "date(s.hour * 3600, 'unixepoch')",
-};
-
-/* What one slice measured, joules; NULL when nothing was. */
-#define MEASURED                                                                                                \
-    "CASE WHEN coalesce(s.gpu_j, s.cpu_j, s.dram_j) IS NOT NULL"                                               \
-    " THEN coalesce(s.gpu_j, 0) + coalesce(s.cpu_j, 0) + coalesce(s.dram_j, 0) END"
-/* The errors of savings are added: runs of a job share the profile that they come from. */
-#define SAVED "s.gpu_j * (1 / t.energy_fraction - 1)"
-
-/* In the order in which report.c reads them. */
-const char ledger_report_sums[] =
-    "count(DISTINCT s.trial_id), count(DISTINCT CASE WHEN t.ended = 0 THEN s.trial_id END),"
-    " sum(s.length_s * t.gpu_count) / 3600, sum(s.busy_s) / 3600,"
-    " sum(s.gpu_j), sum(s.cpu_j), sum(s.dram_j),"
-    " count(DISTINCT CASE WHEN s.gpu_j IS NULL THEN s.trial_id END),"
-    " count(DISTINCT CASE WHEN s.cpu_j IS NULL THEN s.trial_id END),"
-    " count(DISTINCT CASE WHEN s.dram_j IS NULL THEN s.trial_id END),"
-    " sum(" MEASURED " * t.pue),"
-    " sum(s.operational_g), sum(t.market_g * s.share), sum(t.embodied_g * s.share), sum(t.embodied_useful_g * s.share),"
-    " count(DISTINCT CASE WHEN s.operational_g IS NULL THEN s.trial_id END),"
-    " count(DISTINCT CASE WHEN t.market_g IS NULL THEN s.trial_id END),"
-    " count(DISTINCT CASE WHEN t.embodied_g IS NULL THEN s.trial_id END),"
-    " sum(" SAVED "), sum(s.gpu_j * t.energy_fraction_error / (t.energy_fraction * t.energy_fraction)),"
-    " sum(" SAVED " * t.pue * t.intensity_g_per_kwh) / 3.6e6,"
-    " count(DISTINCT CASE WHEN " SAVED " IS NOT NULL THEN s.trial_id END),"
-    " min(t.started_ms), max(CAST(t.started_ms + 1000 * coalesce(t.time_s, 0) AS INTEGER))";
-
-#define WHOLE_RUN                                                                                               \
-    "trial_id, started_ms / 3600000 AS hour, time_s AS length_s, 1.0 AS share, busy_s, energy_j AS gpu_j,"     \
-    " cpu_energy_j AS cpu_j, dram_energy_j AS dram_j, operational_g"
-
-const char ledger_report_runs[] = "SELECT " WHOLE_RUN " FROM trials WHERE not_started IS NOT 1";
-
-/* A kind is known in an hour when all its devices are.  The overlap of the run with the hour is its length there. */
-#define KIND(kind)                                                                                              \
-    "CASE WHEN sum(h.kind = '" kind "' AND h.energy_j IS NULL) = 0"                                            \
-    " THEN sum(CASE h.kind WHEN '" kind "' THEN h.energy_j END) END"
-#define LENGTH_S                                                                                                \
-    "max(0, min(t.started_ms / 1000.0 + t.time_s, (h.hour + 1) * 3600.0) - max(t.started_ms / 1000.0, h.hour * 3600.0))"
-
-const char ledger_report_hours[] =
-    "SELECT trial_id, hour, length_s, length_s / time_s AS share, busy_s, gpu_j, cpu_j, dram_j,"
-    "  pue * intensity_g_per_kwh / 3.6e6 * (coalesce(gpu_j, 0) + coalesce(cpu_j, 0) + coalesce(dram_j, 0)) AS operational_g"
-    " FROM (SELECT t.trial_id, h.hour, t.pue, t.time_s, " LENGTH_S " AS length_s, sum(h.busy_s) AS busy_s,"
-    "    " KIND("gpu") " AS gpu_j, " KIND("cpu") " AS cpu_j, " KIND("dram") " AS dram_j,"
-    "    max(h.intensity_g_per_kwh) AS intensity_g_per_kwh"
-    "  FROM trials t JOIN trial_hours h ON h.trial_id = t.trial_id"
-    "  WHERE h.hour * 3600000 >= ?1 AND h.hour * 3600000 < ?2 GROUP BY t.trial_id, h.hour)"
-    " UNION ALL SELECT " WHOLE_RUN " FROM trials t WHERE not_started IS NOT 1"
-    "  AND started_ms >= ?1 AND started_ms < ?2"
-    "  AND NOT EXISTS (SELECT 1 FROM trial_hours h WHERE h.trial_id = t.trial_id)";
-
-/* Kinds by enum wt_basis, as report.c reads them; between the two: the slices. */
-const char ledger_report_basis_begin[] = "WITH runs AS (SELECT * FROM trials WHERE trial_id IN (SELECT trial_id FROM (";
-const char ledger_report_basis_end[] =
-    ")))"
-    " SELECT 0, source, count(*), NULL, NULL FROM runs WHERE energy_j IS NOT NULL GROUP BY source"
-    " UNION ALL SELECT 1, NULL, count(*), min(pue), max(pue) FROM runs WHERE pue IS NOT NULL GROUP BY pue IS NULL"
-    " UNION ALL SELECT 2, intensity_source, count(*), min(intensity_g_per_kwh), max(intensity_g_per_kwh) FROM runs"
-    "  WHERE operational_g IS NOT NULL GROUP BY intensity_source"
-    " UNION ALL SELECT 3, embodied_source, count(*), NULL, NULL FROM runs WHERE embodied_g IS NOT NULL GROUP BY embodied_source"
-    " ORDER BY 1, 3 DESC, 2";

@@ -12,7 +12,11 @@ enum ledger_sql {
     SQL_GPU_CLEAR, SQL_GPU_PUT, SQL_GPUS,
     SQL_POINT_PUT, SQL_POINTS,
     SQL_MEASUREMENT_PUT, SQL_MEASUREMENTS, SQL_HOUR_PUT, SQL_HOURS,
+    SQL_DEVICE_MAKE, SQL_DEVICE_FIND, SQL_PLACE_MAKE, SQL_PLACE_FIND, SQL_FACTOR_MAKE, SQL_FACTOR_FIND,
+    SQL_REPORT_PLACES, SQL_REPORT_JOBS, SQL_REPORT_FACTORS, SQL_REPORT_DEVICES, SQL_REPORT_RUNS, SQL_REPORT_HOURS,
+    SQL_REPORT_WITHOUT_HOURS,
     SQL_PROFILE_CLEAR, SQL_PROFILE_PUT, SQL_PROFILE_FIND, SQL_PROFILE_POINT_PUT, SQL_PROFILE_POINTS,
+    SQL_PROFILES,
     SQL_TRIAL_CANCEL, SQL_JOB_CANCEL, SQL_STEPS_PER_EPOCH,
     SQL_STATE_FIND, SQL_STATE_MAKE, SQL_STATE_PUT, SQL_STATES,
     SQL_FORGET_JOB, SQL_FORGET_PROFILES, SQL_FORGET_STATES,
@@ -20,16 +24,6 @@ enum ledger_sql {
 };
 
 extern const char *const ledger_sql[SQL_COUNT];
-
-/* A report is put together of these: SELECT keys, LEDGER_REPORT_SUMS FROM one of the slices, joined to trials and jobs.  Each
- * slice is a run, or an hour of one. */
-extern const char *const ledger_report_keys[]; /* by enum wt_report_key; NULL is unknown */
-extern const char ledger_report_sums[];
-extern const char ledger_report_runs[];        /* slices: whole runs */
-extern const char ledger_report_hours[];       /* slices: hours; two parameters, from and to in milliseconds */
-
-/* What a report rests on: the slices stand between these two. */
-extern const char ledger_report_basis_begin[], ledger_report_basis_end[];
 
 /* One text a schema version: [0] makes schema 1, [1] brings 1 to 2.  Applied ones never change. */
 extern const char *const ledger_migrations[];

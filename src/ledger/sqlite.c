@@ -32,7 +32,7 @@ struct ledger {
     sqlite3 *db;
     char *path;
     int wait_ms;
-    struct query queries[SQL_COUNT + 1]; /* the last for texts that are put together */
+    struct query queries[SQL_COUNT];
 };
 
 /* The sentence for what SQLite just said.  `doing` completes "cannot ... PATH". */
@@ -251,7 +251,7 @@ struct ledger *ledger_close(struct ledger *ledger)
 {
     if (!ledger)
         return NULL;
-    for (int i = 0; i <= SQL_COUNT; i++)
+    for (int i = 0; i < SQL_COUNT; i++)
         sqlite3_finalize(ledger->queries[i].statement);
     sqlite3_close(ledger->db);
     free(ledger->path);
@@ -268,7 +268,7 @@ int ledger_begin(struct ledger *ledger, bool write, struct wt_error *err)
 
 int ledger_finish(struct ledger *ledger, int rc, struct wt_error *err)
 {
-    for (int i = 0; i <= SQL_COUNT; i++) /* one left open would keep the transaction from ending */
+    for (int i = 0; i < SQL_COUNT; i++) /* one left open would keep the transaction from ending */
         query_leave(&ledger->queries[i]);
     int end = rc < 0 ? rc : run_sql(ledger, "COMMIT", "write", err);
     if (!sqlite3_get_autocommit(ledger->db)) /* a full disk rolls back by itself */
@@ -296,16 +296,6 @@ struct query *ledger_query(struct ledger *ledger, enum ledger_sql which)
     if (!query->statement)
         query->rc = sqlite3_prepare_v3(ledger->db, ledger_sql[which], -1, SQLITE_PREPARE_PERSISTENT,
                                        &query->statement, NULL);
-    query_leave(query);
-    return query;
-}
-
-struct query *ledger_query_text(struct ledger *ledger, const char *sql)
-{
-    struct query *query = &ledger->queries[SQL_COUNT];
-    sqlite3_finalize(query->statement);
-    *query = (struct query){.ledger = ledger};
-    query->rc = sqlite3_prepare_v2(ledger->db, sql, -1, &query->statement, NULL);
     query_leave(query);
     return query;
 }

@@ -22,9 +22,6 @@ int ledger_finish(struct ledger *ledger, int rc, struct wt_error *err);
 /* A statement ready for its first parameter; never NULL: what went wrong comes out of the next step. */
 struct query *ledger_query(struct ledger *ledger, enum ledger_sql which);
 
-/* The same of a text that was put together of the parts in sql.c: one at a time. */
-struct query *ledger_query_text(struct ledger *ledger, const char *sql);
-
 /* Parameters, in order.  "known" ones turn 0, an empty text or a number that is not finite into NULL. */
 void query_put_int(struct query *query, int64_t value);
 void query_put_count(struct query *query, uint64_t value); /* above INT64_MAX: INT64_MAX */
@@ -68,6 +65,12 @@ extern const char *const ledger_sources[WT_SOURCE_REPLAYED + 1];
 
 /* trials.c, for profiles.c: the job's number, made when it is new.  Within a writing transaction. */
 int ledger_job_make(struct ledger *ledger, const char *job, int64_t *job_id, struct wt_error *err);
+
+/* places.c: the number of what repeats from run to run, made when it is new.  Within a writing transaction. */
+int ledger_place_make(struct ledger *ledger, const struct wt_trial *trial, int64_t *place_id, struct wt_error *err);
+int ledger_factor_make(struct ledger *ledger, const struct wt_carbon *carbon, int64_t *factor_id, struct wt_error *err);
+int ledger_device_make(struct ledger *ledger, enum wt_device_kind kind, unsigned index, const char *uuid, const char *name,
+                       int64_t *device_id, struct wt_error *err);
 
 /* jobs.c: WT_E_NOT_FOUND with the names of similar jobs. */
 int ledger_no_such_job(struct ledger *ledger, const char *job, struct wt_error *err);

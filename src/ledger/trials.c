@@ -6,8 +6,6 @@
 #include "ledger/sqlite.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -87,40 +85,27 @@ static int put_gpus(struct ledger *ledger, int64_t id, const struct wt_trial *tr
     query_put_int(query, id);
     int rc = query_run(query, err);
     for (unsigned i = 0; rc == 0 && i < trial->gpu_count; i++) {
+        int64_t device_id = 0;
+        rc = ledger_device_make(ledger, WT_DEVICE_GPU, trial->gpus[i].index, trial->gpus[i].uuid, trial->gpus[i].name,
+                                &device_id, err);
+        if (rc)
+            break;
         query = ledger_query(ledger, SQL_GPU_PUT);
         query_put_int(query, id);
         query_put_int(query, i);
-        query_put_int(query, trial->gpus[i].index);
-        query_put_known_text(query, trial->gpus[i].uuid);
-        query_put_known_text(query, trial->gpus[i].name);
+        query_put_int(query, device_id);
         rc = query_run(query, err);
     }
     return rc;
 }
 
-/* The names of its GPUs, each once. */
-enum { MODELS_LEN = 4 * WT_NAME_LEN };
-
-static const char *gpu_models(const struct wt_trial *trial, char text[MODELS_LEN])
-{
-    size_t length = 0;
-    text[0] = 0;
-    for (unsigned i = 0; i < trial->gpu_count; i++) {
-        bool before = false;
-        for (unsigned k = 0; k < i; k++)
-            before = before || strcmp(trial->gpus[k].name, trial->gpus[i].name) == 0;
-        if (before || !trial->gpus[i].name[0] || length >= MODELS_LEN)
-            continue;
-        length += (size_t)snprintf(text + length, MODELS_LEN - length, "%s%s", length ? " + " : "", trial->gpus[i].name);
-    }
-    return text;
-}
-
 static int begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *id, int64_t *recurrence,
                  struct wt_error *err)
 {
-    int64_t job_id = 0, try_number = 0;
+    int64_t job_id = 0, try_number = 0, place_id = 0;
     int rc = ledger_job_make(ledger, trial->job, &job_id, err);
+    if (rc == 0)
+        rc = ledger_place_make(ledger, trial, &place_id, err);
     if (rc == 0)
         rc = take_numbers(ledger, job_id, trial, recurrence, &try_number, err);
     if (rc < 0)
@@ -129,18 +114,12 @@ static int begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *i
     query_put_int(query, job_id);
     query_put_int(query, *recurrence);
     query_put_int(query, try_number);
-    query_put_text(query, trial->phase[0] ? trial->phase : "training");
-    query_put_known_text(query, trial->project);
+    query_put_int(query, place_id);
     query_put_known(query, trial->batch_size);
     query_put_int(query, trial->started_ms ? trial->started_ms : clock_wall_ms());
     query_put_known(query, trial->limit_mw);
     query_put_known_text(query, trial->note);
     query_put_id(query, trial->state_id);
-    char model[MODELS_LEN];
-    query_put_known_text(query, trial->user);
-    query_put_known_text(query, trial->node);
-    query_put_known_text(query, gpu_models(trial, model));
-    query_put_int(query, trial->gpu_count);
     if ((rc = query_run(query, err)) < 0)
         return rc;
     *id = ledger_last_id(ledger);
@@ -206,7 +185,7 @@ int ledger_steps_per_epoch(struct ledger *ledger, const char *job, uint32_t batc
 /* --- The end ----------------------------------------------------------------------------------------------------- */
 
 /* The parameters of SQL_TRIAL_END, in the order of OUTCOME. */
-static void put_outcome(struct query *query, const struct wt_trial *trial)
+static void put_outcome(struct query *query, const struct wt_trial *trial, int64_t factor_id)
 {
     query_put_known(query, trial->batch_size);
     query_put_real(query, trial->time_s);
@@ -235,28 +214,28 @@ static void put_outcome(struct query *query, const struct wt_trial *trial)
     query_put_real(query, trial->savings.time_fraction_error);
     query_put_int(query, trial->not_started);
     query_put_real(query, trial->busy_s);
-    query_put_real(query, trial->carbon.pue);
     query_put_real(query, trial->carbon.intensity_g_per_kwh);
-    query_put_known_text(query, trial->carbon.intensity_source);
     query_put_real(query, trial->carbon.operational_g);
     query_put_real(query, trial->carbon.market_g);
     query_put_real(query, trial->carbon.embodied_g);
     query_put_real(query, trial->carbon.embodied_useful_g);
-    query_put_known_text(query, trial->carbon.embodied_source);
+    query_put_int(query, factor_id);
     query_put_int(query, trial->id);
 }
 
-static int put_device(struct ledger *ledger, int64_t id, const struct ledger_device_energy *device,
+static int put_device(struct ledger *ledger, int64_t id, size_t position, const struct ledger_device_energy *device,
                       struct wt_error *err)
 {
     const double unknown = NAN;
     bool known = device->source != WT_SOURCE_NONE;
+    int64_t device_id = 0;
+    int rc = ledger_device_make(ledger, device->kind, device->index, device->uuid, device->name, &device_id, err);
+    if (rc)
+        return rc;
     struct query *query = ledger_query(ledger, SQL_MEASUREMENT_PUT);
     query_put_int(query, id);
-    query_put_text(query, ledger_kinds[device->kind]);
-    query_put_int(query, device->index);
-    query_put_known_text(query, device->uuid);
-    query_put_known_text(query, device->name);
+    query_put_int(query, (int64_t)position);
+    query_put_int(query, device_id);
     query_put_real(query, known ? device->energy_j : unknown);
     query_put_real(query, known ? device->energy_error_j : unknown);
     query_put_known_text(query, ledger_sources[device->source]);
@@ -265,13 +244,23 @@ static int put_device(struct ledger *ledger, int64_t id, const struct ledger_dev
     return query_run(query, err);
 }
 
-static int put_hour(struct ledger *ledger, int64_t id, const struct ledger_hour *hour, struct wt_error *err)
+/* Of the device among `used` that it is of. */
+static int put_hour(struct ledger *ledger, int64_t id, const struct ledger_used *used, const struct ledger_hour *hour,
+                    struct wt_error *err)
 {
+    int64_t device_id = 0;
+    size_t i = 0;
+    while (i < used->device_count && (used->devices[i].kind != hour->kind || used->devices[i].index != hour->index))
+        i++;
+    if (i == used->device_count)
+        return error_set(err, WT_E_INVALID, "an hour of a device that is not among those of the trial");
+    int rc = ledger_device_make(ledger, hour->kind, hour->index, used->devices[i].uuid, used->devices[i].name, &device_id, err);
+    if (rc)
+        return rc;
     struct query *query = ledger_query(ledger, SQL_HOUR_PUT);
     query_put_int(query, id);
     query_put_int(query, hour->hour);
-    query_put_text(query, ledger_kinds[hour->kind]);
-    query_put_int(query, hour->index);
+    query_put_int(query, device_id);
     query_put_real(query, hour->energy_j);
     query_put_real(query, hour->busy_s);
     query_put_real(query, hour->intensity_g_per_kwh);
@@ -280,9 +269,13 @@ static int put_hour(struct ledger *ledger, int64_t id, const struct ledger_hour 
 
 static int end(struct ledger *ledger, const struct wt_trial *trial, const struct ledger_used *used, struct wt_error *err)
 {
+    int64_t factor_id = 0;
+    int rc = ledger_factor_make(ledger, &trial->carbon, &factor_id, err);
+    if (rc)
+        return rc;
     struct query *query = ledger_query(ledger, SQL_TRIAL_END);
-    put_outcome(query, trial);
-    int rc = query_run(query, err);
+    put_outcome(query, trial, factor_id);
+    rc = query_run(query, err);
     if (rc == 0 && ledger_changes(ledger) == 0) {
         int64_t ended = 0;
         query = ledger_query(ledger, SQL_TRIAL_ENDED);
@@ -298,9 +291,9 @@ static int end(struct ledger *ledger, const struct wt_trial *trial, const struct
     if (rc == 0)
         rc = ledger_points_put(ledger, SQL_POINT_PUT, trial->id, trial->profile, trial->point_count, err);
     for (size_t i = 0; rc == 0 && i < used->device_count; i++)
-        rc = put_device(ledger, trial->id, &used->devices[i], err);
+        rc = put_device(ledger, trial->id, i, &used->devices[i], err);
     for (size_t i = 0; rc == 0 && i < used->hour_count; i++)
-        rc = put_hour(ledger, trial->id, &used->hours[i], err);
+        rc = put_hour(ledger, trial->id, used, &used->hours[i], err);
     return rc;
 }
 

@@ -110,7 +110,7 @@ void view_simulation(struct buffer *out, const struct wt_study *study, const str
 void view_seeds(struct buffer *out, const struct wt_study *study, const struct wt_simulation *mean,
                 const struct wt_simulation *sd, uint64_t first, size_t count, bool colour);
 
-/* `wattune pareto`: the points on the front, fastest first, then the others. */
+/* `wattune pareto`: the points on the front, fastest first, then the others, then what is left out and why. */
 void view_pareto(struct buffer *out, const struct wt_study *study, const struct wt_point points[], size_t count,
                  bool colour);
 

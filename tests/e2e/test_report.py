@@ -23,7 +23,7 @@ def report(wt, *options):
 
 def hours(wt):
     with sqlite3.connect(wt.ledger) as db:
-        return db.execute("SELECT hour, kind, energy_j, busy_s, intensity_g_per_kwh FROM trial_hours ORDER BY hour").fetchall()
+        return db.execute("SELECT hour, kind, energy_j, busy_s, intensity_g_per_kwh FROM trial_hours JOIN devices USING (device_id) ORDER BY hour").fetchall()
 
 
 def series(wt, begin, values):

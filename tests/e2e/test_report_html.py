@@ -111,26 +111,34 @@ class Book:
         self.wt = wt
         done, _, _ = wt.train(wt.machine(), "--observe", train=("steps=5",))
         assert done.returncode == 0, done.stderr
-        with sqlite3.connect(wt.ledger) as db:
-            db.row_factory = sqlite3.Row
-            self.run = dict(db.execute("SELECT * FROM trials").fetchone())
-            db.execute("PRAGMA foreign_keys = ON")
-            db.execute("DELETE FROM jobs")
-        del self.run["trial_id"], self.run["job_id"]
         self.db = sqlite3.connect(wt.ledger)
+        self.db.row_factory = sqlite3.Row
+        self.run, self.place, self.factor = (dict(self.db.execute(f"SELECT * FROM {table}").fetchone())
+                                             for table in ("trials", "places", "factors"))
+        del self.run["trial_id"], self.place["place_id"], self.factor["factor_id"]
+        self.db.execute("PRAGMA foreign_keys = ON")
+        self.db.execute("DELETE FROM jobs")
+        self.db.row_factory = None
+
+    def put(self, table, row):
+        """The number of that row, which is made when it is new.  Texts may be bytes that are no UTF-8."""
+        mark = lambda value: "CAST(? AS TEXT)" if isinstance(value, bytes) else "?"
+        found = f"SELECT rowid FROM {table} WHERE " + " AND ".join(f"{key} IS {mark(value)}" for key, value in row.items())
+        number = self.db.execute(found, list(row.values())).fetchone()
+        if not number:
+            self.db.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(map(mark, row.values()))})", list(row.values()))
+            number = self.db.execute(found, list(row.values())).fetchone()
+        return number[0]
 
     def add(self, job="job", day=0, kwh=1.0, **changes):
-        """Names may be bytes that are no UTF-8."""
-        text = lambda value: value if isinstance(value, bytes) else value.encode()
-        self.db.execute("INSERT OR IGNORE INTO jobs (name, created_ms) VALUES (CAST(? AS TEXT), 1)", (text(job),))
-        (job_id,) = self.db.execute("SELECT job_id FROM jobs WHERE name = CAST(? AS TEXT)", (text(job),)).fetchone()
+        place, factor = ({key: changes.pop(key, value) for key, value in row.items()} for row in (self.place, self.factor))
+        job_id = self.put("jobs", {"name": job, "created_ms": 1})
         (last,) = self.db.execute("SELECT count(*) FROM trials WHERE job_id = ?", (job_id,)).fetchone()
         joules = None if kwh is None else kwh * 3.6e6
-        row = self.run | {"job_id": job_id, "recurrence": last + 1, "started_ms": MARCH_MS + day * DAY_MS, "time_s": 7200.0,
-                          "busy_s": 3600.0, "energy_j": joules, "operational_g": joules and joules / 3.6e6 * 1.1 * 481,
-                          "embodied_g": 57.0, "embodied_useful_g": 126.0} | changes
-        marks = ", ".join("CAST(? AS TEXT)" if isinstance(v, bytes) else "?" for v in row.values())
-        self.db.execute(f"INSERT INTO trials ({', '.join(row)}) VALUES ({marks})", list(row.values()))
+        self.put("trials", self.run | {
+            "job_id": job_id, "place_id": self.put("places", place), "factor_id": self.put("factors", factor),
+            "recurrence": last + 1, "started_ms": MARCH_MS + day * DAY_MS, "time_s": 7200.0, "busy_s": 3600.0, "energy_j": joules,
+            "operational_g": joules and joules / 3.6e6 * 1.1 * 481, "embodied_g": 57.0, "embodied_useful_g": 126.0} | changes)
         self.db.commit()
 
     def json(self, *options):
@@ -262,7 +270,7 @@ STRUCTURE = "return Array.from(document.querySelectorAll('*')).map(e => e.tagNam
 
 def test_hostile_names_stay_text(book, browser):
     for i, name in enumerate(HOSTILE):
-        book.add(name, kwh=100 - i, project=name if isinstance(name, bytes) else name.encode(), user="7")
+        book.add(name, kwh=100 - i, project=name, user="7")
     page = book.html("--by", "job,project,user")
     assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", page)
     page.decode()
@@ -296,7 +304,7 @@ def test_hostile_names_stay_text(book, browser):
     with book.db:
         for i, (job_id,) in enumerate(book.db.execute("SELECT job_id FROM jobs").fetchall()):
             book.db.execute("UPDATE jobs SET name = ? WHERE job_id = ?", (f"job-{i}", job_id))
-        book.db.execute("UPDATE trials SET project = 'project'")
+        book.db.execute("UPDATE places SET project = 'project ' || place_id")
     browser.open(book.html("--by", "job,project,user"))
     assert browser.js(STRUCTURE) == elements
 

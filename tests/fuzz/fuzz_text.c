@@ -125,8 +125,7 @@ static void put_page(struct buffer *out, const char *name)
     struct wt_report_row row = {.runs = 1, .gpu_j = 1, .cpu_j = 1, .dram_j = 1, .operational_g = 1, .embodied_g = 1};
     struct wt_report_basis basis = {.kind = WT_BASIS_INTENSITY, .runs = 1};
     const enum wt_report_key key = WT_BY_JOB;
-    snprintf(row.keys[0], WT_JOB_LEN, "%s", name);
-    snprintf(basis.source, sizeof basis.source, "%s", name);
+    row.keys[0] = basis.source = name;
     view_report_html(out, &(struct view_report_page){.keys = &key, .key_count = 1, .rows = &row, .count = 1, .total = &row,
                                                      .basis = &basis, .basis_count = 1, .from_ms = INT64_MIN, .to_ms = INT64_MAX});
 }

@@ -288,6 +288,8 @@ static void forms(void **state)
     assert_string_equal(form_sentence("a|b|c", text, sizeof text), "a, b or c");
     assert_string_equal(form_sentence("a", text, sizeof text), "a");
     assert_string_equal(form_sentence("abcdef|ghi", text, 6), "abcde");
+    assert_true(form_has_job("JOB|DATASET/NETWORK") && form_has_job("a|JOB") && !form_has_job("JOBS|NAME"));
+    assert_true(form_has_file("p100|FILE") && form_has_file("PATH") && !form_has_file("JOB"));
     assert_true(form_alternative("auto|pattern:REGEX", 1, text, sizeof text, &open));
     assert_string_equal(text, "pattern:");
     assert_true(open);

@@ -298,7 +298,7 @@ static void report_document(void **state)
          .dram_j = NAN, .dram_unknown = 3, .gpu_unknown = 1, .facility_j = 132, .operational_g = 5, .market_g = NAN, .embodied_g = 2,
          .embodied_useful_g = 4, .operational_unknown = 1, .embodied_unknown = 1, .saved_j = 10, .saved_error_j = 3, .saved_g = 0.5,
          .saved_runs = 2},
-        {.keys = {"b"}, .runs = 1, .gpu_hours = NAN, .busy_gpu_hours = NAN, .gpu_j = NAN, .cpu_j = NAN, .dram_j = NAN,
+        {.keys = {"b", ""}, .runs = 1, .gpu_hours = NAN, .busy_gpu_hours = NAN, .gpu_j = NAN, .cpu_j = NAN, .dram_j = NAN,
          .gpu_unknown = 1, .cpu_unknown = 1, .dram_unknown = 1, .facility_j = NAN, .operational_g = NAN, .market_g = NAN,
          .embodied_g = 1, .embodied_useful_g = NAN, .saved_j = NAN, .saved_error_j = NAN, .saved_g = NAN}};
     const char *const keys[] = {"job", "user"};

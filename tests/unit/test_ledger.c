@@ -341,6 +341,19 @@ static void profiles_are_for_their_key(void **state)
     assert_int_equal(ledger_profile_get(ledger, &key, points, 2, &count, &err), 0);
     assert_int_equal(count, 2);
 
+    /* All of a job, the one stored last last. */
+    struct ledger_profile *all = NULL;
+    size_t n = 0;
+    assert_int_equal(ledger_profiles(ledger, "p", &all, &n, &err), 0);
+    assert_int_equal(n, 2);
+    assert_memory_equal(&all[0].key, &key, sizeof key);
+    assert_true(all[0].count == 2 && all[0].points[0].limit_mw == 250000 && all[0].points[1].throttled);
+    assert_true(all[1].key.batch_size == 0 && all[1].count == 1 && all[1].points[0].limit_mw == 250000);
+    free(all);
+    assert_int_equal(ledger_profiles(ledger, "nobody", &all, &n, &err), 0);
+    assert_int_equal(n, 0);
+    free(all);
+
     assert_int_equal(ledger_profile_put(ledger, &key, t.profile, 0, 0, &err), WT_E_INVALID);
     assert_int_equal(ledger_profile_put(ledger, &key, t.profile, 1, 12345, &err), WT_E_INVALID); /* no such trial */
     assert_int_equal(ledger_profile_get(ledger, &key, points, 2, &count, &err), 0);

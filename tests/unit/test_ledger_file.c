@@ -144,7 +144,7 @@ static void older_is_brought_up_to_date(void **state)
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
     assert_int_equal(sqlite3_column_int(statement, 0), 3);
     sqlite3_finalize(statement);
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT gpu_model, gpu_count FROM trials WHERE trial_id = 7", -1, &statement,
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT gpu_model, gpu_count FROM trials JOIN places USING (place_id) WHERE trial_id = 7", -1, &statement,
                                         NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
     assert_string_equal((const char *)sqlite3_column_text(statement, 0), "Tesla V100");

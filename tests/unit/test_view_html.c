@@ -109,7 +109,8 @@ static struct wt_report_row row(const char *key, double joules)
                               .market_g = NAN, .embodied_g = joules / 200, .embodied_useful_g = joules / 90, .market_unknown = 1,
                               .saved_j = NAN, .saved_error_j = NAN, .saved_g = NAN, .first_ms = INT64_C(1740866400000),
                               .last_ms = INT64_C(1740952800000)};
-    snprintf(r.keys[0], WT_JOB_LEN, "%s", key);
+    r.keys[0] = key;
+    r.keys[1] = "ada";
     return r;
 }
 
@@ -179,10 +180,10 @@ static void bars_by_group(void **state)
 {
     (void)state;
     struct wt_report_row rows[23], total = row("", 0);
-    char name[16];
+    char jobs[23][16];
     for (unsigned i = 0; i < 23; i++) {
-        snprintf(name, sizeof name, "job-%u", i);
-        rows[i] = row(name, i == 7 ? 7200000 : i == 9 ? 3600000 : 36000);
+        snprintf(jobs[i], sizeof jobs[i], "job-%u", i);
+        rows[i] = row(jobs[i], i == 7 ? 7200000 : i == 9 ? 3600000 : 36000);
     }
     rows[3].gpu_j = NAN; /* behind all that is known */
     put_page(by_job, 1, rows, 23, &total);
@@ -230,7 +231,7 @@ static void old_days_are_left_out(void **state)
     has("The last 366 days; the table has those before.");
     assert_int_equal(count_of("<rect class=\"energy\""), 2);
     buffer_clear(&out);
-    snprintf(rows[1].keys[0], WT_JOB_LEN, "2024-02-29"); /* one before the last 366 */
+    rows[1].keys[0] = "2024-02-29"; /* one before the last 366 */
     put_page(by_day, 1, rows, 3, &total);
     assert_int_equal(count_of("<rect class=\"energy\""), 1);
 }
