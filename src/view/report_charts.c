@@ -21,6 +21,7 @@ enum {
     MOST_BARS = 20, /* a page of paper holds them */
     BAR_ROW = 30,
     MOST_DAYS = 366,
+    PARTS = 2,
 };
 static const int64_t DAY_MS = INT64_C(86400000);
 
@@ -40,18 +41,22 @@ struct measure {
     struct {
         const char *name, *class;
         double (*of)(const struct wt_report_row *row);
-    } parts[2];
-    unsigned part_count;
+    } parts[PARTS];
     char *(*in_units)(char text[UNIT_SIZE], double value);
     struct svg_unit units[SVG_UNITS];
 };
 
 static const struct measure measures[] = {
-    {"Energy", "energy", {{"energy", "energy", report_measured_j}}, 1, unit_watt_hours,
+    {"Energy", "energy", {{"energy", "energy", report_measured_j}}, unit_watt_hours,
      {{"Wh", 3600}, {"kWh", 3.6e6}, {"MWh", 3.6e9}, {"GWh", 3.6e12}}},
-    {"Carbon", "carbon", {{"operational", "operational", operational_g}, {"embodied", "embodied", embodied_g}}, 2, unit_grams,
+    {"Carbon", "carbon", {{"operational", "operational", operational_g}, {"embodied", "embodied", embodied_g}}, unit_grams,
      {{"g", 1}, {"kg", 1e3}, {"t", 1e6}, {"kt", 1e9}}},
 };
+static bool has_part(const struct measure *measure, unsigned i)
+{
+    return i < PARTS && measure->parts[i].of;
+}
+
 enum { MEASURES = sizeof measures / sizeof measures[0] };
 
 /* --- By group ---------------------------------------------------------------------------------------------------- */
@@ -65,18 +70,18 @@ static double length_of(double value)
 static double length_of_row(const struct measure *measure, const struct wt_report_row *row)
 {
     double sum = 0;
-    for (unsigned i = 0; i < measure->part_count; i++)
+    for (unsigned i = 0; has_part(measure, i); i++)
         sum += length_of(measure->parts[i].of(row));
     return sum;
 }
 
 /* "3.2 kg"; where only a part is known, which one. */
-static void put_amount(struct buffer *out, const struct measure *measure, const double parts[2])
+static void put_amount(struct buffer *out, const struct measure *measure, const double parts[PARTS])
 {
     char text[UNIT_SIZE];
     bool all = true, none = true;
     double sum = 0;
-    for (unsigned i = 0; i < measure->part_count; i++) {
+    for (unsigned i = 0; has_part(measure, i); i++) {
         all = all && isfinite(parts[i]);
         none = none && !isfinite(parts[i]);
         sum += parts[i];
@@ -85,7 +90,7 @@ static void put_amount(struct buffer *out, const struct measure *measure, const 
         buffer_print(out, "%s", measure->in_units(text, sum));
         return;
     }
-    for (unsigned i = 0; i < measure->part_count; i++)
+    for (unsigned i = 0; has_part(measure, i); i++)
         buffer_print(out, "%s%s %s", i ? ", " : "", measure->parts[i].name, measure->in_units(text, parts[i]));
 }
 
@@ -93,17 +98,17 @@ static void put_bar_row(struct buffer *out, const struct measure *measure, const
                         unsigned key_count, double y)
 {
     const char *names[WT_REPORT_KEYS] = {"all"};
-    double parts[2] = {NAN, NAN}, from = 0;
+    double parts[PARTS] = {NAN, NAN}, from = 0;
     struct buffer amount = {0};
     for (unsigned i = 0; i < key_count; i++)
         names[i] = row->keys[i];
-    for (unsigned i = 0; i < measure->part_count; i++)
+    for (unsigned i = 0; has_part(measure, i); i++)
         parts[i] = measure->parts[i].of(row);
     put_amount(&amount, measure, parts);
     /* The amount has the room it needs; some seven pixels a letter. */
     svg_names(out, 0, y + 13, WIDTH - 12 - 7 * (double)strlen(buffer_text(&amount)), names, key_count ? key_count : 1);
     svg_text(out, WIDTH, y + 13, "end", buffer_text(&amount));
-    for (unsigned i = 0; i < measure->part_count; i++) {
+    for (unsigned i = 0; has_part(measure, i); i++) {
         double length = length_of(parts[i]);
         if (length > 0)
             svg_bar(out, measure->parts[i].class, svg_x(chart, from), y + 17, svg_x(chart, from + length) - svg_x(chart, from), 8);
@@ -128,7 +133,7 @@ static void put_caption(struct buffer *out, const struct measure *measure, const
     buffer_print(out, "<figure>\n<figcaption><strong>%s", measure->name);
     report_say_keys(out, keys, key_count);
     buffer_print(out, "</strong>");
-    for (unsigned i = 0; measure->part_count > 1 && i < measure->part_count; i++)
+    for (unsigned i = 0; has_part(measure, 1) && has_part(measure, i); i++)
         buffer_print(out, " <span class=\"key %s\"></span>&#160;%s", measure->parts[i].class, measure->parts[i].name);
 }
 
@@ -161,7 +166,7 @@ static void put_groups(struct buffer *out, const struct measure *measure, const 
 
 struct day {
     int64_t number; /* since 1970 */
-    double parts[MEASURES][2];
+    double parts[MEASURES][PARTS];
 };
 
 /* The rows' days in their order, each with the sums of its groups; returns how many. */
@@ -176,7 +181,7 @@ static size_t take_days(const struct view_report_page *page, unsigned key, struc
         if (!count || days[count - 1].number != at_ms / DAY_MS)
             days[count++] = (struct day){at_ms / DAY_MS, {{NAN, NAN}, {NAN, NAN}}};
         for (unsigned m = 0; m < MEASURES; m++)
-            for (unsigned i = 0; i < measures[m].part_count; i++)
+            for (unsigned i = 0; has_part(&measures[m], i); i++)
                 days[count - 1].parts[m][i] = report_plus(days[count - 1].parts[m][i], measures[m].parts[i].of(row));
     }
     return count;
@@ -190,11 +195,11 @@ static char *date_of(char text[32], int64_t number)
 }
 
 static void put_day(struct buffer *out, const struct measure *measure, const struct chart *chart, const struct day *day,
-                    const double parts[2])
+                    const double parts[PARTS])
 {
     double from = 0, width = svg_x(chart, 1) - svg_x(chart, 0), middle = svg_x(chart, (double)day->number + 0.5);
     double bar = width > 40 ? 40 : width > 3 ? width - 1 : width;
-    for (unsigned i = 0; i < measure->part_count; i++) {
+    for (unsigned i = 0; has_part(measure, i); i++) {
         double length = length_of(parts[i]);
         if (!isfinite(parts[i]) && i == 0)
             svg_text(out, middle, svg_y(chart, 0) - 3, "middle", "?");

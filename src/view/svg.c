@@ -48,9 +48,9 @@ void svg_names(struct buffer *out, double x, double y, double width, const char 
     size_t size = count > 1 ? ALL / count : ALL;
     buffer_print(out, "<svg x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"18\"><text y=\"13\">", x, y - 13, width);
     for (unsigned i = 0; i < count; i++) {
-        buffer_print(out, "%s\xe2\x81\xa8", i ? ", " : "");
+        buffer_print(out, "%s&#x2068;", i ? ", " : "");
         html_text(out, names[i][0] ? text_escape_into(shown, size < 16 ? 16 : size, names[i]) : "unknown");
-        buffer_print(out, "\xe2\x81\xa9");
+        buffer_print(out, "&#x2069;");
     }
     buffer_print(out, "</text></svg>\n");
 }
