@@ -389,8 +389,10 @@ static void read_run(struct query *query, struct slice *s)
     s->energy_fraction_error = query_real(query);
     char source[16];
     query_text(query, source, sizeof source);
-    for (s->source = WT_SOURCE_REPLAYED; s->source > WT_SOURCE_NONE && strcmp(source, ledger_sources[s->source]) != 0;)
-        s->source--;
+    for (s->source = WT_SOURCE_COUNTER; s->source <= WT_SOURCE_REPLAYED && strcmp(source, ledger_sources[s->source]) != 0;)
+        s->source++;
+    if (s->source > WT_SOURCE_REPLAYED)
+        s->source = WT_SOURCE_NONE;
     s->hour = s->started_ms / HOUR_MS - (s->started_ms % HOUR_MS < 0);
     s->length_s = s->time_s;
     s->share = 1;

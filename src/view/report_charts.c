@@ -134,7 +134,7 @@ static void put_caption(struct buffer *out, const struct measure *measure, const
     report_say_keys(out, keys, key_count);
     buffer_print(out, "</strong>");
     for (unsigned i = 0; has_part(measure, 1) && has_part(measure, i); i++)
-        buffer_print(out, " <span class=\"key %s\"></span>&#160;%s", measure->parts[i].class, measure->parts[i].name);
+        buffer_print(out, " <span class=\"part\"><span class=\"key %s\"></span> %s</span>", measure->parts[i].class, measure->parts[i].name);
 }
 
 static void put_groups(struct buffer *out, const struct measure *measure, const struct view_report_page *page,
