@@ -80,13 +80,13 @@ def test_exploration_in_the_papers_order(recur):
     assert [t["early_stopped"] for t in tries[:6]] == [False, False, True, True, False, False]
     assert [t["epochs"] for t in tries[:2]] == [6, 4] and tries[4]["epochs"] == 4 and tries[5]["epochs"] == 6
 
-    # a run may cost twice the cheapest recurrence: eight epochs of the size that took four; seven are sure to fit
+    # a run may cost twice the cheapest recurrence: eight epochs of the size that took four, or more where starting the
+    # command took its part of those four; it is neither let past that nor stopped long before
     least = tries[1]["cost_j"]
     epoch_j = least / 4
-    for stopped in (tries[2], tries[3]):
-        assert stopped["epochs"] in (6, 7, 8) and stopped["cost_j"] < 2 * least + 0.8 * epoch_j
-        assert stopped["exit_code"] in (0, None)
-    assert all(e in (6, 7, 8) for e in recur.epochs()[2:4]) # and no epoch was ended unseen
+    for stopped, epochs in zip(tries[2:4], recur.epochs()[2:4]):
+        assert 6 <= stopped["epochs"] < 30 and 2 * least - 2.5 * epoch_j < stopped["cost_j"] < 2 * least + 0.8 * epoch_j
+        assert stopped["exit_code"] in (0, None) and abs(epochs - stopped["epochs"]) <= 1  # no epoch was ended unseen
 
     # sums over the tries of a recurrence, and what each cost
     third = recur.document["recurrences"][2]
