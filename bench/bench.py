@@ -229,6 +229,24 @@ def bench_search(folder):
         print(f"      (no published tables in {TRACES}: adaptive is not compared over them)")
 
 
+def bench_ledger(folder):
+    """A year of a fleet: a million runs."""
+    runs, path = 1_000_000, folder / "year.db"
+    env = environment(folder)
+    output([BENCH / "bench_ledger", "fill", path, runs], env)
+    size = path.stat().st_size
+    line("ledger of a million runs, size", f"{size / runs:.0f} bytes a run with its indexes, hours apart (bound 500)",
+         size <= 500 * runs)
+    best = {}
+    for by in ("phase", "job", "user,project"):
+        command = [WATTUNE, "report", "--ledger", path, "--by", by]
+        best[by] = min(usage_of(command, env)[0] for _ in range(3))
+    line("report --by phase over them", f"{best['phase']:.2f} s (bound 1 s); by job {best['job']:.2f} s, by user and project "
+         f"{best['user,project']:.2f} s", best["phase"] <= 1)
+    ours, commits = map(float, output([BENCH / "bench_ledger", "book", path, 200], env).split())
+    line("booking a run", f"{ours - commits:.2f} ms beside two commits of one row ({commits:.2f} ms; bound 1 ms)", ours - commits <= 1)
+
+
 def bench_coverage(_):
     """Whether error bounds are bounds, in virtual time, and whether they are worth something, in real time."""
     command = [BENCH / "bench_coverage", BUILD / "vgpu" / "libnvidia-ml.so.1"]
@@ -242,7 +260,7 @@ def bench_coverage(_):
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        for bench in (bench_step, bench_window, bench_measure, bench_monitor, bench_supervisor, bench_simulate, bench_search,
+        for bench in (bench_step, bench_window, bench_measure, bench_monitor, bench_supervisor, bench_simulate, bench_search, bench_ledger,
                       bench_training, bench_coverage):
             bench(folder)
     print(f"{over} over their bound" if over else "all within their bounds")

@@ -17,6 +17,8 @@ enum {
     WT_NAME_LEN = 96,
     WT_JOB_LEN = 256,        /* job names, projects: bytes with the terminating 0 */
     WT_METRIC_LEN = 32,
+    WT_FACTOR_LEN = 200,     /* where a factor comes from, in words */
+    WT_USER_LEN = 65,        /* HOST_NAME_MAX and a 0; user names are shorter */
 };
 
 enum wt_device_kind { WT_DEVICE_GPU, WT_DEVICE_CPU, WT_DEVICE_DRAM };
@@ -152,6 +154,18 @@ struct wt_savings {
     double energy_fraction_error, time_fraction_error; /* 95 % */
 };
 
+/* carbon: what the energy and the devices of a trial stand for (carbon/).  NaN, "": unknown. */
+struct wt_carbon {
+    double pue;                      /* facility energy / energy of the devices */
+    double intensity_g_per_kwh;      /* of the grid, mean over the energy that was measured */
+    char intensity_source[WT_FACTOR_LEN];
+    double operational_g;            /* location-based, of all that was measured */
+    double market_g;                 /* market-based; NaN without a contract */
+    double embodied_g;               /* SCI's: a share of the lifetime */
+    double embodied_useful_g;        /* Sustainable AI's: divided by the fleet's utilisation */
+    char embodied_source[WT_FACTOR_LEN];
+};
+
 /* trial: one try of a recurrence, as the ledger keeps it.  Doubles are NaN, limits 0 when unknown. */
 struct wt_trial {
     int64_t id;                      /* given by the ledger */
@@ -175,6 +189,9 @@ struct wt_trial {
     bool not_started;                /* what an epoch costs was known to be too much */
     int exit_code;                   /* -1: none of its own, since we ended it or did not start it */
     enum wt_source source;
+    char user[WT_USER_LEN], node[WT_USER_LEN]; /* who ran it, and on which machine; empty: unknown */
+    double busy_s;                   /* GPU time in which a kernel ran, summed over the GPUs */
+    struct wt_carbon carbon;
     char note[128];                  /* why it was not tuned, in words; empty when it was */
     struct wt_savings savings;
     unsigned gpu_count;
@@ -194,6 +211,34 @@ struct wt_job_row {
     double time_s;                   /* over the trials whose time is known, NaN when none is */
     double best_energy_fraction;     /* the least of the trials' savings; NaN: no baseline was ever measured */
     double best_energy_fraction_error;
+};
+
+/* report row: all runs of one job, or user, or day, or of several of these at once. */
+enum wt_report_key { WT_BY_JOB, WT_BY_PHASE, WT_BY_USER, WT_BY_PROJECT, WT_BY_GPU, WT_BY_NODE, WT_BY_DAY, WT_REPORT_KEYS };
+
+struct wt_report_row {
+    const char *keys[WT_REPORT_KEYS]; /* in the order asked for; "": unknown; borrowed from who gave the row */
+    uint64_t runs, unended;          /* tries that ran; of these, those that run or were killed */
+    double gpu_hours;                /* reserved */
+    double busy_gpu_hours;           /* in which a kernel ran; over the runs of which it is known, NaN: none */
+    double gpu_j, cpu_j, dram_j;     /* over the runs of which it is known; NaN: none */
+    uint64_t gpu_unknown, cpu_unknown, dram_unknown; /* runs that are missing in them */
+    double facility_j;               /* of all that was measured */
+    double operational_g, market_g, embodied_g, embodied_useful_g; /* as in wt_carbon */
+    uint64_t operational_unknown, market_unknown, embodied_unknown; /* runs that are missing in them */
+    double saved_j, saved_error_j, saved_g; /* over the runs whose savings were measured; NaN: none */
+    uint64_t saved_runs;
+    int64_t first_ms, last_ms;       /* wall clock: the first began, the last ended (begun, where no end is known); 0: no run */
+};
+
+/* report basis: what the figures of a report rest on, and of how many of its runs. */
+enum wt_basis { WT_BASIS_ENERGY, WT_BASIS_PUE, WT_BASIS_INTENSITY, WT_BASIS_EMBODIED, WT_BASES };
+
+struct wt_report_basis {
+    enum wt_basis kind;
+    const char *source;              /* in words; "": unknown, or the kind has none (PUE); borrowed from who gave the row */
+    uint64_t runs;
+    double least, most;              /* the factor over these runs: PUE, g/kWh; NaN: the kind has no single one */
 };
 
 /* point: one batch size at one power limit, trained until it reaches the target. */
@@ -221,11 +266,29 @@ struct wt_simulation {
     double last5_energy_fraction, last5_time_fraction;   /* of the default's expected ones; NaN: not known */
 };
 
-/* study: what was simulated, and what its trace says by expectation. */
-enum { WT_MAX_BATCH_SIZES = 64 };
+/* left out: a batch size of which nothing can be expected, and why. */
+enum wt_left_why {
+    WT_LEFT_NOT,
+    WT_LEFT_MISSED,                  /* not all of its runs reached the target */
+    WT_LEFT_NO_RUN,                  /* none ended by itself or by us */
+    WT_LEFT_NO_PROFILE,              /* what its steps take on these GPUs was not measured */
+    WT_LEFT_NO_STEPS,                /* nobody counted the steps of an epoch */
+};
+
+struct wt_left_out {
+    uint32_t batch_size;
+    unsigned runs, reached;
+    enum wt_left_why why;
+};
+
+/* study: what was simulated, and what its trace says by expectation; or what the ledger says of a job. */
+enum { WT_MAX_BATCH_SIZES = 64, WT_TARGET_LEN = 64 };
 
 struct wt_study {
-    char job[3 * WT_NAME_LEN];       /* dataset/network/optimizer */
+    char job[3 * WT_NAME_LEN];       /* dataset/network/optimizer, or a job of the ledger */
+    char target_words[WT_TARGET_LEN]; /* "accuracy>=0.9"; empty: only its value is known */
+    char gpu_model[WT_NAME_LEN];     /* empty: not known, as of traces */
+    unsigned gpu_count;              /* 0: not known */
     const char *policy;              /* a constant */
     double target;
     unsigned max_epochs, recurrences;
@@ -235,6 +298,8 @@ struct wt_study {
     uint32_t limits_mw[WT_MAX_LIMITS]; /* highest first */
     struct wt_point optimum;         /* the least cost; batch size 0: there is none */
     struct wt_point standard;        /* the default batch size at its highest limit; size 0: not given */
+    unsigned left_count;
+    struct wt_left_out left_out[WT_MAX_BATCH_SIZES];
 };
 
 /* choices: how often each batch size was where a recurrence ended, over one seed or many.  Recurrences share a
@@ -265,6 +330,7 @@ struct wt_beliefs {
     uint32_t next;                   /* the batch size that would be run next; 0: none */
     double bound_j;                  /* what a run may cost; INFINITY: anything */
     unsigned running;                /* recurrences under way */
+    unsigned waiting;                /* runs on other GPUs that count once it is known what an epoch of their size costs here */
     unsigned count;
     struct wt_belief sizes[WT_MAX_BATCH_SIZES];
 };
@@ -340,6 +406,19 @@ struct wt_explanation {
     struct wt_estimate least_of_default; /* of least / default */
     unsigned size_count;             /* batch sizes that are compared */
     unsigned sizes_apart;            /* measured too, but not comparable: their epochs are not known */
+};
+
+/* figure: a number that carbon is computed with, with where it comes from. */
+struct wt_figure {
+    char name[80];                   /* with its unit: "lifetime_years"; or what a row of a table goes by */
+    char label[160];                 /* what it is, for people */
+    double value, low, high;         /* NaN: unknown */
+    double devices;                  /* how many devices it is for; NaN: unknown, or not about devices */
+    const char *unit;                /* a constant, for people */
+    const char *kind;                /* a constant: what sort of source it has */
+    char source[328];
+    int year;                        /* of the figure; 0: unknown or none */
+    char remark[240];                /* why it is not the first choice; empty when it is */
 };
 
 /* check: one line of `wattune doctor`. */

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +56,102 @@ int parse_fraction(const char *text, double min, double max, double *value)
     if (rc == 0)
         *value = read / divisor;
     return rc;
+}
+
+/* Exactly so many digits, and the character behind them (0: whatever follows). */
+static int take_digits(const char **at, unsigned count, char behind, int *value)
+{
+    *value = 0;
+    for (; count > 0; count--, ++*at) {
+        if (**at < '0' || **at > '9')
+            return WT_E_PARSE;
+        *value = *value * 10 + (**at - '0');
+    }
+    if (behind && *(*at)++ != behind)
+        return WT_E_PARSE;
+    return 0;
+}
+
+/* Days since 1970-01-01 in the Gregorian calendar: years begin in March, so that a leap day is the last of its year. */
+static int64_t days_since_1970(int year, int month, int day)
+{
+    int64_t years = month > 2 ? year : year - 1, day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+    int64_t era = (years >= 0 ? years : years - 399) / 400, year_of_era = years - era * 400;
+    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
+}
+
+static int days_in(int year, int month)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return days[month - 1] + (month == 2 && leap);
+}
+
+/* "Z" or "+01:00", to the end of the text. */
+static int take_offset(const char *at, int *minutes)
+{
+    int sign = *at == '-' ? -1 : 1, hour, minute;
+    *minutes = 0;
+    if (*at == 'Z' || *at == 'z')
+        return at[1] ? WT_E_PARSE : 0;
+    if (*at != '+' && *at != '-')
+        return WT_E_PARSE;
+    at++;
+    if (take_digits(&at, 2, ':', &hour) || take_digits(&at, 2, 0, &minute) || *at)
+        return WT_E_PARSE;
+    *minutes = sign * (hour * 60 + minute);
+    return hour > 23 || minute > 59 ? WT_E_RANGE : 0;
+}
+
+int parse_time(const char *text, int64_t *wall_ms)
+{
+    int year, month, day, hour, minute, second, offset, ms = 0;
+    const char *at = text ? text : "";
+    if (take_digits(&at, 4, '-', &year) || take_digits(&at, 2, '-', &month) || take_digits(&at, 2, 0, &day) ||
+        (*at != 'T' && *at != 't' && *at != ' '))
+        return WT_E_PARSE;
+    at++;
+    if (take_digits(&at, 2, ':', &hour) || take_digits(&at, 2, ':', &minute) || take_digits(&at, 2, 0, &second))
+        return WT_E_PARSE;
+    if (*at == '.') {
+        size_t digits = strspn(++at, "0123456789");
+        if (digits == 0)
+            return WT_E_PARSE;
+        for (size_t i = 0; i < 3; i++)
+            ms = ms * 10 + (i < digits ? at[i] - '0' : 0);
+        at += digits;
+    }
+    int rc = take_offset(at, &offset);
+    if (rc)
+        return rc;
+    if (month < 1 || month > 12 || day < 1 || day > days_in(year, month) || hour > 23 || minute > 59 || second > 59)
+        return WT_E_RANGE;
+    int64_t minutes = (days_since_1970(year, month, day) * 24 + hour) * 60 + minute - offset;
+    *wall_ms = (minutes * 60 + second) * 1000 + ms;
+    return 0;
+}
+
+int parse_time_or_age(const char *text, int64_t now_ms, int64_t *wall_ms)
+{
+    static const struct { char unit; int64_t ms; } units[] = {
+        {'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}, {'w', 604800000}};
+    size_t length = text ? strlen(text) : 0;
+    char whole[32];
+    uint64_t count;
+    for (size_t i = 0; length > 1 && length < sizeof whole && i < sizeof units / sizeof units[0]; i++) {
+        if (text[length - 1] != units[i].unit)
+            continue;
+        memcpy(whole, text, length - 1);
+        whole[length - 1] = 0;
+        int rc = parse_u64(whole, 0, 100000, &count); /* weeks: before the year 100 */
+        if (rc == 0)
+            *wall_ms = now_ms - (int64_t)count * units[i].ms;
+        return rc;
+    }
+    if (length != sizeof "2025-03-01" - 1)
+        return parse_time(text, wall_ms);
+    snprintf(whole, sizeof whole, "%sT00:00:00Z", text);
+    return parse_time(whole, wall_ms);
 }
 
 int parse_next_part(const char **cursor, char separator, char *part, size_t size)

@@ -19,6 +19,13 @@ int parse_number(const char *text, double min, double max, double *value);
 /* "10%" or "0.1" -> 0.1. */
 int parse_fraction(const char *text, double min, double max, double *value);
 
+/* A moment as RFC 3339 has it, "2025-03-01T12:00:00Z" or with an offset such as +01:00 (never without), as milliseconds since
+ * 1970 UTC; what is finer is cut off.  T and Z may be small letters, T a space.  No leap seconds. */
+int parse_time(const char *text, int64_t *wall_ms);
+
+/* The same, a date alone ("2025-03-01": when it began, UTC), or an age: "90m", "12h", "7d", "2w" before now_ms. */
+int parse_time_or_age(const char *text, int64_t now_ms, int64_t *wall_ms);
+
 /* A comma list of watts -> milliwatts, at most `capacity` (256 at most), each within 1 W to 10 kW, none twice.
  * Returns how many, at least 1. */
 int parse_watt_list(const char *text, uint32_t limits_mw[], unsigned capacity);

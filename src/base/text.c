@@ -99,3 +99,23 @@ size_t text_width(const char *text)
         width++;
     return width;
 }
+
+unsigned text_distance(const char *a, const char *b)
+{
+    unsigned row[TEXT_DISTANCE_MOST + 1];
+    size_t width = strlen(b);
+    if (width >= TEXT_DISTANCE_MOST || strlen(a) >= TEXT_DISTANCE_MOST)
+        return TEXT_DISTANCE_MOST;
+    for (unsigned k = 0; k <= width; k++)
+        row[k] = k;
+    for (unsigned i = 1; *a; i++, a++) {
+        unsigned corner = row[0];
+        row[0] = i;
+        for (unsigned k = 1; k <= width; k++) {
+            unsigned change = corner + (*a != b[k - 1]), least = row[k] < row[k - 1] ? row[k] + 1 : row[k - 1] + 1;
+            corner = row[k];
+            row[k] = change < least ? change : least;
+        }
+    }
+    return row[width];
+}

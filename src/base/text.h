@@ -28,4 +28,9 @@ char *text_escape_into(char *place, size_t size, const char *text);
 /* How many code points a valid or invalid text has: its width in columns, near enough for names. */
 size_t text_width(const char *text);
 
+/* How many single bytes have to change to make one name of the other (Levenshtein); TEXT_DISTANCE_MOST when one is that
+ * long.  For saying what was perhaps meant. */
+enum { TEXT_DISTANCE_MOST = 63 };
+unsigned text_distance(const char *a, const char *b);
+
 #endif

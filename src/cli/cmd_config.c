@@ -18,6 +18,7 @@ enum { VALUE_SIZE = 4200 };
 static const struct argp_option options[] = {
     {"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0},
     CONFIG_RUN_KEYS(CONFIG_OPTION)
+    CONFIG_CARBON_DATA_KEYS(CONFIG_OPTION)
     {0}};
 
 static struct settings {
@@ -112,11 +113,11 @@ const struct command command_config = {
         "and so is what follows a semicolon behind a space. A line has at most 198 bytes. An unknown name or a wrong value is an error that names "
         "file and line. When root acts for somebody else (sudo), no user's file is read; a file that root reads must be "
         "root's and closed to others for writing.\n\n"
-        "Passwords in the address of a ledger are not shown.",
+        "Passwords in the address of a ledger or a provider are not shown, nor are tokens.",
     .examples = "  wattune config\n  wattune config --eta 0.3 --json\n"
                 "  WATTUNE_VGPU=a40:4 wattune config\n",
     .options = options,
-    .groups = COMMON_DEVICES | COMMON_LEDGER,
+    .groups = COMMON_DEVICES | COMMON_LEDGER | COMMON_CARBON,
     .parse = parse,
     .run = run,
     .settings = &settings,

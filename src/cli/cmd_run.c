@@ -9,11 +9,13 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "cli/command.h"
 #include "cli/config.h"
 #include "cli/devices.h"
+#include "cli/factors.h"
 #include "cli/ledger.h"
 #include "cli/recur_options.h"
 #include "decide/power_limits.h"
@@ -288,10 +290,31 @@ static int failed(const struct recur_result *result, const struct wt_error *err)
     return err->code == WT_E_NOT_FOUND && result->exit_code ? result->exit_code : code;
 }
 
+/* Runs under the factors in force. */
+static int run_booked(const struct common *common, struct devices *devices, struct ledger *ledger, struct recur_result *result,
+                      struct wt_error *err)
+{
+    static struct carbon_settings carbon;
+    static char user[WT_USER_LEN], node[WT_USER_LEN];
+    int rc = carbon_settings_open(&carbon, common->config, clock_wall_ms() / 1000, err);
+    if (rc == 0) {
+        struct booking_factors factors = factors_of(&carbon);
+        factors_user(user);
+        factors_node(node);
+        settings.recur.job.factors = &factors;
+        settings.recur.job.user = user;
+        settings.recur.job.node = node;
+        rc = recur_run(&settings.recur, devices->sense, devices->selected, devices->count, ledger, result, err);
+        settings.recur.job.factors = NULL;
+    }
+    carbon_settings_close(&carbon);
+    return rc;
+}
+
 static int run_in_ledger(struct common *common, struct devices *devices, bool *interrupted, struct wt_error *err)
 {
     struct ledger *ledger = NULL;
-    struct recur_result result;
+    struct recur_result result = {0};
     int rc = open_ledger(common, false, &ledger, err);
     if (rc)
         return command_failed(err);
@@ -299,7 +322,7 @@ static int run_in_ledger(struct common *common, struct devices *devices, bool *i
         devices->env[devices->env[0] ? 2 : 0] = visible_devices(devices);
     settings.recur.job.env = devices->env;
     settings.recur.job.sense = devices->options;
-    rc = recur_run(&settings.recur, devices->sense, devices->selected, devices->count, ledger, &result, err);
+    rc = run_booked(common, devices, ledger, &result, err);
     int written = write_json(&result);
     say_results(common, ledger, &result);
     int code = rc ? failed(&result, err) : exit_code(&result, written);
@@ -345,9 +368,10 @@ const struct command command_run = {
     .arguments = "-- COMMAND [ARGUMENT...]",
     .summary = "run a training command: measured, tuned and booked",
     .description =
-        "Starts COMMAND unchanged and measures the energy of its GPUs. As it trains, every power limit is profiled for 1.5 to "
-        "6 seconds after a short warm-up, from the highest to the lowest, with slices at the limit found at the start in "
-        "between; then the best limit for your trade-off is set. If time or energy per step later drifts by more than "
+        "Starts COMMAND unchanged and measures the energy of its GPUs. As it trains, power limits are profiled for 1.5 to "
+        "6 seconds each after a short warm-up, the few that tell what the others cost (--search adaptive) or every one from the "
+        "highest to the lowest (sweep), with slices at the limit found at the start in between; then the best limit for your "
+        "trade-off is set. If time or energy per step later drifts by more than "
         "5 %, the limits are profiled again, within a fifth of the run. When the command ends, for whatever reason, the limit found at the start comes "
         "back, also when wattune itself is killed. The run is booked in the ledger, and the next run of the job uses "
         "its profile.\n\n"
@@ -363,6 +387,8 @@ const struct command command_run = {
         "are believed to cost (pruning and Thompson sampling, Zeus section 4). A run is ended before the epoch with which it would cost more than "
         "--beta times the cheapest recurrence so far, and the recurrence goes on with another size, at most 20 in all. What was "
         "learned is kept in the ledger for the job, these GPUs, this trade-off and these options; processes that run at once share it. "
+        "On another GPU model the job begins with it: a size is run once to see what an epoch costs there, and then its earlier runs "
+        "count at that cost. "
         "A command that fails by itself teaches nothing: its size is handed out again.\n\n"
         "In the arguments of COMMAND {batch_size}, {lr}, {seed} and {recurrence} are replaced where they have a value; other braces stay. "
         "The same values are in its environment: see wattune(1).\n\n"
@@ -375,7 +401,7 @@ const struct command command_run = {
                 "  wattune run --batch-sizes 16,32,64 --default-batch-size 32 \\\n"
                 "      --target 'f1>=0.88' -- python train.py --batch-size '{batch_size}'\n",
     .options = options,
-    .groups = COMMON_DEVICES | COMMON_REPLAY | COMMON_LEDGER,
+    .groups = COMMON_DEVICES | COMMON_REPLAY | COMMON_LEDGER | COMMON_CARBON,
     .parse = parse,
     .run = run,
     .settings = &settings,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * wattune simulate and wattune pareto: what policies would have done on a published trace, and what there was
- * to choose from.
+ * to choose from, on a trace or for a job in the ledger.
  */
 #include <errno.h>
 #include <math.h>
@@ -14,15 +14,18 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "cli/command.h"
+#include "cli/config.h"
 #include "cli/form.h"
+#include "cli/ledger.h"
 #include "decide/thompson.h"
 #include "json/documents.h"
+#include "run/offer.h"
 #include "sim/simulate.h"
 #include "view/view.h"
 
 enum key {
-    KEY_TRAIN = 1, KEY_POWER, KEY_JOB, KEY_TARGET, KEY_MAX_EPOCHS, KEY_DEFAULT, KEY_ETA, KEY_JSON, KEY_SVG,
-    KEY_POLICY, KEY_BETA, KEY_WINDOW, KEY_RECURRENCES, KEY_SEED, KEY_SEEDS,
+    KEY_TRAIN = 1, KEY_POWER, KEY_JOB, KEY_TARGET, KEY_MAX_EPOCHS, KEY_DEFAULT, KEY_JSON, KEY_SVG,
+    KEY_POLICY, KEY_BETA, KEY_WINDOW, KEY_RECURRENCES, KEY_SEED, KEY_SEEDS, KEY_GPU,
 };
 
 #define POLICY_FORM "zeus|default|grid|oracle"
@@ -32,16 +35,15 @@ enum key {
     {"train", KEY_TRAIN, "FILE", 0, "the recorded runs: dataset, network, batch_size, optimizer, "          \
      "learning_rate, run, target_metric, target_epoch as CSV", 0},                                          \
     {"power", KEY_POWER, "FILE", 0, "what an epoch takes: dataset, network, batch_size, optimizer, "        \
-     "power_limit, time_per_epoch, average_power as CSV", 0},                                               \
-    {"job", KEY_JOB, "DATASET/NETWORK/OPTIMIZER", 0, "which job of the trace", 0},                          \
-    {"target", KEY_TARGET, "VALUE", 0, "the target metric, compared with target_metric as a number", 0}
+     "power_limit, time_per_epoch, average_power as CSV", 0}
 #define OUTPUT_OPTIONS                                                                                      \
-    {"eta", KEY_ETA, "E", 0, "trade-off: 1 counts only energy, 0 only time (default 0.5, whatever is "      \
-     "configured)", 0},                                                                                     \
+    CONFIG_ETA_KEY(CONFIG_OPTION)                                                                           \
     {"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0}
 
 static const struct argp_option simulate_options[] = {
     TRACE_OPTIONS,
+    {"job", KEY_JOB, "DATASET/NETWORK/OPTIMIZER", 0, "which job of the trace", 0},
+    {"target", KEY_TARGET, "VALUE", 0, "the target metric, compared with target_metric as a number", 0},
     {"max-epochs", KEY_MAX_EPOCHS, "N", 0, "a run ends after so many epochs", 0},
     {"default-batch-size", KEY_DEFAULT, "N", 0, "the batch size that the job has without tuning", 0},
     {"policy", KEY_POLICY, POLICY_FORM, 0, "who chooses (default zeus)", 0},
@@ -57,20 +59,27 @@ static const struct argp_option simulate_options[] = {
     {0}};
 
 static const struct argp_option pareto_options[] = {
+    {"job", KEY_JOB, "JOB|DATASET/NETWORK/OPTIMIZER", 0, "which job: of the ledger, or of the trace", 0},
     TRACE_OPTIONS,
-    {"default-batch-size", KEY_DEFAULT, "N", 0, "the batch size without tuning, to compare with", 0},
+    {"target", KEY_TARGET, "VALUE|NAME>=VALUE", 0, "the target metric: of a trace its value; of a job in the ledger the "
+     "target as it was run with, NAME<=VALUE as well (default: the one it was run with last)", 0},
+    {"gpu", KEY_GPU, "MODEL", 0, "of a job in the ledger: the GPUs whose profiles count, by a part of their name (default: "
+     "those that were profiled last)", 0},
+    {"default-batch-size", KEY_DEFAULT, "N", 0, "the batch size without tuning, to compare with (default for a job in the "
+     "ledger: the one it was run with)", 0},
     {"max-epochs", KEY_MAX_EPOCHS, "N", 0, "as for simulate; what is expected does not depend on it", 0},
     OUTPUT_OPTIONS,
     {"svg", KEY_SVG, "FILE", 0, "write the points and their front as a figure", 0},
     {0}};
 
 static struct settings {
-    const char *train, *power, *job, *svg;
-    bool has_target, json, has_seed, has_seeds;
-    double target;
+    const char *train, *power, *job, *svg, *target_text, *gpu;
+    bool json, has_seed, has_seeds;
+    double target;                   /* of a trace */
+    struct target job_target;        /* of a job in the ledger */
     struct sim_options sim;
     uint64_t seed, last_seed;
-} settings = {.sim = {.policy = "zeus", .eta = 0.5, .beta = 2}, .seed = 1, .last_seed = 1};
+} settings = {.sim = {.policy = "zeus", .beta = 2}, .seed = 1, .last_seed = 1};
 
 /* --- Options -------------------------------------------------------------------------------------------- */
 
@@ -137,7 +146,8 @@ static void need_trace(const char *command)
     need(command, settings.train, "train");
     need(command, settings.power, "power");
     need(command, settings.job, "job");
-    need(command, settings.has_target, "target");
+    need(command, settings.target_text, "target");
+    settings.target = real("target", settings.target_text, -1e12, 1e12);
 }
 
 static error_t parse_trace(int key, char *arg)
@@ -146,15 +156,11 @@ static error_t parse_trace(int key, char *arg)
     case KEY_TRAIN: settings.train = arg; return 0;
     case KEY_POWER: settings.power = arg; return 0;
     case KEY_JOB: settings.job = arg; return 0;
-    case KEY_TARGET:
-        settings.target = real("target", arg, -1e12, 1e12);
-        settings.has_target = true;
-        return 0;
+    case KEY_TARGET: settings.target_text = arg; return 0;
     case KEY_MAX_EPOCHS: settings.sim.max_epochs = (unsigned)whole("max-epochs", arg, 1, 1000000); return 0;
     case KEY_DEFAULT:
         settings.sim.default_size = (uint32_t)whole("default-batch-size", arg, 1, 1000000000);
         return 0;
-    case KEY_ETA: settings.sim.eta = real("eta", arg, 0, 1); return 0;
     case KEY_JSON: settings.json = true; return 0;
     case KEY_SVG: settings.svg = arg; return 0;
     case ARGP_KEY_ARG: command_usage_error("\"%.60s\" is one word too many", arg); return EINVAL;
@@ -188,12 +194,35 @@ static error_t parse_simulate(int key, char *arg, struct argp_state *state)
     }
 }
 
+static bool of_a_trace(void)
+{
+    return settings.train || settings.power;
+}
+
+static void need_job(void)
+{
+    struct wt_error err;
+    need("pareto", settings.job, "job");
+    if (settings.target_text && target_parse(settings.target_text, &settings.job_target, &err))
+        command_usage_error("--target: %s", err.text);
+}
+
 static error_t parse_pareto(int key, char *arg, struct argp_state *state)
 {
     (void)state;
+    if (key == KEY_GPU) {
+        settings.gpu = arg;
+        return 0;
+    }
     if (key != ARGP_KEY_END)
         return parse_trace(key, arg);
+    if (!of_a_trace()) {
+        need_job();
+        return 0;
+    }
     need_trace("pareto");
+    if (settings.gpu)
+        command_usage_error("--gpu goes with a job in the ledger; a trace is of one GPU model");
     if (!settings.sim.max_epochs)
         settings.sim.max_epochs = 1; /* nothing is run */
     return 0;
@@ -207,8 +236,9 @@ struct study {
     struct sim *sim;
 };
 
-static int open_study(struct study *study, struct wt_error *err)
+static int open_study(struct study *study, const struct common *common, struct wt_error *err)
 {
+    settings.sim.eta = config_number(common->config, CONFIG_ETA);
     study->sim = malloc(sizeof *study->sim);
     if (!study->sim)
         return error_set(err, WT_E_NO_MEMORY, "out of memory");
@@ -223,12 +253,13 @@ static void close_study(struct study *study)
 }
 
 /* The figure first: when it cannot be written nothing is printed that would look like success. */
-static int write_figure(const struct sim *sim, const struct wt_choices *choices, struct wt_error *err)
+static int write_figure(const struct wt_study *study, const struct wt_point points[], unsigned count,
+                        const struct wt_choices *choices, struct wt_error *err)
 {
     struct buffer figure = {0};
     if (!settings.svg)
         return 0;
-    view_study_svg(&figure, &sim->study, sim->points, sim->point_count, choices);
+    view_study_svg(&figure, study, points, count, choices);
     int rc = figure.failed ? error_set(err, WT_E_NO_MEMORY, "out of memory")
                            : file_write(settings.svg, buffer_text(&figure), figure.length, 0644, err);
     buffer_clear(&figure);
@@ -263,7 +294,7 @@ static int simulate_one(const struct common *common, const struct sim *sim, stru
     struct json_doc *doc = NULL;
     int rc = sim_run(sim, settings.seed, &history, choices, &result, &err);
     if (rc == 0)
-        rc = write_figure(sim, choices, &err);
+        rc = write_figure(&sim->study, sim->points, sim->point_count, choices, &err);
     if (rc == 0 && settings.json)
         doc = json_simulation_document(&sim->study, &result, history.tries, history.count);
     else if (rc == 0)
@@ -282,7 +313,7 @@ static int simulate_many(const struct common *common, const struct sim *sim, str
     int rc = results ? sim_run_seeds(sim, settings.seed, count, results, choices, &err)
                      : error_set(&err, WT_E_NO_MEMORY, "out of memory");
     if (rc == 0)
-        rc = write_figure(sim, choices, &err);
+        rc = write_figure(&sim->study, sim->points, sim->point_count, choices, &err);
     if (rc == 0)
         sim_summary(results, count, &mean, &sd);
     if (rc == 0 && settings.json)
@@ -298,7 +329,7 @@ static int run_simulate(struct common *common, void *unused)
     (void)unused;
     struct study study = {0};
     struct wt_error err;
-    int code, rc = open_study(&study, &err);
+    int code, rc = open_study(&study, common, &err);
     struct wt_choices *choices = rc == 0 && settings.svg ? calloc(1, sizeof *choices) : NULL;
     if (rc == 0 && settings.svg && !choices)
         rc = error_set(&err, WT_E_NO_MEMORY, "out of memory");
@@ -313,22 +344,64 @@ static int run_simulate(struct common *common, void *unused)
     return code;
 }
 
-static int run_pareto(struct common *common, void *unused)
+/* Figure, then page or document, of what there is to choose from. */
+static int put_points(const struct common *common, const struct wt_study *study, const struct wt_point points[],
+                      unsigned count)
 {
-    (void)unused;
-    struct study study = {0};
     struct wt_error err;
     struct buffer page = {0};
     struct json_doc *doc = NULL;
-    int rc = open_study(&study, &err);
-    if (rc == 0)
-        rc = write_figure(study.sim, NULL, &err);
-    if (rc == 0 && settings.json)
-        doc = json_pareto_document(&study.sim->study, study.sim->points, study.sim->point_count);
-    else if (rc == 0)
-        view_pareto(&page, &study.sim->study, study.sim->points, study.sim->point_count, common->colour);
+    if (write_figure(study, points, count, NULL, &err))
+        return command_failed(&err);
+    if (settings.json)
+        doc = json_pareto_document(study, points, count);
+    else
+        view_pareto(&page, study, points, count, common->colour);
+    return put(doc, &page);
+}
+
+static int pareto_of_trace(const struct common *common)
+{
+    struct study study = {0};
+    struct wt_error err;
+    int rc = open_study(&study, common, &err);
+    int code = rc ? failed(&err)
+                  : put_points(common, &study.sim->study, study.sim->points, study.sim->point_count);
     close_study(&study);
-    return rc ? failed(&err) : put(doc, &page);
+    return code;
+}
+
+static void say_what_else(const struct offer *offer)
+{
+    if (offer->other_targets[0])
+        log_note("the job was also run for %s (--target)", offer->other_targets);
+    if (offer->other_gpus[0])
+        log_note("the job was also profiled on %s (--gpu)", offer->other_gpus);
+}
+
+static int pareto_of_job(const struct common *common)
+{
+    struct ledger *ledger = NULL;
+    struct wt_error err;
+    struct offer *offer = malloc(sizeof *offer);
+    const struct offer_options options = {.job = settings.job, .target = settings.target_text ? &settings.job_target : NULL,
+                                          .gpu = settings.gpu, .default_size = settings.sim.default_size,
+                                          .eta = config_number(common->config, CONFIG_ETA)};
+    int rc = offer ? open_ledger(common, true, &ledger, &err) : error_set(&err, WT_E_NO_MEMORY, "out of memory");
+    if (rc == 0)
+        rc = offer_read(ledger, &options, offer, &err);
+    if (rc == 0)
+        say_what_else(offer);
+    int code = rc ? command_failed(&err) : put_points(common, &offer->study, offer->points, offer->point_count);
+    ledger_close(ledger);
+    free(offer);
+    return code;
+}
+
+static int run_pareto(struct common *common, void *unused)
+{
+    (void)unused;
+    return of_a_trace() ? pareto_of_trace(common) : pareto_of_job(common);
 }
 
 const struct command command_simulate = {
@@ -365,17 +438,29 @@ const struct command command_simulate = {
 const struct command command_pareto = {
     .name = "pareto",
     .arguments = "",
-    .summary = "what a trace offers: time, energy and cost of every choice",
+    .summary = "what there is to choose from, in time, energy and cost",
     .description =
-        "Every batch size at every power limit of a published trace, with the time, energy and cost that "
-        "training to the target is expected to take, and whether it is on the front: no other choice takes less "
-        "of time or energy and not more of the other. Batch sizes of which a recorded run missed the target are "
-        "left out.",
-    .examples = "  wattune pareto --train train.csv --power v100.csv \\\n"
+        "Every batch size at every power limit, with the time, energy and cost that training to the target is expected to "
+        "take, and whether it is on the front: no other choice takes less of time or energy and not more of the other. Batch "
+        "sizes of which a run missed the target are left out, and named.\n\n"
+        "Without --train and --power the job is one of the ledger, whose batch sizes are chosen over its recurrences "
+        "(`wattune run --batch-sizes`). A batch size takes the mean of the epochs of its runs with the target, on whatever GPU "
+        "they were, times the steps of an epoch, times what a step takes at each power limit of its profile on one kind of GPUs; "
+        "starting up and validation are not in it. Epochs are those of whole runs: who trains on after the target pays for it. "
+        "Limits that were measured while something else slowed the GPUs count only where there are no others. Runs that failed "
+        "or were ended by somebody count as none. What was forgotten (`wattune forget --batch-sizes`) is not there any more. The "
+        "cost is that of `wattune run`, with the eta that is set now.\n\n"
+        "cost is that of `wattune run`, with the eta that is set now.\n\n"
+        "With --train and --power the job is one of a published trace, as for `wattune simulate`.\n\n"
+        "A job that is not there, has no batch sizes or no profile is exit code 1.",
+    .examples = "  wattune pareto --job mlp\n"
+                "  wattune pareto --job mlp --gpu V100 --eta 1 --json --svg front.svg\n"
+                "  wattune pareto --train train.csv --power v100.csv \\\n"
                 "      --job squad/bert_base_uncased/adamw --target 84 --default-batch-size 32\n"
                 "  wattune pareto --train train.csv --power v100.csv \\\n"
                 "      --job squad/bert_base_uncased/adamw --target 84 --json --svg front.svg\n",
     .options = pareto_options,
+    .groups = COMMON_LEDGER,
     .parse = parse_pareto,
     .run = run_pareto,
     .settings = &settings,

@@ -38,7 +38,7 @@ struct common {
 };
 
 /* Which of the shared options a command has. */
-enum common_group { COMMON_DEVICES = 1 << 0, COMMON_REPLAY = 1 << 1, COMMON_LEDGER = 1 << 2 };
+enum common_group { COMMON_DEVICES = 1 << 0, COMMON_REPLAY = 1 << 1, COMMON_LEDGER = 1 << 2, COMMON_CARBON = 1 << 3 };
 
 struct command {
     const char *name, *arguments;        /* "[options] -- COMMAND [ARGUMENT...]" */
@@ -64,7 +64,8 @@ struct invocation {
 /* All commands, in the order of --help; ends with NULL. */
 extern const struct command *const commands[];
 extern const struct command command_run, command_measure, command_monitor, command_limit, command_jobs, command_show,
-    command_explain, command_forget, command_config, command_doctor, command_top, command_simulate, command_pareto;
+    command_explain, command_forget, command_config, command_doctor, command_top, command_simulate, command_pareto,
+    command_carbon, command_report;
 
 /* A hidden word, for completions: the names of the jobs in the ledger, one a line; nothing when there is none. */
 #define JOB_NAMES_COMMAND "job-names"

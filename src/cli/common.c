@@ -21,6 +21,7 @@ static const struct argp_option device_options[] = {CONFIG_DEVICE_KEYS(CONFIG_OP
 static const struct argp_option replay_options[] = {
     {"replay", KEY_REPLAY, "FILE", 0, "a recording (what `wattune monitor --csv` prints) instead of devices", 0}, {0}};
 static const struct argp_option ledger_options[] = {CONFIG_LEDGER_KEYS(CONFIG_OPTION){0}};
+static const struct argp_option carbon_options[] = {CONFIG_CARBON_KEYS(CONFIG_OPTION){0}};
 static const struct argp_option general_options[] = {
     {"quiet", 'q', NULL, 0, "only errors on standard error", 0},
     {"verbose", 'v', NULL, 0, "details on standard error", 0},
@@ -36,6 +37,7 @@ static const struct {
     {COMMON_DEVICES, "Devices:", device_options},
     {COMMON_REPLAY, NULL, replay_options},
     {COMMON_LEDGER, "Ledger:", ledger_options},
+    {COMMON_CARBON, "Carbon:", carbon_options},
     {0, "General:", general_options},
 };
 enum { GROUP_COUNT = sizeof groups / sizeof groups[0] };

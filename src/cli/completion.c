@@ -121,19 +121,25 @@ static void bash_valued(struct buffer *out, const struct command *command, const
 
 static void bash_choices(struct buffer *out, const struct command *command, const struct argp_option *option)
 {
-    if (!option->arg || (!has_choices(option->arg) && !form_has_file(option->arg)))
+    if (!option->arg || (!has_choices(option->arg) && !form_has_file(option->arg) && !form_has_job(option->arg)))
         return;
     buffer_print(out, "    %s:--%s) choices='", command->name, option->name);
     put_choices(out, option->arg, ":");
-    buffer_print(out, "'; files=%d ;;\n", form_has_file(option->arg));
+    buffer_print(out, "'; files=%d; jobs=%d ;;\n", form_has_file(option->arg), form_has_job(option->arg));
 }
 
 void completion_bash(struct buffer *out)
 {
     buffer_print(out, "# bash completion for wattune, written from its table of commands.\n\n"
+                      "_wattune_jobs() # not through compgen -W, which would expand a name\n{\n"
+                      "    local name\n"
+                      "    while IFS= read -r name; do\n"
+                      "        [[ $name == \"$cur\"* ]] && COMPREPLY+=(\"$(printf %%q \"$name\")\")\n"
+                      "    done < <(\"${COMP_WORDS[0]}\" " JOB_NAMES_COMMAND " 2>/dev/null)\n"
+                      "}\n\n"
                       "_wattune()\n{\n"
-                      "    local cur=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} option='' prefix='' i name\n"
-                      "    local options='' valued='' operand='' words='' choices='' files=0 found\n"
+                      "    local cur=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} option='' prefix='' i\n"
+                      "    local options='' valued='' operand='' words='' choices='' files=0 jobs=0 found\n"
                       "    COMPREPLY=()\n"
                       "    if ((COMP_CWORD == 1)); then\n"
                       "        COMPREPLY=($(compgen -W '");
@@ -197,15 +203,14 @@ void completion_bash(struct buffer *out)
                       "            mapfile -t found < <(compgen -f -- \"$cur\")\n"
                       "            COMPREPLY+=(\"${found[@]}\")\n"
                       "        fi\n"
+                      "        ((jobs)) && _wattune_jobs\n"
                       "        [[ $prefix ]] && COMPREPLY=(\"${COMPREPLY[@]/#/$prefix}\")\n"
                       "    elif [[ $cur == -* ]]; then\n"
                       "        COMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n"
                       "    elif [[ $operand == words ]]; then\n"
                       "        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-                      "    elif [[ $operand == job ]]; then # not through compgen -W, which would expand a name\n"
-                      "        while IFS= read -r name; do\n"
-                      "            [[ $name == \"$cur\"* ]] && COMPREPLY+=(\"$(printf %%q \"$name\")\")\n"
-                      "        done < <(\"${COMP_WORDS[0]}\" " JOB_NAMES_COMMAND " 2>/dev/null)\n"
+                      "    elif [[ $operand == job ]]; then\n"
+                      "        _wattune_jobs\n"
                       "    fi\n"
                       "}\n\ncomplete -F _wattune wattune\n");
 }
@@ -227,6 +232,8 @@ static void zsh_value(struct buffer *out, const char *form)
         buffer_print(out, ")");
     } else if (form_has_file(form)) {
         buffer_print(out, "_files");
+    } else if (form_has_job(form)) {
+        buffer_print(out, "_wattune_jobs");
     }
 }
 
@@ -296,6 +303,8 @@ static void fish_option(struct buffer *out, const struct command *command, const
             put_choices(out, option->arg, ":");
             buffer_print(out, "'");
         }
+        if (form_has_job(option->arg))
+            buffer_print(out, " -a '(wattune " JOB_NAMES_COMMAND " 2>/dev/null)'");
     }
     buffer_print(out, " -d '");
     for (const char *c = option->doc; *c; c++) /* fish: a quote and a backslash are escaped inside '...' */

@@ -88,7 +88,7 @@ static int put(struct config *config, enum config_id id, enum config_origin orig
 int config_put_flag(struct config *config, enum config_id id, const char *text, struct wt_error *err)
 {
     char name[40];
-    snprintf(name, sizeof name, "--%s", config_keys[id].flag);
+    snprintf(name, sizeof name, "--%s", config_keys[id].flag ? config_keys[id].flag : config_keys[id].name);
     int rc = check(&config_keys[id], name, text, err);
     return rc ? rc : put(config, id, CONFIG_FROM_FLAG, 0, text, err);
 }
@@ -118,33 +118,12 @@ __attribute__((format(printf, 3, 4))) static void stop(struct reading *reading, 
     reading->rc = error_set(reading->err, code, "%s:%u: %s", reading->path, reading->line, words);
 }
 
-/* How many single letters tell two names apart (Levenshtein); names are short. */
-static unsigned distance(const char *a, const char *b)
-{
-    unsigned row[64];
-    size_t width = strlen(b);
-    if (width >= 63 || strlen(a) >= 63)
-        return 63;
-    for (unsigned k = 0; k <= width; k++)
-        row[k] = k;
-    for (unsigned i = 1; *a; i++, a++) {
-        unsigned corner = row[0];
-        row[0] = i;
-        for (unsigned k = 1; k <= width; k++) {
-            unsigned change = corner + (*a != b[k - 1]), least = row[k] < row[k - 1] ? row[k] + 1 : row[k - 1] + 1;
-            corner = row[k];
-            row[k] = change < least ? change : least;
-        }
-    }
-    return row[width];
-}
-
 static void stop_unknown(struct reading *reading, const char *name)
 {
     char shown[SHOWN];
-    unsigned best = 0, best_distance = 63;
+    unsigned best = 0, best_distance = TEXT_DISTANCE_MOST;
     for (unsigned i = 0; i < CONFIG_COUNT; i++) {
-        unsigned d = distance(name, config_keys[i].name);
+        unsigned d = text_distance(name, config_keys[i].name);
         if (d < best_distance) {
             best_distance = d;
             best = i;
@@ -387,7 +366,9 @@ static void mask(const char *address, char *text, size_t size)
 char *config_shown(const struct config *config, enum config_id id, char *text, size_t size)
 {
     const char *value = config->values[id].text ? config->values[id].text : "";
-    if (config_keys[id].secret)
+    if (config_keys[id].secret == CONFIG_TOKEN)
+        snprintf(text, size, "%s", *value ? "***" : "");
+    else if (config_keys[id].secret)
         mask(value, text, size);
     else
         snprintf(text, size, "%s", value);

@@ -62,14 +62,25 @@ char *form_sentence(const char *form, char *text, size_t size)
     }
 }
 
-bool form_has_file(const char *form)
+/* An alternative is that word. */
+static bool has(const char *form, const char *word)
 {
     for (;;) {
         size_t fixed, length = measure(form, &fixed);
-        if (length == 4 && (memcmp(form, "FILE", 4) == 0 || memcmp(form, "PATH", 4) == 0))
+        if (length == strlen(word) && memcmp(form, word, length) == 0)
             return true;
         if (!form[length])
             return false;
         form += length + 1;
     }
+}
+
+bool form_has_file(const char *form)
+{
+    return has(form, "FILE") || has(form, "PATH");
+}
+
+bool form_has_job(const char *form)
+{
+    return has(form, "JOB");
 }

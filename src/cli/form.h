@@ -23,4 +23,7 @@ char *form_sentence(const char *form, char *text, size_t size);
 /* True when a file may be meant: an alternative is FILE or PATH. */
 bool form_has_file(const char *form);
 
+/* True when a job of the ledger may be meant: an alternative is JOB. */
+bool form_has_job(const char *form);
+
 #endif

@@ -33,6 +33,7 @@ static const struct entry environment[] = {
     {"WATTUNE_BATCH_SIZE, WATTUNE_LEARNING_RATE, WATTUNE_SEED, WATTUNE_RECURRENCE",
      "Set for the command of `wattune run`: the batch size and learning rate that were chosen, where any were, the seed, and which "
      "recurrence of the job it is. They are the {batch_size}, {lr}, {seed} and {recurrence} of its arguments."},
+    {"WATTUNE_PROVIDER_TOKEN", "The token of the provider of carbon intensities; it has no option, since others see a process's options."},
     {"LD_LIBRARY_PATH", "Extended for the command when --vgpu is given: the folder of the virtual NVML library comes first."},
     {"CUDA_VISIBLE_DEVICES", "Without --gpus, the GPUs that are meant: indexes, UUIDs or MIG UUIDs (which mean their parent); empty or "
                              "-1 leaves none. `wattune run --gpus` sets it for the command."},

@@ -10,8 +10,6 @@
 /* A run that would not get through one epoch costs as if it had been stopped a hundred times: it is not
  * chosen again. */
 static const double NOT_STARTED_FACTOR = 100;
-/* More than mankind uses in a thousand years, and far below where a sum of squares would overflow. */
-static const double COST_MOST_J = 1e24;
 static const double BETA_MOST = 1e9;
 
 struct thompson_options batch_size_usual(void)
@@ -52,6 +50,113 @@ int batch_size_init(struct batch_size *state, const struct batch_size_options *o
     random_seed(&state->random, options->seed);
     pruning_init(&state->pruning, options->count, default_index);
     return 0;
+}
+
+/* --- Another GPU model ---------------------------------------------------------------------------------- */
+
+/* What a caller knows of a cost: 0 when it is nothing. */
+static double known_cost(double cost_j)
+{
+    return cost_j > 0 && cost_j <= BATCH_COST_MOST_J ? cost_j : 0;
+}
+
+static bool is_pruning_claimed(const struct batch_size *state)
+{
+    for (unsigned i = 0; i < state->claim_count; i++)
+        if (state->claims[i].prunes)
+            return true;
+    return false;
+}
+
+/* A run that did not reach its target tells something only if it would have ended as early here; and the size
+ * that a round begins with is given another chance, since the job would end with it. */
+static bool ended_as_early(const struct batch_size *state, const struct batch_size_carried *run)
+{
+    double epoch_j = state->carry.epoch_cost_j[run->size];
+    unsigned max_epochs = state->carry.max_epochs;
+    if (!state->pruning.good)
+        return false;
+    return run->epochs >= max_epochs ||
+           (epoch_j > 0 &&
+            run->epochs >= batch_size_epochs_allowed(batch_size_bound_j(state), epoch_j, max_epochs));
+}
+
+/* The arm believes a run, once.  Of a size that failed it may not be known what it would have cost: such a size is
+ * no arm. */
+static void believe(struct batch_size *state, struct batch_size_carried *run)
+{
+    double epoch_j = state->carry.epoch_cost_j[run->size];
+    if (run->believed || !(epoch_j > 0))
+        return;
+    run->believed = true;
+    arm_add(&state->arms[run->size], &state->thompson, run->epochs * epoch_j);
+    if (run->reached)
+        state->carry.min_cost_j = fmin(state->carry.min_cost_j, run->epochs * epoch_j);
+}
+
+/* The first run of the size that pruning asks for that tells something and was not given to it yet; NULL when
+ * there is none, or when it is not known what it costs. */
+static struct batch_size_carried *next_run(struct batch_size *state)
+{
+    for (unsigned i = 0; i < state->carry.count; i++) {
+        struct batch_size_carried *run = &state->carry.past[i];
+        if (run->size != state->pruning.next || run->pruned)
+            continue;
+        if (run->reached)
+            return state->carry.epoch_cost_j[run->size] > 0 ? run : NULL;
+        if (ended_as_early(state, run))
+            return run;
+    }
+    return NULL;
+}
+
+/* Goes on with the history as far as it reaches by what is known now. */
+static void carry_on(struct batch_size *state)
+{
+    struct batch_size_carry *carry = &state->carry;
+    struct batch_size_carried *run;
+    while (state->pruning.stage == PRUNING_RUNS && !is_pruning_claimed(state) &&
+           (run = next_run(state))) {
+        state->taken_over += !run->believed;
+        run->pruned = true;
+        believe(state, run);
+        pruning_add(&state->pruning, run->epochs * carry->epoch_cost_j[run->size], run->reached);
+    }
+    for (unsigned i = 0; i < carry->count; i++)
+        if (carry->past[i].reached && !carry->past[i].believed) {
+            believe(state, &carry->past[i]);
+            state->taken_over += carry->past[i].believed;
+        }
+    if (state->pruning.stage != PRUNING_RUNS) /* every arm has run here, or all of its past counts */
+        memset(carry, 0, sizeof *carry);
+}
+
+void batch_size_take_over(struct batch_size *state, const struct batch_size_past past[], size_t count,
+                          const double epoch_cost_j[], unsigned max_epochs)
+{
+    struct batch_size_carry *carry = &state->carry;
+    memset(carry, 0, sizeof *carry);
+    carry->max_epochs = max_epochs;
+    carry->min_cost_j = INFINITY;
+    for (unsigned size = 0; size < state->count; size++)
+        carry->epoch_cost_j[size] = known_cost(epoch_cost_j[size]);
+    for (size_t i = count > BATCH_PAST_MOST ? count - BATCH_PAST_MOST : 0; i < count; i++)
+        for (unsigned size = 0; size < state->count; size++)
+            if (past[i].size == state->sizes[size] && past[i].epochs)
+                carry->past[carry->count++] = (struct batch_size_carried){
+                    .size = (unsigned char)size, .reached = past[i].reached, .epochs = past[i].epochs};
+    if (carry->count)
+        carry_on(state);
+    else
+        memset(carry, 0, sizeof *carry);
+}
+
+unsigned batch_size_waiting(const struct batch_size *state, unsigned size)
+{
+    unsigned waiting = 0;
+    for (unsigned i = 0; i < state->carry.count; i++)
+        waiting += state->carry.past[i].size == size && state->carry.past[i].reached && !state->carry.past[i].believed;
+    return waiting;
 }
 
 /* --- Claims --------------------------------------------------------------------------------------------- */
@@ -107,6 +212,8 @@ int batch_size_claim(struct batch_size *state, const struct random_normals *norm
         return failed(state, err);
     if (state->claim_count == BATCH_CLAIMS_MOST)
         return error_set(err, WT_E_BUSY, "%d recurrences of this job run already", BATCH_CLAIMS_MOST);
+    if (state->carry.count) /* a size that was run for it may have been given back since */
+        carry_on(state);
     struct batch_size_claim *fresh = &state->claims[state->claim_count++];
     *fresh = (struct batch_size_claim){.id = ++state->last_id, .lapses_ms = later(now_ms, hold_ms)};
     hand_out(state, normals, fresh);
@@ -141,7 +248,7 @@ int batch_size_report(struct batch_size *state, const struct random_normals *nor
     if (!held)
         return error_set(err, WT_E_NOT_FOUND, "there is no claim %llu: it lapsed", (unsigned long long)id);
     bool reached = result->ran && result->reached;
-    if (result->ran && !(result->cost_j >= 0 && result->cost_j <= COST_MOST_J))
+    if (result->ran && !(result->cost_j >= 0 && result->cost_j <= BATCH_COST_MOST_J))
         return error_set(err, WT_E_INVALID, "a run costs %g J, which cannot be", result->cost_j);
     if (!result->ran && isinf(batch_size_bound_j(state)))
         return error_set(err, WT_E_INVALID, "a run was not started although nothing bounds its cost");
@@ -153,6 +260,11 @@ int batch_size_report(struct batch_size *state, const struct random_normals *nor
     if (held->prunes) {
         held->prunes = false;
         pruning_add(&state->pruning, cost_j, reached);
+    }
+    if (state->carry.count) {
+        if (known_cost(result->epoch_cost_j) > 0)
+            state->carry.epoch_cost_j[held->size] = result->epoch_cost_j;
+        carry_on(state);
     }
     if (reached || held->tries == BATCH_TRIES_MOST || state->pruning.stage > PRUNING_DONE) {
         drop(state, held);
@@ -167,7 +279,8 @@ int batch_size_report(struct batch_size *state, const struct random_normals *nor
 
 double batch_size_bound_j(const struct batch_size *state)
 {
-    return isinf(state->min_cost_j) ? (double)INFINITY : state->beta * state->min_cost_j;
+    double min_cost_j = isinf(state->min_cost_j) && state->carry.count ? state->carry.min_cost_j : state->min_cost_j;
+    return isinf(min_cost_j) ? (double)INFINITY : state->beta * min_cost_j;
 }
 
 unsigned batch_size_epochs_allowed(double bound_j, double epoch_cost_j, unsigned max_epochs)
@@ -185,63 +298,3 @@ bool batch_size_epoch_fits(double bound_j, double spent_j, double epoch_cost_j)
     return spent_j + epoch_cost_j <= bound_j;
 }
 
-/* --- Another GPU model ---------------------------------------------------------------------------------- */
-
-enum { PAST_MOST = 4096 };
-
-/* The first run of a size that is not taken yet, `count` when there is none. */
-static size_t next_past(const struct batch_size_past past[], size_t count, const bool taken[], uint32_t size)
-{
-    size_t i = 0;
-    while (i < count && (taken[i] || past[i].size != size))
-        i++;
-    return i;
-}
-
-/* A run that did not reach its target tells something only if it would have ended as early here; and the size
- * that a round begins with is given another chance, since the job would end with it. */
-static bool usable(const struct batch_size *state, const struct batch_size_past *past, double epoch_cost_j,
-                   unsigned max_epochs)
-{
-    if (!isfinite(epoch_cost_j) || !past->epochs)
-        return false;
-    return past->reached ||
-           (state->pruning.good &&
-            past->epochs >= batch_size_epochs_allowed(batch_size_bound_j(state), epoch_cost_j, max_epochs));
-}
-
-static void take(struct batch_size *state, unsigned size, double cost_j, bool reached)
-{
-    arm_add(&state->arms[size], &state->thompson, cost_j);
-    if (reached)
-        state->min_cost_j = fmin(state->min_cost_j, cost_j);
-}
-
-unsigned batch_size_take_over(struct batch_size *state, const struct batch_size_past past[], size_t count,
-                              const double epoch_cost_j[], unsigned max_epochs)
-{
-    bool taken[PAST_MOST] = {false};
-    unsigned total = 0;
-    if (count > PAST_MOST) { /* the oldest tell least */
-        past += count - PAST_MOST;
-        count = PAST_MOST;
-    }
-    for (; state->pruning.stage == PRUNING_RUNS; total++) {
-        unsigned size = state->pruning.next;
-        size_t i = next_past(past, count, taken, state->sizes[size]);
-        if (i == count || !usable(state, &past[i], epoch_cost_j[size], max_epochs))
-            break;
-        double cost_j = past[i].epochs * epoch_cost_j[size];
-        taken[i] = true;
-        take(state, size, cost_j, past[i].reached);
-        pruning_add(&state->pruning, cost_j, past[i].reached);
-    }
-    for (size_t i = 0; i < count; i++)
-        for (unsigned size = 0; size < state->count; size++)
-            if (!taken[i] && past[i].size == state->sizes[size] && past[i].reached &&
-                usable(state, &past[i], epoch_cost_j[size], max_epochs)) {
-                take(state, size, past[i].epochs * epoch_cost_j[size], true);
-                total++;
-            }
-    return total;
-}

@@ -13,6 +13,8 @@
  * remembered but does not decide what is pruned.  A lapsed claim gives its size back, so that a trial that
  * was lost does not block pruning for ever.
  *
+ * A job that is new on a GPU model begins with what others taught: batch_size_take_over().
+ *
  * The state is one plain struct without pointers.  `now` is an argument: milliseconds of the wall clock of
  * whoever keeps the state.
  */
@@ -26,7 +28,16 @@
 #include "decide/random.h"
 #include "decide/thompson.h"
 
-enum { BATCH_SIZES_MOST = PRUNING_SIZES_MOST, BATCH_CLAIMS_MOST = 64, BATCH_TRIES_MOST = 20 };
+/* A past of 1000 runs is years of a nightly job, and takes 6 KB of the state. */
+enum {
+    BATCH_SIZES_MOST = PRUNING_SIZES_MOST,
+    BATCH_CLAIMS_MOST = 64,
+    BATCH_TRIES_MOST = 20,
+    BATCH_PAST_MOST = 1000
+};
+
+/* More than mankind uses in a thousand years, and far below where a sum of squares would overflow. */
+#define BATCH_COST_MOST_J 1e24
 
 struct batch_size_options {
     unsigned count;
@@ -46,11 +57,28 @@ struct batch_size_claim {
     double spent_j;      /* by the tries before */
 };
 
+/* What another GPU model taught, as long as it is of use: see batch_size_take_over(). */
+struct batch_size_carried {
+    unsigned char size;  /* index */
+    bool reached;
+    bool believed;       /* the arm has it */
+    bool pruned;         /* pruning has it */
+    uint32_t epochs;
+};
+
+struct batch_size_carry {
+    unsigned count;      /* 0: nothing is carried over, or all of it was */
+    unsigned max_epochs;
+    double min_cost_j;   /* the cheapest run of them that counts, as min_cost_j below; or INFINITY */
+    double epoch_cost_j[BATCH_SIZES_MOST]; /* of each size on these GPUs; 0: not known yet */
+    struct batch_size_carried past[BATCH_PAST_MOST]; /* in the order in which they ended */
+};
+
 struct batch_size {
     unsigned count;
     uint32_t sizes[BATCH_SIZES_MOST];
     double beta;
-    double min_cost_j; /* the cheapest recurrence that reached the target, retries included; or INFINITY */
+    double min_cost_j; /* the cheapest recurrence that reached the target here, retries included; or INFINITY */
     struct thompson_options thompson;
     struct random random;
     struct pruning pruning;
@@ -58,6 +86,9 @@ struct batch_size {
     uint64_t last_id;
     unsigned claim_count;
     struct batch_size_claim claims[BATCH_CLAIMS_MOST]; /* in the order of their ids */
+    struct batch_size_carry carry;
+    unsigned taken_over; /* runs of another GPU model that came to count since the state was made or read: for
+                          * who wants to tell, and not kept */
 };
 
 /* Two explorations, nothing known before, all costs count: the defaults of the paper. */
@@ -76,6 +107,7 @@ struct batch_size_result {
     bool ran;      /* false: not even one epoch fitted, and it was not started */
     double cost_j; /* when it ran */
     bool reached;
+    double epoch_cost_j; /* what an epoch of the size costs here, as far as is known now; 0 or NaN: not known */
 };
 
 /* The end of a claim's try.  Returns 1 when the recurrence goes on: *claim is its next try; 0 when it is
@@ -92,7 +124,9 @@ int batch_size_renew(struct batch_size *state, uint64_t id, int64_t now_ms, int6
 /* Drops the claims whose time is over; returns how many. */
 unsigned batch_size_lapse(struct batch_size *state, int64_t now_ms);
 
-/* What a run may cost: beta x the cheapest recurrence; INFINITY before one reached the target. */
+/* What a run may cost: beta x the cheapest recurrence; INFINITY before one reached the target.  Until one has done so here,
+ * pruning is bounded by what those on another GPU model would have cost; no longer, for epochs times their cost leaves out
+ * what a run takes besides, and no run may be stopped for that for ever. */
 double batch_size_bound_j(const struct batch_size *state);
 
 /* How many epochs fit into the bound, at most max_epochs: known before an epoch, not noticed after it. */
@@ -111,18 +145,27 @@ struct batch_size_past { /* one run, in the order in which they ended */
 
 /* What another GPU model taught, for a state that has not begun.  Epochs carry over, what an epoch costs does
  * not: each run counts as its epochs x epoch_cost_j of its size here (one entry a size of the state; NaN: not
- * profiled here yet).  Goes as far as the history reaches: pruning asks for its sizes in its own order and is
- * given their runs, and the first size of which there is none, or no profile, is the one that is handed out
- * next.  A run that was stopped early there is of use only if it would have been stopped as early here.
- * Returns how many runs were taken over. */
-unsigned batch_size_take_over(struct batch_size *state, const struct batch_size_past past[], size_t count,
-                              const double epoch_cost_j[], unsigned max_epochs);
+ * profiled here yet).  Pruning asks for its sizes in its own order and is given their runs, as far as the history
+ * reaches.  The first size of which there is none, or of which is not known what an epoch costs, is handed out
+ * next; its run is pruning's, and when its report tells what an epoch costs, the history goes on from there.  So
+ * each size runs at most once for its profile, and what the history has is not explored again.
+ *
+ * A run that did not reach the target there is of use only if it would have ended as early here: it had
+ * max_epochs, or as many as the bound leaves it here.
+ *
+ * The past is part of the state until pruning is done; of more than BATCH_PAST_MOST runs the last ones count. */
+void batch_size_take_over(struct batch_size *state, const struct batch_size_past past[], size_t count,
+                          const double epoch_cost_j[], unsigned max_epochs);
+
+/* How many runs of this size that reached the target wait for what an epoch of it costs here. */
+unsigned batch_size_waiting(const struct batch_size *state, unsigned size);
 
 /* --- Keeping the state ---------------------------------------------------------------------------------- */
 
 /* No encoded state is longer. */
 enum {
-    BATCH_SIZE_BYTES_MOST = 1024 + BATCH_SIZES_MOST * (24 + 8 * ARM_WINDOW_MOST) + BATCH_CLAIMS_MOST * 32
+    BATCH_SIZE_BYTES_MOST = 1024 + BATCH_SIZES_MOST * (32 + 8 * ARM_WINDOW_MOST) + BATCH_CLAIMS_MOST * 32 +
+                            BATCH_PAST_MOST * 6
 };
 
 /* Writes the state in a form that is the same on every machine; returns its length. */

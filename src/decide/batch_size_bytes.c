@@ -10,13 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The last one is the version. */
-static const unsigned char MAGIC[8] = {'W', 'T', 'B', 'A', 'T', 'C', 'H', 1};
+/* The last one is the version.  Version 2 is version 1 with what another GPU model taught behind it; a state without
+ * that is still written as version 1, so that older programs read it. */
+enum { PLAIN = 1, CARRYING = 2 };
+static const unsigned char MAGIC[8] = {'W', 'T', 'B', 'A', 'T', 'C', 'H', PLAIN};
 
 struct codec {
     unsigned char *bytes;
     size_t at, length;
-    bool writing, failed;
+    bool writing, failed, carrying;
 };
 
 static uint64_t code(struct codec *codec, uint64_t value, unsigned width)
@@ -95,6 +97,27 @@ static void code_claim(struct codec *codec, struct batch_size_claim *claim)
     code_double(codec, &claim->spent_j);
 }
 
+static void code_carry(struct codec *codec, struct batch_size_carry *carry, unsigned sizes)
+{
+    CODE(carry->count, 2);
+    codec->failed |= carry->count < 1 || carry->count > BATCH_PAST_MOST;
+    CODE(carry->max_epochs, 4);
+    code_double(codec, &carry->min_cost_j);
+    for (unsigned i = 0; !codec->failed && i < sizes; i++)
+        code_double(codec, &carry->epoch_cost_j[i]);
+    for (unsigned i = 0; !codec->failed && i < carry->count; i++) {
+        struct batch_size_carried *run = &carry->past[i];
+        unsigned told = run->reached | (unsigned)run->believed << 1 | (unsigned)run->pruned << 2;
+        CODE(run->size, 1);
+        CODE(told, 1);
+        CODE(run->epochs, 4);
+        run->reached = told & 1;
+        run->believed = told >> 1 & 1;
+        run->pruned = told >> 2 & 1;
+        codec->failed |= told > 7;
+    }
+}
+
 static void code_state(struct codec *codec, struct batch_size *state)
 {
     CODE(state->count, 1);
@@ -117,12 +140,17 @@ static void code_state(struct codec *codec, struct batch_size *state)
     codec->failed |= state->claim_count > BATCH_CLAIMS_MOST;
     for (unsigned i = 0; !codec->failed && i < state->claim_count; i++)
         code_claim(codec, &state->claims[i]);
+    if (codec->carrying && !codec->failed)
+        code_carry(codec, &state->carry, state->count);
 }
 
 size_t batch_size_encode(const struct batch_size *state, unsigned char bytes[BATCH_SIZE_BYTES_MOST])
 {
-    struct codec codec = {.bytes = bytes, .length = BATCH_SIZE_BYTES_MOST, .writing = true};
+    struct codec codec = {
+        .bytes = bytes, .length = BATCH_SIZE_BYTES_MOST, .writing = true, .carrying = state->carry.count > 0};
     memcpy(bytes, MAGIC, sizeof MAGIC);
+    if (codec.carrying)
+        bytes[sizeof MAGIC - 1] = CARRYING;
     codec.at = sizeof MAGIC;
     code_state(&codec, (struct batch_size *)state); /* writing leaves every field as it is */
     return codec.at;
@@ -185,22 +213,36 @@ static bool good_claims(const struct batch_size *s)
     return pruners <= 1;
 }
 
+static bool good_carry(const struct batch_size *s)
+{
+    const struct batch_size_carry *carry = &s->carry;
+    for (unsigned i = 0; carry->count && i < s->count; i++)
+        if (!is_cost(carry->epoch_cost_j[i]) || carry->epoch_cost_j[i] > BATCH_COST_MOST_J)
+            return false;
+    for (unsigned i = 0; i < carry->count; i++)
+        if (carry->past[i].size >= s->count || carry->past[i].epochs < 1)
+            return false;
+    return !carry->count || (carry->min_cost_j >= 0 && s->pruning.stage == PRUNING_RUNS);
+}
+
 int batch_size_decode(const unsigned char bytes[], size_t length, struct batch_size *state,
                       struct wt_error *err)
 {
     if (length < sizeof MAGIC || memcmp(bytes, MAGIC, sizeof MAGIC - 1) != 0)
         return error_set(err, WT_E_PARSE, "this is no state of a batch size");
-    if (bytes[sizeof MAGIC - 1] != MAGIC[sizeof MAGIC - 1])
-        return error_set(err, WT_E_VERSION, "the state of the batch size is of version %u, not %u",
-                         bytes[sizeof MAGIC - 1], MAGIC[sizeof MAGIC - 1]);
+    unsigned version = bytes[sizeof MAGIC - 1];
+    if (version != PLAIN && version != CARRYING)
+        return error_set(err, WT_E_VERSION, "the state of the batch size is of version %u, and %d is the last one known",
+                         version, CARRYING);
     struct batch_size *read = calloc(1, sizeof *read);
     if (!read)
         return error_set(err, WT_E_NO_MEMORY, "out of memory");
     struct codec codec = {
-        .bytes = (unsigned char *)bytes, .at = sizeof MAGIC, .length = length}; /* not written to */
+        .bytes = (unsigned char *)bytes, .at = sizeof MAGIC, .length = length, /* not written to */
+        .carrying = version == CARRYING};
     code_state(&codec, read);
     bool good = !codec.failed && codec.at == length && good_options(read) &&
-                good_pruning(&read->pruning, read->count) && good_arms(read) && good_claims(read);
+                good_pruning(&read->pruning, read->count) && good_arms(read) && good_claims(read) && good_carry(read);
     if (good)
         *state = *read;
     free(read);

@@ -40,12 +40,31 @@ struct json_measure {
 };
 struct json_doc *json_measure_document(const struct json_measure *measure);
 
+/* `report --json`: keys are the names of what rows are grouped by; INT64_MIN and INT64_MAX: no such bound. */
+struct json_report {
+    int64_t from_ms, to_ms;
+    unsigned key_count;
+    const char *const *keys;
+    const struct wt_report_row *rows;
+    size_t count;
+    const struct wt_report_row *total;
+};
+struct json_doc *json_report_document(const struct json_report *report);
+
 /* `config --json`: origin is flag, environment, file or default; where names it (NULL: null).  Files: those that were looked
  * for, NULL-terminated. */
 struct json_setting {
     const char *name, *value, *origin, *where;
 };
 struct json_doc *json_config_document(const struct json_setting settings[], size_t count, const char *const files[]);
+
+/* `carbon --json`: the moment and place that the figures are for (location NULL: not set), and the intensity, which is the
+ * first of the figures. */
+struct json_doc *json_carbon_document(int64_t wall_ms, const char *location, const struct wt_figure figures[], size_t count);
+
+/* `carbon --list --json`: the rows of the tables. */
+struct json_doc *json_carbon_tables_document(const struct wt_figure intensities[], size_t intensity_count,
+                                             const struct wt_figure embodied[], size_t embodied_count);
 
 /* `doctor --json`: a check's measured values stand beside its words. */
 struct json_doc *json_doctor_document(const struct wt_check checks[], size_t count);
@@ -58,7 +77,7 @@ struct json_doc *json_simulation_document(const struct wt_study *study, const st
 struct json_doc *json_seeds_document(const struct wt_study *study, const struct wt_simulation results[], size_t count,
                                      const struct wt_simulation *mean, const struct wt_simulation *sd);
 
-/* `pareto --json`. */
+/* `pareto --json`, of a trace or of a job in the ledger. */
 struct json_doc *json_pareto_document(const struct wt_study *study, const struct wt_point points[], size_t count);
 
 /* `explain JOB --json`: with the sentences that the page has. */

@@ -68,15 +68,17 @@ static void put_savings(struct json_doc *doc, const struct wt_savings *savings)
     json_close(doc);
 }
 
-/* Grams are not accounted for yet: the keys are there, their values unknown. */
-static void put_carbon(struct json_doc *doc)
+static void put_carbon(struct json_doc *doc, const struct wt_carbon *carbon)
 {
     json_open_object(doc, "carbon");
-    json_put_null(doc, "operational_g");
-    json_put_null(doc, "embodied_g");
-    json_put_null(doc, "intensity_g_per_kwh");
-    json_put_null(doc, "intensity_source");
-    json_put_null(doc, "pue");
+    json_put_number(doc, "operational_g", carbon->operational_g);
+    json_put_number(doc, "operational_market_g", carbon->market_g);
+    json_put_number(doc, "embodied_g", carbon->embodied_g);
+    json_put_number(doc, "embodied_useful_g", carbon->embodied_useful_g);
+    json_put_known_text(doc, "embodied_source", carbon->embodied_source);
+    json_put_number(doc, "intensity_g_per_kwh", carbon->intensity_g_per_kwh);
+    json_put_known_text(doc, "intensity_source", carbon->intensity_source);
+    json_put_number(doc, "pue", carbon->pue);
     json_close(doc);
 }
 
@@ -123,7 +125,7 @@ static void put_try(struct json_doc *doc, const struct wt_trial *t)
     json_put_known_text(doc, "note", t->note);
     put_profile(doc, t);
     put_savings(doc, &t->savings);
-    put_carbon(doc);
+    put_carbon(doc, &t->carbon);
     json_close(doc);
 }
 
@@ -281,6 +283,7 @@ struct json_doc *json_show_document(const struct wt_trial trials[], size_t count
         put_counted(doc, "next_batch_size", beliefs[i].next);
         json_put_number(doc, "cost_bound_j", beliefs[i].bound_j);
         json_put_integer(doc, "running", beliefs[i].running);
+        json_put_integer(doc, "waiting_runs", beliefs[i].waiting);
         put_sizes(doc, &beliefs[i]);
         json_close(doc);
     }

@@ -151,12 +151,36 @@ struct json_doc *json_seeds_document(const struct wt_study *study, const struct 
     return doc;
 }
 
+static void put_left_out(struct json_doc *doc, const struct wt_study *study)
+{
+    static const char *const reasons[] = {[WT_LEFT_MISSED] = "missed_target", [WT_LEFT_NO_RUN] = "no_run",
+                                          [WT_LEFT_NO_PROFILE] = "no_profile", [WT_LEFT_NO_STEPS] = "no_steps"};
+    json_open_array(doc, "left_out");
+    for (unsigned i = 0; i < study->left_count; i++) {
+        const struct wt_left_out *left = &study->left_out[i];
+        json_open_object(doc, NULL);
+        json_put_integer(doc, "batch_size", left->batch_size);
+        json_put_integer(doc, "runs", left->runs);
+        json_put_integer(doc, "reached", left->reached);
+        json_put_text(doc, "reason", reasons[left->why]);
+        json_close(doc);
+    }
+    json_close(doc);
+}
+
 struct json_doc *json_pareto_document(const struct wt_study *study, const struct wt_point points[],
                                       size_t count)
 {
     struct json_doc *doc = new_study(study);
+    json_put_known_text(doc, "target_words", study->target_words);
+    json_put_known_text(doc, "gpu_model", study->gpu_model);
+    if (study->gpu_count)
+        json_put_integer(doc, "gpu_count", study->gpu_count);
+    else
+        json_put_null(doc, "gpu_count");
     put_point(doc, "default", &study->standard);
     put_point(doc, "optimum", &study->optimum);
+    put_left_out(doc, study);
     json_open_array(doc, "points");
     for (size_t i = 0; i < count; i++) {
         json_open_object(doc, NULL);

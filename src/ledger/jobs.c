@@ -113,10 +113,15 @@ static void read_trial(struct query *query, struct wt_trial *trial)
     trial->try_number = query_u32(query);
     query_text(query, trial->phase, sizeof trial->phase);
     query_text(query, trial->project, sizeof trial->project);
+    query_text(query, trial->user, sizeof trial->user);
+    query_text(query, trial->node, sizeof trial->node);
     trial->batch_size = query_u32(query);
     trial->started_ms = query_int(query, 0);
     trial->ended = query_int(query, 0) != 0;
     trial->state_id = query_int(query, 0);
+    trial->carbon.pue = query_real(query);
+    query_text(query, trial->carbon.intensity_source, sizeof trial->carbon.intensity_source);
+    query_text(query, trial->carbon.embodied_source, sizeof trial->carbon.embodied_source);
     trial->time_s = query_real(query);
     trial->limit_mw = query_u32(query);
     trial->energy_j = query_real(query);
@@ -139,6 +144,12 @@ static void read_trial(struct query *query, struct wt_trial *trial)
     trial->savings.energy_fraction_error = query_real(query);
     trial->savings.time_fraction_error = query_real(query);
     trial->not_started = query_int(query, 0) != 0;
+    trial->busy_s = query_real(query);
+    trial->carbon.intensity_g_per_kwh = query_real(query);
+    trial->carbon.operational_g = query_real(query);
+    trial->carbon.market_g = query_real(query);
+    trial->carbon.embodied_g = query_real(query);
+    trial->carbon.embodied_useful_g = query_real(query);
 }
 
 static int read_gpus(struct ledger *ledger, struct wt_trial *trial, struct wt_error *err)
@@ -233,6 +244,36 @@ static int read_devices(struct ledger *ledger, struct list *list, const void *wh
         device->begin_ms = query_int(query, 0);
         device->end_ms = query_int(query, 0);
     }
+    return rc;
+}
+
+static int read_hours(struct ledger *ledger, struct list *list, const void *which, struct wt_error *err)
+{
+    const int64_t *trial_id = which;
+    struct query *query = ledger_query(ledger, SQL_HOURS);
+    query_put_int(query, *trial_id);
+    int rc;
+    while ((rc = query_step(query, err)) > 0) {
+        struct ledger_hour *hour = list_add(list);
+        if (!hour)
+            return no_memory(err);
+        hour->hour = query_int(query, 0);
+        hour->kind = (enum wt_device_kind)word(query, ledger_kinds, WT_DEVICE_DRAM + 1);
+        hour->index = query_u32(query);
+        hour->energy_j = query_real(query);
+        hour->busy_s = query_real(query);
+        hour->intensity_g_per_kwh = query_real(query);
+    }
+    return rc;
+}
+
+int ledger_trial_hours(struct ledger *ledger, int64_t trial_id, struct ledger_hour **hours, size_t *count,
+                       struct wt_error *err)
+{
+    void *items = NULL;
+    int rc = read_list(ledger, read_hours, &trial_id, sizeof **hours, &items, count, err);
+    if (rc == 0)
+        *hours = items;
     return rc;
 }
 

@@ -34,6 +34,24 @@ struct ledger_device_energy {
     int64_t begin_ms, end_ms;        /* wall clock */
 };
 
+/* What one device of a trial, one of those it is booked with, used of an hour.  The hours of a device add up to its energy of the trial. */
+struct ledger_hour {
+    int64_t hour;                    /* since 1970, UTC */
+    enum wt_device_kind kind;
+    unsigned index;
+    double energy_j;                 /* NaN: unknown */
+    double busy_s;                   /* of a GPU; NaN: unknown */
+    double intensity_g_per_kwh;      /* of the grid, in that hour; NaN: unknown */
+};
+
+/* What all devices used in a trial. */
+struct ledger_used {
+    const struct ledger_device_energy *devices;
+    size_t device_count;
+    const struct ledger_hour *hours;
+    size_t hour_count;
+};
+
 /* Where the ledger lies unless somebody says otherwise: $XDG_DATA_HOME/wattune/ledger.db, ~/.local/share.  Root
  * acting for another user (sudo) has root's own home, whatever the environment says.  WT_E_RANGE: does not fit. */
 int ledger_default_path(char *path, size_t size, struct wt_error *err);
@@ -62,10 +80,10 @@ int ledger_trial_cancel(struct ledger *ledger, const struct wt_trial *trial, str
 int ledger_steps_per_epoch(struct ledger *ledger, const char *job, uint32_t batch_size, double *steps,
                            struct wt_error *err);
 
-/* Books all of trial->id: outcome, GPUs, profile and what each device used, all or nothing.  A trial ends once: a
- * second end is WT_E_INVALID and changes nothing; an id that is not there is WT_E_NOT_FOUND. */
-int ledger_trial_end(struct ledger *ledger, const struct wt_trial *trial,
-                     const struct ledger_device_energy devices[], size_t count, struct wt_error *err);
+/* Books all of trial->id: outcome, GPUs, profile and what each device used (NULL: nothing), all or nothing.  A trial
+ * ends once: a second end is WT_E_INVALID and changes nothing; an id that is not there is WT_E_NOT_FOUND. */
+int ledger_trial_end(struct ledger *ledger, const struct wt_trial *trial, const struct ledger_used *used,
+                     struct wt_error *err);
 
 /* Keeps `count` points (each limit once) as the profile of `key`, in place of the whole profile before.  trial_id 0:
  * from no trial. */
@@ -128,8 +146,36 @@ int ledger_jobs(struct ledger *ledger, struct wt_job_row **rows, size_t *count, 
 int ledger_job_trials(struct ledger *ledger, const char *job, struct wt_trial **trials, size_t *count,
                       struct wt_error *err);
 
+/* The hours of one trial, in order; the caller frees *hours with free(). */
+int ledger_trial_hours(struct ledger *ledger, int64_t trial_id, struct ledger_hour **hours, size_t *count,
+                       struct wt_error *err);
+
 /* What the devices used in one trial; the caller frees *devices with free().  No such trial: *count is 0. */
 int ledger_trial_devices(struct ledger *ledger, int64_t trial_id, struct ledger_device_energy **devices,
                          size_t *count, struct wt_error *err);
+
+/* --- Reports --- */
+
+struct ledger_report {
+    unsigned key_count;              /* 0: one row over everything */
+    enum wt_report_key keys[WT_REPORT_KEYS]; /* each once */
+    int64_t from_ms, to_ms;          /* only hours that begin in [from_ms, to_ms); INT64_MIN and INT64_MAX: all */
+};
+
+/* One row a group, days in order, all else by the energy that was used, most first; and all together. */
+struct ledger_report_rows {
+    struct wt_report_row *rows;
+    size_t count;
+    struct wt_report_row total;
+    struct wt_report_basis *basis;   /* what they rest on: kinds in order, the sources of each with most runs first */
+    size_t basis_count;
+    struct names *names;             /* what the rows' keys and sources point to */
+};
+
+/* With a day among the keys, or a time, runs count hour by hour; a run that has none booked (of an older ledger, or one that never
+ * ended) counts as a whole in the hour in which it began.  `ledger` NULL: one without runs.  The caller frees what *rows
+ * holds with ledger_report_clear(). */
+int ledger_report(struct ledger *ledger, const struct ledger_report *what, struct ledger_report_rows *rows, struct wt_error *err);
+void ledger_report_clear(struct ledger_report_rows *rows);
 
 #endif

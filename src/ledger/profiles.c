@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 
@@ -107,13 +108,11 @@ static int read_profiles(struct ledger *ledger, const char *job, struct ledger_p
     int rc;
     while ((rc = query_step(query, err)) > 0) {
         struct ledger_profile *more = reallocarray(*profiles, *count + 1, sizeof **profiles);
-        if (!more) {
-            query_leave(query);
+        if (!more)
             return error_set(err, WT_E_NO_MEMORY, "read the ledger: out of memory");
-        }
         *profiles = more;
         struct ledger_profile *profile = &more[(*count)++];
-        *profile = (struct ledger_profile){.count = 0};
+        memset(profile, 0, sizeof *profile);
         int64_t id = query_int(query, 0);
         snprintf(profile->key.job, sizeof profile->key.job, "%s", job);
         profile->key.batch_size = query_u32(query);
@@ -122,10 +121,8 @@ static int read_profiles(struct ledger *ledger, const char *job, struct ledger_p
         profile->key.limit_min_mw = query_u32(query);
         profile->key.limit_max_mw = query_u32(query);
         rc = ledger_points_get(ledger, SQL_PROFILE_POINTS, id, profile->points, WT_MAX_LIMITS, &profile->count, err);
-        if (rc < 0) {
-            query_leave(query);
+        if (rc < 0)
             return rc;
-        }
     }
     return rc;
 }

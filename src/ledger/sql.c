@@ -125,16 +125,115 @@ static const char schema_2[] =
     "ALTER TABLE trials ADD COLUMN not_started INTEGER CHECK (not_started IN (0, 1));"
     "CREATE INDEX trials_batch_state ON trials (batch_state_id);";
 
-const char *const ledger_migrations[] = {schema_1, schema_2};
+/* Who, where, with which factors, and the energy of each device by the hour.  What repeats from run to run is kept once and
+ * referred to: a year of a fleet is a million runs, and reports read them all.  Of several GPU models gpu_model is a list. */
+static const char schema_3[] =
+    "CREATE TABLE places ("
+    "  place_id INTEGER PRIMARY KEY,"
+    "  phase TEXT NOT NULL,"
+    "  project TEXT,"
+    "  user TEXT,"
+    "  node TEXT,"
+    "  gpu_model TEXT,"
+    "  gpu_count INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX places_key ON places (phase, coalesce(project, ''), coalesce(user, ''), coalesce(node, ''),"
+    "  coalesce(gpu_model, ''), gpu_count);"
+    "CREATE TABLE factors ("
+    "  factor_id INTEGER PRIMARY KEY,"
+    "  pue REAL,"
+    "  intensity_source TEXT,"
+    "  embodied_source TEXT"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX factors_key ON factors (coalesce(pue, 0), coalesce(intensity_source, ''),"
+    "  coalesce(embodied_source, ''));"
+    "CREATE TABLE devices ("
+    "  device_id INTEGER PRIMARY KEY,"
+    "  kind TEXT NOT NULL CHECK (kind IN ('gpu', 'cpu', 'dram')),"
+    "  device_index INTEGER NOT NULL,"
+    "  uuid TEXT,"
+    "  name TEXT"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX devices_key ON devices (kind, device_index, coalesce(uuid, ''), coalesce(name, ''));"
+    "CREATE TABLE trial_hours ("
+    "  trial_id INTEGER NOT NULL REFERENCES trials ON DELETE CASCADE,"
+    "  hour INTEGER NOT NULL,"         /* since 1970, UTC */
+    "  device_id INTEGER NOT NULL REFERENCES devices,"
+    "  energy_j REAL,"
+    "  busy_s REAL,"
+    "  intensity_g_per_kwh REAL,"
+    "  PRIMARY KEY (trial_id, hour, device_id)"
+    ") STRICT, WITHOUT ROWID;"
+    "ALTER TABLE trials ADD COLUMN place_id INTEGER REFERENCES places;"
+    "ALTER TABLE trials ADD COLUMN factor_id INTEGER REFERENCES factors;"
+    "ALTER TABLE trials ADD COLUMN busy_s REAL;"
+    "ALTER TABLE trials ADD COLUMN intensity_g_per_kwh REAL;"
+    "ALTER TABLE trials ADD COLUMN operational_g REAL;"
+    "ALTER TABLE trials ADD COLUMN market_g REAL;"
+    "ALTER TABLE trials ADD COLUMN embodied_g REAL;"
+    "ALTER TABLE trials ADD COLUMN embodied_useful_g REAL;"
+    /* What schemas 1 and 2 wrote out in every run. */
+    "CREATE TEMP TABLE place_of AS SELECT trial_id, phase, project,"
+    "  (SELECT group_concat(name, ' + ') FROM (SELECT DISTINCT name FROM trial_gpus g WHERE g.trial_id = t.trial_id"
+    "    ORDER BY position)) AS gpu_model,"
+    "  (SELECT count(*) FROM trial_gpus g WHERE g.trial_id = t.trial_id) AS gpu_count FROM trials t;"
+    "INSERT INTO places (phase, project, gpu_model, gpu_count)"
+    "  SELECT DISTINCT phase, project, gpu_model, gpu_count FROM place_of;"
+    "UPDATE trials SET place_id = (SELECT p.place_id FROM place_of o JOIN places p ON p.phase = o.phase"
+    "  AND p.project IS o.project AND p.gpu_model IS o.gpu_model AND p.gpu_count = o.gpu_count"
+    "  WHERE o.trial_id = trials.trial_id);"
+    "DROP TABLE place_of;"
+    "ALTER TABLE trials DROP COLUMN phase;"
+    "ALTER TABLE trials DROP COLUMN project;"
+    "DROP INDEX trials_batch_state;"
+    "CREATE INDEX trials_batch_state ON trials (batch_state_id) WHERE batch_state_id IS NOT NULL;"
+    "INSERT INTO devices (kind, device_index, uuid, name)"
+    "  SELECT 'gpu', gpu_index, uuid, name FROM trial_gpus UNION SELECT kind, device_index, uuid, name FROM measurements;"
+    "CREATE TABLE trial_gpus_3 ("
+    "  trial_id INTEGER NOT NULL REFERENCES trials ON DELETE CASCADE,"
+    "  position INTEGER NOT NULL,"
+    "  device_id INTEGER NOT NULL REFERENCES devices,"
+    "  PRIMARY KEY (trial_id, position)"
+    ") STRICT, WITHOUT ROWID;"
+    "INSERT INTO trial_gpus_3 SELECT g.trial_id, g.position, d.device_id FROM trial_gpus g JOIN devices d"
+    "  ON d.kind = 'gpu' AND d.device_index = g.gpu_index AND d.uuid IS g.uuid AND d.name IS g.name;"
+    "DROP TABLE trial_gpus;"
+    "ALTER TABLE trial_gpus_3 RENAME TO trial_gpus;"
+    "CREATE TABLE measurements_3 ("
+    "  trial_id INTEGER NOT NULL REFERENCES trials ON DELETE CASCADE,"
+    "  position INTEGER NOT NULL,"
+    "  device_id INTEGER NOT NULL REFERENCES devices,"
+    "  energy_j REAL,"
+    "  energy_error_j REAL,"
+    "  source TEXT,"
+    "  begin_ms INTEGER NOT NULL,"
+    "  end_ms INTEGER NOT NULL,"
+    "  PRIMARY KEY (trial_id, position)"
+    ") STRICT, WITHOUT ROWID;"
+    "INSERT INTO measurements_3 SELECT m.trial_id, row_number() OVER (PARTITION BY m.trial_id ORDER BY m.measurement_id) - 1,"
+    "  d.device_id, m.energy_j, m.energy_error_j, m.source, m.begin_ms, m.end_ms FROM measurements m JOIN devices d"
+    "  ON d.kind = m.kind AND d.device_index = m.device_index AND d.uuid IS m.uuid AND d.name IS m.name;"
+    "DROP TABLE measurements;"
+    "ALTER TABLE measurements_3 RENAME TO measurements;";
+
+const char *const ledger_migrations[] = {schema_1, schema_2, schema_3};
 const int ledger_schema = sizeof ledger_migrations / sizeof ledger_migrations[0];
 
 /* Columns of a trial in the order in which trials.c writes (bind_outcome) and reads them (read_trial). */
 #define OUTCOME                                                                                                \
     "time_s, limit_mw, energy_j, energy_error_j, sensor_error_fraction, cpu_energy_j, dram_energy_j, cost_j,"  \
     " steps, epochs, metric, reached, early_stopped, exit_code, source, note, baseline_limit_mw,"              \
-    " energy_fraction, time_fraction, energy_fraction_error, time_fraction_error, not_started"
+    " energy_fraction, time_fraction, energy_fraction_error, time_fraction_error, not_started, busy_s,"         \
+    " intensity_g_per_kwh, operational_g, market_g, embodied_g, embodied_useful_g, factor_id"
 #define POINT "limit_mw, steps, time_per_step_s, energy_per_step_j, energy_error_j, time_error_s, throttled"
-#define MEASUREMENT "kind, device_index, uuid, name, energy_j, energy_error_j, source, begin_ms, end_ms"
+#define MEASUREMENT "position, device_id, energy_j, energy_error_j, source, begin_ms, end_ms"
+#define DEVICE_KEY "kind = ? AND device_index = ? AND coalesce(uuid, '') = ? AND coalesce(name, '') = ?"
+#define HOUR "hour, device_id, energy_j, busy_s, intensity_g_per_kwh"
+/* In the order in which report.c reads it. */
+#define REPORT_RUN                                                                                              \
+    "t.trial_id, t.place_id, t.job_id, t.factor_id, t.started_ms, t.ended, t.time_s, t.busy_s, t.energy_j,"    \
+    " t.cpu_energy_j, t.dram_energy_j, t.intensity_g_per_kwh, t.operational_g, t.market_g, t.embodied_g,"      \
+    " t.embodied_useful_g, t.energy_fraction, t.energy_fraction_error, t.source"
 #define PROFILE_KEY                                                                                            \
     "job_id = ? AND coalesce(batch_size, 0) = ? AND gpu_model = ? AND gpu_count = ?"                           \
     " AND coalesce(limit_min_mw, 0) = ? AND coalesce(limit_max_mw, 0) = ?"
@@ -151,7 +250,7 @@ const char *const ledger_sql[SQL_COUNT] = {
                         " OR lower(substr(name, 1, 3)) = lower(substr(?1, 1, 3))"
                         " ORDER BY abs(length(name) - length(?1)), name LIMIT 3",
     [SQL_JOB_ROWS] =
-        "SELECT j.name, last.phase, last.project, s.recurrences, s.trials, s.unended, last.started_ms,"
+        "SELECT j.name, place.phase, place.project, s.recurrences, s.trials, s.unended, last.started_ms,"
         "  s.energy_j, s.energy_unknown, s.time_s, best.energy_fraction, best.energy_fraction_error"
         " FROM jobs j"
         " JOIN (SELECT job_id, count(DISTINCT recurrence) recurrences, count(*) trials,"
@@ -159,6 +258,7 @@ const char *const ledger_sql[SQL_COUNT] = {
         "    sum(time_s) time_s FROM trials GROUP BY job_id) s ON s.job_id = j.job_id"
         " JOIN trials last ON last.trial_id = (SELECT trial_id FROM trials t WHERE t.job_id = j.job_id"
         "    ORDER BY started_ms DESC, trial_id DESC LIMIT 1)"
+        " LEFT JOIN places place ON place.place_id = last.place_id"
         " LEFT JOIN trials best ON best.trial_id = (SELECT trial_id FROM trials t WHERE t.job_id = j.job_id"
         "    AND t.energy_fraction IS NOT NULL ORDER BY energy_fraction, trial_id LIMIT 1)"
         " ORDER BY last.started_ms DESC, last.trial_id DESC",
@@ -166,23 +266,50 @@ const char *const ledger_sql[SQL_COUNT] = {
     [SQL_TRY_NEXT] = "SELECT coalesce(max(try_number), 0) + 1 FROM trials WHERE job_id = ? AND recurrence = ?",
     [SQL_TRY_FIND] = "SELECT trial_id FROM trials WHERE job_id = ? AND recurrence = ? AND try_number = ?",
     [SQL_TRIAL_BEGIN] =
-        "INSERT INTO trials (job_id, recurrence, try_number, phase, project, batch_size, started_ms, limit_mw,"
-        " note, batch_state_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO trials (job_id, recurrence, try_number, place_id, batch_size, started_ms, limit_mw, note, batch_state_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [SQL_TRIAL_END] = "UPDATE trials SET ended = 1, batch_size = ?, (" OUTCOME ") ="
-                      " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                      " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                       " WHERE trial_id = ? AND ended = 0",
     [SQL_TRIAL_ENDED] = "SELECT ended FROM trials WHERE trial_id = ?",
-    [SQL_TRIALS] = "SELECT trial_id, recurrence, try_number, phase, project, batch_size, started_ms, ended,"
-                   " batch_state_id, " OUTCOME " FROM trials WHERE job_id = ? ORDER BY recurrence, try_number",
+    [SQL_TRIALS] = "SELECT trial_id, recurrence, try_number, phase, project, user, node, batch_size, started_ms,"
+                   " ended, batch_state_id, pue, intensity_source, embodied_source, " OUTCOME
+                   " FROM trials LEFT JOIN places USING (place_id) LEFT JOIN factors USING (factor_id) WHERE job_id = ? ORDER BY recurrence, try_number",
     [SQL_GPU_CLEAR] = "DELETE FROM trial_gpus WHERE trial_id = ?",
-    [SQL_GPU_PUT] = "INSERT INTO trial_gpus (trial_id, position, gpu_index, uuid, name) VALUES (?, ?, ?, ?, ?)",
-    [SQL_GPUS] = "SELECT gpu_index, uuid, name FROM trial_gpus WHERE trial_id = ? ORDER BY position",
+    [SQL_GPU_PUT] = "INSERT INTO trial_gpus (trial_id, position, device_id) VALUES (?, ?, ?)",
+    [SQL_GPUS] = "SELECT device_index, uuid, name FROM trial_gpus JOIN devices USING (device_id) WHERE trial_id = ?"
+                 " ORDER BY position",
+    [SQL_DEVICE_MAKE] = "INSERT INTO devices (kind, device_index, uuid, name) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    [SQL_DEVICE_FIND] = "SELECT device_id FROM devices WHERE " DEVICE_KEY,
+    [SQL_PLACE_MAKE] = "INSERT INTO places (phase, project, user, node, gpu_model, gpu_count) VALUES (?, ?, ?, ?, ?, ?)"
+                       " ON CONFLICT DO NOTHING",
+    [SQL_PLACE_FIND] = "SELECT place_id FROM places WHERE phase = ? AND coalesce(project, '') = ? AND coalesce(user, '') = ?"
+                       " AND coalesce(node, '') = ? AND coalesce(gpu_model, '') = ? AND gpu_count = ?",
+    [SQL_FACTOR_MAKE] = "INSERT INTO factors (pue, intensity_source, embodied_source) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+    [SQL_FACTOR_FIND] = "SELECT factor_id FROM factors WHERE coalesce(pue, 0) = ? AND coalesce(intensity_source, '') = ?"
+                        " AND coalesce(embodied_source, '') = ?",
     [SQL_POINT_PUT] = "INSERT INTO trial_points (trial_id, " POINT ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     [SQL_POINTS] = "SELECT " POINT " FROM trial_points WHERE trial_id = ? ORDER BY limit_mw DESC",
     [SQL_MEASUREMENT_PUT] =
-        "INSERT INTO measurements (trial_id, " MEASUREMENT ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO measurements (trial_id, " MEASUREMENT ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     [SQL_MEASUREMENTS] =
-        "SELECT " MEASUREMENT " FROM measurements WHERE trial_id = ? ORDER BY measurement_id",
+        "SELECT kind, device_index, uuid, name, energy_j, energy_error_j, source, begin_ms, end_ms FROM measurements"
+        " JOIN devices USING (device_id) WHERE trial_id = ? ORDER BY position",
+    [SQL_HOUR_PUT] = "INSERT INTO trial_hours (trial_id, " HOUR ") VALUES (?, ?, ?, ?, ?, ?)",
+    [SQL_HOURS] = "SELECT hour, kind, device_index, energy_j, busy_s, intensity_g_per_kwh FROM trial_hours"
+                  " JOIN devices USING (device_id) WHERE trial_id = ? ORDER BY hour, kind, device_index",
+    [SQL_REPORT_PLACES] = "SELECT place_id, phase, project, user, node, gpu_model, gpu_count FROM places",
+    [SQL_REPORT_JOBS] = "SELECT job_id, name FROM jobs",
+    [SQL_REPORT_FACTORS] = "SELECT factor_id, pue, intensity_source, embodied_source FROM factors",
+    [SQL_REPORT_DEVICES] = "SELECT device_id, kind FROM devices",
+    [SQL_REPORT_RUNS] = "SELECT " REPORT_RUN " FROM trials t WHERE t.not_started IS NOT 1",
+    [SQL_REPORT_HOURS] =
+        "SELECT " REPORT_RUN ", h.hour, h.device_id, h.energy_j, h.busy_s, h.intensity_g_per_kwh"
+        " FROM trials t JOIN trial_hours h ON h.trial_id = t.trial_id WHERE h.hour >= ?1 AND h.hour < ?2"
+        " ORDER BY t.trial_id, h.hour",
+    [SQL_REPORT_WITHOUT_HOURS] =
+        "SELECT " REPORT_RUN " FROM trials t WHERE t.not_started IS NOT 1 AND started_ms / 3600000 >= ?1"
+        " AND started_ms / 3600000 < ?2 AND NOT EXISTS (SELECT 1 FROM trial_hours h WHERE h.trial_id = t.trial_id)",
     [SQL_PROFILE_CLEAR] = "DELETE FROM profiles WHERE " PROFILE_KEY,
     [SQL_PROFILE_PUT] =
         "INSERT INTO profiles (job_id, batch_size, gpu_model, gpu_count, limit_min_mw, limit_max_mw, trial_id,"

@@ -66,6 +66,12 @@ extern const char *const ledger_sources[WT_SOURCE_REPLAYED + 1];
 /* trials.c, for profiles.c: the job's number, made when it is new.  Within a writing transaction. */
 int ledger_job_make(struct ledger *ledger, const char *job, int64_t *job_id, struct wt_error *err);
 
+/* places.c: the number of what repeats from run to run, made when it is new.  Within a writing transaction. */
+int ledger_place_make(struct ledger *ledger, const struct wt_trial *trial, int64_t *place_id, struct wt_error *err);
+int ledger_factor_make(struct ledger *ledger, const struct wt_carbon *carbon, int64_t *factor_id, struct wt_error *err);
+int ledger_device_make(struct ledger *ledger, enum wt_device_kind kind, unsigned index, const char *uuid, const char *name,
+                       int64_t *device_id, struct wt_error *err);
+
 /* jobs.c: WT_E_NOT_FOUND with the names of similar jobs. */
 int ledger_no_such_job(struct ledger *ledger, const char *job, struct wt_error *err);
 

@@ -85,12 +85,15 @@ static int put_gpus(struct ledger *ledger, int64_t id, const struct wt_trial *tr
     query_put_int(query, id);
     int rc = query_run(query, err);
     for (unsigned i = 0; rc == 0 && i < trial->gpu_count; i++) {
+        int64_t device_id = 0;
+        rc = ledger_device_make(ledger, WT_DEVICE_GPU, trial->gpus[i].index, trial->gpus[i].uuid, trial->gpus[i].name,
+                                &device_id, err);
+        if (rc)
+            break;
         query = ledger_query(ledger, SQL_GPU_PUT);
         query_put_int(query, id);
         query_put_int(query, i);
-        query_put_int(query, trial->gpus[i].index);
-        query_put_known_text(query, trial->gpus[i].uuid);
-        query_put_known_text(query, trial->gpus[i].name);
+        query_put_int(query, device_id);
         rc = query_run(query, err);
     }
     return rc;
@@ -99,8 +102,10 @@ static int put_gpus(struct ledger *ledger, int64_t id, const struct wt_trial *tr
 static int begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *id, int64_t *recurrence,
                  struct wt_error *err)
 {
-    int64_t job_id = 0, try_number = 0;
+    int64_t job_id = 0, try_number = 0, place_id = 0;
     int rc = ledger_job_make(ledger, trial->job, &job_id, err);
+    if (rc == 0)
+        rc = ledger_place_make(ledger, trial, &place_id, err);
     if (rc == 0)
         rc = take_numbers(ledger, job_id, trial, recurrence, &try_number, err);
     if (rc < 0)
@@ -109,8 +114,7 @@ static int begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *i
     query_put_int(query, job_id);
     query_put_int(query, *recurrence);
     query_put_int(query, try_number);
-    query_put_text(query, trial->phase[0] ? trial->phase : "training");
-    query_put_known_text(query, trial->project);
+    query_put_int(query, place_id);
     query_put_known(query, trial->batch_size);
     query_put_int(query, trial->started_ms ? trial->started_ms : clock_wall_ms());
     query_put_known(query, trial->limit_mw);
@@ -181,7 +185,7 @@ int ledger_steps_per_epoch(struct ledger *ledger, const char *job, uint32_t batc
 /* --- The end ----------------------------------------------------------------------------------------------------- */
 
 /* The parameters of SQL_TRIAL_END, in the order of OUTCOME. */
-static void put_outcome(struct query *query, const struct wt_trial *trial)
+static void put_outcome(struct query *query, const struct wt_trial *trial, int64_t factor_id)
 {
     query_put_known(query, trial->batch_size);
     query_put_real(query, trial->time_s);
@@ -209,20 +213,29 @@ static void put_outcome(struct query *query, const struct wt_trial *trial)
     query_put_real(query, trial->savings.energy_fraction_error);
     query_put_real(query, trial->savings.time_fraction_error);
     query_put_int(query, trial->not_started);
+    query_put_real(query, trial->busy_s);
+    query_put_real(query, trial->carbon.intensity_g_per_kwh);
+    query_put_real(query, trial->carbon.operational_g);
+    query_put_real(query, trial->carbon.market_g);
+    query_put_real(query, trial->carbon.embodied_g);
+    query_put_real(query, trial->carbon.embodied_useful_g);
+    query_put_int(query, factor_id);
     query_put_int(query, trial->id);
 }
 
-static int put_device(struct ledger *ledger, int64_t id, const struct ledger_device_energy *device,
+static int put_device(struct ledger *ledger, int64_t id, size_t position, const struct ledger_device_energy *device,
                       struct wt_error *err)
 {
     const double unknown = NAN;
     bool known = device->source != WT_SOURCE_NONE;
+    int64_t device_id = 0;
+    int rc = ledger_device_make(ledger, device->kind, device->index, device->uuid, device->name, &device_id, err);
+    if (rc)
+        return rc;
     struct query *query = ledger_query(ledger, SQL_MEASUREMENT_PUT);
     query_put_int(query, id);
-    query_put_text(query, ledger_kinds[device->kind]);
-    query_put_int(query, device->index);
-    query_put_known_text(query, device->uuid);
-    query_put_known_text(query, device->name);
+    query_put_int(query, (int64_t)position);
+    query_put_int(query, device_id);
     query_put_real(query, known ? device->energy_j : unknown);
     query_put_real(query, known ? device->energy_error_j : unknown);
     query_put_known_text(query, ledger_sources[device->source]);
@@ -231,12 +244,38 @@ static int put_device(struct ledger *ledger, int64_t id, const struct ledger_dev
     return query_run(query, err);
 }
 
-static int end(struct ledger *ledger, const struct wt_trial *trial, const struct ledger_device_energy devices[],
-               size_t count, struct wt_error *err)
+/* Of the device among `used` that it is of. */
+static int put_hour(struct ledger *ledger, int64_t id, const struct ledger_used *used, const struct ledger_hour *hour,
+                    struct wt_error *err)
 {
+    int64_t device_id = 0;
+    size_t i = 0;
+    while (i < used->device_count && (used->devices[i].kind != hour->kind || used->devices[i].index != hour->index))
+        i++;
+    if (i == used->device_count)
+        return error_set(err, WT_E_INVALID, "an hour of a device that is not among those of the trial");
+    int rc = ledger_device_make(ledger, hour->kind, hour->index, used->devices[i].uuid, used->devices[i].name, &device_id, err);
+    if (rc)
+        return rc;
+    struct query *query = ledger_query(ledger, SQL_HOUR_PUT);
+    query_put_int(query, id);
+    query_put_int(query, hour->hour);
+    query_put_int(query, device_id);
+    query_put_real(query, hour->energy_j);
+    query_put_real(query, hour->busy_s);
+    query_put_real(query, hour->intensity_g_per_kwh);
+    return query_run(query, err);
+}
+
+static int end(struct ledger *ledger, const struct wt_trial *trial, const struct ledger_used *used, struct wt_error *err)
+{
+    int64_t factor_id = 0;
+    int rc = ledger_factor_make(ledger, &trial->carbon, &factor_id, err);
+    if (rc)
+        return rc;
     struct query *query = ledger_query(ledger, SQL_TRIAL_END);
-    put_outcome(query, trial);
-    int rc = query_run(query, err);
+    put_outcome(query, trial, factor_id);
+    rc = query_run(query, err);
     if (rc == 0 && ledger_changes(ledger) == 0) {
         int64_t ended = 0;
         query = ledger_query(ledger, SQL_TRIAL_ENDED);
@@ -251,17 +290,24 @@ static int end(struct ledger *ledger, const struct wt_trial *trial, const struct
         rc = put_gpus(ledger, trial->id, trial, err);
     if (rc == 0)
         rc = ledger_points_put(ledger, SQL_POINT_PUT, trial->id, trial->profile, trial->point_count, err);
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = put_device(ledger, trial->id, &devices[i], err);
+    for (size_t i = 0; rc == 0 && i < used->device_count; i++)
+        rc = put_device(ledger, trial->id, i, &used->devices[i], err);
+    for (size_t i = 0; rc == 0 && i < used->hour_count; i++)
+        rc = put_hour(ledger, trial->id, used, &used->hours[i], err);
     return rc;
 }
 
-int ledger_trial_end(struct ledger *ledger, const struct wt_trial *trial,
-                     const struct ledger_device_energy devices[], size_t count, struct wt_error *err)
+int ledger_trial_end(struct ledger *ledger, const struct wt_trial *trial, const struct ledger_used *used,
+                     struct wt_error *err)
 {
+    static const struct ledger_used nothing;
     int rc = check(trial, err);
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        if (devices[i].kind > WT_DEVICE_DRAM || devices[i].source > WT_SOURCE_REPLAYED)
+    used = used ? used : &nothing;
+    for (size_t i = 0; rc == 0 && i < used->hour_count; i++)
+        if (used->hours[i].kind > WT_DEVICE_DRAM)
+            rc = error_set(err, WT_E_INVALID, "an hour of a device of no known kind");
+    for (size_t i = 0; rc == 0 && i < used->device_count; i++)
+        if (used->devices[i].kind > WT_DEVICE_DRAM || used->devices[i].source > WT_SOURCE_REPLAYED)
             rc = error_set(err, WT_E_INVALID, "a device of no known kind or source");
     if (rc == 0 && trial->source > WT_SOURCE_REPLAYED)
         rc = error_set(err, WT_E_INVALID, "a trial of no known source");
@@ -269,5 +315,5 @@ int ledger_trial_end(struct ledger *ledger, const struct wt_trial *trial,
         rc = ledger_begin(ledger, true, err);
     if (rc)
         return rc;
-    return ledger_finish(ledger, end(ledger, trial, devices, count, err), err);
+    return ledger_finish(ledger, end(ledger, trial, used, err), err);
 }

@@ -22,7 +22,6 @@ struct change {
     uint64_t id;
     int (*ask)(struct change *change, int64_t now_ms);
     int answer;
-    unsigned taken_over;
     double bound_j;
     struct wt_error err;
 };
@@ -37,8 +36,8 @@ static int apply(void *ctx, unsigned char *bytes, size_t *length, struct wt_erro
     int rc = *length ? batch_size_decode(bytes, *length, &change->state, err)
                      : batch_size_init(&change->state, &change->batch->sizes, err);
     if (rc == 0 && !*length && change->batch->past_count)
-        change->taken_over = batch_size_take_over(&change->state, change->batch->past, change->batch->past_count,
-                                                  change->batch->epoch_cost_j, change->batch->max_epochs);
+        batch_size_take_over(&change->state, change->batch->past, change->batch->past_count, change->batch->epoch_cost_j,
+                             change->batch->max_epochs);
     if (rc == WT_E_PARSE)
         return error_set(err, WT_E_LEDGER, "what the ledger has of the batch sizes is damaged: `wattune forget JOB "
                          "--batch-sizes` begins anew");
@@ -71,7 +70,9 @@ static int run_change(struct batch *batch, struct change **out, struct batch_try
         if (attempt && change->claim.id)
             *attempt = (struct batch_try){.claim = change->claim.id, .state_id = state_id, .number = change->claim.tries,
                                           .size = change->state.sizes[change->claim.size], .bound_j = change->bound_j,
-                                          .taken_over = change->taken_over};
+                                          .waiting = batch_size_waiting(&change->state, change->claim.size)};
+        if (attempt)
+            attempt->taken_over = change->state.taken_over;
     }
     free(change);
     *out = NULL;
@@ -149,6 +150,11 @@ int batch_give_back(struct batch *batch, const struct batch_try *attempt, struct
     return change ? run_change(batch, &change, NULL, err) : WT_E_NO_MEMORY;
 }
 
+bool batch_taught(const struct wt_trial *trial)
+{
+    return trial->ended && !trial->not_started && (trial->reached > 0 || (trial->reached == 0 && trial->exit_code <= 0));
+}
+
 /* --- What it says ------------------------------------------------------------------------------------------------ */
 
 static void tell_sizes(const struct batch_size *state, struct wt_beliefs *beliefs)
@@ -186,6 +192,8 @@ int batch_beliefs(const struct ledger_state *kept, int64_t now_ms, struct wt_bel
         memcpy(beliefs->options, kept->options, sizeof beliefs->options);
         batch_size_lapse(state, now_ms);
         beliefs->running = state->claim_count;
+        for (unsigned i = 0; i < state->count; i++)
+            beliefs->waiting += batch_size_waiting(state, i);
         beliefs->exploring = state->pruning.stage == PRUNING_RUNS;
         beliefs->failed = state->pruning.stage > PRUNING_DONE;
         beliefs->bound_j = batch_size_bound_j(state);

@@ -30,14 +30,15 @@ struct batch_try {
     uint32_t size;
     unsigned number;                 /* 1, 2, ... within the recurrence */
     double bound_j;                  /* what it may cost; INFINITY: anything */
-    unsigned taken_over;             /* runs of other GPUs that its new state began with */
+    unsigned waiting;                /* runs of this size on other GPUs that count once it is known what an epoch costs here */
+    unsigned taken_over;             /* runs of other GPUs that the last claim or report made count */
 };
 
 /* A recurrence begins.  WT_E_BUSY: too many at once.  A state whose exploration ended without a size (its sentence was said
  * when it did) is begun anew. */
 int batch_claim(struct batch *batch, struct batch_try *attempt, struct wt_error *err);
 
-/* The end of a try.  1: the recurrence goes on with *attempt; 0: it is over.  WT_E_NO_DATA: exploration ended without a size.
+/* The end of a try.  1: the recurrence goes on with *attempt; 0: it is over, and of *attempt only taken_over is new.  WT_E_NO_DATA: exploration ended without a size.
  * WT_E_NOT_FOUND: the claim had lapsed, and nothing was taken. */
 int batch_report(struct batch *batch, struct batch_try *attempt, const struct batch_size_result *result,
                  struct wt_error *err);
@@ -47,6 +48,10 @@ int batch_renew(struct batch *batch, const struct batch_try *attempt, struct wt_
 
 /* The try was none: its size is to be handed out again. */
 int batch_give_back(struct batch *batch, const struct batch_try *attempt, struct wt_error *err);
+
+/* A try of the ledger that taught what its size costs: it reached the target, or ended without it by itself or by us.  One that
+ * failed, was ended by somebody else or never began taught nothing. */
+bool batch_taught(const struct wt_trial *trial);
 
 /* What a state of the ledger says.  WT_E_PARSE, WT_E_VERSION: it cannot be read. */
 int batch_beliefs(const struct ledger_state *kept, int64_t now_ms, struct wt_beliefs *beliefs, struct wt_error *err);

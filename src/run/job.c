@@ -22,6 +22,7 @@
 #include "meter/window.h"
 #include "progress/channel.h"
 #include "progress/pattern.h"
+#include "run/account.h"
 #include "run/guard_process.h"
 #include "run/sharing.h"
 #include "run/stop.h"
@@ -38,6 +39,9 @@ enum { READS_MOST = 160 };
 static const int64_t SHARING_EVERY_NS = 2 * NS_PER_S;
 /* A guard process that was ended is started again this often before tuning goes without limits. */
 enum { GUARD_TRIES = 3 };
+/* How busy the GPUs are is asked first after this, so that a short run knows it too, and then from time to time: the driver
+ * tells the mean over up to a second. */
+static const int64_t BUSY_FIRST_NS = NS_PER_S / 2, BUSY_EVERY_NS = 2 * NS_PER_S;
 /* When there is no step after this long, the user is told how to report steps. */
 static const int64_t NO_STEPS_AFTER_NS = 30 * NS_PER_S;
 
@@ -59,6 +63,8 @@ struct job {
     struct wt_progress progress;
     int64_t started_ns, ended_ns, sharing_ns;
     bool told_no_steps;
+    struct account *account;         /* NULL: nothing is booked */
+    int64_t busy_due_ns;
     struct goal goal;
     struct stop stop;                /* of a training that must not go on */
     bool by_us;                      /* it got a signal from us */
@@ -316,6 +322,30 @@ static void poll_goal(struct job *job)
     go_on_stopping(job);
 }
 
+static void ask_busy(struct job *job, int64_t now_ns)
+{
+    struct wt_state state;
+    if (now_ns < job->busy_due_ns)
+        return;
+    job->busy_due_ns = now_ns + BUSY_EVERY_NS;
+    for (unsigned i = 0; i < job->gpu_count; i++)
+        if (watch_state(job->watch, i, WT_STATE_UTILIZATION, &state) == 0 && (state.known & WT_STATE_UTILIZATION))
+            account_busy(job->account, i, now_ns, state.utilization_percent / 100.0);
+}
+
+static void poll_account(struct job *job)
+{
+    int64_t now_ns = clock_now_ns();
+    double so_far_j[WT_MAX_DEVICES];
+    ask_busy(job, now_ns);
+    if (now_ns < account_hour_ends_ns(job->account))
+        return;
+    for (unsigned i = 0; i < job->count; i++)
+        if (watch_so_far(job->watch, i, &so_far_j[i]))
+            so_far_j[i] = NAN;
+    account_hour(job->account, now_ns, so_far_j);
+}
+
 /* CLOCK_MONOTONIC of the moment `at_ns`, in real time not sooner than a little from now. */
 static int64_t wake_ns(int64_t at_ns)
 {
@@ -347,6 +377,8 @@ static void supervise_until_end(struct job *job)
             poll_tuner(job);
         if (job->options->goal.has_target)
             poll_goal(job);
+        if (job->account)
+            poll_account(job);
         if (job->options->on_turn)
             job->options->on_turn(job->options->ctx);
         poll_ns = clock_now_ns() + (job->tuner && tuner_is_profiling(job->tuner) ? POLL_PROFILING_NS : POLL_HOLDING_NS);
@@ -451,7 +483,10 @@ void job_begin_trial(const struct job_options *options, const struct sense *sens
     snprintf(trial->phase, sizeof trial->phase, "%s", options->phase);
     snprintf(trial->project, sizeof trial->project, "%s", options->project ? options->project : "");
     trial->time_s = trial->energy_j = trial->energy_error_j = trial->sensor_error_fraction = NAN;
-    trial->cpu_energy_j = trial->dram_energy_j = trial->cost_j = trial->metric = NAN;
+    trial->cpu_energy_j = trial->dram_energy_j = trial->cost_j = trial->metric = trial->busy_s = NAN;
+    trial->carbon = (struct wt_carbon){NAN, NAN, "", NAN, NAN, NAN, NAN, ""};
+    snprintf(trial->user, sizeof trial->user, "%s", options->user ? options->user : "");
+    snprintf(trial->node, sizeof trial->node, "%s", options->node ? options->node : "");
     trial->savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
     for (unsigned i = 0; i < count; i++) {
         const struct wt_device *device = sense_device(sense, devices[i]);
@@ -497,9 +532,24 @@ static int fill_in_values(struct job *job, const struct wt_trial *trial, struct 
     return substitute_argv(job->options->argv, &values, &job->argv, err);
 }
 
+/* The hours of the run and what they stand for. */
+static void fill_hours(struct job *job, struct job_result *result, struct ledger_hour **hours, size_t *count)
+{
+    struct wt_error err;
+    if (account_end(job->account, job->ended_ns, result->devices, hours, count, &err)) {
+        log_error("%s", err.text);
+        return;
+    }
+    result->trial.busy_s = account_busy_s(job->account);
+    if (job->options->factors)
+        booking_fill(job->options->factors, sense_gpu_count(job->sense), *hours, *count, &result->trial);
+}
+
 static void book(struct job *job, struct job_result *result)
 {
     struct ledger_device_energy energies[WT_MAX_DEVICES] = {0};
+    struct ledger_used used = {.devices = energies, .device_count = job->count};
+    struct ledger_hour *hours = NULL;
     int64_t now_ms = clock_wall_ms();
     struct wt_error err;
     if (!result->booked)
@@ -514,7 +564,10 @@ static void book(struct job *job, struct job_result *result)
         memcpy(energies[i].uuid, device->uuid, sizeof device->uuid);
         memcpy(energies[i].name, device->name, sizeof device->name);
     }
-    if (ledger_trial_end(job->ledger, &result->trial, energies, job->count, &err)) {
+    if (job->account)
+        fill_hours(job, result, &hours, &used.hour_count);
+    used.hours = hours;
+    if (ledger_trial_end(job->ledger, &result->trial, &used, &err)) {
         log_error("this run is not booked: %s", err.text);
         result->booked = false;
     }
@@ -530,6 +583,7 @@ static void clean_up(struct job *job)
     guard_process_end(&job->guard_process);
     guard_close(job->guard);
     watch_free(job->watch);
+    account_free(job->account);
     free(job->argv);
     supervise_allow_signals();
 }
@@ -571,6 +625,20 @@ static void end_of_command(struct job *job, struct job_result *result)
         supervise_end_group(job->command, (int64_t)(job->options->goal.grace_s * (double)NS_PER_S));
 }
 
+/* Without it the run is booked all the same, as a whole. */
+static void start_account(struct job *job, const struct job_result *result)
+{
+    struct wt_device devices[WT_MAX_DEVICES];
+    struct wt_error err;
+    if (!result->booked)
+        return;
+    for (unsigned i = 0; i < job->count; i++)
+        devices[i] = *watch_device(job->watch, i);
+    job->busy_due_ns = job->started_ns + BUSY_FIRST_NS;
+    if (account_new(devices, job->count, result->trial.started_ms, job->started_ns, &job->account, &err))
+        log_error("%s", err.text);
+}
+
 int job_run(const struct job_options *options, struct sense *sense, const unsigned devices[], unsigned count,
             struct ledger *ledger, struct job_result *result, struct wt_error *err)
 {
@@ -598,6 +666,7 @@ int job_run(const struct job_options *options, struct sense *sense, const unsign
         rc = fill_in_values(job, &result->trial, err);
         watch_begin(job->watch);
         job->started_ns = clock_now_ns();
+        start_account(job, result);
         goal_begin(&job->goal, &options->goal, job->watch, job->started_ns);
         if (rc == 0)
             rc = start_command(job, result, err);

@@ -7,6 +7,7 @@
 #define WATTUNE_RUN_JOB_H
 
 #include "ledger/ledger.h"
+#include "run/booking.h"
 #include "run/goal.h"
 #include "run/substitute.h"
 #include "run/tuner.h"
@@ -26,6 +27,8 @@ struct job_options {
     struct goal_options goal;        /* bound and MAXPOWER included; without a target nothing is looked at */
     void (*on_turn)(void *ctx);      /* a few times a second while the command runs; may be NULL */
     void *ctx;
+    const char *user, *node;         /* who runs it, and where, for the ledger; NULL: unknown */
+    const struct booking_factors *factors; /* NULL: no carbon is booked */
     struct tuner_options tuner;
     struct sense_options sense;      /* how the guard process opens the devices again */
 };

@@ -54,15 +54,18 @@ static void put_preference(struct buffer *words, const struct tuner_options *tun
         buffer_print(words, ", profile only");
 }
 
-/* recur_words() writes it, recur_words_default() looks for it. */
-#define BEFORE_DEFAULT " epochs, default "
+void recur_target_words(const struct target *target, char text[WT_TARGET_LEN])
+{
+    snprintf(text, WT_TARGET_LEN, "%s%s%.12g", target->name, target->at_least ? ">=" : "<=", target->value);
+}
 
 void recur_words(const struct recur_options *options, char text[WT_OPTIONS_LEN])
 {
     const struct goal_options *goal = &options->job.goal;
     struct buffer words = {0};
-    buffer_print(&words, "%s%s%.12g", goal->target.name, goal->target.at_least ? ">=" : "<=", goal->target.value);
-    buffer_print(&words, " in %u" BEFORE_DEFAULT "%u of ", goal->max_epochs, (unsigned)options->sizes.default_size);
+    char target[WT_TARGET_LEN];
+    recur_target_words(&goal->target, target);
+    buffer_print(&words, "%s in %u epochs, default %u of ", target, goal->max_epochs, (unsigned)options->sizes.default_size);
     for (unsigned i = 0; i < options->sizes.count; i++)
         buffer_print(&words, i ? ",%u" : "%u", (unsigned)options->sizes.sizes[i]);
     buffer_print(&words, ", ");
@@ -75,10 +78,16 @@ void recur_words(const struct recur_options *options, char text[WT_OPTIONS_LEN])
     buffer_clear(&words);
 }
 
-uint32_t recur_words_default(const char *words)
+bool recur_read_words(const char *words, char target[WT_TARGET_LEN], uint32_t *default_size)
 {
-    const char *at = strstr(words, BEFORE_DEFAULT);
-    return at ? (uint32_t)strtoul(at + strlen(BEFORE_DEFAULT), NULL, 10) : 0;
+    /* A metric's name may hold blanks, but neither < nor >. */
+    const char *end = strstr(words + strcspn(words, "<>"), " in ");
+    unsigned epochs, size;
+    if (!end || end - words >= WT_TARGET_LEN || sscanf(end, " in %u epochs, default %u of ", &epochs, &size) != 2)
+        return false;
+    snprintf(target, WT_TARGET_LEN, "%.*s", (int)(end - words), words);
+    *default_size = size;
+    return true;
 }
 
 /* The job and its devices, as profiles are keyed: batch size 0. */
@@ -180,7 +189,7 @@ static int book_not_started(struct recur *recur, double epoch_j, struct wt_error
         trial.exit_code = -1;
         snprintf(trial.note, sizeof trial.note, "not started: an epoch costs %.4g kJ, and a run may cost %.4g kJ",
                  epoch_j / 1e3, recur->attempt.bound_j / 1e3);
-        if (ledger_trial_end(recur->ledger, &trial, NULL, 0, &book_err) == 0) {
+        if (ledger_trial_end(recur->ledger, &trial, NULL, &book_err) == 0) {
             recur->job.recurrence = trial.recurrence;
             return keep(recur, &trial, err);
         }
@@ -257,6 +266,23 @@ static void prepare_try(struct recur *recur)
         log_note("batch size %u; the run may cost %.4g kJ", (unsigned)attempt->size, attempt->bound_j / 1e3);
     else
         log_note("batch size %u", (unsigned)attempt->size);
+    if (attempt->waiting)
+        log_note("%u run%s of it on other GPUs count%s once this one has shown what an epoch costs here", attempt->waiting,
+                 attempt->waiting == 1 ? "" : "s", attempt->waiting == 1 ? "s" : "");
+}
+
+static void say_taken_over(const struct batch_try *attempt)
+{
+    if (attempt->taken_over)
+        log_note("%u run%s on other GPUs count%s here, at what their epochs cost on these", attempt->taken_over,
+                 attempt->taken_over == 1 ? "" : "s", attempt->taken_over == 1 ? "s" : "");
+}
+
+/* What an epoch of the size costs, now that it ran: by its profile, or, where none was made, by what the run took. */
+static double shown_epoch_cost_j(struct recur *recur, const struct wt_trial *trial)
+{
+    double epoch_j = known_epoch_cost_j(recur, trial->batch_size);
+    return isfinite(epoch_j) || !trial->epochs ? epoch_j : trial->cost_j / (double)trial->epochs;
 }
 
 /* Runs the size that is claimed, or finds that it need not be run.  1: *outcome is for the beliefs; 0: it was none. */
@@ -268,7 +294,7 @@ static int make_try(struct recur *recur, struct batch_size_result *outcome, stru
         batch_size_epochs_allowed(recur->attempt.bound_j, epoch_j, recur->job.goal.max_epochs) == 0) {
         log_note("not started: an epoch of batch size %u costs %.4g kJ, and a run may cost %.4g kJ",
                  (unsigned)recur->attempt.size, epoch_j / 1e3, recur->attempt.bound_j / 1e3);
-        *outcome = (struct batch_size_result){.ran = false};
+        *outcome = (struct batch_size_result){.ran = false, .epoch_cost_j = epoch_j};
         int rc = book_not_started(recur, epoch_j, err);
         return rc ? rc : 1;
     }
@@ -276,7 +302,8 @@ static int make_try(struct recur *recur, struct batch_size_result *outcome, stru
     if (rc)
         return rc;
     const struct wt_trial *trial = &recur->run->trial;
-    *outcome = (struct batch_size_result){.ran = true, .cost_j = trial->cost_j, .reached = trial->reached > 0};
+    *outcome = (struct batch_size_result){.ran = true, .cost_j = trial->cost_j, .reached = trial->reached > 0,
+                                          .epoch_cost_j = shown_epoch_cost_j(recur, trial)};
     if (outcome->reached || (!recur->run->failed && !recur->run->asked_to_end)) {
         if (isfinite(trial->cost_j))
             return 1;
@@ -300,8 +327,7 @@ static int choose_and_run(struct recur *recur, struct wt_error *err)
     int rc = batch_claim(&recur->batch, &recur->attempt, err);
     if (rc < 0)
         return rc;
-    if (recur->attempt.taken_over)
-        log_note("%u runs on other GPUs count here, at what their epochs cost on these", recur->attempt.taken_over);
+    say_taken_over(&recur->attempt);
     recur->job.on_turn = renew;
     recur->job.ctx = recur;
     for (;;) {
@@ -314,6 +340,8 @@ static int choose_and_run(struct recur *recur, struct wt_error *err)
         if (rc == WT_E_NOT_FOUND) { /* it was said when it was noticed, or the job was forgotten meanwhile */
             log_warning("%s: what this run taught is not counted", err->text);
             rc = 0;
+        } else if (rc >= 0) {
+            say_taken_over(&recur->attempt);
         }
         if (rc <= 0) {
             if (rc == 0 && !outcome.reached && recur->result->end == RECUR_DONE)
@@ -349,10 +377,10 @@ static bool find_states(struct recur *recur, int64_t others[], unsigned capacity
     return own;
 }
 
-/* A run that ended by itself or by us, and counted epochs. */
+/* A run of another GPU that taught something, and counted epochs. */
 static bool is_past(const struct wt_trial *t, const int64_t others[], unsigned count)
 {
-    if (!t->ended || t->not_started || !t->epochs || t->reached < 0 || t->exit_code > 0)
+    if (!batch_taught(t) || !t->epochs)
         return false;
     for (unsigned i = 0; i < count; i++)
         if (t->state_id == others[i])
@@ -361,7 +389,7 @@ static bool is_past(const struct wt_trial *t, const int64_t others[], unsigned c
 }
 
 /* How many epochs a size takes is the same on any GPU, what an epoch costs is not: a job that is new on these GPUs begins with
- * the runs of others as far as the epochs' cost here is known.  What cannot be read is not taken over. */
+ * the runs of others, which count as soon as the epochs' cost here is known.  What cannot be read is not taken over. */
 static void learn_from_others(struct recur *recur)
 {
     int64_t others[16];

@@ -47,7 +47,10 @@ void recur_clear(struct recur_result *result);
 /* What was asked for, in words: beliefs under other words are others. */
 void recur_words(const struct recur_options *options, char text[WT_OPTIONS_LEN]);
 
-/* The default batch size in those words; 0: it does not stand there. */
-uint32_t recur_words_default(const char *words);
+/* The target in those words: "accuracy>=0.9". */
+void recur_target_words(const struct target *target, char text[WT_TARGET_LEN]);
+
+/* Reads the target and the default batch size back out of them; false: they are not such words. */
+bool recur_read_words(const char *words, char target[WT_TARGET_LEN], uint32_t *default_size);
 
 #endif

@@ -420,6 +420,28 @@ void watch_begin(struct watch *watch)
     }
 }
 
+int watch_so_far(const struct watch *watch, unsigned i, double *energy_j)
+{
+    const struct watched *d = &watch->devices[i];
+    struct integrate_mark to;
+    if (d->begin.source == WT_SOURCE_NONE || d->stale || d->failures)
+        return WT_E_NO_DATA;
+    if (d->integrates) {
+        if (!d->begin_known || integrate_at(&d->integrate, integrate_known_until_ns(&d->integrate), &to))
+            return WT_E_NO_DATA;
+        struct wt_measurement window = integrate_between(&d->integrate, &d->begin_mark, &to);
+        if (window.source == WT_SOURCE_NONE)
+            return WT_E_NO_DATA;
+        *energy_j = (double)window.energy_mj / 1000;
+        return 0;
+    }
+    uint64_t from_mj = d->carries ? 0 : d->begin.energy_mj, to_mj = d->last.energy_mj + (d->carries ? d->carried_mj : 0);
+    if (d->last.source == WT_SOURCE_NONE || (d->reset_ns && !d->carries) || to_mj < from_mj)
+        return WT_E_NO_DATA;
+    *energy_j = (double)(to_mj - from_mj) / 1000;
+    return 0;
+}
+
 /* Power readings over the whole window. */
 static struct wt_measurement integrated_window(struct watched *d, const struct wt_sample *end)
 {

@@ -53,6 +53,10 @@ bool watch_is_over(const struct watch *watch);
 /* The newest moment for which every GPU's energy is known without extrapolation; 0: none yet. */
 int64_t watch_known_until_ns(const struct watch *watch);
 
+/* What a device has used since the window's begin by the newest readings, joules: for splitting the window, not for
+ * measuring.  WT_E_NO_DATA: not known now. */
+int watch_so_far(const struct watch *watch, unsigned i, double *energy_j);
+
 /* Begins and ends the one window over everything: reads now, and at the end says what each device used up to end_ns, a
  * moment of just now.  A device that could not be read, or whose counter stopped, has source WT_SOURCE_NONE. */
 void watch_begin(struct watch *watch);

@@ -10,6 +10,7 @@
 
 #include "decide/batch_size.h"
 #include "decide/cost.h"
+#include "decide/expected.h"
 
 _Static_assert((int)WT_MAX_BATCH_SIZES == (int)BATCH_SIZES_MOST,
                "a trace has as many sizes as can be decided on");
@@ -205,17 +206,13 @@ static struct wt_point expected(const struct sim *sim, const struct sim_size *si
     return found;
 }
 
-static void mark_front(struct sim *sim)
+static struct wt_left_out left_out(const struct sim_size *size)
 {
-    for (unsigned i = 0; i < sim->point_count; i++) {
-        struct wt_point *p = &sim->points[i];
-        p->on_front = true;
-        for (unsigned k = 0; k < sim->point_count && p->on_front; k++) {
-            const struct wt_point *q = &sim->points[k];
-            p->on_front = !(q->time_s <= p->time_s && q->energy_j <= p->energy_j &&
-                            (q->time_s < p->time_s || q->energy_j < p->energy_j));
-        }
-    }
+    struct wt_left_out left = {.batch_size = size->batch_size, .runs = size->run_count};
+    for (unsigned i = 0; i < size->run_count; i++)
+        left.reached += size->run_epochs[i] > 0;
+    left.why = size->run_count ? WT_LEFT_MISSED : WT_LEFT_NO_RUN;
+    return left;
 }
 
 static void expect(struct sim *sim)
@@ -226,11 +223,13 @@ static void expect(struct sim *sim)
         bool always = isfinite(mean_epochs(size));
         for (unsigned k = 0; always && k < size->point_count; k++)
             sim->points[sim->point_count++] = expected(sim, size, k);
+        if (!always)
+            study->left_out[study->left_count++] = left_out(size);
     }
-    mark_front(sim);
-    for (unsigned i = 0; i < sim->point_count; i++)
-        if (!study->optimum.batch_size || sim->points[i].cost_j < study->optimum.cost_j)
-            study->optimum = sim->points[i];
+    expected_mark_front(sim->points, sim->point_count);
+    const struct wt_point *cheapest = expected_cheapest(sim->points, sim->point_count);
+    if (cheapest)
+        study->optimum = *cheapest;
 }
 
 /* --- What does not change with the seed ----------------------------------------------------------------- */

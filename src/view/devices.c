@@ -164,47 +164,22 @@ void view_monitor_csv_heading(struct buffer *out, bool precise)
                                                     "interval_source" : "");
 }
 
-/* A name as a field: valid UTF-8, quoted when it needs it, and no formula. */
-static void csv_name(struct buffer *out, const char *name)
-{
-    struct buffer valid = {0};
-    if (name[0] && strchr("=+-@\t\r", name[0]))
-        buffer_append(&valid, "'", 1);
-    text_repair(&valid, name);
-    const char *text = buffer_text(&valid);
-    bool quote = strpbrk(text, ",\"\r\n") != NULL;
-    buffer_append(out, ",\"", quote ? 2 : 1);
-    for (; *text; text++)
-        buffer_append(out, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
-    buffer_append(out, "\"", quote ? 1 : 0);
-    out->failed = out->failed || valid.failed;
-    buffer_clear(&valid);
-}
-
-static void csv_number(struct buffer *out, double value)
-{
-    if (isfinite(value))
-        buffer_print(out, ",%.12g", value);
-    else
-        buffer_append(out, ",", 1);
-}
-
 static void csv_row(struct buffer *out, int64_t wall_ms, const struct wt_device *device, const struct wt_state *s)
 {
     char iso[32], reasons[96];
     buffer_print(out, "%s,%u", wall_ms ? clock_format_wall(wall_ms, iso) : "", device->index);
-    csv_name(out, device->uuid);
-    csv_name(out, device->name);
-    csv_number(out, known(s, WT_STATE_POWER, s->power_mw / 1e3));
+    csv_put_name(out, device->uuid);
+    csv_put_name(out, device->name);
+    csv_put_number(out, known(s, WT_STATE_POWER, s->power_mw / 1e3));
     if (s->known & WT_STATE_ENERGY && s->energy_mj >= 100000000000) /* a double in 12 digits would drop millijoules */
         buffer_print(out, ",%llu.%03u", (unsigned long long)(s->energy_mj / 1000), (unsigned)(s->energy_mj % 1000));
     else
-        csv_number(out, known(s, WT_STATE_ENERGY, (double)s->energy_mj / 1e3));
-    csv_number(out, known(s, WT_STATE_LIMIT, s->limit_mw / 1e3));
-    csv_number(out, known(s, WT_STATE_ENFORCED, s->enforced_limit_mw / 1e3));
-    csv_number(out, known(s, WT_STATE_TEMPERATURE, s->temperature_c));
-    csv_number(out, known(s, WT_STATE_UTILIZATION, s->utilization_percent / 1e2));
-    csv_number(out, known(s, WT_STATE_SM_CLOCK, s->sm_clock_mhz));
+        csv_put_number(out, known(s, WT_STATE_ENERGY, (double)s->energy_mj / 1e3));
+    csv_put_number(out, known(s, WT_STATE_LIMIT, s->limit_mw / 1e3));
+    csv_put_number(out, known(s, WT_STATE_ENFORCED, s->enforced_limit_mw / 1e3));
+    csv_put_number(out, known(s, WT_STATE_TEMPERATURE, s->temperature_c));
+    csv_put_number(out, known(s, WT_STATE_UTILIZATION, s->utilization_percent / 1e2));
+    csv_put_number(out, known(s, WT_STATE_SM_CLOCK, s->sm_clock_mhz));
     if (s->known & WT_STATE_MEMORY)
         buffer_print(out, ",%llu", (unsigned long long)s->memory_used_bytes);
     else
@@ -215,10 +190,10 @@ static void csv_row(struct buffer *out, int64_t wall_ms, const struct wt_device 
 static void csv_interval(struct buffer *out, const struct wt_measurement *m)
 {
     static const char *const sources[] = {"", "counter", "integrated", "estimated", "replayed"};
-    csv_number(out, length_s(m));
-    csv_number(out, used_j(m));
-    csv_number(out, error_j(m));
-    csv_number(out, used_j(m) / length_s(m));
+    csv_put_number(out, length_s(m));
+    csv_put_number(out, used_j(m));
+    csv_put_number(out, error_j(m));
+    csv_put_number(out, used_j(m) / length_s(m));
     buffer_print(out, ",%s", sources[m->source]);
 }
 

@@ -228,6 +228,9 @@ void view_beliefs(struct buffer *out, const struct wt_beliefs *beliefs, bool col
         buffer_print(out, "a run may cost %s.\n", unit_energy(text, beliefs->bound_j));
     else if (!beliefs->failed)
         buffer_print(out, "nothing bounds the cost of a run yet.\n");
+    if (beliefs->waiting)
+        buffer_print(out, "  %u run%s on other GPUs count%s here once it is known what an epoch of the size costs.\n",
+                     beliefs->waiting, beliefs->waiting == 1 ? "" : "s", beliefs->waiting == 1 ? "s" : "");
     if (beliefs->running)
         buffer_print(out, "  %u recurrence%s under way.\n", beliefs->running, beliefs->running == 1 ? " is" : "s are");
 }

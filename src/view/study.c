@@ -17,7 +17,16 @@ static void put_job(struct buffer *out, const struct wt_study *study, bool colou
 {
     buffer_print(out, "%s", paint(colour, 'b'));
     text_escape(out, study->job);
-    buffer_print(out, "%s, target %g, eta %g", paint(colour, '0'), study->target, study->eta);
+    buffer_print(out, "%s, target ", paint(colour, '0'));
+    if (study->target_words[0])
+        text_escape(out, study->target_words);
+    else
+        buffer_print(out, "%g", study->target);
+    buffer_print(out, ", eta %g", study->eta);
+    if (study->gpu_model[0]) {
+        buffer_print(out, ", on %u x ", study->gpu_count);
+        text_escape(out, study->gpu_model);
+    }
 }
 
 static void put_simulation(struct buffer *out, const struct wt_study *study, bool colour)
@@ -178,6 +187,24 @@ static bool same_choice(const struct wt_point *a, const struct wt_point *b)
     return a->batch_size == b->batch_size && a->limit_mw == b->limit_mw;
 }
 
+static void put_left_out(struct buffer *out, const struct wt_study *study)
+{
+    for (unsigned i = 0; i < study->left_count; i++) {
+        const struct wt_left_out *left = &study->left_out[i];
+        buffer_print(out, "%s%u (", i ? ", " : "Left out: ", (unsigned)left->batch_size);
+        switch (left->why) {
+        case WT_LEFT_MISSED:
+            buffer_print(out, "%u of %u runs reached the target", left->reached, left->runs);
+            break;
+        case WT_LEFT_NO_RUN: buffer_print(out, "no run of it counts"); break;
+        case WT_LEFT_NO_PROFILE: buffer_print(out, "no profile on these GPUs"); break;
+        case WT_LEFT_NO_STEPS: buffer_print(out, "nobody counted the steps of its epochs"); break;
+        case WT_LEFT_NOT: break;
+        }
+        buffer_print(out, ")%s", i + 1 == study->left_count ? ".\n" : "");
+    }
+}
+
 void view_pareto(struct buffer *out, const struct wt_study *study, const struct wt_point points[],
                  size_t count, bool colour)
 {
@@ -210,6 +237,7 @@ void view_pareto(struct buffer *out, const struct wt_study *study, const struct 
     }
     table_print(&table, out, "", colour);
     if (!count)
-        buffer_print(out, "No batch size reached the target in all of its runs.\n");
+        buffer_print(out, "No batch size can be compared.\n");
+    put_left_out(out, study);
     free(sorted);
 }

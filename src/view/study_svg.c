@@ -12,21 +12,8 @@
 
 #include "view/svg.h"
 
-struct unit {
-    const char *name;
-    double size;
-};
-static const struct unit energy_units[] = {{"J", 1}, {"kJ", 1e3}, {"MJ", 1e6}, {"GJ", 1e9}};
-static const struct unit time_units[] = {{"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}};
-
-/* The largest unit of which the value has two. */
-static struct unit unit_for(const struct unit units[4], double most)
-{
-    unsigned i = 0;
-    while (i < 3 && most >= 2 * units[i + 1].size)
-        i++;
-    return units[i];
-}
+static const struct svg_unit energy_units[SVG_UNITS] = {{"J", 1}, {"kJ", 1e3}, {"MJ", 1e6}, {"GJ", 1e9}};
+static const struct svg_unit time_units[SVG_UNITS] = {{"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}};
 
 static void widen(double *least, double *most, double value)
 {
@@ -119,7 +106,7 @@ static void put_trade_off(struct buffer *out, struct chart *chart, const struct 
         outside += is_beyond(chart, &points[i]);
     if (outside)
         snprintf(beyond, sizeof beyond, "; %u of %u choices are beyond", (unsigned)outside, (unsigned)count);
-    struct unit time = unit_for(time_units, chart->x_most), energy = unit_for(energy_units, chart->y_most);
+    struct svg_unit time = svg_unit_for(time_units, chart->x_most), energy = svg_unit_for(energy_units, chart->y_most);
     snprintf(x_name, sizeof x_name, "time to the target (%s)%s", time.name, beyond);
     snprintf(y_name, sizeof y_name, "energy to the target (%s)", energy.name);
     svg_frame(out, chart, study->job, x_name, y_name);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "view/html.h"
 
 void svg_begin(struct buffer *out, double width, double height)
 {
@@ -19,33 +20,44 @@ void svg_begin(struct buffer *out, double width, double height)
         width, height, width, height, width, height);
 }
 
+void svg_begin_inline(struct buffer *out, double width, double height, const char *id, const char *title)
+{
+    buffer_print(out, "<svg role=\"img\" aria-labelledby=\"%s\" viewBox=\"0 0 %g %g\" font-family=\"sans-serif\" font-size=\"12\">\n"
+                 "<title id=\"%s\">", id, width, height, id);
+    html_text(out, title);
+    buffer_print(out, "</title>\n");
+}
+
 void svg_end(struct buffer *out)
 {
     buffer_print(out, "</svg>\n");
 }
 
-/* Names that others chose: control characters shown, wrong bytes made valid, markup escaped. */
-static void put_escaped(struct buffer *out, const char *text)
-{
-    struct buffer shown = {0};
-    text_escape(&shown, text);
-    for (const char *c = buffer_text(&shown); *c; c++)
-        switch (*c) {
-        case '<': buffer_print(out, "&lt;"); break;
-        case '>': buffer_print(out, "&gt;"); break;
-        case '&': buffer_print(out, "&amp;"); break;
-        case '"': buffer_print(out, "&quot;"); break;
-        default: buffer_append(out, c, 1);
-        }
-    out->failed |= shown.failed;
-    buffer_clear(&shown);
-}
-
 void svg_text(struct buffer *out, double x, double y, const char *anchor, const char *text)
 {
     buffer_print(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", x, y, anchor);
-    put_escaped(out, text);
+    html_text(out, text);
     buffer_print(out, "</text>\n");
+}
+
+void svg_names(struct buffer *out, double x, double y, double width, const char *const names[], unsigned count)
+{
+    /* Each between U+2068 and U+2069, so that it keeps its direction to itself; those in the names are shown escaped. */
+    enum { ALL = 48 };
+    char shown[ALL];
+    size_t size = count > 1 ? ALL / count : ALL;
+    buffer_print(out, "<svg x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"18\"><text y=\"13\">", x, y - 13, width);
+    for (unsigned i = 0; i < count; i++) {
+        buffer_print(out, "%s&#x2068;", i ? ", " : "");
+        html_text(out, names[i][0] ? text_escape_into(shown, size < 16 ? 16 : size, names[i]) : "unknown");
+        buffer_print(out, "&#x2069;");
+    }
+    buffer_print(out, "</text></svg>\n");
+}
+
+void svg_bar(struct buffer *out, const char *class, double x, double y, double width, double height)
+{
+    buffer_print(out, "<rect class=\"%s\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\"/>\n", class, x, y, width, height);
 }
 
 double svg_x(const struct chart *chart, double value)
@@ -64,11 +76,23 @@ void svg_frame(struct buffer *out, const struct chart *chart, const char *title,
     double middle = chart->left + chart->width / 2, center = chart->top + chart->height / 2;
     buffer_print(out, "<rect x=\"%g\" y=\"%g\" width=\"%g\" height=\"%g\" fill=\"none\" stroke=\"#888\"/>\n",
                  chart->left, chart->top, chart->width, chart->height);
-    svg_text(out, middle, chart->top - 12, "middle", title);
-    svg_text(out, middle, chart->top + chart->height + 36, "middle", x_name);
+    if (title)
+        svg_text(out, middle, chart->top - 12, "middle", title);
+    if (x_name)
+        svg_text(out, middle, chart->top + chart->height + 36, "middle", x_name);
+    if (!y_name)
+        return;
     buffer_print(out, "<g transform=\"translate(%g %g) rotate(-90)\">", chart->left - 48, center);
     svg_text(out, 0, 0, "middle", y_name);
     buffer_print(out, "</g>\n");
+}
+
+struct svg_unit svg_unit_for(const struct svg_unit units[SVG_UNITS], double most)
+{
+    unsigned i = 0;
+    while (i + 1 < SVG_UNITS && most >= 2 * units[i + 1].size)
+        i++;
+    return units[i];
 }
 
 /* The distance of round numbers, 1, 2 or 5 of some power of ten, of which four to nine fit. */

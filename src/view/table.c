@@ -114,6 +114,18 @@ char *unit_energy(char text[UNIT_SIZE], double energy_j)
     return scaled(text, energy_j, units, 5, 1e-3, 1);
 }
 
+char *unit_watt_hours(char text[UNIT_SIZE], double energy_j)
+{
+    static const char *const units[] = {"mWh", "Wh", "kWh", "MWh", "GWh"};
+    return scaled(text, energy_j / 3600, units, 5, 1e-3, 1);
+}
+
+char *unit_grams(char text[UNIT_SIZE], double grams)
+{
+    static const char *const units[] = {"ug", "mg", "g", "kg", "t", "kt"};
+    return scaled(text, grams, units, 6, 1e-6, 2);
+}
+
 char *unit_power(char text[UNIT_SIZE], double power_w)
 {
     if (isfinite(power_w))
@@ -164,4 +176,30 @@ char *unit_wall(char text[UNIT_SIZE], int64_t wall_ms)
     else
         snprintf(text, UNIT_SIZE, "%.10s %.8s UTC", iso, iso + 11);
     return text;
+}
+
+/* --- CSV --------------------------------------------------------------------------------------------------------- */
+
+void csv_put_name(struct buffer *out, const char *name)
+{
+    struct buffer valid = {0};
+    if (name[0] && strchr("=+-@\t\r", name[0]))
+        buffer_append(&valid, "'", 1);
+    text_repair(&valid, name);
+    const char *text = buffer_text(&valid);
+    bool quote = strpbrk(text, ",\"\r\n") != NULL;
+    buffer_append(out, ",\"", quote ? 2 : 1);
+    for (; *text; text++)
+        buffer_append(out, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
+    buffer_append(out, "\"", quote ? 1 : 0);
+    out->failed = out->failed || valid.failed;
+    buffer_clear(&valid);
+}
+
+void csv_put_number(struct buffer *out, double value)
+{
+    if (isfinite(value))
+        buffer_print(out, ",%.12g", value);
+    else
+        buffer_append(out, ",", 1);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside view/: aligned text tables, and numbers with units for people.
+ * Inside view/: aligned text tables, fields of CSV, and numbers with units for people.
  */
 #ifndef WATTUNE_VIEW_TABLE_H
 #define WATTUNE_VIEW_TABLE_H
@@ -25,9 +25,16 @@ void table_heading(struct table *table, const char *const headings[]);
 /* Appends the table with two spaces between columns and `indent` in front, and empties it. */
 void table_print(struct table *table, struct buffer *out, const char *indent, bool colour);
 
+/* Fields of comma-separated values, each with the comma in front: a name (valid UTF-8, quoted when it needs it, and no formula),
+ * and a number (12 digits; nothing when it is not finite). */
+void csv_put_name(struct buffer *out, const char *name);
+void csv_put_number(struct buffer *out, double value);
+
 /* Four digits and a unit that fits; "unknown" for what is not finite. */
 enum { UNIT_SIZE = 32 };
 char *unit_energy(char text[UNIT_SIZE], double energy_j);
+char *unit_watt_hours(char text[UNIT_SIZE], double energy_j);     /* what bills and grids count in */
+char *unit_grams(char text[UNIT_SIZE], double grams);             /* of CO2e */
 char *unit_power(char text[UNIT_SIZE], double power_w);
 char *unit_limit(char text[UNIT_SIZE], uint32_t limit_mw);        /* 0: unknown */
 char *unit_time(char text[UNIT_SIZE], double time_s);

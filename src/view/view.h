@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pages for people: text tables and sentences, and CSV.  Takes rows from src/flow.h and appends to a buffer; knows
+ * Pages for people: text tables and sentences, CSV, and a page of HTML.  Takes rows from src/flow.h and appends to a buffer; knows
  * neither where rows came from nor JSON (the documents are in json/, because they need its library).
  *
- * Unknown is printed as "unknown" in text and as nothing in CSV, never as 0.  Names that others chose cannot move
+ * Unknown is printed as "unknown" in text and HTML and as nothing in CSV, never as 0.  Names that others chose cannot move
  * the cursor or turn the text around: control and direction characters are shown escaped.  Colour only when asked.
  */
 #ifndef WATTUNE_VIEW_VIEW_H
@@ -42,11 +42,42 @@ void view_measure(struct buffer *out, double time_s, const struct wt_device devi
                   const struct wt_measurement measurements[], const double sensor_error_fraction[], size_t count,
                   bool colour);
 
+/* `wattune report`: keys are the names of what the rows are grouped by, in their order. */
+extern const char *const view_report_keys[WT_REPORT_KEYS]; /* "job", "phase", ... by enum wt_report_key */
+void view_report(struct buffer *out, const enum wt_report_key keys[], unsigned key_count, const struct wt_report_row rows[],
+                 size_t count, const struct wt_report_row *total, bool colour);
+
+/* `wattune report --format csv`: the names of the JSON, one row a group, and no total. */
+void view_report_csv(struct buffer *out, const enum wt_report_key keys[], unsigned key_count,
+                     const struct wt_report_row rows[], size_t count);
+
+/* `wattune report --format html`: a page that stands alone: figures, charts of the groups that used most (and by day, if days are
+ * among the keys), a table of the first 500 groups, and what the figures rest on.  Rows in the ledger's order: days first. */
+struct view_report_page {
+    const enum wt_report_key *keys;
+    unsigned key_count;
+    const struct wt_report_row *rows;
+    size_t count;
+    const struct wt_report_row *total;
+    const struct wt_report_basis *basis;
+    size_t basis_count;
+    int64_t from_ms, to_ms;          /* as asked for; INT64_MIN and INT64_MAX: no such bound */
+    int64_t made_ms;                 /* wall clock */
+};
+void view_report_html(struct buffer *out, const struct view_report_page *page);
+
 /* `wattune config`: each setting with where it came from; a value of NULL is not set. */
 struct view_setting {
     const char *name, *value, *where;
 };
 void view_config(struct buffer *out, const struct view_setting settings[], size_t count, bool colour);
+
+/* `wattune carbon`: each figure with its source, and a line for each remark. */
+void view_figures(struct buffer *out, const struct wt_figure figures[], size_t count, bool colour);
+
+/* `wattune carbon --list`: the rows of a table of intensities, then of one of embodied carbon. */
+void view_carbon_tables(struct buffer *out, const struct wt_figure intensities[], size_t intensity_count,
+                        const struct wt_figure embodied[], size_t embodied_count, bool colour);
 
 /* `wattune doctor`: a line a check, and under it what to do. */
 void view_doctor(struct buffer *out, const struct wt_check checks[], size_t count, bool colour);
@@ -79,7 +110,7 @@ void view_simulation(struct buffer *out, const struct wt_study *study, const str
 void view_seeds(struct buffer *out, const struct wt_study *study, const struct wt_simulation *mean,
                 const struct wt_simulation *sd, uint64_t first, size_t count, bool colour);
 
-/* `wattune pareto`: the points on the front, fastest first, then the others. */
+/* `wattune pareto`: the points on the front, fastest first, then the others, then what is left out and why. */
 void view_pareto(struct buffer *out, const struct wt_study *study, const struct wt_point points[], size_t count,
                  bool colour);
 

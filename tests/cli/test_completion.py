@@ -96,6 +96,9 @@ def test_jobs_of_the_ledger(bash, shell, wattune, build, tmp_path):
     for job in ("mlp", "two words", evil, "line\nbreak"):
         wattune("run", "--vgpu", "v100", "--observe", "--progress", "none", "--job", job, "--", "true")
     assert bash("wattune", "show", "m") == ["mlp"]
+    assert bash("wattune", "pareto", "--job", "tw") == bash("wattune", "pareto", "--job", "=", "tw") == ["two\\ words"]
+    assert bash("wattune", "pareto", "--job=m") == ["--job=mlp"]
+    assert bash("wattune", "run", "--job", "m") == []  # a name of one's own
     found = bash("wattune", "show", "")
     assert len(found) == 3 and "two\\ words" in found
     back = shell("bash", "-c", "printf '%s\\n' " + " ".join(found)).splitlines()  # what the shell makes of the line
@@ -104,6 +107,9 @@ def test_jobs_of_the_ledger(bash, shell, wattune, build, tmp_path):
         offered = shell("fish", "--no-config", "-c",
                         f"source {build}/completions/wattune.fish; complete -C 'wattune show '").splitlines()
         assert {"mlp", "two words"} <= set(offered)
+        offered = shell("fish", "--no-config", "-c",
+                        f"source {build}/completions/wattune.fish; complete -C 'wattune pareto --job '").splitlines()
+        assert {"mlp", "two words"} <= {row.split("\t")[0] for row in offered}
     assert not (tmp_path / "evil").exists()
 
 

@@ -87,10 +87,28 @@ def test_pareto_by_hand(trace):
     assert {key for key, p in points.items() if p["on_front"]} == {(16, 200), (16, 100)}
     assert found["optimum"]["batch_size"] == 16 and found["optimum"]["power_limit_w"] == 200
     assert found["default"] == found["optimum"]
+    assert found["left_out"] == [{"batch_size": 64, "runs": 2, "reached": 1, "reason": "missed_target"}]
+    assert (found["target"], found["target_words"], found["gpu_model"], found["gpu_count"]) == (0.5, None, None, None)
     energy_only = trace.pareto(eta=1, default_batch_size=None)
     assert energy_only["optimum"]["power_limit_w"] == 100 and energy_only["optimum"]["cost_j"] == 4500
     assert set(energy_only["default"].values()) == {None}
     assert trace.pareto(eta=0)["optimum"]["cost_j"] == 200 * 30
+
+
+def test_eta_is_the_one_that_is_set(trace, wattune):
+    def optimum(env=None, **options):
+        found = json.loads(wattune("pareto", *trace.words(**options), "--json", env=env).stdout)
+        return found["eta"], found["optimum"]["cost_j"]
+
+    wattune.write_config("eta = 1\n")
+    assert optimum() == (1, 4500)
+    assert optimum({"WATTUNE_ETA": "0"}) == (0, 200 * 30)
+    assert optimum({"WATTUNE_ETA": "0"}, eta=0.5) == (0.5, 5700)
+    oracle = trace.simulate(policy="oracle", recurrences=1)
+    assert oracle["eta"] == 1 and oracle["totals"]["cost_j"] == 4500
+    assert "WATTUNE_ETA is a number from 0 to 1" in wattune("simulate", *trace.words(), code=2, env={"WATTUNE_ETA": "2"}).stderr
+    wattune.config.unlink()
+    assert optimum() == (0.5, 5700)
 
 
 def test_zeus_by_hand(trace):
@@ -214,7 +232,7 @@ def test_text(trace):
     assert "means over seeds 1 to 3" in means and "standard deviation" in means
     pareto = [line.split() for line in trace.wattune("pareto", *trace.words()).stdout.splitlines()]
     assert pareto[3] == "16 200 W 5 30.00 s 5.400 kJ 5.700 kJ yes <- optimum".split()
-    assert len(pareto) == 3 + 6
+    assert len(pareto) == 3 + 6 + 1 and " ".join(pareto[-1]) == "Left out: 64 (1 of 2 runs reached the target)."
 
 
 def test_figures(trace, tmp_path):
@@ -293,6 +311,21 @@ def test_wrong_words(trace, options, part):
 def test_a_word_too_many(trace):
     assert "one word too many" in trace.wattune("simulate", *trace.words(), "more", code=2).stderr
     assert "needs --job" in trace.wattune("pareto", *trace.words(job=None), code=2).stderr
+    assert "needs --power" in trace.pareto(code=2, power=None)  # one of the two: it is about a trace
+    assert "--gpu goes with a job in the ledger" in trace.pareto(code=2, gpu="V100")
+
+
+def test_pareto_without_a_trace_is_about_the_ledger(wattune, tmp_path):
+    """What there is to say with numbers is in tests/e2e/test_recur.py."""
+    assert "needs --job" in wattune("pareto", code=2).stderr
+    assert sentence(wattune("pareto", "--job", "mlp", "--target", "0.5", code=2).stderr) == \
+        '--target: a target is NAME>=VALUE or NAME<=VALUE, such as accuracy>=0.93, not "0.5"'
+    ledger = ["--ledger", str(tmp_path / "mine.db")]
+    assert str(tmp_path / "mine.db") in wattune("pareto", "--job", "mlp", *ledger, code=1).stderr  # there is no ledger
+    wattune("run", "--vgpu", "v100", "--observe", "--progress", "none", "--job", "mlp", *ledger, "--", "true")
+    assert "no job nlp in the ledger" in wattune("pareto", "--job", "nlp", *ledger, code=1).stderr
+    done = wattune("pareto", "--job", "mlp", "--json", *ledger, code=1)
+    assert done.stdout == "" and "no batch sizes were chosen for the job mlp" in sentence(done.stderr)
 
 
 def arrives(trace, seed):

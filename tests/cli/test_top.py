@@ -28,7 +28,9 @@ stty -g >{tmp_path}/after
 echo the shell again
 sleep 60
 """)
-        self.env = program.env | {"LC_ALL": "C.UTF-8", "SHELL": "/bin/sh"} | (env or {})
+        # ncurses would believe COLUMNS and LINES of whoever runs the tests
+        self.env = {name: value for name, value in program.env.items() if name not in ("COLUMNS", "LINES")}
+        self.env |= {"LC_ALL": "C.UTF-8", "SHELL": "/bin/sh"} | (env or {})
         self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(size[0]), "-y", str(size[1]), "sh", str(script))
 
     def tmux(self, *words):

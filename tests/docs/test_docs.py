@@ -2,6 +2,7 @@
 """Documentation against the code: manual pages, --help, the public header, environment variables, and the rules that
 scripts/ checks."""
 
+import csv
 import os
 import pathlib
 import re
@@ -165,6 +166,20 @@ def test_vgpu_page_has_every_key_and_fault():
     assert [name for name in keys + faults * act if not re.search(rf"`{name}[`=]", page)] == []
 
 
+def test_carbon_page_has_every_figure_of_the_tables():
+    """And every row of a table says where it is from, and of which year."""
+    page = (ROOT / "docs" / "carbon.md").read_text()
+    tables = {path.stem: list(csv.DictReader(path.open())) for path in (ROOT / "src" / "carbon" / "data").glob("*.csv")}
+    assert sorted(tables) == ["embodied", "fab", "intensity"]
+    assert [row for rows in tables.values() for row in rows if not (row["source"] and row["year"].isdigit())] == []
+    assert [row for row in tables["embodied"] if not re.search(rf"\b{row['kg']}\b", page)] == []
+    world = next(row for row in tables["intensity"] if row["code"] == "WORLD")
+    assert f"average of {world['year']}, {world['g_per_kwh']} g/kWh" in page
+    shown = set(re.findall(r'"(\w+)"', output_of(BUILD / "wattune", "carbon", "--json", env={})))
+    names = re.search(r"among them (.*?) and\nthe same", page, re.S)[1]
+    assert set(re.findall(r"`(\w+)`", names)) <= shown
+
+
 # --- What the pages say of the tree
 
 
@@ -218,6 +233,13 @@ def test_layers_are_kept(tree):
     ("src/meter/window.c", '#include "vendor/nvml.h"'),
     ("src/base/text.c", '#include "flow.h"'),
     ("src/view/table.c", '#include "ledger/ledger.h"'),
+    ("src/carbon/series.c", '#include "base/file.h"'),
+    ("src/carbon/series.c", '#include <time.h>'),
+    ("src/carbon/series.c", '#include "net/http.h"'),
+    ("src/carbon/series.c", '#include "ledger/ledger.h"'),
+    ("src/net/http.c", '#include "flow.h"'),
+    ("src/cli/cmd_carbon.c", '#include <curl/curl.h>'),
+    ("src/run/job.c", '#include "net/http.h"'),
     ("src/json/json.c", '#include "view/view.h"'),
     ("src/run/tuner.c", '#include "json/json.h"'),
     ("src/run/tuner.c", '#include "ledger/ledger.h"'),

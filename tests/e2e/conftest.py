@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import time
 
@@ -19,7 +20,9 @@ JOURNAL = pathlib.Path("/run/wattune")      # root's; another user's is in XDG_R
 
 
 def pytest_configure(config):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup every command we start would ignore it
     config.addinivalue_line("markers", "sanitized: loads nothing of ours into Python, so that it runs over a sanitized build")
+    config.addinivalue_line("markers", "plain: takes long and goes ways that others of its file go too: once, unsanitized, is enough")
 
 
 @pytest.fixture(scope="session")

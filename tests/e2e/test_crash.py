@@ -34,7 +34,8 @@ def started(wt, machine, *options, train=TRAIN, **kwargs):
     return run
 
 
-@pytest.mark.parametrize("delay_s", [round(MOMENTS.uniform(0, 1.8), 3) for _ in range(15)])
+@pytest.mark.parametrize("delay_s", [pytest.param(round(MOMENTS.uniform(0, 1.8), 3), marks=[pytest.mark.plain] if i > 5 else [])
+                                     for i in range(15)])
 def test_supervisor_is_killed(wt, delay_s):
     machine = wt.machine(scale=10)
     machine.watch()

@@ -80,13 +80,13 @@ def test_exploration_in_the_papers_order(recur):
     assert [t["early_stopped"] for t in tries[:6]] == [False, False, True, True, False, False]
     assert [t["epochs"] for t in tries[:2]] == [6, 4] and tries[4]["epochs"] == 4 and tries[5]["epochs"] == 6
 
-    # a run may cost twice the cheapest recurrence: eight epochs of the size that took four; seven are sure to fit
+    # a run may cost twice the cheapest recurrence: eight epochs of the size that took four, or more where starting the
+    # command took its part of those four; it is neither let past that nor stopped long before
     least = tries[1]["cost_j"]
     epoch_j = least / 4
-    for stopped in (tries[2], tries[3]):
-        assert stopped["epochs"] in (6, 7, 8) and stopped["cost_j"] < 2 * least + 0.8 * epoch_j
-        assert stopped["exit_code"] in (0, None)
-    assert all(e in (6, 7, 8) for e in recur.epochs()[2:4]) # and no epoch was ended unseen
+    for stopped, epochs in zip(tries[2:4], recur.epochs()[2:4]):
+        assert 6 <= stopped["epochs"] < 30 and 2 * least - 2.5 * epoch_j < stopped["cost_j"] < 2 * least + 0.8 * epoch_j
+        assert stopped["exit_code"] in (0, None) and abs(epochs - stopped["epochs"]) <= 1  # no epoch was ended unseen
 
     # sums over the tries of a recurrence, and what each cost
     third = recur.document["recurrences"][2]
@@ -125,6 +125,67 @@ def test_limits_are_tuned_for_each_size(recur):
     assert recur.machine.limits() == [250] and not recur.machine.journal() and not recur.wt.leftovers()
 
 
+def test_pareto_of_a_job(recur, wt):
+    """Every size at every limit that was profiled, by what `show` has of it."""
+    options = ["--power-limits", "250,150", "--search", "sweep", "--baseline", "no", "--recurrences", "3", *CHOOSE]
+    done = recur.run(*options, train=("need=16:7,32:8,64:9,128:30", "samples=2560", "polls=1"))
+    assert done.returncode == 0, done.stderr
+    assert recur.order()[:3] == [(1, 64), (2, 32), (3, 16)]
+    tries = [t for r in wt.show()["recurrences"] for t in r["tries"]]
+    svg = wt.tmp / "front.svg"
+    found = json.loads(wt.run("pareto", "--job", "job", "--json", "--svg", str(svg)).stdout)
+    assert found["job"] == "job" and found["target"] == 0.9 and found["target_words"] == "accuracy>=0.9"
+    assert found["eta"] == 0.5 and found["max_power_w"] == 250 and found["gpu_count"] == 1 and "V100" in found["gpu_model"]
+    points = {(p["batch_size"], p["power_limit_w"]): p for p in found["points"]}
+    assert set(points) == {(b, limit) for b in (16, 32, 64) for limit in (250, 150)} and found["left_out"] == []
+    for t in tries:
+        for step in t["profile"]:
+            p, steps = points[t["batch_size"], step["power_limit_w"]], t["steps"]
+            assert p["epochs"] == t["epochs"]
+            assert p["time_s"] == pytest.approx(steps * step["time_per_step_s"], rel=1e-9)
+            assert p["energy_j"] == pytest.approx(steps * step["energy_per_step_j"], rel=1e-9)
+            assert p["cost_j"] == pytest.approx(0.5 * p["energy_j"] + 0.5 * 250 * p["time_s"], rel=1e-9)
+            # a run at the limit that was chosen takes what is expected of it, and its start and its profiling
+            if step["power_limit_w"] == t["power_limit_w"]:
+                assert 0.85 * p["time_s"] < t["time_s"] < 2 * p["time_s"]
+    assert found["default"] == {k: v for k, v in points[64, 250].items() if k != "on_front"}
+    best = min(points.values(), key=lambda p: p["cost_j"])
+    assert found["optimum"] == {k: v for k, v in best.items() if k != "on_front"} and best["on_front"]
+    for p in points.values():
+        beaten = any(q["time_s"] <= p["time_s"] and q["energy_j"] <= p["energy_j"] and q is not p for q in points.values())
+        assert p["on_front"] is not beaten
+    assert "<svg" in svg.read_text() and "default: 64, 250 W" in svg.read_text()
+    energy = json.loads(wt.run("pareto", "--job", "job", "--json", env={"WATTUNE_ETA": "1"}).stdout)
+    assert energy["eta"] == 1 and all(p["cost_j"] == p["energy_j"] for p in energy["points"])
+    text = wt.run("pareto", "--job", "job", "--default-batch-size", "32")
+    assert text.stdout.startswith("job, target accuracy>=0.9, eta 0.5, on 1 x ") and text.stderr == ""
+    assert re.search(r"^ *32  250 W .*<- default$", text.stdout, re.M)
+
+
+def test_pareto_tells_what_it_leaves_out(recur, wt):
+    """A size that misses the target, GPUs without a profile, other targets."""
+    options = ["--power-limits", "250", "--baseline", "no", *CHOOSE]
+    train = ("need=64:2,32:3", "samples=2560", "polls=1", "epochs=5")
+    assert recur.run(*options, "--recurrences", "2", train=train).returncode == 0
+    recur.run(*options, train=train)  # 16 misses, 128 misses, and so on
+    assert (3, 16) in recur.order() and (3, 128) in recur.order()
+    recur.machine = wt.machine("a40", scale=40, name="other")
+    assert recur.run("--observe", *options, train=train).returncode == 0
+    found = json.loads(wt.run("pareto", "--job", "job", "--json").stdout)
+    assert {p["batch_size"] for p in found["points"]} == {32, 64} and "V100" in found["gpu_model"]
+    assert [(l["batch_size"], l["reached"], l["reason"]) for l in found["left_out"]] == \
+        [(16, 0, "missed_target"), (128, 0, "missed_target")]
+    text = wt.run("pareto", "--job", "job")
+    assert "Left out: 16 (0 of 1 runs reached the target), 128 (0 of 1 runs reached the target)." in text.stdout
+    done = wt.run("pareto", "--job", "job", "--gpu", "A40")
+    assert done.returncode == 2 and "V100" in errors(done)[0]
+    done = wt.run("pareto", "--job", "job", "--target", "accuracy>=0.95")
+    assert done.returncode == 2 and "accuracy>=0.9" in errors(done)[0]
+    assert wt.run("forget", "job", "--batch-sizes").returncode == 0
+    done = wt.run("pareto", "--job", "job")
+    assert done.returncode == 1 and "forgotten" in errors(done)[0] and done.stdout == ""
+
+
 def test_beliefs_last_over_runs(recur):
     for expected in (64, 32, 16):
         assert recur.run("--observe", *CHOOSE, train=("need=16:5,32:4,64:6,128:9", "polls=1")).returncode == 0
@@ -156,7 +217,67 @@ def test_another_gpu_takes_over_what_is_known_there(wt, recur):
     sizes[1] = "250"
     done = recur.run(*sizes, "accuracy>=0.9", train=train)
     assert done.returncode == 0 and recur.order() == [(4, 32)]  # 64 counts, of 32 no epoch was seen here
-    assert "1 runs on other GPUs count here" in done.stderr
+    assert "1 run on other GPUs counts here" in done.stderr
+
+
+def beliefs_on(shown, model):
+    (beliefs,) = [b for b in shown["beliefs"] if model in b["gpu_model"]]
+    return beliefs | {"by_size": {b["batch_size"]: b for b in beliefs["batch_sizes"]}}
+
+
+def test_another_gpu_runs_each_size_once_for_its_profile(wt, recur):
+    """Two rounds of exploration there; here one run of each size, and the history does the rest."""
+    options = ["--power-limits", "250,150", "--search", "sweep", "--baseline", "no", "--batch-sizes", "32,64,128",
+               "--default-batch-size", "64", "--target", "accuracy>=0.9"]
+    train = ("need=32:6,64:5,128:6", "samples=2560", "polls=1")
+    assert recur.run(*options, "--recurrences", "6", train=train).returncode == 0
+    there = recur.order()
+    assert [size for _, size in there[:4]] == [64, 32, 128, 64] and {size for _, size in there[4:6]} == {32, 128}
+    assert not wt.show()["beliefs"][0]["exploring"]
+
+    recur.machine = wt.machine("a40", scale=40, name="other")
+    done = recur.run(*options, train=train)  # the default: nothing is known of this GPU yet
+    assert done.returncode == 0 and recur.order() == [(7, 64)]
+    assert "2 runs of it on other GPUs count once this one has shown what an epoch costs here" in done.stderr
+    assert "2 runs on other GPUs count here, at what their epochs cost on these" in done.stderr
+    assert "4 runs on other GPUs count here once it is known" in wt.run("show", "job").stdout
+    beliefs = beliefs_on(wt.show(), "A40")
+    assert beliefs["exploring"] and beliefs["waiting_runs"] == 4 and beliefs["by_size"][64]["runs"] == 3
+
+    done = recur.run(*options, "--recurrences", "2", train=train)
+    assert done.returncode == 0 and recur.order() == [(8, 32), (9, 128)]
+    shown = wt.show()
+    beliefs = beliefs_on(shown, "A40")
+    assert not beliefs["exploring"] and beliefs["waiting_runs"] == 0  # from scratch it would take three runs more
+    here = [t for r in shown["recurrences"][6:] for t in r["tries"]]
+    for t in here:
+        steps = min(s["steps"] / s["epochs"] for r in shown["recurrences"] for s in r["tries"]
+                    if s["batch_size"] == t["batch_size"])
+        assert len(t["profile"]) == 2
+        epoch_j = steps * min(0.5 * p["energy_per_step_j"] + 0.5 * 300 * p["time_per_step_s"] for p in t["profile"])
+        belief = beliefs["by_size"][t["batch_size"]]
+        assert belief["runs"] == 3 and belief["left"]
+        past_j = 2 * {32: 6, 64: 5, 128: 6}[t["batch_size"]] * epoch_j
+        assert belief["mean_cost_j"] == pytest.approx((t["cost_j"] + past_j) / 3, rel=1e-3)
+    # what a run may cost goes by runs here: history's are without what a run takes besides its steps
+    assert beliefs["cost_bound_j"] == pytest.approx(2 * min(t["cost_j"] for t in here), rel=1e-6)
+    assert recur.run(*options, train=train).returncode == 0  # and beliefs decide
+    assert recur.order()[0][0] == 10 and beliefs_on(wt.show(), "A40")["exploring"] is False
+
+
+def test_another_gpu_without_profiles(wt, recur):
+    """--observe makes none: what a run took for its epochs tells what they cost."""
+    options = ["--observe", "--batch-sizes", "32,64", "--default-batch-size", "64", "--target", "accuracy>=0.9"]
+    train = ("need=32:3,64:2", "samples=2560", "polls=1")
+    assert recur.run(*options, "--recurrences", "4", train=train).returncode == 0
+    recur.machine = wt.machine("a40", scale=40, name="other")
+    assert recur.run(*options, "--recurrences", "2", train=train).returncode == 0
+    assert recur.order() == [(5, 64), (6, 32)]
+    beliefs = beliefs_on(wt.show(), "A40")
+    (first,), (second,) = [r["tries"] for r in recur.document["recurrences"]]
+    assert not beliefs["exploring"]
+    assert beliefs["by_size"][64]["mean_cost_j"] == pytest.approx(first["cost_j"], rel=1e-6)
+    assert beliefs["by_size"][32]["mean_cost_j"] == pytest.approx(second["cost_j"], rel=1e-6)
 
 
 def test_what_the_command_is_told(recur):

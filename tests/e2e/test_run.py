@@ -98,7 +98,7 @@ def test_full_sweep(wt):
     assert {"trial", "batch_size", "power_limit_w", "started", "time_s", "energy_j", "energy_error_j",
             "sensor_error_fraction", "cpu_energy_j", "dram_energy_j", "steps", "epochs", "metric", "reached",
             "early_stopped", "exit_code", "source", "profile", "savings", "carbon"} <= set(tried)
-    assert set(tried["carbon"]) == {"operational_g", "embodied_g", "intensity_g_per_kwh", "intensity_source", "pue"}
+    assert set(tried["carbon"]) >= {"operational_g", "embodied_g", "intensity_g_per_kwh", "intensity_source", "pue"}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", tried["started"])
     assert tried["source"] == "counter" and tried["exit_code"] == 0 and tried["early_stopped"] is False
     assert tried["steps"] == 600 and tried["epochs"] == 4 and tried["metric"] == 1.0
@@ -128,6 +128,7 @@ def settled(tried):
     return at(tried, tried["power_limit_w"])
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize("model,max_power_w,watts,most", [("v100", 250, 240, 5), ("h100", 700, 672, 9)])
 def test_adaptive_measures_few_limits(wt, model, max_power_w, watts, most):
     """The default search: fewer limits than the sweep, and a choice that by the sweep's own numbers costs little more."""
@@ -152,6 +153,7 @@ def test_adaptive_measures_few_limits(wt, model, max_power_w, watts, most):
     assert f"profiled {len(tried['profile'])} limits" in done.stderr
 
 
+@pytest.mark.plain
 def test_adaptive_goes_on_from_a_profile(wt):
     """Another trade-off measures what it lacks and no limit again; the same one measures nothing but the baseline."""
     machine = wt.machine()
@@ -166,6 +168,7 @@ def test_adaptive_goes_on_from_a_profile(wt):
     assert energy["power_limit_w"] == best(energy, 1)
 
 
+@pytest.mark.plain
 def test_model_agrees_with_published_curve(wt):
     """Profile against model M3, computed here: V100, 240 W at full clock, half of it bound by the clock."""
     _, tried, _ = wt.train(wt.machine(scale=10), *SWEEP, "--baseline", "no", train=("steps=250", "step_s=0.2", "host=0"))
@@ -334,6 +337,7 @@ def test_partial_profile_is_continued(wt):
     assert not again & set(limits_of(first)), "limits that were known were measured again"
 
 
+@pytest.mark.plain
 def test_a_profile_that_does_not_fit_is_measured_anew(wt):
     machine = wt.machine()
     wt.train(machine, *SWEEP, train=("steps=500",))
@@ -639,6 +643,7 @@ def test_somebody_else_changes_the_limit(wt):
     assert not machine.journal()
 
 
+@pytest.mark.plain
 def test_drift_opens_the_profile_again(wt):
     """Steps become 1.5 times as long after the profile: it is measured again, once the budget allows, and kept."""
     machine = wt.machine(scale=20)
@@ -651,6 +656,7 @@ def test_drift_opens_the_profile_again(wt):
     assert tried["savings"]["energy_fraction"] < 1
 
 
+@pytest.mark.plain
 def test_a_steady_training_is_profiled_once(wt):
     machine = wt.machine(scale=20)
     done, _, _ = wt.train(machine, "--power-limits", "250,200,150", train=("steps=1500",), timeout=90)

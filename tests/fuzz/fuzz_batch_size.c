@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned i = 0; i < 40; i++) {
         if (batch_size_claim(&state, &normals, i, 10, &held, &err) == 0)
             CHECK(held.size < state.count);
-        struct batch_size_result result = {true, 1 + i % 7, i % 3 > 0};
+        struct batch_size_result result = {true, 1 + i % 7, i % 3 > 0, i % 5};
         if (state.claim_count)
             batch_size_report(&state, &normals, state.claims[i % state.claim_count].id, &result, &held, &err);
         batch_size_lapse(&state, i);

@@ -36,7 +36,7 @@ static void make_good(void)
     snprintf(path, sizeof path, "%s/ledger.db", fuzz_folder());
     CHECK(ledger_open(path, 0, &ledger, &err) == 0);
     CHECK(ledger_trial_begin(ledger, &trial, &trial.id, NULL, &err) == 0);
-    CHECK(ledger_trial_end(ledger, &trial, &device, 1, &err) == 0);
+    CHECK(ledger_trial_end(ledger, &trial, &(struct ledger_used){.devices = &device, .device_count = 1}, &err) == 0);
     const struct wt_profile_key key = {.job = "resnet", .gpu_model = "V100", .gpu_count = 1};
     CHECK(ledger_state_change(ledger, &key, "accuracy>=0.9", put_state, NULL, NULL, &err) == 0);
     ledger_close(ledger);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/parse.c.  The first letter chooses the function (of "unfwp"), the rest is the text.  What is accepted lies in its range and is
+ * base/parse.c.  The first letter chooses the function (of "unfwpt"), the rest is the text.  What is accepted lies in its range and is
  * the value of the text; what is not leaves the outputs alone.
  */
 #include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/parse.h"
 #include "fuzz.h"
@@ -95,10 +96,27 @@ static void parts(const char *text)
     CHECK(rc == WT_E_RANGE || (rc == 0 && found == separators + 1));
 }
 
+/* The C library's calendar is the other opinion. */
+static void moment(const char *text)
+{
+    int64_t ms = 42, same = 0;
+    int rc = parse_time(text, &ms);
+    CHECK(rc == 0 || ((rc == WT_E_PARSE || rc == WT_E_RANGE) && ms == 42));
+    if (rc)
+        return;
+    char again[32];
+    clock_format_wall(ms, again);
+    bool in_range = again[0] != 'u' && ms >= INT64_C(-62167219200000); /* an offset may lead out of the years 0 to 9999 */
+    CHECK(!in_range || (parse_time(again, &same) == 0 && same == ms));
+    size_t length = strlen(text);
+    if (in_range && strchr("zZ", text[length - 1]))
+        CHECK(strncmp(text, again, 10) == 0 && strncmp(text + 11, again + 11, 8) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char letters[] = "unfwp";
-    static void (*const functions[])(const char *) = {whole_number, real_number, fraction, watts, parts};
+    static const char letters[] = "unfwpt";
+    static void (*const functions[])(const char *) = {whole_number, real_number, fraction, watts, parts, moment};
     const char *letter = size ? memchr(letters, data[0], sizeof letters - 1) : NULL;
     if (!letter)
         return 0;

@@ -112,6 +112,39 @@ static void in_tables(const char *text)
     buffer_clear(&out);
 }
 
+static size_t count_of(const char *text, char what)
+{
+    size_t count = 0;
+    for (; *text; text++)
+        count += *text == what;
+    return count;
+}
+
+static void put_page(struct buffer *out, const char *name)
+{
+    struct wt_report_row row = {.runs = 1, .gpu_j = 1, .cpu_j = 1, .dram_j = 1, .operational_g = 1, .embodied_g = 1};
+    struct wt_report_basis basis = {.kind = WT_BASIS_INTENSITY, .runs = 1};
+    const enum wt_report_key key = WT_BY_JOB;
+    row.keys[0] = basis.source = name;
+    view_report_html(out, &(struct view_report_page){.keys = &key, .key_count = 1, .rows = &row, .count = 1, .total = &row,
+                                                     .basis = &basis, .basis_count = 1, .from_ms = INT64_MIN, .to_ms = INT64_MAX});
+}
+
+/* A page of HTML has the markup that it has of a harmless name; a title more when the name is cut. */
+static void in_pages(const char *text)
+{
+    struct buffer page = {0}, harmless = {0};
+    put_page(&page, text);
+    put_page(&harmless, *text ? "x" : "");
+    CHECK(fuzz_is_utf8(buffer_text(&page)));
+    for (const char *c = "<>'"; *c; c++)
+        CHECK(count_of(buffer_text(&page), *c) == count_of(buffer_text(&harmless), *c));
+    size_t quotes = count_of(buffer_text(&page), '"') - count_of(buffer_text(&harmless), '"');
+    CHECK(quotes == 0 || quotes == 2);
+    buffer_clear(&page);
+    buffer_clear(&harmless);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = fuzz_text(data, size);
@@ -119,6 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     repaired(text);
     escaped(text);
     in_tables(text);
+    in_pages(text);
     free(text);
     return 0;
 }

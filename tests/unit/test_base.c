@@ -26,6 +26,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/stats.h"
+#include "base/text.h"
 
 static void test_error(void **state)
 {
@@ -146,6 +147,56 @@ static void test_parse_number(void **state)
     assert_int_equal(parse_fraction("%", 0, 1, &value), WT_E_PARSE);
     assert_int_equal(parse_fraction("10%%", 0, 1, &value), WT_E_PARSE);
     assert_int_equal(parse_fraction(NULL, 0, 1, &value), WT_E_PARSE);
+}
+
+static void test_parse_time(void **state)
+{
+    (void)state;
+    static const struct { const char *text; int64_t ms; } good[] = {
+        {"1970-01-01T00:00:00Z", 0}, {"2024-02-29T00:00:00.007Z", INT64_C(1709164800007)},
+        {"2025-03-01T12:00:00Z", INT64_C(1740830400000)}, {"2025-03-01 13:00:00+01:00", INT64_C(1740830400000)},
+        {"2025-03-01t06:29:59.9999z", INT64_C(1740810599999)}, {"2025-03-01T06:30:00-05:30", INT64_C(1740830400000)},
+        {"1969-12-31T23:59:59.5Z", -500}, {"2000-12-31T23:59:59Z", INT64_C(978307199000)},
+        {"0000-01-01T00:00:00Z", INT64_C(-62167219200000)}, {"9999-12-31T23:59:59.999Z", INT64_C(253402300799999)},
+        {"1900-02-28T00:00:00Z", INT64_C(-2203977600000)}};
+    static const char *const bad[] = {
+        "", "2025-03-01", "2025-03-01T12:00:00", "2025-03-01T12:00Z", "2025-02-29T12:00:00Z", "1900-02-29T00:00:00Z",
+        "2025-13-01T12:00:00Z", "2025-00-01T12:00:00Z", "2025-04-31T12:00:00Z", "2025-03-00T12:00:00Z", "2025-03-01T24:00:00Z",
+        "2025-03-01T12:60:00Z", "2025-03-01T12:00:60Z", "2025-03-01T12:00:00.Z", "2025-03-01T12:00:00+24:00",
+        "2025-03-01T12:00:00+1:00", "2025-03-01T12:00:00+01:60", "2025-03-01T12:00:00Zz", "2025-03-01T12:00:00+01:00 ",
+        "+025-03-01T12:00:00Z", " 2025-03-01T12:00:00Z", "2025-03-01_12:00:00Z", "12025-03-01T12:00:00Z"};
+    for (unsigned i = 0; i < sizeof good / sizeof good[0]; i++) {
+        int64_t ms = 42;
+        if (parse_time(good[i].text, &ms) || ms != good[i].ms)
+            fail_msg("%s gives %lld", good[i].text, (long long)ms);
+        char again[32];
+        int64_t same = 42;
+        assert_int_equal(parse_time(clock_format_wall(ms, again), &same), 0);
+        assert_int_equal(same, ms);
+    }
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        int64_t ms = 42;
+        int rc = parse_time(bad[i], &ms);
+        if (rc >= 0 || ms != 42)
+            fail_msg("\"%s\" is taken", bad[i]);
+    }
+    int64_t ms = 42;
+    assert_int_equal(parse_time(NULL, &ms), WT_E_PARSE);
+}
+
+static void test_distance(void **state)
+{
+    (void)state;
+    assert_int_equal(text_distance("ledger", "ledger"), 0);
+    assert_int_equal(text_distance("ledgre", "ledger"), 2);
+    assert_int_equal(text_distance("GBR", "GRB"), 2);
+    assert_int_equal(text_distance("DE", "DEU"), 1);
+    assert_int_equal(text_distance("", "DEU"), 3);
+    assert_int_equal(text_distance("kitten", "sitting"), 3);
+    char name[80];
+    memset(name, 'a', sizeof name);
+    name[79] = '\0';
+    assert_int_equal(text_distance(name, name), TEXT_DISTANCE_MOST);
 }
 
 static void test_parse_lists(void **state)
@@ -367,11 +418,35 @@ static void test_log(void **state)
     assert_string_equal(third, "wattune: error: last\n");
 }
 
+static void ages(void **state)
+{
+    (void)state;
+    const int64_t now = INT64_C(1740830400000);
+    int64_t ms = 0;
+    assert_int_equal(parse_time_or_age("7d", now, &ms), 0);
+    assert_int_equal(ms, now - INT64_C(7) * 86400 * 1000);
+    assert_int_equal(parse_time_or_age("90m", now, &ms), 0);
+    assert_int_equal(ms, now - 5400 * 1000);
+    assert_int_equal(parse_time_or_age("2w", now, &ms), 0);
+    assert_int_equal(ms, now - INT64_C(14) * 86400 * 1000);
+    assert_int_equal(parse_time_or_age("2025-03-01", now, &ms), 0);
+    assert_int_equal(ms, now - 12 * 3600 * 1000);
+    assert_int_equal(parse_time_or_age("2025-03-01T13:00:00.25+01:00", now, &ms), 0);
+    assert_int_equal(ms, now + 250);
+    assert_int_equal(parse_time_or_age("2025-02-29", now, &ms), WT_E_RANGE);
+    assert_int_equal(parse_time_or_age("100001d", now, &ms), WT_E_RANGE);
+    static const char *const wrong[] = {"d", "-7d", "7 d", "7days", "1.5d", "2025-3-1", "2025-03-1x", "12345678901234567890d", NULL};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_true(parse_time_or_age(wrong[i], now, &ms) < 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ages),
         cmocka_unit_test(test_error), cmocka_unit_test(test_clock), cmocka_unit_test(test_wall),
         cmocka_unit_test(test_parse_u64), cmocka_unit_test(test_parse_number), cmocka_unit_test(test_parse_lists),
+        cmocka_unit_test(test_parse_time), cmocka_unit_test(test_distance),
         cmocka_unit_test(test_buffer), cmocka_unit_test(test_files), cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_private_folder), cmocka_unit_test(test_stats), cmocka_unit_test(test_log),
     };

@@ -261,7 +261,17 @@ static void passwords_are_masked(void **state)
         assert_int_equal(load(), 0);
         assert_int_equal(config_put_flag(&config, CONFIG_LEDGER, rows[i][0], &err), 0);
         assert_string_equal(config_shown(&config, CONFIG_LEDGER, shown, sizeof shown), rows[i][1]);
+        assert_int_equal(config_put_flag(&config, CONFIG_PROVIDER_URL, rows[i][0], &err), 0);
+        assert_string_equal(config_shown(&config, CONFIG_PROVIDER_URL, shown, sizeof shown), rows[i][1]);
     }
+    assert_string_equal(config_shown(&config, CONFIG_PROVIDER_TOKEN, shown, sizeof shown), "");
+    assert_int_equal(config_put_flag(&config, CONFIG_PROVIDER_TOKEN, "geheim", &err), 0);
+    assert_string_equal(config_shown(&config, CONFIG_PROVIDER_TOKEN, shown, sizeof shown), "***");
+    char token[420];
+    memset(token, 'g', 410);
+    token[410] = '\0';
+    assert_int_equal(config_put_flag(&config, CONFIG_PROVIDER_TOKEN, token, &err), WT_E_RANGE);
+    assert_null(strstr(err.text, "gggg"));
 }
 
 static void forms(void **state)
@@ -278,6 +288,8 @@ static void forms(void **state)
     assert_string_equal(form_sentence("a|b|c", text, sizeof text), "a, b or c");
     assert_string_equal(form_sentence("a", text, sizeof text), "a");
     assert_string_equal(form_sentence("abcdef|ghi", text, 6), "abcde");
+    assert_true(form_has_job("JOB|DATASET/NETWORK") && form_has_job("a|JOB") && !form_has_job("JOBS|NAME"));
+    assert_true(form_has_file("p100|FILE") && form_has_file("PATH") && !form_has_file("JOB"));
     assert_true(form_alternative("auto|pattern:REGEX", 1, text, sizeof text, &open));
     assert_string_equal(text, "pattern:");
     assert_true(open);
@@ -302,7 +314,11 @@ static void the_table_is_consistent(void **state)
         for (char *c = expected; *c; c++)
             if (*c == '_')
                 *c = '-';
-        assert_string_equal(key->flag, expected);
+        /* A token has no flag, since others see a process's options; --intensity goes without its unit, which it takes. */
+        if (!key->flag)
+            assert_int_equal(key->secret, CONFIG_TOKEN);
+        else
+            assert_string_equal(key->flag, i == CONFIG_INTENSITY ? "intensity" : expected);
         assert_true(key->help[0]);
         if (key->fallback && config_put_flag(&config, (enum config_id)i, key->fallback, &err))
             fail_msg("%s", err.text);

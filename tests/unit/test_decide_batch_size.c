@@ -460,7 +460,24 @@ static void random_event(struct batch_size *sizes, int64_t *now_ms)
     bool bounded = isfinite(batch_size_bound_j(sizes));
     struct batch_size_result result = {
         .ran = !bounded || draw(20) > 0, .cost_j = cost_j, .reached = draw(10) > (one->size == 2 ? 0u : 2u)};
+    result.epoch_cost_j = draw(4) ? cost_j / (1 + draw(9)) : (double)NAN;
     batch_size_report(sizes, &normals, id, &result, &held, NULL);
+}
+
+/* Up to sixty runs on another GPU model, of which it is known for half of the sizes what an epoch costs. */
+static void random_past(struct batch_size *sizes)
+{
+    struct batch_size_past past[60];
+    double costs_j[4];
+    size_t count = draw(61);
+    for (size_t i = 0; i < count; i++) {
+        past[i].size = 16u << draw(5); /* 256 is none of the sizes */
+        past[i].epochs = draw(13);
+        past[i].reached = draw(10) > 2;
+    }
+    for (unsigned i = 0; i < 4; i++)
+        costs_j[i] = draw(2) ? 1e4 * (1 + draw(9)) : (double)NAN;
+    batch_size_take_over(sizes, past, count, costs_j, 12);
 }
 
 static void stopping_between_any_two_events_changes_nothing(void **state)
@@ -474,6 +491,9 @@ static void stopping_between_any_two_events_changes_nothing(void **state)
         options.thompson.window = seed % 4 * 3;
         options.thompson.explorations = 2 + seed % 5; /* more than pruning gives: their order is random */
         assert_int_equal(batch_size_init(&plain, &options, NULL), 0);
+        draw_state = seed;
+        if (seed % 2)
+            random_past(&plain);
         stopped = plain;
         int64_t now_ms = 0;
         for (unsigned event = 0; event < 300; event++) {
@@ -503,6 +523,8 @@ static void what_always_holds(void **state)
         struct batch_size_options options = usual_options(2);
         options.seed = draw_state = seed;
         batch_size_init(&sizes, &options, NULL);
+        if (seed % 2)
+            random_past(&sizes);
         int64_t now_ms = 0;
         double min_cost_j = INFINITY;
         for (unsigned event = 0; event < 300; event++) {
@@ -524,17 +546,12 @@ static void what_always_holds(void **state)
     }
 }
 
-static void damaged_bytes_are_refused(void **state)
+static void refuse_damage(struct batch_size sizes, unsigned char version)
 {
-    (void)state;
     static unsigned char bytes[BATCH_SIZE_BYTES_MOST + 1], again[BATCH_SIZE_BYTES_MOST];
-    static struct batch_size sizes, read;
+    static struct batch_size read;
     struct wt_error err;
-    sizes = started(2);
     int64_t now_ms = 0;
-    draw_state = 5;
-    for (unsigned i = 0; i < 25; i++)
-        random_event(&sizes, &now_ms);
     sizes.random.has_half = true; /* an odd number of draws: rare, since orders draw in pairs */
     sizes.random.half = 0x12345678;
     size_t length = batch_size_encode(&sizes, bytes);
@@ -546,9 +563,12 @@ static void damaged_bytes_are_refused(void **state)
     for (size_t cut = 0; cut < length; cut++)
         assert_int_equal(batch_size_decode(bytes, cut, &read, &err), WT_E_PARSE);
     assert_int_equal(batch_size_decode(bytes, length + 1, &read, &err), WT_E_PARSE);
-    bytes[7]++;
+    assert_int_equal(bytes[7], version);
+    bytes[7] = 3;
     assert_int_equal(batch_size_decode(bytes, length, &read, &err), WT_E_VERSION);
-    bytes[7]--;
+    bytes[7] = (unsigned char)(3 - version); /* with what another GPU taught missing, or left over */
+    assert_int_equal(batch_size_decode(bytes, length, &read, &err), WT_E_PARSE);
+    bytes[7] = version;
     assert_memory_equal(&read, &untouched, sizeof read);
     /* Whatever a flipped bit makes of it: refused, or a state that is written back as it was read and can be
      * worked with. */
@@ -565,7 +585,51 @@ static void damaged_bytes_are_refused(void **state)
     assert_int_equal(batch_size_decode(bytes, length, &read, NULL), 0);
 }
 
+static void damaged_bytes_are_refused(void **state)
+{
+    (void)state;
+    static struct batch_size sizes;
+    sizes = started(2);
+    int64_t now_ms = 0;
+    draw_state = 5;
+    for (unsigned i = 0; i < 25; i++)
+        random_event(&sizes, &now_ms);
+    refuse_damage(sizes, 1);
+    sizes = started(2);
+    const struct batch_size_past past[] = {{64, 5, true}, {32, 6, true}, {16, 9, false}, {64, 4, true}};
+    const double costs_j[] = {NAN, NAN, 10, 20};
+    struct batch_size_claim held;
+    batch_size_take_over(&sizes, past, COUNT(past), costs_j, 100);
+    claim(&sizes, &held);
+    refuse_damage(sizes, 2);
+}
+
 /* --- Another GPU model, and the learning rate ----------------------------------------------------------- */
+
+/* As the ledger keeps it between any two questions. */
+static void put_away_and_take_out(struct batch_size *sizes)
+{
+    static unsigned char bytes[BATCH_SIZE_BYTES_MOST], same[BATCH_SIZE_BYTES_MOST];
+    size_t length = batch_size_encode(sizes, bytes);
+    assert_int_equal(bytes[7], sizes->carry.count ? 2 : 1);
+    memset(sizes, 0xaa, sizeof *sizes);
+    assert_int_equal(batch_size_decode(bytes, length, sizes, NULL), 0);
+    assert_int_equal(batch_size_encode(sizes, same), length);
+    assert_memory_equal(bytes, same, length);
+    assert_int_equal(sizes->taken_over, 0);
+}
+
+/* The same as report(), and what an epoch costs here; *taken is how many runs came to count. */
+static uint32_t report_epoch(struct batch_size *state, struct batch_size_claim *held, double cost_j, bool reached,
+                             double epoch_cost_j, unsigned *taken)
+{
+    struct batch_size_result result = {.ran = true, .cost_j = cost_j, .reached = reached, .epoch_cost_j = epoch_cost_j};
+    put_away_and_take_out(state);
+    int rc = batch_size_report(state, &normals, held->id, &result, held, NULL);
+    assert_true(rc == 0 || rc == 1);
+    *taken = state->taken_over;
+    return rc ? state->sizes[held->size] : 0;
+}
 
 static void history_of_another_gpu(void **state)
 {
@@ -578,33 +642,165 @@ static void history_of_another_gpu(void **state)
     const double costs_j[] = {12, 10, 10, 20};
     /* Here: 64 costs 50, 32 60; the bound is 100, so 16 may run 8 epochs; 128 costs 80.  Round two begins
      * with 64, the cheapest: 60, 70, then 128 with 100; and 64 once more with 50. */
-    assert_int_equal(batch_size_take_over(&sizes, past, COUNT(past), costs_j, 100), 8);
+    batch_size_take_over(&sizes, past, COUNT(past), costs_j, 100);
+    assert_int_equal(sizes.taken_over, 8);
+    assert_int_equal(sizes.carry.count, 0); /* all of it counts */
     assert_int_equal(sizes.pruning.stage, PRUNING_DONE);
     assert_true(sizes.pruning.left == 0xe);
-    NEAR(sizes.min_cost_j, 50);
+    assert_true(isinf(batch_size_bound_j(&sizes))); /* once pruning is done only what ran here bounds what runs here */
     assert_int_equal(sizes.arms[2].observed, 3);
     NEAR(sizes.arms[2].mean_j, (50 + 60 + 50) / 3.0);
     NEAR(sizes.arms[0].mean_j, 108);
 
-    /* Where 16 could run on for longer here, nobody knows how it would end: it is asked for. */
+    /* Where 16 could run on for longer here, nobody knows how it would end: it is asked for.  What it may cost
+     * is twice what the cheapest run there would have cost here. */
     sizes = started(2);
     const double cheap_small_j[] = {9, 10, 10, 20};
-    assert_int_equal(batch_size_take_over(&sizes, past, COUNT(past), cheap_small_j, 100), 7);
+    batch_size_take_over(&sizes, past, COUNT(past), cheap_small_j, 100);
+    assert_int_equal(sizes.taken_over, 7);
     assert_int_equal(claim(&sizes, &held), 16);
     assert_true(held.prunes);
+    NEAR(batch_size_bound_j(&sizes), 100);
+    /* Its run is what pruning takes; then the history goes on through 128 and the second round. */
+    unsigned taken;
+    assert_int_not_equal(report_epoch(&sizes, &held, 95, false, 9, &taken), 0);
+    assert_int_equal(taken, 0); /* nothing that was not believed before */
+    assert_true(sizes.pruning.stage == PRUNING_DONE && sizes.pruning.left == 0xe && sizes.carry.count == 0);
 
-    /* What has no profile here is profiled first, and the rest waits for it. */
+    /* What has no profile here is run for it first, and the rest waits for it. */
     sizes = started(2);
     const double unknown_j[] = {12, NAN, 10, 20};
-    assert_int_equal(batch_size_take_over(&sizes, past, COUNT(past), unknown_j, 100),
-                     5); /* all of 64 and 128 */
+    batch_size_take_over(&sizes, past, COUNT(past), unknown_j, 100);
+    assert_int_equal(sizes.taken_over, 5); /* all of 64 and 128 */
     assert_int_equal(claim(&sizes, &held), 32);
+    assert_int_equal(batch_size_waiting(&sizes, held.size), 2);
+    assert_int_equal(batch_size_waiting(&sizes, 2), 0);
 
     /* A default that failed there is tried here, and sizes that are none here are passed over. */
     sizes = started(2);
     const struct batch_size_past failed[] = {{64, 100, false}, {48, 5, true}};
-    assert_int_equal(batch_size_take_over(&sizes, failed, 2, costs_j, 100), 0);
+    batch_size_take_over(&sizes, failed, 2, costs_j, 100);
+    assert_int_equal(sizes.taken_over, 0);
     assert_int_equal(claim(&sizes, &held), 64);
+}
+
+static void a_history_that_waits_for_its_profiles(void **state)
+{
+    (void)state;
+    struct batch_size sizes = started(2);
+    struct batch_size_claim held;
+    unsigned taken;
+    const struct batch_size_past past[] = {{64, 5, true}, {32, 6, true},  {16, 9, false}, {128, 4, true},
+                                           {64, 6, true}, {128, 5, true}, {32, 7, true},  {64, 5, true}};
+    const double unknown_j[] = {NAN, NAN, NAN, NAN};
+    batch_size_take_over(&sizes, past, COUNT(past), unknown_j, 100);
+    assert_int_equal(sizes.taken_over, 0);
+
+    /* Each size of which epochs are known runs once. */
+    assert_int_equal(claim(&sizes, &held), 64);
+    assert_int_equal(batch_size_waiting(&sizes, held.size), 3);
+    assert_true(isinf(batch_size_bound_j(&sizes)));
+    assert_int_equal(report_epoch(&sizes, &held, 55, true, 10, &taken), 0);
+    assert_int_equal(taken, 3);
+    assert_int_equal(sizes.arms[2].observed, 4);
+    NEAR(sizes.arms[2].mean_j, (55 + 50 + 60 + 50) / 4.0);
+    NEAR(batch_size_bound_j(&sizes), 110); /* of the run, not of history's 50, which are without its start */
+    assert_int_equal(claim(&sizes, &held), 32);
+    assert_int_equal(report_epoch(&sizes, &held, 66, true, 10, &taken), 0);
+    assert_int_equal(taken, 2);
+    /* 16 was stopped after 9 epochs there; whether it would have been here is not known before it ran. */
+    assert_int_equal(claim(&sizes, &held), 16);
+    assert_int_equal(batch_size_waiting(&sizes, held.size), 0);
+    assert_int_equal(report_epoch(&sizes, &held, 99, false, 12, &taken), 128);
+    assert_int_equal(taken, 0);
+    assert_int_equal(sizes.arms[0].observed, 1); /* what ran here; how it ended there says no more */
+    /* The second round is all history: 64, the cheapest here, then 32 and 128. */
+    assert_int_equal(report_epoch(&sizes, &held, 90, true, 20, &taken), 0);
+    assert_int_equal(taken, 2);
+    assert_int_equal(sizes.pruning.stage, PRUNING_DONE);
+    assert_true(sizes.pruning.left == 0xe);
+    assert_int_equal(sizes.carry.count, 0);
+    assert_int_equal(sizes.arms[3].observed, 3);
+    NEAR(sizes.arms[3].mean_j, (90 + 80 + 100) / 3.0);
+    put_away_and_take_out(&sizes);
+    claim(&sizes, &held);
+    assert_false(held.prunes);
+}
+
+static void what_a_history_may_say_without_a_profile(void **state)
+{
+    (void)state;
+    struct batch_size sizes = started(2);
+    struct batch_size_claim held, beside;
+    unsigned taken;
+    const double unknown_j[] = {NAN, NAN, NAN, NAN};
+    /* Who had all epochs there has no more here: 32 is dropped unseen, and with it 16. */
+    const struct batch_size_past all_epochs[] = {{64, 5, true}, {32, 100, false}, {16, 3, true}, {64, 6, true}};
+    batch_size_take_over(&sizes, all_epochs, COUNT(all_epochs), unknown_j, 100);
+    assert_int_equal(claim(&sizes, &held), 64);
+    assert_int_equal(report_epoch(&sizes, &held, 55, true, 10, &taken), 0);
+    assert_int_equal(taken, 3);
+    assert_int_equal(sizes.arms[1].observed, 0); /* what it would have cost is not known */
+    assert_int_equal(claim(&sizes, &held), 128);
+    assert_true(held.prunes);
+    assert_int_equal(report_epoch(&sizes, &held, 70, true, 0, &taken), 0); /* no profile: its run counts all the same */
+    /* Round two: 64 by its history, 128 has none left. */
+    assert_int_equal(claim(&sizes, &held), 128);
+    assert_int_equal(sizes.pruning.round, 1);
+
+    /* A run that was stopped where it would have gone on here tells nothing, but a later one may. */
+    sizes = started(2);
+    const double known_j[] = {10, 10, 10, 10};
+    const struct batch_size_past twice[] = {{64, 5, true}, {32, 6, false}, {32, 7, true}, {32, 12, false}};
+    batch_size_take_over(&sizes, twice, COUNT(twice), known_j, 100);
+    assert_int_equal(sizes.taken_over, 2);
+    assert_int_equal(claim(&sizes, &held), 16);
+
+    /* While a size runs for its profile others run beside it, and what they learn counts at once: when it is lost, it
+     * is not needed any more. */
+    sizes = started(2);
+    const struct batch_size_past three[] = {{64, 5, true}, {32, 6, true}};
+    batch_size_take_over(&sizes, three, COUNT(three), unknown_j, 100);
+    assert_int_equal(claim(&sizes, &held), 64);
+    assert_int_equal(claim(&sizes, &beside), 64);
+    assert_true(held.prunes && !beside.prunes);
+    assert_int_equal(report_epoch(&sizes, &beside, 55, true, 10, &taken), 0);
+    assert_int_equal(taken, 1);
+    assert_int_equal(sizes.pruning.next, 2); /* it still waits for the first */
+    assert_int_equal(batch_size_lapse(&sizes, 1000), 1);
+    assert_int_equal(claim(&sizes, &held), 32);
+    assert_int_equal(batch_size_waiting(&sizes, held.size), 1);
+}
+
+static void a_long_history(void **state)
+{
+    (void)state;
+    static struct batch_size_past past[BATCH_PAST_MOST + 200];
+    static unsigned char bytes[BATCH_SIZE_BYTES_MOST];
+    static struct batch_size sizes;
+    struct batch_size_options options = {.count = BATCH_SIZES_MOST, .beta = 2, .thompson = batch_size_usual()};
+    double unknown_j[BATCH_SIZES_MOST];
+    struct batch_size_claim held;
+    for (unsigned i = 0; i < BATCH_SIZES_MOST; i++) {
+        options.sizes[i] = 1 + i;
+        unknown_j[i] = NAN;
+    }
+    options.default_size = 7;
+    options.thompson.window = ARM_WINDOW_MOST;
+    assert_int_equal(batch_size_init(&sizes, &options, NULL), 0);
+    for (size_t i = 0; i < COUNT(past); i++)
+        past[i] = (struct batch_size_past){7, i < 200 ? 1 : 3, true};
+    batch_size_take_over(&sizes, past, COUNT(past), unknown_j, 100);
+    for (unsigned i = 0; i < BATCH_CLAIMS_MOST; i++)
+        claim(&sizes, &held);
+    for (unsigned i = 0; i < BATCH_SIZES_MOST; i++) /* no state is larger */
+        for (unsigned k = 0; k < ARM_WINDOW_MOST; k++)
+            arm_add(&sizes.arms[i], &options.thompson, k);
+    size_t length = batch_size_encode(&sizes, bytes);
+    assert_in_range(length, BATCH_SIZE_BYTES_MOST - 1500, BATCH_SIZE_BYTES_MOST);
+    put_away_and_take_out(&sizes);
+    assert_int_equal(batch_size_waiting(&sizes, 6), BATCH_PAST_MOST); /* the last ones */
+    assert_int_equal(sizes.carry.past[0].epochs, 3);
 }
 
 static void learning_rates(void **state)
@@ -647,6 +843,9 @@ int main(void)
         cmocka_unit_test(what_always_holds),
         cmocka_unit_test(damaged_bytes_are_refused),
         cmocka_unit_test(history_of_another_gpu),
+        cmocka_unit_test(a_history_that_waits_for_its_profiles),
+        cmocka_unit_test(what_a_history_may_say_without_a_profile),
+        cmocka_unit_test(a_long_history),
         cmocka_unit_test(learning_rates),
     };
     random_normals_init(&normals);

@@ -29,8 +29,11 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "carbon/embodied.h"
+#include "carbon/intensity.h"
 #include "fail.h"
 #include "json/documents.h"
+#include "json/read.h"
 #include "ledger/ledger.h"
 #include "meter/window.h"
 #include "progress/channel.h"
@@ -39,6 +42,7 @@
 #include "run/batch.h"
 #include "run/guard_process.h"
 #include "run/job.h"
+#include "run/offer.h"
 #include "sense/sense.h"
 #include "sim/simulate.h"
 #include "view/view.h"
@@ -645,12 +649,14 @@ static int run_end(void)
     const struct ledger_device_energy devices[2] = {
         {.index = 0, .uuid = "GPU-0", .energy_j = 5, .source = WT_SOURCE_COUNTER},
         {.index = 1, .uuid = "GPU-1", .energy_j = 7, .source = WT_SOURCE_COUNTER}};
+    const struct ledger_hour hours[2] = {{.hour = 483564, .index = 0, .energy_j = 5}, {.hour = 483564, .index = 1, .energy_j = 7}};
+    const struct ledger_used used = {devices, 2, hours, 2};
     t.id = trial_id;
     trial_booked = false;
     ledger = NULL;
     int rc = ledger_open(in_folder("ledger.db"), 0, &ledger, &err);
     if (rc == 0)
-        rc = ledger_trial_end(ledger, &t, devices, 2, &err);
+        rc = ledger_trial_end(ledger, &t, &used, &err);
     trial_booked = rc == 0 && ledger != NULL;
     if (rc == 0)
         rc = ledger_profile_put(ledger, &key, t.profile, 2, trial_id, &err);
@@ -692,9 +698,10 @@ static int run_reports(void)
     struct wt_trial *trials = NULL;
     struct ledger_device_energy *devices = NULL;
     struct wt_profile_point points[WT_MAX_LIMITS];
-    size_t row_count = 0, trial_count = 0, device_count = 0;
+    struct ledger_hour *hours = NULL;
+    struct ledger_report_rows sums = {0}, days = {0};
     struct ledger_profile *profiles = NULL;
-    size_t profile_count = 0;
+    size_t row_count = 0, trial_count = 0, device_count = 0, hour_count = 0, profile_count = 0;
     unsigned point_count = 0;
     ledger = NULL;
     int rc = ledger_open(in_folder("ledger.db"), LEDGER_READ_ONLY, &ledger, &err);
@@ -708,8 +715,18 @@ static int run_reports(void)
         rc = ledger_profile_get(ledger, &key, points, WT_MAX_LIMITS, &point_count, &err);
     if (rc == 0)
         rc = ledger_profiles(ledger, "resnet", &profiles, &profile_count, &err);
+    if (rc == 0)
+        rc = ledger_trial_hours(ledger, trial_id, &hours, &hour_count, &err);
+    if (rc == 0)
+        rc = ledger_report(ledger, &(struct ledger_report){2, {WT_BY_JOB, WT_BY_PROJECT}, INT64_MIN, INT64_MAX}, &sums, &err);
+    if (rc == 0)
+        rc = ledger_report(ledger, &(struct ledger_report){1, {WT_BY_DAY}, INT64_MIN, INT64_MAX}, &days, &err);
     if (rc == 0) { /* a report that says it is whole is */
         assert_true(profile_count == 1 && profiles[0].count == 2);
+        assert_true(hour_count == 2 && hours[1].energy_j == 7);
+        assert_true(sums.count == 1 && sums.rows[0].gpu_j == 12 && days.rows[0].gpu_j == 12);
+        assert_string_equal(sums.rows[0].keys[1], "vision");
+        assert_string_equal(days.rows[0].keys[0], "2025-03-01");
         assert_true(row_count == 1 && trial_count == 1 && device_count == 2 && point_count == 2);
         assert_string_equal(rows[0].job, "resnet");
         assert_string_equal(rows[0].project, "vision");
@@ -723,6 +740,9 @@ static int run_reports(void)
     free(trials);
     free(devices);
     free(profiles);
+    free(hours);
+    ledger_report_clear(&sums);
+    ledger_report_clear(&days);
     ledger = ledger_close(ledger);
     return rc;
 }
@@ -781,20 +801,62 @@ static void counted_or_not(int rc)
     ledger_close(again);
 }
 
+/* A batch size of a state, with a run and a profile. */
+static void an_offer(void)
+{
+    struct wt_trial t = a_trial();
+    struct batch batch = {.hold_ms = 60000, .key = key, .options = "accuracy>=0.9 in 9 epochs, default 128 of 128"};
+    struct batch_try attempt;
+    batch.sizes = (struct batch_size_options){.count = 1, .sizes = {128}, .default_size = 128, .beta = 2,
+                                              .thompson = batch_size_usual(), .seed = 1};
+    random_normals_init(&batch.normals);
+    an_empty_ledger();
+    assert_int_equal(ledger_open(in_folder("ledger.db"), 0, &ledger, &err), 0);
+    batch.ledger = ledger;
+    assert_int_equal(batch_claim(&batch, &attempt, &err), 0);
+    t.state_id = attempt.state_id;
+    t.reached = 1;
+    t.steps = 300;
+    t.epochs = 3;
+    assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, NULL, &err), 0);
+    assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
+    assert_int_equal(ledger_profile_put(ledger, &key, t.profile, 2, t.id, &err), 0);
+    ledger = ledger_close(ledger);
+}
+
+static int run_offer(void)
+{
+    static struct offer offer;
+    const struct offer_options options = {.job = "resnet", .eta = 0.5};
+    ledger = NULL;
+    int rc = ledger_open(in_folder("ledger.db"), LEDGER_READ_ONLY, &ledger, &err);
+    if (rc == 0)
+        rc = offer_read(ledger, &options, &offer, &err);
+    if (rc == 0) {
+        assert_true(offer.point_count == 2 && offer.study.left_count == 0 && offer.study.standard.batch_size == 128);
+        assert_true(fabs(offer.points[0].energy_j - 300 * 0.4375) < 1e-9);
+    }
+    ledger = ledger_close(ledger);
+    return rc;
+}
+
 static void booking(void **state)
 {
     (void)state;
     enum { LEDGER = MEMORY | 1 << FAIL_SQLITE_IO };
     struct operation ops[] = {
-        {"ledger: made", LEDGER, no_ledger, run_make, opens_afterwards, true, {WT_E_LEDGER}, 150, 5},
+        {"ledger: made", LEDGER, no_ledger, run_make, opens_afterwards, true, {WT_E_LEDGER}, 150, 61},
         {"ledger: trial begins", LEDGER, an_empty_ledger, run_begin, began_or_not, true, {WT_E_LEDGER}, 150, 5},
         {"ledger: trial ends", LEDGER, a_trial_that_runs, run_end, ended_whole_or_not, true, {WT_E_LEDGER}, 150, 5},
         {"ledger: reports", LEDGER, NULL, run_reports, NULL, true, {WT_E_LEDGER}, 150, 5},
         {"ledger: batch sizes", LEDGER, an_empty_ledger, run_batch, counted_or_not, true, {WT_E_LEDGER}, 150, 5},
+        {"ledger: what there is to choose from", LEDGER, NULL, run_offer, NULL, true, {WT_E_LEDGER}, 150, 5},
     };
     for (unsigned i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         if (i == 3)
             a_trial_that_ended();
+        if (i == 5)
+            an_offer();
         every(&ops[i]);
     }
 }
@@ -971,6 +1033,60 @@ static void simulation(void **state)
     json_set_alloc_funcs(take, give);
 }
 
+/* --- carbon: the files that users bring, and a provider's answer ---------------------------------------------------- */
+
+static int read_carbon(const char *name, struct buffer *text)
+{
+    buffer_clear(text);
+    return file_read(in_folder(name), 4096, text, &err);
+}
+
+static int run_carbon(void)
+{
+    static const char answer[] = "{\"zone\":\"DE\",\"carbonIntensity\":302,\"isEstimated\":true}";
+    struct carbon_series series = {0};
+    struct carbon_intensity_table own = {0}, project = {0};
+    struct carbon_embodied_table embodied = {0};
+    struct buffer text = {0};
+    double g_per_kwh = 0;
+    const struct json_wanted wanted = {.name = "carbonIntensity", .needed = true, .number = &g_per_kwh};
+    int rc = carbon_intensity_builtin(&project, &err);
+    if (rc == 0 && (rc = read_carbon("grid.csv", &text)) == 0)
+        rc = carbon_series_parse(&series, "grid.csv", &text, INT64_C(1740830400), &err);
+    if (rc == 0 && (rc = read_carbon("places.csv", &text)) == 0)
+        rc = carbon_intensity_table_parse(&own, "places.csv", &text, &err);
+    if (rc == 0 && (rc = read_carbon("things.csv", &text)) == 0)
+        rc = carbon_embodied_parse(&embodied, "things.csv", &text, &err);
+    if (rc == 0)
+        rc = json_read_object(answer, sizeof answer - 1, &wanted, 1, &err);
+    if (rc == WT_E_PARSE) /* jansson calls some of its failed allocations a wrong text, and nobody can tell them apart */
+        rc = error_set(&err, WT_E_NO_MEMORY, "out of memory, or else this text is wrong");
+    if (rc == 0)
+        assert_true(series.count == 5 && own.count == 3 && project.count == 61 && embodied.count == 2 && g_per_kwh == 302);
+    buffer_clear(&text);
+    carbon_series_clear(&series);
+    carbon_intensity_table_clear(&own);
+    carbon_intensity_table_clear(&project);
+    carbon_embodied_clear(&embodied);
+    return rc;
+}
+
+static void carbon_files(void **state)
+{
+    (void)state;
+    json_malloc_t take;
+    json_free_t give;
+    put_file("grid.csv", "time,g_per_kwh\n2025-03-01T06:00:00Z,1\n2025-03-01T07:00:00Z,2\n2025-03-01T08:00:00Z,3\n"
+                         "2025-03-01T09:00:00Z,4\n2025-03-01T10:00:00Z,5\n");
+    put_file("places.csv", "code,g_per_kwh,source,year\nA,1,me,2020\nB,1,me,2020\nC,1,me,2020\n");
+    put_file("things.csv", "name,kind,match,kg,source,year\na,gpu,A,1,me,2020\nb,gpu,B,1,me,2020\n");
+    json_get_alloc_funcs(&take, &give);
+    json_set_alloc_funcs(fail_malloc, fail_free);
+    every(&(struct operation){"carbon: files", MEMORY | SYSTEM | PARTS, NULL, run_carbon, NULL, true,
+                              {WT_E_IO, WT_E_NO_PERMISSION, WT_E_NOT_FOUND}});
+    json_set_alloc_funcs(take, give);
+}
+
 /* --- run: whatever of ours fails after the start, the command goes on --------------------------------------------- */
 
 static struct sense *gpus;
@@ -1102,7 +1218,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(base),   cmocka_unit_test(sources), cmocka_unit_test(act),       cmocka_unit_test(writer),
         cmocka_unit_test(progress), cmocka_unit_test(booking), cmocka_unit_test(pages), cmocka_unit_test(simulation),
-        cmocka_unit_test(whole_run),
+        cmocka_unit_test(carbon_files), cmocka_unit_test(whole_run),
     };
     if (argc > 2)
         cmocka_set_test_filter(argv[2]);

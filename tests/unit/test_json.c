@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "json/documents.h"
+#include "json/read.h"
 
 static struct wt_error err;
 
@@ -169,6 +170,7 @@ static struct wt_trial a_try(unsigned recurrence, unsigned try_number, double en
         .cpu_energy_j = 70, .dram_energy_j = 3, .cost_j = 300, .steps = 500, .epochs = 5, .metric = 0.9,
         .reached = reached, .exit_code = 0, .source = WT_SOURCE_COUNTER,
         .savings = {250000, 0.82, 1.03, 0.01, 0.002}, .gpu_count = 1, .point_count = 3,
+        .carbon = {1.2, 381, "a table, 2023", 9.5, NAN, 1.5, 3.25, "a system"},
         .profile = {{100000, 20, 0.005, 0.5, 0, 0, false}, {250000, 30, 0.004, 0.9, 0, 0, true},
                     {175500, 20, 0, 0.6, 0, 0, false}},
     };
@@ -198,6 +200,7 @@ static void run_document(void **state)
     trials[3].source = WT_SOURCE_NONE;
     trials[3].point_count = 0;
     trials[3].savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
+    trials[3].carbon = (struct wt_carbon){NAN, NAN, "", NAN, NAN, NAN, NAN, ""};
 
     json_t *doc = parsed(json_run_document(trials, 4));
     has_keys(doc, "schema_version job phase project gpus recurrences");
@@ -249,7 +252,17 @@ static void run_document(void **state)
     number_is(savings, "time_fraction", 1.03);
     number_is(savings, "energy_fraction_error", 0.01);
     number_is(savings, "time_fraction_error", 0.002);
-    is_null(at(one, "carbon"), "operational_g embodied_g intensity_g_per_kwh intensity_source pue");
+    json_t *carbon = at(one, "carbon");
+    has_keys(carbon, "operational_g operational_market_g embodied_g embodied_useful_g embodied_source intensity_g_per_kwh "
+                     "intensity_source pue");
+    number_is(carbon, "operational_g", 9.5);
+    is_null(carbon, "operational_market_g"); /* no contract */
+    number_is(carbon, "embodied_g", 1.5);
+    number_is(carbon, "embodied_useful_g", 3.25);
+    text_is(carbon, "embodied_source", "a system");
+    number_is(carbon, "intensity_g_per_kwh", 381);
+    text_is(carbon, "intensity_source", "a table, 2023");
+    number_is(carbon, "pue", 1.2);
 
     json_t *killed = json_array_get(recurrences, 2);
     is_null(killed, "reached energy_j time_s cost_j");
@@ -257,6 +270,8 @@ static void run_document(void **state)
     is_null(only, "batch_size power_limit_w time_s energy_j energy_error_j sensor_error_fraction cpu_energy_j "
                   "dram_energy_j steps epochs metric reached early_stopped exit_code source");
     assert_int_equal(json_array_size(at(only, "profile")), 0);
+    is_null(at(only, "carbon"), "operational_g operational_market_g embodied_g embodied_useful_g embodied_source "
+                                "intensity_g_per_kwh intensity_source pue");
     is_null(at(only, "savings"), "baseline_power_limit_w energy_fraction time_fraction energy_fraction_error "
                                  "time_fraction_error");
     json_decref(doc);
@@ -273,6 +288,47 @@ static void run_document(void **state)
     assert_true(json_is_false(at(json_array_get(at(doc, "recurrences"), 0), "reached")));
     json_decref(doc);
     assert_null(json_run_document(trials, 0));
+}
+
+static void report_document(void **state)
+{
+    (void)state;
+    const struct wt_report_row rows[2] = {
+        {.keys = {"a \"job\"", ""}, .runs = 3, .unended = 1, .gpu_hours = 8, .busy_gpu_hours = 6, .gpu_j = 100, .cpu_j = 20,
+         .dram_j = NAN, .dram_unknown = 3, .gpu_unknown = 1, .facility_j = 132, .operational_g = 5, .market_g = NAN, .embodied_g = 2,
+         .embodied_useful_g = 4, .operational_unknown = 1, .embodied_unknown = 1, .saved_j = 10, .saved_error_j = 3, .saved_g = 0.5,
+         .saved_runs = 2},
+        {.keys = {"b", ""}, .runs = 1, .gpu_hours = NAN, .busy_gpu_hours = NAN, .gpu_j = NAN, .cpu_j = NAN, .dram_j = NAN,
+         .gpu_unknown = 1, .cpu_unknown = 1, .dram_unknown = 1, .facility_j = NAN, .operational_g = NAN, .market_g = NAN,
+         .embodied_g = 1, .embodied_useful_g = NAN, .saved_j = NAN, .saved_error_j = NAN, .saved_g = NAN}};
+    const char *const keys[] = {"job", "user"};
+    const struct json_report report = {INT64_MIN, INT64_C(1740830400123), 2, keys, rows, 2, &rows[0]};
+    json_t *doc = parsed(json_report_document(&report));
+    has_keys(doc, "schema_version from to groups total");
+    is_null(doc, "from");
+    text_is(doc, "to", "2025-03-01T12:00:00.123Z");
+    json_t *groups = at(doc, "groups"), *one = json_array_get(groups, 0), *two = json_array_get(groups, 1);
+    assert_int_equal(json_array_size(groups), 2);
+    has_keys(one, "key runs gpu_hours energy_j facility_energy_j carbon savings not_measured");
+    text_is(at(one, "key"), "job", "a \"job\"");
+    is_null(at(one, "key"), "user");
+    number_is(one, "runs", 3);
+    number_is(one, "gpu_hours", 8);
+    number_is(at(one, "energy_j"), "total", 120); /* what was measured */
+    is_null(at(one, "energy_j"), "dram");
+    number_is(at(one, "carbon"), "total_location_g", 7);
+    number_is(at(one, "carbon"), "embodied_useful_g", 4);
+    is_null(at(one, "carbon"), "operational_market_g");
+    number_is(at(one, "savings"), "energy_error_j", 3);
+    assert_int_equal(json_array_size(at(one, "not_measured")), 2);
+    assert_string_equal(json_string_value(json_array_get(at(one, "not_measured"), 0)), "gpu");
+    assert_string_equal(json_string_value(json_array_get(at(one, "not_measured"), 1)), "dram");
+    is_null(two, "gpu_hours facility_energy_j");
+    is_null(at(two, "energy_j"), "gpu cpu dram total");
+    is_null(at(two, "carbon"), "operational_location_g total_location_g"); /* half of a total is none */
+    is_null(at(two, "savings"), "energy_j energy_error_j carbon_g");
+    number_is(at(doc, "total"), "runs", 3);
+    json_decref(doc);
 }
 
 static void show_document(void **state)
@@ -562,12 +618,80 @@ static void explain_document(void **state)
     json_decref(doc);
 }
 
+static void carbon_documents(void **state)
+{
+    (void)state;
+    struct wt_figure figures[2] = {
+        {.name = "intensity_g_per_kwh", .value = 481, .low = NAN, .high = NAN, .devices = NAN, .kind = "assumed",
+         .source = "assumed world average", .year = 2023, .remark = "the series has no value"},
+        {.name = "gpu_embodied_kg", .label = "A100", .value = 2000, .low = 1500, .high = 2500, .devices = 8, .kind = "gpu",
+         .source = "a paper"}};
+    json_t *root = parsed(json_carbon_document(INT64_C(1740830400123), NULL, figures, 2));
+    has_keys(root, "schema_version time location intensity_g_per_kwh intensity_source figures");
+    text_is(root, "time", "2025-03-01T12:00:00.123Z");
+    is_null(root, "location");
+    number_is(root, "intensity_g_per_kwh", 481);
+    text_is(root, "intensity_source", "assumed world average");
+    json_t *first = json_array_get(json_object_get(root, "figures"), 0), *second = json_array_get(json_object_get(root, "figures"), 1);
+    has_keys(first, "name value low high devices kind source year remark");
+    is_null(first, "low high devices");
+    assert_int_equal(json_integer_value(json_object_get(first, "year")), 2023);
+    is_null(second, "year remark");
+    number_is(second, "high", 2500);
+    json_decref(root);
+    root = parsed(json_carbon_tables_document(figures, 1, figures + 1, 1));
+    has_keys(root, "schema_version intensities embodied");
+    first = json_array_get(json_object_get(root, "intensities"), 0);
+    has_keys(first, "code name g_per_kwh source year");
+    is_null(first, "name");
+    second = json_array_get(json_object_get(root, "embodied"), 0);
+    has_keys(second, "name kind match kg low_kg high_kg devices source year");
+    text_is(second, "match", "A100");
+    number_is(second, "devices", 8);
+    json_decref(root);
+}
+
+static int read_text(const char *json, char zone[8], double *number, bool *truth)
+{
+    const struct json_wanted wanted[] = {{.name = "zone", .needed = true, .text = zone, .text_size = 8},
+                                         {.name = "n", .needed = true, .number = number}, {.name = "t", .truth = truth}};
+    return json_read_object(json, strlen(json), wanted, 3, &err);
+}
+
+/* What somebody else wrote has the types that are expected, or is refused whole. */
+static void objects_are_read(void **state)
+{
+    (void)state;
+    static const struct { const char *json, *words; } bad[] = {
+        {"{\"zone\":\"DE\"}", "there is no \"n\""}, {"{\"zone\":\"DE\",\"n\":\"3\"}", "\"n\" is no number"},
+        {"{\"zone\":\"DE\",\"n\":null}", "\"n\" is no number"}, {"{\"zone\":7,\"n\":3}", "\"zone\" is no text of usual length"},
+        {"{\"zone\":\"12345678\",\"n\":3}", "\"zone\" is no text of usual length"},
+        {"{\"zone\":\"DE\",\"n\":3,\"t\":1}", "\"t\" is no true or false"}, {"[1]", "no JSON object"}, {"", "no JSON: "},
+        {"{\"zone\":\"DE\",\"n\":1e999}", "no JSON: "}, {"{\"zone\":\"DE\",\"n\":NaN}", "no JSON: "},
+        {"{\"n\":3,\"n\":4,\"zone\":\"DE\"}", "no JSON: "}, {"{\"zone\":\"a\\u0000\",\"n\":4}", "no JSON: "},
+        {"{\"zone\":\"DE\",\"n\":3} {}", "no JSON: "}};
+    char zone[8] = "-";
+    double number = -1;
+    bool truth = true;
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(read_text(bad[i].json, zone, &number, &truth), WT_E_PARSE);
+        assert_memory_equal(err.text, bad[i].words, strlen(bad[i].words));
+        assert_true(strcmp(zone, "-") == 0 && number == -1 && truth);
+    }
+    assert_int_equal(read_text("{\"x\":[{}],\"zone\":\"1234567\",\"n\":3,\"t\":null}", zone, &number, &truth), 0);
+    assert_string_equal(zone, "1234567");
+    assert_true(number == 3 && truth);
+    assert_int_equal(read_text("{\"zone\":\"\",\"n\":-2.5,\"t\":false}", zone, &number, &truth), 0);
+    assert_true(zone[0] == '\0' && number == -2.5 && !truth);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_valid), cmocka_unit_test(numbers_are_round), cmocka_unit_test(files_are_whole),
         cmocka_unit_test(run_document), cmocka_unit_test(show_document), cmocka_unit_test(jobs_document), cmocka_unit_test(limits_document),
         cmocka_unit_test(measure_document), cmocka_unit_test(monitor_document), cmocka_unit_test(explain_document),
+        cmocka_unit_test(carbon_documents), cmocka_unit_test(report_document), cmocka_unit_test(objects_are_read),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
 }

@@ -52,6 +52,15 @@ static void same_trial(const struct wt_trial *a, const struct wt_trial *b)
     assert_true(a->savings.time_fraction_error == b->savings.time_fraction_error);
     assert_int_equal(a->gpu_count, b->gpu_count);
     assert_int_equal(a->point_count, b->point_count);
+    assert_string_equal(a->user, b->user);
+    assert_string_equal(a->node, b->node);
+    assert_true(a->busy_s == b->busy_s);
+    assert_true(a->carbon.pue == b->carbon.pue && a->carbon.intensity_g_per_kwh == b->carbon.intensity_g_per_kwh);
+    assert_true(a->carbon.operational_g == b->carbon.operational_g && a->carbon.market_g == b->carbon.market_g);
+    assert_true(a->carbon.embodied_g == b->carbon.embodied_g);
+    assert_true(a->carbon.embodied_useful_g == b->carbon.embodied_useful_g);
+    assert_string_equal(a->carbon.intensity_source, b->carbon.intensity_source);
+    assert_string_equal(a->carbon.embodied_source, b->carbon.embodied_source);
 }
 
 static void all_comes_back(void **state)
@@ -64,7 +73,13 @@ static void all_comes_back(void **state)
         {WT_DEVICE_DRAM, 1, "", "dram", 12, NAN, WT_SOURCE_ESTIMATED, 1000, 2001},
         {WT_DEVICE_CPU, 0, "", "package-0", 5, 5, WT_SOURCE_NONE, 1000, 2000},
     };
-    assert_int_equal(ledger_trial_end(ledger, &t, devices, 3, &err), 0);
+    const struct ledger_hour hours[] = {
+        {483565, WT_DEVICE_GPU, 3, 1000.25, 7.5, 400},
+        {483566, WT_DEVICE_GPU, 3, 500.25, NAN, NAN},
+        {483565, WT_DEVICE_DRAM, 1, NAN, NAN, 400},
+    };
+    struct ledger_used all = {devices, 3, hours, 3};
+    assert_int_equal(ledger_trial_end(ledger, &t, &all, &err), 0);
     ledger_close(ledger);
 
     ledger = open_ledger(LEDGER_READ_ONLY);
@@ -94,6 +109,16 @@ static void all_comes_back(void **state)
     assert_true(isnan(used[1].energy_error_j) && used[1].end_ms == 2001);
     assert_true(isnan(used[2].energy_j) && used[2].source == WT_SOURCE_NONE);
     free(used);
+
+    struct ledger_hour *by_hour = NULL;
+    assert_int_equal(ledger_trial_hours(ledger, t.id, &by_hour, &count, &err), 0);
+    assert_int_equal(count, 3);
+    assert_int_equal(by_hour[0].kind, WT_DEVICE_DRAM); /* by hour, then by kind */
+    assert_true(isnan(by_hour[0].energy_j) && by_hour[0].intensity_g_per_kwh == 400);
+    assert_true(by_hour[1].energy_j == 1000.25 && by_hour[1].busy_s == 7.5 && by_hour[1].index == 3);
+    assert_int_equal(by_hour[2].hour, 483566);
+    assert_true(isnan(by_hour[2].busy_s) && isnan(by_hour[2].intensity_g_per_kwh));
+    free(by_hour);
     ledger_close(ledger);
 }
 
@@ -103,7 +128,8 @@ static void unknown_stays_unknown(void **state)
     struct ledger *ledger = open_ledger(0);
     struct wt_trial t = {.job = "bare", .time_s = NAN, .energy_j = NAN, .energy_error_j = INFINITY,
                          .sensor_error_fraction = NAN, .cpu_energy_j = NAN, .dram_energy_j = NAN, .cost_j = NAN,
-                         .metric = NAN, .reached = -1,
+                         .metric = NAN, .reached = -1, .busy_s = NAN,
+                         .carbon = {NAN, NAN, "", NAN, NAN, NAN, NAN, ""},
                          .savings = {0, NAN, NAN, NAN, NAN}};
     t = begin(ledger, t);
     struct wt_trial *back = trials_of(ledger, "bare", 1);
@@ -114,12 +140,16 @@ static void unknown_stays_unknown(void **state)
     assert_string_equal(back->phase, "training");
     assert_true(back->started_ms > INT64_C(1700000000000)); /* 0 was given: now */
     free(back);
-    assert_int_equal(ledger_trial_end(ledger, &t, NULL, 0, &err), 0);
+    assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
     back = trials_of(ledger, "bare", 1);
     assert_true(back->ended);
     assert_true(isnan(back->energy_j) && isnan(back->energy_error_j) && isnan(back->metric));
     assert_true(isnan(back->cpu_energy_j) && isnan(back->dram_energy_j) && isnan(back->cost_j));
     assert_true(isnan(back->savings.energy_fraction) && isnan(back->savings.time_fraction_error));
+    assert_true(isnan(back->busy_s) && isnan(back->carbon.pue) && isnan(back->carbon.operational_g));
+    assert_true(isnan(back->carbon.market_g) && isnan(back->carbon.embodied_g));
+    assert_string_equal(back->carbon.intensity_source, "");
+    assert_string_equal(back->node, "");
     assert_int_equal(back->limit_mw, 0);
     assert_int_equal(back->batch_size, 0);
     assert_int_equal(back->reached, -1);
@@ -173,9 +203,9 @@ static void ends_once(void **state)
     struct ledger *ledger = open_ledger(0);
     struct wt_trial t = begin(ledger, full_trial("once"));
     const struct ledger_device_energy device = {WT_DEVICE_GPU, 0, "u", "n", 1, 1, WT_SOURCE_COUNTER, 1, 2};
-    assert_int_equal(ledger_trial_end(ledger, &t, &device, 1, &err), 0);
+    assert_int_equal(ledger_trial_end(ledger, &t, &(struct ledger_used){.devices = &device, .device_count = 1}, &err), 0);
     t.energy_j = 99999;
-    assert_int_equal(ledger_trial_end(ledger, &t, &device, 1, &err), WT_E_INVALID);
+    assert_int_equal(ledger_trial_end(ledger, &t, &(struct ledger_used){.devices = &device, .device_count = 1}, &err), WT_E_INVALID);
     assert_non_null(strstr(err.text, "already"));
     struct wt_trial *back = trials_of(ledger, "once", 1);
     assert_true(back->energy_j == 2187.5);
@@ -186,12 +216,12 @@ static void ends_once(void **state)
     free(used);
     free(back);
     t.id = 4711;
-    assert_int_equal(ledger_trial_end(ledger, &t, NULL, 0, &err), WT_E_NOT_FOUND);
+    assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), WT_E_NOT_FOUND);
 
     /* All or nothing: a profile that is refused leaves the trial open. */
     t = begin(ledger, full_trial("twice"));
     t.profile[1].limit_mw = t.profile[0].limit_mw;
-    assert_int_equal(ledger_trial_end(ledger, &t, NULL, 0, &err), WT_E_INVALID);
+    assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), WT_E_INVALID);
     back = trials_of(ledger, "twice", 1);
     assert_false(back->ended);
     assert_int_equal(back->gpu_count, 2);
@@ -251,7 +281,7 @@ static void job_rows_add_up(void **state)
         t.energy_j = energies[i];
         t.savings.energy_fraction = fractions[i];
         t.savings.energy_fraction_error = i / 100.0;
-        assert_int_equal(ledger_trial_end(ledger, &t, NULL, 0, &err), 0);
+        assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
     }
     struct wt_trial killed = full_trial("sum");
     killed.started_ms -= 100;
@@ -310,6 +340,19 @@ static void profiles_are_for_their_key(void **state)
     assert_int_equal(ledger_profile_get(ledger, &key, points, 1, &count, &err), WT_E_RANGE);
     assert_int_equal(ledger_profile_get(ledger, &key, points, 2, &count, &err), 0);
     assert_int_equal(count, 2);
+
+    /* All of a job, the one stored last last. */
+    struct ledger_profile *all = NULL;
+    size_t n = 0;
+    assert_int_equal(ledger_profiles(ledger, "p", &all, &n, &err), 0);
+    assert_int_equal(n, 2);
+    assert_memory_equal(&all[0].key, &key, sizeof key);
+    assert_true(all[0].count == 2 && all[0].points[0].limit_mw == 250000 && all[0].points[1].throttled);
+    assert_true(all[1].key.batch_size == 0 && all[1].count == 1 && all[1].points[0].limit_mw == 250000);
+    free(all);
+    assert_int_equal(ledger_profiles(ledger, "nobody", &all, &n, &err), 0);
+    assert_int_equal(n, 0);
+    free(all);
 
     assert_int_equal(ledger_profile_put(ledger, &key, t.profile, 0, 0, &err), WT_E_INVALID);
     assert_int_equal(ledger_profile_put(ledger, &key, t.profile, 1, 12345, &err), WT_E_INVALID); /* no such trial */

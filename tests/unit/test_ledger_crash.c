@@ -19,7 +19,7 @@ static int book(struct ledger *ledger, const char *job, int64_t *id, unsigned *r
     const struct ledger_device_energy device = {WT_DEVICE_GPU, 0, "u", "n", 1.5, 1, WT_SOURCE_COUNTER, 1, 2};
     int rc = ledger_trial_begin(ledger, &t, &t.id, recurrence, &err);
     if (rc == 0)
-        rc = ledger_trial_end(ledger, &t, &device, 1, &err);
+        rc = ledger_trial_end(ledger, &t, &(struct ledger_used){.devices = &device, .device_count = 1}, &err);
     *id = t.id;
     return rc;
 }

@@ -87,7 +87,7 @@ static void empty_file_becomes_one(void **state)
     assert_int_equal(fread(raw, 1, sizeof raw, file), sizeof raw);
     fclose(file);
     assert_memory_equal(raw + 68, "WATT", 4); /* application id, for file(1) */
-    assert_int_equal(raw[63], 2);             /* user_version */
+    assert_int_equal(raw[63], 3);             /* user_version */
 }
 
 static void newer_is_left_alone(void **state)
@@ -95,7 +95,7 @@ static void newer_is_left_alone(void **state)
     (void)state;
     ledger_close(open_ledger(0));
     sql(path, "PRAGMA user_version = 7; CREATE TABLE later (x)");
-    refused(path, 0, WT_E_VERSION, "schema 7, this one knows 2");
+    refused(path, 0, WT_E_VERSION, "schema 7, this one knows 3");
     refused(path, LEDGER_READ_ONLY, WT_E_VERSION, "newer wattune");
 }
 
@@ -106,7 +106,8 @@ static void make_schema_1(void)
     sql(path, "PRAGMA application_id = 0x57415454; PRAGMA user_version = 1;"
               "INSERT INTO jobs VALUES (1, 'old', 5);"
               "INSERT INTO trials (trial_id, job_id, recurrence, try_number, phase, batch_size, started_ms, ended, time_s,"
-              " energy_j, exit_code, steps, epochs) VALUES (7, 1, 1, 1, 'training', 32, 6, 1, 2.5, 100, 3, 40, 4)");
+              " energy_j, exit_code, steps, epochs) VALUES (7, 1, 1, 1, 'training', 32, 6, 1, 2.5, 100, 3, 40, 4);"
+              "INSERT INTO trial_gpus VALUES (7, 0, 0, 'GPU-0', 'Tesla V100'), (7, 1, 1, 'GPU-1', 'Tesla V100')");
 }
 
 static void older_is_brought_up_to_date(void **state)
@@ -124,6 +125,7 @@ static void older_is_brought_up_to_date(void **state)
     assert_int_equal(trials[0].exit_code, 3);
     assert_true(trials[0].energy_j == 100 && trials[0].ended);
     assert_true(trials[0].state_id == 0 && !trials[0].not_started); /* what schema 1 did not know */
+    assert_true(isnan(trials[0].carbon.pue) && isnan(trials[0].busy_s) && !trials[0].node[0]);
     free(trials);
     assert_int_equal(ledger_states(ledger, "old", &states, &count, &err), 0);
     assert_int_equal(count, 0);
@@ -140,7 +142,13 @@ static void older_is_brought_up_to_date(void **state)
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    assert_int_equal(sqlite3_column_int(statement, 0), 2);
+    assert_int_equal(sqlite3_column_int(statement, 0), 3);
+    sqlite3_finalize(statement);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT gpu_model, gpu_count FROM trials JOIN places USING (place_id) WHERE trial_id = 7", -1, &statement,
+                                        NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    assert_string_equal((const char *)sqlite3_column_text(statement, 0), "Tesla V100");
+    assert_int_equal(sqlite3_column_int(statement, 1), 2);
     sqlite3_finalize(statement);
     sqlite3_close(db);
 }
@@ -186,7 +194,7 @@ static void damaged(void **state)
         struct wt_trial t = full_trial("x");
         t.recurrence = t.try_number = 0;
         assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, NULL, &err), 0);
-        assert_int_equal(ledger_trial_end(ledger, &t, NULL, 0, &err), 0);
+        assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
     }
     ledger_close(ledger);
     struct stat st;
@@ -290,7 +298,7 @@ static int disk_fills_up(void)
         if ((rc = ledger_trial_begin(ledger, &t, &t.id, NULL, &err)) != 0)
             break;
         booked++;
-        if ((rc = ledger_trial_end(ledger, &t, NULL, 0, &err)) != 0)
+        if ((rc = ledger_trial_end(ledger, &t, NULL, &err)) != 0)
             break;
     }
     if (rc != WT_E_LEDGER || !strstr(err.text, path) || booked < 5)

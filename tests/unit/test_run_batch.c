@@ -184,12 +184,20 @@ static void another_gpu_begins_with_what_the_epochs_cost_there(void **state)
     memcpy(batch.epoch_cost_j, costs, sizeof costs);
     struct batch_try t = claim(&batch);
     assert_int_equal(t.taken_over, 3);
+    assert_int_equal(t.waiting, 1);
     assert_int_equal(t.size, 128); /* the first of which an epoch's cost is not known */
     assert_true(t.bound_j == 80);
     struct wt_beliefs beliefs = beliefs_of(ledger, 0, 1);
     assert_true(beliefs.sizes[2].mean_j == 50 && beliefs.sizes[1].mean_j == 40 && beliefs.sizes[0].runs == 1);
-    assert_int_equal(report(&batch, &t, 60, true), 0);
-    assert_int_equal(claim(&batch).taken_over, 0); /* once */
+    assert_int_equal(beliefs.waiting, 1);
+    const struct batch_size_result result = {.ran = true, .cost_j = 60, .reached = true, .epoch_cost_j = 6};
+    assert_int_equal(batch_report(&batch, &t, &result, &err), 0);
+    assert_int_equal(t.taken_over, 1); /* now it is known */
+    beliefs = beliefs_of(ledger, 0, 1);
+    assert_true(beliefs.sizes[3].runs == 2 && beliefs.sizes[3].mean_j == (60 + 12 * 6) / 2.0);
+    t = claim(&batch);
+    assert_true(t.size == 32 && t.taken_over == 0 && t.waiting == 0); /* the second round has no history */
+    assert_true(beliefs_of(ledger, 0, 1).exploring);
     ledger_close(ledger);
 }
 
@@ -213,7 +221,7 @@ static void forgetting(void **state)
     trial.state_id = t.state_id;
     trial.recurrence = 1;
     assert_int_equal(ledger_trial_begin(ledger, &trial, &trial.id, NULL, &err), 0);
-    assert_int_equal(ledger_trial_end(ledger, &trial, NULL, 0, &err), 0);
+    assert_int_equal(ledger_trial_end(ledger, &trial, NULL, &err), 0);
     assert_int_equal(ledger_forget(ledger, "job", LEDGER_STATES, &err), 0);
     assert_int_equal(ledger_job_trials(ledger, "job", &trials, &count, &err), 0); /* the trial stays, its state is gone */
     assert_int_equal(count, 1);
@@ -234,7 +242,7 @@ static void a_cancelled_trial_leaves_nothing(void **state)
     assert_int_equal(ledger_trial_cancel(ledger, &trial, &err), 0);
     assert_int_equal(ledger_job_trials(ledger, "none", &trials, &count, &err), WT_E_NOT_FOUND);
     assert_int_equal(ledger_trial_begin(ledger, &kept, &kept.id, &kept.recurrence, &err), 0);
-    assert_int_equal(ledger_trial_end(ledger, &kept, NULL, 0, &err), 0);
+    assert_int_equal(ledger_trial_end(ledger, &kept, NULL, &err), 0);
     assert_int_equal(ledger_trial_begin(ledger, &again, &again.id, &again.recurrence, &err), 0);
     assert_int_equal(ledger_trial_cancel(ledger, &again, &err), 0);
     assert_int_equal(ledger_trial_cancel(ledger, &kept, &err), 0); /* it has ended: it stays */

@@ -649,6 +649,27 @@ static void csv(void **state)
     has("    unknown     unknown    unknown    unknown");
 }
 
+static void figures(void **state)
+{
+    (void)state;
+    const struct wt_figure rows[2] = {
+        {.name = "intensity_g_per_kwh", .label = "grid intensity", .value = 481, .low = NAN, .high = NAN, .devices = NAN,
+         .unit = "g/kWh", .kind = "assumed", .source = "assumed world average", .year = 2023, .remark = "no value\x1b"},
+        {.name = "x", .label = "A100\n", .value = NAN, .low = 1, .high = NAN, .devices = 8, .unit = "kg", .kind = "gpu",
+         .source = "a\x1bpaper"}};
+    view_figures(&out, rows, 2, false);
+    assert_string_equal(out.text, "FIGURE              VALUE  YEAR  FROM\n"
+                                  "grid intensity  481 g/kWh  2023  assumed world average\n"
+                                  "A100\\n            unknown     -  a\\x1bpaper\n"
+                                  "grid intensity: no value\\x1b.\n");
+    buffer_clear(&out);
+    view_carbon_tables(&out, rows, 1, rows + 1, 1, false);
+    assert_string_equal(out.text, "LOCATION             NAME            G/KWH  YEAR  SOURCE\n"
+                                  "intensity_g_per_kwh  grid intensity    481  2023  assumed world average\n\n"
+                                  "EMBODIED  KIND       KG  FROM       TO  DEVICES  YEAR  SOURCE\n"
+                                  "x         gpu   unknown     1  unknown        8     -  a\\x1bpaper\n");
+}
+
 int main(void)
 {
 #define FRESH(f) cmocka_unit_test_setup_teardown(f, fresh, fresh)
@@ -658,6 +679,7 @@ int main(void)
         FRESH(monitor_lines), FRESH(csv), FRESH(recurrences), FRESH(many_recurrences_are_cut), FRESH(learned), FRESH(beliefs),
         FRESH(not_started_is_said_as_it_is), FRESH(explanation), FRESH(explanation_at_the_edges),
         FRESH(nothing_is_explained_that_is_not_known), FRESH(explanation_figure),
+        FRESH(figures),
     };
     return cmocka_run_group_tests_name("view", tests, NULL, NULL);
 }

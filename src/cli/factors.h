@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a run is booked with besides what it measured: the factors of its carbon, who runs it, and where.
+ */
+#ifndef WATTUNE_CLI_FACTORS_H
+#define WATTUNE_CLI_FACTORS_H
+
+#include "cli/carbon_options.h"
+#include "run/booking.h"
+
+/* The settings as booking asks for them; *settings must outlive what it gives.  A provider is asked for the hour that is now
+ * when that hour is booked, after the run, so that no training waits for it. */
+struct booking_factors factors_of(struct carbon_settings *settings);
+
+/* The user on whose behalf the run is, by sudo or as itself; the number where it has no name. */
+void factors_user(char user[WT_USER_LEN]);
+
+/* This machine's name; empty: it has none. */
+void factors_node(char node[WT_USER_LEN]);
+
+#endif

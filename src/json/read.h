@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reading JSON that somebody else wrote: one object, of which a few members are wanted.  Each has the type that is expected or
+ * the whole is refused; others are passed over.
+ */
+#ifndef WATTUNE_JSON_READ_H
+#define WATTUNE_JSON_READ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct json_wanted {
+    const char *name;
+    bool needed;                 /* otherwise it may be missing or null, and its place stays as it is */
+    char *text;                  /* one of the three: a string, of at most text_size - 1 bytes without a byte 0 */
+    size_t text_size;
+    double *number;              /* a number, not a string that holds one */
+    bool *truth;
+};
+
+/* WT_E_PARSE: no JSON object, or a member is missing or of another type; the sentence says which.  Outputs are untouched
+ * then, as after WT_E_NO_MEMORY. */
+int json_read_object(const char *text, size_t length, const struct json_wanted wanted[], unsigned count,
+                     struct wt_error *err);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a trial stands for in carbon.
+ */
+#include "run/booking.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Sources that differ within a run (an hour that a series lacks) stand beside each other. */
+static void add_source(char text[WT_FACTOR_LEN], const char *source)
+{
+    size_t length = strlen(text);
+    if (!strstr(text, source))
+        snprintf(text + length, WT_FACTOR_LEN - length, "%s%s", length ? "; " : "", source);
+}
+
+struct sums {
+    double energy_j, grams_by_j, facility_kwh, operational_g;
+    bool known;
+};
+
+/* An hour of a device whose energy is not known adds nothing; one whose grid is not known makes the whole unknown. */
+static void add_hour(const struct booking_factors *factors, const struct ledger_hour *hour, struct sums *sums)
+{
+    if (!isfinite(hour->energy_j))
+        return;
+    double kwh = carbon_facility_kwh(hour->energy_j, factors->pue);
+    sums->known = true;
+    sums->energy_j += hour->energy_j;
+    sums->grams_by_j += hour->energy_j * hour->intensity_g_per_kwh;
+    sums->facility_kwh += kwh;
+    sums->operational_g += carbon_location_g(kwh, hour->intensity_g_per_kwh);
+}
+
+static void fill_operational(const struct booking_factors *factors, struct ledger_hour hours[], size_t count,
+                             struct wt_carbon *carbon)
+{
+    struct sums sums = {0};
+    struct carbon_intensity intensity;
+    struct carbon_contract contract;
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || hours[i].hour != hours[i - 1].hour)
+            factors->intensity_at(factors->ctx, hours[i].hour * 3600, &intensity);
+        hours[i].intensity_g_per_kwh = intensity.g_per_kwh;
+        add_source(carbon->intensity_source, intensity.source_text);
+        add_hour(factors, &hours[i], &sums);
+    }
+    carbon->pue = factors->pue;
+    if (!sums.known)
+        return;
+    carbon->operational_g = sums.operational_g;
+    carbon->intensity_g_per_kwh = sums.energy_j > 0 ? sums.grams_by_j / sums.energy_j : hours[0].intensity_g_per_kwh;
+    carbon->market_g = factors->contract(factors->ctx, sums.facility_kwh, &contract)
+                           ? carbon_market_g(sums.facility_kwh, &contract) : (double)NAN;
+}
+
+/* One of the system's devices; a system without GPUs is one itself. */
+static double share_g(const struct booking_factors *factors, const struct carbon_system *system, double devices, double time_s,
+                      double utilisation)
+{
+    return carbon_embodied_g(system->kg, time_s, factors->lifetime_years, utilisation, 1,
+                             isfinite(system->devices) ? system->devices : devices);
+}
+
+static void fill_embodied(const struct booking_factors *factors, unsigned node_gpus, const struct wt_trial *trial,
+                          struct wt_carbon *carbon)
+{
+    struct carbon_system system;
+    double devices = !trial->gpu_count ? 1 : factors->system_gpus ? factors->system_gpus : node_gpus;
+    carbon->embodied_g = carbon->embodied_useful_g = 0;
+    for (unsigned i = 0; i < (trial->gpu_count ? trial->gpu_count : 1); i++) {
+        factors->system(factors->ctx, trial->gpu_count ? trial->gpus[i].name : "", &system);
+        carbon->embodied_g += share_g(factors, &system, devices, trial->time_s, 1);
+        carbon->embodied_useful_g += share_g(factors, &system, devices, trial->time_s, factors->utilisation);
+        add_source(carbon->embodied_source, system.source_text);
+    }
+}
+
+void booking_fill(const struct booking_factors *factors, unsigned node_gpus, struct ledger_hour hours[], size_t count,
+                  struct wt_trial *trial)
+{
+    struct wt_carbon carbon = {NAN, NAN, "", NAN, NAN, NAN, NAN, ""};
+    fill_operational(factors, hours, count, &carbon);
+    fill_embodied(factors, node_gpus, trial, &carbon);
+    trial->carbon = carbon;
+}

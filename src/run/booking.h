@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a trial stands for in carbon, as it is booked: from what it measured by the hour and the devices that it had
+ * reserved.  Where factors come from is the caller's; the arithmetic is carbon/'s.
+ */
+#ifndef WATTUNE_RUN_BOOKING_H
+#define WATTUNE_RUN_BOOKING_H
+
+#include "carbon/embodied.h"
+#include "carbon/intensity.h"
+#include "carbon/operational.h"
+#include "ledger/ledger.h"
+
+/* The factors in force, and the caller's answers to what depends on time, GPU or energy; each fills its *out. */
+struct booking_factors {
+    double pue, lifetime_years;
+    double utilisation;              /* of the fleet; 0 excluded to 1 */
+    unsigned system_gpus;            /* in a node; 0: as many as are found */
+    void (*intensity_at)(void *ctx, int64_t unix_s, struct carbon_intensity *out);
+    void (*system)(void *ctx, const char *gpu_model, struct carbon_system *out); /* "": a system without GPUs */
+    bool (*contract)(void *ctx, double facility_kwh, struct carbon_contract *out); /* false: there is none */
+    void *ctx;
+};
+
+/* Fills trial->carbon, and the grid's intensity into each of hours[0..count).  node_gpus: GPUs found in the node.  Operational
+ * carbon covers all that was measured; NaN when nothing was.  Embodied carbon is of the GPUs' systems for the time they were
+ * reserved, or of the one system of a run without GPUs. */
+void booking_fill(const struct booking_factors *factors, unsigned node_gpus, struct ledger_hour hours[], size_t count,
+                  struct wt_trial *trial);
+
+#endif

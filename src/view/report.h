@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside view/: what the pages of a report have in common, text, CSV or HTML.
+ */
+#ifndef WATTUNE_VIEW_REPORT_H
+#define WATTUNE_VIEW_REPORT_H
+
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "flow.h"
+#include "view/view.h"
+
+/* The sum of what is known; NaN when neither is. */
+double report_plus(double a, double b);
+
+/* Energy of all devices that were measured. */
+double report_measured_j(const struct wt_report_row *row);
+
+/* Operational, location-based, and embodied.  Both must be known: grams of one kind alone are not the total. */
+double report_total_g(const struct wt_report_row *row);
+
+/* " by user and day"; nothing without keys. */
+void report_say_keys(struct buffer *out, const enum wt_report_key keys[], unsigned key_count);
+
+/* What a row does not know: those of which there are any, in order; returns how many. */
+enum { REPORT_GAPS = 6 };
+struct report_gap {
+    const char *sentence;            /* its beginning; report_say_gap() has the rest */
+    const char *words;               /* the same in short */
+    uint64_t runs;                   /* of which it is unknown */
+};
+unsigned report_gaps(const struct wt_report_row *row, struct report_gap gaps[REPORT_GAPS]);
+void report_say_gap(struct buffer *out, const struct report_gap *gap, const struct wt_report_row *row);
+
+/* The charts of a page, each a figure: of the groups that used most, and by day when days are among the keys. */
+void report_charts(struct buffer *out, const struct view_report_page *page);
+
+#endif
