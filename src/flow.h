@@ -166,6 +166,18 @@ struct wt_carbon {
     char embodied_source[WT_FACTOR_LEN];
 };
 
+/* stretch: a time of one hour in which a whole GPU was watched, and was in use throughout or not at all. */
+struct wt_stretch {
+    unsigned index;
+    char uuid[WT_UUID_LEN], name[WT_NAME_LEN];
+    int64_t begin_ms, end_ms;        /* wall clock */
+    double energy_j, energy_error_j; /* 95 % bound; NaN: unknown */
+    enum wt_source source;           /* WT_SOURCE_NONE: the energy is unknown */
+    int in_use;                      /* by any process; 1, 0; -1: unknown */
+    double busy_s;                   /* in which a kernel ran; NaN: unknown */
+    struct wt_carbon carbon;         /* of all of it, whoever used it; market-based and useful are NaN */
+};
+
 /* trial: one try of a recurrence, as the ledger keeps it.  Doubles are NaN, limits 0 when unknown. */
 struct wt_trial {
     int64_t id;                      /* given by the ledger */
