@@ -148,11 +148,7 @@ void fleet_table_lines(struct buffer *out, const struct wt_fleet_lines *lines)
     html_grams(out, lines->operational_g);
     buffer_print(out, " of operational and ");
     html_grams(out, lines->embodied_g);
-    buffer_print(out, " of embodied carbon; of that idle, ");
-    html_grams(out, lines->idle_operational_g);
-    buffer_print(out, " and ");
-    html_grams(out, lines->idle_embodied_g);
-    buffer_print(out, ".</p>\n");
+    buffer_print(out, " of embodied carbon.</p>\n");
 }
 
 static void add_lines(struct wt_fleet_lines *sum, const struct wt_fleet_lines *lines)
