@@ -55,7 +55,7 @@ struct slice {
 };
 
 /* A run counts once in a group, though several of its hours lie there: the trial that a counter counted last. */
-enum counter { RUNS, UNENDED, NO_GPU, NO_CPU, NO_DRAM, NO_OPERATIONAL, NO_MARKET, NO_EMBODIED, SAVED, COUNTERS };
+enum counter { RUNS, UNENDED, NO_GPU, NO_CPU, NO_DRAM, NO_OPERATIONAL, NO_MARKET, NO_EMBODIED, SAVED, COMPLETE, COUNTERS };
 
 struct group {
     struct wt_report_row row;
@@ -65,6 +65,7 @@ struct group {
 struct report {
     struct ledger *ledger;
     const struct ledger_report *what;
+    const struct ledger_runs *only;  /* whole runs, and these only; NULL: what `what` says */
     struct names names;
     struct lookup places, jobs, factors, devices; /* factor 0: none booked */
     struct tally sources[WT_SOURCE_REPLAYED + 1];
@@ -238,7 +239,8 @@ static void begin_group(struct group *group)
     const double none = NAN;
     *group = (struct group){.row = {.gpu_hours = none, .busy_gpu_hours = none, .gpu_j = none, .cpu_j = none, .dram_j = none,
                                     .facility_j = none, .operational_g = none, .market_g = none, .embodied_g = none,
-                                    .embodied_useful_g = none, .saved_j = none, .saved_error_j = none, .saved_g = none}};
+                                    .embodied_useful_g = none, .saved_j = none, .saved_error_j = none, .saved_g = none,
+                                    .gpus_least = none, .gpus_most = none}};
 }
 
 static int find_group(struct report *report, const struct slice *slice, struct group **out)
@@ -289,6 +291,20 @@ static void count(struct group *group, enum counter counter, uint64_t *number, i
     }
 }
 
+static void add_complete(struct group *group, const struct slice *s, double facility_j)
+{
+    struct wt_report_row *row = &group->row;
+    double gpu_hours = s->length_s * s->gpu_count / 3600, embodied_g = s->embodied_g * s->share;
+    bool known = isfinite(gpu_hours) && isfinite(facility_j) && isfinite(s->operational_g) && isfinite(embodied_g);
+    count(group, COMPLETE, &row->complete.runs, s->trial_id, known);
+    if (!known)
+        return;
+    row->complete.gpu_hours += gpu_hours;
+    row->complete.facility_j += facility_j;
+    row->complete.operational_g += s->operational_g;
+    row->complete.embodied_g += embodied_g;
+}
+
 static void add_slice(struct group *group, const struct slice *s)
 {
     struct wt_report_row *row = &group->row;
@@ -311,6 +327,9 @@ static void add_slice(struct group *group, const struct slice *s)
     add(&row->cpu_j, s->cpu_j);
     add(&row->dram_j, s->dram_j);
     add(&row->facility_j, measured_j * s->pue);
+    add_complete(group, s, measured_j * s->pue);
+    row->gpus_least = fmin(row->gpus_least, s->gpu_count); /* these pass NaN over */
+    row->gpus_most = fmax(row->gpus_most, s->gpu_count);
     add(&row->operational_g, s->operational_g);
     add(&row->market_g, s->market_g * s->share);
     add(&row->embodied_g, s->embodied_g * s->share);
@@ -495,6 +514,11 @@ static int read_all(struct report *report)
         rc = read_jobs(report);
     if (rc == 0)
         rc = read_factors(report);
+    if (rc == 0 && report->only) {
+        struct query *query = ledger_query(report->ledger, SQL_REPORT_RUNS_OF);
+        ledger_put_runs(query, report->only);
+        return read_runs(report, query);
+    }
     if (rc == 0 && !report->by_hour)
         return read_runs(report, ledger_query(report->ledger, SQL_REPORT_RUNS));
     if (rc == 0)
@@ -594,9 +618,18 @@ static int hand_over(struct report *report, struct ledger_report_rows *out)
     return 0;
 }
 
-int ledger_report(struct ledger *ledger, const struct ledger_report *what, struct ledger_report_rows *out, struct wt_error *err)
+void ledger_put_runs(struct query *query, const struct ledger_runs *runs)
 {
-    struct report report = {.ledger = ledger, .what = what, .err = err,
+    query_put_int(query, runs->from_ms);
+    query_put_int(query, runs->to_ms);
+    query_put_known_text(query, runs->job ? runs->job : "");
+    query_put_known_text(query, runs->project ? runs->project : "");
+}
+
+static int make_report(struct ledger *ledger, const struct ledger_report *what, const struct ledger_runs *only,
+                       struct ledger_report_rows *out, struct wt_error *err)
+{
+    struct report report = {.ledger = ledger, .what = what, .only = only, .err = err,
                             .by_hour = what->from_ms != INT64_MIN || what->to_ms != INT64_MAX};
     for (unsigned i = 0; i < what->key_count; i++)
         report.by_hour |= what->keys[i] == WT_BY_DAY;
@@ -614,6 +647,19 @@ int ledger_report(struct ledger *ledger, const struct ledger_report *what, struc
     free(report.groups);
     free(report.table);
     return rc;
+}
+
+int ledger_report(struct ledger *ledger, const struct ledger_report *what, struct ledger_report_rows *out, struct wt_error *err)
+{
+    return make_report(ledger, what, NULL, out, err);
+}
+
+int ledger_report_runs(struct ledger *ledger, const struct ledger_runs *runs, const enum wt_report_key keys[], unsigned key_count,
+                       struct ledger_report_rows *out, struct wt_error *err)
+{
+    struct ledger_report what = {.key_count = key_count, .from_ms = INT64_MIN, .to_ms = INT64_MAX};
+    memcpy(what.keys, keys, key_count * sizeof keys[0]);
+    return make_report(ledger, &what, runs, out, err);
 }
 
 void ledger_report_clear(struct ledger_report_rows *rows)

@@ -66,6 +66,11 @@ struct view_report_page {
 };
 void view_report_html(struct buffer *out, const struct view_report_page *page);
 
+/* `wattune report --export codecarbon`: a run as a row of CodeCarbon's emissions.csv.  Grams are location-based and operational; what
+ * the ledger does not know is empty.  `id` tells runs apart wherever they were booked. */
+void view_codecarbon_heading(struct buffer *out);
+void view_codecarbon(struct buffer *out, const char *id, const struct wt_trial *run, const char *wattune_version);
+
 /* `wattune config`: each setting with where it came from; a value of NULL is not set. */
 struct view_setting {
     const char *name, *value, *where;
