@@ -17,8 +17,9 @@
 #include "json/documents.h"
 #include "view/view.h"
 
-enum key { KEY_BY = 1, KEY_FROM, KEY_TO, KEY_FORMAT, KEY_JSON, KEY_EXPORT, KEY_JOB, KEY_PROJECT };
+enum key { KEY_BY = 1, KEY_FROM, KEY_TO, KEY_FORMAT, KEY_JSON, KEY_EXPORT, KEY_JOB, KEY_PROJECT, KEY_PER };
 #define EXPORT_FORM "codecarbon|boamps|sci|methods"
+#define PER_FORM "run|gpu-hour"
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV, FORMAT_HTML, FORMATS };
 
 static const struct argp_option options[] = {
@@ -32,12 +33,13 @@ static const struct argp_option options[] = {
      "Software Carbon Intensity, or a paragraph for a paper", 0},
     {"job", KEY_JOB, "JOB", 0, "--export: only runs of this job", 0},
     {"project", KEY_PROJECT, "NAME", 0, "--export: only runs of this project", 0},
+    {"per", KEY_PER, PER_FORM, 0, "--export sci: what the emissions are divided by (default: run)", 0},
     {0}};
 
 static struct settings {
     struct ledger_report what;
     enum format format;
-    bool has_keys, has_format;
+    bool has_keys, has_format, has_per;
     struct report_export_options export;
 } settings = {.what = {.key_count = 1, .keys = {WT_BY_PHASE}, .from_ms = INT64_MIN, .to_ms = INT64_MAX}};
 
@@ -72,10 +74,29 @@ static void take_export(const char *text)
     settings.export.form = forms[which];
 }
 
+static void take_per(const char *text)
+{
+    char sentence[64];
+    int which = form_match(PER_FORM, text);
+    if (which < 0)
+        command_usage_error("--per is %s, not \"%s\"", form_sentence(PER_FORM, sentence, sizeof sentence), text);
+    settings.export.per_gpu_hour = which == 1;
+    settings.has_per = true;
+}
+
+static const char *named(const char *option, const char *name)
+{
+    if (!*name)
+        command_usage_error("%s needs a name", option);
+    return name;
+}
+
 /* Takes over what the other options said, or refuses what makes no sense with it. */
 static void finish_export(void)
 {
     struct report_export_options *export = &settings.export;
+    if (settings.has_per && export->form != EXPORT_SCI)
+        command_usage_error("--per goes with --export sci");
     if (!export->form) {
         if (export->runs.job || export->runs.project)
             command_usage_error("--job and --project choose runs for --export");
@@ -137,10 +158,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         take_export(arg);
         return 0;
     case KEY_JOB:
-        settings.export.runs.job = arg;
+        settings.export.runs.job = named("--job", arg);
         return 0;
     case KEY_PROJECT:
-        settings.export.runs.project = arg;
+        settings.export.runs.project = named("--project", arg);
+        return 0;
+    case KEY_PER:
+        take_per(arg);
         return 0;
     case ARGP_KEY_ARG:
         command_usage_error("report takes no argument (\"%s\")", arg);
@@ -203,6 +227,7 @@ static int run(struct common *common, void *unused)
     int rc = open_ledger(common, true, &ledger, &err);
     bool there = rc == 0 || rc == WT_E_NOT_FOUND; /* no run yet: none to sum up */
     if (there && settings.export.form) {
+        settings.export.colour = common->colour;
         int code = report_export(ledger, &settings.export);
         ledger_close(ledger);
         return code;

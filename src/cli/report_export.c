@@ -97,12 +97,66 @@ static int export_codecarbon(struct ledger *ledger, const struct report_export_o
     return rc;
 }
 
+static int take_boamps(void *ctx, const struct wt_trial *run, struct wt_error *err)
+{
+    struct stream *stream = ctx;
+    char id[EXPORT_ID_LEN];
+    if (!json_boamps_has(run)) {
+        stream->left_out++;
+        return 0;
+    }
+    const struct json_boamps report = {report_export_id(id, run), run, stream->now_ms, WATTUNE_VERSION};
+    struct json_doc *doc = json_boamps_document(&report);
+    int rc = json_write_buffer(doc, JSON_LINE, &stream->text, err);
+    json_doc_free(doc);
+    return rc ? rc : flush_when_long(stream, err);
+}
+
+static int export_boamps(struct ledger *ledger, const struct report_export_options *options, struct wt_error *err)
+{
+    struct stream stream = {.now_ms = clock_wall_ms()};
+    int rc = ledger_each_run(ledger, &options->runs, take_boamps, &stream, err);
+    if (rc == 0)
+        rc = flush(&stream, err);
+    if (rc == 0 && stream.left_out)
+        log_warning("%" PRIu64 " of the runs are left out: a BoAmps report needs a measured energy and a GPU", stream.left_out);
+    buffer_clear(&stream.text);
+    return rc;
+}
+
+/* --- Statements ---------------------------------------------------------------------------------------------------- */
+
+static int export_statement(struct ledger *ledger, const struct report_export_options *options, struct wt_error *err)
+{
+    static const enum wt_report_key by_gpu[] = {WT_BY_GPU};
+    bool methods = options->form == EXPORT_METHODS;
+    const enum wt_report_key *keys = methods ? by_gpu : options->keys;
+    unsigned key_count = methods ? 1 : options->key_count;
+    struct ledger_report_rows rows = {0};
+    struct stream stream = {.text = {0}};
+    int rc = ledger_report_runs(ledger, &options->runs, keys, key_count, &rows, err);
+    if (rc)
+        return rc;
+    const struct view_report_page page = {
+        .keys = keys, .key_count = key_count, .rows = rows.rows, .count = rows.count, .total = &rows.total, .basis = rows.basis,
+        .basis_count = rows.basis_count, .from_ms = options->runs.from_ms, .to_ms = options->runs.to_ms, .made_ms = clock_wall_ms()};
+    if (methods)
+        view_methods(&stream.text, &page, options->runs.job, options->runs.project, WATTUNE_VERSION);
+    else
+        view_sci(&stream.text, &page, options->per_gpu_hour ? VIEW_SCI_GPU_HOUR : VIEW_SCI_RUN, WATTUNE_VERSION, options->colour);
+    rc = flush(&stream, err);
+    buffer_clear(&stream.text);
+    ledger_report_clear(&rows);
+    return rc;
+}
+
 /* --- The table ----------------------------------------------------------------------------------------------------- */
 
 int report_export(struct ledger *ledger, const struct report_export_options *options)
 {
     static int (*const exports[])(struct ledger *, const struct report_export_options *, struct wt_error *) = {
-        [EXPORT_CODECARBON] = export_codecarbon};
+        [EXPORT_CODECARBON] = export_codecarbon, [EXPORT_BOAMPS] = export_boamps, [EXPORT_SCI] = export_statement,
+        [EXPORT_METHODS] = export_statement};
     struct wt_error err;
     return exports[options->form](ledger, options, &err) ? command_failed(&err) : EXIT_DONE;
 }

@@ -14,8 +14,10 @@ enum report_export { EXPORT_NONE, EXPORT_CODECARBON, EXPORT_BOAMPS, EXPORT_SCI, 
 struct report_export_options {
     enum report_export form;
     struct ledger_runs runs;
-    enum wt_report_key keys[WT_REPORT_KEYS]; /* of EXPORT_SCI */
+    enum wt_report_key keys[WT_REPORT_KEYS]; /* of EXPORT_SCI, as what follows */
     unsigned key_count;
+    bool per_gpu_hour;               /* its unit; else a run */
+    bool colour;
 };
 
 /* Writes them to standard output, the runs one by one; `ledger` NULL: one without runs.  Returns the exit code. */

@@ -49,6 +49,7 @@ struct slice {
     bool ended;
     double time_s, busy_s, gpu_j, cpu_j, dram_j, intensity_g_per_kwh, operational_g, market_g, embodied_g, embodied_useful_g,
         energy_fraction, energy_fraction_error;
+    double gpu_error_j;              /* NaN for an hour: it is known of whole runs */
     double length_s, share;          /* of the run that it is */
     double pue, gpu_count;
     unsigned source;                 /* enum wt_source, of the energy */
@@ -240,7 +241,7 @@ static void begin_group(struct group *group)
     *group = (struct group){.row = {.gpu_hours = none, .busy_gpu_hours = none, .gpu_j = none, .cpu_j = none, .dram_j = none,
                                     .facility_j = none, .operational_g = none, .market_g = none, .embodied_g = none,
                                     .embodied_useful_g = none, .saved_j = none, .saved_error_j = none, .saved_g = none,
-                                    .gpus_least = none, .gpus_most = none}};
+                                    .gpus_least = none, .gpus_most = none, .gpu_error_j = none}};
 }
 
 static int find_group(struct report *report, const struct slice *slice, struct group **out)
@@ -323,6 +324,8 @@ static void add_slice(struct group *group, const struct slice *s)
     count(group, SAVED, &row->saved_runs, s->trial_id, isfinite(saved_j));
     add(&row->gpu_hours, s->length_s * s->gpu_count / 3600);
     add(&row->busy_gpu_hours, s->busy_s / 3600);
+    if (isfinite(s->gpu_j)) /* bounds add up, and one that is unknown makes the sum unknown */
+        row->gpu_error_j = isfinite(row->gpu_j) ? row->gpu_error_j + s->gpu_error_j : s->gpu_error_j;
     add(&row->gpu_j, s->gpu_j);
     add(&row->cpu_j, s->cpu_j);
     add(&row->dram_j, s->dram_j);
@@ -412,6 +415,7 @@ static void read_run(struct query *query, struct slice *s)
         s->source++;
     if (s->source > WT_SOURCE_REPLAYED)
         s->source = WT_SOURCE_NONE;
+    s->gpu_error_j = query_real(query);
     s->hour = s->started_ms / HOUR_MS - (s->started_ms % HOUR_MS < 0);
     s->length_s = s->time_s;
     s->share = 1;
@@ -437,7 +441,7 @@ static void begin_hour(struct slice *s, int64_t hour)
     s->hour = hour;
     s->length_s = fmax(0, fmin(begin_s + s->time_s, to_s) - fmax(begin_s, from_s));
     s->share = s->time_s > 0 ? s->length_s / s->time_s : (double)NAN;
-    s->busy_s = s->gpu_j = s->cpu_j = s->dram_j = s->operational_g = NAN;
+    s->busy_s = s->gpu_j = s->cpu_j = s->dram_j = s->operational_g = s->gpu_error_j = NAN;
 }
 
 struct hour {

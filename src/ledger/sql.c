@@ -233,7 +233,8 @@ const int ledger_schema = sizeof ledger_migrations / sizeof ledger_migrations[0]
 #define REPORT_RUN                                                                                              \
     "t.trial_id, t.place_id, t.job_id, t.factor_id, t.started_ms, t.ended, t.time_s, t.busy_s, t.energy_j,"    \
     " t.cpu_energy_j, t.dram_energy_j, t.intensity_g_per_kwh, t.operational_g, t.market_g, t.embodied_g,"      \
-    " t.embodied_useful_g, t.energy_fraction, t.energy_fraction_error, t.source"
+    " t.embodied_useful_g, t.energy_fraction, t.energy_fraction_error, t.source,"                             \
+    " t.energy_error_j"
 /* Which runs: from, to, job, project; NULL is any. */
 #define RUNS_OF                                                                                                 \
     " FROM trials t LEFT JOIN places p USING (place_id) LEFT JOIN factors USING (factor_id)"                    \
