@@ -74,7 +74,7 @@ static void say_name(struct buffer *out, const char *what, const char *name)
 static void say_hardware(struct buffer *out, const struct view_report_page *page)
 {
     enum { MOST = 8 };
-    buffer_print(out, " They reserved %.4g GPU hours:", page->total->gpu_hours);
+    buffer_print(out, " The time reserved was %.4g GPU hours:", page->total->gpu_hours);
     for (size_t k = 0; k < page->count && k < MOST; k++) {
         const struct wt_report_row *row = &page->rows[k];
         buffer_print(out, "%s ", k ? ";" : "");
@@ -107,7 +107,12 @@ static void say_runs(struct buffer *out, const struct view_report_page *page, co
     report_say_runs(out, total->runs);
     say_name(out, "job", job);
     say_name(out, "project", project);
-    buffer_print(out, " between %.10s and %.10s (UTC).", unit_wall(first, total->first_ms), unit_wall(last, total->last_ms));
+    unit_wall(first, total->first_ms);
+    unit_wall(last, total->last_ms);
+    if (strncmp(first, last, 10) == 0)
+        buffer_print(out, " on %.10s (UTC).", first);
+    else
+        buffer_print(out, " between %.10s and %.10s (UTC).", first, last);
     if (isfinite(total->gpu_hours))
         say_hardware(out, page);
     else
@@ -122,6 +127,34 @@ static void say_runs(struct buffer *out, const struct view_report_page *page, co
 
 /* --- What it used -------------------------------------------------------------------------------------------------- */
 
+/* "read from hardware energy counters (2 runs) and integrated from power readings (1 run)". */
+static void say_measured(struct buffer *out, const struct view_report_page *page)
+{
+    static const char *const words[][2] = {{"counter", "read from hardware energy counters"},
+                                           {"integrated", "integrated from power readings"},
+                                           {"estimated", "estimated"},
+                                           {"replayed", "taken from a recording"}};
+    size_t all = 0, said = 0;
+    for (size_t i = 0; i < page->basis_count; i++)
+        all += page->basis[i].kind == WT_BASIS_ENERGY;
+    for (size_t i = 0; i < page->basis_count; i++) {
+        const struct wt_report_basis *basis = &page->basis[i];
+        const char *how = "obtained in a way that is not known";
+        if (basis->kind != WT_BASIS_ENERGY)
+            continue;
+        for (size_t k = 0; k < sizeof words / sizeof words[0]; k++)
+            if (strcmp(basis->source, words[k][0]) == 0)
+                how = words[k][1];
+        buffer_print(out, "%s%s", !said ? "" : said + 1 == all ? " and " : ", ", how);
+        said++;
+        if (all == 1)
+            continue;
+        buffer_print(out, " (");
+        report_say_runs(out, basis->runs);
+        buffer_print(out, ")");
+    }
+}
+
 static void say_gpu_energy(struct buffer *out, const struct view_report_page *page)
 {
     const struct wt_report_row *total = page->total;
@@ -130,15 +163,14 @@ static void say_gpu_energy(struct buffer *out, const struct view_report_page *pa
         buffer_print(out, "The energy of the GPUs was not measured.");
         return;
     }
-    buffer_print(out, "The GPUs used %s", unit_watt_hours(text, total->gpu_j));
-    if (isfinite(total->gpu_error_j))
-        buffer_print(out, " (with a 95 %% bound of %s, the calibration of their sensors apart)", unit_watt_hours(text, total->gpu_error_j));
-    buffer_print(out, " in ");
+    buffer_print(out, "The GPUs used %s in ", unit_watt_hours(text, total->gpu_j));
     say_share(out, total->runs - total->gpu_unknown, total->runs);
-    buffer_print(out, ", by ");
-    if (!report_say_sources(out, page, WT_BASIS_ENERGY))
-        buffer_print(out, "an unknown method");
-    buffer_print(out, total->gpu_unknown ? "; for the others it is not known." : ".");
+    buffer_print(out, "%s This was ", total->gpu_unknown ? "; that of the others is not known." : ".");
+    say_measured(out, page);
+    if (isfinite(total->gpu_error_j))
+        buffer_print(out, ", with a 95 %% error bound of %s (the calibration of the sensors apart)",
+                     unit_watt_hours(text, total->gpu_error_j));
+    buffer_print(out, ".");
 }
 
 static void say_other_energy(struct buffer *out, const char *name, double energy_j, uint64_t unknown, uint64_t runs)
@@ -150,7 +182,7 @@ static void say_other_energy(struct buffer *out, const char *name, double energy
     }
     buffer_print(out, " The energy of %s was %s in ", name, unit_watt_hours(text, energy_j));
     say_share(out, runs - unknown, runs);
-    buffer_print(out, unknown ? "; for the others it is not known." : ".");
+    buffer_print(out, unknown ? "; that of the others is not known." : ".");
 }
 
 static void say_facility(struct buffer *out, const struct view_report_page *page)
@@ -188,9 +220,8 @@ static void say_operational(struct buffer *out, const struct view_report_page *p
     buffer_print(out, "Location-based operational emissions were %s CO2e in ", unit_grams(text, total->operational_g));
     say_share(out, total->runs - total->operational_unknown, total->runs);
     buffer_print(out, ", at a carbon intensity of electricity of ");
-    if (!report_say_sources(out, page, WT_BASIS_INTENSITY))
-        buffer_print(out, "an unknown source");
-    buffer_print(out, total->operational_unknown ? "; for the others they are not known." : ".");
+    report_say_sources(out, page, WT_BASIS_INTENSITY, false);
+    buffer_print(out, total->operational_unknown ? ". For the others they are not known." : ".");
 }
 
 static void say_market(struct buffer *out, const struct wt_report_row *total)
@@ -210,7 +241,7 @@ static void say_embodied(struct text *text, const struct view_report_page *page)
 {
     const struct wt_report_row *total = page->total;
     struct buffer *out = text->out;
-    char grams[UNIT_SIZE];
+    char grams[UNIT_SIZE], share[UNIT_SIZE];
     if (!isfinite(total->embodied_g)) {
         buffer_print(out, " Embodied emissions are not known.");
         return;
@@ -218,14 +249,14 @@ static void say_embodied(struct text *text, const struct view_report_page *page)
     buffer_print(out, " Embodied emissions of %s CO2e were attributed to ", unit_grams(grams, total->embodied_g));
     say_share(out, total->runs - total->embodied_unknown, total->runs);
     buffer_print(out, " by the share of the hardware's lifetime that was reserved, as in the Software Carbon Intensity specification "
-                      "(ISO/IEC 21031:2024), from ");
-    if (!report_say_sources(out, page, WT_BASIS_EMBODIED))
-        buffer_print(out, "an unknown source");
-    buffer_print(out, total->embodied_unknown ? "; for the others they are not known." : ".");
+                      "(ISO/IEC 21031:2024), on the basis of: ");
+    report_say_sources(out, page, WT_BASIS_EMBODIED, false);
+    buffer_print(out, total->embodied_unknown ? ". For the others they are not known." : ".");
     if (isfinite(total->embodied_useful_g)) {
-        buffer_print(out, " Divided by the assumed utilisation of the hardware, as in Sustainable AI");
+        buffer_print(out, " Divided by the utilisation that was assumed for the hardware (%s), as in Sustainable AI",
+                     unit_percent(share, total->embodied_g / total->embodied_useful_g));
         cite(text, SUSTAINABLE_AI);
-        buffer_print(out, ", they come to %s CO2e, in place of the figure before.", unit_grams(grams, total->embodied_useful_g));
+        buffer_print(out, ", they come to %s CO2e, in place of that figure.", unit_grams(grams, total->embodied_useful_g));
     }
 }
 

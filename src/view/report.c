@@ -105,9 +105,10 @@ void report_say_gpus(struct buffer *out, const struct wt_report_row *row)
 
 static void say_range(struct buffer *out, double least, double most)
 {
-    buffer_print(out, "%.5g", least);
-    if (most > least)
-        buffer_print(out, " to %.5g", most);
+    char from[UNIT_SIZE], to[UNIT_SIZE];
+    snprintf(from, sizeof from, "%.5g", least);
+    snprintf(to, sizeof to, "%.5g", most);
+    buffer_print(out, "%s%s%s", from, strcmp(from, to) ? " to " : "", strcmp(from, to) ? to : "");
 }
 
 bool report_say_factor(struct buffer *out, const struct view_report_page *page, enum wt_basis kind)
@@ -124,13 +125,15 @@ bool report_say_factor(struct buffer *out, const struct view_report_page *page, 
     return true;
 }
 
-bool report_say_sources(struct buffer *out, const struct view_report_page *page, enum wt_basis kind)
+void report_say_sources(struct buffer *out, const struct view_report_page *page, enum wt_basis kind, bool counts)
 {
     enum { MOST = 5 }; /* a provider's answers are as many sources as hours */
     static const struct { const char *unit; bool has_source; } kinds[WT_BASES] = {
         [WT_BASIS_ENERGY] = {"", true}, [WT_BASIS_PUE] = {"", false}, [WT_BASIS_INTENSITY] = {" g CO2e/kWh", true},
         [WT_BASIS_EMBODIED] = {"", true}};
-    size_t count = 0;
+    size_t all = 0, count = 0;
+    for (size_t i = 0; i < page->basis_count; i++)
+        all += page->basis[i].kind == kind;
     for (size_t i = 0; i < page->basis_count; i++) {
         const struct wt_report_basis *basis = &page->basis[i];
         if (basis->kind != kind || count++ >= MOST)
@@ -142,13 +145,16 @@ bool report_say_sources(struct buffer *out, const struct view_report_page *page,
         }
         if (kinds[kind].has_source)
             text_escape(out, !basis->source[0] ? "source unknown" : kind == WT_BASIS_ENERGY ? report_energy_source(basis->source) : basis->source);
+        if (!counts && all == 1)
+            continue;
         buffer_print(out, " (");
         report_say_runs(out, basis->runs);
         buffer_print(out, ")");
     }
-    if (count > MOST)
-        buffer_print(out, "; and %zu more sources", count - MOST);
-    return count > 0;
+    if (!all)
+        buffer_print(out, "unknown");
+    if (all > MOST)
+        buffer_print(out, "; and %zu more sources", all - MOST);
 }
 
 static void say_what_is_missing(struct buffer *out, const struct wt_report_row *total)

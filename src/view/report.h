@@ -5,6 +5,7 @@
 #ifndef WATTUNE_VIEW_REPORT_H
 #define WATTUNE_VIEW_REPORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
@@ -37,8 +38,8 @@ void report_say_gap(struct buffer *out, const struct report_gap *gap, const stru
 const char *report_energy_source(const char *word);
 
 /* All sources of a kind, those of most runs first: "1.1 (3 runs)", "381 g CO2e/kWh, FRA: ... (2 runs); ...".  Long lists are cut, and say
- * so.  False, and nothing: there is none. */
-bool report_say_sources(struct buffer *out, const struct view_report_page *page, enum wt_basis kind);
+ * so.  "unknown": there is none.  Without `counts` one that stands alone does not say of how many runs it is. */
+void report_say_sources(struct buffer *out, const struct view_report_page *page, enum wt_basis kind, bool counts);
 
 /* "381", or "30 to 381": the factor over all runs, which must not be unknown; false, and nothing, if it is. */
 bool report_say_factor(struct buffer *out, const struct view_report_page *page, enum wt_basis kind);

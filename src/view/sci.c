@@ -92,7 +92,8 @@ static void put_unit(struct buffer *out, const struct wt_report_row *total, enum
         buffer_print(out, "%.5g GPU hours reserved, in ", total->complete.gpu_hours);
     report_say_runs(out, known);
     if (missing)
-        buffer_print(out, ". Of %llu more something is unknown; %s", missing, missing == 1 ? "it is not in here" : "they are not in here");
+        buffer_print(out, "; %llu more %s left out, since something of %s is unknown", missing, missing == 1 ? "is" : "are",
+                     missing == 1 ? "it" : "them");
     buffer_print(out, "\n");
 }
 
@@ -120,8 +121,7 @@ static void put_embodied(struct buffer *out, const struct view_report_page *page
     buffer_print(out, "TE/EL/ToR is %s a GPU hour reserved\n",
                  unit_grams(text, hours > 0 ? total->complete.embodied_g / hours : (double)NAN));
     buffer_print(out, "        TE is from: ");
-    if (!report_say_sources(out, page, WT_BASIS_EMBODIED))
-        buffer_print(out, "unknown");
+    report_say_sources(out, page, WT_BASIS_EMBODIED, true);
     buffer_print(out, "\n");
 }
 
@@ -160,14 +160,11 @@ void view_sci(struct buffer *out, const struct view_report_page *page, enum view
     buffer_print(out, "\n");
     put_unit(out, total, unit);
     buffer_print(out, "E       energy, %s a %s: what was measured, times the PUE: ", unit_watt_hours(text, t.e_j), units[unit].one);
-    if (!report_say_sources(out, page, WT_BASIS_PUE))
-        buffer_print(out, "unknown");
+    report_say_sources(out, page, WT_BASIS_PUE, true);
     buffer_print(out, "\n        GPUs measured by: ");
-    if (!report_say_sources(out, page, WT_BASIS_ENERGY))
-        buffer_print(out, "unknown");
+    report_say_sources(out, page, WT_BASIS_ENERGY, true);
     buffer_print(out, "\nI       carbon intensity, location-based, %s: ", intensity(text, t.i_g_per_kwh));
-    if (!report_say_sources(out, page, WT_BASIS_INTENSITY))
-        buffer_print(out, "unknown");
+    report_say_sources(out, page, WT_BASIS_INTENSITY, true);
     buffer_print(out, "\n");
     put_embodied(out, page, unit);
     put_boundary(out, total);
