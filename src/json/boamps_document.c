@@ -106,14 +106,14 @@ static void put_task(struct json_doc *doc, const struct json_boamps *report)
 
 static void put_measures(struct json_doc *doc, const struct wt_trial *run)
 {
-    double reserved_s = run->time_s * run->gpu_count;
+    double reserved_s = run->time_s * run->gpu_count, busy = run->busy_s / reserved_s;
     json_open_array(doc, "measures");
     json_open_object(doc, NULL);
     json_put_text(doc, "measurementMethod", "wattune");
     if (isfinite(run->energy_j) && run->source != WT_SOURCE_NONE)
         json_put_source(doc, "gpuTrackingMode", run->source);
     if (reserved_s > 0)
-        put_known(doc, "averageUtilizationGpu", fmin(1, run->busy_s / reserved_s));
+        put_known(doc, "averageUtilizationGpu", busy > 1 ? 1 : busy);
     json_put_number(doc, "powerConsumption", measured_j(run) / 3.6e6);
     put_known(doc, "measurementDuration", run->time_s);
     put_time(doc, "measurementDateTime", run->started_ms);

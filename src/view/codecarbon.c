@@ -59,8 +59,8 @@ static double gpu_count(const struct row *row) { return row->run->gpu_count; }
 
 static double gpu_utilization(const struct row *row)
 {
-    double reserved_s = row->run->time_s * row->run->gpu_count;
-    return reserved_s > 0 ? fmin(100, 100 * row->run->busy_s / reserved_s) : (double)NAN;
+    double reserved_s = row->run->time_s * row->run->gpu_count, share = row->run->busy_s / reserved_s;
+    return !(reserved_s > 0) ? (double)NAN : share > 1 ? 100 : 100 * share;
 }
 
 /* --- Text: "" is unknown ------------------------------------------------------------------------------------------- */

@@ -62,6 +62,14 @@ static struct wt_trial killed_run(void)
                              .carbon = {none, none, "", none, none, none, none, ""}};
 }
 
+static void put_boamps(const struct wt_trial *run)
+{
+    struct wt_error err;
+    struct json_doc *doc = json_boamps_document(&(struct json_boamps){"an-id", run, INT64_C(1741000000000), "1.2.3"});
+    assert_int_equal(json_write_buffer(doc, JSON_LINE, &out, &err), 0);
+    json_doc_free(doc);
+}
+
 /* --- CodeCarbon ---------------------------------------------------------------------------------------------------- */
 
 static void codecarbon_columns(void **state)
@@ -103,6 +111,17 @@ static void codecarbon_unknown(void **state)
     run.time_s = 0;
     view_codecarbon(&out, "an-id", &run, "1.2.3");
     has(",0,0.33,,,,,0.15,1.5,,1.65,");
+    /* That of the GPUs' time nothing is known is not all of it. */
+    buffer_clear(&out);
+    run = full_run();
+    run.busy_s = NAN;
+    view_codecarbon(&out, "an-id", &run, "1.2.3");
+    has(",machine,,,,,,1.5,\n");
+    put_boamps(&run);
+    has_not("averageUtilizationGpu");
+    run.busy_s = 301; /* of 300 */
+    put_boamps(&run);
+    has("\"averageUtilizationGpu\": 1.0,");
 }
 
 static void codecarbon_names(void **state)
@@ -146,14 +165,6 @@ static void codecarbon_many_gpus(void **state)
 }
 
 /* --- BoAmps -------------------------------------------------------------------------------------------------------- */
-
-static void put_boamps(const struct wt_trial *run)
-{
-    struct wt_error err;
-    struct json_doc *doc = json_boamps_document(&(struct json_boamps){"an-id", run, INT64_C(1741000000000), "1.2.3"});
-    assert_int_equal(json_write_buffer(doc, JSON_LINE, &out, &err), 0);
-    json_doc_free(doc);
-}
 
 static void boamps(void **state)
 {
