@@ -251,11 +251,17 @@ const struct command command_report = {
         "With --by day, --from or --to a run counts hour by hour, in UTC. What is not known of a run is left out of a sum, "
         "and the page says of how many runs.\n\n"
         "The page of --format html stands alone: it has no script, fetches nothing, and shows at most 20 groups as bars, 366 days "
-        "and 500 rows.",
+        "and 500 rows.\n\n"
+        "An export takes whole runs: those that began between --from and --to, oldest first, of the job and the project if these are "
+        "named. What the ledger does not know is an empty field, a missing key or a sentence. Names in CSV that a spreadsheet would take "
+        "for a formula get an apostrophe in front.",
     .examples = "  wattune report\n"
                 "  wattune report --by user,day --from 7d\n"
                 "  wattune report --by job --format csv > jobs.csv\n"
-                "  wattune report --by project,day --from 30d --format html > report.html\n",
+                "  wattune report --by project,day --from 30d --format html > report.html\n"
+                "  wattune report --export codecarbon > emissions.csv\n"
+                "  wattune report --export sci --by job --per gpu-hour\n"
+                "  wattune report --export methods --project vision\n",
     .options = options,
     .groups = COMMON_LEDGER,
     .parse = parse,
