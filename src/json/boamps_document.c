@@ -30,10 +30,10 @@ static double measured_j(const struct wt_trial *run)
 static void put_time(struct json_doc *doc, const char *key, int64_t wall_ms)
 {
     char wall[32], text[48];
-    clock_format_wall(wall_ms, wall);
+    if (strlen(clock_format_wall(wall_ms, wall)) < 24) /* no time that has a date */
+        return;
     snprintf(text, sizeof text, "%.10s %.8s", wall, wall + 11);
-    if (strlen(wall) >= 19)
-        json_put_text(doc, key, text);
+    json_put_text(doc, key, text);
 }
 
 static void put_known(struct json_doc *doc, const char *key, double value)

@@ -109,7 +109,9 @@ static void say_runs(struct buffer *out, const struct view_report_page *page, co
     say_name(out, "project", project);
     unit_wall(first, total->first_ms);
     unit_wall(last, total->last_ms);
-    if (strncmp(first, last, 10) == 0)
+    if (strcmp(first, "unknown") == 0 || strcmp(last, "unknown") == 0)
+        buffer_print(out, ", at times that are not known.");
+    else if (strncmp(first, last, 10) == 0)
         buffer_print(out, " on %.10s (UTC).", first);
     else
         buffer_print(out, " between %.10s and %.10s (UTC).", first, last);

@@ -121,6 +121,28 @@ def test_which_runs(wt, two_runs):
     assert quantity(re.search(r"GPUs used ([\d.]+ m?Wh) in the one run", text)[1]) == pytest.approx(two_runs[0]["energy_j"], rel=1e-3)
 
 
+def test_processors_and_memory(wt, two_runs):
+    """One of the two runs on a machine that also tells what its CPUs and its DRAM use."""
+    with sqlite3.connect(wt.ledger) as db:
+        db.execute("UPDATE trials SET cpu_energy_j = 720, dram_energy_j = 36 WHERE trial_id = (SELECT min(trial_id) FROM trials)")
+    tried = wt.tries("job of vision")[0]
+    assert (tried["cpu_energy_j"], tried["dram_energy_j"]) == (720, 36)
+    row, other = codecarbon(wt)
+    for column, joules in (("cpu_energy", 720), ("ram_energy", 36), ("gpu_energy", tried["energy_j"]),
+                           ("energy_consumed", tried["energy_j"] + 756)):
+        assert float(row[column]) == pytest.approx(joules * 1.5 / 3.6e6, rel=1e-9)
+    assert float(row["cpu_power"]) == pytest.approx(720 * 1.5 / tried["time_s"], rel=1e-9)
+    assert float(row["ram_power"]) == pytest.approx(36 * 1.5 / tried["time_s"], rel=1e-9)
+    assert other["cpu_energy"] == other["ram_energy"] == other["cpu_power"] == ""
+    report = boamps(wt)[0]
+    assert report["measures"][0]["powerConsumption"] == pytest.approx((tried["energy_j"] + 756) / 3.6e6, rel=1e-9)
+    assert "Energy of: GPUs, CPUs, DRAM. PUE" in report["task"]["taskDescription"] and "quality" not in report
+    text = export(wt, "methods")
+    assert "The energy of the CPUs was 200.0 mWh in 1 of the 2 runs; that of the others is not known." in text
+    assert "The energy of DRAM was 10.00 mWh in 1 of the 2 runs" in text
+    assert "CPUs in 1 of 2 runs, DRAM in 1 of 2 runs" in export(wt, "sci")
+
+
 def test_names_in_codecarbon(wt):
     machine = wt.machine()
     names = ["=cmd|'/c'!A1", 'a "b", c\nd', "<script>", "\u202egnp.exe", "n" * 255]
@@ -135,6 +157,12 @@ def test_names_in_codecarbon(wt):
     assert r'of the job a "b", c\nd on' in text
     table = export(wt, "sci", "--by", "job,project")
     assert "\u202e" not in table and "\\u202egnp.exe" in table
+    # Longer than any that a run is booked with, as somebody else's program may write.
+    with sqlite3.connect(wt.ledger) as db:
+        db.execute("UPDATE jobs SET name = ? WHERE name = ?", ("\u00e9" * 5000, names[2]))
+    row = codecarbon(wt)[2]
+    assert re.fullmatch("\u00e9{100,127}\ufffd?", row["experiment_id"]) and row["project_name"] == names[2]
+    assert len(boamps(wt)) == len(names) and export(wt, "sci", "--by", "job") and export(wt, "methods", "--job", "\u00e9" * 5000)
 
 
 # --- BoAmps

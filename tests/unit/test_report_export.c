@@ -232,6 +232,12 @@ static void boamps_unknown(void **state)
     has_not("environment");
     has_not("measurementDuration");
     has_not("averageUtilizationGpu");
+    /* A start that no calendar has. */
+    buffer_clear(&out);
+    run.started_ms = INT64_MAX;
+    put_boamps(&run);
+    has_not("measurementDateTime");
+    has("\"reportDatetime\"");
 }
 
 static void boamps_names(void **state)
@@ -413,6 +419,10 @@ static void methods_unknown(void **state)
     has_not("Zeus");
     has_not("nan");
     has_not("unknown method");
+    row.first_ms = row.last_ms = 0;
+    buffer_clear(&out);
+    view_methods(&out, &page, NULL, NULL, "1.2.3");
+    has("covers 1 run, at times that are not known. The time that they took");
     row.runs = 0;
     buffer_clear(&out);
     view_methods(&out, &page, NULL, NULL, "1.2.3");
