@@ -119,7 +119,8 @@ static int export_boamps(struct ledger *ledger, const struct report_export_optio
     if (rc == 0)
         rc = flush(&stream, err);
     if (rc == 0 && stream.left_out)
-        log_warning("%" PRIu64 " of the runs are left out: a BoAmps report needs a measured energy and a GPU", stream.left_out);
+        log_warning("%" PRIu64 " %s left out: a BoAmps report needs a measured energy and a GPU", stream.left_out,
+                    stream.left_out == 1 ? "run is" : "runs are");
     buffer_clear(&stream.text);
     return rc;
 }

@@ -258,7 +258,7 @@ def test_a_killed_run_is_unknown_and_no_zero(wt, two_runs):
     row = next(row for row in codecarbon(wt) if row["experiment_id"] == "killed")
     assert {name for name in CODECARBON if row[name]} == {"run_id", "experiment_id", "codecarbon_version", "gpu_count", "gpu_model",
                                                           "tracking_mode"}
-    assert len(boamps(wt, words="1 of the runs are left out")) == 2
+    assert len(boamps(wt, words="1 run is left out")) == 2
     text = export(wt, "sci")
     assert "R       one run; 2 runs; 1 more is left out, since something of it is unknown\n" in text
     grams = total(wt)["carbon"]["total_location_g"]
