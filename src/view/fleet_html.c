@@ -174,7 +174,7 @@ static void put_worth(struct buffer *out, const struct wt_fleet *fleet, const st
         html_below(out, html_error, runs->saved_error_j);
         put_share(out, runs->saved_j / (fleet->now.energy_j + runs->saved_j), "what would have been used without; measured in ");
         buffer_print(out, "%llu of ", (unsigned long long)runs->saved_runs);
-        html_runs(out, runs->runs);
+        report_say_runs(out, runs->runs);
     } else {
         html_note(out, "no run has measured its baseline");
     }

@@ -107,12 +107,8 @@ void fleet_table_groups(struct buffer *out, const char *id, const char *title, e
 static void put_line(struct buffer *out, const char *name, double hours, double known_hours, double energy_j, double of_j)
 {
     buffer_print(out, "<tr><th scope=\"row\" class=\"name\">%s</th>", name);
-    if (isnan(known_hours)) { /* a line that hours have not */
-        buffer_print(out, "<td></td><td></td>");
-    } else {
-        put_cell(out, html_number, hours);
-        put_cell(out, html_percent, hours / known_hours);
-    }
+    put_cell(out, html_number, hours);
+    put_cell(out, html_percent, hours / known_hours);
     put_cell(out, html_energy, energy_j);
     put_cell(out, html_percent, energy_j / of_j);
     buffer_print(out, "</tr>\n");
@@ -120,7 +116,7 @@ static void put_line(struct buffer *out, const char *name, double hours, double 
 
 void fleet_table_lines(struct buffer *out, const struct wt_fleet_lines *lines)
 {
-    double known = fleet_known_hours(lines), j = lines->energy_j, none = NAN;
+    double known = fleet_known_hours(lines), j = lines->energy_j;
     if (!(known > 0)) {
         buffer_print(out, "<p>The energy of all hours watched is unknown.</p>\n");
         return;
@@ -129,8 +125,9 @@ void fleet_table_lines(struct buffer *out, const struct wt_fleet_lines *lines)
     html_table(out, "lines");
     buffer_print(out, "<thead><tr><th scope=\"col\" class=\"name\">Line</th><th scope=\"col\">GPU hours</th><th scope=\"col\">Share</th>"
                       "<th scope=\"col\">Energy</th><th scope=\"col\">Share</th></tr></thead>\n<tbody>\n");
-    put_line(out, "Runs, as they booked it", lines->reserved_hours, known, lines->runs_j, j);
-    put_line(out, "less overlap: measured by more than one run", none, none, -lines->overlap_j, j);
+    put_line(out, "Runs, as they booked it", lines->reserved_hours + lines->overlap_hours, known, lines->runs_j, j);
+    put_line(out, "Counted more than once: runs that shared a GPU", 0 - lines->overlap_hours, known,
+             0 - lines->overlap_j, j); /* not -0 */
     put_line(out, "Idle: no process, no run", lines->idle_hours, known, lines->idle_j, j);
     put_line(out, "Unattributed: used without a run, or measured differently", fleet_other_hours(lines), known, lines->unattributed_j, j);
     buffer_print(out, "</tbody>\n<tfoot><tr><th scope=\"row\" class=\"name\">What the counters say</th>");
@@ -240,7 +237,7 @@ void fleet_table_devices(struct buffer *out, const struct wt_fleet_device device
     html_table(out, "devices");
     buffer_print(out, "<thead><tr><th scope=\"col\" class=\"name\">Node</th><th scope=\"col\" class=\"name\">GPU</th>"
                       "<th scope=\"col\">Hours <small>with unknown energy</small></th><th scope=\"col\">Reserved <small>busy</small></th>"
-                      "<th scope=\"col\">Counters <small>&#177; error</small></th><th scope=\"col\">Runs <small>less overlap</small></th>"
+                      "<th scope=\"col\">Counters <small>&#177; error</small></th><th scope=\"col\">Runs <small>counted more than once</small></th>"
                       "<th scope=\"col\">Idle</th><th scope=\"col\">Unattributed</th><th scope=\"col\">Idle operational " HTML_CO2E "</th>"
                       "<th scope=\"col\">Idle embodied " HTML_CO2E "</th></tr></thead>\n<tbody>\n");
     put_devices(out, sorted, count);

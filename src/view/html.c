@@ -206,11 +206,6 @@ void html_error(struct buffer *out, double energy_j)
     html_energy(out, energy_j);
 }
 
-void html_runs(struct buffer *out, uint64_t runs)
-{
-    buffer_print(out, "%llu run%s", (unsigned long long)runs, runs == 1 ? "" : "s");
-}
-
 void html_below(struct buffer *out, void (*put)(struct buffer *, double), double value)
 {
     buffer_print(out, " <small>");

@@ -41,9 +41,6 @@ void html_change(struct buffer *out, double fraction);
 void html_limit(struct buffer *out, uint32_t limit_mw);
 void html_error(struct buffer *out, double energy_j);             /* with a plus-minus sign */
 
-/* "1 run", "2 runs". */
-void html_runs(struct buffer *out, uint64_t runs);
-
 /* In the same place, smaller: what stands beside another number and is never added to it. */
 void html_below(struct buffer *out, void (*put)(struct buffer *, double), double value);
 

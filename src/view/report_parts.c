@@ -6,7 +6,6 @@
 #include "view/report.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "view/html.h"
 
@@ -48,7 +47,7 @@ void report_saved_figure(struct buffer *out, const struct wt_report_row *total)
         html_below(out, html_error, total->saved_error_j);
         html_note(out, "against the measured baseline, in ");
         buffer_print(out, "%llu of ", (unsigned long long)total->saved_runs);
-        html_runs(out, total->runs);
+        report_say_runs(out, total->runs);
         buffer_print(out, "; carbon ");
         html_grams(out, total->saved_g);
     } else {
@@ -135,16 +134,6 @@ void report_unknown(struct buffer *out, const struct wt_report_row *total)
 
 /* --- What they rest on -------------------------------------------------------------------------------------------- */
 
-/* The ledger's words for enum wt_source, for people. */
-static const char *energy_source(const char *word)
-{
-    static const char *const words[][2] = {{"counter", "hardware counters"}, {"integrated", "power, integrated over time"}};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (!strcmp(word, words[i][0]))
-            return words[i][1];
-    return word;
-}
-
 static void put_factor(struct buffer *out, const struct wt_report_basis *basis, const char *unit)
 {
     if (!isfinite(basis->least))
@@ -166,11 +155,11 @@ static void put_basis(struct buffer *out, const struct wt_report_basis *basis)
     put_factor(out, basis, kinds[basis->kind].unit);
     if (kinds[basis->kind].has_source) {
         buffer_print(out, "<bdi>");
-        html_text(out, !basis->source[0] ? "source unknown" : basis->kind == WT_BASIS_ENERGY ? energy_source(basis->source) : basis->source);
+        html_text(out, !basis->source[0] ? "source unknown" : basis->kind == WT_BASIS_ENERGY ? report_energy_source(basis->source) : basis->source);
         buffer_print(out, "</bdi>");
     }
     buffer_print(out, " (");
-    html_runs(out, basis->runs);
+    report_say_runs(out, basis->runs);
     buffer_print(out, ")</li>\n");
 }
 

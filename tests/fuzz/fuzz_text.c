@@ -148,11 +148,11 @@ static void put_fleet_page(struct buffer *out, const char *name)
 }
 
 /* A page of HTML has the markup that it has of a harmless name; a title more for each time that the name is cut. */
-static void in_pages(const char *text, void (*put_page)(struct buffer *out, const char *name))
+static void in_pages(const char *text, void (*put)(struct buffer *out, const char *name))
 {
     struct buffer page = {0}, harmless = {0};
-    put_page(&page, text);
-    put_page(&harmless, *text ? "x" : "");
+    put(&page, text);
+    put(&harmless, *text ? "x" : "");
     CHECK(fuzz_is_utf8(buffer_text(&page)));
     for (const char *c = "<>'"; *c; c++)
         CHECK(count_of(buffer_text(&page), *c) == count_of(buffer_text(&harmless), *c));

@@ -78,7 +78,7 @@ static struct wt_fleet_lines watched(void)
 {
     return (struct wt_fleet_lines){.watched_hours = 100, .unknown_hours = 4, .energy_j = 7.2e6, .energy_error_j = 3600, .runs_j = 5.4e6,
                                    .overlap_j = 3.6e5, .idle_j = 1.8e6, .unattributed_j = 3.6e5, .reserved_hours = 48, .idle_hours = 24,
-                                   .busy_hours = 36, .facility_j = 9e6, .operational_g = 800, .embodied_g = 400,
+                                   .busy_hours = 36, .overlap_hours = 12, .facility_j = 9e6, .operational_g = 800, .embodied_g = 400,
                                    .idle_operational_g = 200, .idle_embodied_g = 100};
 }
 
@@ -204,9 +204,9 @@ static void lines_add_up(void **state)
     (void)state;
     make_watched_fleet();
     put();
-    has("booked it</th><td><data value=\"48\">48</data></td><td><data value=\"0.5\">50 %</data></td><td><data value=\"5400000\">1.500 kWh</data>"
+    has("booked it</th><td><data value=\"60\">60</data></td><td><data value=\"0.625\">62.5 %</data></td><td><data value=\"5400000\">1.500 kWh</data>"
         "</td><td><data value=\"0.75\">75 %</data></td>");
-    has("more than one run</th><td></td><td></td><td><data value=\"-360000\">-100.0 Wh</data></td><td><data value=\"-0.05\">-5 %</data></td>");
+    has("shared a GPU</th><td><data value=\"-12\">-12</data></td><td><data value=\"-0.125\">-12.5 %</data></td><td><data value=\"-360000\">-100.0 Wh</data></td><td><data value=\"-0.05\">-5 %</data></td>");
     has("no run</th><td><data value=\"24\">24</data></td><td><data value=\"0.25\">25 %</data></td><td><data value=\"1800000\">500.0 Wh</data></td>"
         "<td><data value=\"0.25\">25 %</data></td>");
     has("differently</th><td><data value=\"24\">24</data></td><td><data value=\"0.25\">25 %</data></td><td><data value=\"360000\">100.0 Wh</data>"
@@ -233,6 +233,16 @@ static void lines_add_up(void **state)
     has("<rect class=\"counters\" x=\"0.00\" y=\"52.00\" width=\"180.00\" height=\"10.00\"/>");
     has_not("below 0");
     has_not("Nobody watched");
+}
+
+static void nobody_shared(void **state)
+{
+    (void)state;
+    make_watched_fleet();
+    fleet.lines.runs_j -= fleet.lines.overlap_j;
+    fleet.lines.overlap_j = fleet.lines.overlap_hours = 0;
+    put();
+    has("shared a GPU</th><td><data value=\"0\">0</data></td><td><data value=\"0\">0 %</data></td><td><data value=\"0\">0 Wh</data></td>");
 }
 
 /* What runs have booked beyond the counters stays below 0, and is drawn as a bar that is longer than the counters'. */
@@ -563,7 +573,7 @@ int main(void)
 {
 #define FRESH(f) cmocka_unit_test_setup_teardown(f, fresh, fresh)
     const struct CMUnitTest tests_of_it[] = {
-        FRESH(figures), FRESH(size_and_worth), FRESH(nothing_could_be_told), FRESH(lines_add_up), FRESH(below_zero), FRESH(nobody),
+        FRESH(figures), FRESH(size_and_worth), FRESH(nothing_could_be_told), FRESH(lines_add_up), FRESH(nobody_shared), FRESH(below_zero), FRESH(nobody),
         FRESH(watched_in_vain), FRESH(devices_are_cut), FRESH(groups_are_cut), FRESH(days), FRESH(tasks_by_phase), FRESH(many_phases),
         FRESH(what_if), FRESH(hostile_names), FRESH(nothing), FRESH(large_fleets),
     };
