@@ -6,6 +6,7 @@
 #include "view/fleet_charts.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "view/html.h"
 #include "view/svg.h"
@@ -86,7 +87,11 @@ static void put_figure(struct buffer *out, const char *name, const char *id, con
 
 static char *in_hours(char text[UNIT_SIZE], double hours)
 {
-    return unit_time(text, hours * 3600);
+    if (isfinite(hours))
+        snprintf(text, UNIT_SIZE, "%.4g GPU hours", hours);
+    else
+        snprintf(text, UNIT_SIZE, "unknown");
+    return text;
 }
 
 void fleet_charts(struct buffer *out, const struct wt_fleet_lines *lines)

@@ -242,7 +242,8 @@ static void put_watched(struct buffer *out, const struct wt_fleet_lines *lines)
 
 static void put_fleet_view(struct buffer *out, const struct wt_fleet *fleet)
 {
-    buffer_print(out, "<h2 id=\"fleet-view\">Fleet view</h2>\n");
+    buffer_print(out, "<h2 id=\"fleet-view\">Fleet view</h2>\n<p>By phase, day, GPU model, user and project: what runs have booked. Of watched "
+                      "GPUs: what their counters say, runs and all else.</p>\n");
     put_charts(out, fleet);
     buffer_print(out, "<h3 id=\"watched\">Watched GPUs</h3>\n");
     if (is_watched(fleet)) {

@@ -345,27 +345,43 @@ static void put_choice(struct buffer *out, uint32_t limit_mw, double energy, dou
     put_cell(out, html_change, time - 1);
 }
 
+static void put_potential(struct buffer *out, const struct wt_report_row *job, const struct wt_potential *potential)
+{
+    begin_row(out, job->keys[0]);
+    put_cell(out, html_energy, job->gpu_j);
+    buffer_print(out, "<td>");
+    html_limit(out, potential->limit_mw);
+    buffer_print(out, "</td>");
+    put_choice(out, potential->chosen_mw, potential->chosen_energy, potential->chosen_time, job->gpu_j);
+    put_choice(out, potential->least_mw, potential->least_energy, potential->least_time, job->gpu_j);
+    buffer_print(out, "</tr>\n");
+}
+
 static void put_potentials(struct buffer *out, const struct wt_fleet *fleet)
 {
-    buffer_print(out, "<h3 id=\"potentials\">What these jobs could still save</h3>\n<p>By their profiles, per step: at the power limit that "
-                      "eta %.4g chooses, and at that of least energy, against the limit of the last run that was measured.</p>\n", fleet->eta);
+    size_t known = 0, shown = 0;
+    for (size_t i = 0; i < fleet->jobs.count; i++)
+        known += isfinite(fleet->potentials[i].chosen_energy);
+    buffer_print(out, "<h3 id=\"potentials\">What jobs could still save</h3>\n<p>By their profiles, per step: at the power limit that eta %.4g "
+                      "chooses, and at that of least energy, against the limit of the last run that was measured. ", fleet->eta);
+    if (known < fleet->jobs.count)
+        buffer_print(out, "%zu of %zu jobs have no usable profile: what they could save is unknown.", fleet->jobs.count - known,
+                     fleet->jobs.count);
+    if (known > MOST_GROUPS)
+        buffer_print(out, " Of %zu others, the %u that used most.", known, MOST_GROUPS);
+    buffer_print(out, "</p>\n");
+    if (!known)
+        return;
     html_table(out, "potentials");
     buffer_print(out, "<thead><tr><th scope=\"col\" class=\"name\">Job</th><th scope=\"col\">GPU energy</th><th scope=\"col\">Limit now</th>"
                       "<th scope=\"col\">Limit by eta</th><th scope=\"col\">Energy <small>saves</small></th><th scope=\"col\">Time</th>"
                       "<th scope=\"col\">Limit of least energy</th><th scope=\"col\">Energy <small>saves</small></th>"
                       "<th scope=\"col\">Time</th></tr></thead>\n<tbody>\n");
-    for (size_t i = 0; i < fleet->jobs.count && i < MOST_GROUPS; i++) {
-        const struct wt_report_row *job = &fleet->jobs.rows[i];
-        const struct wt_potential *potential = &fleet->potentials[i];
-        begin_row(out, job->keys[0]);
-        begin_cell(out, html_energy, job->gpu_j);
-        buffer_print(out, "</td><td>");
-        html_limit(out, potential->limit_mw);
-        buffer_print(out, "</td>");
-        put_choice(out, potential->chosen_mw, potential->chosen_energy, potential->chosen_time, job->gpu_j);
-        put_choice(out, potential->least_mw, potential->least_energy, potential->least_time, job->gpu_j);
-        buffer_print(out, "</tr>\n");
-    }
+    for (size_t i = 0; i < fleet->jobs.count && shown < MOST_GROUPS; i++)
+        if (isfinite(fleet->potentials[i].chosen_energy)) {
+            put_potential(out, &fleet->jobs.rows[i], &fleet->potentials[i]);
+            shown++;
+        }
     buffer_print(out, "</tbody>\n");
     html_table_end(out);
 }
