@@ -190,11 +190,11 @@ static void put_lines(struct buffer *out, const struct wt_fleet_lines *lines)
     buffer_print(out, "</tr>\n");
 }
 
-/* Most energy first; what is unknown last; else in the order given. */
+/* Most energy first, which is 0 where it is unknown; else in the order given. */
 static int by_energy(const void *a, const void *b)
 {
     const struct wt_fleet_device *const x = *(const struct wt_fleet_device *const *)a, *const y = *(const struct wt_fleet_device *const *)b;
-    double of_x = fleet_known_hours(&x->lines) > 0 ? x->lines.energy_j : -1, of_y = fleet_known_hours(&y->lines) > 0 ? y->lines.energy_j : -1;
+    double of_x = x->lines.energy_j, of_y = y->lines.energy_j;
     return of_x < of_y ? 1 : of_x > of_y ? -1 : (x > y) - (x < y);
 }
 
