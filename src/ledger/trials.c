@@ -17,18 +17,20 @@ int ledger_job_make(struct ledger *ledger, const char *job, int64_t *job_id, str
 {
     if (!job[0])
         return error_set(err, WT_E_INVALID, "a job without a name");
-    struct query *query = ledger_query(ledger, SQL_JOB_MAKE);
+    struct query *query = ledger_query(ledger, SQL_JOB_FIND);
     query_put_text(query, job);
-    query_put_int(query, clock_wall_ms());
-    int rc = query_run(query, err);
-    if (rc)
-        return rc;
-    query = ledger_query(ledger, SQL_JOB_FIND);
-    query_put_text(query, job);
-    rc = query_step(query, err);
+    int rc = query_step(query, err);
     if (rc > 0)
         *job_id = query_int(query, 0);
     query_leave(query);
+    if (rc)
+        return rc < 0 ? rc : 0;
+    query = ledger_query(ledger, SQL_JOB_MAKE); /* the write lock is held: nobody else makes it in between */
+    query_put_text(query, job);
+    query_put_int(query, clock_wall_ms());
+    rc = query_run(query, err);
+    if (rc == 0)
+        *job_id = ledger_last_id(ledger);
     return rc < 0 ? rc : 0;
 }
 

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A fleet that never was: users, projects, jobs, phases and GPUs over months, as runs in the order in which they begin.
+ * For trying out reports at the size of a year, and for showing what an account of a fleet looks like.
+ *
+ * Pure but for its random numbers, which a seed gives: no clock, no input, no output.  Knows neither the ledger nor carbon.
+ * What is known of fleets is said where it stands, with its source; all else is assumed, and said to be.
+ */
+#ifndef WATTUNE_SIM_FLEET_H
+#define WATTUNE_SIM_FLEET_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "flow.h"
+#include "sim/simulate.h"
+
+enum {
+    FLEET_NODE_GPUS = 8,             /* of one model; the last node may have fewer */
+    FLEET_MODELS_MOST = 8,
+    FLEET_GPUS_MOST = 100000,
+    FLEET_USERS_MOST = 10000,
+    FLEET_RUNS_MOST = 20000000,
+    FLEET_DAYS_MOST = 3660,
+    FLEET_SHARES = 3,                /* phases that use GPUs: experimentation, training, inference */
+};
+
+/* A GPU model: its name as the driver says it and the range of its power limit. */
+struct fleet_model {
+    const char *key, *name;
+    uint32_t limit_min_mw, limit_max_mw;
+};
+
+/* NULL: there is no model of that key. */
+const struct fleet_model *fleet_model_find(const char *key);
+
+/* All of them, for sentences; NULL behind the last. */
+const struct fleet_model *fleet_model_at(unsigned i);
+
+struct fleet_options {
+    uint64_t seed;
+    unsigned gpus, users;
+    uint64_t runs;                   /* so many; 0: all that begin within `days` */
+    double days;
+    int64_t start_ms;                /* wall clock */
+    unsigned model_count;            /* nodes have them in turn */
+    const struct fleet_model *models[FLEET_MODELS_MOST];
+    double shares[FLEET_SHARES];     /* of the GPU time that is asked for; at least one above 0 */
+    double load;                     /* GPU time asked for / GPU time there is; above 0, at most 1 */
+    struct sim_options sim;          /* policy, eta, beta and window of jobs that choose their batch size; with a trace all of it */
+    const struct sim_trace *trace;   /* NULL, or what such jobs train; of the one GPU model; borrowed */
+};
+
+/* What an hour of a run's device came to.  position: of trial.gpus, or of the processor behind them. */
+struct fleet_hour {
+    int64_t hour;                    /* since 1970, UTC */
+    unsigned position;
+    double energy_j, busy_s;         /* NaN: unknown */
+};
+
+/* One run as a ledger books it, carbon apart.  trial.ended is false for one that was killed: all that is known of it is how it
+ * began.  energy_j of each GPU, NaN: unknown; cpu_j of the processor, NaN: not measured. */
+struct fleet_run {
+    struct wt_trial trial;
+    unsigned node_gpus;
+    double energy_j[FLEET_NODE_GPUS], cpu_j;
+    double reserved_s;               /* how long it held its GPUs, killed or not */
+    bool keeps_profile;              /* trial.profile is what the next run of its job and batch size begins with */
+    struct wt_profile_key key;
+};
+
+struct fleet;
+
+/* WT_E_RANGE, WT_E_INVALID: an option is out of range, or a trace comes with several GPU models.  The caller frees *out with
+ * fleet_free(). */
+int fleet_new(const struct fleet_options *options, struct fleet **out, struct wt_error *err);
+struct fleet *fleet_free(struct fleet *fleet); /* takes NULL, returns NULL */
+
+/* The next run: 1; 0: there are no more. */
+int fleet_next(struct fleet *fleet, struct fleet_run *run, struct wt_error *err);
+
+/* The hours of a run that ended, device by device: what each used and how long it was busy, evenly over the run.  Those of a
+ * device add up to its energy.  How many there are; more than `capacity` are not written. */
+size_t fleet_run_hours(const struct fleet_run *run, struct fleet_hour hours[], size_t capacity);
+
+#endif

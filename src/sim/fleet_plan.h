@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside the fleet: a run that has its GPUs and its time, not yet written out.
+ */
+#ifndef WATTUNE_SIM_FLEET_PLAN_H
+#define WATTUNE_SIM_FLEET_PLAN_H
+
+#include "sim/fleet_job.h"
+
+enum fleet_fate { FLEET_DONE, FLEET_FAILED, FLEET_INTERRUPTED, FLEET_KILLED };
+
+struct fleet_plan {
+    int64_t start_ms;
+    uint64_t number;                 /* of two that begin at once the one that was submitted first goes first */
+    uint32_t job;                    /* index */
+    uint32_t node;
+    unsigned char gpus[FLEET_NODE_GPUS]; /* indexes on the node, rising */
+    unsigned recurrence, try_number;
+    enum fleet_fate fate;
+    bool energy_known, profiles, early_stopped, not_started;
+    int reached;                     /* as in wt_trial */
+    uint32_t batch_size, limit_mw;
+    unsigned epochs;
+    double time_s, energy_j, cost_j; /* of one GPU */
+};
+
+/* Writes it out; `fleet` seeds the GPUs' names. */
+void fleet_write_out(const struct fleet_options *options, struct fleet_job *job, const struct fleet_plan *plan,
+                     struct fleet_run *run);
+
+#endif

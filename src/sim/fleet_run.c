@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A planned run as `wattune run` would have booked it.  All names begin with "sim-" where a name of the real world could be
+ * meant (nodes), and energies say that they are estimated, or replayed where a trace has them: nobody measured them.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/fleet_plan.h"
+
+static const char *const users[] = {"ada",  "ben",  "carla", "dmitri", "elif", "fatou", "goran", "hana", "ines", "jun",
+                                    "kofi", "lena", "mateo", "nadia",  "omar", "priya", "quinn", "rosa", "sven", "tuva"};
+static const char *const projects[] = {"vision", "speech", "ranking", "search", "translation", "forecast",
+                                       "robotics", "assistant", "fraud", "maps", "health", "games"};
+enum { USER_NAMES = sizeof users / sizeof users[0], PROJECTS = sizeof projects / sizeof projects[0] };
+
+/* Of a step's energy and time; what `wattune run` proves in a usual run.  Assumed, as all below. */
+static const double profile_error = 0.005, savings_error = 0.01, run_error = 0.01;
+static const uint64_t slice_steps = 50;
+
+/* What the processor draws for each GPU that a run has, and for a run without any: seen on one node in four, since the
+ * counters are root's. */
+static const double cpu_of_gpu_w = 35, cpu_alone_w = 140;
+enum { NODES_TO_ONE_WITH_CPU = 4 };
+
+static const char no_steps[] = "there was no sign of steps (wt_step, or --progress pattern:REGEX)";
+
+static void write_who(const struct fleet_options *options, const struct fleet_job *job, const struct fleet_plan *plan,
+                      struct wt_trial *trial)
+{
+    unsigned project = job->user % (options->users / 3 + 1) % PROJECTS;
+    const char *network = job->network, *slash = job->trace ? strchr(job->trace->job, '/') : NULL;
+    int length = (int)strlen(network);
+    if (slash) { /* dataset/network/optimizer */
+        network = slash + 1;
+        length = (int)strcspn(network, "/");
+    }
+    snprintf(trial->job, sizeof trial->job, "%s-%.*s-%05u", projects[project], length, network, job->number);
+    snprintf(trial->phase, sizeof trial->phase, "%s", fleet_phases[job->phase].name);
+    snprintf(trial->project, sizeof trial->project, "%s", projects[project]);
+    if (job->user < USER_NAMES)
+        snprintf(trial->user, sizeof trial->user, "%s", users[job->user]);
+    else
+        snprintf(trial->user, sizeof trial->user, "%s%u", users[job->user % USER_NAMES], job->user / USER_NAMES + 1);
+    snprintf(trial->node, sizeof trial->node, "sim-node-%03u", plan->node + 1);
+    trial->gpu_count = job->gpu_count;
+    for (unsigned i = 0; i < job->gpu_count; i++) {
+        trial->gpus[i].index = plan->gpus[i];
+        snprintf(trial->gpus[i].uuid, sizeof trial->gpus[i].uuid, "GPU-51300000-%04x-4%03x-8000-%08x%04x",
+                 (unsigned)(options->seed >> 32 & 0xffff), (unsigned)(options->seed >> 48 & 0xfff),
+                 (unsigned)(options->seed & 0xffffffff), plan->node * FLEET_NODE_GPUS + plan->gpus[i]);
+        snprintf(trial->gpus[i].name, sizeof trial->gpus[i].name, "%s", job->model->name);
+    }
+}
+
+static void write_key(const struct fleet_job *job, const struct wt_trial *trial, struct wt_profile_key *key)
+{
+    uint32_t limits_mw[WT_MAX_LIMITS];
+    unsigned count = fleet_job_limits(job, trial->batch_size, limits_mw);
+    *key = (struct wt_profile_key){.batch_size = trial->batch_size, .gpu_count = job->gpu_count,
+                                   .limit_min_mw = limits_mw[count - 1], .limit_max_mw = limits_mw[0]};
+    snprintf(key->job, sizeof key->job, "%s", trial->job);
+    snprintf(key->gpu_model, sizeof key->gpu_model, "%s", job->model->name);
+}
+
+static void write_profile(const struct fleet_job *job, struct wt_trial *trial)
+{
+    uint32_t limits_mw[WT_MAX_LIMITS];
+    trial->point_count = fleet_job_limits(job, trial->batch_size, limits_mw);
+    for (unsigned i = 0; i < trial->point_count; i++) {
+        struct fleet_step step = fleet_job_step(job, trial->batch_size, limits_mw[i]);
+        double energy_j = step.energy_j * job->gpu_count;
+        trial->profile[i] = (struct wt_profile_point){.limit_mw = limits_mw[i], .steps = slice_steps,
+            .time_per_step_s = step.time_s, .energy_per_step_j = energy_j, .energy_error_j = energy_j * profile_error,
+            .time_error_s = step.time_s * profile_error};
+    }
+}
+
+/* Against the highest limit, as if that had been measured in between. */
+static void write_savings(const struct fleet_job *job, struct wt_trial *trial)
+{
+    uint32_t limits_mw[WT_MAX_LIMITS];
+    fleet_job_limits(job, trial->batch_size, limits_mw);
+    struct fleet_step now = fleet_job_step(job, trial->batch_size, trial->limit_mw);
+    struct fleet_step most = fleet_job_step(job, trial->batch_size, limits_mw[0]);
+    trial->savings = (struct wt_savings){limits_mw[0], now.energy_j / most.energy_j, now.time_s / most.time_s, savings_error,
+                                         savings_error};
+}
+
+static void write_outcome(const struct fleet_job *job, const struct fleet_plan *plan, struct wt_trial *trial)
+{
+    static const int exit_codes[] = {[FLEET_DONE] = 0, [FLEET_FAILED] = 1, [FLEET_INTERRUPTED] = 130};
+    trial->ended = plan->fate != FLEET_KILLED;
+    trial->not_started = plan->not_started;
+    trial->reached = plan->reached;
+    trial->early_stopped = plan->early_stopped;
+    if (!trial->ended)
+        return;
+    trial->time_s = plan->time_s;
+    trial->epochs = plan->epochs;
+    trial->exit_code = plan->early_stopped || plan->not_started ? -1 : exit_codes[plan->fate];
+    if (plan->not_started) { /* it took nothing */
+        trial->energy_j = trial->energy_error_j = trial->cost_j = 0;
+        snprintf(trial->note, sizeof trial->note, "not started: an epoch costs more than a run may");
+        return;
+    }
+    trial->metric = plan->reached == 1 ? job->trace ? job->trace->target : 0.9 : (double)NAN;
+    if (!job->model)
+        return;
+    struct fleet_step step = fleet_job_step(job, trial->batch_size, trial->limit_mw);
+    trial->busy_s = plan->time_s * step.busy * job->gpu_count;
+    if (!job->tuned)
+        snprintf(trial->note, sizeof trial->note, "%s", no_steps);
+    else
+        trial->steps = (uint64_t)(plan->epochs ? plan->epochs * step.steps_per_epoch : plan->time_s / step.time_s);
+    if (!plan->energy_known)
+        return;
+    trial->source = job->trace ? WT_SOURCE_REPLAYED : WT_SOURCE_ESTIMATED;
+    trial->energy_j = plan->energy_j * job->gpu_count;
+    trial->energy_error_j = trial->energy_j * run_error;
+    trial->cost_j = plan->cost_j * job->gpu_count;
+    if (job->tuned)
+        write_savings(job, trial);
+}
+
+static void write_processor(const struct fleet_job *job, const struct fleet_plan *plan, struct fleet_run *run)
+{
+    bool seen = !job->model || plan->node % NODES_TO_ONE_WITH_CPU == 0;
+    run->cpu_j = NAN;
+    if (!run->trial.ended || plan->not_started || !seen)
+        return;
+    run->cpu_j = plan->time_s * (job->model ? cpu_of_gpu_w * job->gpu_count : cpu_alone_w * job->busy);
+    run->trial.cpu_energy_j = run->cpu_j;
+}
+
+void fleet_write_out(const struct fleet_options *options, struct fleet_job *job, const struct fleet_plan *plan,
+                     struct fleet_run *run)
+{
+    *run = (struct fleet_run){.reserved_s = plan->not_started ? 0 : plan->time_s};
+    struct wt_trial *trial = &run->trial;
+    *trial = (struct wt_trial){.recurrence = plan->recurrence, .try_number = plan->try_number, .started_ms = plan->start_ms,
+                               .batch_size = plan->batch_size, .limit_mw = plan->limit_mw, .time_s = NAN, .energy_j = NAN,
+                               .energy_error_j = NAN, .sensor_error_fraction = NAN, .cpu_energy_j = NAN, .dram_energy_j = NAN,
+                               .cost_j = NAN, .metric = NAN, .busy_s = NAN, .exit_code = -1,
+                               .savings = {0, NAN, NAN, NAN, NAN}, .carbon = {NAN, NAN, "", NAN, NAN, NAN, NAN, ""}};
+    write_who(options, job, plan, trial);
+    write_outcome(job, plan, trial);
+    for (unsigned i = 0; i < job->gpu_count; i++)
+        run->energy_j[i] = trial->ended && trial->source != WT_SOURCE_NONE ? plan->energy_j : (double)NAN;
+    write_processor(job, plan, run);
+    run->keeps_profile = plan->profiles && trial->source != WT_SOURCE_NONE;
+    if (run->keeps_profile) {
+        write_profile(job, trial);
+        write_key(job, trial, &run->key);
+    }
+}
+
+/* --- Hours ---------------------------------------------------------------------------------------------------------- */
+
+enum { HOUR_MS = 3600 * 1000 };
+
+/* One device evenly over the run; the last hour takes what rounding left. */
+static size_t spread(const struct fleet_run *run, unsigned position, double energy_j, double busy_s, struct fleet_hour hours[],
+                     size_t count, size_t capacity)
+{
+    int64_t begin_ms = run->trial.started_ms, end_ms = begin_ms + (int64_t)ceil(run->trial.time_s * 1e3);
+    double length_ms = (double)(end_ms - begin_ms), left_j = energy_j, left_s = busy_s;
+    int64_t hour = begin_ms / HOUR_MS - (begin_ms % HOUR_MS < 0);
+    for (; hour * HOUR_MS < end_ms; hour++, count++) {
+        int64_t from_ms = hour * HOUR_MS > begin_ms ? hour * HOUR_MS : begin_ms;
+        bool last = (hour + 1) * HOUR_MS >= end_ms;
+        double part = (double)((last ? end_ms : (hour + 1) * HOUR_MS) - from_ms) / length_ms;
+        struct fleet_hour row = {hour, position, last ? left_j : energy_j * part, last ? left_s : busy_s * part};
+        left_j -= row.energy_j;
+        left_s -= row.busy_s;
+        if (count < capacity)
+            hours[count] = row;
+    }
+    return count;
+}
+
+size_t fleet_run_hours(const struct fleet_run *run, struct fleet_hour hours[], size_t capacity)
+{
+    const struct wt_trial *trial = &run->trial;
+    size_t count = 0;
+    if (!trial->ended || trial->not_started)
+        return 0;
+    for (unsigned i = 0; i < trial->gpu_count; i++)
+        count = spread(run, i, run->energy_j[i], trial->busy_s / trial->gpu_count, hours, count, capacity);
+    if (isfinite(run->cpu_j))
+        count = spread(run, trial->gpu_count, run->cpu_j, NAN, hours, count, capacity);
+    return count;
+}
