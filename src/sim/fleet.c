@@ -29,6 +29,9 @@ static const struct {
 } fates[] = {{FLEET_FAILED, 0.05}, {FLEET_INTERRUPTED, 0.03}, {FLEET_KILLED, 0.01}};
 static const double energy_unknown = 0.02;
 
+/* How much two runs of the same work differ (standard deviation); assumed. */
+static const double time_noise = 0.004, energy_noise = 0.01;
+
 /* GPUs a job takes, where its node has them; assumed. */
 static const struct {
     unsigned gpus;
@@ -206,6 +209,18 @@ static void draw_fate(struct fleet *fleet, struct fleet_plan *plan)
     plan->reached = plan->reached < 0 ? -1 : 0;
 }
 
+/* What was worked out is what is usual; a trace is taken as it is. */
+static void add_noise(struct fleet *fleet, const struct fleet_job *job, struct fleet_plan *plan)
+{
+    struct fleet_draws *draws = &fleet->draws;
+    double time_z = random_normal(&draws->random, &draws->normals), energy_z = random_normal(&draws->random, &draws->normals);
+    if (job->trace || !job->model)
+        return;
+    plan->time_s *= 1 + time_noise * fmin(fmax(time_z, -3), 3);
+    plan->energy_j *= 1 + energy_noise * fmin(fmax(energy_z, -3), 3);
+    plan->cost_j = cost_j(fleet->options.sim.eta, cost_max_power_w(job->model->limit_max_mw, 1), plan->energy_j, plan->time_s);
+}
+
 /* A run of a job that does not choose its batch size. */
 static int submit_plain(struct fleet *fleet, uint32_t at, int64_t from_ms, struct wt_error *err)
 {
@@ -217,9 +232,9 @@ static int submit_plain(struct fleet *fleet, uint32_t at, int64_t from_ms, struc
         double steps = fmax(1, round(plan.time_s / full.time_s));
         plan.time_s = steps * step.time_s;
         plan.energy_j = steps * step.energy_j;
-        plan.cost_j = cost_j(fleet->options.sim.eta, cost_max_power_w(job->model->limit_max_mw, 1), plan.energy_j, plan.time_s);
         plan.profiles = job->tuned && !job->profiled;
     }
+    add_noise(fleet, job, &plan);
     draw_fate(fleet, &plan);
     if (plan.profiles)
         job->profiled = true;
@@ -246,8 +261,10 @@ static int submit_recurrence(struct fleet *fleet, uint32_t at, int64_t from_ms, 
                                   .batch_size = try->batch_size, .limit_mw = try->limit_mw, .epochs = try->epochs,
                                   .profiles = try->profiled, .time_s = try->time_s, .energy_j = try->energy_j,
                                   .cost_j = try->cost_j, .energy_known = true};
-        if (!plan.not_started)
+        if (!plan.not_started) {
+            add_noise(fleet, job, &plan);
             draw_fate(fleet, &plan);
+        }
         bool counts = plan.not_started || plan.fate == FLEET_DONE;
         int rc = submit(fleet, at, from_ms, &plan, err);
         if (rc || !counts)

@@ -84,8 +84,8 @@ static void write_savings(const struct fleet_job *job, struct wt_trial *trial)
     fleet_job_limits(job, trial->batch_size, limits_mw);
     struct fleet_step now = fleet_job_step(job, trial->batch_size, trial->limit_mw);
     struct fleet_step most = fleet_job_step(job, trial->batch_size, limits_mw[0]);
-    trial->savings = (struct wt_savings){limits_mw[0], now.energy_j / most.energy_j, now.time_s / most.time_s, savings_error,
-                                         savings_error};
+    double error = trial->limit_mw == limits_mw[0] ? 0 : savings_error; /* kept: nothing is compared */
+    trial->savings = (struct wt_savings){limits_mw[0], now.energy_j / most.energy_j, now.time_s / most.time_s, error, error};
 }
 
 static void write_outcome(const struct fleet_job *job, const struct fleet_plan *plan, struct wt_trial *trial)
