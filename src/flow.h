@@ -166,6 +166,18 @@ struct wt_carbon {
     char embodied_source[WT_FACTOR_LEN];
 };
 
+/* stretch: a time of one hour in which a whole GPU was watched, and was in use throughout or not at all. */
+struct wt_stretch {
+    unsigned index;
+    char uuid[WT_UUID_LEN], name[WT_NAME_LEN];
+    int64_t begin_ms, end_ms;        /* wall clock */
+    double energy_j, energy_error_j; /* 95 % bound; NaN: unknown */
+    enum wt_source source;           /* WT_SOURCE_NONE: the energy is unknown */
+    int in_use;                      /* by any process; 1, 0; -1: unknown */
+    double busy_s;                   /* in which a kernel ran; NaN: unknown */
+    struct wt_carbon carbon;         /* of all of it, whoever used it; market-based and useful are NaN */
+};
+
 /* trial: one try of a recurrence, as the ledger keeps it.  Doubles are NaN, limits 0 when unknown. */
 struct wt_trial {
     int64_t id;                      /* given by the ledger */
@@ -343,6 +355,79 @@ struct wt_beliefs {
     unsigned waiting;                /* runs on other GPUs that count once it is known what an epoch of their size costs here */
     unsigned count;
     struct wt_belief sizes[WT_MAX_BATCH_SIZES];
+};
+
+/* estimate: a number and half the width of its 95 % interval; value NaN: not known. */
+struct wt_estimate {
+    double value, error;
+};
+
+/* fit: what a profile says of the GPUs and the step.  Powers are summed over the run's GPUs, as energies are. */
+enum wt_fit_state {
+    WT_FIT_DONE,
+    WT_FIT_FEW,                      /* too few limits were measured */
+    WT_FIT_THROTTLED,                /* too few without another cap holding */
+    WT_FIT_NOT_REACHED,              /* the GPUs never drew what the limits allow: no limit made a difference */
+    WT_FIT_IGNORED,                  /* they drew more than the limits allow, whatever the limit */
+};
+
+struct wt_fit_point {
+    struct wt_profile_point measured;
+    bool used;                       /* by the fit */
+    double time_per_step_s, energy_per_step_j; /* what the fit says; NaN without one */
+};
+
+struct wt_fit {
+    enum wt_fit_state state;
+    bool describes;                  /* the points: residuals are as small as for trainings that are like the model */
+    unsigned used;
+    /* Each is NaN too where the points do not tell: they hardly narrow what was known before, or a power is off by half. */
+    struct wt_estimate static_w;     /* drawn whatever the clock */
+    struct wt_estimate dynamic_w;    /* beside it while the GPUs work, at the highest limit measured */
+    struct wt_estimate full_dynamic_w; /* the same at full clock, which that limit may not allow */
+    struct wt_estimate compute;      /* share of the step's time at that limit that follows the clock */
+    struct wt_estimate least_limit_w; /* of one GPU: where a step takes least energy, within what the driver allows: */
+    double low_w, high_w;
+    /* Of measured / fitted - 1: root of the mean square, and the largest. */
+    double time_rms, time_largest, power_rms, power_largest;
+    double against_errors;           /* rms of residuals over the points' own standard errors; NaN: those are not known */
+    unsigned count;
+    struct wt_fit_point points[WT_MAX_LIMITS]; /* highest limit first */
+};
+
+/* explanation: how far the choice of a batch size and a power limit is from the default, and which part is whose. */
+struct wt_side {
+    uint32_t batch_size, limit_mw;   /* size 0: not known; limit 0: there is none such */
+    double epochs;                   /* to the target, mean; NaN: not known */
+    double time_per_step_s, energy_per_step_j;
+    double time_s, energy_j;         /* to the target; NaN: not known */
+};
+
+struct wt_part {
+    double fraction, error;          /* energy with what this knob does / without; 95 % */
+    double saving;                   /* what that saved, of the default's energy: the parts add up to the whole */
+};
+
+/* Which knob is turned first matters: the limit saves more of a large step than of a small one. */
+enum wt_order { WT_ORDER_MEAN, WT_ORDER_SIZE_FIRST, WT_ORDER_LIMIT_FIRST, WT_ORDER_UNKNOWN };
+
+struct wt_explanation {
+    char job[WT_JOB_LEN], gpu_model[WT_NAME_LEN];
+    unsigned gpu_count;
+    uint32_t found_limit_mw;         /* in force before the last run of the chosen size; 0: not known */
+    struct wt_fit fit;               /* of the chosen size */
+    struct wt_side standard;         /* the default size at the highest limit measured */
+    struct wt_side chosen;
+    struct wt_side least;            /* the least energy of all that was measured: the optimum at eta 1 */
+    struct wt_side front;            /* the least energy of what takes no longer than the default; the default itself: it is on
+                                      * the front of what was measured */
+    struct wt_estimate whole, whole_time; /* chosen / default */
+    struct wt_part epochs, size, limit; /* size: what an epoch takes at it */
+    enum wt_order order;
+    struct wt_estimate left;         /* energy of least / chosen */
+    struct wt_estimate least_of_default; /* of least / default */
+    unsigned size_count;             /* batch sizes that are compared */
+    unsigned sizes_apart;            /* measured too, but not comparable: their epochs are not known */
 };
 
 /* figure: a number that carbon is computed with, with where it comes from. */

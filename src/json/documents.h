@@ -83,6 +83,10 @@ struct json_doc *json_seeds_document(const struct wt_study *study, const struct 
 /* `pareto --json`, of a trace or of a job in the ledger. */
 struct json_doc *json_pareto_document(const struct wt_study *study, const struct wt_point points[], size_t count);
 
+/* `explain JOB --json`: with the sentences that the page has. */
+struct json_doc *json_explain_document(const struct wt_explanation *explanation, const char *const sentences[],
+                                       unsigned count);
+
 /* One line of `monitor --json`: written as JSON_LINE.  `utilization` is a fraction.  `since`: what each device
  * used since the line before (--precise); NULL: not asked for. */
 struct json_doc *json_monitor_document(int64_t wall_ms, const struct wt_device devices[],

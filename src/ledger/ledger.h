@@ -164,6 +164,13 @@ int ledger_trial_hours(struct ledger *ledger, int64_t trial_id, struct ledger_ho
 int ledger_trial_devices(struct ledger *ledger, int64_t trial_id, struct ledger_device_energy **devices,
                          size_t *count, struct wt_error *err);
 
+/* --- Whole devices --- */
+
+/* Books stretches, all or nothing; one that begins as one that is there takes its place, so that a stretch may grow.
+ * WT_E_BUSY: one overlaps with another of the same GPU, which somebody else has booked: energy is booked once. */
+int ledger_stretches_put(struct ledger *ledger, const char *node, const struct wt_stretch stretches[], size_t count,
+                         struct wt_error *err);
+
 /* --- Reports --- */
 
 struct ledger_report {

@@ -253,7 +253,7 @@ static int find_group(struct report *report, const struct slice *slice, struct g
                            : key == WT_BY_JOB ? job ? *job : NULL
                            : place            ? place->keys[key]
                                               : NULL;
-        keys[i] = name ? name : names_intern(&report->names, "");
+        keys[i] = name || key == WT_BY_DAY ? name : names_intern(&report->names, ""); /* a day is known: NULL is no memory */
         if (!keys[i])
             return no_memory(report->err);
     }

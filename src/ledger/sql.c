@@ -216,7 +216,27 @@ static const char schema_3[] =
     "DROP TABLE measurements;"
     "ALTER TABLE measurements_3 RENAME TO measurements;";
 
-const char *const ledger_migrations[] = {schema_1, schema_2, schema_3};
+/* What whole devices used, whoever used them: so that what no run accounts for is known.  Stretches of one device never
+ * overlap. */
+static const char schema_4[] =
+    "CREATE TABLE stretches ("
+    "  device_id INTEGER NOT NULL REFERENCES devices,"
+    "  begin_ms INTEGER NOT NULL,"
+    "  end_ms INTEGER NOT NULL CHECK (end_ms >= begin_ms),"
+    "  node TEXT,"
+    "  in_use INTEGER CHECK (in_use IN (0, 1)),"
+    "  energy_j REAL,"
+    "  energy_error_j REAL,"
+    "  source TEXT,"
+    "  busy_s REAL,"
+    "  factor_id INTEGER REFERENCES factors,"
+    "  intensity_g_per_kwh REAL,"
+    "  operational_g REAL,"
+    "  embodied_g REAL,"
+    "  PRIMARY KEY (device_id, begin_ms)"
+    ") STRICT, WITHOUT ROWID;";
+
+const char *const ledger_migrations[] = {schema_1, schema_2, schema_3, schema_4};
 const int ledger_schema = sizeof ledger_migrations / sizeof ledger_migrations[0];
 
 /* Columns of a trial in the order in which trials.c writes (bind_outcome) and reads them (read_trial). */
@@ -229,6 +249,8 @@ const int ledger_schema = sizeof ledger_migrations / sizeof ledger_migrations[0]
 #define MEASUREMENT "position, device_id, energy_j, energy_error_j, source, begin_ms, end_ms"
 #define DEVICE_KEY "kind = ? AND device_index = ? AND coalesce(uuid, '') = ? AND coalesce(name, '') = ?"
 #define HOUR "hour, device_id, energy_j, busy_s, intensity_g_per_kwh"
+#define STRETCH                                                                                                 \
+    "end_ms, node, in_use, energy_j, energy_error_j, source, busy_s, factor_id, intensity_g_per_kwh, operational_g, embodied_g"
 /* In the order in which report.c reads it. */
 #define REPORT_RUN                                                                                              \
     "t.trial_id, t.place_id, t.job_id, t.factor_id, t.started_ms, t.ended, t.time_s, t.busy_s, t.energy_j,"    \
@@ -309,6 +331,16 @@ const char *const ledger_sql[SQL_COUNT] = {
     [SQL_REPORT_WITHOUT_HOURS] =
         "SELECT " REPORT_RUN " FROM trials t WHERE t.not_started IS NOT 1 AND started_ms / 3600000 >= ?1"
         " AND started_ms / 3600000 < ?2 AND NOT EXISTS (SELECT 1 FROM trial_hours h WHERE h.trial_id = t.trial_id)",
+    /* The last one of the same GPU that begins before ?3, and not at ?4: those before it end earlier. */
+    [SQL_STRETCH_BEFORE] =
+        "SELECT (SELECT end_ms FROM stretches s WHERE s.device_id = d.device_id AND s.begin_ms < ?3 AND s.begin_ms <> ?4"
+        "  ORDER BY s.begin_ms DESC LIMIT 1) AS last_ms"
+        " FROM devices d WHERE d.device_id = ?1 OR (d.kind = 'gpu' AND d.uuid = ?2) ORDER BY last_ms DESC LIMIT 1",
+    [SQL_STRETCH_PUT] =
+        "INSERT INTO stretches (device_id, begin_ms, " STRETCH ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (device_id, begin_ms) DO UPDATE SET (" STRETCH ") = (excluded.end_ms, excluded.node, excluded.in_use,"
+        " excluded.energy_j, excluded.energy_error_j, excluded.source, excluded.busy_s, excluded.factor_id,"
+        " excluded.intensity_g_per_kwh, excluded.operational_g, excluded.embodied_g)",
     [SQL_PROFILE_CLEAR] = "DELETE FROM profiles WHERE " PROFILE_KEY,
     [SQL_PROFILE_PUT] =
         "INSERT INTO profiles (job_id, batch_size, gpu_model, gpu_count, limit_min_mw, limit_max_mw, trial_id,"

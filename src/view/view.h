@@ -132,6 +132,15 @@ void view_beliefs(struct buffer *out, const struct wt_beliefs *beliefs, bool col
 void view_study_svg(struct buffer *out, const struct wt_study *study, const struct wt_point points[], size_t count,
                     const struct wt_choices *choices);
 
+/* `wattune explain`: one of the three sentences - why the least energy is where it is, how far the default is from the front,
+ * what the choice saved and by which knob.  No line end. */
+enum { VIEW_EXPLAIN_SENTENCES = 3 };
+void view_explain_sentence(struct buffer *out, const struct wt_explanation *explanation, unsigned which);
+
+/* The whole page: the sentences, the picture, and how sure all that is; the same as a figure. */
+void view_explain(struct buffer *out, const struct wt_explanation *explanation, bool colour);
+void view_explain_svg(struct buffer *out, const struct wt_explanation *explanation);
+
 /* `wattune top`: a screen of at most `rows` lines of at most `columns` characters.  The first line and the heading above the
  * devices are for the caller to make stand out: *heading is the heading's line. */
 enum { VIEW_TOP_HISTORY = 240 };

@@ -700,7 +700,8 @@ static int run_reports(void)
     struct wt_profile_point points[WT_MAX_LIMITS];
     struct ledger_hour *hours = NULL;
     struct ledger_report_rows sums = {0}, days = {0};
-    size_t row_count = 0, trial_count = 0, device_count = 0, hour_count = 0;
+    struct ledger_profile *profiles = NULL;
+    size_t row_count = 0, trial_count = 0, device_count = 0, hour_count = 0, profile_count = 0;
     unsigned point_count = 0;
     ledger = NULL;
     int rc = ledger_open(in_folder("ledger.db"), LEDGER_READ_ONLY, &ledger, &err);
@@ -713,12 +714,15 @@ static int run_reports(void)
     if (rc == 0)
         rc = ledger_profile_get(ledger, &key, points, WT_MAX_LIMITS, &point_count, &err);
     if (rc == 0)
+        rc = ledger_profiles(ledger, "resnet", &profiles, &profile_count, &err);
+    if (rc == 0)
         rc = ledger_trial_hours(ledger, trial_id, &hours, &hour_count, &err);
     if (rc == 0)
         rc = ledger_report(ledger, &(struct ledger_report){2, {WT_BY_JOB, WT_BY_PROJECT}, INT64_MIN, INT64_MAX}, &sums, &err);
     if (rc == 0)
         rc = ledger_report(ledger, &(struct ledger_report){1, {WT_BY_DAY}, INT64_MIN, INT64_MAX}, &days, &err);
     if (rc == 0) { /* a report that says it is whole is */
+        assert_true(profile_count == 1 && profiles[0].count == 2);
         assert_true(hour_count == 2 && hours[1].energy_j == 7);
         assert_true(sums.count == 1 && sums.rows[0].gpu_j == 12 && days.rows[0].gpu_j == 12);
         assert_string_equal(sums.rows[0].keys[1], "vision");
@@ -735,6 +739,7 @@ static int run_reports(void)
     free(rows);
     free(trials);
     free(devices);
+    free(profiles);
     free(hours);
     ledger_report_clear(&sums);
     ledger_report_clear(&days);
@@ -919,6 +924,38 @@ static int run_tables(void)
     return compare(&out, 0);
 }
 
+static struct wt_explanation an_explanation(void)
+{
+    return (struct wt_explanation){
+        .job = "resnet", .gpu_model = "V100", .gpu_count = 1, .standard = {64, 250000, 6, 0.5, 200, 3000, 1.2e6},
+        .chosen = {32, 150000, 4, 0.25, 50, 2000, 4e5}, .least = {32, 150000, 4, 0.25, 50, 2000, 4e5},
+        .front = {32, 150000, 4, 0.25, 50, 2000, 4e5}, .whole = {0.33, 0.01}, .whole_time = {0.67, 0.02}, .left = {1, 0},
+        .fit = {.state = WT_FIT_DONE, .describes = true, .used = 2, .static_w = {70, 4}, .dynamic_w = {170, 6},
+                .full_dynamic_w = {170, 6}, .compute = {0.5, 0.1}, .least_limit_w = {150, 12}, .count = 2,
+                .points = {{{250000, 60, 0.5, 200, 2, 0.25, false}, true, 0.5, 210},
+                           {{150000, 60, 0.6, 150, 2, 0.25, false}, true, 0.6, 150}}}};
+}
+
+static int run_explain_json(void)
+{
+    struct wt_explanation e = an_explanation();
+    const char *const sentences[] = {"One.", "Two."};
+    struct buffer out = {0};
+    struct json_doc *doc = json_explain_document(&e, sentences, 2);
+    int rc = json_write_buffer(doc, JSON_PRETTY, &out, &err);
+    json_doc_free(doc);
+    return compare(&out, rc);
+}
+
+static int run_explain(void)
+{
+    struct wt_explanation e = an_explanation();
+    struct buffer out = {0};
+    view_explain(&out, &e, true);
+    view_explain_svg(&out, &e);
+    return compare(&out, 0);
+}
+
 static void pages(void **state)
 {
     (void)state;
@@ -928,8 +965,12 @@ static void pages(void **state)
     json_set_alloc_funcs(fail_malloc, fail_free);
     every(&(struct operation){"json: run", MEMORY, .run = run_json});
     buffer_clear(&reference);
+    every(&(struct operation){"json: explain", MEMORY, .run = run_explain_json});
+    buffer_clear(&reference);
     every(&(struct operation){"json: file", MEMORY | SYSTEM | PARTS, NULL, run_json_file, NULL, true, {WT_E_IO}});
     json_set_alloc_funcs(take, give);
+    every(&(struct operation){"view: explain", MEMORY, .run = run_explain});
+    buffer_clear(&reference);
     every(&(struct operation){"view: show", MEMORY, .run = run_show});
     buffer_clear(&reference);
     every(&(struct operation){"view: tables", MEMORY, .run = run_tables});
