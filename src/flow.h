@@ -282,7 +282,7 @@ struct wt_simulation {
 struct wt_fleet {
     uint64_t seed;
     unsigned gpus, users;
-    uint64_t runs, unended, profiles;
+    uint64_t runs, unended, profiles, stretches;
     double gpu_hours;                /* reserved by runs that ended */
     double energy_j;                 /* GPUs, where it is known */
     int64_t first_ms, last_ms;       /* the first run and the last one began: wall clock; 0: no run */

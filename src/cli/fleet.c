@@ -12,25 +12,27 @@
 /* Runs in a transaction: a commit waits for the disk, and is paid once in so many.  What a kill can lose. */
 enum { BATCH_RUNS = 5000 };
 
-/* Room for the hours of one run. */
-struct room {
-    struct fleet_hour *hours;
+/* What all of the booking shares. */
+struct shop {
+    struct ledger *ledger;
+    const struct booking_factors *factors;
+    bool watched;
+    struct fleet *fleet;
+    struct fleet_run run;
+    struct fleet_hour *hours;        /* of one run, as the fleet and as the ledger has them */
     struct ledger_hour *rows;
-    size_t capacity;
+    size_t hour_room;
+    struct wt_stretch *stretches;    /* of one GPU */
+    size_t stretch_room;
+    struct fleet_booked *booked;
 };
 
-static int grow(struct room *room, size_t wanted, struct wt_error *err)
+static int make_room(void **items, size_t wanted, size_t size, struct wt_error *err)
 {
-    if (wanted <= room->capacity)
-        return 0;
-    struct fleet_hour *hours = reallocarray(room->hours, 2 * wanted, sizeof *hours);
-    if (hours)
-        room->hours = hours;
-    struct ledger_hour *rows = hours ? reallocarray(room->rows, 2 * wanted, sizeof *rows) : NULL;
-    if (!rows)
+    void *more = reallocarray(*items, 2 * wanted, size);
+    if (!more)
         return error_set(err, WT_E_NO_MEMORY, "book a fleet: out of memory");
-    room->rows = rows;
-    room->capacity = 2 * wanted;
+    *items = more;
     return 0;
 }
 
@@ -53,52 +55,71 @@ static size_t put_devices(const struct fleet_run *run, struct ledger_device_ener
     return trial->gpu_count + 1;
 }
 
-static int put_hours(const struct fleet_run *run, const struct ledger_device_energy devices[], struct room *room, size_t *count,
-                     struct wt_error *err)
+static int put_hours(struct shop *shop, const struct ledger_device_energy devices[], size_t *count, struct wt_error *err)
 {
-    *count = fleet_run_hours(run, room->hours, room->capacity);
-    if (*count > room->capacity) {
-        int rc = grow(room, *count, err);
+    size_t n = fleet_run_hours(&shop->run, shop->hours, shop->hour_room);
+    if (n > shop->hour_room) {
+        void *hours = shop->hours, *rows = shop->rows;
+        int rc = make_room(&hours, n, sizeof *shop->hours, err);
+        shop->hours = hours;
+        if (rc == 0)
+            rc = make_room(&rows, n, sizeof *shop->rows, err);
+        shop->rows = rows;
         if (rc)
             return rc;
-        fleet_run_hours(run, room->hours, room->capacity);
+        shop->hour_room = 2 * n;
+        fleet_run_hours(&shop->run, shop->hours, shop->hour_room);
     }
-    for (size_t i = 0; i < *count; i++) {
-        const struct fleet_hour *hour = &room->hours[i];
-        room->rows[i] = (struct ledger_hour){hour->hour, devices[hour->position].kind, devices[hour->position].index,
+    for (size_t i = 0; i < n; i++) {
+        const struct fleet_hour *hour = &shop->hours[i];
+        shop->rows[i] = (struct ledger_hour){hour->hour, devices[hour->position].kind, devices[hour->position].index,
                                              hour->energy_j, hour->busy_s, NAN};
     }
+    *count = n;
     return 0;
 }
 
-static int book_end(struct ledger *ledger, const struct booking_factors *factors, struct fleet_run *run, struct room *room,
-                    struct wt_error *err)
+static int book_end(struct shop *shop, struct wt_error *err)
 {
     struct ledger_device_energy devices[FLEET_NODE_GPUS + 1];
     struct ledger_used used = {.devices = devices};
+    struct fleet_run *run = &shop->run;
     if (run->trial.not_started)
-        return ledger_trial_end(ledger, &run->trial, NULL, err);
+        return ledger_trial_end(shop->ledger, &run->trial, NULL, err);
     used.device_count = put_devices(run, devices);
-    int rc = put_hours(run, devices, room, &used.hour_count, err);
+    int rc = put_hours(shop, devices, &used.hour_count, err);
     if (rc)
         return rc;
-    used.hours = room->rows;
-    booking_fill(factors, run->node_gpus, room->rows, used.hour_count, &run->trial);
-    rc = ledger_trial_end(ledger, &run->trial, &used, err);
+    used.hours = shop->rows;
+    booking_fill(shop->factors, run->node_gpus, shop->rows, used.hour_count, &run->trial);
+    rc = ledger_trial_end(shop->ledger, &run->trial, &used, err);
     if (rc == 0 && run->keeps_profile)
-        rc = ledger_profile_put(ledger, &run->key, run->trial.profile, run->trial.point_count, run->trial.id, err);
+        rc = ledger_profile_put(shop->ledger, &run->key, run->trial.profile, run->trial.point_count, run->trial.id, err);
     return rc;
 }
 
-static int book_run(struct ledger *ledger, const struct booking_factors *factors, struct fleet_run *run, struct room *room,
-                    struct fleet_booked *booked, struct wt_error *err)
+/* What whoever watches the GPU books. */
+static int book_use(struct shop *shop, const struct fleet_use *use, struct wt_error *err)
 {
-    struct wt_trial *trial = &run->trial;
-    int rc = ledger_trial_begin(ledger, trial, &trial->id, NULL, err);
-    if (rc == 0 && trial->ended)
-        rc = book_end(ledger, factors, run, room, err);
-    if (rc)
-        return rc;
+    size_t count = fleet_use_stretches(use, shop->stretches, shop->stretch_room);
+    if (count > shop->stretch_room) {
+        void *stretches = shop->stretches;
+        int rc = make_room(&stretches, count, sizeof *shop->stretches, err);
+        shop->stretches = stretches;
+        if (rc)
+            return rc;
+        shop->stretch_room = 2 * count;
+        fleet_use_stretches(use, shop->stretches, shop->stretch_room);
+    }
+    for (size_t i = 0; i < count; i++)
+        booking_fill_stretch(shop->factors, use->node_gpus, &shop->stretches[i]);
+    shop->booked->stretches += count;
+    return ledger_stretches_put(shop->ledger, use->node, shop->stretches, count, err);
+}
+
+static void add_up(struct fleet_booked *booked, const struct fleet_run *run)
+{
+    const struct wt_trial *trial = &run->trial;
     if (!booked->runs++)
         booked->first_ms = trial->started_ms;
     booked->last_ms = trial->started_ms;
@@ -108,22 +129,30 @@ static int book_run(struct ledger *ledger, const struct booking_factors *factors
         booked->gpu_hours += trial->time_s * trial->gpu_count / 3600;
     if (isfinite(trial->energy_j))
         booked->energy_j += trial->energy_j;
-    return 0;
 }
 
-/* One transaction: 1 when there may be more. */
-static int book_batch(struct ledger *ledger, struct fleet *fleet, const struct booking_factors *factors, struct fleet_run *run,
-                      struct room *room, struct fleet_booked *booked, struct wt_error *err)
+/* 1: there may be more. */
+static int book_next(struct shop *shop, struct wt_error *err)
 {
-    int rc = 1;
-    for (unsigned i = 0; rc > 0 && i < BATCH_RUNS; i++) {
-        rc = fleet_next(fleet, run, err);
-        if (rc > 0) {
-            int booked_rc = book_run(ledger, factors, run, room, booked, err);
-            rc = booked_rc ? booked_rc : rc;
-        }
+    struct wt_trial *trial = &shop->run.trial;
+    struct fleet_use use;
+    int more = fleet_next(shop->fleet, &shop->run, err);
+    if (more < 0)
+        return more;
+    if (!more) { /* behind the last run */
+        more = shop->watched ? fleet_next_idle(shop->fleet, &use) : 0;
+        int rc = more ? book_use(shop, &use, err) : 0;
+        return rc ? rc : more;
     }
-    return rc;
+    int rc = ledger_trial_begin(shop->ledger, trial, &trial->id, NULL, err);
+    if (rc == 0 && trial->ended)
+        rc = book_end(shop, err);
+    for (unsigned i = 0; rc == 0 && shop->watched && i < shop->run.use_count; i++)
+        rc = book_use(shop, &shop->run.uses[i], err);
+    if (rc)
+        return rc;
+    add_up(shop->booked, &shop->run);
+    return 1;
 }
 
 static int check_empty(struct ledger *ledger, const char *path, struct wt_error *err)
@@ -136,32 +165,44 @@ static int check_empty(struct ledger *ledger, const char *path, struct wt_error 
                      "a new file with --ledger", path);
 }
 
-int fleet_book(struct ledger *ledger, const char *path, const struct fleet_options *options, const struct booking_factors *factors,
-               struct fleet_booked *booked, struct wt_error *err)
+/* One transaction: 1 when there may be more. */
+static int book_batch(struct shop *shop, const char *path, bool first, struct wt_error *err)
 {
-    struct fleet *fleet = NULL;
-    struct fleet_run *run = malloc(sizeof *run);
-    struct room room = {0};
     struct wt_error unused;
-    *booked = (struct fleet_booked){0};
-    int rc = run ? fleet_new(options, &fleet, err) : error_set(err, WT_E_NO_MEMORY, "book a fleet: out of memory");
-    for (bool first = true, more = rc == 0; more; first = false) {
-        rc = ledger_batch_begin(ledger, err);
-        if (rc)
-            break;
-        rc = first ? check_empty(ledger, path, err) : 0; /* nobody else writes between this and the first run */
-        if (rc == 0)
-            rc = book_batch(ledger, fleet, factors, run, &room, booked, err);
-        more = rc > 0;
-        if (rc < 0)
-            ledger_batch_end(ledger, false, &unused);
-        else
-            rc = ledger_batch_end(ledger, true, err);
-        more = more && rc == 0;
+    int rc = ledger_batch_begin(shop->ledger, err);
+    if (rc)
+        return rc;
+    if (first)
+        rc = check_empty(shop->ledger, path, err); /* nobody else writes between this and the first run */
+    if (rc == 0)
+        rc = 1;
+    for (unsigned i = 0; rc > 0 && i < BATCH_RUNS; i++)
+        rc = book_next(shop, err);
+    if (rc < 0) {
+        ledger_batch_end(shop->ledger, false, &unused);
+        return rc;
     }
-    free(room.hours);
-    free(room.rows);
-    free(run);
-    fleet_free(fleet);
-    return rc < 0 ? rc : 0;
+    int end = ledger_batch_end(shop->ledger, true, err);
+    return end ? end : rc;
+}
+
+int fleet_book(struct ledger *ledger, const char *path, const struct fleet_options *options, const struct booking_factors *factors,
+               bool watched, struct fleet_booked *booked, struct wt_error *err)
+{
+    struct shop *shop = calloc(1, sizeof *shop);
+    *booked = (struct fleet_booked){0};
+    if (!shop)
+        return error_set(err, WT_E_NO_MEMORY, "book a fleet: out of memory");
+    *shop = (struct shop){.ledger = ledger, .factors = factors, .watched = watched, .booked = booked};
+    int rc = fleet_new(options, &shop->fleet, err);
+    if (rc == 0)
+        rc = 1;
+    for (bool first = true; rc > 0; first = false)
+        rc = book_batch(shop, path, first, err);
+    fleet_free(shop->fleet);
+    free(shop->hours);
+    free(shop->rows);
+    free(shop->stretches);
+    free(shop);
+    return rc;
 }

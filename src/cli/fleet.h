@@ -11,14 +11,14 @@
 
 /* What was booked. */
 struct fleet_booked {
-    uint64_t runs, unended, profiles;
+    uint64_t runs, unended, profiles, stretches;
     int64_t first_ms, last_ms;       /* when the first and the last run began */
     double gpu_hours, energy_j;      /* reserved by runs that ended; GPUs, where it is known */
 };
 
-/* Books all runs of a fleet, thousands at a time: what is in the ledger is whole, whenever it ends.  WT_E_INVALID: the ledger
- * is not empty. */
+/* Books all runs of a fleet, thousands at a time, and with `watched` what whole GPUs did: what is in the ledger is whole, whenever
+ * it ends.  WT_E_INVALID: the ledger is not empty. */
 int fleet_book(struct ledger *ledger, const char *path, const struct fleet_options *options, const struct booking_factors *factors,
-               struct fleet_booked *booked, struct wt_error *err);
+               bool watched, struct fleet_booked *booked, struct wt_error *err);
 
 #endif

@@ -25,6 +25,8 @@
 static struct fleet_options options = {.gpus = 32, .users = 12, .days = 30, .load = 0.7, .shares = {10, 20, 70},
                                        .start_ms = INT64_C(1735689600000)}; /* 2025-01-01: a seed means the same on any day */
 
+static bool watched = true;
+
 /* What was given, to say what it does not go with. */
 static const char *given[KEY_FLEET_END - KEY_FLEET];
 
@@ -80,6 +82,13 @@ static void take_shares(const char *text)
     memcpy(options.shares, shares, sizeof options.shares);
 }
 
+static void take_watched(const char *text)
+{
+    watched = strcmp(text, "yes") == 0;
+    if (!watched && strcmp(text, "no") != 0)
+        command_usage_error("--watched is yes or no, not \"%s\"", shown(text));
+}
+
 static void model_error(const char *part)
 {
     struct buffer names = {0};
@@ -109,7 +118,8 @@ error_t fleet_option(int key, const char *arg)
 {
     if (key < (int)KEY_FLEET || key >= (int)KEY_FLEET_END)
         return ARGP_ERR_UNKNOWN;
-    static const char *const names[] = {"fleet", "runs", "days", "gpus", "users", "start", "gpu-models", "phases", "load"};
+    static const char *const names[] = {"fleet", "runs", "days", "gpus", "users", "start", "gpu-models", "phases", "load",
+                                         "watched"};
     given[key - (int)KEY_FLEET] = names[key - (int)KEY_FLEET];
     switch ((enum fleet_key)key) {
     case KEY_RUNS: options.runs = whole("runs", arg, FLEET_RUNS_MOST); break;
@@ -120,6 +130,7 @@ error_t fleet_option(int key, const char *arg)
     case KEY_GPU_MODELS: take_models(arg); break;
     case KEY_SHARES: take_shares(arg); break;
     case KEY_LOAD: take_load(arg); break;
+    case KEY_WATCHED: take_watched(arg); break;
     case KEY_FLEET:
     case KEY_FLEET_END: break;
     }
@@ -171,7 +182,7 @@ static int book(const struct common *common, const char *path, struct fleet_book
     if (rc == 0) {
         struct booking_factors factors = factors_of(&carbon);
         factors.intensity_at = intensity_at;
-        rc = fleet_book(ledger, path, &options, &factors, booked, err);
+        rc = fleet_book(ledger, path, &options, &factors, watched, booked, err);
     }
     ledger_close(ledger);
     carbon_settings_close(&carbon);
@@ -181,7 +192,7 @@ static int book(const struct common *common, const char *path, struct fleet_book
 static int say(const char *path, const struct fleet_booked *booked, bool json)
 {
     const struct wt_fleet fleet = {.seed = options.seed, .gpus = options.gpus, .users = options.users, .runs = booked->runs,
-                                   .unended = booked->unended, .profiles = booked->profiles, .gpu_hours = booked->gpu_hours,
+                                   .unended = booked->unended, .profiles = booked->profiles, .stretches = booked->stretches, .gpu_hours = booked->gpu_hours,
                                    .energy_j = booked->energy_j, .first_ms = booked->first_ms, .last_ms = booked->last_ms};
     struct wt_error err;
     if (!json) {

@@ -9,7 +9,8 @@
 #include "sim/fleet.h"
 
 enum fleet_key {
-    KEY_FLEET = 600, KEY_RUNS, KEY_DAYS, KEY_GPUS, KEY_USERS, KEY_START, KEY_GPU_MODELS, KEY_SHARES, KEY_LOAD, KEY_FLEET_END,
+    KEY_FLEET = 600, KEY_RUNS, KEY_DAYS, KEY_GPUS, KEY_USERS, KEY_START, KEY_GPU_MODELS, KEY_SHARES, KEY_LOAD, KEY_WATCHED,
+    KEY_FLEET_END,
 };
 
 #define FLEET_OPTIONS                                                                                                  \
@@ -24,7 +25,9 @@ enum fleet_key {
      "in turn (default v100,a40,a100,h100; with --train and --power one)", 0},                                         \
     {"phases", KEY_SHARES, "E:T:I", 0, "of a fleet: the shares of GPU time for experimentation, training and inference " \
      "(default 10:20:70)", 0},                                                                                         \
-    {"load", KEY_LOAD, "FRACTION", 0, "of a fleet: GPU time that is asked for, of what there is (default 0.7)", 0}
+    {"load", KEY_LOAD, "FRACTION", 0, "of a fleet: GPU time that is asked for, of what there is (default 0.7)", 0},                    \
+    {"watched", KEY_WATCHED, "yes|no", 0, "of a fleet: book what whole GPUs draw as well, idle ones among them, as "     \
+     "`wattune monitor --book` does (default yes)", 0}
 
 /* Takes one of the options above; ARGP_ERR_UNKNOWN for others.  Ends the process on a value that makes no sense. */
 error_t fleet_option(int key, const char *arg);

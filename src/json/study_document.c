@@ -124,6 +124,7 @@ struct json_doc *json_fleet_document(const struct wt_fleet *fleet, const char *l
     json_put_count(doc, "runs", fleet->runs);
     json_put_count(doc, "unended", fleet->unended);
     json_put_count(doc, "profiles", fleet->profiles);
+    json_put_count(doc, "stretches", fleet->stretches);
     json_put_number(doc, "gpu_hours", fleet->gpu_hours);
     json_put_number(doc, "energy_j", fleet->energy_j);
     json_put_wall(doc, "first_started", fleet->first_ms);

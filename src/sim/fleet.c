@@ -29,6 +29,9 @@ static const struct {
 } fates[] = {{FLEET_FAILED, 0.05}, {FLEET_INTERRUPTED, 0.03}, {FLEET_KILLED, 0.01}};
 static const double energy_unknown = 0.02;
 
+/* What a GPU in use draws that no run of it says: starting up, and whatever else there is.  Assumed. */
+static const double unattributed = 0.006;
+
 /* How much two runs of the same work differ (standard deviation); assumed. */
 static const double time_noise = 0.004, energy_noise = 0.01;
 
@@ -50,6 +53,7 @@ struct node {
     const struct fleet_model *model;
     unsigned gpus;
     int64_t free_ms[FLEET_NODE_GPUS];
+    int64_t seen_ms[FLEET_NODE_GPUS]; /* until when it was told what the GPU does */
 };
 
 /* Of a phase: its jobs, and how long its GPUs are reserved by what somebody submits at once. */
@@ -72,6 +76,8 @@ struct fleet {
     struct fleet_plan *plans;        /* a heap, the one that begins first on top */
     size_t plan_count, plan_capacity;
     uint64_t planned, given;
+    int64_t last_ms;                 /* the last run that was given began */
+    unsigned next_idle;              /* the GPU that fleet_next_idle() looks at next */
     int64_t now_ms, end_ms;          /* of submissions */
     bool over;
 };
@@ -414,6 +420,45 @@ static enum fleet_phase next_submission(struct fleet *fleet)
     return (enum fleet_phase)phase;
 }
 
+/* What the GPU does up to end_ms: idle from where it was left, in use from begin_ms on. */
+static void see(struct fleet *fleet, unsigned at, unsigned gpu, int64_t begin_ms, int64_t end_ms, struct fleet_use *use)
+{
+    struct node *node = &fleet->nodes[at];
+    *use = (struct fleet_use){.node_gpus = node->gpus, .index = gpu, .idle_from_ms = node->seen_ms[gpu], .begin_ms = begin_ms,
+                              .end_ms = end_ms, .idle_w = node->model->idle_w};
+    fleet_name_node(at, use->node);
+    fleet_name_gpu(&fleet->options, at, gpu, use->uuid);
+    memcpy(use->name, node->model->name, strlen(node->model->name) + 1);
+    node->seen_ms[gpu] = end_ms;
+}
+
+static void see_run(struct fleet *fleet, const struct fleet_plan *plan, struct fleet_run *run)
+{
+    const struct fleet_job *job = &fleet->jobs[plan->job];
+    if (!job->model || plan->not_started)
+        return;
+    run->use_count = job->gpu_count;
+    for (unsigned i = 0; i < job->gpu_count; i++) {
+        see(fleet, plan->node, plan->gpus[i], plan->start_ms, plan->start_ms + (int64_t)ceil(plan->time_s * 1e3), &run->uses[i]);
+        run->uses[i].used_j = plan->energy_j * (1 + unattributed);
+        run->uses[i].busy_s = plan->time_s * fleet_job_step(job, plan->batch_size, plan->limit_mw).busy;
+    }
+}
+
+int fleet_next_idle(struct fleet *fleet, struct fleet_use *use)
+{
+    int64_t end_ms = fleet->options.runs ? fleet->last_ms : fleet->end_ms;
+    while (fleet->next_idle < fleet->options.gpus) {
+        unsigned node = fleet->next_idle / FLEET_NODE_GPUS, gpu = fleet->next_idle % FLEET_NODE_GPUS;
+        fleet->next_idle++;
+        if (fleet->nodes[node].seen_ms[gpu] < end_ms) {
+            see(fleet, node, gpu, end_ms, end_ms, use);
+            return 1;
+        }
+    }
+    return 0;
+}
+
 int fleet_next(struct fleet *fleet, struct fleet_run *run, struct wt_error *err)
 {
     const struct fleet_options *options = &fleet->options;
@@ -431,8 +476,10 @@ int fleet_next(struct fleet *fleet, struct fleet_run *run, struct wt_error *err)
         return 0;
     struct fleet_plan plan = pop(fleet);
     fleet->given++;
+    fleet->last_ms = plan.start_ms;
     fleet_write_out(options, &fleet->jobs[plan.job], &plan, run);
     run->node_gpus = fleet->nodes[plan.node].gpus;
+    see_run(fleet, &plan, run);
     return 1;
 }
 
@@ -490,7 +537,7 @@ int fleet_new(const struct fleet_options *options, struct fleet **out, struct wt
         fleet->nodes[i].model = options->models[i % options->model_count];
         fleet->nodes[i].gpus = left < FLEET_NODE_GPUS ? left : FLEET_NODE_GPUS;
         for (unsigned k = 0; k < FLEET_NODE_GPUS; k++)
-            fleet->nodes[i].free_ms[k] = options->start_ms;
+            fleet->nodes[i].free_ms[k] = fleet->nodes[i].seen_ms[k] = options->start_ms;
     }
     for (unsigned i = 0; i < FLEET_PHASES; i++)
         guess(&fleet->crowds[i], &fleet_phases[i]);

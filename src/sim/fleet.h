@@ -25,10 +25,11 @@ enum {
     FLEET_SHARES = 3,                /* phases that use GPUs: experimentation, training, inference */
 };
 
-/* A GPU model: its name as the driver says it and the range of its power limit. */
+/* A GPU model: its name as the driver says it, the range of its power limit, and what it draws when nobody uses it. */
 struct fleet_model {
     const char *key, *name;
     uint32_t limit_min_mw, limit_max_mw;
+    double idle_w;
 };
 
 /* NULL: there is no model of that key. */
@@ -58,6 +59,15 @@ struct fleet_hour {
     double energy_j, busy_s;         /* NaN: unknown */
 };
 
+/* A GPU as somebody sees it who watches the device and knows no runs: nobody used it from idle_from_ms on, then it was in use. */
+struct fleet_use {
+    char node[WT_USER_LEN];
+    unsigned node_gpus, index;
+    char uuid[WT_UUID_LEN], name[WT_NAME_LEN];
+    int64_t idle_from_ms, begin_ms, end_ms;
+    double idle_w, used_j, busy_s;   /* while it was in use: a little more than the run says, and also what a killed run drew */
+};
+
 /* One run as a ledger books it, carbon apart.  trial.ended is false for one that was killed: all that is known of it is how it
  * began.  energy_j of each GPU, NaN: unknown; cpu_j of the processor, NaN: not measured. */
 struct fleet_run {
@@ -65,6 +75,8 @@ struct fleet_run {
     unsigned node_gpus;
     double energy_j[FLEET_NODE_GPUS], cpu_j;
     double reserved_s;               /* how long it held its GPUs, killed or not */
+    unsigned use_count;              /* GPUs that it used; their times join those of the run before on each */
+    struct fleet_use uses[FLEET_NODE_GPUS];
     bool keeps_profile;              /* trial.profile is what the next run of its job and batch size begins with */
     struct wt_profile_key key;
 };
@@ -78,6 +90,14 @@ struct fleet *fleet_free(struct fleet *fleet); /* takes NULL, returns NULL */
 
 /* The next run: 1; 0: there are no more. */
 int fleet_next(struct fleet *fleet, struct fleet_run *run, struct wt_error *err);
+
+/* After the last run: the next GPU that nobody used any more until the end, 1; 0: there are no more. */
+int fleet_next_idle(struct fleet *fleet, struct fleet_use *use);
+
+/* What a watch of the GPU books (`wattune monitor --book`): stretches within one hour, idle ones and those in use, which join and
+ * add up to idle_w for the idle time and to used_j.  How many there are; more than `capacity` are not written.  Carbon is left
+ * unknown. */
+size_t fleet_use_stretches(const struct fleet_use *use, struct wt_stretch stretches[], size_t capacity);
 
 /* The hours of a run that ended, device by device: what each used and how long it was busy, evenly over the run.  Those of a
  * device add up to its energy.  How many there are; more than `capacity` are not written. */

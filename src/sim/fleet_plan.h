@@ -24,7 +24,11 @@ struct fleet_plan {
     double time_s, energy_j, cost_j; /* of one GPU */
 };
 
-/* Writes it out; `fleet` seeds the GPUs' names. */
+/* Names of a node, and of a GPU on it. */
+void fleet_name_node(unsigned node, char name[WT_USER_LEN]);
+void fleet_name_gpu(const struct fleet_options *options, unsigned node, unsigned gpu, char uuid[WT_UUID_LEN]);
+
+/* Writes it out, what a watch sees apart; the seed is in the names of the GPUs. */
 void fleet_write_out(const struct fleet_options *options, struct fleet_job *job, const struct fleet_plan *plan,
                      struct fleet_run *run);
 

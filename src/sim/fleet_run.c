@@ -26,6 +26,17 @@ enum { NODES_TO_ONE_WITH_CPU = 4 };
 
 static const char no_steps[] = "there was no sign of steps (wt_step, or --progress pattern:REGEX)";
 
+void fleet_name_node(unsigned node, char name[WT_USER_LEN])
+{
+    snprintf(name, WT_USER_LEN, "sim-node-%03u", node + 1);
+}
+
+void fleet_name_gpu(const struct fleet_options *options, unsigned node, unsigned gpu, char uuid[WT_UUID_LEN])
+{
+    snprintf(uuid, WT_UUID_LEN, "GPU-51300000-%04x-4%03x-8000-%08x%04x", (unsigned)(options->seed >> 32 & 0xffff),
+             (unsigned)(options->seed >> 48 & 0xfff), (unsigned)(options->seed & 0xffffffff), node * FLEET_NODE_GPUS + gpu);
+}
+
 static void write_who(const struct fleet_options *options, const struct fleet_job *job, const struct fleet_plan *plan,
                       struct wt_trial *trial)
 {
@@ -43,13 +54,11 @@ static void write_who(const struct fleet_options *options, const struct fleet_jo
         snprintf(trial->user, sizeof trial->user, "%s", users[job->user]);
     else
         snprintf(trial->user, sizeof trial->user, "%s%u", users[job->user % USER_NAMES], job->user / USER_NAMES + 1);
-    snprintf(trial->node, sizeof trial->node, "sim-node-%03u", plan->node + 1);
+    fleet_name_node(plan->node, trial->node);
     trial->gpu_count = job->gpu_count;
     for (unsigned i = 0; i < job->gpu_count; i++) {
         trial->gpus[i].index = plan->gpus[i];
-        snprintf(trial->gpus[i].uuid, sizeof trial->gpus[i].uuid, "GPU-51300000-%04x-4%03x-8000-%08x%04x",
-                 (unsigned)(options->seed >> 32 & 0xffff), (unsigned)(options->seed >> 48 & 0xfff),
-                 (unsigned)(options->seed & 0xffffffff), plan->node * FLEET_NODE_GPUS + plan->gpus[i]);
+        fleet_name_gpu(options, plan->node, plan->gpus[i], trial->gpus[i].uuid);
         snprintf(trial->gpus[i].name, sizeof trial->gpus[i].name, "%s", job->model->name);
     }
 }
@@ -160,23 +169,46 @@ void fleet_write_out(const struct fleet_options *options, struct fleet_job *job,
 
 enum { HOUR_MS = 3600 * 1000 };
 
-/* One device evenly over the run; the last hour takes what rounding left. */
+/* What is used evenly from begin_ms to end_ms, hour by hour; the last one takes what rounding left. */
+struct slices {
+    int64_t at_ms, end_ms;
+    double length_ms, energy_j, busy_s;         /* of all of it */
+    double left_j, left_s;
+    int64_t hour, from_ms, to_ms;               /* of the slice */
+    double slice_j, slice_s;
+};
+
+static struct slices cut(int64_t begin_ms, int64_t end_ms, double energy_j, double busy_s)
+{
+    return (struct slices){.at_ms = begin_ms, .end_ms = end_ms, .length_ms = (double)(end_ms - begin_ms), .energy_j = energy_j,
+                           .busy_s = busy_s, .left_j = energy_j, .left_s = busy_s};
+}
+
+static bool next_slice(struct slices *s)
+{
+    if (s->at_ms >= s->end_ms)
+        return false;
+    s->hour = s->at_ms / HOUR_MS - (s->at_ms % HOUR_MS < 0);
+    s->from_ms = s->at_ms;
+    s->to_ms = (s->hour + 1) * HOUR_MS < s->end_ms ? (s->hour + 1) * HOUR_MS : s->end_ms;
+    double part = (double)(s->to_ms - s->from_ms) / s->length_ms;
+    bool last = s->to_ms == s->end_ms;
+    s->slice_j = last ? s->left_j : s->energy_j * part;
+    s->slice_s = last ? s->left_s : s->busy_s * part;
+    s->left_j -= s->slice_j;
+    s->left_s -= s->slice_s;
+    s->at_ms = s->to_ms;
+    return true;
+}
+
 static size_t spread(const struct fleet_run *run, unsigned position, double energy_j, double busy_s, struct fleet_hour hours[],
                      size_t count, size_t capacity)
 {
-    int64_t begin_ms = run->trial.started_ms, end_ms = begin_ms + (int64_t)ceil(run->trial.time_s * 1e3);
-    double length_ms = (double)(end_ms - begin_ms), left_j = energy_j, left_s = busy_s;
-    int64_t hour = begin_ms / HOUR_MS - (begin_ms % HOUR_MS < 0);
-    for (; hour * HOUR_MS < end_ms; hour++, count++) {
-        int64_t from_ms = hour * HOUR_MS > begin_ms ? hour * HOUR_MS : begin_ms;
-        bool last = (hour + 1) * HOUR_MS >= end_ms;
-        double part = (double)((last ? end_ms : (hour + 1) * HOUR_MS) - from_ms) / length_ms;
-        struct fleet_hour row = {hour, position, last ? left_j : energy_j * part, last ? left_s : busy_s * part};
-        left_j -= row.energy_j;
-        left_s -= row.busy_s;
+    int64_t begin_ms = run->trial.started_ms;
+    struct slices s = cut(begin_ms, begin_ms + (int64_t)ceil(run->trial.time_s * 1e3), energy_j, busy_s);
+    for (; next_slice(&s); count++)
         if (count < capacity)
-            hours[count] = row;
-    }
+            hours[count] = (struct fleet_hour){s.hour, position, s.slice_j, s.slice_s};
     return count;
 }
 
@@ -191,4 +223,29 @@ size_t fleet_run_hours(const struct fleet_run *run, struct fleet_hour hours[], s
     if (isfinite(run->cpu_j))
         count = spread(run, trial->gpu_count, run->cpu_j, NAN, hours, count, capacity);
     return count;
+}
+
+/* --- Whole GPUs ----------------------------------------------------------------------------------------------------- */
+
+static size_t add_stretches(const struct fleet_use *use, struct slices s, int in_use, struct wt_stretch stretches[], size_t count,
+                            size_t capacity)
+{
+    for (; next_slice(&s); count++) {
+        if (count >= capacity)
+            continue;
+        struct wt_stretch *stretch = &stretches[count];
+        *stretch = (struct wt_stretch){.index = use->index, .begin_ms = s.from_ms, .end_ms = s.to_ms, .energy_j = s.slice_j,
+                                       .energy_error_j = s.slice_j * run_error, .source = WT_SOURCE_ESTIMATED, .in_use = in_use,
+                                       .busy_s = s.slice_s, .carbon = {NAN, NAN, "", NAN, NAN, NAN, NAN, ""}};
+        memcpy(stretch->uuid, use->uuid, sizeof stretch->uuid);
+        memcpy(stretch->name, use->name, sizeof stretch->name);
+    }
+    return count;
+}
+
+size_t fleet_use_stretches(const struct fleet_use *use, struct wt_stretch stretches[], size_t capacity)
+{
+    double idle_j = use->idle_w * (double)(use->begin_ms - use->idle_from_ms) / 1e3;
+    size_t count = add_stretches(use, cut(use->idle_from_ms, use->begin_ms, idle_j, 0), 0, stretches, 0, capacity);
+    return add_stretches(use, cut(use->begin_ms, use->end_ms, use->used_j, use->busy_s), 1, stretches, count, capacity);
 }
