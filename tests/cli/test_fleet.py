@@ -78,6 +78,31 @@ def test_no_gpu_has_two_runs_at_once(fleet):
         assert device != next_device or end <= begin
 
 
+def test_whole_gpus_are_booked(fleet):
+    """Each GPU from the first moment to the last, without a gap: idle, or in use by what the runs say and a little more."""
+    path, said = fleet
+    found = rows(path, "SELECT device_id, begin_ms, end_ms, in_use FROM stretches ORDER BY 1, 2")
+    assert len(found) == said["stretches"] > 24 * 20 * 24 and len({device for device, *_ in found}) == 24
+    for (device, _, end, _), (next_device, begin, _, _) in zip(found, found[1:]):
+        assert device != next_device or end == begin
+    begin, end = rows(path, "SELECT min(begin_ms), min(last) FROM (SELECT min(begin_ms) begin_ms, max(end_ms) last FROM stretches"
+                            " GROUP BY device_id)")[0]
+    assert (end - begin) / 86400000 == 20
+    (idle_j, operational_g), = rows(path, "SELECT sum(energy_j), sum(operational_g) FROM stretches WHERE NOT in_use")
+    assert operational_g == pytest.approx(idle_j / 3.6e6 * 1.1 * 381)
+    (used_j,), = rows(path, "SELECT sum(energy_j) FROM stretches WHERE in_use")
+    assert 1.006 < used_j / said["energy_j"] < 1.2      # killed runs and those without a counter are in it
+    powers = rows(path, "SELECT DISTINCT name, round(energy_j * 1000 / (end_ms - begin_ms), 3) FROM stretches JOIN devices"
+                        " USING (device_id) WHERE NOT in_use ORDER BY 2")
+    assert powers == [("NVIDIA A40", 28), ("Tesla V100-PCIE-16GB", 38), ("NVIDIA A100-SXM4-40GB", 52)]
+
+
+def test_gpus_that_nobody_watches(wattune, tmp_path):
+    path = str(tmp_path / "fleet.db")
+    said = json.loads(wattune("simulate", "--fleet", "--runs", "50", "--watched", "no", "--ledger", path, "--json").stdout)
+    assert said["stretches"] == 0 and rows(path, "SELECT count(*) FROM stretches") == [(0,)] and said["runs"] == 50
+
+
 def test_report_agrees_with_the_rows(wattune, fleet):
     path, said = fleet
     report = json.loads(wattune("report", "--by", "phase", "--json", "--ledger", path).stdout)
@@ -145,6 +170,7 @@ def test_options_are_what_the_fleet_is(wattune, tmp_path):
     (["--gpu-models", "v100,k80"], "v100, rtx6000"), (["--gpu-models", ""], "--gpu-models is"), (["--phases", "1:2"], "--phases is"),
     (["--phases", "0:0:0"], "--phases is"), (["--phases", "1:2:3:4"], "--phases is"), (["--seeds", "1..3"], "--seeds does not go"),
     (["--svg", "x.svg"], "--svg does not go"), (["--train", "x.csv"], "needs --power"), (["--job", "a/b/c"], "go with --train"),
+    (["--watched", "maybe"], "--watched is"),
     (["--policy", "best"], "--policy is"), (["--location", "XYZ"], "XYZ"),
 ])
 def test_bad_options(wattune, tmp_path, words, said):
@@ -226,7 +252,7 @@ def test_a_disk_that_takes_no_more(wattune, tmp_path):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (9 << 20, 9 << 20))
 
-    process = start(wattune, "--runs", "100000", "--gpus", "64", "--ledger", str(path), preexec_fn=bound, restore_signals=False)
+    process = start(wattune, "--runs", "100000", "--gpus", "64", "--watched", "no", "--ledger", str(path), preexec_fn=bound, restore_signals=False)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 6 and out == "" and str(path) in err and err.count("\n") == 1
     assert check_whole(str(path)) % 5000 == 0 and check_whole(str(path)) > 0

@@ -144,6 +144,69 @@ static void test_hours_add_up_to_the_run(void **state)
     fleet_free(fleet);
 }
 
+struct seen {
+    int64_t until_ms;
+    double idle_s, idle_j, used_j, run_j, idle_w;
+};
+
+static void see(struct seen *seen, const struct fleet_use *use)
+{
+    static struct wt_stretch stretches[20000];
+    size_t count = fleet_use_stretches(use, stretches, 20000);
+    assert_true(count <= 20000);
+    for (size_t i = 0; i < count; i++) {
+        const struct wt_stretch *s = &stretches[i];
+        assert_int_equal(s->begin_ms, seen->until_ms); /* they join */
+        assert_true(s->end_ms > s->begin_ms && s->begin_ms / 3600000 == (s->end_ms - 1) / 3600000); /* within one hour */
+        assert_string_equal(s->uuid, use->uuid);
+        assert_true(s->in_use == 1 || s->busy_s == 0);
+        seen->until_ms = s->end_ms;
+        seen->idle_s += s->in_use ? 0 : (double)(s->end_ms - s->begin_ms) / 1e3;
+        *(s->in_use ? &seen->used_j : &seen->idle_j) += s->energy_j;
+    }
+    seen->idle_w = use->idle_w;
+}
+
+/* Somebody who watches a GPU sees all of its time, its idle power while nobody uses it, and a little more than the runs say
+ * while somebody does: of those that say something. */
+static void test_whole_gpus_are_seen(void **state)
+{
+    (void)state;
+    static struct seen all[30];
+    static struct fleet_run run;
+    struct fleet_use use;
+    struct fleet_options options = usual();
+    double killed_h = 0;
+    options.runs = 0;
+    options.days = 40;
+    for (unsigned i = 0; i < 30; i++)
+        all[i].until_ms = JAN_1_2025;
+    struct fleet *fleet = make(&options);
+    while (next(fleet, &run)) {
+        for (unsigned i = 0; i < run.use_count; i++) {
+            unsigned gpu = (unsigned)atoi(run.uses[i].node + strlen("sim-node-")) * 8 - 8 + run.uses[i].index;
+            see(&all[gpu], &run.uses[i]);
+            assert_int_equal(all[gpu].until_ms, run.trial.started_ms + (int64_t)ceil(run.reserved_s * 1e3));
+            all[gpu].run_j += isfinite(run.energy_j[i]) ? run.energy_j[i] : 0;
+        }
+        killed_h += run.trial.ended ? 0 : run.reserved_s / 3600;
+    }
+    assert_true(killed_h > 0);
+    while (fleet_next_idle(fleet, &use))
+        see(&all[(unsigned)atoi(use.node + strlen("sim-node-")) * 8 - 8 + use.index], &use);
+    assert_int_equal(fleet_next_idle(fleet, &use), 0);
+    fleet_free(fleet);
+    double used_j = 0, run_j = 0;
+    for (unsigned i = 0; i < 30; i++) {
+        assert_true(all[i].until_ms >= JAN_1_2025 + (int64_t)(40 * 24 * HOUR_MS) && all[i].idle_s > 0);
+        assert_true(fabs(all[i].idle_j - all[i].idle_s * all[i].idle_w) < 1e-6 * all[i].idle_j);
+        assert_true(all[i].idle_w == (i / 8 % 2 ? 70 : 38));
+        used_j += all[i].used_j;
+        run_j += all[i].run_j;
+    }
+    assert_true(used_j > 1.006 * run_j && used_j < 1.1 * run_j);
+}
+
 /* Half an hour of one day and an hour of the next, in the night in which clocks in Berlin go forward. */
 static void test_hours_are_those_of_utc(void **state)
 {
@@ -413,6 +476,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_gpu_has_one_run_at_a_time),
         cmocka_unit_test(test_hours_add_up_to_the_run),
+        cmocka_unit_test(test_whole_gpus_are_seen),
         cmocka_unit_test(test_hours_are_those_of_utc),
         cmocka_unit_test(test_a_seed_means_one_fleet),
         cmocka_unit_test(test_phases_have_their_shares),
