@@ -341,6 +341,20 @@ const char *const ledger_sql[SQL_COUNT] = {
         " ON CONFLICT (device_id, begin_ms) DO UPDATE SET (" STRETCH ") = (excluded.end_ms, excluded.node, excluded.in_use,"
         " excluded.energy_j, excluded.energy_error_j, excluded.source, excluded.busy_s, excluded.factor_id,"
         " excluded.intensity_g_per_kwh, excluded.operational_g, excluded.embodied_g)",
+    /* The largest number goes first, so that there is room for all. */
+    [SQL_FLEET_DEVICES] = "SELECT (SELECT max(device_id) FROM devices), device_id, device_index, uuid, name FROM devices WHERE kind = 'gpu'",
+    /* The last measured run of each job, and the profile that was stored last for what it ran. */
+    [SQL_FLEET_CHOICES] =
+        "SELECT name, limit_mw, (SELECT profile_id FROM profiles p WHERE p.job_id = t.job_id"
+        "    AND coalesce(p.batch_size, 0) = coalesce(t.batch_size, 0) AND p.gpu_model = l.gpu_model AND p.gpu_count = l.gpu_count"
+        "    ORDER BY stored_ms DESC, profile_id DESC LIMIT 1)"
+        " FROM jobs JOIN trials t ON t.trial_id = (SELECT trial_id FROM trials u WHERE u.job_id = jobs.job_id AND u.ended = 1"
+        "    AND u.limit_mw IS NOT NULL ORDER BY recurrence DESC, try_number DESC LIMIT 1) JOIN places l USING (place_id)",
+    [SQL_FLEET_WATCHED] = "SELECT DISTINCT device_id FROM stretches",
+    [SQL_FLEET_RUNS] = "SELECT device_id, begin_ms, end_ms, energy_j FROM measurements WHERE EXISTS (SELECT 1 FROM stretches)",
+    [SQL_FLEET_STRETCHES] =
+        "SELECT device_id, begin_ms, end_ms, in_use, energy_j, energy_error_j, source, busy_s, operational_g, embodied_g, pue, node"
+        " FROM stretches LEFT JOIN factors USING (factor_id) WHERE begin_ms / 3600000 >= ?1 AND begin_ms / 3600000 < ?2 ORDER BY device_id, begin_ms",
     [SQL_PROFILE_CLEAR] = "DELETE FROM profiles WHERE " PROFILE_KEY,
     [SQL_PROFILE_PUT] =
         "INSERT INTO profiles (job_id, batch_size, gpu_model, gpu_count, limit_min_mw, limit_max_mw, trial_id,"

@@ -141,6 +141,9 @@ void view_explain_sentence(struct buffer *out, const struct wt_explanation *expl
 void view_explain(struct buffer *out, const struct wt_explanation *explanation, bool colour);
 void view_explain_svg(struct buffer *out, const struct wt_explanation *explanation);
 
+/* `wattune fleet`: the fleet view, the task view, the size of the problem and the worth of the solution; at most `tasks` jobs. */
+void view_fleet(struct buffer *out, const struct wt_fleet *fleet, unsigned tasks, bool colour);
+
 /* `wattune top`: a screen of at most `rows` lines of at most `columns` characters.  The first line and the heading above the
  * devices are for the caller to make stand out: *heading is the heading's line. */
 enum { VIEW_TOP_HISTORY = 240 };
