@@ -348,8 +348,8 @@ struct wt_simulation {
     double last5_energy_fraction, last5_time_fraction;   /* of the default's expected ones; NaN: not known */
 };
 
-/* fleet: what a simulated one came to. */
-struct wt_fleet {
+/* simulated fleet: what was booked of it. */
+struct wt_simulated_fleet {
     uint64_t seed;
     unsigned gpus, users;
     uint64_t runs, unended, profiles, stretches;

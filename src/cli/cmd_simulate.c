@@ -15,9 +15,9 @@
 #include "base/parse.h"
 #include "cli/command.h"
 #include "cli/config.h"
-#include "cli/fleet_options.h"
 #include "cli/form.h"
 #include "cli/ledger.h"
+#include "cli/sim_fleet_options.h"
 #include "decide/thompson.h"
 #include "json/documents.h"
 #include "run/offer.h"
@@ -178,8 +178,8 @@ static bool of_a_trace(void)
 /* A fleet can do without a trace; with one it needs all of it. */
 static void finish_simulate(const struct common *common)
 {
-    fleet_options_finish(common, of_a_trace());
-    if (!fleet_wanted() || of_a_trace()) {
+    sim_fleet_options_finish(common, of_a_trace());
+    if (!sim_fleet_wanted() || of_a_trace()) {
         need_trace("simulate");
         need("simulate", settings.sim.max_epochs, "max-epochs");
         need("simulate", settings.sim.default_size, "default-batch-size");
@@ -188,13 +188,13 @@ static void finish_simulate(const struct common *common)
     }
     if (settings.has_seed && settings.has_seeds)
         command_usage_error("--seed and --seeds exclude each other");
-    if (fleet_wanted() && (settings.has_seeds || settings.svg))
+    if (sim_fleet_wanted() && (settings.has_seeds || settings.svg))
         command_usage_error("--%s does not go with --fleet", settings.svg ? "svg" : "seeds");
 }
 
 static error_t parse_simulate(int key, char *arg, struct argp_state *state)
 {
-    if (fleet_option(key, arg) == 0)
+    if (sim_fleet_option(key, arg) == 0)
         return 0;
     switch (key) {
     case KEY_POLICY: take_policy(arg); return 0;
@@ -345,7 +345,7 @@ static int run_fleet(const struct common *common)
     settings.sim.eta = config_number(common->config, CONFIG_ETA);
     int rc = of_a_trace() ? sim_trace_read(&trace, settings.train, settings.power, settings.job, settings.target, &err) : 0;
     int code = rc ? command_failed(&err)
-                  : fleet_run(common, settings.seed, &settings.sim, of_a_trace() ? &trace : NULL, settings.json);
+                  : sim_fleet_run(common, settings.seed, &settings.sim, of_a_trace() ? &trace : NULL, settings.json);
     sim_trace_free(&trace);
     return code;
 }
@@ -353,7 +353,7 @@ static int run_fleet(const struct common *common)
 static int run_simulate(struct common *common, void *unused)
 {
     (void)unused;
-    if (fleet_wanted())
+    if (sim_fleet_wanted())
         return run_fleet(common);
     struct study study = {0};
     struct wt_error err;

@@ -70,7 +70,7 @@ struct json_doc *json_carbon_tables_document(const struct wt_figure intensities[
 struct json_doc *json_doctor_document(const struct wt_check checks[], size_t count);
 
 /* `simulate --fleet --json`: what was booked, and where. */
-struct json_doc *json_fleet_document(const struct wt_fleet *fleet, const char *ledger_path);
+struct json_doc *json_simulated_fleet_document(const struct wt_simulated_fleet *fleet, const char *ledger_path);
 
 /* `simulate --json` of one seed: tries in order. */
 struct json_doc *json_simulation_document(const struct wt_study *study, const struct wt_simulation *result,

@@ -113,7 +113,7 @@ static void put_recurrence(struct json_doc *doc, const struct wt_simulated_try t
     json_close(doc);
 }
 
-struct json_doc *json_fleet_document(const struct wt_fleet *fleet, const char *ledger_path)
+struct json_doc *json_simulated_fleet_document(const struct wt_simulated_fleet *fleet, const char *ledger_path)
 {
     struct json_doc *doc = json_doc_new();
     json_put_integer(doc, "schema_version", JSON_SCHEMA_VERSION);

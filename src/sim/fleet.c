@@ -24,7 +24,7 @@ static const double weekend = 0.35;
 
 /* Of all runs; assumed. */
 static const struct {
-    enum fleet_fate fate;
+    enum sim_fleet_fate fate;
     double share;
 } fates[] = {{FLEET_FAILED, 0.05}, {FLEET_INTERRUPTED, 0.03}, {FLEET_KILLED, 0.01}};
 static const double energy_unknown = 0.02;
@@ -50,7 +50,7 @@ enum {
 };
 
 struct node {
-    const struct fleet_model *model;
+    const struct sim_fleet_model *model;
     unsigned gpus;
     int64_t free_ms[FLEET_NODE_GPUS];
     int64_t seen_ms[FLEET_NODE_GPUS]; /* until when it was told what the GPU does */
@@ -64,27 +64,27 @@ struct crowd {
     double used_gpu_hours;
 };
 
-struct fleet {
-    struct fleet_options options;
-    struct fleet_draws draws;
-    struct fleet_scratch *scratch;
+struct sim_fleet {
+    struct sim_fleet_options options;
+    struct sim_fleet_draws draws;
+    struct sim_fleet_scratch *scratch;
     struct node *nodes;
     unsigned node_count;
-    struct fleet_job *jobs;
+    struct sim_fleet_job *jobs;
     size_t job_count, job_capacity;
     struct crowd crowds[FLEET_PHASES];
-    struct fleet_plan *plans;        /* a heap, the one that begins first on top */
+    struct sim_fleet_plan *plans;        /* a heap, the one that begins first on top */
     size_t plan_count, plan_capacity;
     uint64_t planned, given;
     int64_t last_ms;                 /* the last run that was given began */
-    unsigned next_idle;              /* the GPU that fleet_next_idle() looks at next */
+    unsigned next_idle;              /* the GPU that sim_fleet_next_idle() looks at next */
     int64_t now_ms, end_ms;          /* of submissions */
     bool over;
 };
 
 /* --- Plans, in the order in which they begin --------------------------------------------------------------------------- */
 
-static bool before(const struct fleet_plan *a, const struct fleet_plan *b)
+static bool before(const struct sim_fleet_plan *a, const struct sim_fleet_plan *b)
 {
     return a->start_ms != b->start_ms ? a->start_ms < b->start_ms : a->number < b->number;
 }
@@ -103,7 +103,7 @@ static bool grow(void **items, size_t count, size_t *capacity, size_t size)
     return true;
 }
 
-static int push(struct fleet *fleet, const struct fleet_plan *plan, struct wt_error *err)
+static int push(struct sim_fleet *fleet, const struct sim_fleet_plan *plan, struct wt_error *err)
 {
     void *items = fleet->plans;
     if (!grow(&items, fleet->plan_count, &fleet->plan_capacity, sizeof *plan))
@@ -117,9 +117,9 @@ static int push(struct fleet *fleet, const struct fleet_plan *plan, struct wt_er
     return 0;
 }
 
-static struct fleet_plan pop(struct fleet *fleet)
+static struct sim_fleet_plan pop(struct sim_fleet *fleet)
 {
-    struct fleet_plan *plans = fleet->plans, first = plans[0], last = plans[--fleet->plan_count];
+    struct sim_fleet_plan *plans = fleet->plans, first = plans[0], last = plans[--fleet->plan_count];
     size_t at = 0, below;
     while ((below = 2 * at + 1) < fleet->plan_count) {
         if (below + 1 < fleet->plan_count && before(&plans[below + 1], &plans[below]))
@@ -154,7 +154,7 @@ static int64_t free_on(const struct node *node, unsigned count, unsigned char gp
 }
 
 /* The node that can begin first, not before `from_ms`; of equals the first. */
-static void place(struct fleet *fleet, const struct fleet_job *job, int64_t from_ms, struct fleet_plan *plan)
+static void place(struct sim_fleet *fleet, const struct sim_fleet_job *job, int64_t from_ms, struct sim_fleet_plan *plan)
 {
     unsigned char gpus[FLEET_NODE_GPUS];
     plan->start_ms = INT64_MAX;
@@ -173,9 +173,9 @@ static void place(struct fleet *fleet, const struct fleet_job *job, int64_t from
 }
 
 /* Gives the run its GPUs and its time, and its job to the end of it. */
-static int submit(struct fleet *fleet, uint32_t at, int64_t from_ms, struct fleet_plan *plan, struct wt_error *err)
+static int submit(struct sim_fleet *fleet, uint32_t at, int64_t from_ms, struct sim_fleet_plan *plan, struct wt_error *err)
 {
-    struct fleet_job *job = &fleet->jobs[at];
+    struct sim_fleet_job *job = &fleet->jobs[at];
     plan->job = at;
     plan->number = fleet->planned;
     if (job->model && !plan->not_started) {
@@ -196,14 +196,14 @@ static int submit(struct fleet *fleet, uint32_t at, int64_t from_ms, struct flee
 /* --- What is run ------------------------------------------------------------------------------------------------------- */
 
 /* How the run ends; one that does not come to its end stops anywhere. */
-static void draw_fate(struct fleet *fleet, struct fleet_plan *plan)
+static void draw_fate(struct sim_fleet *fleet, struct sim_fleet_plan *plan)
 {
-    double u = fleet_uniform(&fleet->draws, 0, 1), part = fleet_uniform(&fleet->draws, 0.01, 1);
+    double u = sim_fleet_uniform(&fleet->draws, 0, 1), part = sim_fleet_uniform(&fleet->draws, 0.01, 1);
     plan->fate = FLEET_DONE;
     for (unsigned i = 0; i < sizeof fates / sizeof fates[0] && plan->fate == FLEET_DONE; u -= fates[i++].share)
         if (u < fates[i].share)
             plan->fate = fates[i].fate;
-    plan->energy_known = fleet_uniform(&fleet->draws, 0, 1) >= energy_unknown;
+    plan->energy_known = sim_fleet_uniform(&fleet->draws, 0, 1) >= energy_unknown;
     if (plan->fate == FLEET_DONE)
         return;
     plan->time_s *= part;
@@ -216,9 +216,9 @@ static void draw_fate(struct fleet *fleet, struct fleet_plan *plan)
 }
 
 /* What was worked out is what is usual; a trace is taken as it is. */
-static void add_noise(struct fleet *fleet, const struct fleet_job *job, struct fleet_plan *plan)
+static void add_noise(struct sim_fleet *fleet, const struct sim_fleet_job *job, struct sim_fleet_plan *plan)
 {
-    struct fleet_draws *draws = &fleet->draws;
+    struct sim_fleet_draws *draws = &fleet->draws;
     double time_z = random_normal(&draws->random, &draws->normals), energy_z = random_normal(&draws->random, &draws->normals);
     if (job->trace || !job->model)
         return;
@@ -228,13 +228,13 @@ static void add_noise(struct fleet *fleet, const struct fleet_job *job, struct f
 }
 
 /* A run of a job that does not choose its batch size. */
-static int submit_plain(struct fleet *fleet, uint32_t at, int64_t from_ms, struct wt_error *err)
+static int submit_plain(struct sim_fleet *fleet, uint32_t at, int64_t from_ms, struct wt_error *err)
 {
-    struct fleet_job *job = &fleet->jobs[at];
-    struct fleet_plan plan = {.recurrence = ++job->recurrence, .try_number = 1, .reached = -1, .energy_j = NAN, .cost_j = NAN,
-                              .time_s = fleet_length_s(&fleet->draws, job->phase), .limit_mw = job->model ? job->limit_mw : 0};
+    struct sim_fleet_job *job = &fleet->jobs[at];
+    struct sim_fleet_plan plan = {.recurrence = ++job->recurrence, .try_number = 1, .reached = -1, .energy_j = NAN, .cost_j = NAN,
+                              .time_s = sim_fleet_length_s(&fleet->draws, job->phase), .limit_mw = job->model ? job->limit_mw : 0};
     if (job->model) {
-        struct fleet_step full = fleet_job_step(job, 0, job->model->limit_max_mw), step = fleet_job_step(job, 0, plan.limit_mw);
+        struct sim_fleet_step full = sim_fleet_job_step(job, 0, job->model->limit_max_mw), step = sim_fleet_job_step(job, 0, plan.limit_mw);
         double steps = fmax(1, round(plan.time_s / full.time_s));
         plan.time_s = steps * step.time_s;
         plan.energy_j = steps * step.energy_j;
@@ -250,11 +250,11 @@ static int submit_plain(struct fleet *fleet, uint32_t at, int64_t from_ms, struc
 
 /* A recurrence of a job that chooses, try after try.  One that fails by itself, or is ended by somebody, teaches nothing: the
  * next recurrence has the same try. */
-static int submit_recurrence(struct fleet *fleet, uint32_t at, int64_t from_ms, struct wt_error *err)
+static int submit_recurrence(struct sim_fleet *fleet, uint32_t at, int64_t from_ms, struct wt_error *err)
 {
     unsigned recurrence = ++fleet->jobs[at].recurrence, try_number = 0;
     for (;;) {
-        struct fleet_job *job = &fleet->jobs[at];
+        struct sim_fleet_job *job = &fleet->jobs[at];
         const struct sim_history *history = &job->history;
         if (job->next_try == history->count) {
             job->left = 0;
@@ -262,7 +262,7 @@ static int submit_recurrence(struct fleet *fleet, uint32_t at, int64_t from_ms, 
         }
         const struct wt_simulated_try *try = &history->tries[job->next_try];
         bool last = job->next_try + 1 == history->count || try[1].recurrence != try->recurrence;
-        struct fleet_plan plan = {.recurrence = recurrence, .try_number = ++try_number, .reached = try->reached,
+        struct sim_fleet_plan plan = {.recurrence = recurrence, .try_number = ++try_number, .reached = try->reached,
                                   .early_stopped = try->ran && !try->reached, .not_started = !try->ran,
                                   .batch_size = try->batch_size, .limit_mw = try->limit_mw, .epochs = try->epochs,
                                   .profiles = try->profiled, .time_s = try->time_s, .energy_j = try->energy_j,
@@ -286,9 +286,9 @@ static int submit_recurrence(struct fleet *fleet, uint32_t at, int64_t from_ms, 
 
 /* --- Jobs -------------------------------------------------------------------------------------------------------------- */
 
-static unsigned draw_gpus(struct fleet *fleet, unsigned most)
+static unsigned draw_gpus(struct sim_fleet *fleet, unsigned most)
 {
-    double u = fleet_uniform(&fleet->draws, 0, 1);
+    double u = sim_fleet_uniform(&fleet->draws, 0, 1);
     unsigned gpus = 1;
     for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; u -= sizes[i++].share) {
         gpus = sizes[i].gpus;
@@ -298,7 +298,7 @@ static unsigned draw_gpus(struct fleet *fleet, unsigned most)
     return gpus < most ? gpus : most;
 }
 
-static int add_job(struct fleet *fleet, enum fleet_phase phase, uint32_t *at, struct wt_error *err)
+static int add_job(struct sim_fleet *fleet, enum sim_fleet_phase phase, uint32_t *at, struct wt_error *err)
 {
     struct crowd *crowd = &fleet->crowds[phase];
     void *jobs = fleet->jobs, *active = crowd->jobs;
@@ -308,9 +308,9 @@ static int add_job(struct fleet *fleet, enum fleet_phase phase, uint32_t *at, st
     if (!grow(&active, crowd->count, &crowd->capacity, sizeof *crowd->jobs))
         return error_set(err, WT_E_NO_MEMORY, "make a fleet: out of memory");
     crowd->jobs = active;
-    struct fleet_job *job = &fleet->jobs[fleet->job_count];
-    double user = fleet_uniform(&fleet->draws, 0, 1); /* few submit much, many a little */
-    *job = (struct fleet_job){.phase = phase, .number = (unsigned)fleet->job_count + 1,
+    struct sim_fleet_job *job = &fleet->jobs[fleet->job_count];
+    double user = sim_fleet_uniform(&fleet->draws, 0, 1); /* few submit much, many a little */
+    *job = (struct sim_fleet_job){.phase = phase, .number = (unsigned)fleet->job_count + 1,
                               .user = (unsigned)(user * user * fleet->options.users), .free_ms = INT64_MIN};
     if (phase != FLEET_DATA) {
         const struct node *node = &fleet->nodes[random_below(&fleet->draws.random, fleet->node_count)];
@@ -319,7 +319,7 @@ static int add_job(struct fleet *fleet, enum fleet_phase phase, uint32_t *at, st
         if (phase == FLEET_TRAINING && fleet->options.trace)
             job->gpu_count = 1; /* traces are of one GPU */
     }
-    int rc = fleet_job_draw(job, &fleet->options, &fleet->draws, fleet->scratch, err);
+    int rc = sim_fleet_job_draw(job, &fleet->options, &fleet->draws, fleet->scratch, err);
     if (rc) {
         free(job->history.tries);
         return rc;
@@ -330,13 +330,13 @@ static int add_job(struct fleet *fleet, enum fleet_phase phase, uint32_t *at, st
 }
 
 /* One that does not run now, or a new one. */
-static int pick_job(struct fleet *fleet, enum fleet_phase phase, uint32_t *at, struct wt_error *err)
+static int pick_job(struct sim_fleet *fleet, enum sim_fleet_phase phase, uint32_t *at, struct wt_error *err)
 {
     struct crowd *crowd = &fleet->crowds[phase];
     for (unsigned looks = 0; looks < BUSY_JOBS_MOST && crowd->count; looks++) {
         size_t i = random_below(&fleet->draws.random, (uint32_t)crowd->count);
         *at = crowd->jobs[i];
-        struct fleet_job *job = &fleet->jobs[*at];
+        struct sim_fleet_job *job = &fleet->jobs[*at];
         if (job->left == 0) {
             free(job->history.tries);
             job->history = (struct sim_history){0};
@@ -348,7 +348,7 @@ static int pick_job(struct fleet *fleet, enum fleet_phase phase, uint32_t *at, s
     return add_job(fleet, phase, at, err);
 }
 
-static int submit_one(struct fleet *fleet, enum fleet_phase phase, struct wt_error *err)
+static int submit_one(struct sim_fleet *fleet, enum sim_fleet_phase phase, struct wt_error *err)
 {
     struct crowd *crowd = &fleet->crowds[phase];
     uint32_t at = 0;
@@ -365,7 +365,7 @@ static int submit_one(struct fleet *fleet, enum fleet_phase phase, struct wt_err
 
 /* --- When -------------------------------------------------------------------------------------------------------------- */
 
-static double rhythm(enum fleet_phase phase, int64_t now_ms)
+static double rhythm(enum sim_fleet_phase phase, int64_t now_ms)
 {
     int64_t hour = (int64_t)floor((double)now_ms / HOUR_MS), day = hour / 24 - (hour % 24 < 0);
     unsigned of_day = (unsigned)(hour - day * 24), of_week = (unsigned)(((day + 4) % 7 + 7) % 7); /* 1970-01-01: a Thursday */
@@ -379,9 +379,9 @@ static double rhythm(enum fleet_phase phase, int64_t now_ms)
 
 /* Submissions an hour of each phase, in this hour; their sum.  Heavy tails and failures move what is reserved away from the
  * shares that are asked for: a phase that has had less is favoured until it has caught up. */
-static double rates(const struct fleet *fleet, double per_hour[FLEET_PHASES])
+static double rates(const struct sim_fleet *fleet, double per_hour[FLEET_PHASES])
 {
-    const struct fleet_options *o = &fleet->options;
+    const struct sim_fleet_options *o = &fleet->options;
     double shares = 0, used = 0, sum = 0, wanted = o->load * o->gpus, usual = 0;
     for (unsigned i = 0; i < FLEET_SHARES; i++) {
         shares += o->shares[i];
@@ -393,7 +393,7 @@ static double rates(const struct fleet *fleet, double per_hour[FLEET_PHASES])
         double caught_up = (share * used + room) / (crowd->used_gpu_hours + room);
         double base = wanted * share / (crowd->gpu_hours / crowd->submissions);
         usual += base;
-        per_hour[i] = base * fmin(fmax(caught_up, 0.5), 2) * rhythm((enum fleet_phase)i, fleet->now_ms);
+        per_hour[i] = base * fmin(fmax(caught_up, 0.5), 2) * rhythm((enum sim_fleet_phase)i, fleet->now_ms);
         sum += per_hour[i];
     }
     per_hour[FLEET_DATA] = usual * data_runs * rhythm(FLEET_DATA, fleet->now_ms);
@@ -401,9 +401,9 @@ static double rates(const struct fleet *fleet, double per_hour[FLEET_PHASES])
 }
 
 /* Goes on to the next submission: a Poisson process whose rate changes by the hour. */
-static enum fleet_phase next_submission(struct fleet *fleet)
+static enum sim_fleet_phase next_submission(struct sim_fleet *fleet)
 {
-    double per_hour[FLEET_PHASES], sum = rates(fleet, per_hour), left = -log1p(-fleet_uniform(&fleet->draws, 0, 1));
+    double per_hour[FLEET_PHASES], sum = rates(fleet, per_hour), left = -log1p(-sim_fleet_uniform(&fleet->draws, 0, 1));
     for (;;) {
         double into_ms = fmod((double)fleet->now_ms, HOUR_MS), hour_left = 1 - (into_ms + (into_ms < 0 ? HOUR_MS : 0)) / HOUR_MS;
         if (left <= sum * hour_left || fleet->now_ms >= fleet->end_ms)
@@ -413,39 +413,39 @@ static enum fleet_phase next_submission(struct fleet *fleet)
         sum = rates(fleet, per_hour);
     }
     fleet->now_ms += (int64_t)fmax(1, left / sum * HOUR_MS);
-    double u = fleet_uniform(&fleet->draws, 0, sum);
+    double u = sim_fleet_uniform(&fleet->draws, 0, sum);
     unsigned phase = 0;
     while (phase + 1 < FLEET_PHASES && (u >= per_hour[phase] || per_hour[phase] <= 0))
         u -= per_hour[phase++];
-    return (enum fleet_phase)phase;
+    return (enum sim_fleet_phase)phase;
 }
 
 /* What the GPU does up to end_ms: idle from where it was left, in use from begin_ms on. */
-static void see(struct fleet *fleet, unsigned at, unsigned gpu, int64_t begin_ms, int64_t end_ms, struct fleet_use *use)
+static void see(struct sim_fleet *fleet, unsigned at, unsigned gpu, int64_t begin_ms, int64_t end_ms, struct sim_fleet_use *use)
 {
     struct node *node = &fleet->nodes[at];
-    *use = (struct fleet_use){.node_gpus = node->gpus, .index = gpu, .idle_from_ms = node->seen_ms[gpu], .begin_ms = begin_ms,
+    *use = (struct sim_fleet_use){.node_gpus = node->gpus, .index = gpu, .idle_from_ms = node->seen_ms[gpu], .begin_ms = begin_ms,
                               .end_ms = end_ms, .idle_w = node->model->idle_w};
-    fleet_name_node(at, use->node);
-    fleet_name_gpu(&fleet->options, at, gpu, use->uuid);
+    sim_fleet_name_node(at, use->node);
+    sim_fleet_name_gpu(&fleet->options, at, gpu, use->uuid);
     memcpy(use->name, node->model->name, strlen(node->model->name) + 1);
     node->seen_ms[gpu] = end_ms;
 }
 
-static void see_run(struct fleet *fleet, const struct fleet_plan *plan, struct fleet_run *run)
+static void see_run(struct sim_fleet *fleet, const struct sim_fleet_plan *plan, struct sim_fleet_run *run)
 {
-    const struct fleet_job *job = &fleet->jobs[plan->job];
+    const struct sim_fleet_job *job = &fleet->jobs[plan->job];
     if (!job->model || plan->not_started)
         return;
     run->use_count = job->gpu_count;
     for (unsigned i = 0; i < job->gpu_count; i++) {
         see(fleet, plan->node, plan->gpus[i], plan->start_ms, plan->start_ms + (int64_t)ceil(plan->time_s * 1e3), &run->uses[i]);
         run->uses[i].used_j = plan->energy_j * (1 + unattributed);
-        run->uses[i].busy_s = plan->time_s * fleet_job_step(job, plan->batch_size, plan->limit_mw).busy;
+        run->uses[i].busy_s = plan->time_s * sim_fleet_job_step(job, plan->batch_size, plan->limit_mw).busy;
     }
 }
 
-int fleet_next_idle(struct fleet *fleet, struct fleet_use *use)
+int sim_fleet_next_idle(struct sim_fleet *fleet, struct sim_fleet_use *use)
 {
     int64_t end_ms = fleet->options.runs ? fleet->last_ms : fleet->end_ms;
     while (fleet->next_idle < fleet->options.gpus) {
@@ -459,14 +459,14 @@ int fleet_next_idle(struct fleet *fleet, struct fleet_use *use)
     return 0;
 }
 
-int fleet_next(struct fleet *fleet, struct fleet_run *run, struct wt_error *err)
+int sim_fleet_next(struct sim_fleet *fleet, struct sim_fleet_run *run, struct wt_error *err)
 {
-    const struct fleet_options *options = &fleet->options;
+    const struct sim_fleet_options *options = &fleet->options;
     if (options->runs && fleet->given == options->runs)
         return 0;
     /* What is submitted from now on begins no earlier than now. */
     while (!fleet->over && (!fleet->plan_count || fleet->plans[0].start_ms > fleet->now_ms)) {
-        enum fleet_phase phase = next_submission(fleet);
+        enum sim_fleet_phase phase = next_submission(fleet);
         fleet->over = fleet->now_ms >= fleet->end_ms || (options->runs && fleet->planned >= options->runs);
         int rc = fleet->over ? 0 : submit_one(fleet, phase, err);
         if (rc)
@@ -474,10 +474,10 @@ int fleet_next(struct fleet *fleet, struct fleet_run *run, struct wt_error *err)
     }
     if (!fleet->plan_count || fleet->plans[0].start_ms >= fleet->end_ms)
         return 0;
-    struct fleet_plan plan = pop(fleet);
+    struct sim_fleet_plan plan = pop(fleet);
     fleet->given++;
     fleet->last_ms = plan.start_ms;
-    fleet_write_out(options, &fleet->jobs[plan.job], &plan, run);
+    sim_fleet_write_out(options, &fleet->jobs[plan.job], &plan, run);
     run->node_gpus = fleet->nodes[plan.node].gpus;
     see_run(fleet, &plan, run);
     return 1;
@@ -485,7 +485,7 @@ int fleet_next(struct fleet *fleet, struct fleet_run *run, struct wt_error *err)
 
 /* --- Beginning and end ------------------------------------------------------------------------------------------------- */
 
-static int check(const struct fleet_options *o, struct wt_error *err)
+static int check(const struct sim_fleet_options *o, struct wt_error *err)
 {
     double shares = 0;
     for (unsigned i = 0; i < FLEET_SHARES; i++)
@@ -507,7 +507,7 @@ static int check(const struct fleet_options *o, struct wt_error *err)
 }
 
 /* Mean of a log-normal length, tails apart, on a usual number of GPUs: a guess that counts as one day of submissions. */
-static void guess(struct crowd *crowd, const struct fleet_phase_row *row)
+static void guess(struct crowd *crowd, const struct sim_fleet_phase_row *row)
 {
     double gpus = 0;
     for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
@@ -516,20 +516,20 @@ static void guess(struct crowd *crowd, const struct fleet_phase_row *row)
     crowd->gpu_hours = crowd->submissions * gpus * row->median_s * exp(row->sigma * row->sigma / 2) / 3600;
 }
 
-int fleet_new(const struct fleet_options *options, struct fleet **out, struct wt_error *err)
+int sim_fleet_new(const struct sim_fleet_options *options, struct sim_fleet **out, struct wt_error *err)
 {
     int rc = check(options, err);
     if (rc)
         return rc;
-    struct fleet *fleet = calloc(1, sizeof *fleet);
+    struct sim_fleet *fleet = calloc(1, sizeof *fleet);
     if (!fleet)
         return error_set(err, WT_E_NO_MEMORY, "make a fleet: out of memory");
     fleet->options = *options;
     fleet->node_count = (options->gpus + FLEET_NODE_GPUS - 1) / FLEET_NODE_GPUS;
     fleet->nodes = calloc(fleet->node_count, sizeof *fleet->nodes);
-    fleet->scratch = fleet_scratch_new();
+    fleet->scratch = sim_fleet_scratch_new();
     if (!fleet->nodes || !fleet->scratch) {
-        fleet_free(fleet);
+        sim_fleet_free(fleet);
         return error_set(err, WT_E_NO_MEMORY, "make a fleet: out of memory");
     }
     for (unsigned i = 0; i < fleet->node_count; i++) {
@@ -540,7 +540,7 @@ int fleet_new(const struct fleet_options *options, struct fleet **out, struct wt
             fleet->nodes[i].free_ms[k] = fleet->nodes[i].seen_ms[k] = options->start_ms;
     }
     for (unsigned i = 0; i < FLEET_PHASES; i++)
-        guess(&fleet->crowds[i], &fleet_phases[i]);
+        guess(&fleet->crowds[i], &sim_fleet_phases[i]);
     random_seed(&fleet->draws.random, options->seed);
     random_normals_init(&fleet->draws.normals);
     fleet->now_ms = options->start_ms;
@@ -549,7 +549,7 @@ int fleet_new(const struct fleet_options *options, struct fleet **out, struct wt
     return 0;
 }
 
-struct fleet *fleet_free(struct fleet *fleet)
+struct sim_fleet *sim_fleet_free(struct sim_fleet *fleet)
 {
     if (!fleet)
         return NULL;

@@ -26,26 +26,26 @@ enum {
 };
 
 /* A GPU model: its name as the driver says it, the range of its power limit, and what it draws when nobody uses it. */
-struct fleet_model {
+struct sim_fleet_model {
     const char *key, *name;
     uint32_t limit_min_mw, limit_max_mw;
     double idle_w;
 };
 
 /* NULL: there is no model of that key. */
-const struct fleet_model *fleet_model_find(const char *key);
+const struct sim_fleet_model *sim_fleet_model_find(const char *key);
 
 /* All of them, for sentences; NULL behind the last. */
-const struct fleet_model *fleet_model_at(unsigned i);
+const struct sim_fleet_model *sim_fleet_model_at(unsigned i);
 
-struct fleet_options {
+struct sim_fleet_options {
     uint64_t seed;
     unsigned gpus, users;
     uint64_t runs;                   /* so many; 0: all that begin within `days` */
     double days;
     int64_t start_ms;                /* wall clock */
     unsigned model_count;            /* nodes have them in turn */
-    const struct fleet_model *models[FLEET_MODELS_MOST];
+    const struct sim_fleet_model *models[FLEET_MODELS_MOST];
     double shares[FLEET_SHARES];     /* of the GPU time that is asked for; at least one above 0 */
     double load;                     /* GPU time asked for / GPU time there is; above 0, at most 1 */
     struct sim_options sim;          /* policy, eta, beta and window of jobs that choose their batch size; with a trace all of it */
@@ -53,14 +53,14 @@ struct fleet_options {
 };
 
 /* What an hour of a run's device came to.  position: of trial.gpus, or of the processor behind them. */
-struct fleet_hour {
+struct sim_fleet_hour {
     int64_t hour;                    /* since 1970, UTC */
     unsigned position;
     double energy_j, busy_s;         /* NaN: unknown */
 };
 
 /* A GPU as somebody sees it who watches the device and knows no runs: nobody used it from idle_from_ms on, then it was in use. */
-struct fleet_use {
+struct sim_fleet_use {
     char node[WT_USER_LEN];
     unsigned node_gpus, index;
     char uuid[WT_UUID_LEN], name[WT_NAME_LEN];
@@ -70,37 +70,37 @@ struct fleet_use {
 
 /* One run as a ledger books it, carbon apart.  trial.ended is false for one that was killed: all that is known of it is how it
  * began.  energy_j of each GPU, NaN: unknown; cpu_j of the processor, NaN: not measured. */
-struct fleet_run {
+struct sim_fleet_run {
     struct wt_trial trial;
     unsigned node_gpus;
     double energy_j[FLEET_NODE_GPUS], cpu_j;
     double reserved_s;               /* how long it held its GPUs, killed or not */
     unsigned use_count;              /* GPUs that it used; their times join those of the run before on each */
-    struct fleet_use uses[FLEET_NODE_GPUS];
+    struct sim_fleet_use uses[FLEET_NODE_GPUS];
     bool keeps_profile;              /* trial.profile is what the next run of its job and batch size begins with */
     struct wt_profile_key key;
 };
 
-struct fleet;
+struct sim_fleet;
 
 /* WT_E_RANGE, WT_E_INVALID: an option is out of range, or a trace comes with several GPU models.  The caller frees *out with
- * fleet_free(). */
-int fleet_new(const struct fleet_options *options, struct fleet **out, struct wt_error *err);
-struct fleet *fleet_free(struct fleet *fleet); /* takes NULL, returns NULL */
+ * sim_fleet_free(). */
+int sim_fleet_new(const struct sim_fleet_options *options, struct sim_fleet **out, struct wt_error *err);
+struct sim_fleet *sim_fleet_free(struct sim_fleet *fleet); /* takes NULL, returns NULL */
 
 /* The next run: 1; 0: there are no more. */
-int fleet_next(struct fleet *fleet, struct fleet_run *run, struct wt_error *err);
+int sim_fleet_next(struct sim_fleet *fleet, struct sim_fleet_run *run, struct wt_error *err);
 
 /* After the last run: the next GPU that nobody used any more until the end, 1; 0: there are no more. */
-int fleet_next_idle(struct fleet *fleet, struct fleet_use *use);
+int sim_fleet_next_idle(struct sim_fleet *fleet, struct sim_fleet_use *use);
 
 /* What a watch of the GPU books (`wattune monitor --book`): stretches within one hour, idle ones and those in use, which join and
  * add up to idle_w for the idle time and to used_j.  How many there are; more than `capacity` are not written.  Carbon is left
  * unknown. */
-size_t fleet_use_stretches(const struct fleet_use *use, struct wt_stretch stretches[], size_t capacity);
+size_t sim_fleet_use_stretches(const struct sim_fleet_use *use, struct wt_stretch stretches[], size_t capacity);
 
 /* The hours of a run that ended, device by device: what each used and how long it was busy, evenly over the run.  Those of a
  * device add up to its energy.  How many there are; more than `capacity` are not written. */
-size_t fleet_run_hours(const struct fleet_run *run, struct fleet_hour hours[], size_t capacity);
+size_t sim_fleet_run_hours(const struct sim_fleet_run *run, struct sim_fleet_hour hours[], size_t capacity);
 
 #endif

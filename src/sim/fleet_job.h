@@ -10,10 +10,10 @@
 #include "decide/random.h"
 #include "sim/fleet.h"
 
-enum fleet_phase { FLEET_EXPERIMENTATION, FLEET_TRAINING, FLEET_INFERENCE, FLEET_DATA, FLEET_PHASES };
+enum sim_fleet_phase { FLEET_EXPERIMENTATION, FLEET_TRAINING, FLEET_INFERENCE, FLEET_DATA, FLEET_PHASES };
 
-/* Of a phase; all of it assumed but what fleet_job.c says otherwise. */
-struct fleet_phase_row {
+/* Of a phase; all of it assumed but what sim_fleet_job.c says otherwise. */
+struct sim_fleet_phase_row {
     const char *name;                /* as `wattune run --phase` has it */
     double median_s, sigma;          /* of its runs' lengths at full power: log-normal */
     double least_s, most_s;          /* and nothing beyond */
@@ -21,12 +21,12 @@ struct fleet_phase_row {
     double tuned;                    /* share of its jobs whose steps are seen, and which are tuned */
     unsigned recurrences_least, recurrences_most;
 };
-extern const struct fleet_phase_row fleet_phases[FLEET_PHASES];
+extern const struct sim_fleet_phase_row sim_fleet_phases[FLEET_PHASES];
 
-struct fleet_job {
-    enum fleet_phase phase;
+struct sim_fleet_job {
+    enum sim_fleet_phase phase;
     unsigned number, user, project;
-    const struct fleet_model *model; /* NULL: it needs no GPU */
+    const struct sim_fleet_model *model; /* NULL: it needs no GPU */
     unsigned gpu_count;
     bool tuned;
     bool chooses;                    /* its batch size, too, by the policy of the options */
@@ -51,29 +51,29 @@ struct fleet_job {
 };
 
 /* What draws need. */
-struct fleet_draws {
+struct sim_fleet_draws {
     struct random random;
     struct random_normals normals;
 };
 
-double fleet_uniform(struct fleet_draws *draws, double least, double most);
-double fleet_length_s(struct fleet_draws *draws, enum fleet_phase phase);
+double sim_fleet_uniform(struct sim_fleet_draws *draws, double least, double most);
+double sim_fleet_length_s(struct sim_fleet_draws *draws, enum sim_fleet_phase phase);
 
 /* What one step of a batch size takes of one GPU at a limit; of the job's own batch size when `batch_size` is 0. */
-struct fleet_step {
+struct sim_fleet_step {
     double time_s, energy_j;
     double busy;                     /* share of the time in which the GPU works */
     double steps_per_epoch;
 };
-struct fleet_step fleet_job_step(const struct fleet_job *job, uint32_t batch_size, uint32_t limit_mw);
+struct sim_fleet_step sim_fleet_job_step(const struct sim_fleet_job *job, uint32_t batch_size, uint32_t limit_mw);
 
 /* The limits that are tried for it, every 25 W from the highest down: how many. */
-unsigned fleet_job_limits(const struct fleet_job *job, uint32_t batch_size, uint32_t limits_mw[WT_MAX_LIMITS]);
+unsigned sim_fleet_job_limits(const struct sim_fleet_job *job, uint32_t batch_size, uint32_t limits_mw[WT_MAX_LIMITS]);
 
 /* Fills what the job is, model, GPUs, user and project apart, which are given; *scratch (of one fleet) is for its history. */
-struct fleet_scratch;
-struct fleet_scratch *fleet_scratch_new(void);
-int fleet_job_draw(struct fleet_job *job, const struct fleet_options *options, struct fleet_draws *draws,
-                   struct fleet_scratch *scratch, struct wt_error *err);
+struct sim_fleet_scratch;
+struct sim_fleet_scratch *sim_fleet_scratch_new(void);
+int sim_fleet_job_draw(struct sim_fleet_job *job, const struct sim_fleet_options *options, struct sim_fleet_draws *draws,
+                   struct sim_fleet_scratch *scratch, struct wt_error *err);
 
 #endif

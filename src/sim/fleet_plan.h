@@ -7,16 +7,16 @@
 
 #include "sim/fleet_job.h"
 
-enum fleet_fate { FLEET_DONE, FLEET_FAILED, FLEET_INTERRUPTED, FLEET_KILLED };
+enum sim_fleet_fate { FLEET_DONE, FLEET_FAILED, FLEET_INTERRUPTED, FLEET_KILLED };
 
-struct fleet_plan {
+struct sim_fleet_plan {
     int64_t start_ms;
     uint64_t number;                 /* of two that begin at once the one that was submitted first goes first */
     uint32_t job;                    /* index */
     uint32_t node;
     unsigned char gpus[FLEET_NODE_GPUS]; /* indexes on the node, rising */
     unsigned recurrence, try_number;
-    enum fleet_fate fate;
+    enum sim_fleet_fate fate;
     bool energy_known, profiles, early_stopped, not_started;
     int reached;                     /* as in wt_trial */
     uint32_t batch_size, limit_mw;
@@ -25,11 +25,11 @@ struct fleet_plan {
 };
 
 /* Names of a node, and of a GPU on it. */
-void fleet_name_node(unsigned node, char name[WT_USER_LEN]);
-void fleet_name_gpu(const struct fleet_options *options, unsigned node, unsigned gpu, char uuid[WT_UUID_LEN]);
+void sim_fleet_name_node(unsigned node, char name[WT_USER_LEN]);
+void sim_fleet_name_gpu(const struct sim_fleet_options *options, unsigned node, unsigned gpu, char uuid[WT_UUID_LEN]);
 
 /* Writes it out, what a watch sees apart; the seed is in the names of the GPUs. */
-void fleet_write_out(const struct fleet_options *options, struct fleet_job *job, const struct fleet_plan *plan,
-                     struct fleet_run *run);
+void sim_fleet_write_out(const struct sim_fleet_options *options, struct sim_fleet_job *job, const struct sim_fleet_plan *plan,
+                     struct sim_fleet_run *run);
 
 #endif

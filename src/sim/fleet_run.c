@@ -26,18 +26,18 @@ enum { NODES_TO_ONE_WITH_CPU = 4 };
 
 static const char no_steps[] = "there was no sign of steps (wt_step, or --progress pattern:REGEX)";
 
-void fleet_name_node(unsigned node, char name[WT_USER_LEN])
+void sim_fleet_name_node(unsigned node, char name[WT_USER_LEN])
 {
     snprintf(name, WT_USER_LEN, "sim-node-%03u", node + 1);
 }
 
-void fleet_name_gpu(const struct fleet_options *options, unsigned node, unsigned gpu, char uuid[WT_UUID_LEN])
+void sim_fleet_name_gpu(const struct sim_fleet_options *options, unsigned node, unsigned gpu, char uuid[WT_UUID_LEN])
 {
     snprintf(uuid, WT_UUID_LEN, "GPU-51300000-%04x-4%03x-8000-%08x%04x", (unsigned)(options->seed >> 32 & 0xffff),
              (unsigned)(options->seed >> 48 & 0xfff), (unsigned)(options->seed & 0xffffffff), node * FLEET_NODE_GPUS + gpu);
 }
 
-static void write_who(const struct fleet_options *options, const struct fleet_job *job, const struct fleet_plan *plan,
+static void write_who(const struct sim_fleet_options *options, const struct sim_fleet_job *job, const struct sim_fleet_plan *plan,
                       struct wt_trial *trial)
 {
     unsigned project = job->user % (options->users / 3 + 1) % PROJECTS;
@@ -48,37 +48,37 @@ static void write_who(const struct fleet_options *options, const struct fleet_jo
         length = (int)strcspn(network, "/");
     }
     snprintf(trial->job, sizeof trial->job, "%s-%.*s-%05u", projects[project], length, network, job->number);
-    snprintf(trial->phase, sizeof trial->phase, "%s", fleet_phases[job->phase].name);
+    snprintf(trial->phase, sizeof trial->phase, "%s", sim_fleet_phases[job->phase].name);
     snprintf(trial->project, sizeof trial->project, "%s", projects[project]);
     if (job->user < USER_NAMES)
         snprintf(trial->user, sizeof trial->user, "%s", users[job->user]);
     else
         snprintf(trial->user, sizeof trial->user, "%s%u", users[job->user % USER_NAMES], job->user / USER_NAMES + 1);
-    fleet_name_node(plan->node, trial->node);
+    sim_fleet_name_node(plan->node, trial->node);
     trial->gpu_count = job->gpu_count;
     for (unsigned i = 0; i < job->gpu_count; i++) {
         trial->gpus[i].index = plan->gpus[i];
-        fleet_name_gpu(options, plan->node, plan->gpus[i], trial->gpus[i].uuid);
+        sim_fleet_name_gpu(options, plan->node, plan->gpus[i], trial->gpus[i].uuid);
         snprintf(trial->gpus[i].name, sizeof trial->gpus[i].name, "%s", job->model->name);
     }
 }
 
-static void write_key(const struct fleet_job *job, const struct wt_trial *trial, struct wt_profile_key *key)
+static void write_key(const struct sim_fleet_job *job, const struct wt_trial *trial, struct wt_profile_key *key)
 {
     uint32_t limits_mw[WT_MAX_LIMITS];
-    unsigned count = fleet_job_limits(job, trial->batch_size, limits_mw);
+    unsigned count = sim_fleet_job_limits(job, trial->batch_size, limits_mw);
     *key = (struct wt_profile_key){.batch_size = trial->batch_size, .gpu_count = job->gpu_count,
                                    .limit_min_mw = limits_mw[count - 1], .limit_max_mw = limits_mw[0]};
     snprintf(key->job, sizeof key->job, "%s", trial->job);
     snprintf(key->gpu_model, sizeof key->gpu_model, "%s", job->model->name);
 }
 
-static void write_profile(const struct fleet_job *job, struct wt_trial *trial)
+static void write_profile(const struct sim_fleet_job *job, struct wt_trial *trial)
 {
     uint32_t limits_mw[WT_MAX_LIMITS];
-    trial->point_count = fleet_job_limits(job, trial->batch_size, limits_mw);
+    trial->point_count = sim_fleet_job_limits(job, trial->batch_size, limits_mw);
     for (unsigned i = 0; i < trial->point_count; i++) {
-        struct fleet_step step = fleet_job_step(job, trial->batch_size, limits_mw[i]);
+        struct sim_fleet_step step = sim_fleet_job_step(job, trial->batch_size, limits_mw[i]);
         double energy_j = step.energy_j * job->gpu_count;
         trial->profile[i] = (struct wt_profile_point){.limit_mw = limits_mw[i], .steps = slice_steps,
             .time_per_step_s = step.time_s, .energy_per_step_j = energy_j, .energy_error_j = energy_j * profile_error,
@@ -87,17 +87,17 @@ static void write_profile(const struct fleet_job *job, struct wt_trial *trial)
 }
 
 /* Against the highest limit, as if that had been measured in between. */
-static void write_savings(const struct fleet_job *job, struct wt_trial *trial)
+static void write_savings(const struct sim_fleet_job *job, struct wt_trial *trial)
 {
     uint32_t limits_mw[WT_MAX_LIMITS];
-    fleet_job_limits(job, trial->batch_size, limits_mw);
-    struct fleet_step now = fleet_job_step(job, trial->batch_size, trial->limit_mw);
-    struct fleet_step most = fleet_job_step(job, trial->batch_size, limits_mw[0]);
+    sim_fleet_job_limits(job, trial->batch_size, limits_mw);
+    struct sim_fleet_step now = sim_fleet_job_step(job, trial->batch_size, trial->limit_mw);
+    struct sim_fleet_step most = sim_fleet_job_step(job, trial->batch_size, limits_mw[0]);
     double error = trial->limit_mw == limits_mw[0] ? 0 : savings_error; /* kept: nothing is compared */
     trial->savings = (struct wt_savings){limits_mw[0], now.energy_j / most.energy_j, now.time_s / most.time_s, error, error};
 }
 
-static void write_outcome(const struct fleet_job *job, const struct fleet_plan *plan, struct wt_trial *trial)
+static void write_outcome(const struct sim_fleet_job *job, const struct sim_fleet_plan *plan, struct wt_trial *trial)
 {
     static const int exit_codes[] = {[FLEET_DONE] = 0, [FLEET_FAILED] = 1, [FLEET_INTERRUPTED] = 130};
     trial->ended = plan->fate != FLEET_KILLED;
@@ -117,7 +117,7 @@ static void write_outcome(const struct fleet_job *job, const struct fleet_plan *
     trial->metric = plan->reached == 1 ? job->trace ? job->trace->target : 0.9 : (double)NAN;
     if (!job->model)
         return;
-    struct fleet_step step = fleet_job_step(job, trial->batch_size, trial->limit_mw);
+    struct sim_fleet_step step = sim_fleet_job_step(job, trial->batch_size, trial->limit_mw);
     trial->busy_s = plan->time_s * step.busy * job->gpu_count;
     if (!job->tuned)
         snprintf(trial->note, sizeof trial->note, "%s", no_steps);
@@ -133,7 +133,7 @@ static void write_outcome(const struct fleet_job *job, const struct fleet_plan *
         write_savings(job, trial);
 }
 
-static void write_processor(const struct fleet_job *job, const struct fleet_plan *plan, struct fleet_run *run)
+static void write_processor(const struct sim_fleet_job *job, const struct sim_fleet_plan *plan, struct sim_fleet_run *run)
 {
     bool seen = !job->model || plan->node % NODES_TO_ONE_WITH_CPU == 0;
     run->cpu_j = NAN;
@@ -143,10 +143,10 @@ static void write_processor(const struct fleet_job *job, const struct fleet_plan
     run->trial.cpu_energy_j = run->cpu_j;
 }
 
-void fleet_write_out(const struct fleet_options *options, struct fleet_job *job, const struct fleet_plan *plan,
-                     struct fleet_run *run)
+void sim_fleet_write_out(const struct sim_fleet_options *options, struct sim_fleet_job *job, const struct sim_fleet_plan *plan,
+                     struct sim_fleet_run *run)
 {
-    *run = (struct fleet_run){.reserved_s = plan->not_started ? 0 : plan->time_s};
+    *run = (struct sim_fleet_run){.reserved_s = plan->not_started ? 0 : plan->time_s};
     struct wt_trial *trial = &run->trial;
     *trial = (struct wt_trial){.recurrence = plan->recurrence, .try_number = plan->try_number, .started_ms = plan->start_ms,
                                .batch_size = plan->batch_size, .limit_mw = plan->limit_mw, .time_s = NAN, .energy_j = NAN,
@@ -201,18 +201,18 @@ static bool next_slice(struct slices *s)
     return true;
 }
 
-static size_t spread(const struct fleet_run *run, unsigned position, double energy_j, double busy_s, struct fleet_hour hours[],
+static size_t spread(const struct sim_fleet_run *run, unsigned position, double energy_j, double busy_s, struct sim_fleet_hour hours[],
                      size_t count, size_t capacity)
 {
     int64_t begin_ms = run->trial.started_ms;
     struct slices s = cut(begin_ms, begin_ms + (int64_t)ceil(run->trial.time_s * 1e3), energy_j, busy_s);
     for (; next_slice(&s); count++)
         if (count < capacity)
-            hours[count] = (struct fleet_hour){s.hour, position, s.slice_j, s.slice_s};
+            hours[count] = (struct sim_fleet_hour){s.hour, position, s.slice_j, s.slice_s};
     return count;
 }
 
-size_t fleet_run_hours(const struct fleet_run *run, struct fleet_hour hours[], size_t capacity)
+size_t sim_fleet_run_hours(const struct sim_fleet_run *run, struct sim_fleet_hour hours[], size_t capacity)
 {
     const struct wt_trial *trial = &run->trial;
     size_t count = 0;
@@ -227,7 +227,7 @@ size_t fleet_run_hours(const struct fleet_run *run, struct fleet_hour hours[], s
 
 /* --- Whole GPUs ----------------------------------------------------------------------------------------------------- */
 
-static size_t add_stretches(const struct fleet_use *use, struct slices s, int in_use, struct wt_stretch stretches[], size_t count,
+static size_t add_stretches(const struct sim_fleet_use *use, struct slices s, int in_use, struct wt_stretch stretches[], size_t count,
                             size_t capacity)
 {
     for (; next_slice(&s); count++) {
@@ -243,7 +243,7 @@ static size_t add_stretches(const struct fleet_use *use, struct slices s, int in
     return count;
 }
 
-size_t fleet_use_stretches(const struct fleet_use *use, struct wt_stretch stretches[], size_t capacity)
+size_t sim_fleet_use_stretches(const struct sim_fleet_use *use, struct wt_stretch stretches[], size_t capacity)
 {
     double idle_j = use->idle_w * (double)(use->begin_ms - use->idle_from_ms) / 1e3;
     size_t count = add_stretches(use, cut(use->idle_from_ms, use->begin_ms, idle_j, 0), 0, stretches, 0, capacity);

@@ -148,7 +148,7 @@ static void put_totals(struct buffer *out, const struct wt_simulation *result)
                  unit_energy(cost, result->cost_j), unit_energy(regret, result->regret_j));
 }
 
-void view_fleet(struct buffer *out, const struct wt_fleet *fleet, const char *ledger_path)
+void view_simulated_fleet(struct buffer *out, const struct wt_simulated_fleet *fleet, const char *ledger_path)
 {
     char first[UNIT_SIZE], last[UNIT_SIZE], energy[UNIT_SIZE];
     buffer_print(out, "A simulated fleet of %u GPUs and %u users (seed %llu): %llu runs", fleet->gpus, fleet->users,

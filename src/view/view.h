@@ -103,7 +103,7 @@ void view_record(struct buffer *out, int64_t wall_ms, const struct wt_device dev
                  size_t count);
 
 /* `wattune simulate --fleet`: what was booked, and how to look at it. */
-void view_fleet(struct buffer *out, const struct wt_fleet *fleet, const char *ledger_path);
+void view_simulated_fleet(struct buffer *out, const struct wt_simulated_fleet *fleet, const char *ledger_path);
 
 /* `wattune simulate`: the tries of one seed, then how the end compares with the trace's default and optimum. */
 void view_simulation(struct buffer *out, const struct wt_study *study, const struct wt_simulation *result,

@@ -31,7 +31,7 @@
 #include "base/log.h"
 #include "carbon/embodied.h"
 #include "carbon/intensity.h"
-#include "cli/fleet.h"
+#include "cli/sim_fleet.h"
 #include "fail.h"
 #include "json/documents.h"
 #include "json/read.h"
@@ -870,14 +870,14 @@ static int run_fleet(void)
 {
     const struct booking_factors factors = {.pue = 1.1, .lifetime_years = 4, .utilisation = 0.45, .intensity_at = fleet_intensity,
                                             .system = fleet_system, .contract = fleet_contract};
-    const struct fleet_options options = {.seed = 3, .gpus = 8, .users = 3, .runs = FLEET_RUNS, .load = 0.5, .shares = {1, 2, 1},
+    const struct sim_fleet_options options = {.seed = 3, .gpus = 8, .users = 3, .runs = FLEET_RUNS, .load = 0.5, .shares = {1, 2, 1},
                                           .start_ms = INT64_C(1735689600000), .model_count = 1,
-                                          .models = {fleet_model_find("v100")}, .sim = {.policy = "zeus", .eta = 0.5, .beta = 2}};
-    struct fleet_booked booked;
+                                          .models = {sim_fleet_model_find("v100")}, .sim = {.policy = "zeus", .eta = 0.5, .beta = 2}};
+    struct sim_fleet_booked booked;
     ledger = NULL;
     int rc = ledger_open(in_folder("ledger.db"), 0, &ledger, &err);
     if (rc == 0)
-        rc = fleet_book(ledger, "ledger.db", &options, &factors, true, &booked, &err);
+        rc = sim_fleet_book(ledger, "ledger.db", &options, &factors, true, &booked, &err);
     ledger = ledger_close(ledger);
     return rc;
 }

@@ -2,13 +2,13 @@
  *
  * The options of `wattune simulate --fleet`: their rows, what they make, and the command itself.
  */
-#ifndef WATTUNE_CLI_FLEET_OPTIONS_H
-#define WATTUNE_CLI_FLEET_OPTIONS_H
+#ifndef WATTUNE_CLI_SIM_FLEET_OPTIONS_H
+#define WATTUNE_CLI_SIM_FLEET_OPTIONS_H
 
 #include "cli/command.h"
 #include "sim/fleet.h"
 
-enum fleet_key {
+enum sim_fleet_key {
     KEY_FLEET = 600, KEY_RUNS, KEY_DAYS, KEY_GPUS, KEY_USERS, KEY_START, KEY_GPU_MODELS, KEY_SHARES, KEY_LOAD, KEY_WATCHED,
     KEY_FLEET_END,
 };
@@ -30,15 +30,15 @@ enum fleet_key {
      "`wattune monitor --book` does (default yes)", 0}
 
 /* Takes one of the options above; ARGP_ERR_UNKNOWN for others.  Ends the process on a value that makes no sense. */
-error_t fleet_option(int key, const char *arg);
+error_t sim_fleet_option(int key, const char *arg);
 
 /* --fleet was given. */
-bool fleet_wanted(void);
+bool sim_fleet_wanted(void);
 
 /* Ends the process when what was given does not fit together; has_trace: so do --train and --power. */
-void fleet_options_finish(const struct common *common, bool has_trace);
+void sim_fleet_options_finish(const struct common *common, bool has_trace);
 
 /* Makes the fleet, books it and says what was booked: the exit code.  trace may be NULL. */
-int fleet_run(const struct common *common, uint64_t seed, const struct sim_options *sim, const struct sim_trace *trace, bool json);
+int sim_fleet_run(const struct common *common, uint64_t seed, const struct sim_options *sim, const struct sim_trace *trace, bool json);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * wattune simulate --fleet.
  */
-#include "cli/fleet_options.h"
+#include "cli/sim_fleet_options.h"
 
 #include <string.h>
 
@@ -13,7 +13,7 @@
 #include "cli/carbon_options.h"
 #include "cli/config.h"
 #include "cli/factors.h"
-#include "cli/fleet.h"
+#include "cli/sim_fleet.h"
 #include "cli/ledger.h"
 #include "json/documents.h"
 #include "view/view.h"
@@ -22,7 +22,7 @@
 
 /* Sustainable AI (MLSys'22) has 10:20:70 as the rough split of the power capacity of its AI infrastructure between
  * experimentation, training and inference; here it is of GPU time. */
-static struct fleet_options options = {.gpus = 32, .users = 12, .days = 30, .load = 0.7, .shares = {10, 20, 70},
+static struct sim_fleet_options options = {.gpus = 32, .users = 12, .days = 30, .load = 0.7, .shares = {10, 20, 70},
                                        .start_ms = INT64_C(1735689600000)}; /* 2025-01-01: a seed means the same on any day */
 
 static bool watched = true;
@@ -92,8 +92,8 @@ static void take_watched(const char *text)
 static void model_error(const char *part)
 {
     struct buffer names = {0};
-    for (unsigned i = 0; fleet_model_at(i); i++)
-        buffer_print(&names, "%s%s", i ? ", " : "", fleet_model_at(i)->key);
+    for (unsigned i = 0; sim_fleet_model_at(i); i++)
+        buffer_print(&names, "%s%s", i ? ", " : "", sim_fleet_model_at(i)->key);
     command_usage_error("--gpu-models is a list of at most %d of %s, not \"%s\"", FLEET_MODELS_MOST, buffer_text(&names),
                         shown(part));
 }
@@ -105,7 +105,7 @@ static void take_models(const char *text)
     int rc;
     options.model_count = 0;
     while ((rc = parse_next_part(&cursor, ',', part, sizeof part)) > 0) {
-        const struct fleet_model *model = fleet_model_find(part);
+        const struct sim_fleet_model *model = sim_fleet_model_find(part);
         if (!model || options.model_count == FLEET_MODELS_MOST)
             model_error(text);
         options.models[options.model_count++] = model;
@@ -114,14 +114,14 @@ static void take_models(const char *text)
         model_error(text);
 }
 
-error_t fleet_option(int key, const char *arg)
+error_t sim_fleet_option(int key, const char *arg)
 {
     if (key < (int)KEY_FLEET || key >= (int)KEY_FLEET_END)
         return ARGP_ERR_UNKNOWN;
     static const char *const names[] = {"fleet", "runs", "days", "gpus", "users", "start", "gpu-models", "phases", "load",
                                          "watched"};
     given[key - (int)KEY_FLEET] = names[key - (int)KEY_FLEET];
-    switch ((enum fleet_key)key) {
+    switch ((enum sim_fleet_key)key) {
     case KEY_RUNS: options.runs = whole("runs", arg, FLEET_RUNS_MOST); break;
     case KEY_DAYS: take_days(arg); break;
     case KEY_GPUS: options.gpus = (unsigned)whole("gpus", arg, FLEET_GPUS_MOST); break;
@@ -137,7 +137,7 @@ error_t fleet_option(int key, const char *arg)
     return 0;
 }
 
-bool fleet_wanted(void)
+bool sim_fleet_wanted(void)
 {
     return given[0] != NULL;
 }
@@ -149,9 +149,9 @@ static void finish_alone(void)
             command_usage_error("--%s goes with --fleet", given[i]);
 }
 
-void fleet_options_finish(const struct common *common, bool has_trace)
+void sim_fleet_options_finish(const struct common *common, bool has_trace)
 {
-    if (!fleet_wanted()) {
+    if (!sim_fleet_wanted()) {
         finish_alone();
         return;
     }
@@ -172,7 +172,7 @@ static void intensity_at(void *ctx, int64_t unix_s, struct carbon_intensity *out
     carbon_settings_intensity_at(ctx, unix_s, out);
 }
 
-static int book(const struct common *common, const char *path, struct fleet_booked *booked, struct wt_error *err)
+static int book(const struct common *common, const char *path, struct sim_fleet_booked *booked, struct wt_error *err)
 {
     static struct carbon_settings carbon;
     struct ledger *ledger = NULL;
@@ -182,34 +182,34 @@ static int book(const struct common *common, const char *path, struct fleet_book
     if (rc == 0) {
         struct booking_factors factors = factors_of(&carbon);
         factors.intensity_at = intensity_at;
-        rc = fleet_book(ledger, path, &options, &factors, watched, booked, err);
+        rc = sim_fleet_book(ledger, path, &options, &factors, watched, booked, err);
     }
     ledger_close(ledger);
     carbon_settings_close(&carbon);
     return rc;
 }
 
-static int say(const char *path, const struct fleet_booked *booked, bool json)
+static int say(const char *path, const struct sim_fleet_booked *booked, bool json)
 {
-    const struct wt_fleet fleet = {.seed = options.seed, .gpus = options.gpus, .users = options.users, .runs = booked->runs,
+    const struct wt_simulated_fleet fleet = {.seed = options.seed, .gpus = options.gpus, .users = options.users, .runs = booked->runs,
                                    .unended = booked->unended, .profiles = booked->profiles, .stretches = booked->stretches, .gpu_hours = booked->gpu_hours,
                                    .energy_j = booked->energy_j, .first_ms = booked->first_ms, .last_ms = booked->last_ms};
     struct wt_error err;
     if (!json) {
         struct buffer page = {0};
-        view_fleet(&page, &fleet, path);
+        view_simulated_fleet(&page, &fleet, path);
         return command_print(&page);
     }
-    struct json_doc *doc = json_fleet_document(&fleet, path);
+    struct json_doc *doc = json_simulated_fleet_document(&fleet, path);
     int rc = json_write_stream(doc, JSON_PRETTY, stdout, &err);
     json_doc_free(doc);
     return rc ? command_failed(&err) : EXIT_DONE;
 }
 
-int fleet_run(const struct common *common, uint64_t seed, const struct sim_options *sim, const struct sim_trace *trace, bool json)
+int sim_fleet_run(const struct common *common, uint64_t seed, const struct sim_options *sim, const struct sim_trace *trace, bool json)
 {
     char path[4096];
-    struct fleet_booked booked;
+    struct sim_fleet_booked booked;
     struct wt_error err;
     options.seed = seed;
     options.sim = *sim;
