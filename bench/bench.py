@@ -243,6 +243,11 @@ def bench_ledger(folder):
         best[by] = min(usage_of(command, env)[0] for _ in range(3))
     line("report --by phase over them", f"{best['phase']:.2f} s (bound 1 s); by job {best['job']:.2f} s, by user and project "
          f"{best['user,project']:.2f} s", best["phase"] <= 1)
+    made = folder / "fleet.db"
+    wall, cpu, _ = usage_of([WATTUNE, "simulate", "--fleet", "--runs", "100000", "--gpus", "512", "--users", "60", "--watched", "no",
+                             "--ledger", made], env)
+    line("simulate --fleet, 100 000 runs with their hours", f"{cpu:.1f} s of processor time, {wall:.1f} s in all (bound 10 s), "
+         f"{made.stat().st_size / 1e5:.0f} bytes a run", cpu <= 10)
     ours, commits = map(float, output([BENCH / "bench_ledger", "book", path, 200], env).split())
     line("booking a run", f"{ours - commits:.2f} ms beside two commits of one row ({commits:.2f} ms; bound 1 ms)", ours - commits <= 1)
 

@@ -42,8 +42,8 @@ static size_t put_devices(const struct sim_fleet_run *run, struct ledger_device_
     const struct wt_trial *trial = &run->trial;
     int64_t end_ms = trial->started_ms + (int64_t)ceil(trial->time_s * 1e3);
     for (unsigned i = 0; i < trial->gpu_count; i++) {
-        devices[i] = (struct ledger_device_energy){.kind = WT_DEVICE_GPU, .index = trial->gpus[i].index, .energy_j = run->energy_j[i],
-            .energy_error_j = trial->energy_error_j / trial->gpu_count, .source = trial->source, .begin_ms = trial->started_ms,
+        devices[i] = (struct ledger_device_energy){.kind = WT_DEVICE_GPU, .index = trial->gpus[i].index,
+            .energy_j = run->energy_j[i], .energy_error_j = trial->energy_error_j / trial->gpu_count, .source = trial->source, .begin_ms = trial->started_ms,
             .end_ms = end_ms};
         memcpy(devices[i].uuid, trial->gpus[i].uuid, sizeof devices[i].uuid);
         memcpy(devices[i].name, trial->gpus[i].name, sizeof devices[i].name);
@@ -186,8 +186,8 @@ static int book_batch(struct shop *shop, const char *path, bool first, struct wt
     return end ? end : rc;
 }
 
-int sim_fleet_book(struct ledger *ledger, const char *path, const struct sim_fleet_options *options, const struct booking_factors *factors,
-               bool watched, struct sim_fleet_booked *booked, struct wt_error *err)
+int sim_fleet_book(struct ledger *ledger, const char *path, const struct sim_fleet_options *options,
+                   const struct booking_factors *factors, bool watched, struct sim_fleet_booked *booked, struct wt_error *err)
 {
     struct shop *shop = calloc(1, sizeof *shop);
     *booked = (struct sim_fleet_booked){0};

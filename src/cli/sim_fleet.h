@@ -18,7 +18,7 @@ struct sim_fleet_booked {
 
 /* Books all runs of a fleet, thousands at a time, and with `watched` what whole GPUs did: what is in the ledger is whole, whenever
  * it ends.  WT_E_INVALID: the ledger is not empty. */
-int sim_fleet_book(struct ledger *ledger, const char *path, const struct sim_fleet_options *options, const struct booking_factors *factors,
-               bool watched, struct sim_fleet_booked *booked, struct wt_error *err);
+int sim_fleet_book(struct ledger *ledger, const char *path, const struct sim_fleet_options *options,
+                   const struct booking_factors *factors, bool watched, struct sim_fleet_booked *booked, struct wt_error *err);
 
 #endif

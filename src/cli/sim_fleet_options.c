@@ -59,7 +59,8 @@ static void take_load(const char *text)
 static void take_start(const char *text)
 {
     if (parse_time_or_age(text, clock_wall_ms(), &options.start_ms))
-        command_usage_error("--start is a time such as 2026-03-01T12:00:00Z, a date or an age such as 90d, not \"%s\"", shown(text));
+        command_usage_error("--start is a time such as 2026-03-01T12:00:00Z, a date or an age such as 90d, not \"%s\"",
+                            shown(text));
 }
 
 static void take_shares(const char *text)
@@ -191,9 +192,10 @@ static int book(const struct common *common, const char *path, struct sim_fleet_
 
 static int say(const char *path, const struct sim_fleet_booked *booked, bool json)
 {
-    const struct wt_simulated_fleet fleet = {.seed = options.seed, .gpus = options.gpus, .users = options.users, .runs = booked->runs,
-                                   .unended = booked->unended, .profiles = booked->profiles, .stretches = booked->stretches, .gpu_hours = booked->gpu_hours,
-                                   .energy_j = booked->energy_j, .first_ms = booked->first_ms, .last_ms = booked->last_ms};
+    const struct wt_simulated_fleet fleet = {
+        .seed = options.seed, .gpus = options.gpus, .users = options.users, .runs = booked->runs, .unended = booked->unended,
+        .profiles = booked->profiles, .stretches = booked->stretches, .gpu_hours = booked->gpu_hours,
+        .energy_j = booked->energy_j, .first_ms = booked->first_ms, .last_ms = booked->last_ms};
     struct wt_error err;
     if (!json) {
         struct buffer page = {0};
@@ -206,7 +208,8 @@ static int say(const char *path, const struct sim_fleet_booked *booked, bool jso
     return rc ? command_failed(&err) : EXIT_DONE;
 }
 
-int sim_fleet_run(const struct common *common, uint64_t seed, const struct sim_options *sim, const struct sim_trace *trace, bool json)
+int sim_fleet_run(const struct common *common, uint64_t seed, const struct sim_options *sim,
+                  const struct sim_trace *trace, bool json)
 {
     char path[4096];
     struct sim_fleet_booked booked;

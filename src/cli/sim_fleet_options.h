@@ -21,12 +21,12 @@ enum sim_fleet_key {
     {"users", KEY_USERS, "N", 0, "of a fleet: who submits (default 12)", 0},                                           \
     {"start", KEY_START, "TIME", 0, "of a fleet: when it begins: RFC 3339, a date or an age such as 90d (default "     \
      "2025-01-01)", 0},                                                                                                \
-    {"gpu-models", KEY_GPU_MODELS, "MODEL,...", 0, "of a fleet: p100, v100, rtx6000, a40, a100, h100; nodes have them "  \
+    {"gpu-models", KEY_GPU_MODELS, "MODEL,...", 0, "of a fleet: p100, v100, rtx6000, a40, a100, h100; nodes have them "\
      "in turn (default v100,a40,a100,h100; with --train and --power one)", 0},                                         \
-    {"phases", KEY_SHARES, "E:T:I", 0, "of a fleet: the shares of GPU time for experimentation, training and inference " \
+    {"phases", KEY_SHARES, "E:T:I", 0, "of a fleet: the shares of GPU time for experimentation, training and inference "\
      "(default 10:20:70)", 0},                                                                                         \
-    {"load", KEY_LOAD, "FRACTION", 0, "of a fleet: GPU time that is asked for, of what there is (default 0.7)", 0},                    \
-    {"watched", KEY_WATCHED, "yes|no", 0, "of a fleet: book what whole GPUs draw as well, idle ones among them, as "     \
+    {"load", KEY_LOAD, "FRACTION", 0, "of a fleet: GPU time that is asked for, of what there is (default 0.7)", 0},    \
+    {"watched", KEY_WATCHED, "yes|no", 0, "of a fleet: book what whole GPUs draw as well, idle ones among them, as "   \
      "`wattune monitor --book` does (default yes)", 0}
 
 /* Takes one of the options above; ARGP_ERR_UNKNOWN for others.  Ends the process on a value that makes no sense. */
@@ -39,6 +39,7 @@ bool sim_fleet_wanted(void);
 void sim_fleet_options_finish(const struct common *common, bool has_trace);
 
 /* Makes the fleet, books it and says what was booked: the exit code.  trace may be NULL. */
-int sim_fleet_run(const struct common *common, uint64_t seed, const struct sim_options *sim, const struct sim_trace *trace, bool json);
+int sim_fleet_run(const struct common *common, uint64_t seed, const struct sim_options *sim,
+                  const struct sim_trace *trace, bool json);
 
 #endif

@@ -234,7 +234,8 @@ static int submit_plain(struct sim_fleet *fleet, uint32_t at, int64_t from_ms, s
     struct sim_fleet_plan plan = {.recurrence = ++job->recurrence, .try_number = 1, .reached = -1, .energy_j = NAN, .cost_j = NAN,
                               .time_s = sim_fleet_length_s(&fleet->draws, job->phase), .limit_mw = job->model ? job->limit_mw : 0};
     if (job->model) {
-        struct sim_fleet_step full = sim_fleet_job_step(job, 0, job->model->limit_max_mw), step = sim_fleet_job_step(job, 0, plan.limit_mw);
+        struct sim_fleet_step full = sim_fleet_job_step(job, 0, job->model->limit_max_mw);
+        struct sim_fleet_step step = sim_fleet_job_step(job, 0, plan.limit_mw);
         double steps = fmax(1, round(plan.time_s / full.time_s));
         plan.time_s = steps * step.time_s;
         plan.energy_j = steps * step.energy_j;

@@ -187,8 +187,8 @@ static void record(struct sim_fleet_scratch *scratch, const struct sim_fleet_job
 
 /* What the policy makes of the job's recurrences.  Where it gives up (no batch size is left, or the default of a trace misses
  * the target) the job ends there, as one of real life would. */
-static int live(struct sim_fleet_job *job, const struct sim_fleet_options *options, struct sim_fleet_scratch *scratch, double epochs,
-                struct sim_fleet_draws *draws, struct wt_error *err)
+static int live(struct sim_fleet_job *job, const struct sim_fleet_options *options, struct sim_fleet_scratch *scratch,
+                double epochs, struct sim_fleet_draws *draws, struct wt_error *err)
 {
     struct sim_options of = options->sim;
     struct wt_simulation result;

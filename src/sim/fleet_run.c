@@ -201,8 +201,8 @@ static bool next_slice(struct slices *s)
     return true;
 }
 
-static size_t spread(const struct sim_fleet_run *run, unsigned position, double energy_j, double busy_s, struct sim_fleet_hour hours[],
-                     size_t count, size_t capacity)
+static size_t spread(const struct sim_fleet_run *run, unsigned position, double energy_j, double busy_s,
+                     struct sim_fleet_hour hours[], size_t count, size_t capacity)
 {
     int64_t begin_ms = run->trial.started_ms;
     struct slices s = cut(begin_ms, begin_ms + (int64_t)ceil(run->trial.time_s * 1e3), energy_j, busy_s);
@@ -227,8 +227,8 @@ size_t sim_fleet_run_hours(const struct sim_fleet_run *run, struct sim_fleet_hou
 
 /* --- Whole GPUs ----------------------------------------------------------------------------------------------------- */
 
-static size_t add_stretches(const struct sim_fleet_use *use, struct slices s, int in_use, struct wt_stretch stretches[], size_t count,
-                            size_t capacity)
+static size_t add_stretches(const struct sim_fleet_use *use, struct slices s, int in_use, struct wt_stretch stretches[],
+                            size_t count, size_t capacity)
 {
     for (; next_slice(&s); count++) {
         if (count >= capacity)
