@@ -143,8 +143,13 @@ bool sim_fleet_wanted(void)
     return given[0] != NULL;
 }
 
-static void finish_alone(void)
+/* Without a fleet nothing is booked. */
+static void finish_alone(const struct common *common)
 {
+    static const enum config_id booking[] = {CONFIG_LEDGER, CONFIG_LOCATION, CONFIG_INTENSITY, CONFIG_PUE};
+    for (unsigned i = 0; i < sizeof booking / sizeof booking[0]; i++)
+        if (common->config->values[booking[i]].origin == CONFIG_FROM_FLAG)
+            command_usage_error("--%s goes with --fleet", config_keys[booking[i]].flag);
     for (unsigned i = 1; i < KEY_FLEET_END - KEY_FLEET; i++)
         if (given[i])
             command_usage_error("--%s goes with --fleet", given[i]);
@@ -153,7 +158,7 @@ static void finish_alone(void)
 void sim_fleet_options_finish(const struct common *common, bool has_trace)
 {
     if (!sim_fleet_wanted()) {
-        finish_alone();
+        finish_alone(common);
         return;
     }
     if (given[KEY_RUNS - KEY_FLEET] && given[KEY_DAYS - KEY_FLEET])

@@ -138,7 +138,7 @@ static struct sim_fleet_plan pop(struct sim_fleet *fleet)
 /* When `count` GPUs of the node are free at once, and which: those that are free longest. */
 static int64_t free_on(const struct node *node, unsigned count, unsigned char gpus[FLEET_NODE_GPUS])
 {
-    unsigned char order[FLEET_NODE_GPUS];
+    unsigned char order[FLEET_NODE_GPUS] = {0};
     for (unsigned i = 0; i < node->gpus; i++) {
         unsigned at = i;
         for (; at > 0 && node->free_ms[order[at - 1]] > node->free_ms[i]; at--)
@@ -200,9 +200,11 @@ static void draw_fate(struct sim_fleet *fleet, struct sim_fleet_plan *plan)
 {
     double u = sim_fleet_uniform(&fleet->draws, 0, 1), part = sim_fleet_uniform(&fleet->draws, 0.01, 1);
     plan->fate = FLEET_DONE;
-    for (unsigned i = 0; i < sizeof fates / sizeof fates[0] && plan->fate == FLEET_DONE; u -= fates[i++].share)
+    for (unsigned i = 0; i < sizeof fates / sizeof fates[0] && plan->fate == FLEET_DONE; i++) {
         if (u < fates[i].share)
             plan->fate = fates[i].fate;
+        u -= fates[i].share;
+    }
     plan->energy_known = sim_fleet_uniform(&fleet->draws, 0, 1) >= energy_unknown;
     if (plan->fate == FLEET_DONE)
         return;
@@ -291,10 +293,11 @@ static unsigned draw_gpus(struct sim_fleet *fleet, unsigned most)
 {
     double u = sim_fleet_uniform(&fleet->draws, 0, 1);
     unsigned gpus = 1;
-    for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; u -= sizes[i++].share) {
+    for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         gpus = sizes[i].gpus;
         if (u < sizes[i].share)
             break;
+        u -= sizes[i].share;
     }
     return gpus < most ? gpus : most;
 }

@@ -180,7 +180,8 @@ def test_bad_options(wattune, tmp_path, words, said):
 
 
 def test_options_of_a_fleet_alone(wattune):
-    assert "--gpus goes with --fleet" in wattune("simulate", "--gpus", "3", code=2).stderr
+    for option, value in (("--gpus", "3"), ("--watched", "no"), ("--ledger", "x.db"), ("--location", "DEU"), ("--pue", "1.2")):
+        assert f"{option} goes with --fleet" in wattune("simulate", option, value, code=2).stderr
 
 
 def test_the_usual_ledger_is_left_alone(wattune):
