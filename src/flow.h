@@ -265,6 +265,7 @@ struct wt_fleet_lines {
     double idle_j;                   /* no process used the GPU, and no run had reserved it */
     double unattributed_j;           /* what is left: uses that booked nothing, and what measurements differ by */
     double reserved_hours, idle_hours, busy_hours; /* busy: a kernel ran; NaN: not known of any */
+    double overlap_hours;            /* that runs have reserved beside others */
     double facility_j, operational_g, embodied_g; /* of the watched devices; NaN: not known of any */
     double idle_operational_g, idle_embodied_g;
 };

@@ -62,11 +62,11 @@ static double beside(const struct wt_fleet_lines *lines, double whole)
     return lines->watched_hours > 0 && lines->energy_j > 0 ? whole * (j / lines->energy_j) : (double)NAN;
 }
 
-/* Embodied carbon of the time in which no run had the device. */
+/* Embodied carbon of the time in which no run had the device, less that which more than one has booked. */
 static double embodied_beside(const struct wt_fleet_lines *lines)
 {
     double known_hours = lines->watched_hours - lines->unknown_hours;
-    return known_hours > 0 ? lines->embodied_g * (1 - lines->reserved_hours / known_hours) : (double)NAN;
+    return known_hours > 0 ? lines->embodied_g * (1 - (lines->reserved_hours + lines->overlap_hours) / known_hours) : (double)NAN;
 }
 
 struct wt_fleet_figures fleet_figures(const struct wt_fleet *fleet)

@@ -87,6 +87,9 @@ struct json_doc *json_pareto_document(const struct wt_study *study, const struct
 struct json_doc *json_explain_document(const struct wt_explanation *explanation, const char *const sentences[],
                                        unsigned count);
 
+/* `fleet --json`. */
+struct json_doc *json_fleet_document(const struct wt_fleet *fleet);
+
 /* One line of `monitor --json`: written as JSON_LINE.  `utilization` is a fraction.  `since`: what each device
  * used since the line before (--precise); NULL: not asked for. */
 struct json_doc *json_monitor_document(int64_t wall_ms, const struct wt_device devices[],

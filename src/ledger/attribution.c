@@ -72,6 +72,7 @@ static void add_part(struct wt_fleet_lines *lines, const struct attributed_stret
         lines->overlap_j += runs_j - runs_j / active->known;
     if (active->count) {
         lines->reserved_hours += length_ms / HOUR_MS;
+        lines->overlap_hours += (active->count - 1) * (length_ms / HOUR_MS);
     } else if (stretch->in_use == 0) {
         lines->idle_hours += length_ms / HOUR_MS;
         lines->idle_j += share * stretch->energy_j;
@@ -172,10 +173,10 @@ int attribute(const struct attributed_run runs[], size_t run_count, const struct
 void attribution_add(struct wt_fleet_lines *sum, const struct wt_fleet_lines *lines)
 {
     double *const sums[] = {&sum->watched_hours, &sum->unknown_hours, &sum->energy_j, &sum->runs_j, &sum->overlap_j, &sum->idle_j,
-                            &sum->unattributed_j, &sum->reserved_hours, &sum->idle_hours, &sum->busy_hours, &sum->facility_j, &sum->operational_g,
+                            &sum->unattributed_j, &sum->reserved_hours, &sum->idle_hours, &sum->busy_hours, &sum->overlap_hours, &sum->facility_j, &sum->operational_g,
                             &sum->embodied_g, &sum->idle_operational_g, &sum->idle_embodied_g};
     const double values[] = {lines->watched_hours, lines->unknown_hours, lines->energy_j, lines->runs_j, lines->overlap_j, lines->idle_j,
-                             lines->unattributed_j, lines->reserved_hours, lines->idle_hours, lines->busy_hours, lines->facility_j, lines->operational_g,
+                             lines->unattributed_j, lines->reserved_hours, lines->idle_hours, lines->busy_hours, lines->overlap_hours, lines->facility_j, lines->operational_g,
                              lines->embodied_g, lines->idle_operational_g, lines->idle_embodied_g};
     for (unsigned i = 0; i < sizeof sums / sizeof sums[0]; i++)
         add(sums[i], values[i]);

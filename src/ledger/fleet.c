@@ -64,36 +64,42 @@ static struct device *device_of(const struct fleet *fleet, int64_t id)
     return id >= 0 && id < fleet->device_count && fleet->devices[id].uuid ? &fleet->devices[id] : NULL;
 }
 
-static int read_devices(struct fleet *fleet)
+/* Once it is known how many there are. */
+static int make_devices(struct fleet *fleet, int64_t most)
 {
-    struct query *query = ledger_query(fleet->ledger, SQL_FLEET_DEVICES);
-    int rc = query_step(query, fleet->err);
-    if (rc <= 0)
-        return rc;
     enum { DEVICES_MOST = 1 << 24 };
-    int64_t most = query_int(query, -1);
+    if (fleet->devices)
+        return 0;
     if (most < 0 || most > DEVICES_MOST)
-        return most < 0 ? 0 : error_set(fleet->err, WT_E_LEDGER, "the ledger numbers its devices up to %lld: it is damaged", (long long)most);
+        return error_set(fleet->err, WT_E_LEDGER, "the ledger numbers its devices up to %lld: it is damaged", (long long)most);
     fleet->devices = calloc((size_t)most + 1, sizeof *fleet->devices);
     if (!fleet->devices)
         return no_memory(fleet);
     fleet->device_count = most + 1;
-    do {
-        query_int(query, 0);
-        int64_t id = query_int(query, 0);
-        struct device *device = id >= 0 && id <= most ? &fleet->devices[id] : NULL;
+    return 0;
+}
+
+static int read_devices(struct fleet *fleet)
+{
+    struct query *query = ledger_query(fleet->ledger, SQL_FLEET_DEVICES);
+    int rc;
+    while ((rc = query_step(query, fleet->err)) > 0) {
+        char own[32];
+        if ((rc = make_devices(fleet, query_int(query, -1))))
+            return rc;
+        int64_t id = query_int(query, -1);
+        struct device *device = id >= 0 && id < fleet->device_count ? &fleet->devices[id] : NULL;
         if (!device)
             continue;
         device->row.index = query_u32(query);
         query_text(query, device->row.uuid, sizeof device->row.uuid);
         query_text(query, device->row.name, sizeof device->row.name);
         /* Without a UUID a device is nobody but itself. */
-        char own[32];
         snprintf(own, sizeof own, "device %lld", (long long)id);
         device->uuid = names_intern(&fleet->names, device->row.uuid[0] ? device->row.uuid : own);
         if (!device->uuid)
             return no_memory(fleet);
-    } while ((rc = query_step(query, fleet->err)) > 0);
+    }
     return rc;
 }
 

@@ -41,6 +41,7 @@
 #include "progress/channel_layout.h"
 #include "progress/pattern.h"
 #include "run/batch.h"
+#include "run/fleet.h"
 #include "run/guard_process.h"
 #include "run/job.h"
 #include "run/offer.h"
@@ -748,6 +749,57 @@ static int run_reports(void)
     return rc;
 }
 
+/* What a watcher booked, and what a fleet makes of it. */
+static const struct wt_stretch watched[] = {
+    {.uuid = "GPU-0", .name = "V100", .begin_ms = 1000, .end_ms = 61000, .energy_j = 60, .energy_error_j = 1, .source = WT_SOURCE_COUNTER},
+    {.uuid = "GPU-1", .name = "V100", .begin_ms = 1000, .end_ms = 61000, .energy_j = 90, .energy_error_j = 1, .source = WT_SOURCE_COUNTER}};
+
+static int run_stretches(void)
+{
+    ledger = NULL;
+    int rc = ledger_open(in_folder("ledger.db"), 0, &ledger, &err);
+    if (rc == 0)
+        rc = ledger_stretches_put(ledger, "node", watched, 2, &err);
+    ledger = ledger_close(ledger);
+    return rc;
+}
+
+static double watched_j(void)
+{
+    struct ledger_lines lines;
+    assert_int_equal(ledger_open(in_folder("ledger.db"), 0, &ledger, &err), 0);
+    assert_int_equal(ledger_lines(ledger, INT64_MIN, INT64_MAX, &lines, &err), 0);
+    double energy_j = lines.total.energy_j;
+    ledger_lines_clear(&lines);
+    ledger = ledger_close(ledger);
+    return energy_j;
+}
+
+static void watched_or_not(int rc)
+{
+    double energy_j = watched_j();
+    assert_true(energy_j == 150 || (rc && energy_j == 0));
+}
+
+static int run_fleet(void)
+{
+    static const struct fleet_options options = {.from_ms = INT64_MIN, .to_ms = INT64_MAX, .eta = 0.5, .lifetime_years = 4, .utilisation = 0.45,
+                                                 .has_what_if = true, .what_if = {30, 1.5, NAN, NAN, 1}};
+    struct fleet_read read = {0};
+    ledger = NULL;
+    int rc = ledger_open(in_folder("ledger.db"), LEDGER_READ_ONLY, &ledger, &err);
+    if (rc == 0)
+        rc = fleet_read(ledger, &options, &read, &err);
+    if (rc == 0) { /* one that says it is whole is */
+        assert_true(read.fleet.lines.energy_j == 150 && read.fleet.device_count == 2 && read.fleet.phases.count == 1);
+        assert_true(read.fleet.jobs.count == 1 && read.fleet.tasks.count == 1 && read.fleet.days.count == 1);
+        assert_string_equal(read.fleet.tasks.rows[0].keys[0], "resnet");
+    }
+    fleet_clear(&read);
+    ledger = ledger_close(ledger);
+    return rc;
+}
+
 /* A recurrence from its claim to its report, and what is believed then. */
 static bool reported;
 
@@ -866,7 +918,7 @@ static bool fleet_contract(void *ctx, double facility_kwh, struct carbon_contrac
 
 enum { FLEET_RUNS = 25 };
 
-static int run_fleet(void)
+static int run_simulated_fleet(void)
 {
     const struct booking_factors factors = {.pue = 1.1, .lifetime_years = 4, .utilisation = 0.45, .intensity_at = fleet_intensity,
                                             .system = fleet_system, .contract = fleet_contract};
@@ -909,14 +961,16 @@ static void booking(void **state)
         {"ledger: trial begins", LEDGER, an_empty_ledger, run_begin, began_or_not, true, {WT_E_LEDGER}, 150, 5},
         {"ledger: trial ends", LEDGER, a_trial_that_runs, run_end, ended_whole_or_not, true, {WT_E_LEDGER}, 150, 5},
         {"ledger: reports", LEDGER, NULL, run_reports, NULL, true, {WT_E_LEDGER}, 150, 5},
+        {"ledger: stretches", LEDGER, NULL, run_stretches, watched_or_not, true, {WT_E_LEDGER}, 150, 5},
+        {"ledger: fleet", LEDGER, NULL, run_fleet, NULL, true, {WT_E_LEDGER}, 150, 5},
         {"ledger: batch sizes", LEDGER, an_empty_ledger, run_batch, counted_or_not, true, {WT_E_LEDGER}, 150, 5},
-        {"ledger: a fleet", LEDGER, an_empty_ledger, run_fleet, a_fleet_or_none, true, {WT_E_LEDGER}, 60, 401},
+        {"ledger: simulated fleet", LEDGER, an_empty_ledger, run_simulated_fleet, a_fleet_or_none, true, {WT_E_LEDGER}, 60, 401},
         {"ledger: what there is to choose from", LEDGER, NULL, run_offer, NULL, true, {WT_E_LEDGER}, 150, 5},
     };
     for (unsigned i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         if (i == 3)
             a_trial_that_ended();
-        if (i == 6)
+        if (i == 8)
             an_offer();
         every(&ops[i]);
     }
