@@ -464,7 +464,7 @@ const struct command command_simulate = {
                 "      --job squad/bert_base_uncased/adamw --target 84 --max-epochs 6 \\\n"
                 "      --default-batch-size 32 --seeds 1..1000 --svg bert.svg\n"
                 "  wattune simulate --fleet --days 90 --gpus 64 --location DEU --ledger fleet.db\n"
-                "  wattune report --by phase,project --ledger fleet.db\n",
+                "  wattune fleet --ledger fleet.db\n",
     .options = simulate_options,
     .groups = COMMON_LEDGER | COMMON_CARBON,
     .parse = parse_simulate,

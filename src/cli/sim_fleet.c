@@ -15,7 +15,7 @@ enum { BATCH_RUNS = 5000 };
 /* What all of the booking shares. */
 struct shop {
     struct ledger *ledger;
-    const struct booking_factors *factors;
+    const struct sim_fleet_places *places;
     bool watched;
     struct sim_fleet *fleet;
     struct sim_fleet_run run;
@@ -26,6 +26,11 @@ struct shop {
     size_t stretch_room;
     struct sim_fleet_booked *booked;
 };
+
+static const struct booking_factors *factors_at(const struct shop *shop, unsigned node_number)
+{
+    return &shop->places->factors[node_number % shop->places->count];
+}
 
 static int make_room(void **items, size_t wanted, size_t size, struct wt_error *err)
 {
@@ -91,7 +96,7 @@ static int book_end(struct shop *shop, struct wt_error *err)
     if (rc)
         return rc;
     used.hours = shop->rows;
-    booking_fill(shop->factors, run->node_gpus, shop->rows, used.hour_count, &run->trial);
+    booking_fill(factors_at(shop, run->node_number), run->node_gpus, shop->rows, used.hour_count, &run->trial);
     rc = ledger_trial_end(shop->ledger, &run->trial, &used, err);
     if (rc == 0 && run->keeps_profile)
         rc = ledger_profile_put(shop->ledger, &run->key, run->trial.profile, run->trial.point_count, run->trial.id, err);
@@ -112,7 +117,7 @@ static int book_use(struct shop *shop, const struct sim_fleet_use *use, struct w
         sim_fleet_use_stretches(use, shop->stretches, shop->stretch_room);
     }
     for (size_t i = 0; i < count; i++)
-        booking_fill_stretch(shop->factors, use->node_gpus, &shop->stretches[i]);
+        booking_fill_stretch(factors_at(shop, use->node_number), use->node_gpus, &shop->stretches[i]);
     shop->booked->stretches += count;
     return ledger_stretches_put(shop->ledger, use->node, shop->stretches, count, err);
 }
@@ -187,13 +192,13 @@ static int book_batch(struct shop *shop, const char *path, bool first, struct wt
 }
 
 int sim_fleet_book(struct ledger *ledger, const char *path, const struct sim_fleet_options *options,
-                   const struct booking_factors *factors, bool watched, struct sim_fleet_booked *booked, struct wt_error *err)
+                   const struct sim_fleet_places *places, bool watched, struct sim_fleet_booked *booked, struct wt_error *err)
 {
     struct shop *shop = calloc(1, sizeof *shop);
     *booked = (struct sim_fleet_booked){0};
     if (!shop)
         return error_set(err, WT_E_NO_MEMORY, "book a fleet: out of memory");
-    *shop = (struct shop){.ledger = ledger, .factors = factors, .watched = watched, .booked = booked};
+    *shop = (struct shop){.ledger = ledger, .places = places, .watched = watched, .booked = booked};
     int rc = sim_fleet_new(options, &shop->fleet, err);
     if (rc == 0)
         rc = 1;

@@ -16,9 +16,15 @@ struct sim_fleet_booked {
     double gpu_hours, energy_j;      /* reserved by runs that ended; GPUs, where it is known */
 };
 
+/* Where nodes are: they take these places in turn. */
+struct sim_fleet_places {
+    const struct booking_factors *factors;
+    unsigned count;                  /* at least 1 */
+};
+
 /* Books all runs of a fleet, thousands at a time, and with `watched` what whole GPUs did: what is in the ledger is whole, whenever
  * it ends.  WT_E_INVALID: the ledger is not empty. */
 int sim_fleet_book(struct ledger *ledger, const char *path, const struct sim_fleet_options *options,
-                   const struct booking_factors *factors, bool watched, struct sim_fleet_booked *booked, struct wt_error *err);
+                   const struct sim_fleet_places *places, bool watched, struct sim_fleet_booked *booked, struct wt_error *err);
 
 #endif

@@ -27,6 +27,11 @@ static struct sim_fleet_options options = {.gpus = 32, .users = 12, .days = 30, 
 
 static bool watched = true;
 
+/* Where the nodes are, in turn; 0: where the configuration says. */
+enum { LOCATIONS_MOST = 16 };
+static char locations[LOCATIONS_MOST][CARBON_CODE_LEN];
+static unsigned location_count;
+
 /* What was given, to say what it does not go with. */
 static const char *given[KEY_FLEET_END - KEY_FLEET];
 
@@ -90,6 +95,18 @@ static void take_watched(const char *text)
         command_usage_error("--watched is yes or no, not \"%s\"", shown(text));
 }
 
+static void take_locations(const char *text)
+{
+    char part[CARBON_CODE_LEN] = "";
+    const char *cursor = text;
+    int rc;
+    location_count = 0;
+    while ((rc = parse_next_part(&cursor, ',', part, sizeof part)) > 0 && part[0] && location_count < LOCATIONS_MOST)
+        memcpy(locations[location_count++], part, sizeof part);
+    if (rc)
+        command_usage_error("--locations is a list of at most %d codes such as DEU,FRA, not \"%s\"", LOCATIONS_MOST, shown(text));
+}
+
 static void model_error(const char *part)
 {
     struct buffer names = {0};
@@ -120,7 +137,7 @@ error_t sim_fleet_option(int key, const char *arg)
     if (key < (int)KEY_FLEET || key >= (int)KEY_FLEET_END)
         return ARGP_ERR_UNKNOWN;
     static const char *const names[] = {"fleet", "runs", "days", "gpus", "users", "start", "gpu-models", "phases", "load",
-                                         "watched"};
+                                         "watched", "locations"};
     given[key - (int)KEY_FLEET] = names[key - (int)KEY_FLEET];
     switch ((enum sim_fleet_key)key) {
     case KEY_RUNS: options.runs = whole("runs", arg, FLEET_RUNS_MOST); break;
@@ -132,6 +149,7 @@ error_t sim_fleet_option(int key, const char *arg)
     case KEY_SHARES: take_shares(arg); break;
     case KEY_LOAD: take_load(arg); break;
     case KEY_WATCHED: take_watched(arg); break;
+    case KEY_LOCATIONS: take_locations(arg); break;
     case KEY_FLEET:
     case KEY_FLEET_END: break;
     }
@@ -163,6 +181,11 @@ void sim_fleet_options_finish(const struct common *common, bool has_trace)
     }
     if (given[KEY_RUNS - KEY_FLEET] && given[KEY_DAYS - KEY_FLEET])
         command_usage_error("--runs and --days exclude each other");
+    for (unsigned i = 0; location_count && i < 2; i++) {
+        enum config_id id = i ? CONFIG_INTENSITY : CONFIG_LOCATION;
+        if (common->config->values[id].origin == CONFIG_FROM_FLAG)
+            command_usage_error("--locations and --%s exclude each other", config_keys[id].flag);
+    }
     /* A ledger that a file of settings names is the one of real runs. */
     if (!config_text(common->config, CONFIG_LEDGER) || common->config->values[CONFIG_LEDGER].origin < CONFIG_ENVIRONMENT)
         command_usage_error("a simulated fleet is not booked into the usual ledger: name a new file with --ledger");
@@ -178,20 +201,37 @@ static void intensity_at(void *ctx, int64_t unix_s, struct carbon_intensity *out
     carbon_settings_intensity_at(ctx, unix_s, out);
 }
 
+/* The settings of place i: those of the configuration, but for the location. */
+static int open_place(const struct common *common, unsigned i, struct carbon_settings *carbon, struct booking_factors *factors,
+                      struct wt_error *err)
+{
+    int rc = location_count ? config_put_flag(common->config, CONFIG_LOCATION, locations[i], err) : 0;
+    if (rc == 0)
+        rc = carbon_settings_open(carbon, common->config, clock_wall_ms() / 1000, err);
+    *factors = factors_of(carbon);
+    factors->intensity_at = intensity_at;
+    return rc;
+}
+
 static int book(const struct common *common, const char *path, struct sim_fleet_booked *booked, struct wt_error *err)
 {
-    static struct carbon_settings carbon;
+    static struct carbon_settings carbon[LOCATIONS_MOST];
+    struct booking_factors factors[LOCATIONS_MOST];
+    const struct sim_fleet_places places = {factors, location_count ? location_count : 1};
     struct ledger *ledger = NULL;
-    int rc = carbon_settings_open(&carbon, common->config, clock_wall_ms() / 1000, err);
+    unsigned opened = 0;
+    int rc = 0;
+    while (rc == 0 && opened < places.count) {
+        rc = open_place(common, opened, &carbon[opened], &factors[opened], err);
+        opened++;
+    }
     if (rc == 0)
         rc = open_ledger(common, false, &ledger, err);
-    if (rc == 0) {
-        struct booking_factors factors = factors_of(&carbon);
-        factors.intensity_at = intensity_at;
-        rc = sim_fleet_book(ledger, path, &options, &factors, watched, booked, err);
-    }
+    if (rc == 0)
+        rc = sim_fleet_book(ledger, path, &options, &places, watched, booked, err);
     ledger_close(ledger);
-    carbon_settings_close(&carbon);
+    while (opened > 0)
+        carbon_settings_close(&carbon[--opened]);
     return rc;
 }
 

@@ -9,7 +9,7 @@
 #include "sim/fleet.h"
 
 enum sim_fleet_key {
-    KEY_FLEET = 600, KEY_RUNS, KEY_DAYS, KEY_GPUS, KEY_USERS, KEY_START, KEY_GPU_MODELS, KEY_SHARES, KEY_LOAD, KEY_WATCHED,
+    KEY_FLEET = 600, KEY_RUNS, KEY_DAYS, KEY_GPUS, KEY_USERS, KEY_START, KEY_GPU_MODELS, KEY_SHARES, KEY_LOAD, KEY_WATCHED, KEY_LOCATIONS,
     KEY_FLEET_END,
 };
 
@@ -26,6 +26,7 @@ enum sim_fleet_key {
     {"phases", KEY_SHARES, "E:T:I", 0, "of a fleet: the shares of GPU time for experimentation, training and inference "\
      "(default 10:20:70)", 0},                                                                                         \
     {"load", KEY_LOAD, "FRACTION", 0, "of a fleet: GPU time that is asked for, of what there is (default 0.7)", 0},    \
+    {"locations", KEY_LOCATIONS, "CODE,...", 0, "of a fleet: where its nodes are, in turn, instead of --location", 0}, \
     {"watched", KEY_WATCHED, "yes|no", 0, "of a fleet: book what whole GPUs draw as well, idle ones among them, as "   \
      "`wattune monitor --book` does (default yes)", 0}
 

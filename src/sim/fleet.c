@@ -428,7 +428,7 @@ static enum sim_fleet_phase next_submission(struct sim_fleet *fleet)
 static void see(struct sim_fleet *fleet, unsigned at, unsigned gpu, int64_t begin_ms, int64_t end_ms, struct sim_fleet_use *use)
 {
     struct node *node = &fleet->nodes[at];
-    *use = (struct sim_fleet_use){.node_gpus = node->gpus, .index = gpu, .idle_from_ms = node->seen_ms[gpu], .begin_ms = begin_ms,
+    *use = (struct sim_fleet_use){.node_number = at, .node_gpus = node->gpus, .index = gpu, .idle_from_ms = node->seen_ms[gpu], .begin_ms = begin_ms,
                               .end_ms = end_ms, .idle_w = node->model->idle_w};
     sim_fleet_name_node(at, use->node);
     sim_fleet_name_gpu(&fleet->options, at, gpu, use->uuid);
@@ -482,6 +482,7 @@ int sim_fleet_next(struct sim_fleet *fleet, struct sim_fleet_run *run, struct wt
     fleet->given++;
     fleet->last_ms = plan.start_ms;
     sim_fleet_write_out(options, &fleet->jobs[plan.job], &plan, run);
+    run->node_number = plan.node;
     run->node_gpus = fleet->nodes[plan.node].gpus;
     see_run(fleet, &plan, run);
     return 1;

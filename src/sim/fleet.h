@@ -62,7 +62,7 @@ struct sim_fleet_hour {
 /* A GPU as somebody sees it who watches the device and knows no runs: nobody used it from idle_from_ms on, then it was in use. */
 struct sim_fleet_use {
     char node[WT_USER_LEN];
-    unsigned node_gpus, index;
+    unsigned node_number, node_gpus, index; /* node_number: from 0 */
     char uuid[WT_UUID_LEN], name[WT_NAME_LEN];
     int64_t idle_from_ms, begin_ms, end_ms;
     double idle_w, used_j, busy_s;   /* while it was in use: a little more than the run says, and also what a killed run drew */
@@ -72,7 +72,7 @@ struct sim_fleet_use {
  * began.  energy_j of each GPU, NaN: unknown; cpu_j of the processor, NaN: not measured. */
 struct sim_fleet_run {
     struct wt_trial trial;
-    unsigned node_gpus;
+    unsigned node_number, node_gpus; /* from 0; and how many it has */
     double energy_j[FLEET_NODE_GPUS], cpu_j;
     double reserved_s;               /* how long it held its GPUs, killed or not */
     unsigned use_count;              /* GPUs that it used; their times join those of the run before on each */

@@ -155,10 +155,10 @@ void view_simulated_fleet(struct buffer *out, const struct wt_simulated_fleet *f
                  (unsigned long long)fleet->seed, (unsigned long long)fleet->runs);
     if (fleet->runs)
         buffer_print(out, " from %s to %s", unit_wall(first, fleet->first_ms), unit_wall(last, fleet->last_ms));
-    buffer_print(out, ", %.4g GPU hours, %s.\nLook at them with `wattune report --by phase --ledger ", fleet->gpu_hours,
+    buffer_print(out, ", %.4g GPU hours, %s.\nLook at them with `wattune fleet --ledger ", fleet->gpu_hours,
                  unit_watt_hours(energy, fleet->energy_j));
     text_escape(out, ledger_path);
-    buffer_print(out, "`, or with jobs and show.\n");
+    buffer_print(out, "`, or with report, jobs, show and explain.\n");
 }
 
 void view_simulation(struct buffer *out, const struct wt_study *study, const struct wt_simulation *result,

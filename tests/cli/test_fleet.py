@@ -163,6 +163,17 @@ def test_options_are_what_the_fleet_is(wattune, tmp_path):
     assert rows(path, "SELECT count(*) FROM trials") == [(300,)]
 
 
+def test_nodes_are_where_they_are_said_to_be(wattune, tmp_path):
+    """Three nodes at two places: the first and the third at the first of them.  381 and 56 g/kWh by the table."""
+    path = str(tmp_path / "fleet.db")
+    wattune("simulate", "--fleet", "--runs", "300", "--gpus", "24", "--locations", "DEU,FRA", "--pue", "1.5", "--ledger", path)
+    wanted = [("sim-node-001", 381), ("sim-node-002", 56), ("sim-node-003", 381)]
+    assert rows(path, "SELECT DISTINCT node, h.intensity_g_per_kwh FROM trial_hours h JOIN trials USING (trial_id) JOIN places"
+                      " USING (place_id) ORDER BY 1") == wanted
+    assert rows(path, "SELECT DISTINCT node, intensity_g_per_kwh FROM stretches ORDER BY 1") == wanted
+    assert rows(path, "SELECT DISTINCT pue FROM factors WHERE pue IS NOT NULL") == [(1.5,)]
+
+
 @pytest.mark.parametrize("words, said", [
     (["--runs", "0"], "--runs is a whole number from 1"), (["--runs", "5", "--days", "3"], "exclude each other"),
     (["--days", "0"], "--days is a number above 0"), (["--gpus", "many"], "--gpus is a whole number"),
@@ -171,6 +182,8 @@ def test_options_are_what_the_fleet_is(wattune, tmp_path):
     (["--phases", "0:0:0"], "--phases is"), (["--phases", "1:2:3:4"], "--phases is"), (["--seeds", "1..3"], "--seeds does not go"),
     (["--svg", "x.svg"], "--svg does not go"), (["--train", "x.csv"], "needs --power"), (["--job", "a/b/c"], "go with --train"),
     (["--watched", "maybe"], "--watched is"),
+    (["--locations", "DEU,NOPE"], "NOPE"), (["--locations", "DEU,"], "--locations is"), (["--locations", "A," * 16 + "B"], "--locations is"),
+    (["--locations", "DEU", "--location", "FRA"], "exclude each other"), (["--locations", "DEU", "--intensity", "9"], "exclude"),
     (["--policy", "best"], "--policy is"), (["--location", "XYZ"], "XYZ"),
 ])
 def test_bad_options(wattune, tmp_path, words, said):

@@ -929,7 +929,7 @@ static int run_simulated_fleet(void)
     ledger = NULL;
     int rc = ledger_open(in_folder("ledger.db"), 0, &ledger, &err);
     if (rc == 0)
-        rc = sim_fleet_book(ledger, "ledger.db", &options, &factors, true, &booked, &err);
+        rc = sim_fleet_book(ledger, "ledger.db", &options, &(struct sim_fleet_places){&factors, 1}, true, &booked, &err);
     ledger = ledger_close(ledger);
     return rc;
 }
