@@ -197,6 +197,13 @@ def test_options_of_a_fleet_alone(wattune):
         assert f"{option} goes with --fleet" in wattune("simulate", option, value, code=2).stderr
 
 
+def test_help_has_every_model(wattune, tmp_path):
+    said = wattune("simulate", "--fleet", "--gpu-models", "none", "--ledger", str(tmp_path / "x.db"), code=2).stderr
+    models = re.search(r"of ((?:\w+, )+\w+), not", said)[1].split(", ")
+    shown = " ".join(wattune("simulate", "--help").stdout.split())
+    assert len(models) == 6 and ", ".join(models) in shown
+
+
 def test_the_usual_ledger_is_left_alone(wattune):
     wattune.write_config(f"ledger = {wattune.home}/usual.db\n")
     for env in ({}, {"XDG_CONFIG_HOME": "/nowhere"}):
