@@ -242,6 +242,12 @@ struct wt_report_row {
     double saved_j, saved_error_j, saved_g; /* over the runs whose savings were measured; NaN: none */
     uint64_t saved_runs;
     int64_t first_ms, last_ms;       /* wall clock: the first began, the last ended (begun, where no end is known); 0: no run */
+    double gpus_least, gpus_most;    /* of a run; NaN: unknown of all */
+    double gpu_error_j;              /* of gpu_j, 95 %, sensors' calibration apart; NaN: not known of all of its runs */
+    struct {                         /* over the runs of which all of this is known, so that one may be divided by the other */
+        uint64_t runs;
+        double gpu_hours, facility_j, operational_g, embodied_g; /* 0 when there is none */
+    } complete;
 };
 
 /* report basis: what the figures of a report rest on, and of how many of its runs. */

@@ -201,6 +201,22 @@ int ledger_reports(struct ledger *ledger, const struct ledger_report what[], uns
                    struct wt_error *err);
 void ledger_report_clear(struct ledger_report_rows *rows);
 
+/* Which runs, each as a whole: those that began in [from_ms, to_ms) (INT64_MIN and INT64_MAX: whenever).  NULL: any job, any project. */
+struct ledger_runs {
+    int64_t from_ms, to_ms;
+    const char *job, *project;
+};
+
+/* The same as ledger_report() over these runs; a run belongs to the day on which it began. */
+int ledger_report_runs(struct ledger *ledger, const struct ledger_runs *runs, const enum wt_report_key keys[], unsigned key_count,
+                       struct ledger_report_rows *rows, struct wt_error *err);
+
+/* Takes one run, lent for the call; a negative return ends the reading and is what ledger_each_run() returns. */
+typedef int ledger_run_taker(void *ctx, const struct wt_trial *run, struct wt_error *err);
+
+/* Gives these runs one by one, in the order in which they began, without their profiles; never more than one is held.  `ledger`
+ * NULL: one without runs. */
+int ledger_each_run(struct ledger *ledger, const struct ledger_runs *runs, ledger_run_taker *take, void *ctx, struct wt_error *err);
 
 /* --- The fleet --- */
 

@@ -49,13 +49,14 @@ struct slice {
     bool ended;
     double time_s, busy_s, gpu_j, cpu_j, dram_j, intensity_g_per_kwh, operational_g, market_g, embodied_g, embodied_useful_g,
         energy_fraction, energy_fraction_error;
+    double gpu_error_j;              /* NaN for an hour: it is known of whole runs */
     double length_s, share;          /* of the run that it is */
     double pue, gpu_count;
     unsigned source;                 /* enum wt_source, of the energy */
 };
 
 /* A run counts once in a group, though several of its hours lie there: the trial that a counter counted last. */
-enum counter { RUNS, UNENDED, NO_GPU, NO_CPU, NO_DRAM, NO_OPERATIONAL, NO_MARKET, NO_EMBODIED, SAVED, COUNTERS };
+enum counter { RUNS, UNENDED, NO_GPU, NO_CPU, NO_DRAM, NO_OPERATIONAL, NO_MARKET, NO_EMBODIED, SAVED, COMPLETE, COUNTERS };
 
 struct group {
     struct wt_report_row row;
@@ -75,6 +76,7 @@ struct report {
     struct grouping *groupings;
     unsigned grouping_count;
     int64_t from_ms, to_ms;
+    const struct ledger_runs *only;  /* whole runs, and these only; NULL: what the groupings say */
     struct names names;
     struct lookup places, jobs, factors, devices; /* factor 0: none booked */
     struct tally sources[WT_SOURCE_REPLAYED + 1];
@@ -245,7 +247,8 @@ static void begin_group(struct group *group)
     const double none = NAN;
     *group = (struct group){.row = {.gpu_hours = none, .busy_gpu_hours = none, .gpu_j = none, .cpu_j = none, .dram_j = none,
                                     .facility_j = none, .operational_g = none, .market_g = none, .embodied_g = none,
-                                    .embodied_useful_g = none, .saved_j = none, .saved_error_j = none, .saved_g = none}};
+                                    .embodied_useful_g = none, .saved_j = none, .saved_error_j = none, .saved_g = none,
+                                    .gpus_least = none, .gpus_most = none, .gpu_error_j = none}};
 }
 
 static int find_group(struct report *report, struct grouping *by, const struct slice *slice, struct group **out)
@@ -296,6 +299,20 @@ static void count(struct group *group, enum counter counter, uint64_t *number, i
     }
 }
 
+static void add_complete(struct group *group, const struct slice *s, double facility_j)
+{
+    struct wt_report_row *row = &group->row;
+    double gpu_hours = s->length_s * s->gpu_count / 3600, embodied_g = s->embodied_g * s->share;
+    bool known = isfinite(gpu_hours) && isfinite(facility_j) && isfinite(s->operational_g) && isfinite(embodied_g);
+    count(group, COMPLETE, &row->complete.runs, s->trial_id, known);
+    if (!known)
+        return;
+    row->complete.gpu_hours += gpu_hours;
+    row->complete.facility_j += facility_j;
+    row->complete.operational_g += s->operational_g;
+    row->complete.embodied_g += embodied_g;
+}
+
 static void add_slice(struct group *group, const struct slice *s)
 {
     struct wt_report_row *row = &group->row;
@@ -314,10 +331,15 @@ static void add_slice(struct group *group, const struct slice *s)
     count(group, SAVED, &row->saved_runs, s->trial_id, isfinite(saved_j));
     add(&row->gpu_hours, s->length_s * s->gpu_count / 3600);
     add(&row->busy_gpu_hours, s->busy_s / 3600);
+    if (isfinite(s->gpu_j)) /* bounds add up, and one that is unknown makes the sum unknown */
+        row->gpu_error_j = isfinite(row->gpu_j) ? row->gpu_error_j + s->gpu_error_j : s->gpu_error_j;
     add(&row->gpu_j, s->gpu_j);
     add(&row->cpu_j, s->cpu_j);
     add(&row->dram_j, s->dram_j);
     add(&row->facility_j, measured_j * s->pue);
+    add_complete(group, s, measured_j * s->pue);
+    row->gpus_least = fmin(row->gpus_least, s->gpu_count); /* these pass NaN over */
+    row->gpus_most = fmax(row->gpus_most, s->gpu_count);
     add(&row->operational_g, s->operational_g);
     add(&row->market_g, s->market_g * s->share);
     add(&row->embodied_g, s->embodied_g * s->share);
@@ -402,6 +424,7 @@ static void read_run(struct query *query, struct slice *s)
         s->source++;
     if (s->source > WT_SOURCE_REPLAYED)
         s->source = WT_SOURCE_NONE;
+    s->gpu_error_j = query_real(query);
     s->hour = s->started_ms / HOUR_MS - (s->started_ms % HOUR_MS < 0);
     s->length_s = s->time_s;
     s->share = 1;
@@ -427,7 +450,7 @@ static void begin_hour(struct slice *s, int64_t hour)
     s->hour = hour;
     s->length_s = fmax(0, fmin(begin_s + s->time_s, to_s) - fmax(begin_s, from_s));
     s->share = s->time_s > 0 ? s->length_s / s->time_s : (double)NAN;
-    s->busy_s = s->gpu_j = s->cpu_j = s->dram_j = s->operational_g = NAN;
+    s->busy_s = s->gpu_j = s->cpu_j = s->dram_j = s->operational_g = s->gpu_error_j = NAN;
 }
 
 struct hour {
@@ -504,6 +527,11 @@ static int read_all(struct report *report)
         rc = read_jobs(report);
     if (rc == 0)
         rc = read_factors(report);
+    if (rc == 0 && report->only) {
+        struct query *query = ledger_query(report->ledger, SQL_REPORT_RUNS_OF);
+        ledger_put_runs(query, report->only);
+        return read_runs(report, query);
+    }
     if (rc == 0 && !report->by_hour)
         return read_runs(report, ledger_query(report->ledger, SQL_REPORT_RUNS));
     if (rc == 0)
@@ -594,6 +622,14 @@ static int hand_over(struct report *report, const struct grouping *by, struct le
     return 0;
 }
 
+void ledger_put_runs(struct query *query, const struct ledger_runs *runs)
+{
+    query_put_int(query, runs->from_ms);
+    query_put_int(query, runs->to_ms);
+    query_put_known_text(query, runs->job ? runs->job : "");
+    query_put_known_text(query, runs->project ? runs->project : "");
+}
+
 /* The first of the answers owns what all of them point to. */
 static int hand_over_all(struct report *report, struct ledger_report_rows out[])
 {
@@ -632,10 +668,10 @@ static void clear(struct report *report)
     free(report->devices.items);
 }
 
-int ledger_reports(struct ledger *ledger, const struct ledger_report what[], unsigned count, struct ledger_report_rows out[],
-                   struct wt_error *err)
+static int make_reports(struct ledger *ledger, const struct ledger_report what[], unsigned count, const struct ledger_runs *only,
+                        struct ledger_report_rows out[], struct wt_error *err)
 {
-    struct report report = {.ledger = ledger, .groupings = calloc(count, sizeof *report.groupings), .grouping_count = count,
+    struct report report = {.ledger = ledger, .only = only, .groupings = calloc(count, sizeof *report.groupings), .grouping_count = count,
                             .from_ms = what[0].from_ms, .to_ms = what[0].to_ms, .err = err,
                             .by_hour = what[0].from_ms != INT64_MIN || what[0].to_ms != INT64_MAX};
     if (!report.groupings)
@@ -656,9 +692,23 @@ int ledger_reports(struct ledger *ledger, const struct ledger_report what[], uns
     return rc;
 }
 
+int ledger_reports(struct ledger *ledger, const struct ledger_report what[], unsigned count, struct ledger_report_rows out[],
+                   struct wt_error *err)
+{
+    return make_reports(ledger, what, count, NULL, out, err);
+}
+
 int ledger_report(struct ledger *ledger, const struct ledger_report *what, struct ledger_report_rows *out, struct wt_error *err)
 {
     return ledger_reports(ledger, what, 1, out, err);
+}
+
+int ledger_report_runs(struct ledger *ledger, const struct ledger_runs *runs, const enum wt_report_key keys[], unsigned key_count,
+                       struct ledger_report_rows *out, struct wt_error *err)
+{
+    struct ledger_report what = {.key_count = key_count, .from_ms = INT64_MIN, .to_ms = INT64_MAX};
+    memcpy(what.keys, keys, key_count * sizeof keys[0]);
+    return make_reports(ledger, &what, 1, runs, out, err);
 }
 
 void ledger_report_clear(struct ledger_report_rows *rows)

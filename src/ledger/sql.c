@@ -255,7 +255,13 @@ const int ledger_schema = sizeof ledger_migrations / sizeof ledger_migrations[0]
 #define REPORT_RUN                                                                                              \
     "t.trial_id, t.place_id, t.job_id, t.factor_id, t.started_ms, t.ended, t.time_s, t.busy_s, t.energy_j,"    \
     " t.cpu_energy_j, t.dram_energy_j, t.intensity_g_per_kwh, t.operational_g, t.market_g, t.embodied_g,"      \
-    " t.embodied_useful_g, t.energy_fraction, t.energy_fraction_error, t.source"
+    " t.embodied_useful_g, t.energy_fraction, t.energy_fraction_error, t.source,"                             \
+    " t.energy_error_j"
+/* Which runs: from, to, job, project; NULL is any. */
+#define RUNS_OF                                                                                                 \
+    " FROM trials t LEFT JOIN places p USING (place_id) LEFT JOIN factors USING (factor_id)"                    \
+    " WHERE t.not_started IS NOT 1 AND t.started_ms >= ?1 AND t.started_ms < ?2"                                \
+    " AND (?3 IS NULL OR t.job_id = (SELECT job_id FROM jobs WHERE name = ?3)) AND (?4 IS NULL OR p.project = ?4)"
 #define PROFILE_KEY                                                                                            \
     "job_id = ? AND coalesce(batch_size, 0) = ? AND gpu_model = ? AND gpu_count = ?"                           \
     " AND coalesce(limit_min_mw, 0) = ? AND coalesce(limit_max_mw, 0) = ?"
@@ -331,6 +337,11 @@ const char *const ledger_sql[SQL_COUNT] = {
     [SQL_REPORT_WITHOUT_HOURS] =
         "SELECT " REPORT_RUN " FROM trials t WHERE t.not_started IS NOT 1 AND started_ms / 3600000 >= ?1"
         " AND started_ms / 3600000 < ?2 AND NOT EXISTS (SELECT 1 FROM trial_hours h WHERE h.trial_id = t.trial_id)",
+    [SQL_REPORT_RUNS_OF] = "SELECT " REPORT_RUN RUNS_OF,
+    /* The job's name, then what SQL_TRIALS has.  The index of started_ms has this order. */
+    [SQL_RUNS] = "SELECT (SELECT name FROM jobs j WHERE j.job_id = t.job_id), trial_id, recurrence, try_number, phase, project,"
+                 " user, node, batch_size, started_ms, ended, batch_state_id, pue, intensity_source, embodied_source, " OUTCOME
+                 RUNS_OF " ORDER BY t.started_ms, t.trial_id",
     /* The last one of the same GPU that begins before ?3, and not at ?4: those before it end earlier. */
     [SQL_STRETCH_BEFORE] =
         "SELECT (SELECT end_ms FROM stretches s WHERE s.device_id = d.device_id AND s.begin_ms < ?3 AND s.begin_ms <> ?4"

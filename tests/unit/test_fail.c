@@ -694,14 +694,23 @@ static void a_trial_that_ended(void)
     assert_int_equal(run_end(), 0);
 }
 
+static int count_run(void *ctx, const struct wt_trial *run, struct wt_error *why)
+{
+    (void)why;
+    *(double *)ctx += run->energy_j + run->gpu_count;
+    return 0;
+}
+
 static int run_reports(void)
 {
+    const struct ledger_runs any = {INT64_MIN, INT64_MAX, "resnet", NULL};
+    double runs = 0;
     struct wt_job_row *rows = NULL;
     struct wt_trial *trials = NULL;
     struct ledger_device_energy *devices = NULL;
     struct wt_profile_point points[WT_MAX_LIMITS];
     struct ledger_hour *hours = NULL;
-    struct ledger_report_rows sums = {0}, days = {0};
+    struct ledger_report_rows sums = {0}, days = {0}, whole = {0};
     struct ledger_profile *profiles = NULL;
     size_t row_count = 0, trial_count = 0, device_count = 0, hour_count = 0, profile_count = 0;
     unsigned point_count = 0;
@@ -723,9 +732,14 @@ static int run_reports(void)
         rc = ledger_report(ledger, &(struct ledger_report){2, {WT_BY_JOB, WT_BY_PROJECT}, INT64_MIN, INT64_MAX}, &sums, &err);
     if (rc == 0)
         rc = ledger_report(ledger, &(struct ledger_report){1, {WT_BY_DAY}, INT64_MIN, INT64_MAX}, &days, &err);
+    if (rc == 0)
+        rc = ledger_report_runs(ledger, &any, (const enum wt_report_key[]){WT_BY_GPU}, 1, &whole, &err);
+    if (rc == 0)
+        rc = ledger_each_run(ledger, &any, count_run, &runs, &err);
     if (rc == 0) { /* a report that says it is whole is */
         assert_true(profile_count == 1 && profiles[0].count == 2);
         assert_true(hour_count == 2 && hours[1].energy_j == 7);
+        assert_true(whole.count == 1 && whole.rows[0].gpu_j == 12 && runs == 12 + 2);
         assert_true(sums.count == 1 && sums.rows[0].gpu_j == 12 && days.rows[0].gpu_j == 12);
         assert_string_equal(sums.rows[0].keys[1], "vision");
         assert_string_equal(days.rows[0].keys[0], "2025-03-01");
@@ -745,6 +759,7 @@ static int run_reports(void)
     free(hours);
     ledger_report_clear(&sums);
     ledger_report_clear(&days);
+    ledger_report_clear(&whole);
     ledger = ledger_close(ledger);
     return rc;
 }
