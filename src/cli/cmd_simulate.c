@@ -455,7 +455,7 @@ const struct command command_simulate = {
         "choose batch sizes and power limits by the policy, experiments, services and data runs on GPUs of several models, by the rhythm "
         "of days and weeks (UTC), with runs that fail, are interrupted or killed, and some whose energy is unknown. All energies are "
         "estimated by a model of power under limits; with --train and --power the training jobs are those of the trace, and theirs "
-        "are replayed. A GPU has one run at a time. A seed gives the same fleet on every machine. The ledger is one that --ledger or "
+        "are replayed. A GPU has one run at a time. A seed gives the same fleet again. The ledger is one that --ledger or "
         "WATTUNE_LEDGER names, and it has to be new or empty. Interrupted, it holds a part of the fleet, whole runs only.",
     .examples = "  wattune simulate --train train.csv --power v100.csv \\\n"
                 "      --job squad/bert_base_uncased/adamw --target 84 --max-epochs 6 \\\n"

@@ -511,7 +511,7 @@ static int check(const struct sim_fleet_options *o, struct wt_error *err)
     return 0;
 }
 
-/* Mean of a log-normal length, tails apart, on a usual number of GPUs: a guess that counts as one day of submissions. */
+/* Mean of a log-normal length, tails apart, on a usual number of GPUs: a guess that counts as twenty submissions. */
 static void guess(struct crowd *crowd, const struct sim_fleet_phase_row *row)
 {
     double gpus = 0;

@@ -40,8 +40,7 @@ static const double trace_step_s = 0.2;
 
 enum { STEP_MW = 25000, SIZES = 5, RECORDED = 4 };
 
-/* The target of jobs of our own; its value means nothing. */
-static const double own_target = 0.9;
+const double sim_fleet_target = 0.9;
 
 const struct sim_fleet_model *sim_fleet_model_find(const char *key)
 {
@@ -163,7 +162,7 @@ static void record(struct sim_fleet_scratch *scratch, const struct sim_fleet_job
     struct sim_trace *trace = &scratch->trace;
     double power = sim_fleet_uniform(draws, 0.1, 0.7);
     bool largest_misses = sim_fleet_uniform(draws, 0, 1) < 0.4;
-    *trace = (struct sim_trace){.target = own_target, .limit_most_mw = job->model->limit_max_mw, .size_count = SIZES};
+    *trace = (struct sim_trace){.target = sim_fleet_target, .limit_most_mw = job->model->limit_max_mw, .size_count = SIZES};
     trace->limit_count = sim_fleet_job_limits(job, 0, trace->limits_mw);
     for (unsigned i = 0; i < SIZES; i++) {
         struct sim_size *size = &trace->sizes[i];

@@ -23,6 +23,9 @@ struct sim_fleet_phase_row {
 };
 extern const struct sim_fleet_phase_row sim_fleet_phases[FLEET_PHASES];
 
+/* The target of jobs that are of no trace; its value means nothing. */
+extern const double sim_fleet_target;
+
 struct sim_fleet_job {
     enum sim_fleet_phase phase;
     unsigned number, user, project;

@@ -114,7 +114,7 @@ static void write_outcome(const struct sim_fleet_job *job, const struct sim_flee
         snprintf(trial->note, sizeof trial->note, "not started: an epoch costs more than a run may");
         return;
     }
-    trial->metric = plan->reached == 1 ? job->trace ? job->trace->target : 0.9 : (double)NAN;
+    trial->metric = plan->reached == 1 ? job->trace ? job->trace->target : sim_fleet_target : (double)NAN;
     if (!job->model)
         return;
     struct sim_fleet_step step = sim_fleet_job_step(job, trial->batch_size, trial->limit_mw);
