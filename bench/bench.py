@@ -245,6 +245,11 @@ def bench_ledger(folder):
          f"{best['user,project']:.2f} s", best["phase"] <= 1)
     pages = {what: min(usage_of([WATTUNE, "fleet", "--ledger", path, "--format", what], env)[0] for _ in range(3)) for what in ("html", "json")}
     line("fleet over them", f"{pages['html']:.2f} s as HTML (bound 2 s), {pages['json']:.2f} s as JSON", pages["html"] <= 2)
+    made = folder / "fleet.db"
+    wall, cpu, _ = usage_of([WATTUNE, "simulate", "--fleet", "--runs", "100000", "--gpus", "512", "--users", "60", "--watched", "no",
+                             "--ledger", made], env)
+    line("simulate --fleet, 100 000 runs with their hours", f"{cpu:.1f} s of processor time, {wall:.1f} s in all (bound 10 s), "
+         f"{made.stat().st_size / 1e5:.0f} bytes a run", cpu <= 10)
     ours, commits = map(float, output([BENCH / "bench_ledger", "book", path, 200], env).split())
     line("booking a run", f"{ours - commits:.2f} ms beside two commits of one row ({commits:.2f} ms; bound 1 ms)", ours - commits <= 1)
 
