@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A planned run as `wattune run` would have booked it.  All names begin with "sim-" where a name of the real world could be
- * meant (nodes), and energies say that they are estimated, or replayed where a trace has them: nobody measured them.
+ * meant (nodes, users), and energies say that they are estimated, or replayed where a trace has them: nobody measured them.
  */
 #include <math.h>
 #include <stdio.h>
@@ -9,11 +9,9 @@
 
 #include "sim/fleet_plan.h"
 
-static const char *const users[] = {"ada",  "ben",  "carla", "dmitri", "elif", "fatou", "goran", "hana", "ines", "jun",
-                                    "kofi", "lena", "mateo", "nadia",  "omar", "priya", "quinn", "rosa", "sven", "tuva"};
 static const char *const projects[] = {"vision", "speech", "ranking", "search", "translation", "forecast",
                                        "robotics", "assistant", "fraud", "maps", "health", "games"};
-enum { USER_NAMES = sizeof users / sizeof users[0], PROJECTS = sizeof projects / sizeof projects[0] };
+enum { PROJECTS = sizeof projects / sizeof projects[0] };
 
 /* Of a step's energy and time; what `wattune run` proves in a usual run.  Assumed, as all below. */
 static const double profile_error = 0.005, savings_error = 0.01, run_error = 0.01;
@@ -50,10 +48,7 @@ static void write_who(const struct sim_fleet_options *options, const struct sim_
     snprintf(trial->job, sizeof trial->job, "%s-%.*s-%05u", projects[project], length, network, job->number);
     snprintf(trial->phase, sizeof trial->phase, "%s", sim_fleet_phases[job->phase].name);
     snprintf(trial->project, sizeof trial->project, "%s", projects[project]);
-    if (job->user < USER_NAMES)
-        snprintf(trial->user, sizeof trial->user, "%s", users[job->user]);
-    else
-        snprintf(trial->user, sizeof trial->user, "%s%u", users[job->user % USER_NAMES], job->user / USER_NAMES + 1);
+    snprintf(trial->user, sizeof trial->user, "sim-user-%03u", job->user + 1);
     sim_fleet_name_node(plan->node, trial->node);
     trial->gpu_count = job->gpu_count;
     for (unsigned i = 0; i < job->gpu_count; i++) {

@@ -159,7 +159,7 @@ def test_options_are_what_the_fleet_is(wattune, tmp_path):
     assert rows(path, "SELECT DISTINCT phase FROM places ORDER BY 1") == [("data",), ("experimentation",)]
     assert rows(path, "SELECT DISTINCT name, count(*) FROM devices WHERE kind = 'gpu' GROUP BY name ORDER BY 1") == \
         [("NVIDIA H100 80GB HBM3", 1), ("Tesla P100-PCIE-16GB", 8)]
-    assert rows(path, "SELECT DISTINCT user FROM places") == [("ada",)]
+    assert rows(path, "SELECT DISTINCT user FROM places") == [("sim-user-001",)]
     assert rows(path, "SELECT count(*) FROM trials") == [(300,)]
 
 
