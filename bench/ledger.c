@@ -24,7 +24,7 @@ static int64_t book(struct ledger *ledger, const char *job)
 {
     static struct wt_trial trial;
     struct wt_error err;
-    trial = (struct wt_trial){.phase = "training", .project = "vision", .user = "ada", .node = "node-07", .batch_size = 64,
+    trial = (struct wt_trial){.phase = "training", .project = "vision", .user = "user-07", .node = "node-07", .batch_size = 64,
                               .started_ms = INT64_C(1740830400000), .reached = -1, .gpu_count = 1};
     snprintf(trial.job, sizeof trial.job, "%s", job);
     snprintf(trial.gpus[0].uuid, WT_UUID_LEN, "GPU-facade00-0000-4000-8000-000000000001");

@@ -355,6 +355,16 @@ struct wt_simulation {
     double last5_energy_fraction, last5_time_fraction;   /* of the default's expected ones; NaN: not known */
 };
 
+/* simulated fleet: what was booked of it. */
+struct wt_simulated_fleet {
+    uint64_t seed;
+    unsigned gpus, users;
+    uint64_t runs, unended, profiles, stretches;
+    double gpu_hours;                /* reserved by runs that ended */
+    double energy_j;                 /* GPUs, where it is known */
+    int64_t first_ms, last_ms;       /* the first run and the last one began: wall clock; 0: no run */
+};
+
 /* left out: a batch size of which nothing can be expected, and why. */
 enum wt_left_why {
     WT_LEFT_NOT,

@@ -17,6 +17,7 @@
 #include "cli/config.h"
 #include "cli/form.h"
 #include "cli/ledger.h"
+#include "cli/sim_fleet_options.h"
 #include "decide/thompson.h"
 #include "json/documents.h"
 #include "run/offer.h"
@@ -56,6 +57,7 @@ static const struct argp_option simulate_options[] = {
     {"seeds", KEY_SEEDS, "A..B", 0, "instead: all seeds from A to B, and their mean and deviation", 0},
     OUTPUT_OPTIONS,
     {"svg", KEY_SVG, "FILE", 0, "write the front and the choices over the recurrences as a figure", 0},
+    FLEET_OPTIONS,
     {0}};
 
 static const struct argp_option pareto_options[] = {
@@ -168,9 +170,32 @@ static error_t parse_trace(int key, char *arg)
     }
 }
 
+static bool of_a_trace(void)
+{
+    return settings.train || settings.power;
+}
+
+/* A fleet can do without a trace; with one it needs all of it. */
+static void finish_simulate(const struct common *common)
+{
+    sim_fleet_options_finish(common, of_a_trace());
+    if (!sim_fleet_wanted() || of_a_trace()) {
+        need_trace("simulate");
+        need("simulate", settings.sim.max_epochs, "max-epochs");
+        need("simulate", settings.sim.default_size, "default-batch-size");
+    } else if (settings.job || settings.target_text || settings.sim.max_epochs || settings.sim.default_size) {
+        command_usage_error("--job, --target, --max-epochs and --default-batch-size of a fleet go with --train and --power");
+    }
+    if (settings.has_seed && settings.has_seeds)
+        command_usage_error("--seed and --seeds exclude each other");
+    if (sim_fleet_wanted() && (settings.has_seeds || settings.svg))
+        command_usage_error("--%s does not go with --fleet", settings.svg ? "svg" : "seeds");
+}
+
 static error_t parse_simulate(int key, char *arg, struct argp_state *state)
 {
-    (void)state;
+    if (sim_fleet_option(key, arg) == 0)
+        return 0;
     switch (key) {
     case KEY_POLICY: take_policy(arg); return 0;
     case KEY_BETA: take_beta(arg); return 0;
@@ -183,20 +208,9 @@ static error_t parse_simulate(int key, char *arg, struct argp_state *state)
         settings.has_seed = true;
         return 0;
     case KEY_SEEDS: take_seeds(arg); return 0;
-    case ARGP_KEY_END:
-        need_trace("simulate");
-        need("simulate", settings.sim.max_epochs, "max-epochs");
-        need("simulate", settings.sim.default_size, "default-batch-size");
-        if (settings.has_seed && settings.has_seeds)
-            command_usage_error("--seed and --seeds exclude each other");
-        return 0;
+    case ARGP_KEY_END: finish_simulate(((const struct invocation *)state->input)->common); return 0;
     default: return parse_trace(key, arg);
     }
-}
-
-static bool of_a_trace(void)
-{
-    return settings.train || settings.power;
 }
 
 static void need_job(void)
@@ -324,9 +338,23 @@ static int simulate_many(const struct common *common, const struct sim *sim, str
     return rc ? failed(&err) : put(doc, &page);
 }
 
+static int run_fleet(const struct common *common)
+{
+    struct sim_trace trace = {0};
+    struct wt_error err;
+    settings.sim.eta = config_number(common->config, CONFIG_ETA);
+    int rc = of_a_trace() ? sim_trace_read(&trace, settings.train, settings.power, settings.job, settings.target, &err) : 0;
+    int code = rc ? command_failed(&err)
+                  : sim_fleet_run(common, settings.seed, &settings.sim, of_a_trace() ? &trace : NULL, settings.json);
+    sim_trace_free(&trace);
+    return code;
+}
+
 static int run_simulate(struct common *common, void *unused)
 {
     (void)unused;
+    if (sim_fleet_wanted())
+        return run_fleet(common);
     struct study study = {0};
     struct wt_error err;
     int code, rc = open_study(&study, common, &err);
@@ -422,14 +450,23 @@ const struct command command_simulate = {
         "spent beyond the least expected cost of every recurrence. Expected values are the means over the "
         "recorded runs of a batch size, where all of them reached the target.\n\n"
         "When the default batch size misses the target in the first recurrence there is nothing to compare "
-        "with, and the exit code is 5.",
+        "with, and the exit code is 5.\n\n"
+        "With --fleet months of a fleet are made up instead, and booked as `wattune run` books: users, projects, recurring jobs that "
+        "choose batch sizes and power limits by the policy, experiments, services and data runs on GPUs of several models, by the rhythm "
+        "of days and weeks (UTC), with runs that fail, are interrupted or killed, and some whose energy is unknown. All energies are "
+        "estimated by a model of power under limits; with --train and --power the training jobs are those of the trace, and theirs "
+        "are replayed. A GPU has one run at a time. A seed gives the same fleet again. The ledger is one that --ledger or "
+        "WATTUNE_LEDGER names, and it has to be new or empty. Interrupted, it holds a part of the fleet, whole runs only.",
     .examples = "  wattune simulate --train train.csv --power v100.csv \\\n"
                 "      --job squad/bert_base_uncased/adamw --target 84 --max-epochs 6 \\\n"
                 "      --default-batch-size 32 --seed 1 --json\n"
                 "  wattune simulate --train train.csv --power v100.csv \\\n"
                 "      --job squad/bert_base_uncased/adamw --target 84 --max-epochs 6 \\\n"
-                "      --default-batch-size 32 --seeds 1..1000 --svg bert.svg\n",
+                "      --default-batch-size 32 --seeds 1..1000 --svg bert.svg\n"
+                "  wattune simulate --fleet --days 90 --gpus 64 --location DEU --ledger fleet.db\n"
+                "  wattune fleet --ledger fleet.db\n",
     .options = simulate_options,
+    .groups = COMMON_LEDGER | COMMON_CARBON,
     .parse = parse_simulate,
     .run = run_simulate,
     .settings = &settings,

@@ -82,6 +82,9 @@ struct json_doc *json_carbon_tables_document(const struct wt_figure intensities[
 /* `doctor --json`: a check's measured values stand beside its words. */
 struct json_doc *json_doctor_document(const struct wt_check checks[], size_t count);
 
+/* `simulate --fleet --json`: what was booked, and where. */
+struct json_doc *json_simulated_fleet_document(const struct wt_simulated_fleet *fleet, const char *ledger_path);
+
 /* `simulate --json` of one seed: tries in order. */
 struct json_doc *json_simulation_document(const struct wt_study *study, const struct wt_simulation *result,
                                           const struct wt_simulated_try tries[], size_t count);

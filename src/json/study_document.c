@@ -113,6 +113,25 @@ static void put_recurrence(struct json_doc *doc, const struct wt_simulated_try t
     json_close(doc);
 }
 
+struct json_doc *json_simulated_fleet_document(const struct wt_simulated_fleet *fleet, const char *ledger_path)
+{
+    struct json_doc *doc = json_doc_new();
+    json_put_integer(doc, "schema_version", JSON_SCHEMA_VERSION);
+    json_put_text(doc, "ledger", ledger_path);
+    json_put_count(doc, "seed", fleet->seed);
+    json_put_integer(doc, "gpus", fleet->gpus);
+    json_put_integer(doc, "users", fleet->users);
+    json_put_count(doc, "runs", fleet->runs);
+    json_put_count(doc, "unended", fleet->unended);
+    json_put_count(doc, "profiles", fleet->profiles);
+    json_put_count(doc, "stretches", fleet->stretches);
+    json_put_number(doc, "gpu_hours", fleet->gpu_hours);
+    json_put_number(doc, "energy_j", fleet->energy_j);
+    json_put_wall(doc, "first_started", fleet->first_ms);
+    json_put_wall(doc, "last_started", fleet->last_ms);
+    return doc;
+}
+
 struct json_doc *json_simulation_document(const struct wt_study *study, const struct wt_simulation *result,
                                           const struct wt_simulated_try tries[], size_t count)
 {

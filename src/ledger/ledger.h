@@ -67,6 +67,16 @@ int ledger_schema_number(void);
 /* Takes NULL; returns NULL. */
 struct ledger *ledger_close(struct ledger *ledger);
 
+/* True when nothing was ever booked in it: neither a job nor a device. */
+int ledger_is_empty(struct ledger *ledger, bool *empty, struct wt_error *err);
+
+/* Many bookings as one: what is called from here to ledger_batch_end() is kept together or not at all, and nobody else can
+ * write meanwhile.  For ledgers that are filled at once; a run books by itself. */
+int ledger_batch_begin(struct ledger *ledger, struct wt_error *err);
+
+/* Keeps the batch; nothing of it is kept when `keep` is false, or when one of its bookings failed (then that is the error). */
+int ledger_batch_end(struct ledger *ledger, bool keep, struct wt_error *err);
+
 /* Books that a trial starts: makes its job when that is new, and takes the job's next recurrence number in the same
  * step unless trial->recurrence is given (then the next try number, unless trial->try_number is given).  Two runs at
  * once get different numbers.  started_ms 0: now.  *id and *recurrence may be NULL.  WT_E_BUSY: that try is booked. */

@@ -11,17 +11,20 @@
 
 enum { MODELS_LEN = 4 * WT_NAME_LEN };
 
-/* Runs the statement that makes the row unless it is there, then the one that finds it. */
-static int make(struct query *maker, struct query *finder, int64_t *id, struct wt_error *err)
+/* Runs the statement that finds the row; if it is not there, the one that makes it.  The write lock is held: nobody else
+ * makes it in between. */
+static int make(struct ledger *ledger, struct query *finder, struct query *maker, int64_t *id, struct wt_error *err)
 {
-    int rc = query_run(maker, err);
-    if (rc < 0)
-        return rc;
-    rc = query_step(finder, err);
+    int rc = query_step(finder, err);
     if (rc > 0)
         *id = query_int(finder, 0);
     query_leave(finder);
-    return rc < 0 ? rc : rc == 0 ? error_set(err, WT_E_LEDGER, "a row of the ledger is gone as it was made") : 0;
+    if (rc)
+        return rc < 0 ? rc : 0;
+    rc = query_run(maker, err);
+    if (rc == 0)
+        *id = ledger_last_id(ledger);
+    return rc < 0 ? rc : 0;
 }
 
 /* The names of its GPUs, each once. */
@@ -54,7 +57,7 @@ int ledger_place_make(struct ledger *ledger, const struct wt_trial *trial, int64
     }
     query_put_int(maker, trial->gpu_count);
     query_put_int(finder, trial->gpu_count);
-    return make(maker, finder, place_id, err);
+    return make(ledger, finder, maker, place_id, err);
 }
 
 int ledger_factor_make(struct ledger *ledger, const struct wt_carbon *carbon, int64_t *factor_id, struct wt_error *err)
@@ -66,7 +69,7 @@ int ledger_factor_make(struct ledger *ledger, const struct wt_carbon *carbon, in
     query_put_real(finder, isfinite(carbon->pue) ? carbon->pue : 0);
     query_put_text(finder, carbon->intensity_source);
     query_put_text(finder, carbon->embodied_source);
-    return make(maker, finder, factor_id, err);
+    return make(ledger, finder, maker, factor_id, err);
 }
 
 int ledger_device_make(struct ledger *ledger, enum wt_device_kind kind, unsigned index, const char *uuid, const char *name,
@@ -81,5 +84,5 @@ int ledger_device_make(struct ledger *ledger, enum wt_device_kind kind, unsigned
     query_put_text(finder, uuid);
     query_put_known_text(maker, name);
     query_put_text(finder, name);
-    return make(maker, finder, device_id, err);
+    return make(ledger, finder, maker, device_id, err);
 }

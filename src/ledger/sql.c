@@ -234,7 +234,8 @@ static const char schema_4[] =
     "  operational_g REAL,"
     "  embodied_g REAL,"
     "  PRIMARY KEY (device_id, begin_ms)"
-    ") STRICT, WITHOUT ROWID;";
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX devices_uuid ON devices (uuid);";
 
 const char *const ledger_migrations[] = {schema_1, schema_2, schema_3, schema_4};
 const int ledger_schema = sizeof ledger_migrations / sizeof ledger_migrations[0];
@@ -270,7 +271,7 @@ const int ledger_schema = sizeof ledger_migrations / sizeof ledger_migrations[0]
     " AND coalesce(limit_max_mw, 0) = ? AND options = ?"
 
 const char *const ledger_sql[SQL_COUNT] = {
-    [SQL_JOB_MAKE] = "INSERT INTO jobs (name, created_ms) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
+    [SQL_JOB_MAKE] = "INSERT INTO jobs (name, created_ms) VALUES (?, ?)",
     [SQL_JOB_FIND] = "SELECT job_id FROM jobs WHERE name = ?",
     /* One contains the other, or they begin with the same three letters. */
     [SQL_JOB_SIMILAR] = "SELECT name FROM jobs WHERE instr(lower(name), lower(?1)) > 0"
@@ -307,13 +308,12 @@ const char *const ledger_sql[SQL_COUNT] = {
     [SQL_GPU_PUT] = "INSERT INTO trial_gpus (trial_id, position, device_id) VALUES (?, ?, ?)",
     [SQL_GPUS] = "SELECT device_index, uuid, name FROM trial_gpus JOIN devices USING (device_id) WHERE trial_id = ?"
                  " ORDER BY position",
-    [SQL_DEVICE_MAKE] = "INSERT INTO devices (kind, device_index, uuid, name) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    [SQL_DEVICE_MAKE] = "INSERT INTO devices (kind, device_index, uuid, name) VALUES (?, ?, ?, ?)",
     [SQL_DEVICE_FIND] = "SELECT device_id FROM devices WHERE " DEVICE_KEY,
-    [SQL_PLACE_MAKE] = "INSERT INTO places (phase, project, user, node, gpu_model, gpu_count) VALUES (?, ?, ?, ?, ?, ?)"
-                       " ON CONFLICT DO NOTHING",
+    [SQL_PLACE_MAKE] = "INSERT INTO places (phase, project, user, node, gpu_model, gpu_count) VALUES (?, ?, ?, ?, ?, ?)",
     [SQL_PLACE_FIND] = "SELECT place_id FROM places WHERE phase = ? AND coalesce(project, '') = ? AND coalesce(user, '') = ?"
                        " AND coalesce(node, '') = ? AND coalesce(gpu_model, '') = ? AND gpu_count = ?",
-    [SQL_FACTOR_MAKE] = "INSERT INTO factors (pue, intensity_source, embodied_source) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+    [SQL_FACTOR_MAKE] = "INSERT INTO factors (pue, intensity_source, embodied_source) VALUES (?, ?, ?)",
     [SQL_FACTOR_FIND] = "SELECT factor_id FROM factors WHERE coalesce(pue, 0) = ? AND coalesce(intensity_source, '') = ?"
                         " AND coalesce(embodied_source, '') = ?",
     [SQL_POINT_PUT] = "INSERT INTO trial_points (trial_id, " POINT ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -387,6 +387,7 @@ const char *const ledger_sql[SQL_COUNT] = {
     [SQL_FORGET_JOB] = "DELETE FROM jobs WHERE job_id = ?",
     [SQL_FORGET_PROFILES] = "DELETE FROM profiles WHERE job_id = ?",
     [SQL_FORGET_STATES] = "DELETE FROM batch_states WHERE job_id = ?",
+    [SQL_IS_EMPTY] = "SELECT NOT EXISTS (SELECT 1 FROM jobs) AND NOT EXISTS (SELECT 1 FROM devices)",
     [SQL_PROFILES] = "SELECT profile_id, batch_size, gpu_model, gpu_count, limit_min_mw, limit_max_mw FROM profiles"
                      " WHERE job_id = (SELECT job_id FROM jobs WHERE name = ?) ORDER BY stored_ms, profile_id",
     [SQL_PROFILE_POINTS] = "SELECT " POINT " FROM profile_points WHERE profile_id = ? ORDER BY limit_mw DESC",

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <math.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,8 @@ struct ledger {
     sqlite3 *db;
     char *path;
     int wait_ms;
+    bool batch;                  /* one transaction around those that are asked for */
+    int batch_rc;                /* the first of them that failed; it takes the others with it */
     struct query queries[SQL_COUNT];
 };
 
@@ -263,6 +266,11 @@ struct ledger *ledger_close(struct ledger *ledger)
 
 int ledger_begin(struct ledger *ledger, bool write, struct wt_error *err)
 {
+    if (ledger->batch && ledger->batch_rc)
+        return error_set(err, ledger->batch_rc, "the ledger %s takes no more bookings with those that have failed",
+                         ledger->path);
+    if (ledger->batch)
+        return 0;
     return run_sql(ledger, write ? "BEGIN IMMEDIATE" : "BEGIN", write ? "write" : "read", err);
 }
 
@@ -270,10 +278,49 @@ int ledger_finish(struct ledger *ledger, int rc, struct wt_error *err)
 {
     for (int i = 0; i < SQL_COUNT; i++) /* one left open would keep the transaction from ending */
         query_leave(&ledger->queries[i]);
+    if (ledger->batch) {
+        if (rc < 0)
+            ledger->batch_rc = rc;
+        return rc;
+    }
     int end = rc < 0 ? rc : run_sql(ledger, "COMMIT", "write", err);
     if (!sqlite3_get_autocommit(ledger->db)) /* a full disk rolls back by itself */
         sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
     return end < 0 ? end : rc;
+}
+
+int ledger_batch_begin(struct ledger *ledger, struct wt_error *err)
+{
+    int rc = ledger_begin(ledger, true, err);
+    if (rc)
+        return rc;
+    ledger->batch = true;
+    ledger->batch_rc = 0;
+    return 0;
+}
+
+int ledger_batch_end(struct ledger *ledger, bool keep, struct wt_error *err)
+{
+    int failed_rc = ledger->batch_rc;
+    if (failed_rc)
+        error_set(err, failed_rc, "the ledger %s keeps nothing of the bookings with those that have failed", ledger->path);
+    ledger->batch = false;
+    ledger->batch_rc = 0;
+    if (keep && !failed_rc)
+        return ledger_finish(ledger, 0, err);
+    struct wt_error unused; /* WT_E_RANGE stands for any error: it rolls back */
+    ledger_finish(ledger, WT_E_RANGE, &unused);
+    return failed_rc;
+}
+
+int ledger_is_empty(struct ledger *ledger, bool *empty, struct wt_error *err)
+{
+    struct query *query = ledger_query(ledger, SQL_IS_EMPTY);
+    int rc = query_step(query, err);
+    if (rc > 0)
+        *empty = query_int(query, 0) != 0;
+    query_leave(query);
+    return rc < 0 ? rc : 0;
 }
 
 int64_t ledger_last_id(struct ledger *ledger)
@@ -397,12 +444,17 @@ int query_run(struct query *query, struct wt_error *err)
     return rc;
 }
 
+/* NULL reads as 0, so that only a 0 has to be asked what it is: reports read tens of millions of columns. */
+static bool is_null(struct query *query, int column)
+{
+    return sqlite3_column_type(query->statement, column) == SQLITE_NULL;
+}
+
 int64_t query_int(struct query *query, int64_t unknown)
 {
     int column = query->get++;
-    return sqlite3_column_type(query->statement, column) == SQLITE_NULL
-               ? unknown
-               : sqlite3_column_int64(query->statement, column);
+    int64_t value = sqlite3_column_int64(query->statement, column);
+    return value == 0 && is_null(query, column) ? unknown : value;
 }
 
 uint32_t query_u32(struct query *query)
@@ -414,15 +466,17 @@ uint32_t query_u32(struct query *query)
 double query_real(struct query *query)
 {
     int column = query->get++;
-    return sqlite3_column_type(query->statement, column) == SQLITE_NULL
-               ? (double)NAN
-               : sqlite3_column_double(query->statement, column);
+    double value = sqlite3_column_double(query->statement, column);
+    return value == 0 && is_null(query, column) ? (double)NAN : value;
 }
 
 void query_text(struct query *query, char *text, size_t size)
 {
-    const unsigned char *column = sqlite3_column_text(query->statement, query->get++);
-    snprintf(text, size, "%s", column ? (const char *)column : "");
+    const char *column = (const char *)sqlite3_column_text(query->statement, query->get++);
+    size_t length = column ? strnlen(column, size - 1) : 0;
+    if (length)
+        memcpy(text, column, length);
+    text[length] = '\0';
 }
 
 size_t query_bytes(struct query *query, void *bytes, size_t size)

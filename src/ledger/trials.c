@@ -17,18 +17,20 @@ int ledger_job_make(struct ledger *ledger, const char *job, int64_t *job_id, str
 {
     if (!job[0])
         return error_set(err, WT_E_INVALID, "a job without a name");
-    struct query *query = ledger_query(ledger, SQL_JOB_MAKE);
+    struct query *query = ledger_query(ledger, SQL_JOB_FIND);
     query_put_text(query, job);
-    query_put_int(query, clock_wall_ms());
-    int rc = query_run(query, err);
-    if (rc)
-        return rc;
-    query = ledger_query(ledger, SQL_JOB_FIND);
-    query_put_text(query, job);
-    rc = query_step(query, err);
+    int rc = query_step(query, err);
     if (rc > 0)
         *job_id = query_int(query, 0);
     query_leave(query);
+    if (rc)
+        return rc < 0 ? rc : 0;
+    query = ledger_query(ledger, SQL_JOB_MAKE); /* the write lock is held: nobody else makes it in between */
+    query_put_text(query, job);
+    query_put_int(query, clock_wall_ms());
+    rc = query_run(query, err);
+    if (rc == 0)
+        *job_id = ledger_last_id(ledger);
     return rc < 0 ? rc : 0;
 }
 
@@ -244,23 +246,30 @@ static int put_device(struct ledger *ledger, int64_t id, size_t position, const 
     return query_run(query, err);
 }
 
+/* Which of the devices the hour before was of: mostly it is the same. */
+struct last_device {
+    size_t position;
+    int64_t id;                      /* 0: there is none yet */
+};
+
 /* Of the device among `used` that it is of. */
 static int put_hour(struct ledger *ledger, int64_t id, const struct ledger_used *used, const struct ledger_hour *hour,
-                    struct wt_error *err)
+                    struct last_device *last, struct wt_error *err)
 {
-    int64_t device_id = 0;
     size_t i = 0;
     while (i < used->device_count && (used->devices[i].kind != hour->kind || used->devices[i].index != hour->index))
         i++;
     if (i == used->device_count)
         return error_set(err, WT_E_INVALID, "an hour of a device that is not among those of the trial");
-    int rc = ledger_device_make(ledger, hour->kind, hour->index, used->devices[i].uuid, used->devices[i].name, &device_id, err);
+    int rc = last->id && last->position == i ? 0 : ledger_device_make(ledger, hour->kind, hour->index, used->devices[i].uuid,
+                                                                      used->devices[i].name, &last->id, err);
     if (rc)
         return rc;
+    last->position = i;
     struct query *query = ledger_query(ledger, SQL_HOUR_PUT);
     query_put_int(query, id);
     query_put_int(query, hour->hour);
-    query_put_int(query, device_id);
+    query_put_int(query, last->id);
     query_put_real(query, hour->energy_j);
     query_put_real(query, hour->busy_s);
     query_put_real(query, hour->intensity_g_per_kwh);
@@ -270,6 +279,7 @@ static int put_hour(struct ledger *ledger, int64_t id, const struct ledger_used 
 static int end(struct ledger *ledger, const struct wt_trial *trial, const struct ledger_used *used, struct wt_error *err)
 {
     int64_t factor_id = 0;
+    struct last_device last = {0};
     int rc = ledger_factor_make(ledger, &trial->carbon, &factor_id, err);
     if (rc)
         return rc;
@@ -293,7 +303,7 @@ static int end(struct ledger *ledger, const struct wt_trial *trial, const struct
     for (size_t i = 0; rc == 0 && i < used->device_count; i++)
         rc = put_device(ledger, trial->id, i, &used->devices[i], err);
     for (size_t i = 0; rc == 0 && i < used->hour_count; i++)
-        rc = put_hour(ledger, trial->id, used, &used->hours[i], err);
+        rc = put_hour(ledger, trial->id, used, &used->hours[i], &last, err);
     return rc;
 }
 

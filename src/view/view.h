@@ -117,6 +117,9 @@ void view_record_heading(struct buffer *out);
 void view_record(struct buffer *out, int64_t wall_ms, const struct wt_device devices[], const struct wt_state states[],
                  size_t count);
 
+/* `wattune simulate --fleet`: what was booked, and how to look at it. */
+void view_simulated_fleet(struct buffer *out, const struct wt_simulated_fleet *fleet, const char *ledger_path);
+
 /* `wattune simulate`: the tries of one seed, then how the end compares with the trace's default and optimum. */
 void view_simulation(struct buffer *out, const struct wt_study *study, const struct wt_simulation *result,
                      const struct wt_simulated_try tries[], size_t count, bool colour);

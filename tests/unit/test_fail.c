@@ -31,6 +31,7 @@
 #include "base/log.h"
 #include "carbon/embodied.h"
 #include "carbon/intensity.h"
+#include "cli/sim_fleet.h"
 #include "fail.h"
 #include "json/documents.h"
 #include "json/read.h"
@@ -907,6 +908,65 @@ static int run_offer(void)
     return rc;
 }
 
+/* A fleet of a few runs is one transaction: all of it is there, or nothing. */
+static void fleet_intensity(void *ctx, int64_t unix_s, struct carbon_intensity *out)
+{
+    (void)ctx;
+    (void)unix_s;
+    *out = (struct carbon_intensity){.g_per_kwh = 381, .source_text = "a test"};
+}
+
+static void fleet_system(void *ctx, const char *model, struct carbon_system *out)
+{
+    (void)ctx;
+    (void)model;
+    *out = (struct carbon_system){.kg = 2000, .devices = NAN, .source_text = "a test"};
+}
+
+static bool fleet_contract(void *ctx, double facility_kwh, struct carbon_contract *out)
+{
+    (void)ctx;
+    (void)facility_kwh;
+    (void)out;
+    return false;
+}
+
+enum { FLEET_RUNS = 25 };
+
+static int run_simulated_fleet(void)
+{
+    const struct booking_factors factors = {.pue = 1.1, .lifetime_years = 4, .utilisation = 0.45, .intensity_at = fleet_intensity,
+                                            .system = fleet_system, .contract = fleet_contract};
+    const struct sim_fleet_options options = {.seed = 3, .gpus = 8, .users = 3, .runs = FLEET_RUNS, .load = 0.5, .shares = {1, 2, 1},
+                                          .start_ms = INT64_C(1735689600000), .model_count = 1,
+                                          .models = {sim_fleet_model_find("v100")}, .sim = {.policy = "zeus", .eta = 0.5, .beta = 2}};
+    struct sim_fleet_booked booked;
+    ledger = NULL;
+    int rc = ledger_open(in_folder("ledger.db"), 0, &ledger, &err);
+    if (rc == 0)
+        rc = sim_fleet_book(ledger, "ledger.db", &options, &(struct sim_fleet_places){&factors, 1}, true, &booked, &err);
+    ledger = ledger_close(ledger);
+    return rc;
+}
+
+static void a_fleet_or_none(int rc)
+{
+    struct ledger *again = NULL;
+    struct wt_job_row *rows = NULL;
+    size_t count = 0, trials = 0;
+    bool empty = false;
+    if (ledger_open(in_folder("ledger.db"), 0, &again, &err) || ledger_is_empty(again, &empty, &err) ||
+        ledger_jobs(again, &rows, &count, &err))
+        fail_msg("%s", err.text);
+    for (size_t i = 0; i < count; i++)
+        trials += rows[i].trials;
+    assert_int_equal(trials, empty ? 0 : FLEET_RUNS);
+    if (rc == 0)
+        assert_false(empty);
+    free(rows);
+    ledger_close(again);
+}
+
 static void booking(void **state)
 {
     (void)state;
@@ -919,12 +979,13 @@ static void booking(void **state)
         {"ledger: stretches", LEDGER, NULL, run_stretches, watched_or_not, true, {WT_E_LEDGER}, 150, 5},
         {"ledger: fleet", LEDGER, NULL, run_fleet, NULL, true, {WT_E_LEDGER}, 150, 5},
         {"ledger: batch sizes", LEDGER, an_empty_ledger, run_batch, counted_or_not, true, {WT_E_LEDGER}, 150, 5},
+        {"ledger: simulated fleet", LEDGER, an_empty_ledger, run_simulated_fleet, a_fleet_or_none, true, {WT_E_LEDGER}, 60, 401},
         {"ledger: what there is to choose from", LEDGER, NULL, run_offer, NULL, true, {WT_E_LEDGER}, 150, 5},
     };
     for (unsigned i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         if (i == 3)
             a_trial_that_ended();
-        if (i == 7)
+        if (i == 8)
             an_offer();
         every(&ops[i]);
     }

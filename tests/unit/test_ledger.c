@@ -403,6 +403,57 @@ static void all_profiles_of_a_job(void **state)
     ledger_close(ledger);
 }
 
+/* --- Many bookings as one ---------------------------------------------------------------------------------------------- */
+
+static size_t count_of(struct ledger *ledger, const char *job)
+{
+    struct wt_trial *trials = NULL;
+    size_t count = 0;
+    int rc = ledger_job_trials(ledger, job, &trials, &count, &err);
+    assert_true(rc == 0 || rc == WT_E_NOT_FOUND);
+    free(trials);
+    return count;
+}
+
+static void many_bookings_are_one(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_ledger(0), *other = open_ledger(LEDGER_SHORT_WAIT);
+    struct wt_trial t = full_trial("kept"), lost = full_trial("lost"), beside = full_trial("beside");
+    bool empty = false;
+    t.try_number = lost.try_number = 0;
+    assert_int_equal(ledger_is_empty(ledger, &empty, &err), 0);
+    assert_true(empty);
+    assert_int_equal(ledger_batch_begin(ledger, &err), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, NULL, &err), 0);
+        assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
+    }
+    assert_int_equal(count_of(other, "kept"), 0); /* nobody sees a part of it, and nobody comes between */
+    assert_int_equal(ledger_trial_begin(other, &beside, NULL, NULL, &err), WT_E_LEDGER);
+    assert_int_equal(ledger_batch_end(ledger, true, &err), 0);
+    assert_int_equal(count_of(other, "kept"), 3);
+    assert_int_equal(ledger_is_empty(other, &empty, &err), 0);
+    assert_false(empty);
+
+    assert_int_equal(ledger_batch_begin(ledger, &err), 0);
+    assert_int_equal(ledger_trial_begin(ledger, &lost, NULL, NULL, &err), 0);
+    assert_int_equal(ledger_batch_end(ledger, false, &err), 0); /* not wanted after all */
+    assert_int_equal(count_of(ledger, "lost"), 0);
+
+    /* One that fails takes those before and after it with it. */
+    assert_int_equal(ledger_batch_begin(ledger, &err), 0);
+    assert_int_equal(ledger_trial_begin(ledger, &lost, NULL, NULL, &err), 0);
+    assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), WT_E_INVALID); /* it has ended already */
+    assert_int_equal(ledger_trial_begin(ledger, &lost, NULL, NULL, &err), WT_E_INVALID);
+    assert_int_equal(ledger_batch_end(ledger, true, &err), WT_E_INVALID);
+    assert_int_equal(count_of(ledger, "lost"), 0);
+    assert_int_equal(ledger_trial_begin(ledger, &lost, NULL, NULL, &err), 0); /* from here on as ever */
+    assert_int_equal(count_of(other, "lost"), 1);
+    ledger_close(other);
+    ledger_close(ledger);
+}
+
 int main(void)
 {
 #define WITH_FOLDER(f) cmocka_unit_test_setup_teardown(f, make_folder, drop_folder)
@@ -410,6 +461,7 @@ int main(void)
         WITH_FOLDER(all_comes_back), WITH_FOLDER(unknown_stays_unknown), WITH_FOLDER(numbers_count_up),
         WITH_FOLDER(ends_once), WITH_FOLDER(hostile_names), WITH_FOLDER(job_rows_add_up),
         WITH_FOLDER(profiles_are_for_their_key), WITH_FOLDER(all_profiles_of_a_job),
+        WITH_FOLDER(many_bookings_are_one),
     };
     return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);
 }

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From a simulated run to its rows in the ledger.
+ */
+#include "cli/sim_fleet.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+
+/* Runs in a transaction: a commit waits for the disk, and is paid once in so many.  What a kill can lose. */
+enum { BATCH_RUNS = 5000 };
+
+/* What all of the booking shares. */
+struct shop {
+    struct ledger *ledger;
+    const struct sim_fleet_places *places;
+    bool watched;
+    struct sim_fleet *fleet;
+    struct sim_fleet_run run;
+    struct sim_fleet_hour *hours;        /* of one run, as the fleet and as the ledger has them */
+    struct ledger_hour *rows;
+    size_t hour_room;
+    struct wt_stretch *stretches;    /* of one GPU */
+    size_t stretch_room;
+    struct sim_fleet_booked *booked;
+};
+
+static const struct booking_factors *factors_at(const struct shop *shop, unsigned node_number)
+{
+    return &shop->places->factors[node_number % shop->places->count];
+}
+
+static int make_room(void **items, size_t wanted, size_t size, struct wt_error *err)
+{
+    void *more = reallocarray(*items, 2 * wanted, size);
+    if (!more)
+        return error_set(err, WT_E_NO_MEMORY, "book a fleet: out of memory");
+    *items = more;
+    return 0;
+}
+
+/* The devices of a run: its GPUs, then the processor where it was measured. */
+static size_t put_devices(const struct sim_fleet_run *run, struct ledger_device_energy devices[FLEET_NODE_GPUS + 1])
+{
+    const struct wt_trial *trial = &run->trial;
+    int64_t end_ms = trial->started_ms + (int64_t)ceil(trial->time_s * 1e3);
+    for (unsigned i = 0; i < trial->gpu_count; i++) {
+        devices[i] = (struct ledger_device_energy){.kind = WT_DEVICE_GPU, .index = trial->gpus[i].index,
+            .energy_j = run->energy_j[i], .energy_error_j = trial->energy_error_j / trial->gpu_count, .source = trial->source, .begin_ms = trial->started_ms,
+            .end_ms = end_ms};
+        memcpy(devices[i].uuid, trial->gpus[i].uuid, sizeof devices[i].uuid);
+        memcpy(devices[i].name, trial->gpus[i].name, sizeof devices[i].name);
+    }
+    if (!isfinite(run->cpu_j))
+        return trial->gpu_count;
+    devices[trial->gpu_count] = (struct ledger_device_energy){.kind = WT_DEVICE_CPU, .name = "package-0", .energy_j = run->cpu_j,
+        .energy_error_j = NAN, .source = WT_SOURCE_ESTIMATED, .begin_ms = trial->started_ms, .end_ms = end_ms};
+    return trial->gpu_count + 1;
+}
+
+static int put_hours(struct shop *shop, const struct ledger_device_energy devices[], size_t *count, struct wt_error *err)
+{
+    size_t n = sim_fleet_run_hours(&shop->run, shop->hours, shop->hour_room);
+    if (n > shop->hour_room) {
+        void *hours = shop->hours, *rows = shop->rows;
+        int rc = make_room(&hours, n, sizeof *shop->hours, err);
+        shop->hours = hours;
+        if (rc == 0)
+            rc = make_room(&rows, n, sizeof *shop->rows, err);
+        shop->rows = rows;
+        if (rc)
+            return rc;
+        shop->hour_room = 2 * n;
+        sim_fleet_run_hours(&shop->run, shop->hours, shop->hour_room);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct sim_fleet_hour *hour = &shop->hours[i];
+        shop->rows[i] = (struct ledger_hour){hour->hour, devices[hour->position].kind, devices[hour->position].index,
+                                             hour->energy_j, hour->busy_s, NAN};
+    }
+    *count = n;
+    return 0;
+}
+
+static int book_end(struct shop *shop, struct wt_error *err)
+{
+    struct ledger_device_energy devices[FLEET_NODE_GPUS + 1];
+    struct ledger_used used = {.devices = devices};
+    struct sim_fleet_run *run = &shop->run;
+    if (run->trial.not_started)
+        return ledger_trial_end(shop->ledger, &run->trial, NULL, err);
+    used.device_count = put_devices(run, devices);
+    int rc = put_hours(shop, devices, &used.hour_count, err);
+    if (rc)
+        return rc;
+    used.hours = shop->rows;
+    booking_fill(factors_at(shop, run->node_number), run->node_gpus, shop->rows, used.hour_count, &run->trial);
+    rc = ledger_trial_end(shop->ledger, &run->trial, &used, err);
+    if (rc == 0 && run->keeps_profile)
+        rc = ledger_profile_put(shop->ledger, &run->key, run->trial.profile, run->trial.point_count, run->trial.id, err);
+    return rc;
+}
+
+/* What whoever watches the GPU books. */
+static int book_use(struct shop *shop, const struct sim_fleet_use *use, struct wt_error *err)
+{
+    size_t count = sim_fleet_use_stretches(use, shop->stretches, shop->stretch_room);
+    if (count > shop->stretch_room) {
+        void *stretches = shop->stretches;
+        int rc = make_room(&stretches, count, sizeof *shop->stretches, err);
+        shop->stretches = stretches;
+        if (rc)
+            return rc;
+        shop->stretch_room = 2 * count;
+        sim_fleet_use_stretches(use, shop->stretches, shop->stretch_room);
+    }
+    for (size_t i = 0; i < count; i++)
+        booking_fill_stretch(factors_at(shop, use->node_number), use->node_gpus, &shop->stretches[i]);
+    shop->booked->stretches += count;
+    return ledger_stretches_put(shop->ledger, use->node, shop->stretches, count, err);
+}
+
+static void add_up(struct sim_fleet_booked *booked, const struct sim_fleet_run *run)
+{
+    const struct wt_trial *trial = &run->trial;
+    if (!booked->runs++)
+        booked->first_ms = trial->started_ms;
+    booked->last_ms = trial->started_ms;
+    booked->unended += !trial->ended;
+    booked->profiles += run->keeps_profile;
+    if (trial->ended)
+        booked->gpu_hours += trial->time_s * trial->gpu_count / 3600;
+    if (isfinite(trial->energy_j))
+        booked->energy_j += trial->energy_j;
+}
+
+/* 1: there may be more. */
+static int book_next(struct shop *shop, struct wt_error *err)
+{
+    struct wt_trial *trial = &shop->run.trial;
+    struct sim_fleet_use use;
+    int more = sim_fleet_next(shop->fleet, &shop->run, err);
+    if (more < 0)
+        return more;
+    if (!more) { /* behind the last run */
+        more = shop->watched ? sim_fleet_next_idle(shop->fleet, &use) : 0;
+        int rc = more ? book_use(shop, &use, err) : 0;
+        return rc ? rc : more;
+    }
+    int rc = ledger_trial_begin(shop->ledger, trial, &trial->id, NULL, err);
+    if (rc == 0 && trial->ended)
+        rc = book_end(shop, err);
+    for (unsigned i = 0; rc == 0 && shop->watched && i < shop->run.use_count; i++)
+        rc = book_use(shop, &shop->run.uses[i], err);
+    if (rc)
+        return rc;
+    add_up(shop->booked, &shop->run);
+    return 1;
+}
+
+static int check_empty(struct ledger *ledger, const char *path, struct wt_error *err)
+{
+    bool empty = false;
+    int rc = ledger_is_empty(ledger, &empty, err);
+    if (rc || empty)
+        return rc;
+    return error_set(err, WT_E_INVALID, "the ledger %s is not empty: a simulated fleet is booked into a ledger of its own, so name "
+                     "a new file with --ledger", path);
+}
+
+/* One transaction: 1 when there may be more. */
+static int book_batch(struct shop *shop, const char *path, bool first, struct wt_error *err)
+{
+    struct wt_error unused;
+    int rc = ledger_batch_begin(shop->ledger, err);
+    if (rc)
+        return rc;
+    if (first)
+        rc = check_empty(shop->ledger, path, err); /* nobody else writes between this and the first run */
+    if (rc == 0)
+        rc = 1;
+    for (unsigned i = 0; rc > 0 && i < BATCH_RUNS; i++)
+        rc = book_next(shop, err);
+    if (rc < 0) {
+        ledger_batch_end(shop->ledger, false, &unused);
+        return rc;
+    }
+    int end = ledger_batch_end(shop->ledger, true, err);
+    return end ? end : rc;
+}
+
+int sim_fleet_book(struct ledger *ledger, const char *path, const struct sim_fleet_options *options,
+                   const struct sim_fleet_places *places, bool watched, struct sim_fleet_booked *booked, struct wt_error *err)
+{
+    struct shop *shop = calloc(1, sizeof *shop);
+    *booked = (struct sim_fleet_booked){0};
+    if (!shop)
+        return error_set(err, WT_E_NO_MEMORY, "book a fleet: out of memory");
+    *shop = (struct shop){.ledger = ledger, .places = places, .watched = watched, .booked = booked};
+    int rc = sim_fleet_new(options, &shop->fleet, err);
+    if (rc == 0)
+        rc = 1;
+    for (bool first = true; rc > 0; first = false)
+        rc = book_batch(shop, path, first, err);
+    sim_fleet_free(shop->fleet);
+    free(shop->hours);
+    free(shop->rows);
+    free(shop->stretches);
+    free(shop);
+    return rc;
+}
