@@ -157,7 +157,7 @@ static void in_pages(const char *text, void (*put)(struct buffer *out, const cha
     for (const char *c = "<>'"; *c; c++)
         CHECK(count_of(buffer_text(&page), *c) == count_of(buffer_text(&harmless), *c));
     size_t titles = 0;
-    for (const char *c = buffer_text(&page); (c = strstr(c, " title=\"")); c++)
+    for (const char *c = buffer_text(&page); (c = strstr(c, "<bdi title=\"")); c++)
         titles++;
     CHECK(count_of(buffer_text(&page), '"') == count_of(buffer_text(&harmless), '"') + 2 * titles);
     buffer_clear(&page);
