@@ -88,7 +88,7 @@ static void put_figure(struct buffer *out, const char *name, const char *id, con
 static char *in_hours(char text[UNIT_SIZE], double hours)
 {
     if (isfinite(hours))
-        snprintf(text, UNIT_SIZE, "%.4g GPU hours", hours);
+        snprintf(text, UNIT_SIZE, hours < 9999.5 ? "%.4g GPU hours" : "%.0f GPU hours", hours);
     else
         snprintf(text, UNIT_SIZE, "unknown");
     return text;

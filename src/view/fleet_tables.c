@@ -200,8 +200,9 @@ static int by_energy(const void *a, const void *b)
 
 static void put_device(struct buffer *out, const struct wt_fleet_device *device)
 {
-    begin_row(out, device->node);
-    buffer_print(out, "<th scope=\"row\" class=\"name\">%u: ", device->index);
+    buffer_print(out, "<tr><th scope=\"row\" class=\"name\">");
+    html_name(out, device->node);
+    buffer_print(out, " <small>GPU %u</small></th><th scope=\"row\" class=\"name gpu\">", device->index);
     html_name(out, device->name);
     buffer_print(out, " <small>");
     html_name(out, device->uuid);

@@ -63,6 +63,8 @@ static const char style[] =
     "th.name{text-align:left}\n"
     "tbody th.name{font-weight:normal;min-width:8em}\n"
     "th bdi{display:inline-block;max-width:16em;overflow:hidden;overflow-wrap:break-word;vertical-align:bottom}\n"
+    "tbody th.gpu{min-width:19em}\n"
+    "th.gpu bdi{max-width:22em}\n"
     "tfoot th,tfoot td{border-top:2px solid var(--soft);font-weight:600}\n"
     ".words{white-space:normal;text-align:left;min-width:9em}\n"
     "@media (max-width:500px){main{padding:10px}}\n"
@@ -70,7 +72,7 @@ static const char style[] =
     "@media print{body{font-size:9pt}main{max-width:none;padding:0}.figures{grid-template-columns:repeat(4,1fr);gap:5px;margin:8px 0}.figures>div{padding:4px 8px}.main{font-size:1.3em}"
     ".figures>div,figure,tr,li{break-inside:avoid}h2,h3{break-after:avoid}.charts{grid-template-columns:1fr 1fr;gap:12px;margin-top:12px}h2{margin:1em 0 .3em}h3{margin:.8em 0 .3em}"
     ".wide{overflow:visible}thead{display:table-header-group}tfoot{display:table-row-group}table{font-size:7.5pt}"
-    "th,td{padding:2px 3px}tbody th.name{min-width:6.5em}th bdi{max-width:11em}.words{min-width:0}}\n";
+    "th,td{padding:2px 3px}tbody th.name{min-width:6.5em}th bdi{max-width:11em}tbody th.gpu{min-width:14em}th.gpu bdi{max-width:18em}.words{min-width:0}}\n";
 
 void html_begin(struct buffer *out, const char *title)
 {

@@ -159,7 +159,7 @@ def test_numbers_are_those_of_the_json(wt, book, browser):
     rows = table(browser, "devices")
     assert len(rows) == 2 + 1
     for (keys, pairs, _), device in zip(rows, devices):
-        assert keys[0] == device["node"] and device["uuid"] in keys[1] and device["name"] in keys[1]
+        assert keys[0] == f"{device['node']} GPU {device['index']}" and device["uuid"] in keys[1] and device["name"] in keys[1]
         assert values(pairs) == pytest.approx(lines_of(device), rel=1e-11)
     assert values(rows[2][1]) == pytest.approx(lines_of(watched), rel=1e-11)
     # Bars have the length of their energy: what the counters say is as long as the lines together.

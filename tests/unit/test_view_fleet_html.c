@@ -245,7 +245,9 @@ static void nobody_shared(void **state)
     make_watched_fleet();
     fleet.lines.runs_j -= fleet.lines.overlap_j;
     fleet.lines.overlap_j = fleet.lines.overlap_hours = 0;
+    fleet.lines.watched_hours = 20004;
     put();
+    has(">20000 GPU hours</text>");
     has("shared a GPU</th><td><data value=\"0\">0</data></td><td><data value=\"0\">0 %</data></td><td><data value=\"0\">0 Wh</data></td>");
 }
 
@@ -295,7 +297,7 @@ static void watched_in_vain(void **state)
     has("what watched GPUs used besides unknown");
     has("<dt>Used by idle GPUs</dt><dd class=\"main\">unknown</dd>\n<dd class=\"note\">the energy of the hours watched is unknown</dd>");
     has("<dt>Idle energy</dt><dd class=\"main\">unknown</dd>");
-    has("3: <bdi>H100</bdi> <small><bdi>GPU-3</bdi></small></th><td><data value=\"5\">5</data> <small><data value=\"5\">5</data></small></td><td>unknown "
+    has("<bdi>n1</bdi> <small>GPU 3</small></th><th scope=\"row\" class=\"name gpu\"><bdi>H100</bdi> <small><bdi>GPU-3</bdi></small></th><td><data value=\"5\">5</data> <small><data value=\"5\">5</data></small></td><td>unknown "
         "<small>unknown</small></td><td>unknown</td><td>unknown</td><td>unknown</td><td>unknown</td><td>unknown</td><td>unknown</td></tr>");
     has_not("<data value=\"0\"");
     has_not("Nobody watched");
