@@ -165,6 +165,9 @@ struct wt_carbon {
     double embodied_g;               /* SCI's: a share of the lifetime */
     double embodied_useful_g;        /* Sustainable AI's: divided by the fleet's utilisation */
     char embodied_source[WT_FACTOR_LEN];
+    char pue_source[WT_FACTOR_LEN];  /* who said so, or that it is assumed */
+    char location[16];               /* that was set; empty: none was */
+    double lifetime_years;           /* that embodied carbon is spread over; 0: unknown */
 };
 
 /* stretch: a time of one hour in which a whole GPU was watched, and was in use throughout or not at all. */
@@ -255,9 +258,9 @@ enum wt_basis { WT_BASIS_ENERGY, WT_BASIS_PUE, WT_BASIS_INTENSITY, WT_BASIS_EMBO
 
 struct wt_report_basis {
     enum wt_basis kind;
-    const char *source;              /* in words; "": unknown, or the kind has none (PUE); borrowed from who gave the row */
+    const char *source;              /* in words; "": unknown; borrowed from who gave the row */
     uint64_t runs;
-    double least, most;              /* the factor over these runs: PUE, g/kWh; NaN: the kind has no single one */
+    double least, most;              /* the factor over these runs: PUE, g/kWh, years of lifetime; NaN: unknown, or the kind has none */
 };
 
 /* fleet lines: what watched GPUs used, by what it was for.  energy_j = runs_j - overlap_j + idle_j + unattributed_j, exactly; hours

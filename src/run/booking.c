@@ -47,7 +47,6 @@ static void fill_operational(const struct booking_factors *factors, struct ledge
         add_source(carbon->intensity_source, intensity.source_text);
         add_hour(factors, &hours[i], &sums);
     }
-    carbon->pue = factors->pue;
     if (!sums.known)
         return;
     carbon->operational_g = sums.operational_g;
@@ -78,10 +77,18 @@ static void fill_embodied(const struct booking_factors *factors, unsigned node_g
     }
 }
 
+static struct wt_carbon nothing_yet(const struct booking_factors *factors)
+{
+    struct wt_carbon carbon = {factors->pue, NAN, "", NAN, NAN, NAN, NAN, "", .lifetime_years = factors->lifetime_years};
+    snprintf(carbon.pue_source, sizeof carbon.pue_source, "%s", factors->pue_source);
+    snprintf(carbon.location, sizeof carbon.location, "%s", factors->location);
+    return carbon;
+}
+
 void booking_fill(const struct booking_factors *factors, unsigned node_gpus, struct ledger_hour hours[], size_t count,
                   struct wt_trial *trial)
 {
-    struct wt_carbon carbon = {NAN, NAN, "", NAN, NAN, NAN, NAN, ""};
+    struct wt_carbon carbon = nothing_yet(factors);
     fill_operational(factors, hours, count, &carbon);
     fill_embodied(factors, node_gpus, trial, &carbon);
     trial->carbon = carbon;
@@ -89,7 +96,7 @@ void booking_fill(const struct booking_factors *factors, unsigned node_gpus, str
 
 void booking_fill_stretch(const struct booking_factors *factors, unsigned node_gpus, struct wt_stretch *stretch)
 {
-    struct wt_carbon carbon = {factors->pue, NAN, "", NAN, NAN, NAN, NAN, ""};
+    struct wt_carbon carbon = nothing_yet(factors);
     struct carbon_intensity intensity;
     struct carbon_system system;
     factors->intensity_at(factors->ctx, stretch->begin_ms / 1000, &intensity);

@@ -14,6 +14,7 @@
 /* The factors in force, and the caller's answers to what depends on time, GPU or energy; each fills its *out. */
 struct booking_factors {
     double pue, lifetime_years;
+    const char *pue_source, *location; /* as struct wt_carbon has them; "": unknown, none */
     double utilisation;              /* of the fleet; 0 excluded to 1 */
     unsigned system_gpus;            /* in a node; 0: as many as are found */
     void (*intensity_at)(void *ctx, int64_t unix_s, struct carbon_intensity *out);

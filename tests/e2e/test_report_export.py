@@ -209,7 +209,7 @@ def test_sci_multiplies_out(wt, two_runs):
         assert words[1] == "1/1"
         assert quantity(" ".join(words[-2:])) == pytest.approx(tried["carbon"]["operational_g"] + tried["carbon"]["embodied_g"], rel=1e-3)
     text = "\n".join(lines)
-    for words in ("the PUE: 1.1 to 1.5 (2 runs)", "FRA: Our World in Data", "hardware counters (2 runs)",
+    for words in ("1.5, given by --pue (1 run)", "1.1, assumed (1 run)", "4 years of lifetime", "FRA: Our World in Data", "hardware counters (2 runs)",
                   "energy of CPUs in 0 of 2 runs", "1 to 2 GPUs a run"):
         assert words in text
 
@@ -226,8 +226,10 @@ def test_methods_say_what_was_booked(wt, two_runs):
                               (r"error bound of ([\d.]+ \w+)", sum(t["energy_error_j"] for t in two_runs))):
         assert quantity(re.search(pattern, text)[1]) == pytest.approx(expected, rel=1e-3)
     assert float(re.search(r"reserved was ([\d.e-]+) GPU hours", text)[1]) == pytest.approx(everything["gpu_hours"], rel=1e-3)
+    assert [row["country_iso_code"] for row in codecarbon(wt)] == ["", "FRA"]
+    assert [t["carbon"]["lifetime_years"] for t in two_runs] == [4, 4]
     for words in ("read from hardware energy counters", "The energy of the CPUs was not measured.", "FRA: Our World in Data on Ember",
-                  "no contract for electricity is on record", "(PUE) of 1.1 to 1.5", "(45.0 %), as in Sustainable AI [1]", "\n[1] C.-J. Wu",
+                  "no contract for electricity is on record", "1.5, given by --pue (1 run)", "(45.0 %), as in Sustainable AI [1]", "\n[1] C.-J. Wu",
                   "Tesla V100-PCIE-16GB + NVIDIA A40 (2 GPUs a run"):
         assert words in text
     assert "Zeus" not in text  # nothing was tuned
