@@ -17,7 +17,7 @@
 #include "view/view.h"
 
 enum key { KEY_FROM = 1, KEY_TO, KEY_FORMAT, KEY_JSON, KEY_WHAT_IF, KEY_TOP };
-enum format { FORMAT_TEXT, FORMAT_JSON, FORMATS };
+enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_HTML, FORMATS };
 
 static const struct argp_option options[] = {
     {"from", KEY_FROM, "TIME", 0, "only from then on: RFC 3339, a date, or an age such as 30d (UTC; whole hours)", 0},
@@ -25,7 +25,7 @@ static const struct argp_option options[] = {
     {"what-if", KEY_WHAT_IF, "KEY=VALUE,...", 0,
      "the same under another intensity (g CO2e/kWh), pue, utilisation (0 to 1), lifetime (years) or eta", 0},
     {"top", KEY_TOP, "N", 0, "at most N jobs in the task view of the text (default 10)", 0},
-    {"format", KEY_FORMAT, "FORMAT", 0, "text (default) or json", 0},
+    {"format", KEY_FORMAT, "FORMAT", 0, "text (default), json, or html: a page that needs nothing else, with charts, which prints well", 0},
     {"json", KEY_JSON, NULL, 0, "the same as --format json", 0},
     CONFIG_ETA_KEY(CONFIG_OPTION)
     {0}};
@@ -74,13 +74,13 @@ static void take_time(const char *option, const char *text, int64_t *wall_ms)
 
 static void take_format(const char *text)
 {
-    static const char *const formats[FORMATS] = {"text", "json"};
+    static const char *const formats[FORMATS] = {"text", "json", "html"};
     for (unsigned i = 0; i < FORMATS; i++)
         if (strcmp(text, formats[i]) == 0) {
             settings.format = (enum format)i;
             return;
         }
-    command_usage_error("--format is text or json, not \"%s\"", text);
+    command_usage_error("--format is text, json or html, not \"%s\"", text);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -130,7 +130,10 @@ static int print(const struct common *common, const struct wt_fleet *fleet)
         json_doc_free(doc);
         return rc ? command_failed(&err) : EXIT_DONE;
     }
-    view_fleet(&page, fleet, settings.top, common->colour);
+    if (settings.format == FORMAT_HTML)
+        view_fleet_html(&page, fleet);
+    else
+        view_fleet(&page, fleet, settings.top, common->colour);
     return command_print(&page);
 }
 
@@ -168,6 +171,7 @@ const struct command command_fleet = {
         "chooses from their profiles.",
     .examples = "  wattune fleet\n"
                 "  wattune fleet --from 30d --json\n"
+                "  wattune fleet --format html > fleet.html\n"
                 "  wattune fleet --what-if intensity=30,pue=1.1,utilisation=0.8,lifetime=5,eta=1\n",
     .options = options,
     .groups = COMMON_LEDGER,

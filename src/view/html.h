@@ -29,4 +29,28 @@ void html_value(struct buffer *out, double value, const char *shown);
 /* A moment to the minute, UTC; "unknown" for one that has no date. */
 void html_time(struct buffer *out, int64_t wall_ms);
 
+#define HTML_CO2E "CO<sub>2</sub>e"
+
+/* Values with their units, as html_value() has them: plain (four digits), J, g of CO2e, a fraction as percent, a change from 0
+ * as percent with its sign, and a power limit (0: unknown; the value is in W). */
+void html_number(struct buffer *out, double value);
+void html_energy(struct buffer *out, double energy_j);
+void html_grams(struct buffer *out, double grams);
+void html_percent(struct buffer *out, double fraction);
+void html_change(struct buffer *out, double fraction);
+void html_limit(struct buffer *out, uint32_t limit_mw);
+void html_error(struct buffer *out, double energy_j);             /* with a plus-minus sign */
+
+/* In the same place, smaller: what stands beside another number and is never added to it. */
+void html_below(struct buffer *out, void (*put)(struct buffer *, double), double value);
+
+/* A figure of a <dl class="figures">: its name, then its value by the caller, then notes, each begun here, and its end.  Words are ours. */
+void html_figure(struct buffer *out, const char *name);
+void html_note(struct buffer *out, const char *words);
+void html_figure_end(struct buffer *out);
+
+/* A table that scrolls by itself where it is too wide; `id` is that of its heading. */
+void html_table(struct buffer *out, const char *id);
+void html_table_end(struct buffer *out);
+
 #endif

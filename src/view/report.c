@@ -31,6 +31,27 @@ double report_total_g(const struct wt_report_row *row)
     return row->operational_g + row->embodied_g;
 }
 
+void report_add(struct wt_report_row *sum, const struct wt_report_row *row)
+{
+    static const size_t values[] = {
+        offsetof(struct wt_report_row, gpu_hours), offsetof(struct wt_report_row, busy_gpu_hours), offsetof(struct wt_report_row, gpu_j),
+        offsetof(struct wt_report_row, cpu_j), offsetof(struct wt_report_row, dram_j), offsetof(struct wt_report_row, facility_j),
+        offsetof(struct wt_report_row, operational_g), offsetof(struct wt_report_row, market_g), offsetof(struct wt_report_row, embodied_g),
+        offsetof(struct wt_report_row, embodied_useful_g), offsetof(struct wt_report_row, saved_j),
+        offsetof(struct wt_report_row, saved_error_j), offsetof(struct wt_report_row, saved_g)};
+    static const size_t counts[] = {
+        offsetof(struct wt_report_row, runs), offsetof(struct wt_report_row, unended), offsetof(struct wt_report_row, gpu_unknown),
+        offsetof(struct wt_report_row, cpu_unknown), offsetof(struct wt_report_row, dram_unknown),
+        offsetof(struct wt_report_row, operational_unknown), offsetof(struct wt_report_row, market_unknown),
+        offsetof(struct wt_report_row, embodied_unknown), offsetof(struct wt_report_row, saved_runs)};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        double *to = (double *)((char *)sum + values[i]);
+        *to = report_plus(*to, *(const double *)((const char *)row + values[i]));
+    }
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        *(uint64_t *)((char *)sum + counts[i]) += *(const uint64_t *)((const char *)row + counts[i]);
+}
+
 static void put_row(struct table *table, const struct wt_report_row *row)
 {
     char text[UNIT_SIZE], error[UNIT_SIZE];

@@ -170,13 +170,13 @@ struct day {
 };
 
 /* The rows' days in their order, each with the sums of its groups; returns how many. */
-static size_t take_days(const struct view_report_page *page, unsigned key, struct day days[])
+static size_t take_days(const struct report_days *rows, struct day days[])
 {
     size_t count = 0;
     int64_t at_ms;
-    for (size_t k = 0; k < page->count; k++) {
-        const struct wt_report_row *row = &page->rows[k];
-        if (parse_time_or_age(row->keys[key], 0, &at_ms))
+    for (size_t k = 0; k < rows->count; k++) {
+        const struct wt_report_row *row = &rows->rows[k];
+        if (parse_time_or_age(row->keys[rows->key], 0, &at_ms))
             continue;
         if (!count || days[count - 1].number != at_ms / DAY_MS)
             days[count++] = (struct day){at_ms / DAY_MS, {{NAN, NAN}, {NAN, NAN}}};
@@ -219,11 +219,11 @@ static void put_dates(struct buffer *out, const struct chart *chart)
         svg_text(out, svg_x(chart, (double)day + 0.5), chart->top + chart->height + 18, "middle", date_of(text, day));
 }
 
-static void put_days(struct buffer *out, unsigned m, const struct day days[], size_t count, bool cut)
+static void put_days(struct buffer *out, unsigned m, const struct day days[], size_t count, bool cut, const struct report_days *rows)
 {
     const struct measure *measure = &measures[m];
     struct chart chart = {.left = 64, .top = 10, .width = WIDTH - 64 - 36, .height = 190};
-    char id[32], title[96];
+    char id[32], title[128];
     bool unknown = false;
     chart.x_least = (double)days[0].number;
     chart.x_most = (double)days[count - 1].number + 1;
@@ -235,10 +235,10 @@ static void put_days(struct buffer *out, unsigned m, const struct day days[], si
     struct svg_unit unit = svg_unit_for(measure->units, chart.y_most);
     put_caption(out, measure, (const enum wt_report_key[]){WT_BY_DAY}, 1);
     if (cut)
-        buffer_print(out, "<br>The last %u days; the table has those before.", MOST_DAYS);
-    buffer_print(out, "%s</figcaption>\n", unknown ? "<br>?: unknown on that day." : "");
+        buffer_print(out, "<br>The last %u days; %s has those before.", MOST_DAYS, rows->where);
+    buffer_print(out, "%s%s%s</figcaption>\n", unknown ? "<br>?: unknown on that day." : "", rows->remark[0] ? "<br>" : "", rows->remark);
     snprintf(id, sizeof id, "%s-by-day", measure->id);
-    snprintf(title, sizeof title, "%s of each day as bars, in %s; the table has the numbers", measure->name, unit.name);
+    snprintf(title, sizeof title, "%s of each day as bars, in %s; %s has the numbers", measure->name, unit.name, rows->where);
     svg_begin_inline(out, WIDTH, 232, id, title);
     svg_frame(out, &chart, NULL, NULL, unit.name);
     svg_ticks_y(out, &chart, unit.size);
@@ -249,26 +249,24 @@ static void put_days(struct buffer *out, unsigned m, const struct day days[], si
     buffer_print(out, "</figure>\n");
 }
 
-static void put_all_days(struct buffer *out, const struct view_report_page *page, unsigned key)
+void report_day_charts(struct buffer *out, const struct report_days *rows)
 {
-    struct day *days = malloc(page->count * sizeof *days);
+    struct day *days = malloc((rows->count + 1) * sizeof *days);
     if (!days) {
         out->failed = true;
         return;
     }
-    size_t count = take_days(page, key, days), first = 0;
+    size_t count = take_days(rows, days), first = 0;
     while (count && days[first].number <= days[count - 1].number - MOST_DAYS)
         first++;
     for (unsigned m = 0; count && m < MEASURES; m++)
-        put_days(out, m, days + first, count - first, first > 0);
+        put_days(out, m, days + first, count - first, first > 0, rows);
     free(days);
 }
 
-void report_charts(struct buffer *out, const struct view_report_page *page)
+void report_group_charts(struct buffer *out, const struct view_report_page *page)
 {
-    if (!page->count)
-        return;
-    const struct wt_report_row **sorted = malloc(page->count * sizeof *sorted);
+    const struct wt_report_row **sorted = malloc((page->count + 1) * sizeof *sorted);
     if (!sorted) {
         out->failed = true;
         return;
@@ -276,13 +274,7 @@ void report_charts(struct buffer *out, const struct view_report_page *page)
     for (size_t i = 0; i < page->count; i++)
         sorted[i] = &page->rows[i];
     qsort(sorted, page->count, sizeof *sorted, by_energy);
-    buffer_print(out, "<div class=\"charts\">\n");
-    for (unsigned i = 0; i < page->key_count; i++)
-        if (page->keys[i] == WT_BY_DAY)
-            put_all_days(out, page, i);
-    bool only_days = page->key_count == 1 && page->keys[0] == WT_BY_DAY;
-    for (unsigned m = 0; !only_days && m < MEASURES; m++)
+    for (unsigned m = 0; page->count && m < MEASURES; m++)
         put_groups(out, &measures[m], page, sorted);
-    buffer_print(out, "</div>\n");
     free(sorted);
 }

@@ -159,6 +159,10 @@ void view_explain_svg(struct buffer *out, const struct wt_explanation *explanati
 /* `wattune fleet`: the fleet view, the task view, the size of the problem and the worth of the solution; at most `tasks` jobs. */
 void view_fleet(struct buffer *out, const struct wt_fleet *fleet, unsigned tasks, bool colour);
 
+/* `wattune fleet --format html`: the same as a page that stands alone, with charts and what the figures rest on.  Of jobs, users,
+ * projects and GPU models it has the 20 that used most, of watched GPUs 100, and the sum of the others. */
+void view_fleet_html(struct buffer *out, const struct wt_fleet *fleet);
+
 /* `wattune top`: a screen of at most `rows` lines of at most `columns` characters.  The first line and the heading above the
  * devices are for the caller to make stand out: *heading is the heading's line. */
 enum { VIEW_TOP_HISTORY = 240 };

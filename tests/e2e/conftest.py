@@ -157,6 +157,23 @@ def wt(build, tmp_path):
             process.wait()
 
 
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    from pages import CHROMIUM, DRIVER, Browser  # other tests do without Selenium
+    if not (CHROMIUM and DRIVER):
+        pytest.skip("chromium and chromium-driver are not installed")
+    browser = Browser(tmp_path_factory.mktemp("chromium"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def browser(chromium):
+    yield chromium
+    chromium.cdp("Emulation.clearDeviceMetricsOverride", {})
+    chromium.cdp("Emulation.setEmulatedMedia", {})
+
+
 def wait_for(condition, seconds, what):
     end = time.monotonic() + seconds
     while True:

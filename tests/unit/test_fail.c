@@ -1086,6 +1086,26 @@ static int run_explain(void)
     return compare(&out, 0);
 }
 
+/* More groups than are shown, and watched GPUs: all of the page's tables, sorted and cut. */
+static int run_fleet_page(void)
+{
+    enum { COUNT = 22 };
+    struct wt_report_row rows[COUNT];
+    struct wt_potential potentials[COUNT] = {0};
+    const struct wt_report_basis basis = {WT_BASIS_INTENSITY, "a table", COUNT, 481, 481};
+    struct wt_fleet_device gpu = {.uuid = "GPU-0", .name = "V100", .node = "n1",
+                                  .lines = {.watched_hours = 2, .energy_j = 3, .runs_j = 2, .idle_j = 1, .reserved_hours = 1, .idle_hours = 1}};
+    struct buffer out = {0};
+    for (unsigned i = 0; i < COUNT; i++)
+        rows[i] = (struct wt_report_row){.keys = {"2025-03-01", "training"}, .runs = 1, .gpu_j = 5, .cpu_unknown = 1};
+    const struct wt_rows all = {rows, COUNT};
+    view_fleet_html(&out, &(struct wt_fleet){
+        .from_ms = INT64_MIN, .to_ms = INT64_MAX, .total = rows[0], .phases = all, .days = all, .users = all, .projects = all, .gpus = all,
+        .jobs = all, .tasks = all, .basis = &basis, .basis_count = 1, .lines = gpu.lines, .devices = &gpu, .device_count = 1, .eta = 0.5,
+        .potentials = potentials, .has_what_if = true});
+    return compare(&out, 0);
+}
+
 static void pages(void **state)
 {
     (void)state;
@@ -1104,6 +1124,8 @@ static void pages(void **state)
     every(&(struct operation){"view: show", MEMORY, .run = run_show});
     buffer_clear(&reference);
     every(&(struct operation){"view: tables", MEMORY, .run = run_tables});
+    buffer_clear(&reference);
+    every(&(struct operation){"view: fleet's page", MEMORY, .run = run_fleet_page});
     buffer_clear(&reference);
 }
 
