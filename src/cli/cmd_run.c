@@ -275,6 +275,7 @@ static int exit_code(const struct recur_result *result, int written)
     case RECUR_COMMAND_FAILED:
     case RECUR_ASKED_TO_END: return result->exit_code ? result->exit_code : written;
     case RECUR_MISSED: return EXIT_TARGET;
+    case RECUR_OVER_BUDGET: return EXIT_BUDGET;
     case RECUR_DONE: break;
     }
     return !result->booked ? EXIT_LEDGER : written;

@@ -28,4 +28,7 @@ struct booking_factors {
 void booking_fill(const struct booking_factors *factors, unsigned node_gpus, struct ledger_hour hours[], size_t count,
                   struct wt_trial *trial);
 
+/* The embodied carbon alone, g, of the trial's GPUs if they were reserved for time_s. */
+double booking_embodied_g(const struct booking_factors *factors, unsigned node_gpus, const struct wt_trial *trial, double time_s);
+
 #endif
