@@ -67,6 +67,7 @@ struct job {
     int64_t busy_due_ns;
     struct goal goal;
     struct spending spending;
+    struct aware aware;
     bool over_budget;                /* it is ended for that */
     struct stop stop;                /* of a training that must not go on */
     bool by_us;                      /* it got a signal from us */
@@ -191,13 +192,19 @@ static void start_tuner(struct job *job)
         return;
     }
     say_blind_spots(job);
+    struct tuner_options tuner = job->options->tuner;
+    if (job->options->grid) {
+        aware_begin(&job->aware, job->options->grid, tuner.preference.eta);
+        tuner.eta_now = aware_eta;
+        tuner.ctx = &job->aware;
+    }
     struct tuner_store store = {job, job->ledger ? load_profile : NULL, job->ledger ? save_profile : NULL};
     snprintf(holder, sizeof holder, "wattune run (pid %ld)", (long)getpid());
     int rc = journal_default_folder(job->folder, sizeof job->folder, &err);
     if (rc == 0)
         rc = guard_new(&guard_nvml, sense_driver(job->sense), job->folder, holder, &job->guard, &err);
     if (rc == 0)
-        rc = tuner_new(&job->options->tuner, job->watch, job->guard, &store, &job->tuner, &err);
+        rc = tuner_new(&tuner, job->watch, job->guard, &store, &job->tuner, &err);
     if (rc == 0) {
         rc = guard_process_start(&job->guard_process, &job->options->sense, job->folder, job->devices, job->gpu_count, &err);
         if (rc)
@@ -463,7 +470,7 @@ static void put_note(const struct job *job, char note[128])
     const struct budget_amount *budget = &job->options->spending.budget;
     char amount[SPENDING_TEXT];
     if (job->over_budget)
-        snprintf(note, 128, "ended by the budget of %s%s%.60s", spending_text(amount, budget, budget->amount),
+        snprintf(note, 128, "Ended by the budget of %s%s%.60s", spending_text(amount, budget, budget->amount),
                  job->not_tuned[0] ? "; not tuned: " : "", job->not_tuned);
     else
         memcpy(note, job->not_tuned, sizeof job->not_tuned);

@@ -7,6 +7,7 @@
 #define WATTUNE_RUN_JOB_H
 
 #include "ledger/ledger.h"
+#include "run/aware.h"
 #include "run/booking.h"
 #include "run/goal.h"
 #include "run/spending.h"
@@ -31,6 +32,7 @@ struct job_options {
     void *ctx;
     const char *user, *node;         /* who runs it, and where, for the ledger; NULL: unknown */
     const struct booking_factors *factors; /* NULL: no carbon is booked */
+    const struct aware_grid *grid;   /* limits follow the grid; NULL: they do not */
     struct tuner_options tuner;
     struct sense_options sense;      /* how the guard process opens the devices again */
 };

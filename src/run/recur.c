@@ -70,6 +70,8 @@ void recur_words(const struct recur_options *options, char text[WT_OPTIONS_LEN])
         buffer_print(&words, i ? ",%u" : "%u", (unsigned)options->sizes.sizes[i]);
     buffer_print(&words, ", ");
     put_preference(&words, &options->job.tuner);
+    if (options->job.grid)
+        buffer_print(&words, ", carbon-aware");
     buffer_print(&words, "%s, beta %.12g, window %u, seed %llu", options->job.observe ? ", observed" : "", options->sizes.beta,
                  options->sizes.thompson.window, (unsigned long long)options->sizes.seed);
     if (options->learning_rate > 0)

@@ -188,7 +188,7 @@ bool spending_poll(struct spending *spending, const struct wt_progress *progress
             predict(spending);
     }
     if (event == BUDGET_WARNS)
-        log_warning("%.0f %% of the budget are used: %s of %s", 100 * spending->budget.used / amount->amount,
+        log_warning("%.0f %% of the budget is used: %s of %s", 100 * spending->budget.used / amount->amount,
                     spending_text(used, amount, spending->budget.used), spending_text(all, amount, amount->amount));
     return event == BUDGET_IS_OUT;
 }

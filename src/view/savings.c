@@ -66,7 +66,8 @@ void view_savings(struct buffer *out, const struct wt_trial *trial, bool colour)
         return;
     }
     if (trial->note[0]) {
-        buffer_print(out, isfinite(s->energy_fraction) ? "Tuning ended early: " : "Not tuned: ");
+        if (!trial->early_stopped || trial->reached == 0) /* else it begins with the budget that ended the run */
+            buffer_print(out, isfinite(s->energy_fraction) ? "Tuning ended early: " : "Not tuned: ");
         text_escape(out, trial->note);
         buffer_print(out, ".\n");
     }
