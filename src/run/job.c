@@ -469,11 +469,12 @@ static void put_note(const struct job *job, char note[128])
 {
     const struct budget_amount *budget = &job->options->spending.budget;
     char amount[SPENDING_TEXT];
-    if (job->over_budget)
-        snprintf(note, 128, "Ended by the budget of %s%s%.60s", spending_text(amount, budget, budget->amount),
-                 job->not_tuned[0] ? "; not tuned: " : "", job->not_tuned);
-    else
-        memcpy(note, job->not_tuned, sizeof job->not_tuned);
+    memcpy(note, job->not_tuned, sizeof job->not_tuned);
+    if (!job->over_budget)
+        return;
+    int n = snprintf(note, 128, "Ended by the budget of %s%s", spending_text(amount, budget, budget->amount),
+                     job->not_tuned[0] ? "; not tuned: " : "");
+    snprintf(note + n, 128 - (size_t)n, "%s", job->not_tuned);
 }
 
 static void fill_trial(const struct job *job, struct job_result *result)

@@ -290,7 +290,7 @@ static void budgets(void **state)
     has_not("uned");
     buffer_clear(&out);
     struct wt_trial two[2] = {t, t};
-    two[1].try_number = 2;
+    two[0].recurrence = 1;
     two[1].reached = 1; /* it went on after its target */
     view_recurrences(&out, two, 2, false);
     has("budget used up");
@@ -512,7 +512,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FRESH(units), FRESH(names_are_harmless), FRESH(columns_line_up), FRESH(savings_are_honest),
         FRESH(run_summary), FRESH(limits_that_were_not_kept), FRESH(show_has_all_tries), FRESH(limits), FRESH(measured),
-        FRESH(monitor_lines), FRESH(csv), FRESH(recurrences), FRESH(many_recurrences_are_cut), FRESH(learned), FRESH(beliefs),
+        FRESH(monitor_lines), FRESH(csv), FRESH(budgets),
+        FRESH(a_limit_that_changed), FRESH(recurrences), FRESH(many_recurrences_are_cut), FRESH(learned), FRESH(beliefs),
         FRESH(not_started_is_said_as_it_is), FRESH(figures),
     };
     return cmocka_run_group_tests_name("view", tests, NULL, NULL);
