@@ -453,16 +453,33 @@ const struct command command_run = {
         "On another GPU model the job begins with it: a size is run once to see what an epoch costs there, and then its earlier runs "
         "count at that cost. "
         "A command that fails by itself teaches nothing: its size is handed out again.\n\n"
+        "With --budget everything that this command runs, all recurrences and tries together, may use so much and no more: energy (J, "
+        "kJ, MJ, GJ, Wh, kWh, MWh) of all devices that are measured, GPUs, processors and memory, without PUE; carbon (gCO2e, kgCO2e, "
+        "tCO2e) as the runs will be booked, operational (location-based, with PUE) and embodied (SCI) together; or time (s, min, h, d) of "
+        "the runs. At 80 % there is a warning. When nothing is left the training is asked to end, gets SIGTERM, and after --grace SIGKILL, "
+        "the run is booked, and nothing more is started; what it uses while it ends is booked too, so that a little more than the "
+        "budget is used. After the first epoch it is said how many more the budget is enough for, and, where earlier runs of the job with "
+        "this batch size or --max-epochs tell how many there are to be, what all of them would use: intervals that are right 19 times "
+        "of 20 if epochs scatter by no more than a fifth and the grid stays as it is. What is not known (a GPU that is lost) does not "
+        "count, and that is said. A run that a budget ended has neither reached nor missed its target, and teaches nothing about its "
+        "batch size. A budget of carbon needs to know the grid: --location, --intensity, a series or a provider.\n\n"
+        "With --carbon-aware the trade-off follows the grid (Chase's rule): energy weighs by the carbon intensity of now over the "
+        "largest of the last 24 h, so that in clean hours time counts for more and in the dirtiest the choice is that of --eta. Every limit "
+        "is profiled, once, and chosen again from the profile whenever the series has another value. It needs a series by the hour "
+        "(WATTUNE_INTENSITY_FILE, intensity_file) that has a value for now; in an hour that the series lacks, --eta alone decides. The cost that "
+        "is booked stays that of --eta.\n\n"
         "In the arguments of COMMAND {batch_size}, {lr}, {seed} and {recurrence} are replaced where they have a value; other braces stay. "
         "The same values are in its environment: see wattune(1).\n\n"
-        "The exit code is the command's own (128+n for signal n, 127 not found, 126 not executable). With --target or --recurrences it "
-        "is 0 when every recurrence reached its target (or there is none) and 5 when not; a command that fails by itself in its last "
-        "try gives its own.",
+        "The exit code is the command's own (128+n for signal n, 127 not found, 126 not executable). With --target, --budget or "
+        "--recurrences it is 0 when every recurrence reached its target (or there is none), 8 when a budget ended it before, and 5 when "
+        "a target was missed; a command that fails by itself in its last try gives its own.",
     .examples = "  wattune run --job mlp -- python train.py\n"
                 "  wattune run --max-slowdown 5% --progress 'pattern:step (\\d+)' -- ./train.sh\n"
                 "  wattune run --vgpu v100 --job mlp -- build/examples/train_mlp\n"
                 "  wattune run --batch-sizes 16,32,64 --default-batch-size 32 \\\n"
-                "      --target 'f1>=0.88' -- python train.py --batch-size '{batch_size}'\n",
+                "      --target 'f1>=0.88' -- python train.py --batch-size '{batch_size}'\n"
+                "  wattune run --budget 2kWh -- python train.py\n"
+                "  WATTUNE_INTENSITY_FILE=grid.csv wattune run --carbon-aware -- python train.py\n",
     .options = options,
     .groups = COMMON_DEVICES | COMMON_REPLAY | COMMON_LEDGER | COMMON_CARBON,
     .parse = parse,
