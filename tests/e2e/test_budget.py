@@ -290,26 +290,32 @@ def least(profile, eta, ratio):
 
 def change_at():
     """The next beginning of an hour that leaves time to profile first, and how many hours that is from this one."""
-    hours = 1 if datetime.datetime.now(UTC).minute < 35 else 2
+    hours = 1 if datetime.datetime.now(UTC).minute < 20 else 2
     return this_hour() + datetime.timedelta(hours=hours), hours
 
 
 def steps_until(moment, more_s):
-    """Steps of 20 s and a little that take until the moment and half an hour on, or less."""
-    return f"steps={((moment - datetime.datetime.now(UTC)).total_seconds() + more_s) / 21:.0f}"
+    """Steps of a minute and a little that take until the moment and about as much more."""
+    return f"steps={((moment - datetime.datetime.now(UTC)).total_seconds() + more_s) / 66:.0f}"
+
+
+def hours_in_seconds(wt):
+    """A machine whose hours pass in seven seconds.  Steps of a minute are 120 ms of ours: on a busy host shorter ones would seem
+    to drift."""
+    return wt.machine(scale=500)
 
 
 def test_the_limit_follows_the_grid(wt):
     """An hour and more of training in a few seconds, half an hour of it in a clean hour."""
-    machine, log = wt.machine(scale=1000), wt.tmp / "steps"
+    machine, log = hours_in_seconds(wt), wt.tmp / "steps"
     hold, watch = machine.hold(), machine.watch()
     clean_from, hours = change_at()
     grid = series(wt, this_hour() - datetime.timedelta(hours=1), [400] * (1 + hours) + [20, 400, 400])
-    done, tried, _ = aware(wt, machine, grid, "--power-limits", "200,150,100", "--eta", "0.7",
-                           train=(steps_until(clean_from, 1800), "step_s=20", "host=0", f"log={log}"))
+    done, tried, _ = aware(wt, machine, grid, "--power-limits", "200,150", "--eta", "0.7",
+                           train=(steps_until(clean_from, 1800), "step_s=60", "host=0", f"log={log}"))
     assert done.returncode == 0, done.stderr
     profile = [p for p in tried["profile"] if p["power_limit_w"] != 250]
-    assert len(profile) == 3  # every limit, since hours to come have other optima
+    assert len(profile) == 2  # every limit, since hours to come have other optima
     dirty, clean = least(profile, 0.7, 1), least(profile, 0.7, 20 / 400)
     assert dirty < clean
     said = re.findall(r"the grid is at (\d+) g/kWh, of at most 400 in 24 h: now at (\d+) W instead of (\d+) W", done.stderr)
@@ -319,7 +325,7 @@ def test_the_limit_follows_the_grid(wt):
     assert [limit for _, limit in machine.changes()][-3:] == [dirty, clean, 250]
     begun = datetime.datetime.fromisoformat(tried["started"].replace("Z", "+00:00"))
     changed_s = machine.changes()[-2][0] - read_log(log)[0][1]
-    assert abs(changed_s - (clean_from - begun).total_seconds()) < 600  # half a second of ours
+    assert abs(changed_s - (clean_from - begun).total_seconds()) < 600  # a second and a little of ours
     # what it meant: steps became shorter, and what is saved is that of all of them
     by_limit = {limit: p["time_per_step_s"] for limit, p in ((p["power_limit_w"], p) for p in profile)}
     rows = read_log(log)
@@ -327,7 +333,7 @@ def test_the_limit_follows_the_grid(wt):
     assert 0.97 * by_limit[clean] < shortest < (by_limit[clean] + by_limit[dirty]) / 2
     energy = {p["power_limit_w"]: p["energy_per_step_j"] for p in tried["profile"]}
     low, high = sorted((energy[dirty] / energy[250], energy[clean] / energy[250]))
-    assert low + 0.01 < tried["savings"]["energy_fraction"] < high - 0.01
+    assert low < tried["savings"]["energy_fraction"] < high
     # the cost that is booked stays Zeus's
     assert tried["cost_j"] == pytest.approx(0.7 * tried["energy_j"] + 0.3 * 250 * tried["time_s"], rel=1e-6)
     assert tried["power_limit_w"] == clean and tried["savings"]["baseline_power_limit_w"] == 250
@@ -362,13 +368,15 @@ def test_a_clean_hour_buys_time(wt):
 
 def test_a_series_that_ends(wt):
     """The grid of a later hour is not known: Zeus's choice from there on, said once."""
-    machine, (end, hours) = wt.machine(scale=1000), change_at()
+    machine, (end, hours) = hours_in_seconds(wt), change_at()
     grid = series(wt, this_hour() - datetime.timedelta(hours=2), [400, 400] + [20] * hours)
-    done, tried, _ = aware(wt, machine, grid, "--power-limits", "250,200,150,100",
-                           train=(steps_until(end, 900), "step_s=20", "host=0"))
+    done, tried, _ = aware(wt, machine, grid, "--power-limits", "200,150", "--eta", "0.7",
+                           train=(steps_until(end, 1200), "step_s=60", "host=0"))
     assert done.returncode == 0 and len(re.findall("has nothing for this hour", done.stderr)) == 1
-    assert f"the grid is not known: now at {least(tried['profile'], 0.5, 1):g} W instead of" in done.stderr
-    assert tried["power_limit_w"] == least(tried["profile"], 0.5, 1)
+    profile = [p for p in tried["profile"] if p["power_limit_w"] != 250]
+    clean, zeus = least(profile, 0.7, 20 / 400), least(profile, 0.7, 1)
+    assert f"the grid is not known: now at {zeus:g} W instead of {clean:g} W" in done.stderr
+    assert tried["power_limit_w"] == zeus < clean
 
 
 def test_without_a_series_it_is_refused(wt):
