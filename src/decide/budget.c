@@ -63,7 +63,7 @@ static uint64_t most_that_fit(const struct budget *budget, bool surely)
     uint64_t low = 0, high = BUDGET_EPOCHS_MOST;
     while (low < high) {
         uint64_t middle = low + (high - low + 1) / 2;
-        struct budget_range more;
+        struct budget_range more = {0, 0};
         budget_predict(budget, middle, &more);
         if ((surely ? more.high : more.low) <= budget->amount - budget->used)
             low = middle;
