@@ -52,8 +52,8 @@ void budget_epoch(struct budget *budget, uint64_t epochs, bool steady);
 
 struct budget_range { double low, high; };
 
-/* What the next `epochs` epochs take together: an interval that holds it 19 times of 20 (Student's t over the epochs so far and
- * the assumption above).  False before the first epoch, and when it took nothing that was measured. */
+/* What the next `epochs` epochs take together: Student's 95 % interval over the epochs so far and the assumption above, which in
+ * simulations holds at least nine times of ten for epochs that scatter by up to a fifth.  False before the first epoch, and when it took nothing that was measured. */
 bool budget_predict(const struct budget *budget, uint64_t epochs, struct budget_range *more);
 
 /* How many more epochs what is left is enough for, surely and at best; most BUDGET_EPOCHS_MOST.  False as above. */
