@@ -8,6 +8,7 @@
 #define WATTUNE_FLOW_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -166,6 +167,18 @@ struct wt_carbon {
     char embodied_source[WT_FACTOR_LEN];
 };
 
+/* stretch: a time of one hour in which a whole GPU was watched, and was in use throughout or not at all. */
+struct wt_stretch {
+    unsigned index;
+    char uuid[WT_UUID_LEN], name[WT_NAME_LEN];
+    int64_t begin_ms, end_ms;        /* wall clock */
+    double energy_j, energy_error_j; /* 95 % bound; NaN: unknown */
+    enum wt_source source;           /* WT_SOURCE_NONE: the energy is unknown */
+    int in_use;                      /* by any process; 1, 0; -1: unknown */
+    double busy_s;                   /* in which a kernel ran; NaN: unknown */
+    struct wt_carbon carbon;         /* of all of it, whoever used it; market-based and useful are NaN */
+};
+
 /* trial: one try of a recurrence, as the ledger keeps it.  Doubles are NaN, limits 0 when unknown. */
 struct wt_trial {
     int64_t id;                      /* given by the ledger */
@@ -229,6 +242,12 @@ struct wt_report_row {
     double saved_j, saved_error_j, saved_g; /* over the runs whose savings were measured; NaN: none */
     uint64_t saved_runs;
     int64_t first_ms, last_ms;       /* wall clock: the first began, the last ended (begun, where no end is known); 0: no run */
+    double gpus_least, gpus_most;    /* of a run; NaN: unknown of all */
+    double gpu_error_j;              /* of gpu_j, 95 %, sensors' calibration apart; NaN: not known of all of its runs */
+    struct {                         /* over the runs of which all of this is known, so that one may be divided by the other */
+        uint64_t runs;
+        double gpu_hours, facility_j, operational_g, embodied_g; /* 0 when there is none */
+    } complete;
 };
 
 /* report basis: what the figures of a report rest on, and of how many of its runs. */
@@ -239,6 +258,76 @@ struct wt_report_basis {
     const char *source;              /* in words; "": unknown, or the kind has none (PUE); borrowed from who gave the row */
     uint64_t runs;
     double least, most;              /* the factor over these runs: PUE, g/kWh; NaN: the kind has no single one */
+};
+
+/* fleet lines: what watched GPUs used, by what it was for.  energy_j = runs_j - overlap_j + idle_j + unattributed_j, exactly; hours
+ * likewise: reserved, idle, and the rest, in which something used them that booked nothing. */
+struct wt_fleet_lines {
+    double watched_hours;            /* GPU hours somebody watched */
+    double unknown_hours;            /* of these, with energy that is not known; all else is about the others */
+    double energy_j, energy_error_j; /* what the counters say, 95 % */
+    double runs_j;                   /* as runs have booked it */
+    double overlap_j;                /* of that, counted more than once: runs that shared a GPU each measured all of it */
+    double idle_j;                   /* no process used the GPU, and no run had reserved it */
+    double unattributed_j;           /* what is left: uses that booked nothing, and what measurements differ by */
+    double reserved_hours, idle_hours, busy_hours; /* busy: a kernel ran; NaN: not known of any */
+    double overlap_hours;            /* that runs have reserved beside others */
+    double facility_j, operational_g, embodied_g; /* of the watched devices; NaN: not known of any */
+    double idle_operational_g, idle_embodied_g;
+};
+
+struct wt_fleet_device {
+    unsigned index;
+    char uuid[WT_UUID_LEN], name[WT_NAME_LEN], node[WT_USER_LEN];
+    struct wt_fleet_lines lines;
+};
+
+/* potential: what a job's energy would be of what it is now, at other power limits of its profile.  NaN: it has no profile, or none of
+ * the limit that it runs at. */
+struct wt_potential {
+    const char *job;                 /* borrowed */
+    uint32_t limit_mw;               /* in force in its last run that was measured */
+    uint32_t chosen_mw, least_mw;    /* by eta; of least energy */
+    double chosen_energy, chosen_time, least_energy, least_time; /* per step, of what they are at limit_mw */
+};
+
+/* figures: a fleet in six numbers.  NaN: not known. */
+struct wt_fleet_figures {
+    double energy_j, facility_j;
+    double gpu_hours;                /* of runs */
+    double operational_g, embodied_g;
+    double embodied_useful_g;        /* beside it, never added */
+};
+
+/* what if: NaN leaves as it is. */
+struct wt_what_if {
+    double intensity_g_per_kwh, pue, utilisation, lifetime_years, eta;
+};
+
+/* fleet: all that the fleet view and the task view show.  Rows are borrowed. */
+struct wt_rows {
+    const struct wt_report_row *rows;
+    size_t count;
+};
+
+struct wt_fleet {
+    int64_t from_ms, to_ms, made_ms; /* INT64_MIN, INT64_MAX: all */
+    bool by_hour;                    /* days have the hours that lie in them; else the runs that began in them, whole */
+    struct wt_report_row total;
+    struct wt_rows phases, days, users, projects, gpus, jobs; /* by one key each, most energy first, days in order */
+    struct wt_rows tasks;            /* by job and phase */
+    const struct wt_report_basis *basis;
+    size_t basis_count;
+    struct wt_fleet_lines lines;     /* watched_hours 0: nobody watched */
+    const struct wt_fleet_device *devices;
+    size_t device_count;
+    double eta;                      /* of the potential */
+    const struct wt_potential *potentials; /* one for each of `jobs`, in its order */
+    double tunable_j;                /* energy of the jobs whose potential is known; NaN: of none */
+    double at_choice_j, at_least_j;  /* what that would be */
+    struct wt_what_if what_if;
+    bool has_what_if;
+    struct wt_fleet_figures now, then; /* then: under what_if */
 };
 
 /* point: one batch size at one power limit, trained until it reaches the target. */
@@ -333,6 +422,79 @@ struct wt_beliefs {
     unsigned waiting;                /* runs on other GPUs that count once it is known what an epoch of their size costs here */
     unsigned count;
     struct wt_belief sizes[WT_MAX_BATCH_SIZES];
+};
+
+/* estimate: a number and half the width of its 95 % interval; value NaN: not known. */
+struct wt_estimate {
+    double value, error;
+};
+
+/* fit: what a profile says of the GPUs and the step.  Powers are summed over the run's GPUs, as energies are. */
+enum wt_fit_state {
+    WT_FIT_DONE,
+    WT_FIT_FEW,                      /* too few limits were measured */
+    WT_FIT_THROTTLED,                /* too few without another cap holding */
+    WT_FIT_NOT_REACHED,              /* the GPUs never drew what the limits allow: no limit made a difference */
+    WT_FIT_IGNORED,                  /* they drew more than the limits allow, whatever the limit */
+};
+
+struct wt_fit_point {
+    struct wt_profile_point measured;
+    bool used;                       /* by the fit */
+    double time_per_step_s, energy_per_step_j; /* what the fit says; NaN without one */
+};
+
+struct wt_fit {
+    enum wt_fit_state state;
+    bool describes;                  /* the points: residuals are as small as for trainings that are like the model */
+    unsigned used;
+    /* Each is NaN too where the points do not tell: they hardly narrow what was known before, or a power is off by half. */
+    struct wt_estimate static_w;     /* drawn whatever the clock */
+    struct wt_estimate dynamic_w;    /* beside it while the GPUs work, at the highest limit measured */
+    struct wt_estimate full_dynamic_w; /* the same at full clock, which that limit may not allow */
+    struct wt_estimate compute;      /* share of the step's time at that limit that follows the clock */
+    struct wt_estimate least_limit_w; /* of one GPU: where a step takes least energy, within what the driver allows: */
+    double low_w, high_w;
+    /* Of measured / fitted - 1: root of the mean square, and the largest. */
+    double time_rms, time_largest, power_rms, power_largest;
+    double against_errors;           /* rms of residuals over the points' own standard errors; NaN: those are not known */
+    unsigned count;
+    struct wt_fit_point points[WT_MAX_LIMITS]; /* highest limit first */
+};
+
+/* explanation: how far the choice of a batch size and a power limit is from the default, and which part is whose. */
+struct wt_side {
+    uint32_t batch_size, limit_mw;   /* size 0: not known; limit 0: there is none such */
+    double epochs;                   /* to the target, mean; NaN: not known */
+    double time_per_step_s, energy_per_step_j;
+    double time_s, energy_j;         /* to the target; NaN: not known */
+};
+
+struct wt_part {
+    double fraction, error;          /* energy with what this knob does / without; 95 % */
+    double saving;                   /* what that saved, of the default's energy: the parts add up to the whole */
+};
+
+/* Which knob is turned first matters: the limit saves more of a large step than of a small one. */
+enum wt_order { WT_ORDER_MEAN, WT_ORDER_SIZE_FIRST, WT_ORDER_LIMIT_FIRST, WT_ORDER_UNKNOWN };
+
+struct wt_explanation {
+    char job[WT_JOB_LEN], gpu_model[WT_NAME_LEN];
+    unsigned gpu_count;
+    uint32_t found_limit_mw;         /* in force before the last run of the chosen size; 0: not known */
+    struct wt_fit fit;               /* of the chosen size */
+    struct wt_side standard;         /* the default size at the highest limit measured */
+    struct wt_side chosen;
+    struct wt_side least;            /* the least energy of all that was measured: the optimum at eta 1 */
+    struct wt_side front;            /* the least energy of what takes no longer than the default; the default itself: it is on
+                                      * the front of what was measured */
+    struct wt_estimate whole, whole_time; /* chosen / default */
+    struct wt_part epochs, size, limit; /* size: what an epoch takes at it */
+    enum wt_order order;
+    struct wt_estimate left;         /* energy of least / chosen */
+    struct wt_estimate least_of_default; /* of least / default */
+    unsigned size_count;             /* batch sizes that are compared */
+    unsigned sizes_apart;            /* measured too, but not comparable: their epochs are not known */
 };
 
 /* figure: a number that carbon is computed with, with where it comes from. */

@@ -17,11 +17,14 @@
 #include "base/parse.h"
 #include "cli/command.h"
 #include "cli/devices.h"
+#include "cli/factors.h"
+#include "cli/ledger.h"
 #include "json/documents.h"
+#include "run/bookkeeper.h"
 #include "run/watch.h"
 #include "view/view.h"
 
-enum key { KEY_INTERVAL = 1, KEY_COUNT, KEY_CSV, KEY_JSON, KEY_RECORD, KEY_PRECISE };
+enum key { KEY_INTERVAL = 1, KEY_COUNT, KEY_CSV, KEY_JSON, KEY_RECORD, KEY_PRECISE, KEY_BOOK };
 
 static const struct argp_option options[] = {
     {"interval", KEY_INTERVAL, "S", 0, "seconds between two readings, 0.01 to 3600 (default 1)", 0},
@@ -30,12 +33,13 @@ static const struct argp_option options[] = {
     {"json", KEY_JSON, NULL, 0, "one JSON object a line", 0},
     {"precise", KEY_PRECISE, NULL, 0, "track the counters between the lines: what was used since the line before, with its error", 0},
     {"record", KEY_RECORD, "FILE", 0, "write all readings to FILE as well, for --replay", 0},
+    {"book", KEY_BOOK, NULL, 0, "book what each whole GPU uses into the ledger, hour by hour, whoever uses it", 0},
     {0}};
 
 static struct settings {
     double interval_s;
     uint64_t count;                  /* 0: no end */
-    bool csv, json, precise;
+    bool csv, json, precise, book;
     const char *record;              /* file; NULL: none */
 } settings = {.interval_s = 1};
 
@@ -62,6 +66,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_RECORD:
         settings.record = arg;
+        return 0;
+    case KEY_BOOK:
+        settings.book = true;
         return 0;
     case ARGP_KEY_ARG:
         command_usage_error("monitor takes no argument (\"%s\")", arg);
@@ -132,17 +139,27 @@ static void sleep_until(int64_t t_ns)
         nanosleep(&pause, NULL); /* a signal ends it, and the loop */
 }
 
+/* What goes on between the lines; either may be NULL. */
+struct between {
+    struct watch *watch;
+    struct bookkeeper *keeper;
+};
+
 /* Until then the counters are read when their edges ask for it; in real time never closer than a watch may be. */
-static void wait_until(int64_t t_ns, struct watch *watch)
+static int wait_until(int64_t t_ns, const struct between *between, struct wt_error *err)
 {
     const double least_ns = 2e6 * clock_scale();
-    for (int64_t now_ns; watch && !ended && (now_ns = clock_now_ns()) < t_ns;) {
-        int64_t read_ns = watch_next_ns(watch), least = now_ns + (int64_t)least_ns;
+    for (int64_t now_ns; between->watch && !ended && (now_ns = clock_now_ns()) < t_ns;) {
+        int64_t read_ns = watch_next_ns(between->watch), least = now_ns + (int64_t)least_ns;
         read_ns = read_ns > least ? read_ns : least;
         sleep_until(read_ns < t_ns ? read_ns : t_ns);
-        watch_poll(watch);
+        watch_poll(between->watch);
+        int rc = between->keeper ? bookkeeper_poll(between->keeper, err) : 0;
+        if (rc)
+            return rc;
     }
     sleep_until(t_ns);
+    return 0;
 }
 
 /* What each GPU used between two lines; unknown where there was no line before, or nothing could be read. */
@@ -153,8 +170,10 @@ static void look_back(const struct watch *watch, int64_t begin_ns, int64_t end_n
             since[i] = (struct wt_measurement){.begin_ns = begin_ns ? begin_ns : end_ns, .end_ns = end_ns, .source = WT_SOURCE_NONE};
 }
 
-static int monitor(const struct common *common, const struct devices *devices, struct watch *watch, FILE *record)
+static int monitor(const struct common *common, const struct devices *devices, const struct between *between, FILE *record)
 {
+    struct watch *watch = settings.precise ? between->watch : NULL;
+    struct wt_error wrong;
     struct wt_device list[WT_MAX_DEVICES];
     bool failing[WT_MAX_DEVICES] = {false};
     struct wt_measurement since[WT_MAX_DEVICES];
@@ -192,9 +211,49 @@ static int monitor(const struct common *common, const struct devices *devices, s
         if (next_ns - clock_now_ns() < -interval_ns)
             next_ns = clock_now_ns(); /* we were stopped: no burst to catch up */
         if (settings.count == 0 || n + 1 < settings.count)
-            wait_until(next_ns, watch);
+            if (wait_until(next_ns, between, &wrong))
+                return command_failed(&wrong);
     }
     return EXIT_DONE;
+}
+
+/* The watch's first edges: what comes before them would be booked as unknown. */
+static void settle(struct watch *watch)
+{
+    int64_t until_ns = clock_now_ns() + NS_PER_S;
+    while (!ended && watch_known_until_ns(watch) == 0 && clock_now_ns() < until_ns) {
+        int64_t next_ns = watch_next_ns(watch);
+        sleep_until(next_ns < until_ns ? next_ns : until_ns);
+        watch_poll(watch);
+    }
+}
+
+static int monitor_and_book(const struct common *common, const struct devices *devices, struct between *between, FILE *record)
+{
+    static struct carbon_settings carbon;
+    struct ledger *ledger = NULL;
+    struct wt_error err;
+    char node[WT_USER_LEN];
+    int code = EXIT_DONE, rc = carbon_settings_open(&carbon, common->config, clock_wall_ms() / 1000, &err);
+    struct booking_factors factors = factors_of(&carbon);
+    if (rc == 0)
+        rc = open_ledger(common, false, &ledger, &err);
+    if (rc == 0) {
+        factors_node(node);
+        watch_poll(between->watch);
+        settle(between->watch);
+        rc = bookkeeper_new(between->watch, ledger, &factors, sense_gpu_count(devices->sense), node, &between->keeper, &err);
+    }
+    if (rc == 0) {
+        code = monitor(common, devices, between, record);
+        rc = bookkeeper_end(between->keeper, &err);
+    }
+    if (rc && code == EXIT_DONE)
+        code = command_failed(&err);
+    between->keeper = bookkeeper_free(between->keeper);
+    ledger_close(ledger);
+    carbon_settings_close(&carbon);
+    return code;
 }
 
 static int run(struct common *common, void *unused)
@@ -210,20 +269,23 @@ static int run(struct common *common, void *unused)
     if (rc)
         return command_failed(&err);
     FILE *record = NULL;
-    struct watch *watch = NULL;
+    struct between between = {NULL, NULL};
     rc = devices_need_gpu(&devices, &err);
-    if (rc == 0 && settings.precise && common->replay)
-        rc = error_set(&err, WT_E_INVALID, "--precise needs devices: a recording has no readings between its lines");
-    if (rc == 0 && settings.precise)
-        rc = watch_new(devices.sense, devices.selected, devices.gpu_count, &watch, &err);
+    if (rc == 0 && (settings.precise || settings.book) && common->replay)
+        rc = error_set(&err, WT_E_INVALID, "%s needs devices: a recording has no readings between its lines",
+                       settings.book ? "--book" : "--precise");
+    if (rc == 0 && (settings.precise || settings.book))
+        rc = watch_new(devices.sense, devices.selected, devices.gpu_count, &between.watch, &err);
     if (rc == 0 && settings.record && !(record = fopen(settings.record, "we")))
         rc = error_set(&err, WT_E_IO, "write %s: %s", settings.record, strerror(errno));
-    int code = rc ? command_failed(&err) : monitor(common, &devices, watch, record);
+    int code = rc              ? command_failed(&err)
+               : settings.book ? monitor_and_book(common, &devices, &between, record)
+                               : monitor(common, &devices, &between, record);
     if (record && fclose(record) && code == EXIT_DONE) {
         error_set(&err, WT_E_IO, "write %s: %s", settings.record, strerror(errno));
         code = command_failed(&err);
     }
-    watch_free(watch);
+    watch_free(between.watch);
     devices_close(&devices);
     return code;
 }
@@ -238,10 +300,13 @@ const struct command command_monitor = {
                    "with a 95 % bound and the mean power (interval_s, interval_energy_j, interval_energy_error_j, interval_power_w and "
                    "interval_source in JSON and CSV); the first line, with none before it, leaves them unknown. --record writes the "
                    "same as CSV with the time of each reading to the nanosecond; measure, run and monitor --replay read it (and "
-                   "what --csv prints) instead of devices.",
-    .examples = "  wattune monitor --interval 0.5\n  wattune monitor --precise --interval 5 --csv\n  wattune monitor --record night.csv --interval 0.1\n",
+                   "what --csv prints) instead of devices.\n\n"
+                   "--book watches the counters likewise and books each whole GPU into the ledger once a minute: stretches in which it was in use "
+                   "by any process or by none, with energy, bound and carbon. Beside the runs that book themselves, `fleet` can tell then what idle "
+                   "GPUs draw and what no run accounts for. One monitor at a time books a GPU; a second one is refused.",
+    .examples = "  wattune monitor --interval 0.5\n  wattune monitor --book --interval 60 --csv >/dev/null\n  wattune monitor --precise --interval 5 --csv\n  wattune monitor --record night.csv --interval 0.1\n",
     .options = options,
-    .groups = COMMON_DEVICES | COMMON_REPLAY,
+    .groups = COMMON_DEVICES | COMMON_REPLAY | COMMON_LEDGER | COMMON_CARBON,
     .parse = parse,
     .run = run,
     .settings = &settings,

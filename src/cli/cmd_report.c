@@ -11,11 +11,15 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "cli/command.h"
+#include "cli/form.h"
 #include "cli/ledger.h"
+#include "cli/report_export.h"
 #include "json/documents.h"
 #include "view/view.h"
 
-enum key { KEY_BY = 1, KEY_FROM, KEY_TO, KEY_FORMAT, KEY_JSON };
+enum key { KEY_BY = 1, KEY_FROM, KEY_TO, KEY_FORMAT, KEY_JSON, KEY_EXPORT, KEY_JOB, KEY_PROJECT, KEY_PER };
+#define EXPORT_FORM "codecarbon|boamps|sci|methods"
+#define PER_FORM "run|gpu-hour"
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV, FORMAT_HTML, FORMATS };
 
 static const struct argp_option options[] = {
@@ -24,11 +28,19 @@ static const struct argp_option options[] = {
     {"to", KEY_TO, "TIME", 0, "only before then", 0},
     {"format", KEY_FORMAT, "FORMAT", 0, "text (default), json, csv, or html: a page that needs nothing else, with charts, which prints well", 0},
     {"json", KEY_JSON, NULL, 0, "the same as --format json", 0},
+    {"export", KEY_EXPORT, EXPORT_FORM, 0,
+     "whole runs in a form that others have set: CodeCarbon's emissions.csv, Boavizta's BoAmps (a JSON report a line), a statement of "
+     "Software Carbon Intensity, or a paragraph for a paper", 0},
+    {"job", KEY_JOB, "JOB", 0, "--export: only runs of this job", 0},
+    {"project", KEY_PROJECT, "NAME", 0, "--export: only runs of this project", 0},
+    {"per", KEY_PER, PER_FORM, 0, "--export sci: what the emissions are divided by (default: run)", 0},
     {0}};
 
 static struct settings {
     struct ledger_report what;
     enum format format;
+    bool has_keys, has_format, has_per;
+    struct report_export_options export;
 } settings = {.what = {.key_count = 1, .keys = {WT_BY_PHASE}, .from_ms = INT64_MIN, .to_ms = INT64_MAX}};
 
 static void take_keys(const char *text)
@@ -50,6 +62,57 @@ static void take_keys(const char *text)
     }
     if (rc < 0)
         command_usage_error("--by is a list of job, phase, user, project, gpu, node and day");
+}
+
+static void take_export(const char *text)
+{
+    static const enum report_export forms[] = {EXPORT_CODECARBON, EXPORT_BOAMPS, EXPORT_SCI, EXPORT_METHODS};
+    char sentence[64];
+    int which = form_match(EXPORT_FORM, text);
+    if (which < 0)
+        command_usage_error("--export is %s, not \"%s\"", form_sentence(EXPORT_FORM, sentence, sizeof sentence), text);
+    settings.export.form = forms[which];
+}
+
+static void take_per(const char *text)
+{
+    char sentence[64];
+    int which = form_match(PER_FORM, text);
+    if (which < 0)
+        command_usage_error("--per is %s, not \"%s\"", form_sentence(PER_FORM, sentence, sizeof sentence), text);
+    settings.export.per_gpu_hour = which == 1;
+    settings.has_per = true;
+}
+
+static const char *named(const char *option, const char *name)
+{
+    if (!*name)
+        command_usage_error("%s needs a name", option);
+    return name;
+}
+
+/* Takes over what the other options said, or refuses what makes no sense with it. */
+static void finish_export(void)
+{
+    struct report_export_options *export = &settings.export;
+    if (settings.has_per && export->form != EXPORT_SCI)
+        command_usage_error("--per goes with --export sci");
+    if (!export->form) {
+        if (export->runs.job || export->runs.project)
+            command_usage_error("--job and --project choose runs for --export");
+        return;
+    }
+    if (settings.has_format)
+        command_usage_error("--export has a form of its own: leave out --format and --json");
+    if (settings.has_keys && export->form != EXPORT_SCI)
+        command_usage_error(export->form == EXPORT_METHODS
+                                ? "--export methods is one paragraph: leave out --by, and choose its runs with --job, --project, --from and --to"
+                                : "--export %s has its own row for each run: leave out --by",
+                            export->form == EXPORT_BOAMPS ? "boamps" : "codecarbon");
+    export->runs.from_ms = settings.what.from_ms;
+    export->runs.to_ms = settings.what.to_ms;
+    export->key_count = settings.has_keys ? settings.what.key_count : 0;
+    memcpy(export->keys, settings.what.keys, sizeof export->keys);
 }
 
 static void take_time(const char *option, const char *text, int64_t *wall_ms)
@@ -75,6 +138,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case KEY_BY:
         take_keys(arg);
+        settings.has_keys = true;
         return 0;
     case KEY_FROM:
         take_time("--from", arg, &settings.what.from_ms);
@@ -84,9 +148,23 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_FORMAT:
         take_format(arg);
+        settings.has_format = true;
         return 0;
     case KEY_JSON:
         settings.format = FORMAT_JSON;
+        settings.has_format = true;
+        return 0;
+    case KEY_EXPORT:
+        take_export(arg);
+        return 0;
+    case KEY_JOB:
+        settings.export.runs.job = named("--job", arg);
+        return 0;
+    case KEY_PROJECT:
+        settings.export.runs.project = named("--project", arg);
+        return 0;
+    case KEY_PER:
+        take_per(arg);
         return 0;
     case ARGP_KEY_ARG:
         command_usage_error("report takes no argument (\"%s\")", arg);
@@ -94,6 +172,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (settings.what.from_ms >= settings.what.to_ms)
             command_usage_error("--from must be before --to");
+        finish_export();
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -146,7 +225,14 @@ static int run(struct common *common, void *unused)
     struct ledger_report_rows rows = {0};
     struct wt_error err;
     int rc = open_ledger(common, true, &ledger, &err);
-    if (rc == 0 || rc == WT_E_NOT_FOUND) /* no run yet: none to sum up */
+    bool there = rc == 0 || rc == WT_E_NOT_FOUND; /* no run yet: none to sum up */
+    if (there && settings.export.form) {
+        settings.export.colour = common->colour;
+        int code = report_export(ledger, &settings.export);
+        ledger_close(ledger);
+        return code;
+    }
+    if (there)
         rc = ledger_report(ledger, &settings.what, &rows, &err);
     int code = rc ? command_failed(&err) : print(common, &rows);
     ledger_report_clear(&rows);
@@ -165,11 +251,17 @@ const struct command command_report = {
         "With --by day, --from or --to a run counts hour by hour, in UTC. What is not known of a run is left out of a sum, "
         "and the page says of how many runs.\n\n"
         "The page of --format html stands alone: it has no script, fetches nothing, and shows at most 20 groups as bars, 366 days "
-        "and 500 rows.",
+        "and 500 rows.\n\n"
+        "An export takes whole runs: those that began between --from and --to, oldest first, of the job and the project if these are "
+        "named. What the ledger does not know is an empty field, a missing key or a sentence. Names in CSV that a spreadsheet would take "
+        "for a formula get an apostrophe in front.",
     .examples = "  wattune report\n"
                 "  wattune report --by user,day --from 7d\n"
                 "  wattune report --by job --format csv > jobs.csv\n"
-                "  wattune report --by project,day --from 30d --format html > report.html\n",
+                "  wattune report --by project,day --from 30d --format html > report.html\n"
+                "  wattune report --export codecarbon > emissions.csv\n"
+                "  wattune report --export sci --by job --per gpu-hour\n"
+                "  wattune report --export methods --project vision\n",
     .options = options,
     .groups = COMMON_LEDGER,
     .parse = parse,

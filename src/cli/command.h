@@ -65,8 +65,8 @@ struct invocation {
 /* All commands, in the order of --help; ends with NULL. */
 extern const struct command *const commands[];
 extern const struct command command_run, command_measure, command_monitor, command_limit, command_jobs, command_show,
-    command_forget, command_config, command_doctor, command_top, command_simulate, command_pareto,
-    command_carbon, command_report;
+    command_explain, command_forget, command_config, command_doctor, command_top, command_simulate, command_pareto,
+    command_carbon, command_report, command_fleet;
 
 /* A hidden word, for completions: the names of the jobs in the ledger, one a line; nothing when there is none. */
 #define JOB_NAMES_COMMAND "job-names"

@@ -6,5 +6,5 @@
 #include "cli/command.h"
 
 const struct command *const commands[] = {&command_run,   &command_measure, &command_monitor, &command_limit,
-                                          &command_jobs,  &command_show,    &command_forget,  &command_config,  &command_doctor,  &command_top,
-                                          &command_simulate, &command_pareto,  &command_carbon,  &command_report, NULL};
+                                          &command_jobs,  &command_show,    &command_explain, &command_forget,  &command_config,  &command_doctor,  &command_top,
+                                          &command_simulate, &command_pareto,  &command_carbon,  &command_report, &command_fleet, NULL};

@@ -23,6 +23,7 @@
 
 #include "decide/cost.h"
 #include "decide/power_curve.h"
+#include "decide/profile.h"
 #include "decide/selector.h"
 
 /* Grids of 25 W have 7 to 9 limits on the GPUs of 250 and 300 W and 21 on one of 700 W; a finer grid has no more to
@@ -50,10 +51,6 @@ static const double gap_error = 0.08;
 
 /* Of a curve's roughness, this share is the limit's own and would be there again if it were chosen. */
 static const double lasting_share = 0.5;
-
-/* Standard deviation of a measurement that does not know its error: what a slice is measured to as a rule. */
-static const double unknown_error = 0.01;
-static const double normal_95 = 1.96;
 
 /* Measuring on has to promise this much, as a fraction of the cost, and more with each limit measured already: a
  * quarter of a per cent is what noise of 1 % costs a full sweep. */
@@ -92,14 +89,6 @@ unsigned power_search_adaptive_most(unsigned count)
     return count < most ? count : most;
 }
 
-static double log_variance(double value, double error_95)
-{
-    double sd = error_95 / normal_95 / value;
-    if (isnan(sd))
-        sd = unknown_error;
-    return sd < 1 ? sd * sd : 1; /* infinite errors too: such a point says next to nothing */
-}
-
 /* A throttled point says how its GPU was capped by something else. */
 static bool believed(const struct power_search *search, unsigned i)
 {
@@ -127,8 +116,8 @@ static struct observation observe(const struct power_search *search, unsigned i)
         .index = i,
         .log_time = log(point->time_per_step_s),
         .log_energy = point->energy_per_step_j > 0 ? log(point->energy_per_step_j / search->max_power_w) : NAN,
-        .time_var = log_variance(point->time_per_step_s, point->time_error_s),
-        .energy_var = log_variance(point->energy_per_step_j, point->energy_error_j),
+        .time_var = profile_log_variance(point->time_per_step_s, point->time_error_s),
+        .energy_var = profile_log_variance(point->energy_per_step_j, point->energy_error_j),
     };
 }
 
@@ -151,7 +140,7 @@ static bool look(const struct power_search *search, struct view *view)
         return false;
     view->chosen_log_cost = log(cost / search->max_power_w);
     view->chosen_var =
-        log_variance(1, cost_relative_error(view->eta, search->max_power_w, chosen));
+        profile_log_variance(1, cost_relative_error(view->eta, search->max_power_w, chosen));
 
     double unit_mw = search->gpu_count ? search->max_power_w * 1000 / search->gpu_count
                                        : search->points[0].limit_mw;
@@ -174,10 +163,10 @@ struct opinion {
 /* Costs are in units in which the GPUs at their largest limit draw 1. */
 static void ask(const struct view *view, const struct power_curve *curve, unsigned i, struct opinion *opinion)
 {
-    double power;
-    power_curve_at(curve, view->limits[i], &opinion->log_time[i], &power);
-    opinion->log_power[i] = log(power);
-    opinion->log_cost[i] = opinion->log_time[i] + log(cost_j(view->eta, 1, power, 1));
+    struct power_curve_point at = power_curve_at(curve, view->limits[i]);
+    opinion->log_time[i] = at.log_time;
+    opinion->log_power[i] = log(at.power);
+    opinion->log_cost[i] = at.log_time + log(cost_j(view->eta, 1, at.power, 1));
 }
 
 /* How well a curve of one grade fits: its likelihood, the scale integrated out; and that scale. */

@@ -13,6 +13,18 @@ bool profile_slice_valid(const struct wt_profile_point *slice)
            slice->time_per_step_s > 0 && !(slice->energy_per_step_j < 0) && !isinf(slice->energy_per_step_j);
 }
 
+/* Standard deviation of a measurement that does not know its error: what a slice is measured to as a rule. */
+static const double unknown_error = 0.01;
+static const double normal_95 = 1.96;
+
+double profile_log_variance(double value, double error_95)
+{
+    double sd = error_95 / normal_95 / value;
+    if (isnan(sd))
+        sd = unknown_error;
+    return sd < 1 ? sd * sd : 1; /* infinite errors too */
+}
+
 void profile_merge(struct wt_profile_point *entry, const struct wt_profile_point *slice)
 {
     if (entry->steps == 0 || (entry->throttled && !slice->throttled)) {

@@ -13,6 +13,10 @@
  * may be unknown (NaN): time alone still tells something. */
 bool profile_slice_valid(const struct wt_profile_point *slice);
 
+/* The variance of the logarithm of a measured value with this 95 % bound; of one that does not know its error, as slices are
+ * measured as a rule.  At most 1: such a value says next to nothing. */
+double profile_log_variance(double value, double error_95);
+
 /* Adds a slice to the entry of its limit (entry->steps == 0: still empty).  Steps, energy and time are sums;
  * errors of different slices are independent, so their squares add; an unknown one stays unknown.  A slice
  * that was not throttled takes the place of throttled ones, and a throttled one adds nothing to one that was

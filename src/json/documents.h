@@ -51,6 +51,19 @@ struct json_report {
 };
 struct json_doc *json_report_document(const struct json_report *report);
 
+/* `report --export boamps`: one run as a report in the form of BoAmps (Boavizta); written as JSON_LINE.  Energy is of all devices that
+ * were measured, in kWh and without PUE. */
+struct json_boamps {
+    const char *id;                  /* a UUID */
+    const struct wt_trial *run;
+    int64_t now_ms;                  /* wall clock */
+    const char *wattune_version;
+};
+struct json_doc *json_boamps_document(const struct json_boamps *report);
+
+/* False for a run that cannot be such a report, since the form needs an energy and a component. */
+bool json_boamps_has(const struct wt_trial *run);
+
 /* `config --json`: origin is flag, environment, file or default; where names it (NULL: null).  Files: those that were looked
  * for, NULL-terminated. */
 struct json_setting {
@@ -79,6 +92,13 @@ struct json_doc *json_seeds_document(const struct wt_study *study, const struct 
 
 /* `pareto --json`, of a trace or of a job in the ledger. */
 struct json_doc *json_pareto_document(const struct wt_study *study, const struct wt_point points[], size_t count);
+
+/* `explain JOB --json`: with the sentences that the page has. */
+struct json_doc *json_explain_document(const struct wt_explanation *explanation, const char *const sentences[],
+                                       unsigned count);
+
+/* `fleet --json`. */
+struct json_doc *json_fleet_document(const struct wt_fleet *fleet);
 
 /* One line of `monitor --json`: written as JSON_LINE.  `utilization` is a fraction.  `since`: what each device
  * used since the line before (--precise); NULL: not asked for. */

@@ -24,7 +24,7 @@ static void put_energy(struct json_doc *doc, const struct wt_report_row *row)
     json_close(doc);
 }
 
-static void put_sums(struct json_doc *doc, const struct wt_report_row *row)
+void json_put_sums(struct json_doc *doc, const struct wt_report_row *row)
 {
     json_put_count(doc, "runs", row->runs);
     json_put_count(doc, "runs_not_ended", row->unended);
@@ -70,12 +70,12 @@ struct json_doc *json_report_document(const struct json_report *report)
         for (unsigned i = 0; i < report->key_count; i++)
             json_put_known_text(doc, report->keys[i], report->rows[k].keys[i]);
         json_close(doc);
-        put_sums(doc, &report->rows[k]);
+        json_put_sums(doc, &report->rows[k]);
         json_close(doc);
     }
     json_close(doc);
     json_open_object(doc, "total");
-    put_sums(doc, report->total);
+    json_put_sums(doc, report->total);
     json_close(doc);
     return doc;
 }

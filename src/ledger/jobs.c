@@ -222,6 +222,34 @@ int ledger_job_trials(struct ledger *ledger, const char *job, struct wt_trial **
     return rc;
 }
 
+/* --- Runs -------------------------------------------------------------------------------------------------------- */
+
+static int each_run(struct ledger *ledger, const struct ledger_runs *runs, ledger_run_taker *take, void *ctx, struct wt_error *err)
+{
+    struct query *query = ledger_query(ledger, SQL_RUNS);
+    struct wt_trial run;
+    int rc;
+    ledger_put_runs(query, runs);
+    while ((rc = query_step(query, err)) > 0) {
+        run = (struct wt_trial){0};
+        query_text(query, run.job, sizeof run.job);
+        read_trial(query, &run);
+        rc = read_gpus(ledger, &run, err);
+        if (rc == 0)
+            rc = take(ctx, &run, err);
+        if (rc < 0)
+            break;
+    }
+    query_leave(query);
+    return rc;
+}
+
+int ledger_each_run(struct ledger *ledger, const struct ledger_runs *runs, ledger_run_taker *take, void *ctx, struct wt_error *err)
+{
+    int rc = ledger ? ledger_begin(ledger, false, err) : 0;
+    return rc == 0 && ledger ? ledger_finish(ledger, each_run(ledger, runs, take, ctx, err), err) : rc;
+}
+
 /* --- Devices ----------------------------------------------------------------------------------------------------- */
 
 static int read_devices(struct ledger *ledger, struct list *list, const void *which, struct wt_error *err)

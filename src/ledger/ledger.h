@@ -11,6 +11,7 @@
 #ifndef WATTUNE_LEDGER_LEDGER_H
 #define WATTUNE_LEDGER_LEDGER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -154,12 +155,20 @@ int ledger_trial_hours(struct ledger *ledger, int64_t trial_id, struct ledger_ho
 int ledger_trial_devices(struct ledger *ledger, int64_t trial_id, struct ledger_device_energy **devices,
                          size_t *count, struct wt_error *err);
 
+/* --- Whole devices --- */
+
+/* Books stretches, all or nothing; one that begins as one that is there takes its place, so that a stretch may grow.
+ * WT_E_BUSY: one overlaps with another of the same GPU, which somebody else has booked: energy is booked once. */
+int ledger_stretches_put(struct ledger *ledger, const char *node, const struct wt_stretch stretches[], size_t count,
+                         struct wt_error *err);
+
 /* --- Reports --- */
 
 struct ledger_report {
     unsigned key_count;              /* 0: one row over everything */
     enum wt_report_key keys[WT_REPORT_KEYS]; /* each once */
     int64_t from_ms, to_ms;          /* only hours that begin in [from_ms, to_ms); INT64_MIN and INT64_MAX: all */
+    bool whole_runs;                 /* a day has the runs that began in it, whole, as long as no time is asked for: twice as fast */
 };
 
 /* One row a group, days in order, all else by the energy that was used, most first; and all together. */
@@ -176,6 +185,45 @@ struct ledger_report_rows {
  * ended) counts as a whole in the hour in which it began.  `ledger` NULL: one without runs.  The caller frees what *rows
  * holds with ledger_report_clear(). */
 int ledger_report(struct ledger *ledger, const struct ledger_report *what, struct ledger_report_rows *rows, struct wt_error *err);
+
+/* Several at once, in one pass, over the hours of the first; rows[0] alone has a basis, and what the others' keys point to. */
+int ledger_reports(struct ledger *ledger, const struct ledger_report what[], unsigned count, struct ledger_report_rows rows[],
+                   struct wt_error *err);
 void ledger_report_clear(struct ledger_report_rows *rows);
+
+/* Which runs, each as a whole: those that began in [from_ms, to_ms) (INT64_MIN and INT64_MAX: whenever).  NULL: any job, any project. */
+struct ledger_runs {
+    int64_t from_ms, to_ms;
+    const char *job, *project;
+};
+
+/* The same as ledger_report() over these runs; a run belongs to the day on which it began. */
+int ledger_report_runs(struct ledger *ledger, const struct ledger_runs *runs, const enum wt_report_key keys[], unsigned key_count,
+                       struct ledger_report_rows *rows, struct wt_error *err);
+
+/* Takes one run, lent for the call; a negative return ends the reading and is what ledger_each_run() returns. */
+typedef int ledger_run_taker(void *ctx, const struct wt_trial *run, struct wt_error *err);
+
+/* Gives these runs one by one, in the order in which they began, without their profiles; never more than one is held.  `ledger`
+ * NULL: one without runs. */
+int ledger_each_run(struct ledger *ledger, const struct ledger_runs *runs, ledger_run_taker *take, void *ctx, struct wt_error *err);
+
+/* --- The fleet --- */
+
+/* What whole devices used in the hours that begin in [from_ms, to_ms), and which part of it runs account for; devices by node and
+ * name.  The caller frees what *lines holds with ledger_lines_clear(). */
+struct ledger_lines {
+    struct wt_fleet_device *devices;
+    size_t count;
+    struct wt_fleet_lines total;
+};
+
+int ledger_lines(struct ledger *ledger, int64_t from_ms, int64_t to_ms, struct ledger_lines *lines, struct wt_error *err);
+void ledger_lines_clear(struct ledger_lines *lines);
+
+/* Tells of each job that has a profile of what its last measured run was, at which limit that ran: highest limit first.
+ * A negative return of take() ends it, and is returned. */
+typedef int ledger_choice_taker(void *ctx, const char *job, uint32_t limit_mw, const struct wt_profile_point points[], unsigned count);
+int ledger_choices(struct ledger *ledger, ledger_choice_taker *take, void *ctx, struct wt_error *err);
 
 #endif

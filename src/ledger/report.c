@@ -49,28 +49,38 @@ struct slice {
     bool ended;
     double time_s, busy_s, gpu_j, cpu_j, dram_j, intensity_g_per_kwh, operational_g, market_g, embodied_g, embodied_useful_g,
         energy_fraction, energy_fraction_error;
+    double gpu_error_j;              /* NaN for an hour: it is known of whole runs */
     double length_s, share;          /* of the run that it is */
     double pue, gpu_count;
     unsigned source;                 /* enum wt_source, of the energy */
 };
 
 /* A run counts once in a group, though several of its hours lie there: the trial that a counter counted last. */
-enum counter { RUNS, UNENDED, NO_GPU, NO_CPU, NO_DRAM, NO_OPERATIONAL, NO_MARKET, NO_EMBODIED, SAVED, COUNTERS };
+enum counter { RUNS, UNENDED, NO_GPU, NO_CPU, NO_DRAM, NO_OPERATIONAL, NO_MARKET, NO_EMBODIED, SAVED, COMPLETE, COUNTERS };
 
 struct group {
     struct wt_report_row row;
     int64_t last[COUNTERS];
 };
 
+/* The groups of one of the reports that are made at once. */
+struct grouping {
+    const struct ledger_report *what;
+    struct group *groups;
+    size_t count, capacity;
+    size_t *table, table_size;       /* hash table of group numbers + 1 */
+};
+
 struct report {
     struct ledger *ledger;
-    const struct ledger_report *what;
+    struct grouping *groupings;
+    unsigned grouping_count;
+    int64_t from_ms, to_ms;
+    const struct ledger_runs *only;  /* whole runs, and these only; NULL: what the groupings say */
     struct names names;
     struct lookup places, jobs, factors, devices; /* factor 0: none booked */
     struct tally sources[WT_SOURCE_REPLAYED + 1];
-    struct group *groups, total;
-    size_t count, capacity;
-    size_t *table, table_size;       /* hash table of group numbers + 1 */
+    struct group total;
     int64_t day;                     /* of day_name */
     const char *day_name;
     bool by_hour;
@@ -203,33 +213,32 @@ static size_t hash_of(const char *const keys[], unsigned count)
     return (size_t)(hash ^ hash >> 32);
 }
 
-static size_t *slot_of(const struct report *report, const char *const keys[])
+static size_t *slot_of(const struct grouping *by, const char *const keys[])
 {
-    unsigned count = report->what->key_count;
-    size_t i = hash_of(keys, count) & (report->table_size - 1);
-    while (report->table[i] &&
-           memcmp(report->groups[report->table[i] - 1].row.keys, keys, count * sizeof keys[0]) != 0)
-        i = (i + 1) & (report->table_size - 1);
-    return &report->table[i];
+    unsigned count = by->what->key_count;
+    size_t i = hash_of(keys, count) & (by->table_size - 1);
+    while (by->table[i] && memcmp(by->groups[by->table[i] - 1].row.keys, keys, count * sizeof keys[0]) != 0)
+        i = (i + 1) & (by->table_size - 1);
+    return &by->table[i];
 }
 
-static int make_room(struct report *report)
+static int make_room(struct grouping *by, struct wt_error *err)
 {
-    size_t capacity = report->capacity ? 2 * report->capacity : 64;
-    struct group *groups = reallocarray(report->groups, capacity, sizeof *groups);
+    size_t capacity = by->capacity ? 2 * by->capacity : 64;
+    struct group *groups = reallocarray(by->groups, capacity, sizeof *groups);
     if (groups)
-        report->groups = groups;
+        by->groups = groups;
     size_t *table = calloc(2 * capacity, sizeof *table);
     if (!groups || !table) {
         free(table);
-        return no_memory(report->err);
+        return no_memory(err);
     }
-    free(report->table);
-    report->capacity = capacity;
-    report->table = table;
-    report->table_size = 2 * capacity;
-    for (size_t i = 0; i < report->count; i++)
-        *slot_of(report, groups[i].row.keys) = i + 1;
+    free(by->table);
+    by->capacity = capacity;
+    by->table = table;
+    by->table_size = 2 * capacity;
+    for (size_t i = 0; i < by->count; i++)
+        *slot_of(by, groups[i].row.keys) = i + 1;
     return 0;
 }
 
@@ -238,12 +247,13 @@ static void begin_group(struct group *group)
     const double none = NAN;
     *group = (struct group){.row = {.gpu_hours = none, .busy_gpu_hours = none, .gpu_j = none, .cpu_j = none, .dram_j = none,
                                     .facility_j = none, .operational_g = none, .market_g = none, .embodied_g = none,
-                                    .embodied_useful_g = none, .saved_j = none, .saved_error_j = none, .saved_g = none}};
+                                    .embodied_useful_g = none, .saved_j = none, .saved_error_j = none, .saved_g = none,
+                                    .gpus_least = none, .gpus_most = none, .gpu_error_j = none}};
 }
 
-static int find_group(struct report *report, const struct slice *slice, struct group **out)
+static int find_group(struct report *report, struct grouping *by, const struct slice *slice, struct group **out)
 {
-    const struct ledger_report *what = report->what;
+    const struct ledger_report *what = by->what;
     const struct place *place = found(&report->places, slice->place_id, sizeof *place);
     const char *const *job = found(&report->jobs, slice->job_id, sizeof *job);
     const char *keys[WT_REPORT_KEYS] = {0};
@@ -253,23 +263,23 @@ static int find_group(struct report *report, const struct slice *slice, struct g
                            : key == WT_BY_JOB ? job ? *job : NULL
                            : place            ? place->keys[key]
                                               : NULL;
-        keys[i] = name ? name : names_intern(&report->names, "");
+        keys[i] = name || key == WT_BY_DAY ? name : names_intern(&report->names, ""); /* a day is known: NULL is no memory */
         if (!keys[i])
             return no_memory(report->err);
     }
-    if (report->count == report->capacity) {
-        int rc = make_room(report);
+    if (by->count == by->capacity) {
+        int rc = make_room(by, report->err);
         if (rc)
             return rc;
     }
-    size_t *slot = slot_of(report, keys);
+    size_t *slot = slot_of(by, keys);
     if (!*slot) {
-        struct group *group = &report->groups[report->count++];
+        struct group *group = &by->groups[by->count++];
         begin_group(group);
         memcpy(group->row.keys, keys, sizeof keys);
-        *slot = report->count;
+        *slot = by->count;
     }
-    *out = &report->groups[*slot - 1];
+    *out = &by->groups[*slot - 1];
     return 0;
 }
 
@@ -287,6 +297,20 @@ static void count(struct group *group, enum counter counter, uint64_t *number, i
         group->last[counter] = trial_id;
         ++*number;
     }
+}
+
+static void add_complete(struct group *group, const struct slice *s, double facility_j)
+{
+    struct wt_report_row *row = &group->row;
+    double gpu_hours = s->length_s * s->gpu_count / 3600, embodied_g = s->embodied_g * s->share;
+    bool known = isfinite(gpu_hours) && isfinite(facility_j) && isfinite(s->operational_g) && isfinite(embodied_g);
+    count(group, COMPLETE, &row->complete.runs, s->trial_id, known);
+    if (!known)
+        return;
+    row->complete.gpu_hours += gpu_hours;
+    row->complete.facility_j += facility_j;
+    row->complete.operational_g += s->operational_g;
+    row->complete.embodied_g += embodied_g;
 }
 
 static void add_slice(struct group *group, const struct slice *s)
@@ -307,10 +331,15 @@ static void add_slice(struct group *group, const struct slice *s)
     count(group, SAVED, &row->saved_runs, s->trial_id, isfinite(saved_j));
     add(&row->gpu_hours, s->length_s * s->gpu_count / 3600);
     add(&row->busy_gpu_hours, s->busy_s / 3600);
+    if (isfinite(s->gpu_j)) /* bounds add up, and one that is unknown makes the sum unknown */
+        row->gpu_error_j = isfinite(row->gpu_j) ? row->gpu_error_j + s->gpu_error_j : s->gpu_error_j;
     add(&row->gpu_j, s->gpu_j);
     add(&row->cpu_j, s->cpu_j);
     add(&row->dram_j, s->dram_j);
     add(&row->facility_j, measured_j * s->pue);
+    add_complete(group, s, measured_j * s->pue);
+    row->gpus_least = fmin(row->gpus_least, s->gpu_count); /* these pass NaN over */
+    row->gpus_most = fmax(row->gpus_most, s->gpu_count);
     add(&row->operational_g, s->operational_g);
     add(&row->market_g, s->market_g * s->share);
     add(&row->embodied_g, s->embodied_g * s->share);
@@ -356,10 +385,12 @@ static int put_slice(struct report *report, struct slice *slice)
         factor = report->factors.items;
     slice->pue = factor->pue;
     tell_basis(report, factor, slice);
-    int rc = find_group(report, slice, &group);
-    if (rc)
-        return rc;
-    add_slice(group, slice);
+    for (unsigned i = 0; i < report->grouping_count; i++) {
+        int rc = find_group(report, &report->groupings[i], slice, &group);
+        if (rc)
+            return rc;
+        add_slice(group, slice);
+    }
     add_slice(&report->total, slice);
     return 0;
 }
@@ -393,6 +424,7 @@ static void read_run(struct query *query, struct slice *s)
         s->source++;
     if (s->source > WT_SOURCE_REPLAYED)
         s->source = WT_SOURCE_NONE;
+    s->gpu_error_j = query_real(query);
     s->hour = s->started_ms / HOUR_MS - (s->started_ms % HOUR_MS < 0);
     s->length_s = s->time_s;
     s->share = 1;
@@ -418,7 +450,7 @@ static void begin_hour(struct slice *s, int64_t hour)
     s->hour = hour;
     s->length_s = fmax(0, fmin(begin_s + s->time_s, to_s) - fmax(begin_s, from_s));
     s->share = s->time_s > 0 ? s->length_s / s->time_s : (double)NAN;
-    s->busy_s = s->gpu_j = s->cpu_j = s->dram_j = s->operational_g = NAN;
+    s->busy_s = s->gpu_j = s->cpu_j = s->dram_j = s->operational_g = s->gpu_error_j = NAN;
 }
 
 struct hour {
@@ -483,8 +515,8 @@ static int64_t hour_from(int64_t ms)
 static struct query *within(struct report *report, enum ledger_sql which)
 {
     struct query *query = ledger_query(report->ledger, which);
-    query_put_int(query, hour_from(report->what->from_ms));
-    query_put_int(query, hour_from(report->what->to_ms));
+    query_put_int(query, hour_from(report->from_ms));
+    query_put_int(query, hour_from(report->to_ms));
     return query;
 }
 
@@ -495,6 +527,11 @@ static int read_all(struct report *report)
         rc = read_jobs(report);
     if (rc == 0)
         rc = read_factors(report);
+    if (rc == 0 && report->only) {
+        struct query *query = ledger_query(report->ledger, SQL_REPORT_RUNS_OF);
+        ledger_put_runs(query, report->only);
+        return read_runs(report, query);
+    }
     if (rc == 0 && !report->by_hour)
         return read_runs(report, ledger_query(report->ledger, SQL_REPORT_RUNS));
     if (rc == 0)
@@ -572,48 +609,106 @@ static struct wt_report_basis *make_basis(const struct report *report, size_t *c
     return rows;
 }
 
-static int hand_over(struct report *report, struct ledger_report_rows *out)
+static int hand_over(struct report *report, const struct grouping *by, struct ledger_report_rows *out)
 {
-    size_t basis_count = 0;
-    struct wt_report_row *rows = calloc(report->count ? report->count : 1, sizeof *rows);
-    struct wt_report_basis *basis = make_basis(report, &basis_count);
-    struct names *names = calloc(1, sizeof *names);
-    if (!rows || !basis || !names) {
-        free(rows);
-        free(basis);
-        free(names);
+    struct wt_report_row *rows = calloc(by->count ? by->count : 1, sizeof *rows);
+    if (!rows)
         return no_memory(report->err);
-    }
-    for (size_t i = 0; i < report->count; i++)
-        rows[i] = report->groups[i].row;
-    if (report->count)
-        qsort_r(rows, report->count, sizeof *rows, by_day_then_energy, (void *)report->what);
-    *names = report->names;
-    report->names = (struct names){0};
-    *out = (struct ledger_report_rows){rows, report->count, report->total.row, basis, basis_count, names};
+    for (size_t i = 0; i < by->count; i++)
+        rows[i] = by->groups[i].row;
+    if (by->count)
+        qsort_r(rows, by->count, sizeof *rows, by_day_then_energy, (void *)by->what);
+    *out = (struct ledger_report_rows){.rows = rows, .count = by->count, .total = report->total.row};
     return 0;
 }
 
-int ledger_report(struct ledger *ledger, const struct ledger_report *what, struct ledger_report_rows *out, struct wt_error *err)
+void ledger_put_runs(struct query *query, const struct ledger_runs *runs)
 {
-    struct report report = {.ledger = ledger, .what = what, .err = err,
-                            .by_hour = what->from_ms != INT64_MIN || what->to_ms != INT64_MAX};
-    for (unsigned i = 0; i < what->key_count; i++)
-        report.by_hour |= what->keys[i] == WT_BY_DAY;
+    query_put_int(query, runs->from_ms);
+    query_put_int(query, runs->to_ms);
+    query_put_known_text(query, runs->job ? runs->job : "");
+    query_put_known_text(query, runs->project ? runs->project : "");
+}
+
+/* The first of the answers owns what all of them point to. */
+static int hand_over_all(struct report *report, struct ledger_report_rows out[])
+{
+    size_t basis_count = 0;
+    struct wt_report_basis *basis = make_basis(report, &basis_count);
+    struct names *names = calloc(1, sizeof *names);
+    int rc = !basis || !names ? no_memory(report->err) : 0;
+    for (unsigned i = 0; rc == 0 && i < report->grouping_count; i++)
+        rc = hand_over(report, &report->groupings[i], &out[i]);
+    if (rc) {
+        free(basis);
+        free(names);
+        for (unsigned i = 0; i < report->grouping_count; i++)
+            ledger_report_clear(&out[i]);
+        return rc;
+    }
+    *names = report->names;
+    report->names = (struct names){0};
+    out[0].basis = basis;
+    out[0].basis_count = basis_count;
+    out[0].names = names;
+    return 0;
+}
+
+static void clear(struct report *report)
+{
+    for (unsigned i = 0; report->groupings && i < report->grouping_count; i++) {
+        free(report->groupings[i].groups);
+        free(report->groupings[i].table);
+    }
+    free(report->groupings);
+    names_clear(&report->names);
+    free(report->places.items);
+    free(report->jobs.items);
+    free(report->factors.items);
+    free(report->devices.items);
+}
+
+static int make_reports(struct ledger *ledger, const struct ledger_report what[], unsigned count, const struct ledger_runs *only,
+                        struct ledger_report_rows out[], struct wt_error *err)
+{
+    struct report report = {.ledger = ledger, .only = only, .groupings = calloc(count, sizeof *report.groupings), .grouping_count = count,
+                            .from_ms = what[0].from_ms, .to_ms = what[0].to_ms, .err = err,
+                            .by_hour = what[0].from_ms != INT64_MIN || what[0].to_ms != INT64_MAX};
+    if (!report.groupings)
+        return no_memory(err);
+    for (unsigned i = 0; i < count; i++) {
+        out[i] = (struct ledger_report_rows){0};
+        report.groupings[i].what = &what[i];
+        for (unsigned k = 0; k < what[i].key_count; k++)
+            report.by_hour |= what[i].keys[k] == WT_BY_DAY && !what[i].whole_runs;
+    }
     begin_group(&report.total);
     int rc = ledger ? ledger_begin(ledger, false, err) : 0;
     if (rc == 0 && ledger)
         rc = ledger_finish(ledger, read_all(&report), err);
     if (rc == 0)
-        rc = hand_over(&report, out);
-    names_clear(&report.names);
-    free(report.places.items);
-    free(report.jobs.items);
-    free(report.factors.items);
-    free(report.devices.items);
-    free(report.groups);
-    free(report.table);
+        rc = hand_over_all(&report, out);
+    clear(&report);
     return rc;
+}
+
+int ledger_reports(struct ledger *ledger, const struct ledger_report what[], unsigned count, struct ledger_report_rows out[],
+                   struct wt_error *err)
+{
+    return make_reports(ledger, what, count, NULL, out, err);
+}
+
+int ledger_report(struct ledger *ledger, const struct ledger_report *what, struct ledger_report_rows *out, struct wt_error *err)
+{
+    return ledger_reports(ledger, what, 1, out, err);
+}
+
+int ledger_report_runs(struct ledger *ledger, const struct ledger_runs *runs, const enum wt_report_key keys[], unsigned key_count,
+                       struct ledger_report_rows *out, struct wt_error *err)
+{
+    struct ledger_report what = {.key_count = key_count, .from_ms = INT64_MIN, .to_ms = INT64_MAX};
+    memcpy(what.keys, keys, key_count * sizeof keys[0]);
+    return make_reports(ledger, &what, 1, runs, out, err);
 }
 
 void ledger_report_clear(struct ledger_report_rows *rows)

@@ -216,7 +216,27 @@ static const char schema_3[] =
     "DROP TABLE measurements;"
     "ALTER TABLE measurements_3 RENAME TO measurements;";
 
-const char *const ledger_migrations[] = {schema_1, schema_2, schema_3};
+/* What whole devices used, whoever used them: so that what no run accounts for is known.  Stretches of one device never
+ * overlap. */
+static const char schema_4[] =
+    "CREATE TABLE stretches ("
+    "  device_id INTEGER NOT NULL REFERENCES devices,"
+    "  begin_ms INTEGER NOT NULL,"
+    "  end_ms INTEGER NOT NULL CHECK (end_ms >= begin_ms),"
+    "  node TEXT,"
+    "  in_use INTEGER CHECK (in_use IN (0, 1)),"
+    "  energy_j REAL,"
+    "  energy_error_j REAL,"
+    "  source TEXT,"
+    "  busy_s REAL,"
+    "  factor_id INTEGER REFERENCES factors,"
+    "  intensity_g_per_kwh REAL,"
+    "  operational_g REAL,"
+    "  embodied_g REAL,"
+    "  PRIMARY KEY (device_id, begin_ms)"
+    ") STRICT, WITHOUT ROWID;";
+
+const char *const ledger_migrations[] = {schema_1, schema_2, schema_3, schema_4};
 const int ledger_schema = sizeof ledger_migrations / sizeof ledger_migrations[0];
 
 /* Columns of a trial in the order in which trials.c writes (bind_outcome) and reads them (read_trial). */
@@ -229,11 +249,19 @@ const int ledger_schema = sizeof ledger_migrations / sizeof ledger_migrations[0]
 #define MEASUREMENT "position, device_id, energy_j, energy_error_j, source, begin_ms, end_ms"
 #define DEVICE_KEY "kind = ? AND device_index = ? AND coalesce(uuid, '') = ? AND coalesce(name, '') = ?"
 #define HOUR "hour, device_id, energy_j, busy_s, intensity_g_per_kwh"
+#define STRETCH                                                                                                 \
+    "end_ms, node, in_use, energy_j, energy_error_j, source, busy_s, factor_id, intensity_g_per_kwh, operational_g, embodied_g"
 /* In the order in which report.c reads it. */
 #define REPORT_RUN                                                                                              \
     "t.trial_id, t.place_id, t.job_id, t.factor_id, t.started_ms, t.ended, t.time_s, t.busy_s, t.energy_j,"    \
     " t.cpu_energy_j, t.dram_energy_j, t.intensity_g_per_kwh, t.operational_g, t.market_g, t.embodied_g,"      \
-    " t.embodied_useful_g, t.energy_fraction, t.energy_fraction_error, t.source"
+    " t.embodied_useful_g, t.energy_fraction, t.energy_fraction_error, t.source,"                             \
+    " t.energy_error_j"
+/* Which runs: from, to, job, project; NULL is any. */
+#define RUNS_OF                                                                                                 \
+    " FROM trials t LEFT JOIN places p USING (place_id) LEFT JOIN factors USING (factor_id)"                    \
+    " WHERE t.not_started IS NOT 1 AND t.started_ms >= ?1 AND t.started_ms < ?2"                                \
+    " AND (?3 IS NULL OR t.job_id = (SELECT job_id FROM jobs WHERE name = ?3)) AND (?4 IS NULL OR p.project = ?4)"
 #define PROFILE_KEY                                                                                            \
     "job_id = ? AND coalesce(batch_size, 0) = ? AND gpu_model = ? AND gpu_count = ?"                           \
     " AND coalesce(limit_min_mw, 0) = ? AND coalesce(limit_max_mw, 0) = ?"
@@ -310,6 +338,35 @@ const char *const ledger_sql[SQL_COUNT] = {
     [SQL_REPORT_WITHOUT_HOURS] =
         "SELECT " REPORT_RUN " FROM trials t WHERE t.not_started IS NOT 1 AND started_ms / 3600000 >= ?1"
         " AND started_ms / 3600000 < ?2 AND NOT EXISTS (SELECT 1 FROM trial_hours h WHERE h.trial_id = t.trial_id)",
+    [SQL_REPORT_RUNS_OF] = "SELECT " REPORT_RUN RUNS_OF,
+    /* The job's name, then what SQL_TRIALS has.  The index of started_ms has this order. */
+    [SQL_RUNS] = "SELECT (SELECT name FROM jobs j WHERE j.job_id = t.job_id), trial_id, recurrence, try_number, phase, project,"
+                 " user, node, batch_size, started_ms, ended, batch_state_id, pue, intensity_source, embodied_source, " OUTCOME
+                 RUNS_OF " ORDER BY t.started_ms, t.trial_id",
+    /* The last one of the same GPU that begins before ?3, and not at ?4: those before it end earlier. */
+    [SQL_STRETCH_BEFORE] =
+        "SELECT (SELECT end_ms FROM stretches s WHERE s.device_id = d.device_id AND s.begin_ms < ?3 AND s.begin_ms <> ?4"
+        "  ORDER BY s.begin_ms DESC LIMIT 1) AS last_ms"
+        " FROM devices d WHERE d.device_id = ?1 OR (d.kind = 'gpu' AND d.uuid = ?2) ORDER BY last_ms DESC LIMIT 1",
+    [SQL_STRETCH_PUT] =
+        "INSERT INTO stretches (device_id, begin_ms, " STRETCH ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (device_id, begin_ms) DO UPDATE SET (" STRETCH ") = (excluded.end_ms, excluded.node, excluded.in_use,"
+        " excluded.energy_j, excluded.energy_error_j, excluded.source, excluded.busy_s, excluded.factor_id,"
+        " excluded.intensity_g_per_kwh, excluded.operational_g, excluded.embodied_g)",
+    /* The largest number goes first, so that there is room for all. */
+    [SQL_FLEET_DEVICES] = "SELECT (SELECT max(device_id) FROM devices), device_id, device_index, uuid, name FROM devices WHERE kind = 'gpu'",
+    /* The last measured run of each job, and the profile that was stored last for what it ran. */
+    [SQL_FLEET_CHOICES] =
+        "SELECT name, limit_mw, (SELECT profile_id FROM profiles p WHERE p.job_id = t.job_id"
+        "    AND coalesce(p.batch_size, 0) = coalesce(t.batch_size, 0) AND p.gpu_model = l.gpu_model AND p.gpu_count = l.gpu_count"
+        "    ORDER BY stored_ms DESC, profile_id DESC LIMIT 1)"
+        " FROM jobs JOIN trials t ON t.trial_id = (SELECT trial_id FROM trials u WHERE u.job_id = jobs.job_id AND u.ended = 1"
+        "    AND u.limit_mw IS NOT NULL ORDER BY recurrence DESC, try_number DESC LIMIT 1) JOIN places l USING (place_id)",
+    [SQL_FLEET_WATCHED] = "SELECT DISTINCT device_id FROM stretches",
+    [SQL_FLEET_RUNS] = "SELECT device_id, begin_ms, end_ms, energy_j FROM measurements WHERE EXISTS (SELECT 1 FROM stretches)",
+    [SQL_FLEET_STRETCHES] =
+        "SELECT device_id, begin_ms, end_ms, in_use, energy_j, energy_error_j, source, busy_s, operational_g, embodied_g, pue, node"
+        " FROM stretches LEFT JOIN factors USING (factor_id) WHERE begin_ms / 3600000 >= ?1 AND begin_ms / 3600000 < ?2 ORDER BY device_id, begin_ms",
     [SQL_PROFILE_CLEAR] = "DELETE FROM profiles WHERE " PROFILE_KEY,
     [SQL_PROFILE_PUT] =
         "INSERT INTO profiles (job_id, batch_size, gpu_model, gpu_count, limit_min_mw, limit_max_mw, trial_id,"

@@ -75,6 +75,9 @@ int ledger_device_make(struct ledger *ledger, enum wt_device_kind kind, unsigned
 /* jobs.c: WT_E_NOT_FOUND with the names of similar jobs. */
 int ledger_no_such_job(struct ledger *ledger, const char *job, struct wt_error *err);
 
+/* report.c: the parameters of RUNS_OF in sql.c. */
+void ledger_put_runs(struct query *query, const struct ledger_runs *runs);
+
 /* points.c: the profile points of a trial or a profile, whose number goes in front of each. */
 int ledger_points_check(const struct wt_profile_point points[], unsigned count, struct wt_error *err);
 int ledger_points_put(struct ledger *ledger, enum ledger_sql put, int64_t id, const struct wt_profile_point points[],

@@ -102,3 +102,20 @@ void booking_fill(const struct booking_factors *factors, unsigned node_gpus, str
     fill_embodied(factors, node_gpus, trial, &carbon);
     trial->carbon = carbon;
 }
+
+void booking_fill_stretch(const struct booking_factors *factors, unsigned node_gpus, struct wt_stretch *stretch)
+{
+    struct wt_carbon carbon = {factors->pue, NAN, "", NAN, NAN, NAN, NAN, ""};
+    struct carbon_intensity intensity;
+    struct carbon_system system;
+    factors->intensity_at(factors->ctx, stretch->begin_ms / 1000, &intensity);
+    factors->system(factors->ctx, stretch->name, &system);
+    carbon.intensity_g_per_kwh = intensity.g_per_kwh;
+    add_source(carbon.intensity_source, intensity.source_text);
+    add_source(carbon.embodied_source, system.source_text);
+    if (stretch->source != WT_SOURCE_NONE)
+        carbon.operational_g = carbon_location_g(carbon_facility_kwh(stretch->energy_j, factors->pue), intensity.g_per_kwh);
+    carbon.embodied_g = share_g(factors, &system, factors->system_gpus ? factors->system_gpus : node_gpus,
+                                (double)(stretch->end_ms - stretch->begin_ms) / 1000, 1);
+    stretch->carbon = carbon;
+}

@@ -342,42 +342,51 @@ static void cut_error(const struct watched *d, int64_t length_ns, struct wt_meas
         window->energy_error_mj = (uint64_t)most_mj + 1;
 }
 
-/* A device's energy between two moments of the near past. */
-static int energy_between(const struct watched *d, int64_t begin_ns, int64_t end_ns, struct wt_measurement *window)
+int watch_mark(const struct watch *watch, unsigned i, int64_t t_ns, struct watch_mark *mark)
 {
-    if (d->integrates) {
-        struct integrate_mark from, to;
-        if (integrate_at(&d->integrate, begin_ns, &from) || integrate_at(&d->integrate, end_ns, &to) || to.gap)
-            return WT_E_NO_DATA;
-        *window = integrate_between(&d->integrate, &from, &to);
-        cut_error(d, end_ns - begin_ns, window);
-        return window->source == WT_SOURCE_NONE ? WT_E_NO_DATA : 0;
-    }
-    struct wt_sample begin, end;
-    if ((d->reset_ns && d->reset_ns >= begin_ns) || (d->stale && end_ns > d->moved_ns) ||
-        (d->failures && end_ns > d->last.t_ns))
+    const struct watched *d = &watch->devices[i];
+    mark->t_ns = t_ns;
+    return d->integrates ? integrate_at(&d->integrate, t_ns, &mark->power) : edges_energy_at(&d->edges, t_ns, &mark->counter);
+}
+
+/* What came between is not known when the counter was set back, had stopped, or could not be read. */
+static int counted_between(const struct watched *d, const struct watch_mark *from, const struct watch_mark *to,
+                           struct wt_measurement *window)
+{
+    if ((d->reset_ns && d->reset_ns >= from->t_ns) || (d->stale && to->t_ns > d->moved_ns) ||
+        (d->failures && to->t_ns > d->last.t_ns) || to->counter.energy_mj < from->counter.energy_mj)
         return WT_E_NO_DATA;
-    if (edges_energy_at(&d->edges, begin_ns, &begin) || edges_energy_at(&d->edges, end_ns, &end) ||
-        end.energy_mj < begin.energy_mj)
-        return WT_E_NO_DATA;
-    *window = (struct wt_measurement){.energy_mj = end.energy_mj - begin.energy_mj,
-                                      .energy_error_mj = end.energy_error_mj + begin.energy_error_mj,
+    *window = (struct wt_measurement){.energy_mj = to->counter.energy_mj - from->counter.energy_mj,
+                                      .energy_error_mj = to->counter.energy_error_mj + from->counter.energy_error_mj,
                                       .source = WT_SOURCE_COUNTER};
-    cut_error(d, end_ns - begin_ns, window);
+    return 0;
+}
+
+int watch_between(const struct watch *watch, unsigned i, const struct watch_mark *from, const struct watch_mark *to,
+                  struct wt_measurement *measurement)
+{
+    const struct watched *d = &watch->devices[i];
+    struct wt_measurement window;
+    if (!d->integrates) {
+        if (counted_between(d, from, to, &window))
+            return WT_E_NO_DATA;
+    } else if (to->power.gap || (window = integrate_between(&d->integrate, &from->power, &to->power)).source == WT_SOURCE_NONE) {
+        return WT_E_NO_DATA;
+    }
+    cut_error(d, to->t_ns - from->t_ns, &window);
+    window.begin_ns = from->t_ns;
+    window.end_ns = to->t_ns;
+    *measurement = window;
     return 0;
 }
 
 int watch_device_between(const struct watch *watch, unsigned i, int64_t begin_ns, int64_t end_ns,
                          struct wt_measurement *measurement)
 {
-    struct wt_measurement found;
-    int rc = energy_between(&watch->devices[i], begin_ns, end_ns, &found);
-    if (rc)
-        return rc;
-    found.begin_ns = begin_ns;
-    found.end_ns = end_ns;
-    *measurement = found;
-    return 0;
+    struct watch_mark from, to;
+    if (watch_mark(watch, i, begin_ns, &from) || watch_mark(watch, i, end_ns, &to))
+        return WT_E_NO_DATA;
+    return watch_between(watch, i, &from, &to, measurement);
 }
 
 int watch_energy_between(const struct watch *watch, int64_t begin_ns, int64_t end_ns, double *energy_j,
@@ -386,7 +395,7 @@ int watch_energy_between(const struct watch *watch, int64_t begin_ns, int64_t en
     double energy = 0, error = 0;
     for (unsigned i = 0; i < watch->gpu_count; i++) {
         struct wt_measurement window;
-        if (energy_between(&watch->devices[i], begin_ns, end_ns, &window))
+        if (watch_device_between(watch, i, begin_ns, end_ns, &window))
             return WT_E_NO_DATA;
         energy += (double)window.energy_mj / 1000;
         error += (double)window.energy_error_mj / 1000;
@@ -404,12 +413,17 @@ bool watch_stale(const struct watch *watch, unsigned *i)
     return false;
 }
 
+int64_t watch_device_known_ns(const struct watch *watch, unsigned i)
+{
+    const struct watched *d = &watch->devices[i];
+    return d->integrates ? integrate_known_until_ns(&d->integrate) : edges_known_until_ns(&d->edges);
+}
+
 int64_t watch_known_until_ns(const struct watch *watch)
 {
     int64_t until_ns = INT64_MAX;
     for (unsigned i = 0; i < watch->gpu_count; i++) {
-        const struct watched *d = &watch->devices[i];
-        int64_t known_ns = d->integrates ? integrate_known_until_ns(&d->integrate) : edges_known_until_ns(&d->edges);
+        int64_t known_ns = watch_device_known_ns(watch, i);
         until_ns = known_ns < until_ns ? known_ns : until_ns;
     }
     return until_ns == INT64_MAX ? 0 : until_ns;

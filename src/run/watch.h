@@ -6,6 +6,7 @@
 #ifndef WATTUNE_RUN_WATCH_H
 #define WATTUNE_RUN_WATCH_H
 
+#include "sense/integrate.h"
 #include "sense/sense.h"
 
 struct watch;
@@ -43,6 +44,21 @@ int watch_energy_between(const struct watch *watch, int64_t begin_ns, int64_t en
 /* The same of one device, with its source. */
 int watch_device_between(const struct watch *watch, unsigned i, int64_t begin_ns, int64_t end_ns,
                          struct wt_measurement *measurement);
+
+/* What a device had used up to a moment: windows between one mark and the next add up to the window over all of them. */
+struct watch_mark {
+    int64_t t_ns;
+    struct wt_sample counter;        /* of devices that have one; of the others: */
+    struct integrate_mark power;
+};
+
+/* The mark of a moment of the near past, and what lies between two; WT_E_NO_DATA when it is not known. */
+int watch_mark(const struct watch *watch, unsigned i, int64_t t_ns, struct watch_mark *mark);
+int watch_between(const struct watch *watch, unsigned i, const struct watch_mark *from, const struct watch_mark *to,
+                  struct wt_measurement *measurement);
+
+/* The newest moment for which a device's energy is known without extrapolation; 0: none yet. */
+int64_t watch_device_known_ns(const struct watch *watch, unsigned i);
 
 /* True, and which, when a GPU's energy counter or power readings have stopped moving: what it used since then is not known. */
 bool watch_stale(const struct watch *watch, unsigned *i);

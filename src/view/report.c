@@ -6,7 +6,9 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/text.h"
 #include "view/report.h"
 #include "view/table.h"
 
@@ -77,6 +79,82 @@ void report_say_gap(struct buffer *out, const struct report_gap *gap, const stru
 {
     buffer_print(out, "%s unknown of %llu of %llu runs and not in the sums", gap->sentence, (unsigned long long)gap->runs,
                  (unsigned long long)row->runs);
+}
+
+const char *report_energy_source(const char *word)
+{
+    static const char *const words[][2] = {{"counter", "hardware counters"}, {"integrated", "power, integrated over time"}};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (!strcmp(word, words[i][0]))
+            return words[i][1];
+    return word;
+}
+
+void report_say_runs(struct buffer *out, uint64_t runs)
+{
+    buffer_print(out, "%llu run%s", (unsigned long long)runs, runs == 1 ? "" : "s");
+}
+
+void report_say_gpus(struct buffer *out, const struct wt_report_row *row)
+{
+    if (row->gpus_most > row->gpus_least)
+        buffer_print(out, "%.0f to %.0f GPUs", row->gpus_least, row->gpus_most);
+    else
+        buffer_print(out, "%.0f GPU%s", row->gpus_least, row->gpus_least == 1 ? "" : "s");
+}
+
+static void say_range(struct buffer *out, double least, double most)
+{
+    char from[UNIT_SIZE], to[UNIT_SIZE];
+    snprintf(from, sizeof from, "%.5g", least);
+    snprintf(to, sizeof to, "%.5g", most);
+    buffer_print(out, "%s%s%s", from, strcmp(from, to) ? " to " : "", strcmp(from, to) ? to : "");
+}
+
+bool report_say_factor(struct buffer *out, const struct view_report_page *page, enum wt_basis kind)
+{
+    double least = NAN, most = NAN;
+    for (size_t i = 0; i < page->basis_count; i++)
+        if (page->basis[i].kind == kind) {
+            least = fmin(least, page->basis[i].least); /* these pass NaN over */
+            most = fmax(most, page->basis[i].most);
+        }
+    if (!isfinite(least))
+        return false;
+    say_range(out, least, most);
+    return true;
+}
+
+void report_say_sources(struct buffer *out, const struct view_report_page *page, enum wt_basis kind, bool counts)
+{
+    enum { MOST = 5 }; /* a provider's answers are as many sources as hours */
+    static const struct { const char *unit; bool has_source; } kinds[WT_BASES] = {
+        [WT_BASIS_ENERGY] = {"", true}, [WT_BASIS_PUE] = {"", false}, [WT_BASIS_INTENSITY] = {" g CO2e/kWh", true},
+        [WT_BASIS_EMBODIED] = {"", true}};
+    size_t all = 0, count = 0;
+    for (size_t i = 0; i < page->basis_count; i++)
+        all += page->basis[i].kind == kind;
+    for (size_t i = 0; i < page->basis_count; i++) {
+        const struct wt_report_basis *basis = &page->basis[i];
+        if (basis->kind != kind || count++ >= MOST)
+            continue;
+        buffer_print(out, "%s", count > 1 ? "; " : "");
+        if (isfinite(basis->least)) {
+            say_range(out, basis->least, basis->most);
+            buffer_print(out, "%s%s", kinds[kind].unit, kinds[kind].has_source ? ", " : "");
+        }
+        if (kinds[kind].has_source)
+            text_escape(out, !basis->source[0] ? "source unknown" : kind == WT_BASIS_ENERGY ? report_energy_source(basis->source) : basis->source);
+        if (!counts && all == 1)
+            continue;
+        buffer_print(out, " (");
+        report_say_runs(out, basis->runs);
+        buffer_print(out, ")");
+    }
+    if (!all)
+        buffer_print(out, "unknown");
+    if (all > MOST)
+        buffer_print(out, "; and %zu more sources", all - MOST);
 }
 
 static void say_what_is_missing(struct buffer *out, const struct wt_report_row *total)

@@ -5,6 +5,7 @@
 #ifndef WATTUNE_VIEW_REPORT_H
 #define WATTUNE_VIEW_REPORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
@@ -32,6 +33,22 @@ struct report_gap {
 };
 unsigned report_gaps(const struct wt_report_row *row, struct report_gap gaps[REPORT_GAPS]);
 void report_say_gap(struct buffer *out, const struct report_gap *gap, const struct wt_report_row *row);
+
+/* The ledger's words for enum wt_source, for people: "hardware counters". */
+const char *report_energy_source(const char *word);
+
+/* All sources of a kind, those of most runs first: "1.1 (3 runs)", "381 g CO2e/kWh, FRA: ... (2 runs); ...".  Long lists are cut, and say
+ * so.  "unknown": there is none.  Without `counts` one that stands alone does not say of how many runs it is. */
+void report_say_sources(struct buffer *out, const struct view_report_page *page, enum wt_basis kind, bool counts);
+
+/* "381", or "30 to 381": the factor over all runs, which must not be unknown; false, and nothing, if it is. */
+bool report_say_factor(struct buffer *out, const struct view_report_page *page, enum wt_basis kind);
+
+/* "2 GPUs", "1 to 4 GPUs": of a run; the row must know. */
+void report_say_gpus(struct buffer *out, const struct wt_report_row *row);
+
+/* "1 run", "2 runs". */
+void report_say_runs(struct buffer *out, uint64_t runs);
 
 /* The charts of a page, each a figure: of the groups that used most, and by day when days are among the keys. */
 void report_charts(struct buffer *out, const struct view_report_page *page);

@@ -266,16 +266,6 @@ static void put_table(struct buffer *out, const struct view_report_page *page)
 
 /* --- What it rests on -------------------------------------------------------------------------------------------- */
 
-/* The ledger's words for enum wt_source, for people. */
-static const char *energy_source(const char *word)
-{
-    static const char *const words[][2] = {{"counter", "hardware counters"}, {"integrated", "power, integrated over time"}};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (!strcmp(word, words[i][0]))
-            return words[i][1];
-    return word;
-}
-
 static void put_factor(struct buffer *out, const struct wt_report_basis *basis, const char *unit)
 {
     if (!isfinite(basis->least))
@@ -297,7 +287,7 @@ static void put_basis(struct buffer *out, const struct wt_report_basis *basis)
     put_factor(out, basis, kinds[basis->kind].unit);
     if (kinds[basis->kind].has_source) {
         buffer_print(out, "<bdi>");
-        html_text(out, !basis->source[0] ? "source unknown" : basis->kind == WT_BASIS_ENERGY ? energy_source(basis->source) : basis->source);
+        html_text(out, !basis->source[0] ? "source unknown" : basis->kind == WT_BASIS_ENERGY ? report_energy_source(basis->source) : basis->source);
         buffer_print(out, "</bdi>");
     }
     buffer_print(out, " (");

@@ -66,6 +66,21 @@ struct view_report_page {
 };
 void view_report_html(struct buffer *out, const struct view_report_page *page);
 
+/* `wattune report --export codecarbon`: a run as a row of CodeCarbon's emissions.csv.  Grams are location-based and operational; what
+ * the ledger does not know is empty.  `id` tells runs apart wherever they were booked. */
+void view_codecarbon_heading(struct buffer *out);
+void view_codecarbon(struct buffer *out, const char *id, const struct wt_trial *run, const char *wattune_version);
+
+/* `wattune report --export sci`: what the runs come to by Software Carbon Intensity (ISO/IEC 21031:2024), a run or a GPU hour being the
+ * unit, and what that rests on.  Only runs of which all parts are known are in it; how many are not is said. */
+enum view_sci_unit { VIEW_SCI_RUN, VIEW_SCI_GPU_HOUR };
+void view_sci(struct buffer *out, const struct view_report_page *page, enum view_sci_unit unit, const char *wattune_version, bool colour);
+
+/* `wattune report --export methods`: paragraphs for a paper, plain text, each a line, and the literature.  Rows are by GPU model; job and
+ * project: those alone that the runs are of, NULL: any. */
+void view_methods(struct buffer *out, const struct view_report_page *page, const char *job, const char *project,
+                  const char *wattune_version);
+
 /* `wattune config`: each setting with where it came from; a value of NULL is not set. */
 struct view_setting {
     const char *name, *value, *where;
@@ -128,6 +143,18 @@ void view_beliefs(struct buffer *out, const struct wt_beliefs *beliefs, bool col
  * the batch size went over the recurrences. */
 void view_study_svg(struct buffer *out, const struct wt_study *study, const struct wt_point points[], size_t count,
                     const struct wt_choices *choices);
+
+/* `wattune explain`: one of the three sentences - why the least energy is where it is, how far the default is from the front,
+ * what the choice saved and by which knob.  No line end. */
+enum { VIEW_EXPLAIN_SENTENCES = 3 };
+void view_explain_sentence(struct buffer *out, const struct wt_explanation *explanation, unsigned which);
+
+/* The whole page: the sentences, the picture, and how sure all that is; the same as a figure. */
+void view_explain(struct buffer *out, const struct wt_explanation *explanation, bool colour);
+void view_explain_svg(struct buffer *out, const struct wt_explanation *explanation);
+
+/* `wattune fleet`: the fleet view, the task view, the size of the problem and the worth of the solution; at most `tasks` jobs. */
+void view_fleet(struct buffer *out, const struct wt_fleet *fleet, unsigned tasks, bool colour);
 
 /* `wattune top`: a screen of at most `rows` lines of at most `columns` characters.  The first line and the heading above the
  * devices are for the caller to make stand out: *heading is the heading's line. */

@@ -441,14 +441,15 @@ static void curves_are_physical(void **state)
     for (unsigned n = 0; n < POWER_CURVES; n++) {
         struct power_curve curve = power_curve_draw(n), same = power_curve_draw(n);
         assert_memory_equal(&curve, &same, sizeof curve);
-        double before_s = -INFINITY, log_time, power;
+        double before_s = -INFINITY;
         for (double limit = 1; limit > 0.1; limit -= 0.02) {
-            power_curve_at(&curve, limit, &log_time, &power);
-            assert_true(isfinite(log_time) && power > 0 && power <= 3);
-            assert_true(log_time >= before_s - 1e-12); /* a lower limit is never faster */
-            before_s = log_time;
+            struct power_curve_point at = power_curve_at(&curve, limit);
+            assert_true(isfinite(at.log_time) && at.power > 0 && at.power <= 3);
+            assert_true(at.log_time >= before_s - 1e-12); /* a lower limit is never faster */
+            assert_true(at.follows >= 0 && at.follows <= 1 - curve.host * exp(-at.log_time) + 1e-12);
+            before_s = at.log_time;
         }
-        power_curve_at(&curve, fmax(curve.full, 1), &log_time, &power); /* not capped: full power but for the host */
+        double power = power_curve_at(&curve, fmax(curve.full, 1)).power; /* not capped: full power but for the host */
         assert_true(power <= curve.full + 1e-12 && power >= (1 - curve.host) * curve.full * 0.3);
     }
 }
@@ -457,16 +458,35 @@ static void curves_are_physical(void **state)
 static void curve_by_hand(void **state)
 {
     (void)state;
-    struct power_curve curve = {.idle = 0.2, .full = 1, .gamma = 0.5, .compute = 0.5, .overlap = 1, .host = 0.2};
-    double log_time, power;
-    power_curve_at(&curve, 0.4, &log_time, &power); /* share 0.25, clock 0.5: 0.8 x (0.5 + 1) + 0.2 */
-    assert_true(fabs(log_time - log(1.4)) < 1e-12);
-    assert_true(fabs(power - (1.2 * 0.4 + 0.2 * 0.18) / 1.4) < 1e-12);
-    power_curve_at(&curve, 2, &log_time, &power);
-    assert_true(fabs(log_time) < 1e-12);
-    assert_true(fabs(power - (0.8 * 1 + 0.2 * 0.18)) < 1e-12);
-    power_curve_at(&curve, 0.1, &log_time, &power); /* below idle: the clock floor, above the limit */
-    assert_true(power > 0.15 && log_time > log(2) && log_time < log(4));
+    struct power_curve curve = {.idle = 0.2, .full = 1, .gamma = 0.5, .compute = 0.5, .overlap = 1, .host = 0.2, .lowest = 0.17, .waiting = 0.9};
+    struct power_curve_point at = power_curve_at(&curve, 0.4); /* share 0.25, clock 0.5: 0.8 x (0.5 + 1) + 0.2 */
+    assert_true(fabs(at.log_time - log(1.4)) < 1e-12);
+    assert_true(fabs(at.power - (1.2 * 0.4 + 0.2 * 0.18) / 1.4) < 1e-12);
+    assert_true(fabs(at.gpu_power - 0.4) < 1e-12 && fabs(at.follows - 0.8 / 1.4) < 1e-12);
+    at = power_curve_at(&curve, 2);
+    assert_true(fabs(at.log_time) < 1e-12);
+    assert_true(fabs(at.power - (0.8 * 1 + 0.2 * 0.18)) < 1e-12);
+    assert_true(fabs(at.gpu_power - 1) < 1e-12 && fabs(at.follows - 0.4) < 1e-12);
+    at = power_curve_at(&curve, 0.1); /* below idle: the clock floor, above the limit */
+    assert_true(at.power > 0.15 && at.gpu_power > 0.2 && at.log_time > log(2) && at.log_time < log(4));
+}
+
+/* What follows the clock is what less clock lengthens, however memory and computing overlap. */
+static void curves_follow_the_clock(void **state)
+{
+    (void)state;
+    unsigned seen = 0;
+    for (unsigned n = 0; n < POWER_CURVES; n++) {
+        struct power_curve curve = power_curve_draw(n);
+        double limit = 0.7, dynamic = curve.full - curve.idle, clock = pow((limit - curve.idle) / dynamic, curve.gamma);
+        if (!(curve.full > 0.75) || clock < 0.2)
+            continue;
+        double less = curve.idle + dynamic * pow(clock * 0.999, 1 / curve.gamma); /* the limit of 0.1 % less clock */
+        double longer = power_curve_at(&curve, less).log_time - power_curve_at(&curve, limit).log_time;
+        assert_true(fabs(longer / 0.001 - power_curve_at(&curve, limit).follows) < 0.01);
+        seen++;
+    }
+    assert_true(seen > 200);
 }
 
 int main(int argc, char **argv)
@@ -475,6 +495,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(curve_by_hand),
         cmocka_unit_test(curves_are_physical),
+        cmocka_unit_test(curves_follow_the_clock),
         cmocka_unit_test(few_limits_on_virtual_cards),
         cmocka_unit_test(few_limits_on_published_curves),
         cmocka_unit_test(ends_whatever_is_measured),

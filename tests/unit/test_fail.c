@@ -40,6 +40,7 @@
 #include "progress/channel_layout.h"
 #include "progress/pattern.h"
 #include "run/batch.h"
+#include "run/fleet.h"
 #include "run/guard_process.h"
 #include "run/job.h"
 #include "run/offer.h"
@@ -692,15 +693,25 @@ static void a_trial_that_ended(void)
     assert_int_equal(run_end(), 0);
 }
 
+static int count_run(void *ctx, const struct wt_trial *run, struct wt_error *why)
+{
+    (void)why;
+    *(double *)ctx += run->energy_j + run->gpu_count;
+    return 0;
+}
+
 static int run_reports(void)
 {
+    const struct ledger_runs any = {INT64_MIN, INT64_MAX, "resnet", NULL};
+    double runs = 0;
     struct wt_job_row *rows = NULL;
     struct wt_trial *trials = NULL;
     struct ledger_device_energy *devices = NULL;
     struct wt_profile_point points[WT_MAX_LIMITS];
     struct ledger_hour *hours = NULL;
-    struct ledger_report_rows sums = {0}, days = {0};
-    size_t row_count = 0, trial_count = 0, device_count = 0, hour_count = 0;
+    struct ledger_report_rows sums = {0}, days = {0}, whole = {0};
+    struct ledger_profile *profiles = NULL;
+    size_t row_count = 0, trial_count = 0, device_count = 0, hour_count = 0, profile_count = 0;
     unsigned point_count = 0;
     ledger = NULL;
     int rc = ledger_open(in_folder("ledger.db"), LEDGER_READ_ONLY, &ledger, &err);
@@ -713,13 +724,21 @@ static int run_reports(void)
     if (rc == 0)
         rc = ledger_profile_get(ledger, &key, points, WT_MAX_LIMITS, &point_count, &err);
     if (rc == 0)
+        rc = ledger_profiles(ledger, "resnet", &profiles, &profile_count, &err);
+    if (rc == 0)
         rc = ledger_trial_hours(ledger, trial_id, &hours, &hour_count, &err);
     if (rc == 0)
         rc = ledger_report(ledger, &(struct ledger_report){2, {WT_BY_JOB, WT_BY_PROJECT}, INT64_MIN, INT64_MAX}, &sums, &err);
     if (rc == 0)
         rc = ledger_report(ledger, &(struct ledger_report){1, {WT_BY_DAY}, INT64_MIN, INT64_MAX}, &days, &err);
+    if (rc == 0)
+        rc = ledger_report_runs(ledger, &any, (const enum wt_report_key[]){WT_BY_GPU}, 1, &whole, &err);
+    if (rc == 0)
+        rc = ledger_each_run(ledger, &any, count_run, &runs, &err);
     if (rc == 0) { /* a report that says it is whole is */
+        assert_true(profile_count == 1 && profiles[0].count == 2);
         assert_true(hour_count == 2 && hours[1].energy_j == 7);
+        assert_true(whole.count == 1 && whole.rows[0].gpu_j == 12 && runs == 12 + 2);
         assert_true(sums.count == 1 && sums.rows[0].gpu_j == 12 && days.rows[0].gpu_j == 12);
         assert_string_equal(sums.rows[0].keys[1], "vision");
         assert_string_equal(days.rows[0].keys[0], "2025-03-01");
@@ -735,9 +754,62 @@ static int run_reports(void)
     free(rows);
     free(trials);
     free(devices);
+    free(profiles);
     free(hours);
     ledger_report_clear(&sums);
     ledger_report_clear(&days);
+    ledger_report_clear(&whole);
+    ledger = ledger_close(ledger);
+    return rc;
+}
+
+/* What a watcher booked, and what a fleet makes of it. */
+static const struct wt_stretch watched[] = {
+    {.uuid = "GPU-0", .name = "V100", .begin_ms = 1000, .end_ms = 61000, .energy_j = 60, .energy_error_j = 1, .source = WT_SOURCE_COUNTER},
+    {.uuid = "GPU-1", .name = "V100", .begin_ms = 1000, .end_ms = 61000, .energy_j = 90, .energy_error_j = 1, .source = WT_SOURCE_COUNTER}};
+
+static int run_stretches(void)
+{
+    ledger = NULL;
+    int rc = ledger_open(in_folder("ledger.db"), 0, &ledger, &err);
+    if (rc == 0)
+        rc = ledger_stretches_put(ledger, "node", watched, 2, &err);
+    ledger = ledger_close(ledger);
+    return rc;
+}
+
+static double watched_j(void)
+{
+    struct ledger_lines lines;
+    assert_int_equal(ledger_open(in_folder("ledger.db"), 0, &ledger, &err), 0);
+    assert_int_equal(ledger_lines(ledger, INT64_MIN, INT64_MAX, &lines, &err), 0);
+    double energy_j = lines.total.energy_j;
+    ledger_lines_clear(&lines);
+    ledger = ledger_close(ledger);
+    return energy_j;
+}
+
+static void watched_or_not(int rc)
+{
+    double energy_j = watched_j();
+    assert_true(energy_j == 150 || (rc && energy_j == 0));
+}
+
+static int run_fleet(void)
+{
+    static const struct fleet_options options = {.from_ms = INT64_MIN, .to_ms = INT64_MAX, .eta = 0.5, .lifetime_years = 4, .utilisation = 0.45,
+                                                 .has_what_if = true, .what_if = {30, 1.5, NAN, NAN, 1}};
+    struct fleet_read read = {0};
+    ledger = NULL;
+    int rc = ledger_open(in_folder("ledger.db"), LEDGER_READ_ONLY, &ledger, &err);
+    if (rc == 0)
+        rc = fleet_read(ledger, &options, &read, &err);
+    if (rc == 0) { /* one that says it is whole is */
+        assert_true(read.fleet.lines.energy_j == 150 && read.fleet.device_count == 2 && read.fleet.phases.count == 1);
+        assert_true(read.fleet.jobs.count == 1 && read.fleet.tasks.count == 1 && read.fleet.days.count == 1);
+        assert_string_equal(read.fleet.tasks.rows[0].keys[0], "resnet");
+    }
+    fleet_clear(&read);
     ledger = ledger_close(ledger);
     return rc;
 }
@@ -844,13 +916,15 @@ static void booking(void **state)
         {"ledger: trial begins", LEDGER, an_empty_ledger, run_begin, began_or_not, true, {WT_E_LEDGER}, 150, 5},
         {"ledger: trial ends", LEDGER, a_trial_that_runs, run_end, ended_whole_or_not, true, {WT_E_LEDGER}, 150, 5},
         {"ledger: reports", LEDGER, NULL, run_reports, NULL, true, {WT_E_LEDGER}, 150, 5},
+        {"ledger: stretches", LEDGER, NULL, run_stretches, watched_or_not, true, {WT_E_LEDGER}, 150, 5},
+        {"ledger: fleet", LEDGER, NULL, run_fleet, NULL, true, {WT_E_LEDGER}, 150, 5},
         {"ledger: batch sizes", LEDGER, an_empty_ledger, run_batch, counted_or_not, true, {WT_E_LEDGER}, 150, 5},
         {"ledger: what there is to choose from", LEDGER, NULL, run_offer, NULL, true, {WT_E_LEDGER}, 150, 5},
     };
     for (unsigned i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         if (i == 3)
             a_trial_that_ended();
-        if (i == 5)
+        if (i == 7)
             an_offer();
         every(&ops[i]);
     }
@@ -919,6 +993,38 @@ static int run_tables(void)
     return compare(&out, 0);
 }
 
+static struct wt_explanation an_explanation(void)
+{
+    return (struct wt_explanation){
+        .job = "resnet", .gpu_model = "V100", .gpu_count = 1, .standard = {64, 250000, 6, 0.5, 200, 3000, 1.2e6},
+        .chosen = {32, 150000, 4, 0.25, 50, 2000, 4e5}, .least = {32, 150000, 4, 0.25, 50, 2000, 4e5},
+        .front = {32, 150000, 4, 0.25, 50, 2000, 4e5}, .whole = {0.33, 0.01}, .whole_time = {0.67, 0.02}, .left = {1, 0},
+        .fit = {.state = WT_FIT_DONE, .describes = true, .used = 2, .static_w = {70, 4}, .dynamic_w = {170, 6},
+                .full_dynamic_w = {170, 6}, .compute = {0.5, 0.1}, .least_limit_w = {150, 12}, .count = 2,
+                .points = {{{250000, 60, 0.5, 200, 2, 0.25, false}, true, 0.5, 210},
+                           {{150000, 60, 0.6, 150, 2, 0.25, false}, true, 0.6, 150}}}};
+}
+
+static int run_explain_json(void)
+{
+    struct wt_explanation e = an_explanation();
+    const char *const sentences[] = {"One.", "Two."};
+    struct buffer out = {0};
+    struct json_doc *doc = json_explain_document(&e, sentences, 2);
+    int rc = json_write_buffer(doc, JSON_PRETTY, &out, &err);
+    json_doc_free(doc);
+    return compare(&out, rc);
+}
+
+static int run_explain(void)
+{
+    struct wt_explanation e = an_explanation();
+    struct buffer out = {0};
+    view_explain(&out, &e, true);
+    view_explain_svg(&out, &e);
+    return compare(&out, 0);
+}
+
 static void pages(void **state)
 {
     (void)state;
@@ -928,8 +1034,12 @@ static void pages(void **state)
     json_set_alloc_funcs(fail_malloc, fail_free);
     every(&(struct operation){"json: run", MEMORY, .run = run_json});
     buffer_clear(&reference);
+    every(&(struct operation){"json: explain", MEMORY, .run = run_explain_json});
+    buffer_clear(&reference);
     every(&(struct operation){"json: file", MEMORY | SYSTEM | PARTS, NULL, run_json_file, NULL, true, {WT_E_IO}});
     json_set_alloc_funcs(take, give);
+    every(&(struct operation){"view: explain", MEMORY, .run = run_explain});
+    buffer_clear(&reference);
     every(&(struct operation){"view: show", MEMORY, .run = run_show});
     buffer_clear(&reference);
     every(&(struct operation){"view: tables", MEMORY, .run = run_tables});

@@ -526,6 +526,98 @@ static void monitor_document(void **state)
     json_decref(doc);
 }
 
+static void explain_document(void **state)
+{
+    (void)state;
+    struct wt_explanation e = {
+        .job = "a\xff\"<b>\n", .gpu_model = "V100", .gpu_count = 2, .found_limit_mw = 250000,
+        .fit = {.state = WT_FIT_DONE, .describes = true, .used = 1, .static_w = {140, 4}, .full_dynamic_w = {NAN, NAN},
+                .dynamic_w = {330, 6}, .compute = {0.5, 0.125}, .least_limit_w = {150, 12}, .time_rms = 0.01,
+                .time_largest = 0.02, .power_rms = 0.03, .power_largest = 0.04, .against_errors = NAN, .count = 2,
+                .points = {{{250000, 60, 0.5, 200, 2, 0.25, false}, true, 0.5, 210}, {{150000, 30, NAN, 100, NAN, NAN, true}, false, NAN, NAN}}},
+        .standard = {64, 250000, 6, 0.5, 200, 3000, 1.2e6},
+        .chosen = {32, 150000, 4, 0.25, 50, 2000, 4e5},
+        .least = {32, 125000, 4, 0.5, 45, 4000, 3.6e5},
+        .front = {32, 250000, 4, 0.2, 100, 1600, 8e5},
+        .whole = {0.33, 0.01}, .whole_time = {0.67, 0.02}, .epochs = {0.75, NAN, 0.25}, .size = {0.5, 0.125, 0.3}, .limit = {0.9, 0.05, 0.12},
+        .order = WT_ORDER_SIZE_FIRST, .left = {0.9, 0.02}, .size_count = 2,
+    };
+    const char *const sentences[] = {"One.", "Two.", "Three \xc3\xa9."};
+    json_t *doc = parsed(json_explain_document(&e, sentences, 3));
+    text_is(doc, "job", "a\xef\xbf\xbd\"<b>\n");
+    number_is(doc, "schema_version", 1);
+    number_is(doc, "gpu_count", 2);
+    number_is(doc, "batch_size", 32);
+    number_is(doc, "static_power_w", 140);
+    number_is(doc, "static_power_error_w", 4);
+    number_is(doc, "dynamic_power_w", 330);
+    number_is(doc, "dynamic_power_error_w", 6);
+    number_is(doc, "compute_bound_fraction", 0.5);
+    number_is(doc, "compute_bound_fraction_error", 0.125);
+    number_is(doc, "found_power_limit_w", 250);
+    json_t *fit = at(doc, "fit");
+    assert_true(json_is_true(at(fit, "describes")));
+    is_null(fit, "why_none residuals_over_errors");
+    number_is(fit, "points_used", 1);
+    number_is(fit, "time_residual_rms_fraction", 0.01);
+    number_is(fit, "time_residual_largest_fraction", 0.02);
+    number_is(fit, "power_residual_rms_fraction", 0.03);
+    number_is(fit, "power_residual_largest_fraction", 0.04);
+    is_null(fit, "full_clock_dynamic_power_w full_clock_dynamic_power_error_w");
+    number_is(fit, "least_energy_limit_w", 150);
+    number_is(fit, "least_energy_limit_error_w", 12);
+    json_t *standard = at(doc, "default");
+    number_is(standard, "batch_size", 64);
+    number_is(standard, "power_limit_w", 250);
+    number_is(standard, "epochs", 6);
+    number_is(standard, "time_per_step_s", 0.5);
+    number_is(standard, "energy_per_step_j", 200);
+    number_is(standard, "time_s", 3000);
+    number_is(standard, "energy_j", 1.2e6);
+    assert_true(json_is_false(at(standard, "on_front"))); /* at the same limit, but another size */
+    number_is(at(doc, "chosen"), "energy_j", 4e5);
+    number_is(at(doc, "front"), "batch_size", 32);
+    number_is(at(doc, "least_energy"), "power_limit_w", 125);
+    number_is(at(doc, "least_energy"), "fraction_of_chosen", 0.9);
+    number_is(at(doc, "least_energy"), "fraction_of_chosen_error", 0.02);
+    json_t *parts = at(doc, "contributions");
+    number_is(parts, "energy_fraction", 0.33);
+    number_is(parts, "time_fraction", 0.67);
+    number_is(parts, "epochs_fraction", 0.75);
+    is_null(parts, "epochs_fraction_error");
+    number_is(parts, "epoch_energy_fraction", 0.5);
+    number_is(parts, "limit_fraction", 0.9);
+    number_is(parts, "limit_fraction_error", 0.05);
+    number_is(parts, "epochs_saving_fraction", 0.25);
+    number_is(parts, "epoch_energy_saving_fraction", 0.3);
+    number_is(parts, "limit_saving_fraction", 0.12);
+    text_is(parts, "order", "batch_size_first");
+    json_t *first = json_array_get(at(doc, "points"), 0), *second = json_array_get(at(doc, "points"), 1);
+    number_is(first, "power_limit_w", 250);
+    number_is(first, "power_w", 400);
+    number_is(first, "time_error_s", 0.25);
+    number_is(first, "energy_error_j", 2);
+    number_is(first, "fitted_power_w", 420);
+    number_is(first, "static_energy_per_step_j", 70);
+    number_is(first, "fitted_energy_per_step_j", 210);
+    assert_true(json_is_true(at(first, "used")) && json_is_true(at(second, "throttled")) && json_is_false(at(second, "used")));
+    is_null(second, "time_per_step_s energy_error_j power_w fitted_power_w fitted_time_per_step_s");
+    assert_int_equal(json_array_size(at(doc, "sentences")), 3);
+    json_decref(doc);
+
+    e.fit.state = WT_FIT_NOT_REACHED;
+    e.fit.describes = false;
+    e.standard.limit_mw = e.front.limit_mw = e.chosen.batch_size = 0;
+    e.order = WT_ORDER_UNKNOWN;
+    doc = parsed(json_explain_document(&e, sentences, 3));
+    text_is(at(doc, "fit"), "why_none", "limits_not_reached");
+    is_null(json_array_get(at(doc, "points"), 0), "static_energy_per_step_j");
+    is_null(doc, "batch_size");
+    is_null(at(doc, "default"), "on_front power_limit_w");
+    is_null(at(doc, "contributions"), "order");
+    json_decref(doc);
+}
+
 static void carbon_documents(void **state)
 {
     (void)state;
@@ -598,7 +690,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_valid), cmocka_unit_test(numbers_are_round), cmocka_unit_test(files_are_whole),
         cmocka_unit_test(run_document), cmocka_unit_test(show_document), cmocka_unit_test(jobs_document), cmocka_unit_test(limits_document),
-        cmocka_unit_test(measure_document), cmocka_unit_test(monitor_document),
+        cmocka_unit_test(measure_document), cmocka_unit_test(monitor_document), cmocka_unit_test(explain_document),
         cmocka_unit_test(carbon_documents), cmocka_unit_test(report_document), cmocka_unit_test(objects_are_read),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);

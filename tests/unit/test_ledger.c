@@ -361,13 +361,55 @@ static void profiles_are_for_their_key(void **state)
     ledger_close(ledger);
 }
 
+static void all_profiles_of_a_job(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_ledger(0);
+    const struct wt_trial t = full_trial("p");
+    const struct wt_profile_key first = {"p", 64, "Tesla V100", 2, 100000, 250000}, second = {"p", 0, "A40", 1, 0, 0},
+                                other = {"q", 64, "Tesla V100", 2, 100000, 250000};
+    struct ledger_profile *profiles = NULL;
+    size_t count = 7;
+    assert_int_equal(ledger_profiles(ledger, "p", &profiles, &count, &err), 0); /* no such job */
+    assert_int_equal(count, 0);
+    assert_int_equal(ledger_profile_put(ledger, &first, t.profile, 2, 0, &err), 0);
+    assert_int_equal(ledger_profile_put(ledger, &second, t.profile, 1, 0, &err), 0);
+    assert_int_equal(ledger_profile_put(ledger, &other, t.profile, 2, 0, &err), 0);
+    assert_int_equal(ledger_profiles(ledger, "p", &profiles, &count, &err), 0);
+    assert_int_equal(count, 2);
+    assert_string_equal(profiles[0].key.job, "p");
+    assert_string_equal(profiles[0].key.gpu_model, "Tesla V100");
+    assert_int_equal(profiles[0].key.batch_size, 64);
+    assert_int_equal(profiles[0].key.gpu_count, 2);
+    assert_int_equal(profiles[0].key.limit_min_mw, 100000);
+    assert_int_equal(profiles[0].key.limit_max_mw, 250000);
+    assert_int_equal(profiles[0].count, 2);
+    assert_int_equal(profiles[0].points[0].limit_mw, 250000); /* highest first */
+    assert_true(profiles[0].points[1].energy_per_step_j == 0.4375 && profiles[0].points[1].throttled);
+    assert_string_equal(profiles[1].key.gpu_model, "A40");
+    assert_int_equal(profiles[1].key.batch_size, 0);
+    assert_int_equal(profiles[1].key.limit_max_mw, 0);
+    assert_int_equal(profiles[1].count, 1);
+    free(profiles);
+
+    /* One that is stored anew is the last. */
+    usleep(3000);
+    assert_int_equal(ledger_profile_put(ledger, &first, t.profile, 1, 0, &err), 0);
+    assert_int_equal(ledger_profiles(ledger, "p", &profiles, &count, &err), 0);
+    assert_int_equal(count, 2);
+    assert_string_equal(profiles[1].key.gpu_model, "Tesla V100");
+    assert_int_equal(profiles[1].count, 1);
+    free(profiles);
+    ledger_close(ledger);
+}
+
 int main(void)
 {
 #define WITH_FOLDER(f) cmocka_unit_test_setup_teardown(f, make_folder, drop_folder)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(all_comes_back), WITH_FOLDER(unknown_stays_unknown), WITH_FOLDER(numbers_count_up),
         WITH_FOLDER(ends_once), WITH_FOLDER(hostile_names), WITH_FOLDER(job_rows_add_up),
-        WITH_FOLDER(profiles_are_for_their_key),
+        WITH_FOLDER(profiles_are_for_their_key), WITH_FOLDER(all_profiles_of_a_job),
     };
     return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);
 }

@@ -87,7 +87,7 @@ static void empty_file_becomes_one(void **state)
     assert_int_equal(fread(raw, 1, sizeof raw, file), sizeof raw);
     fclose(file);
     assert_memory_equal(raw + 68, "WATT", 4); /* application id, for file(1) */
-    assert_int_equal(raw[63], 3);             /* user_version */
+    assert_int_equal(raw[63], 4);             /* user_version */
 }
 
 static void newer_is_left_alone(void **state)
@@ -95,7 +95,7 @@ static void newer_is_left_alone(void **state)
     (void)state;
     ledger_close(open_ledger(0));
     sql(path, "PRAGMA user_version = 7; CREATE TABLE later (x)");
-    refused(path, 0, WT_E_VERSION, "schema 7, this one knows 3");
+    refused(path, 0, WT_E_VERSION, "schema 7, this one knows 4");
     refused(path, LEDGER_READ_ONLY, WT_E_VERSION, "newer wattune");
 }
 
@@ -142,7 +142,7 @@ static void older_is_brought_up_to_date(void **state)
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    assert_int_equal(sqlite3_column_int(statement, 0), 3);
+    assert_int_equal(sqlite3_column_int(statement, 0), 4);
     sqlite3_finalize(statement);
     assert_int_equal(sqlite3_prepare_v2(db, "SELECT gpu_model, gpu_count FROM trials JOIN places USING (place_id) WHERE trial_id = 7", -1, &statement,
                                         NULL), SQLITE_OK);

@@ -252,6 +252,133 @@ static void names_are_only_names(void **state)
     done(ledger);
 }
 
+/* --- Whole runs ---------------------------------------------------------------------------------------------------- */
+
+static void book(struct ledger *ledger, const char *job, const char *project, int64_t started_ms, double energy_j, double error_j,
+                 double embodied_g)
+{
+    struct wt_trial t = full_trial(job);
+    t.recurrence = t.try_number = 0;
+    t.started_ms = started_ms;
+    snprintf(t.project, sizeof t.project, "%s", project);
+    assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, &t.recurrence, &err), 0);
+    t.time_s = 7200;
+    t.energy_j = energy_j;
+    t.energy_error_j = error_j;
+    t.cpu_energy_j = t.dram_energy_j = NAN;
+    t.carbon = (struct wt_carbon){1.5, 100, "a grid", energy_j * 1.5 / 3.6e6 * 100, NAN, embodied_g, NAN, "a table"};
+    assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
+}
+
+static struct ledger *with_runs(void)
+{
+    struct ledger *ledger = open_ledger(0);
+    book(ledger, "b", "vision", EVENING_MS + 2, 3.6e6, 1000, 10);
+    book(ledger, "a", "vision", EVENING_MS + 1, 7.2e6, 2000, 20);
+    book(ledger, "a", "speech", EVENING_MS + INT64_C(86400000), 3.6e6, NAN, 40);
+    struct wt_trial t = full_trial("a"); /* killed, on one GPU */
+    t.recurrence = t.try_number = 0;
+    t.started_ms = EVENING_MS + 3;
+    t.gpu_count = 1;
+    assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, &t.recurrence, &err), 0);
+    t = full_trial("a");
+    t.recurrence = t.try_number = 0;
+    t.started_ms = EVENING_MS;
+    assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, &t.recurrence, &err), 0);
+    t.not_started = true; /* known to be too much before it began: no run */
+    assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
+    return ledger;
+}
+
+static struct wt_report_row *report_runs(struct ledger *ledger, const struct ledger_runs *runs, enum wt_report_key key, size_t expected)
+{
+    ledger_report_clear(&found);
+    if (ledger_report_runs(ledger, runs, &key, 1, &found, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(found.count, expected);
+    return found.rows;
+}
+
+static void whole_runs(void **state)
+{
+    (void)state;
+    struct ledger *ledger = with_runs();
+    const struct wt_report_row *total = &found.total, *rows;
+    report_runs(ledger, &(struct ledger_runs){INT64_MIN, INT64_MAX, NULL, NULL}, WT_BY_JOB, 2);
+    assert_int_equal(total->runs, 4);
+    near(total->gpu_j, 14.4e6);
+    assert_true(isnan(total->gpu_error_j)); /* one is not known */
+    assert_true(total->gpus_least == 1 && total->gpus_most == 2);
+    assert_int_equal(total->complete.runs, 3);
+    near(total->complete.gpu_hours, 3 * 4);
+    near(total->complete.facility_j, 1.5 * 14.4e6);
+    near(total->complete.operational_g, 1.5 * 4 * 100);
+    near(total->complete.embodied_g, 70);
+    /* From the first moment on, and not from the last. */
+    report_runs(ledger, &(struct ledger_runs){EVENING_MS + 1, EVENING_MS + 2, NULL, NULL}, WT_BY_JOB, 1);
+    assert_int_equal(total->runs, 1);
+    near(total->gpu_j, 7.2e6);
+    near(total->gpu_error_j, 2000);
+    near(total->embodied_g, 20); /* not a share of it: the whole run */
+    /* By day, a run is of the day on which it began. */
+    rows = report_runs(ledger, &(struct ledger_runs){INT64_MIN, INT64_MAX, NULL, "vision"}, WT_BY_DAY, 1);
+    assert_string_equal(rows[0].keys[0], "2025-03-01");
+    assert_int_equal(total->runs, 3);
+    near(total->gpu_j, 10.8e6);
+    near(total->gpu_error_j, 3000);
+    report_runs(ledger, &(struct ledger_runs){INT64_MIN, INT64_MAX, "a", "speech"}, WT_BY_JOB, 1);
+    assert_int_equal(total->runs, 1);
+    near(total->embodied_g, 40);
+    assert_int_equal(found.basis_count, 4);
+    report_runs(ledger, &(struct ledger_runs){INT64_MIN, INT64_MAX, "no such job", NULL}, WT_BY_JOB, 0);
+    assert_true(total->runs == 0 && total->complete.runs == 0 && isnan(total->gpus_least));
+    done(ledger);
+}
+
+struct taken {
+    char jobs[8];
+    unsigned count, most;
+    double energy_j;
+};
+
+static int take(void *ctx, const struct wt_trial *run, struct wt_error *why)
+{
+    struct taken *taken = ctx;
+    assert_string_equal(run->gpus[0].uuid, "GPU-3");
+    assert_int_equal(run->point_count, 0);
+    assert_true(run->ended ? run->gpu_count == 2 && run->carbon.pue == 1.5 : run->gpu_count == 1 && isnan(run->carbon.pue));
+    taken->jobs[taken->count++] = run->job[0];
+    if (isfinite(run->energy_j))
+        taken->energy_j += run->energy_j;
+    return taken->count < taken->most ? 0 : error_set(why, WT_E_RANGE, "enough");
+}
+
+static void each_run(void **state)
+{
+    (void)state;
+    struct ledger *ledger = with_runs();
+    struct taken taken = {.most = 5};
+    assert_int_equal(ledger_each_run(ledger, &(struct ledger_runs){INT64_MIN, INT64_MAX, NULL, NULL}, take, &taken, &err), 0);
+    assert_string_equal(taken.jobs, "abaa"); /* as they began, not as they were booked */
+    near(taken.energy_j, 14.4e6);
+    taken = (struct taken){.most = 5};
+    assert_int_equal(ledger_each_run(ledger, &(struct ledger_runs){EVENING_MS + 2, INT64_MAX, "a", NULL}, take, &taken, &err), 0);
+    assert_string_equal(taken.jobs, "aa");
+    near(taken.energy_j, 3.6e6);
+    taken = (struct taken){.most = 2};
+    assert_int_equal(ledger_each_run(ledger, &(struct ledger_runs){INT64_MIN, INT64_MAX, NULL, NULL}, take, &taken, &err), WT_E_RANGE);
+    assert_string_equal(err.text, "enough");
+    assert_string_equal(taken.jobs, "ab");
+    /* The ledger goes on after that. */
+    taken = (struct taken){.most = 5};
+    assert_int_equal(ledger_each_run(ledger, &(struct ledger_runs){INT64_MIN, INT64_MAX, NULL, "speech"}, take, &taken, &err), 0);
+    assert_string_equal(taken.jobs, "a");
+    taken = (struct taken){.most = 5};
+    assert_int_equal(ledger_each_run(NULL, &(struct ledger_runs){INT64_MIN, INT64_MAX, NULL, NULL}, take, &taken, &err), 0);
+    assert_int_equal(taken.count, 0);
+    ledger_close(ledger);
+}
+
 static void empty(void **state)
 {
     (void)state;
@@ -272,6 +399,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(days, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(unknown_is_counted, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(basis, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(whole_runs, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(each_run, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(names_are_only_names, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(empty, make_folder, drop_folder),
     };
