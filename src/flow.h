@@ -200,15 +200,15 @@ struct wt_trial {
     double cost_j;                   /* Zeus, section 3.1, with eta and MAXPOWER of the run */
     uint64_t steps, epochs;
     double metric;
-    int reached;                     /* 1, 0; -1: there was no target */
-    bool early_stopped;
+    int reached;                     /* 1, 0; -1: there was no target, or a budget ended the run before that was known */
+    bool early_stopped;              /* we ended it: where reached is 0, since its target was missed; else by a budget */
     bool not_started;                /* what an epoch costs was known to be too much */
     int exit_code;                   /* -1: none of its own, since we ended it or did not start it */
     enum wt_source source;
     char user[WT_USER_LEN], node[WT_USER_LEN]; /* who ran it, and on which machine; empty: unknown */
     double busy_s;                   /* GPU time in which a kernel ran, summed over the GPUs */
     struct wt_carbon carbon;
-    char note[128];                  /* why it was not tuned, in words; empty when it was */
+    char note[128];                  /* which budget ended it, why it was not tuned, in words; empty: neither */
     struct wt_savings savings;
     unsigned gpu_count;
     struct { unsigned index; char uuid[WT_UUID_LEN]; char name[WT_NAME_LEN]; } gpus[WT_MAX_DEVICES];

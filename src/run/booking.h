@@ -29,6 +29,9 @@ struct booking_factors {
 void booking_fill(const struct booking_factors *factors, unsigned node_gpus, struct ledger_hour hours[], size_t count,
                   struct wt_trial *trial);
 
+/* The embodied carbon alone, g, of the trial's GPUs if they were reserved for time_s. */
+double booking_embodied_g(const struct booking_factors *factors, unsigned node_gpus, const struct wt_trial *trial, double time_s);
+
 /* The same for a stretch of a whole GPU, whoever used it: fills stretch->carbon, useful and market-based apart. */
 void booking_fill_stretch(const struct booking_factors *factors, unsigned node_gpus, struct wt_stretch *stretch);
 
