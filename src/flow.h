@@ -165,6 +165,9 @@ struct wt_carbon {
     double embodied_g;               /* SCI's: a share of the lifetime */
     double embodied_useful_g;        /* Sustainable AI's: divided by the fleet's utilisation */
     char embodied_source[WT_FACTOR_LEN];
+    char pue_source[WT_FACTOR_LEN];  /* who said so, or that it is assumed */
+    char location[16];               /* that was set; empty: none was */
+    double lifetime_years;           /* that embodied carbon is spread over; 0: unknown */
 };
 
 /* stretch: a time of one hour in which a whole GPU was watched, and was in use throughout or not at all. */
@@ -197,15 +200,15 @@ struct wt_trial {
     double cost_j;                   /* Zeus, section 3.1, with eta and MAXPOWER of the run */
     uint64_t steps, epochs;
     double metric;
-    int reached;                     /* 1, 0; -1: there was no target */
-    bool early_stopped;
+    int reached;                     /* 1, 0; -1: there was no target, or a budget ended the run before that was known */
+    bool early_stopped;              /* we ended it: where reached is 0, since its target was missed; else by a budget */
     bool not_started;                /* what an epoch costs was known to be too much */
     int exit_code;                   /* -1: none of its own, since we ended it or did not start it */
     enum wt_source source;
     char user[WT_USER_LEN], node[WT_USER_LEN]; /* who ran it, and on which machine; empty: unknown */
     double busy_s;                   /* GPU time in which a kernel ran, summed over the GPUs */
     struct wt_carbon carbon;
-    char note[128];                  /* why it was not tuned, in words; empty when it was */
+    char note[128];                  /* which budget ended it, why it was not tuned, in words; empty: neither */
     struct wt_savings savings;
     unsigned gpu_count;
     struct { unsigned index; char uuid[WT_UUID_LEN]; char name[WT_NAME_LEN]; } gpus[WT_MAX_DEVICES];
@@ -255,9 +258,9 @@ enum wt_basis { WT_BASIS_ENERGY, WT_BASIS_PUE, WT_BASIS_INTENSITY, WT_BASIS_EMBO
 
 struct wt_report_basis {
     enum wt_basis kind;
-    const char *source;              /* in words; "": unknown, or the kind has none (PUE); borrowed from who gave the row */
+    const char *source;              /* in words; "": unknown; borrowed from who gave the row */
     uint64_t runs;
-    double least, most;              /* the factor over these runs: PUE, g/kWh; NaN: the kind has no single one */
+    double least, most;              /* the factor over these runs: PUE, g/kWh, years of lifetime; NaN: unknown, or the kind has none */
 };
 
 /* fleet lines: what watched GPUs used, by what it was for.  energy_j = runs_j - overlap_j + idle_j + unattributed_j, exactly; hours

@@ -5,6 +5,7 @@
 #include "base/parse.h"
 
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -56,6 +57,38 @@ int parse_fraction(const char *text, double min, double max, double *value)
     if (rc == 0)
         *value = read / divisor;
     return rc;
+}
+
+/* Behind the whole number and at most one blank stands the unit: of kWh and Wh only one leaves a number. */
+static int take_quantity(const char *text, size_t length, const struct parse_unit *unit, double *value)
+{
+    char number[64];
+    size_t named = strlen(unit->name);
+    if (length <= named || length - named >= sizeof number || strcmp(text + length - named, unit->name) != 0)
+        return WT_E_PARSE;
+    length -= named;
+    if (text[length - 1] == ' ')
+        length--;
+    memcpy(number, text, length);
+    number[length] = '\0';
+    return parse_number(number, 0, DBL_MAX / unit->size, value);
+}
+
+int parse_quantity(const char *text, const struct parse_unit units[], unsigned count, double *value,
+                   const struct parse_unit **unit)
+{
+    for (unsigned i = 0; i < count; i++) {
+        double number;
+        int rc = take_quantity(text, strlen(text), &units[i], &number);
+        if (rc == WT_E_PARSE)
+            continue;
+        if (rc == 0) {
+            *value = number * units[i].size;
+            *unit = &units[i];
+        }
+        return rc;
+    }
+    return WT_E_PARSE;
 }
 
 /* Exactly so many digits, and the character behind them (0: whatever follows). */

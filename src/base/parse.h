@@ -19,6 +19,18 @@ int parse_number(const char *text, double min, double max, double *value);
 /* "10%" or "0.1" -> 0.1. */
 int parse_fraction(const char *text, double min, double max, double *value);
 
+/* A unit, how large it is in the caller's own, and what the caller calls its kind. */
+struct parse_unit {
+    const char *name;
+    double size;
+    int kind;
+};
+
+/* A number of at least 0 and one of units[0..count), "2kWh" or "2 kWh": the value in the caller's own unit, and which row it was.
+ * WT_E_RANGE: negative, or too large for a number. */
+int parse_quantity(const char *text, const struct parse_unit units[], unsigned count, double *value,
+                   const struct parse_unit **unit);
+
 /* A moment as RFC 3339 has it, "2025-03-01T12:00:00Z" or with an offset such as +01:00 (never without), as milliseconds since
  * 1970 UTC; what is finer is cut off.  T and Z may be small letters, T a space.  No leap seconds. */
 int parse_time(const char *text, int64_t *wall_ms);

@@ -18,4 +18,7 @@ double stats_sd(const struct stats *stats);
 /* Half the width of the 95 % interval of the mean (Student's t); NaN below two values. */
 double stats_mean_error(const struct stats *stats);
 
+/* Two-sided 95 % quantile of Student's t; NaN for 0 degrees of freedom. */
+double stats_t95(unsigned long df);
+
 #endif

@@ -40,3 +40,11 @@ double carbon_aware_cost(double eta, double average_power_w, double g_per_kwh, d
         return NAN;
     return (eta * average_power_w * g_per_kwh + (1 - eta) * max_power_w * most_g_per_kwh) / throughput;
 }
+
+double carbon_aware_eta(double eta, double g_per_kwh, double most_g_per_kwh)
+{
+    if (!(eta >= 0 && eta <= 1 && g_per_kwh >= 0 && most_g_per_kwh >= 0))
+        return NAN;
+    double energy = eta * g_per_kwh, time = (1 - eta) * most_g_per_kwh;
+    return g_per_kwh == most_g_per_kwh || energy + time == 0 ? eta : energy / (energy + time);
+}

@@ -38,4 +38,9 @@ double carbon_market_g(double facility_kwh, const struct carbon_contract *contra
 double carbon_aware_cost(double eta, double average_power_w, double g_per_kwh, double most_g_per_kwh, double max_power_w,
                          double throughput);
 
+/* The eta with which Zeus's cost orders limits as the above does: dividing it by MaxCI leaves energy with the weight
+ * eta * CI(t) / MaxCI and time with 1 - eta, and the two are scaled to add up to 1.  eta itself when CI(t) is MaxCI, and when
+ * nothing has a weight (eta 1 on a grid without emissions).  NaN as above. */
+double carbon_aware_eta(double eta, double g_per_kwh, double most_g_per_kwh);
+
 #endif

@@ -168,11 +168,15 @@ static void say_doubts(const struct carbon_settings *settings)
 
 static int open_numbers(struct carbon_settings *settings, const struct config *config, struct wt_error *err)
 {
-    char where[PATH_MAX + 16];
+    char where[PATH_MAX + 16], text[180];
     settings->given_g_per_kwh = number_or_nan(config, CONFIG_INTENSITY);
     text_escape_into(settings->given_where, sizeof settings->given_where,
                      config_where(config, CONFIG_INTENSITY, where, sizeof where));
     settings->pue = config_number(config, CONFIG_PUE);
+    snprintf(settings->pue_where, sizeof settings->pue_where, "assumed");
+    if (config->values[CONFIG_PUE].origin != CONFIG_DEFAULT)
+        snprintf(settings->pue_where, sizeof settings->pue_where, "given by %s",
+                 text_escape_into(text, sizeof text, config_where(config, CONFIG_PUE, where, sizeof where)));
     settings->lifetime_years = config_number(config, CONFIG_LIFETIME_YEARS);
     settings->utilisation = config_number(config, CONFIG_UTILISATION);
     settings->contract_g_per_kwh = number_or_nan(config, CONFIG_CONTRACT);

@@ -24,6 +24,7 @@ struct carbon_settings {
     char given_where[200];               /* "--intensity", "WATTUNE_INTENSITY_G_PER_KWH", "/etc/wattune/wattune.conf:3" */
     char location[CARBON_CODE_LEN];      /* as the table writes it; empty: not set */
     double pue, lifetime_years, utilisation;
+    char pue_where[200];                 /* "given by --pue", or "assumed" */
     unsigned system_gpus;                /* 0: not set */
     double contract_fraction;            /* of the energy, covered by the contract; NaN: there is no contract */
     double contract_g_per_kwh, residual_g_per_kwh; /* NaN: not known */

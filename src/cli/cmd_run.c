@@ -2,6 +2,7 @@
  *
  * wattune run: the main job.
  */
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@
 
 enum key {
     KEY_JOB = 1, KEY_MAX_SLOWDOWN, KEY_MIN, KEY_OBSERVE, KEY_PROFILE_ONLY, KEY_METRIC, KEY_EPOCH, KEY_SHARED, KEY_JSON,
-    KEY_DRY_RUN,
+    KEY_DRY_RUN, KEY_CARBON_AWARE,
 };
 
 static const struct argp_option options[] = {
@@ -40,6 +41,8 @@ static const struct argp_option options[] = {
     {"metric-pattern", KEY_METRIC, "REGEX", 0, "group 1 of a match in the output is the validation metric", 0},
     {"epoch-pattern", KEY_EPOCH, "REGEX", 0, "a match in the output ends an epoch", 0},
     RECUR_OPTIONS,
+    {"carbon-aware", KEY_CARBON_AWARE, NULL, 0, "let the trade-off follow the grid: where its electricity is cleaner than in the last "
+     "24 h, time counts for more; needs a series by the hour (intensity_file)", 0},
     {"shared", KEY_SHARED, NULL, 0, "tune although other processes use the GPU", 0},
     {"json", KEY_JSON, "FILE", 0, "write what was measured and tuned as JSON", 0},
     {"dry-run", KEY_DRY_RUN, NULL, 0, "say what would be done, and do nothing", 0},
@@ -48,7 +51,9 @@ static const struct argp_option options[] = {
 static struct settings {
     struct recur_options recur;
     const char *json;
-    bool dry_run, trade_off_given;
+    bool dry_run, trade_off_given, carbon_aware;
+    struct carbon_settings carbon;
+    struct aware_grid grid;
 } settings;
 
 static void one_trade_off(void)
@@ -74,6 +79,9 @@ static void take_config(struct job_options *job, const struct config *config)
     job->project = config_text(config, CONFIG_PROJECT);
     job->tuner.preference.eta = config_number(config, CONFIG_ETA);
     job->tuner.search = config_text(config, CONFIG_SEARCH);
+    /* The adaptive search measures around the optimum of one trade-off; hours to come have others. */
+    if (settings.carbon_aware && config->values[CONFIG_SEARCH].origin == CONFIG_DEFAULT)
+        job->tuner.search = "sweep";
     job->tuner.baseline = config_is(config, CONFIG_BASELINE, "yes");
     take_progress(job, config_text(config, CONFIG_PROGRESS));
     const char *limits = config_text(config, CONFIG_POWER_LIMITS);
@@ -87,6 +95,18 @@ static void check_name(const char *what, const char *name)
 {
     if (!*name || strlen(name) >= WT_JOB_LEN)
         command_usage_error("the name of the %s has 1 to %d bytes", what, WT_JOB_LEN - 1);
+}
+
+/* It chooses by --eta, and it chooses. */
+static void check_carbon_aware(void)
+{
+    const struct job_options *job = &settings.recur.job;
+    if (!settings.carbon_aware)
+        return;
+    if (job->tuner.preference.selector != WT_SELECT_COST)
+        command_usage_error("--carbon-aware goes with --eta: --max-slowdown and --min do not trade energy for time");
+    if (job->observe || job->tuner.profile_only)
+        command_usage_error("--carbon-aware sets power limits, and %s does not", job->observe ? "--observe" : "--profile-only");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -131,6 +151,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_JSON:
         settings.json = arg;
         return 0;
+    case KEY_CARBON_AWARE:
+        settings.carbon_aware = true;
+        return 0;
     case KEY_DRY_RUN:
         settings.dry_run = true;
         return 0;
@@ -145,6 +168,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (settings.trade_off_given &&
             ((struct invocation *)state->input)->common->config->values[CONFIG_ETA].origin == CONFIG_FROM_FLAG)
             one_trade_off();
+        check_carbon_aware();
         recur_options_finish(&settings.recur);
         return 0;
     default:
@@ -204,6 +228,7 @@ static void say_sizes(const struct recur_options *recur)
 static void say_dry_run(const struct common *common, const struct devices *devices, const char *ledger)
 {
     const struct job_options *job = &settings.recur.job;
+    char amount[SPENDING_TEXT];
     printf("would run as job %s (phase %s), booked in %s:\n ", job->job, job->phase, ledger);
     for (char *const *word = job->argv; *word; word++)
         printf(" %s", *word);
@@ -217,11 +242,13 @@ static void say_dry_run(const struct common *common, const struct devices *devic
         printf("%u times\n", settings.recur.recurrences);
     if (settings.recur.chooses)
         say_sizes(&settings.recur);
+    if (job->spending.budget.kind != BUDGET_NONE)
+        printf("within a budget of %s\n", spending_text(amount, &job->spending.budget, job->spending.budget.amount));
     if (job->observe)
         printf("and would write nothing to a device\n");
     else
-        printf("and would try the power limits %s by %s\n", config_text(common->config, CONFIG_POWER_LIMITS),
-               job->tuner.search);
+        printf("and would try the power limits %s by %s%s\n", config_text(common->config, CONFIG_POWER_LIMITS),
+               job->tuner.search, settings.carbon_aware ? ", and follow the grid" : "");
 }
 
 /* --- Afterwards ----------------------------------------------------------------------------------------------------- */
@@ -275,6 +302,7 @@ static int exit_code(const struct recur_result *result, int written)
     case RECUR_COMMAND_FAILED:
     case RECUR_ASKED_TO_END: return result->exit_code ? result->exit_code : written;
     case RECUR_MISSED: return EXIT_TARGET;
+    case RECUR_OVER_BUDGET: return EXIT_BUDGET;
     case RECUR_DONE: break;
     }
     return !result->booked ? EXIT_LEDGER : written;
@@ -290,24 +318,56 @@ static int failed(const struct recur_result *result, const struct wt_error *err)
     return err->code == WT_E_NOT_FOUND && result->exit_code ? result->exit_code : code;
 }
 
-/* Runs under the factors in force. */
-static int run_booked(const struct common *common, struct devices *devices, struct ledger *ledger, struct recur_result *result,
-                      struct wt_error *err)
+/* What --carbon-aware goes by. */
+static void grid_at(void *ctx, int64_t unix_s, double *g_per_kwh, double *most_g_per_kwh)
 {
-    static struct carbon_settings carbon;
-    static char user[WT_USER_LEN], node[WT_USER_LEN];
-    int rc = carbon_settings_open(&carbon, common->config, clock_wall_ms() / 1000, err);
-    if (rc == 0) {
-        struct booking_factors factors = factors_of(&carbon);
-        factors_user(user);
-        factors_node(node);
-        settings.recur.job.factors = &factors;
-        settings.recur.job.user = user;
-        settings.recur.job.node = node;
-        rc = recur_run(&settings.recur, devices->sense, devices->selected, devices->count, ledger, result, err);
-        settings.recur.job.factors = NULL;
+    const struct carbon_settings *carbon = ctx;
+    *g_per_kwh = carbon_series_at(&carbon->series, unix_s);
+    *most_g_per_kwh = carbon_settings_most(carbon, unix_s);
+}
+
+/* A budget of carbon and --carbon-aware need to know the grid; the rest gets along with what is assumed. */
+static int open_carbon(const struct common *common, struct wt_error *err)
+{
+    struct carbon_settings *carbon = &settings.carbon;
+    struct carbon_intensity intensity;
+    int64_t now_s = clock_wall_ms() / 1000;
+    int rc = carbon_settings_open(carbon, common->config, now_s, err);
+    if (rc)
+        return rc;
+    if (settings.carbon_aware && !carbon->has_series)
+        return error_set(err, WT_E_INVALID, "--carbon-aware needs a series of the grid by the hour: name one with WATTUNE_INTENSITY_FILE "
+                         "or intensity_file");
+    if (settings.carbon_aware && !isnan(carbon->given_g_per_kwh))
+        return error_set(err, WT_E_INVALID, "--carbon-aware follows the series, and %.120s goes before it: leave one of them out",
+                         carbon->given_where);
+    if (settings.carbon_aware && isnan(carbon_series_at(&carbon->series, now_s)))
+        return error_set(err, WT_E_INVALID, "--carbon-aware needs to know the grid now, and %.120s has no value for this hour",
+                         carbon->series_path);
+    if (settings.carbon_aware) {
+        settings.grid = (struct aware_grid){grid_at, carbon};
+        settings.recur.job.grid = &settings.grid;
     }
-    carbon_settings_close(&carbon);
+    carbon_settings_intensity_at(carbon, now_s, &intensity);
+    if (settings.recur.job.spending.budget.kind == BUDGET_CARBON && intensity.source == CARBON_INTENSITY_ASSUMED &&
+        !carbon->provider)
+        return error_set(err, WT_E_INVALID, "a budget of carbon needs to know the grid: say where this is with --location, or how much "
+                         "it emits with --intensity");
+    return 0;
+}
+
+/* Runs under the factors in force. */
+static int run_booked(struct devices *devices, struct ledger *ledger, struct recur_result *result, struct wt_error *err)
+{
+    static char user[WT_USER_LEN], node[WT_USER_LEN];
+    struct booking_factors factors = factors_of(&settings.carbon);
+    factors_user(user);
+    factors_node(node);
+    settings.recur.job.factors = &factors;
+    settings.recur.job.user = user;
+    settings.recur.job.node = node;
+    int rc = recur_run(&settings.recur, devices->sense, devices->selected, devices->count, ledger, result, err);
+    settings.recur.job.factors = NULL;
     return rc;
 }
 
@@ -322,7 +382,7 @@ static int run_in_ledger(struct common *common, struct devices *devices, bool *i
         devices->env[devices->env[0] ? 2 : 0] = visible_devices(devices);
     settings.recur.job.env = devices->env;
     settings.recur.job.sense = devices->options;
-    rc = run_booked(common, devices, ledger, &result, err);
+    rc = run_booked(devices, ledger, &result, err);
     int written = write_json(&result);
     say_results(common, ledger, &result);
     int code = rc ? failed(&result, err) : exit_code(&result, written);
@@ -349,12 +409,15 @@ static int run(struct common *common, void *unused)
     rc = check_limits(&devices, &err);
     if (rc == 0)
         rc = ledger_path(common, ledger_file, sizeof ledger_file, &err);
+    if (rc == 0)
+        rc = open_carbon(common, &err);
     if (rc)
         code = command_failed(&err);
     else if (settings.dry_run)
         say_dry_run(common, &devices, ledger_file);
     else
         code = run_in_ledger(common, &devices, &interrupted, &err);
+    carbon_settings_close(&settings.carbon);
     devices_close(&devices);
     if (interrupted) { /* a shell loop around us should end as it would without us */
         signal(SIGINT, SIG_DFL);
@@ -390,16 +453,33 @@ const struct command command_run = {
         "On another GPU model the job begins with it: a size is run once to see what an epoch costs there, and then its earlier runs "
         "count at that cost. "
         "A command that fails by itself teaches nothing: its size is handed out again.\n\n"
+        "With --budget everything that this command runs, all recurrences and tries together, may use so much and no more: energy (J, "
+        "kJ, MJ, GJ, Wh, kWh, MWh) of all devices that are measured, GPUs, processors and memory, without PUE; carbon (gCO2e, kgCO2e, "
+        "tCO2e) as the runs will be booked, operational (location-based, with PUE) and embodied (SCI) together; or time (s, min, h, d) of "
+        "the runs. At 80 % there is a warning. When nothing is left the training is asked to end, gets SIGTERM, and after --grace SIGKILL, "
+        "the run is booked, and nothing more is started; what it uses while it ends is booked too, so that a little more than the "
+        "budget is used. After the first epoch it is said how many more the budget is enough for, and, where earlier runs of the job with "
+        "this batch size or --max-epochs tell how many there are to be, what all of them would use: intervals that hold nine "
+        "times of ten or more if epochs scatter by no more than a fifth and the grid stays as it is. What is not known (a GPU that is lost) does not "
+        "count, and that is said. A run that a budget ended has neither reached nor missed its target, and teaches nothing about its "
+        "batch size. A budget of carbon needs to know the grid: --location, --intensity, a series or a provider.\n\n"
+        "With --carbon-aware the trade-off follows the grid (Chase's rule): energy weighs by the carbon intensity of now over the "
+        "largest of the last 24 h, so that in clean hours time counts for more and in the dirtiest the choice is that of --eta. Every limit "
+        "is profiled, once, and chosen again from the profile whenever the series has another value. It needs a series by the hour "
+        "(WATTUNE_INTENSITY_FILE, intensity_file) that has a value for now; in an hour that the series lacks, --eta alone decides. The cost that "
+        "is booked stays that of --eta.\n\n"
         "In the arguments of COMMAND {batch_size}, {lr}, {seed} and {recurrence} are replaced where they have a value; other braces stay. "
         "The same values are in its environment: see wattune(1).\n\n"
-        "The exit code is the command's own (128+n for signal n, 127 not found, 126 not executable). With --target or --recurrences it "
-        "is 0 when every recurrence reached its target (or there is none) and 5 when not; a command that fails by itself in its last "
-        "try gives its own.",
+        "The exit code is the command's own (128+n for signal n, 127 not found, 126 not executable). With --target, --budget or "
+        "--recurrences it is 0 when every recurrence reached its target (or there is none), 8 when a budget ended it before, and 5 when "
+        "a target was missed; a command that fails by itself in its last try gives its own.",
     .examples = "  wattune run --job mlp -- python train.py\n"
                 "  wattune run --max-slowdown 5% --progress 'pattern:step (\\d+)' -- ./train.sh\n"
                 "  wattune run --vgpu v100 --job mlp -- build/examples/train_mlp\n"
                 "  wattune run --batch-sizes 16,32,64 --default-batch-size 32 \\\n"
-                "      --target 'f1>=0.88' -- python train.py --batch-size '{batch_size}'\n",
+                "      --target 'f1>=0.88' -- python train.py --batch-size '{batch_size}'\n"
+                "  wattune run --budget 2kWh -- python train.py\n"
+                "  WATTUNE_INTENSITY_FILE=grid.csv wattune run --carbon-aware -- python train.py\n",
     .options = options,
     .groups = COMMON_DEVICES | COMMON_REPLAY | COMMON_LEDGER | COMMON_CARBON,
     .parse = parse,

@@ -21,7 +21,8 @@
                     "be opened.")                                                                             \
     X(NO_PERMISSION, 4, "No permission.")                                                                     \
     X(TARGET, 5, "The job did not reach its target; `simulate`: the default batch size did not.")             \
-    X(LEDGER, 6, "The ledger cannot be opened or written.")
+    X(LEDGER, 6, "The ledger cannot be opened or written.")                                                  \
+    X(BUDGET, 8, "A budget ended it.")
 
 #define EXIT_CODE_ENUM(name, code, meaning) EXIT_##name = (code),
 enum exit_code { EXIT_CODE_LIST(EXIT_CODE_ENUM) };

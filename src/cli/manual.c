@@ -314,8 +314,8 @@ static void put_exit_codes(struct buffer *page)
 #define ROW(name, code, meaning) {#code, meaning},
     static const struct entry codes[] = {EXIT_CODE_LIST(ROW)};
 #undef ROW
-    put_text(page, "`wattune run` and `wattune measure` return the command's own code once it was started; `wattune run` with --target or "
-                   "--recurrences returns 0 or 5 unless the command failed by itself. A booking that fails "
+    put_text(page, "`wattune run` and `wattune measure` return the command's own code once it was started; `wattune run` with --target, "
+                   "--budget or --recurrences returns 0, 5 or 8 unless the command failed by itself. A booking that fails "
                    "after the command ran is said in words, and is 6 only where the code would have been 0.");
     PUT_ENTRIES(page, codes);
     PUT_ENTRIES(page, command_codes);

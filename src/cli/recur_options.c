@@ -10,6 +10,7 @@
 
 #include "base/parse.h"
 #include "base/text.h"
+#include "cli/budget_option.h"
 #include "cli/form.h"
 
 /* A claim is held for a minute and renewed every quarter of one: a slow disk or a stopped machine costs no claim, and
@@ -20,7 +21,7 @@ enum { SIZE_MOST = 1000000000, RECURRENCES_MOST = 1000000, EPOCHS_MOST = 1000000
 static const double BETA_MOST = 1e9;
 
 /* What was given, to say what it does not go with. */
-static bool given[KEY_GRACE - KEY_BATCH_SIZES + 1];
+static bool given[KEY_BUDGET - KEY_BATCH_SIZES + 1];
 
 static bool was_given(enum recur_key key)
 {
@@ -103,11 +104,20 @@ static void take_target(const char *text, struct target *target)
         command_usage_error("--target: %s", err.text);
 }
 
+static void take_budget(const char *text, struct budget_amount *budget)
+{
+    struct wt_error err;
+    if (budget_option_parse(text, budget, &err))
+        command_usage_error("%s", err.text);
+}
+
 error_t recur_option(int key, const char *arg, struct recur_options *options)
 {
     struct goal_options *goal = &options->job.goal;
-    if (key < KEY_BATCH_SIZES || key > KEY_GRACE)
+    if (key < KEY_BATCH_SIZES || key > KEY_BUDGET)
         return ARGP_ERR_UNKNOWN;
+    if (key == KEY_BUDGET && was_given(KEY_BUDGET))
+        command_usage_error("--budget is given once: a command has one budget");
     given[key - KEY_BATCH_SIZES] = true;
     switch ((enum recur_key)key) {
     case KEY_BATCH_SIZES: take_sizes(arg, &options->sizes); break;
@@ -121,6 +131,7 @@ error_t recur_option(int key, const char *arg, struct recur_options *options)
     case KEY_LR: options->learning_rate = real("lr", arg, 1e-30, 1e30); break;
     case KEY_OPTIMIZER: options->optimizer = arg; break;
     case KEY_RECURRENCES: options->recurrences = (unsigned)whole("recurrences", arg, 1, RECURRENCES_MOST); break;
+    case KEY_BUDGET: take_budget(arg, &options->job.spending.budget); break;
     case KEY_GRACE: goal->grace_s = real("grace", arg, 0, GRACE_MOST_S); break;
     }
     return 0;
@@ -148,12 +159,13 @@ static void check_company(void)
         {KEY_POLICY, KEY_BATCH_SIZES, "--policy goes with --batch-sizes"},
         {KEY_BATCH_SIZES, KEY_TARGET, "batch sizes are compared by what it costs to reach a target: --batch-sizes needs --target"},
         {KEY_MAX_EPOCHS, KEY_TARGET, "--max-epochs goes with --target"},
-        {KEY_GRACE, KEY_TARGET, "--grace goes with --target"},
         {KEY_OPTIMIZER, KEY_LR, "--optimizer goes with --lr"},
     };
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (was_given(rows[i].key) && !was_given(rows[i].needs))
             command_usage_error("%s", rows[i].words);
+    if (was_given(KEY_GRACE) && !was_given(KEY_TARGET) && !was_given(KEY_BUDGET))
+        command_usage_error("--grace goes with --target or --budget");
 }
 
 static void check_default(struct batch_size_options *sizes)

@@ -10,7 +10,7 @@
 
 enum recur_key {
     KEY_BATCH_SIZES = 500, KEY_DEFAULT_SIZE, KEY_TARGET, KEY_MAX_EPOCHS, KEY_BETA, KEY_WINDOW, KEY_POLICY, KEY_SEED, KEY_LR,
-    KEY_OPTIMIZER, KEY_RECURRENCES, KEY_GRACE,
+    KEY_OPTIMIZER, KEY_RECURRENCES, KEY_GRACE, KEY_BUDGET,
 };
 
 #define RECUR_POLICY_FORM "zeus"
@@ -32,7 +32,9 @@ enum recur_key {
      "size that runs", 0},                                                                                             \
     {"optimizer", KEY_OPTIMIZER, "NAME", 0, "how --lr follows the batch size: with its square root for adam, adamw, "  \
      "adadelta, adagrad, rmsprop and lamb, linearly for sgd; for others it stays", 0},                                 \
-    {"grace", KEY_GRACE, "SECONDS", 0, "a training that must not go on has so long to end after SIGTERM (default 10)", 0}
+    {"grace", KEY_GRACE, "SECONDS", 0, "a training that must not go on has so long to end after SIGTERM (default 10)", 0}, \
+    {"budget", KEY_BUDGET, "AMOUNT", 0, "what all runs of this command together may use, such as 2kWh, 500gCO2e or 3h: energy of all "  \
+     "that is measured, carbon as it is booked, or time; then the training is ended and the exit code is 8", 0}
 
 /* Takes one of the options above; ARGP_ERR_UNKNOWN for others.  Ends the process on a value that makes no sense. */
 error_t recur_option(int key, const char *arg, struct recur_options *options);

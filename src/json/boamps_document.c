@@ -73,8 +73,8 @@ static void describe(struct buffer *out, const struct json_boamps *report)
         buffer_print(out, " (%.5g was booked)", run->carbon.pue);
     if (run->carbon.intensity_source[0])
         buffer_print(out, ". Carbon intensity: %s", run->carbon.intensity_source);
-    buffer_print(out, ". Not known to Wattune and to be completed: taskFamily, algorithms, dataset, infraType, country. "
-                      "Made from the ledger of Wattune %s.", report->wattune_version);
+    buffer_print(out, ". Not known to Wattune and to be completed: taskFamily, algorithms, dataset, infraType%s. "
+                      "Made from the ledger of Wattune %s.", run->carbon.location[0] ? "" : ", country", report->wattune_version);
 }
 
 static void put_task(struct json_doc *doc, const struct json_boamps *report)
@@ -151,7 +151,7 @@ static void put_environment(struct json_doc *doc, const struct wt_trial *run)
     if (!isfinite(run->carbon.intensity_g_per_kwh))
         return;
     json_open_object(doc, "environment");
-    json_put_text(doc, "country", "unknown");
+    json_put_text(doc, "country", run->carbon.location[0] ? run->carbon.location : "unknown");
     json_put_number(doc, "powerSourceCarbonIntensity", run->carbon.intensity_g_per_kwh);
     json_close(doc);
 }

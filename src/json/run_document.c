@@ -76,8 +76,11 @@ static void put_carbon(struct json_doc *doc, const struct wt_carbon *carbon)
     json_put_number(doc, "embodied_g", carbon->embodied_g);
     json_put_number(doc, "embodied_useful_g", carbon->embodied_useful_g);
     json_put_known_text(doc, "embodied_source", carbon->embodied_source);
+    json_put_number(doc, "lifetime_years", carbon->lifetime_years > 0 ? carbon->lifetime_years : (double)NAN);
     json_put_number(doc, "intensity_g_per_kwh", carbon->intensity_g_per_kwh);
     json_put_known_text(doc, "intensity_source", carbon->intensity_source);
+    json_put_known_text(doc, "location", carbon->location);
+    json_put_known_text(doc, "pue_source", carbon->pue_source);
     json_put_number(doc, "pue", carbon->pue);
     json_close(doc);
 }

@@ -122,6 +122,11 @@ static void read_trial(struct query *query, struct wt_trial *trial)
     trial->carbon.pue = query_real(query);
     query_text(query, trial->carbon.intensity_source, sizeof trial->carbon.intensity_source);
     query_text(query, trial->carbon.embodied_source, sizeof trial->carbon.embodied_source);
+    query_text(query, trial->carbon.pue_source, sizeof trial->carbon.pue_source);
+    query_text(query, trial->carbon.location, sizeof trial->carbon.location);
+    trial->carbon.lifetime_years = query_real(query);
+    if (isnan(trial->carbon.lifetime_years))
+        trial->carbon.lifetime_years = 0;
     trial->time_s = query_real(query);
     trial->limit_mw = query_u32(query);
     trial->energy_j = query_real(query);

@@ -66,9 +66,15 @@ int ledger_factor_make(struct ledger *ledger, const struct wt_carbon *carbon, in
     query_put_real(maker, carbon->pue);
     query_put_known_text(maker, carbon->intensity_source);
     query_put_known_text(maker, carbon->embodied_source);
+    query_put_known_text(maker, carbon->pue_source);
+    query_put_known_text(maker, carbon->location);
+    query_put_real(maker, carbon->lifetime_years > 0 ? carbon->lifetime_years : (double)NAN);
     query_put_real(finder, isfinite(carbon->pue) ? carbon->pue : 0);
     query_put_text(finder, carbon->intensity_source);
     query_put_text(finder, carbon->embodied_source);
+    query_put_text(finder, carbon->pue_source);
+    query_put_text(finder, carbon->location);
+    query_put_real(finder, carbon->lifetime_years);
     return make(ledger, finder, maker, factor_id, err);
 }
 

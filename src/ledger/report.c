@@ -38,8 +38,8 @@ struct tally {
 };
 
 struct factor {
-    double pue;
-    const char *intensity_source, *embodied_source;
+    double pue, lifetime_years;
+    const char *intensity_source, *embodied_source, *pue_source;
     struct tally of_pue, of_intensity, of_embodied;
 };
 
@@ -160,7 +160,7 @@ static int read_factors(struct report *report)
     int rc;
     if (!factor)
         return no_memory(report->err);
-    factor->pue = NAN;
+    factor->pue = factor->lifetime_years = NAN;
     struct query *query = ledger_query(report->ledger, SQL_REPORT_FACTORS);
     while ((rc = query_step(query, report->err)) > 0) {
         factor = item_of(&report->factors, query_int(query, 0), sizeof *factor);
@@ -169,7 +169,9 @@ static int read_factors(struct report *report)
         factor->pue = query_real(query);
         factor->intensity_source = name_column(report, query);
         factor->embodied_source = name_column(report, query);
-        if (!factor->intensity_source || !factor->embodied_source)
+        factor->pue_source = name_column(report, query);
+        factor->lifetime_years = query_real(query);
+        if (!factor->intensity_source || !factor->embodied_source || !factor->pue_source)
             return no_memory(report->err);
     }
     return rc;
@@ -372,7 +374,7 @@ static void tell_basis(struct report *report, struct factor *factor, const struc
     rest(&report->sources[s->source], s->trial_id, s->gpu_j, NAN);
     rest(&factor->of_pue, s->trial_id, factor->pue, factor->pue);
     rest(&factor->of_intensity, s->trial_id, s->operational_g, s->intensity_g_per_kwh);
-    rest(&factor->of_embodied, s->trial_id, s->embodied_g, NAN);
+    rest(&factor->of_embodied, s->trial_id, s->embodied_g, factor->lifetime_years);
 }
 
 static int put_slice(struct report *report, struct slice *slice)
@@ -590,7 +592,7 @@ static struct wt_report_basis *make_basis(const struct report *report, size_t *c
     for (unsigned i = 0; i <= WT_SOURCE_REPLAYED; i++)
         put_basis(rows, &all, WT_BASIS_ENERGY, ledger_sources[i], &report->sources[i]);
     for (int64_t i = 0; i < report->factors.count; i++) {
-        put_basis(rows, &all, WT_BASIS_PUE, "", &factors[i].of_pue);
+        put_basis(rows, &all, WT_BASIS_PUE, factors[i].pue_source, &factors[i].of_pue);
         put_basis(rows, &all, WT_BASIS_INTENSITY, factors[i].intensity_source, &factors[i].of_intensity);
         put_basis(rows, &all, WT_BASIS_EMBODIED, factors[i].embodied_source, &factors[i].of_embodied);
     }

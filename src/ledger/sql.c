@@ -235,7 +235,13 @@ static const char schema_4[] =
     "  embodied_g REAL,"
     "  PRIMARY KEY (device_id, begin_ms)"
     ") STRICT, WITHOUT ROWID;"
-    "CREATE INDEX devices_uuid ON devices (uuid);";
+    "CREATE INDEX devices_uuid ON devices (uuid);"
+    "ALTER TABLE factors ADD COLUMN pue_source TEXT;"
+    "ALTER TABLE factors ADD COLUMN location TEXT;"
+    "ALTER TABLE factors ADD COLUMN lifetime_years REAL;"
+    "DROP INDEX factors_key;"
+    "CREATE UNIQUE INDEX factors_key ON factors (coalesce(pue, 0), coalesce(intensity_source, ''),"
+    "  coalesce(embodied_source, ''), coalesce(pue_source, ''), coalesce(location, ''), coalesce(lifetime_years, 0));";
 
 const char *const ledger_migrations[] = {schema_1, schema_2, schema_3, schema_4};
 const int ledger_schema = sizeof ledger_migrations / sizeof ledger_migrations[0];
@@ -302,7 +308,7 @@ const char *const ledger_sql[SQL_COUNT] = {
                       " WHERE trial_id = ? AND ended = 0",
     [SQL_TRIAL_ENDED] = "SELECT ended FROM trials WHERE trial_id = ?",
     [SQL_TRIALS] = "SELECT trial_id, recurrence, try_number, phase, project, user, node, batch_size, started_ms,"
-                   " ended, batch_state_id, pue, intensity_source, embodied_source, " OUTCOME
+                   " ended, batch_state_id, pue, intensity_source, embodied_source, pue_source, location, lifetime_years, " OUTCOME
                    " FROM trials LEFT JOIN places USING (place_id) LEFT JOIN factors USING (factor_id) WHERE job_id = ? ORDER BY recurrence, try_number",
     [SQL_GPU_CLEAR] = "DELETE FROM trial_gpus WHERE trial_id = ?",
     [SQL_GPU_PUT] = "INSERT INTO trial_gpus (trial_id, position, device_id) VALUES (?, ?, ?)",
@@ -313,9 +319,11 @@ const char *const ledger_sql[SQL_COUNT] = {
     [SQL_PLACE_MAKE] = "INSERT INTO places (phase, project, user, node, gpu_model, gpu_count) VALUES (?, ?, ?, ?, ?, ?)",
     [SQL_PLACE_FIND] = "SELECT place_id FROM places WHERE phase = ? AND coalesce(project, '') = ? AND coalesce(user, '') = ?"
                        " AND coalesce(node, '') = ? AND coalesce(gpu_model, '') = ? AND gpu_count = ?",
-    [SQL_FACTOR_MAKE] = "INSERT INTO factors (pue, intensity_source, embodied_source) VALUES (?, ?, ?)",
+    [SQL_FACTOR_MAKE] = "INSERT INTO factors (pue, intensity_source, embodied_source, pue_source, location, lifetime_years)"
+                        " VALUES (?, ?, ?, ?, ?, ?)",
     [SQL_FACTOR_FIND] = "SELECT factor_id FROM factors WHERE coalesce(pue, 0) = ? AND coalesce(intensity_source, '') = ?"
-                        " AND coalesce(embodied_source, '') = ?",
+                        " AND coalesce(embodied_source, '') = ? AND coalesce(pue_source, '') = ? AND coalesce(location, '') = ?"
+                        " AND coalesce(lifetime_years, 0) = ?",
     [SQL_POINT_PUT] = "INSERT INTO trial_points (trial_id, " POINT ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     [SQL_POINTS] = "SELECT " POINT " FROM trial_points WHERE trial_id = ? ORDER BY limit_mw DESC",
     [SQL_MEASUREMENT_PUT] =
@@ -328,7 +336,7 @@ const char *const ledger_sql[SQL_COUNT] = {
                   " JOIN devices USING (device_id) WHERE trial_id = ? ORDER BY hour, kind, device_index",
     [SQL_REPORT_PLACES] = "SELECT place_id, phase, project, user, node, gpu_model, gpu_count FROM places",
     [SQL_REPORT_JOBS] = "SELECT job_id, name FROM jobs",
-    [SQL_REPORT_FACTORS] = "SELECT factor_id, pue, intensity_source, embodied_source FROM factors",
+    [SQL_REPORT_FACTORS] = "SELECT factor_id, pue, intensity_source, embodied_source, pue_source, lifetime_years FROM factors",
     [SQL_REPORT_DEVICES] = "SELECT device_id, kind FROM devices",
     [SQL_REPORT_RUNS] = "SELECT " REPORT_RUN " FROM trials t WHERE t.not_started IS NOT 1",
     [SQL_REPORT_HOURS] =
@@ -341,7 +349,7 @@ const char *const ledger_sql[SQL_COUNT] = {
     [SQL_REPORT_RUNS_OF] = "SELECT " REPORT_RUN RUNS_OF,
     /* The job's name, then what SQL_TRIALS has.  The index of started_ms has this order. */
     [SQL_RUNS] = "SELECT (SELECT name FROM jobs j WHERE j.job_id = t.job_id), trial_id, recurrence, try_number, phase, project,"
-                 " user, node, batch_size, started_ms, ended, batch_state_id, pue, intensity_source, embodied_source, " OUTCOME
+                 " user, node, batch_size, started_ms, ended, batch_state_id, pue, intensity_source, embodied_source, pue_source, location, lifetime_years, " OUTCOME
                  RUNS_OF " ORDER BY t.started_ms, t.trial_id",
     /* The last one of the same GPU that begins before ?3, and not at ?4: those before it end earlier. */
     [SQL_STRETCH_BEFORE] =

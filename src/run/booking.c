@@ -47,7 +47,6 @@ static void fill_operational(const struct booking_factors *factors, struct ledge
         add_source(carbon->intensity_source, intensity.source_text);
         add_hour(factors, &hours[i], &sums);
     }
-    carbon->pue = factors->pue;
     if (!sums.known)
         return;
     carbon->operational_g = sums.operational_g;
@@ -64,24 +63,48 @@ static double share_g(const struct booking_factors *factors, const struct carbon
                              isfinite(system->devices) ? system->devices : devices);
 }
 
+/* What all its GPUs' systems, or the one without, fall to it by so much time. */
+static double embodied_g(const struct booking_factors *factors, unsigned node_gpus, const struct wt_trial *trial, double time_s,
+                         double utilisation)
+{
+    double devices = !trial->gpu_count ? 1 : factors->system_gpus ? factors->system_gpus : node_gpus, grams = 0;
+    for (unsigned i = 0; i < (trial->gpu_count ? trial->gpu_count : 1); i++) {
+        struct carbon_system system;
+        factors->system(factors->ctx, trial->gpu_count ? trial->gpus[i].name : "", &system);
+        grams += share_g(factors, &system, devices, time_s, utilisation);
+    }
+    return grams;
+}
+
+double booking_embodied_g(const struct booking_factors *factors, unsigned node_gpus, const struct wt_trial *trial, double time_s)
+{
+    return embodied_g(factors, node_gpus, trial, time_s, 1);
+}
+
 static void fill_embodied(const struct booking_factors *factors, unsigned node_gpus, const struct wt_trial *trial,
                           struct wt_carbon *carbon)
 {
-    struct carbon_system system;
-    double devices = !trial->gpu_count ? 1 : factors->system_gpus ? factors->system_gpus : node_gpus;
-    carbon->embodied_g = carbon->embodied_useful_g = 0;
+    carbon->embodied_g = embodied_g(factors, node_gpus, trial, trial->time_s, 1);
+    carbon->embodied_useful_g = embodied_g(factors, node_gpus, trial, trial->time_s, factors->utilisation);
     for (unsigned i = 0; i < (trial->gpu_count ? trial->gpu_count : 1); i++) {
+        struct carbon_system system;
         factors->system(factors->ctx, trial->gpu_count ? trial->gpus[i].name : "", &system);
-        carbon->embodied_g += share_g(factors, &system, devices, trial->time_s, 1);
-        carbon->embodied_useful_g += share_g(factors, &system, devices, trial->time_s, factors->utilisation);
         add_source(carbon->embodied_source, system.source_text);
     }
+}
+
+static struct wt_carbon nothing_yet(const struct booking_factors *factors)
+{
+    struct wt_carbon carbon = {factors->pue, NAN, "", NAN, NAN, NAN, NAN, "", .lifetime_years = factors->lifetime_years};
+    snprintf(carbon.pue_source, sizeof carbon.pue_source, "%s", factors->pue_source);
+    snprintf(carbon.location, sizeof carbon.location, "%s", factors->location);
+    return carbon;
 }
 
 void booking_fill(const struct booking_factors *factors, unsigned node_gpus, struct ledger_hour hours[], size_t count,
                   struct wt_trial *trial)
 {
-    struct wt_carbon carbon = {NAN, NAN, "", NAN, NAN, NAN, NAN, ""};
+    struct wt_carbon carbon = nothing_yet(factors);
     fill_operational(factors, hours, count, &carbon);
     fill_embodied(factors, node_gpus, trial, &carbon);
     trial->carbon = carbon;
@@ -89,7 +112,7 @@ void booking_fill(const struct booking_factors *factors, unsigned node_gpus, str
 
 void booking_fill_stretch(const struct booking_factors *factors, unsigned node_gpus, struct wt_stretch *stretch)
 {
-    struct wt_carbon carbon = {factors->pue, NAN, "", NAN, NAN, NAN, NAN, ""};
+    struct wt_carbon carbon = nothing_yet(factors);
     struct carbon_intensity intensity;
     struct carbon_system system;
     factors->intensity_at(factors->ctx, stretch->begin_ms / 1000, &intensity);

@@ -14,6 +14,7 @@
 /* The factors in force, and the caller's answers to what depends on time, GPU or energy; each fills its *out. */
 struct booking_factors {
     double pue, lifetime_years;
+    const char *pue_source, *location; /* as struct wt_carbon has them; "": unknown, none */
     double utilisation;              /* of the fleet; 0 excluded to 1 */
     unsigned system_gpus;            /* in a node; 0: as many as are found */
     void (*intensity_at)(void *ctx, int64_t unix_s, struct carbon_intensity *out);
@@ -27,6 +28,9 @@ struct booking_factors {
  * reserved, or of the one system of a run without GPUs. */
 void booking_fill(const struct booking_factors *factors, unsigned node_gpus, struct ledger_hour hours[], size_t count,
                   struct wt_trial *trial);
+
+/* The embodied carbon alone, g, of the trial's GPUs if they were reserved for time_s. */
+double booking_embodied_g(const struct booking_factors *factors, unsigned node_gpus, const struct wt_trial *trial, double time_s);
 
 /* The same for a stretch of a whole GPU, whoever used it: fills stretch->carbon, useful and market-based apart. */
 void booking_fill_stretch(const struct booking_factors *factors, unsigned node_gpus, struct wt_stretch *stretch);

@@ -66,6 +66,9 @@ struct job {
     struct account *account;         /* NULL: nothing is booked */
     int64_t busy_due_ns;
     struct goal goal;
+    struct spending spending;
+    struct aware aware;
+    bool over_budget;                /* it is ended for that */
     struct stop stop;                /* of a training that must not go on */
     bool by_us;                      /* it got a signal from us */
     char **argv;
@@ -189,13 +192,19 @@ static void start_tuner(struct job *job)
         return;
     }
     say_blind_spots(job);
+    struct tuner_options tuner = job->options->tuner;
+    if (job->options->grid) {
+        aware_begin(&job->aware, job->options->grid, tuner.preference.eta);
+        tuner.eta_now = aware_eta;
+        tuner.ctx = &job->aware;
+    }
     struct tuner_store store = {job, job->ledger ? load_profile : NULL, job->ledger ? save_profile : NULL};
     snprintf(holder, sizeof holder, "wattune run (pid %ld)", (long)getpid());
     int rc = journal_default_folder(job->folder, sizeof job->folder, &err);
     if (rc == 0)
         rc = guard_new(&guard_nvml, sense_driver(job->sense), job->folder, holder, &job->guard, &err);
     if (rc == 0)
-        rc = tuner_new(&job->options->tuner, job->watch, job->guard, &store, &job->tuner, &err);
+        rc = tuner_new(&tuner, job->watch, job->guard, &store, &job->tuner, &err);
     if (rc == 0) {
         rc = guard_process_start(&job->guard_process, &job->options->sense, job->folder, job->devices, job->gpu_count, &err);
         if (rc)
@@ -286,16 +295,20 @@ static void poll_tuner(struct job *job)
     }
 }
 
-/* Asks the training to end; when it must not go on, more follows from turn to turn (go_on_stopping). */
-static void ask_to_stop(struct job *job, enum goal_state state)
+static void ask_to_stop(struct job *job)
 {
     struct wt_error err;
     if (job->channel && channel_request_stop(job->channel, &err))
         log_warning("%s", err.text);
+}
+
+/* It must not go on: what follows when it does comes from turn to turn (go_on_stopping). */
+static void begin_stopping(struct job *job)
+{
     bool listens = job->channel && !job->options->step_pattern && job->progress.steps > 0;
-    if (state == GOAL_MISSED)
-        stop_begin(&job->stop, clock_monotonic_ns(), (int64_t)(job->options->goal.grace_s * (double)NS_PER_S), listens,
-                   job->progress.steps);
+    ask_to_stop(job);
+    stop_begin(&job->stop, clock_monotonic_ns(), (int64_t)(job->options->goal.grace_s * (double)NS_PER_S), listens,
+               job->progress.steps);
 }
 
 static void go_on_stopping(struct job *job)
@@ -311,15 +324,33 @@ static void go_on_stopping(struct job *job)
         log_note("the command did not end within %g s: it was killed", job->options->goal.grace_s);
 }
 
+/* Power limits are being tried. */
+static bool is_profiling(const struct job *job)
+{
+    return job->tuner && tuner_is_profiling(job->tuner) && job->progress.steps > 0;
+}
+
 static void poll_goal(struct job *job)
 {
     struct wt_profile_point point;
     bool holds = job->tuner && tuner_holds(job->tuner, &point), was_open = job->goal.state == GOAL_OPEN;
-    bool profiling = job->tuner && tuner_is_profiling(job->tuner) && job->progress.steps > 0;
-    enum goal_state state = goal_poll(&job->goal, &job->progress, profiling, holds ? &point : NULL);
-    if (was_open && state != GOAL_OPEN)
-        ask_to_stop(job, state);
-    go_on_stopping(job);
+    enum goal_state state = goal_poll(&job->goal, &job->progress, is_profiling(job), holds ? &point : NULL);
+    if (was_open && state == GOAL_REACHED)
+        ask_to_stop(job);
+    else if (was_open && state == GOAL_MISSED && job->stop.stage == STOP_NOT)
+        begin_stopping(job);
+}
+
+static void poll_budget(struct job *job)
+{
+    const struct budget_amount *budget = &job->options->spending.budget;
+    char all[SPENDING_TEXT], used[SPENDING_TEXT];
+    if (job->stop.stage != STOP_NOT || !spending_poll(&job->spending, &job->progress, is_profiling(job)))
+        return;
+    job->over_budget = true;
+    log_note("stopped: the budget of %s is used up (%s)", spending_text(all, budget, budget->amount),
+             spending_text(used, budget, job->spending.budget.used));
+    begin_stopping(job);
 }
 
 static void ask_busy(struct job *job, int64_t now_ns)
@@ -375,8 +406,11 @@ static void supervise_until_end(struct job *job)
             read_progress(job);
         if (job->tuner)
             poll_tuner(job);
-        if (job->options->goal.has_target)
+        if (job->options->goal.has_target && !job->over_budget)
             poll_goal(job);
+        if (job->options->spending.budget.kind != BUDGET_NONE)
+            poll_budget(job);
+        go_on_stopping(job);
         if (job->account)
             poll_account(job);
         if (job->options->on_turn)
@@ -430,6 +464,19 @@ static double sensor_error(const struct job *job, const struct job_result *resul
     return meter_sensor_error(result->devices, gpus, job->gpu_count);
 }
 
+/* What ended it first, then why it was not tuned, as far as there is room. */
+static void put_note(const struct job *job, char note[128])
+{
+    const struct budget_amount *budget = &job->options->spending.budget;
+    char amount[SPENDING_TEXT];
+    memcpy(note, job->not_tuned, sizeof job->not_tuned);
+    if (!job->over_budget)
+        return;
+    int n = snprintf(note, 128, "Ended by the budget of %s%s", spending_text(amount, budget, budget->amount),
+                     job->not_tuned[0] ? "; not tuned: " : "");
+    snprintf(note + n, 128 - (size_t)n, "%s", job->not_tuned);
+}
+
 static void fill_trial(const struct job *job, struct job_result *result)
 {
     struct wt_trial *trial = &result->trial;
@@ -445,14 +492,14 @@ static void fill_trial(const struct job *job, struct job_result *result)
     trial->epochs = job->progress.epochs;
     trial->metric = job->progress.epochs ? job->progress.metric : NAN;
     trial->exit_code = job->by_us && result->exit_code > 128 ? -1 : result->exit_code;
-    if (job->options->goal.has_target)
+    if (job->options->goal.has_target && (!job->over_budget || job->goal.state == GOAL_REACHED))
         trial->reached = job->goal.state == GOAL_REACHED;
-    trial->early_stopped = job->goal.state == GOAL_MISSED && job->stop.stage != STOP_NOT;
+    trial->early_stopped = job->stop.stage != STOP_NOT;
     trial->limit_mw = result->tuned.limit_mw;
     trial->savings = result->tuned.savings;
     trial->point_count = result->tuned.point_count;
     memcpy(trial->profile, result->tuned.points, sizeof trial->profile);
-    memcpy(trial->note, job->not_tuned, sizeof job->not_tuned);
+    put_note(job, trial->note);
     trial->cpu_energy_j = sum_of_kind(job, result, WT_DEVICE_CPU);
     trial->dram_energy_j = sum_of_kind(job, result, WT_DEVICE_DRAM);
     trial->cost_j = cost_j(cost_eta(&job->options->tuner.preference),
@@ -668,6 +715,8 @@ int job_run(const struct job_options *options, struct sense *sense, const unsign
         job->started_ns = clock_now_ns();
         start_account(job, result);
         goal_begin(&job->goal, &options->goal, job->watch, job->started_ns);
+        spending_begin(&job->spending, &options->spending, job->watch, options->factors, sense_gpu_count(sense), &result->trial,
+                       job->started_ns);
         if (rc == 0)
             rc = start_command(job, result, err);
         if (rc)
@@ -684,6 +733,9 @@ int job_run(const struct job_options *options, struct sense *sense, const unsign
         finish_tuner(job, result);
         fill_trial(job, result);
         book(job, result);
+        result->over_budget = job->over_budget;
+        result->budget_warned = job->spending.budget.warned;
+        result->spent = spending_end(&job->spending, &result->trial);
         say_left_running(job);
     }
     clean_up(job);

@@ -7,8 +7,10 @@
 #define WATTUNE_RUN_JOB_H
 
 #include "ledger/ledger.h"
+#include "run/aware.h"
 #include "run/booking.h"
 #include "run/goal.h"
+#include "run/spending.h"
 #include "run/substitute.h"
 #include "run/tuner.h"
 
@@ -25,10 +27,12 @@ struct job_options {
     unsigned recurrence, try_number; /* which one this is a try of; 0: the job's next, the first */
     int64_t state_id;                /* what chose the batch size, for the ledger; 0: nothing */
     struct goal_options goal;        /* bound and MAXPOWER included; without a target nothing is looked at */
+    struct spending_options spending; /* of the whole command's budget; carbon needs factors */
     void (*on_turn)(void *ctx);      /* a few times a second while the command runs; may be NULL */
     void *ctx;
     const char *user, *node;         /* who runs it, and where, for the ledger; NULL: unknown */
     const struct booking_factors *factors; /* NULL: no carbon is booked */
+    const struct aware_grid *grid;   /* limits follow the grid; NULL: they do not */
     struct tuner_options tuner;
     struct sense_options sense;      /* how the guard process opens the devices again */
 };
@@ -38,6 +42,9 @@ struct job_result {
     bool interrupted;                /* by the SIGINT of our terminal */
     int asked_to_end;                /* the signal that somebody sent us to end it all; 0: none */
     bool failed;                     /* the command ended with an error, and not because we ended it */
+    bool over_budget;                /* nothing was left of the budget: we ended it */
+    bool budget_warned;
+    double spent;                    /* of the budget, by this run, in its own quantity */
     bool booked;                     /* in the ledger */
     struct wt_trial trial;
     struct wt_measurement devices[WT_MAX_DEVICES];

@@ -70,6 +70,8 @@ void recur_words(const struct recur_options *options, char text[WT_OPTIONS_LEN])
         buffer_print(&words, i ? ",%u" : "%u", (unsigned)options->sizes.sizes[i]);
     buffer_print(&words, ", ");
     put_preference(&words, &options->job.tuner);
+    if (options->job.grid)
+        buffer_print(&words, ", carbon-aware");
     buffer_print(&words, "%s, beta %.12g, window %u, seed %llu", options->job.observe ? ", observed" : "", options->sizes.beta,
                  options->sizes.thompson.window, (unsigned long long)options->sizes.seed);
     if (options->learning_rate > 0)
@@ -217,10 +219,46 @@ static void say_try(const struct recur *recur)
              t->reached > 0 ? ": target reached" : t->reached == 0 ? ": target not reached" : "");
 }
 
+/* How many epochs the run may take, by earlier runs of this batch size: those that reached a target, or, without one, those
+ * that ended by themselves.  Without any, --max-epochs is the most. */
+static void expect_epochs(struct recur *recur)
+{
+    struct spending_options *spending = &recur->job.spending;
+    const struct goal_options *goal = &recur->job.goal;
+    struct wt_trial *trials = NULL;
+    size_t count = 0;
+    spending->least_epochs = spending->earlier_runs = 0;
+    spending->most_epochs = goal->has_target ? goal->max_epochs : 0;
+    if (spending->budget.kind == BUDGET_NONE || ledger_job_trials(recur->ledger, recur->job.job, &trials, &count, NULL))
+        return;
+    for (size_t i = 0; i < count; i++) {
+        const struct wt_trial *t = &trials[i];
+        bool whole = goal->has_target ? t->reached > 0 && t->state_id == recur->job.state_id
+                                      : t->ended && !t->early_stopped && !t->not_started && t->exit_code == 0;
+        if (!whole || !t->epochs || t->batch_size != recur->job.tuner.key.batch_size)
+            continue;
+        bool first = spending->earlier_runs++ == 0;
+        spending->least_epochs = first || t->epochs < spending->least_epochs ? t->epochs : spending->least_epochs;
+        spending->most_epochs = first || t->epochs > spending->most_epochs ? t->epochs : spending->most_epochs;
+    }
+    free(trials);
+}
+
+/* What the run took from the budget. */
+static void spend(struct recur *recur)
+{
+    struct spending_options *spending = &recur->job.spending;
+    spending->before += recur->run->spent;
+    if (recur->run->over_budget) /* what is booked may be a hair less than what was seen */
+        spending->before = fmax(spending->before, spending->budget.amount);
+    spending->warned = recur->run->budget_warned;
+}
+
 /* Runs the command once.  `recur->job` says with what. */
 static int run_once(struct recur *recur, struct wt_error *err)
 {
     struct recur_result *result = recur->result;
+    expect_epochs(recur);
     *recur->run = (struct job_result){0};
     int rc = job_run(&recur->job, recur->sense, recur->devices, recur->count, recur->ledger, recur->run, err);
     result->exit_code = recur->run->exit_code;
@@ -230,22 +268,35 @@ static int run_once(struct recur *recur, struct wt_error *err)
     result->interrupted = recur->run->interrupted;
     recur->job.recurrence = recur->run->trial.recurrence;
     say_try(recur);
+    spend(recur);
+    bool has_budget = recur->job.spending.budget.kind != BUDGET_NONE;
     if (recur->run->asked_to_end) {
         result->end = RECUR_ASKED_TO_END;
-        if (!result->exit_code && (recur->options->recurrences > 1 || recur->job.goal.has_target))
+        if (!result->exit_code && (recur->options->recurrences > 1 || recur->job.goal.has_target || has_budget))
             result->exit_code = 128 + recur->run->asked_to_end;
     } else if (recur->run->failed) {
         result->end = RECUR_COMMAND_FAILED;
+    } else if (recur->run->over_budget && recur->run->trial.reached <= 0) {
+        result->end = RECUR_OVER_BUDGET;
     }
     return keep(recur, &recur->run->trial, err);
 }
 
+/* May another try begin, or another recurrence? */
 static bool goes_on(struct recur *recur)
 {
+    const struct spending_options *spending = &recur->job.spending;
     int number = supervise_waiting_signal();
+    char all[SPENDING_TEXT];
     if (number) {
         recur->result->end = RECUR_ASKED_TO_END;
         recur->result->exit_code = 128 + number;
+    }
+    if ((recur->result->end == RECUR_DONE || recur->result->end == RECUR_MISSED) && spending->budget.kind != BUDGET_NONE &&
+        spending->before >= spending->budget.amount) {
+        log_note("the budget of %s is used up: nothing more is started",
+                 spending_text(all, &spending->budget, spending->budget.amount));
+        recur->result->end = RECUR_OVER_BUDGET;
     }
     return recur->result->end == RECUR_DONE || recur->result->end == RECUR_MISSED;
 }
@@ -304,7 +355,7 @@ static int make_try(struct recur *recur, struct batch_size_result *outcome, stru
     const struct wt_trial *trial = &recur->run->trial;
     *outcome = (struct batch_size_result){.ran = true, .cost_j = trial->cost_j, .reached = trial->reached > 0,
                                           .epoch_cost_j = shown_epoch_cost_j(recur, trial)};
-    if (outcome->reached || (!recur->run->failed && !recur->run->asked_to_end)) {
+    if (outcome->reached || (!recur->run->failed && !recur->run->asked_to_end && !recur->run->over_budget)) {
         if (isfinite(trial->cost_j))
             return 1;
         log_warning("what this run cost is not known: nothing is learned from it");

@@ -24,6 +24,7 @@ enum recur_end {
     RECUR_MISSED,                    /* a recurrence did not reach the target */
     RECUR_COMMAND_FAILED,            /* by itself, in its last try; nothing followed */
     RECUR_ASKED_TO_END,              /* by a signal */
+    RECUR_OVER_BUDGET,               /* nothing was left of the budget: it ended a run, or none could begin */
 };
 
 struct recur_result {

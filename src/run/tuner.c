@@ -4,7 +4,8 @@
  *
  *   WAITING --first step--> WARMING --settled--> MEASURING --enough--> CLOSING --edges passed--> next slice, WARMING
  *                                                                          \--plan is done--> HOLDING at the optimum
- *   HOLDING --drift, within the budget--> WARMING, the plan anew
+ *   HOLDING --drift, within a share of the run--> WARMING, the plan anew
+ *   HOLDING --another eta, and with it another optimum--> HOLDING there
  *   any --tuner_stop() or a limit that cannot be set--> OFF, limits restored
  *
  * HOLDING goes on measuring in slices of its own: what is saved is said of the whole run, not of the one slice that
@@ -79,6 +80,7 @@ struct tuner {
     int64_t restore_ns;              /* CLOCK_MONOTONIC: when to try again */
     double usual_step_s;
     struct wt_profile_point holding; /* what was measured at the optimum after profiling */
+    struct wt_profile_point before;  /* and at those that were the optimum before, under another eta */
     struct wt_profile_point chosen;  /* the profile's entry that holding is compared with */
     unsigned drifting, unknown_slices;
     int64_t enough_ns, first_step_ns, profile_from_ns, profiling_ns;
@@ -215,12 +217,20 @@ static int take_leases(struct tuner *tuner, struct wt_error *err)
     return 0;
 }
 
+static double eta_now(const struct tuner *tuner, char why[TUNER_WHY])
+{
+    return tuner->options.eta_now ? tuner->options.eta_now(tuner->options.ctx, why) : tuner->options.preference.eta;
+}
+
 /* Starts the plan, with or without what the store knows. */
 static int start_plan(struct tuner *tuner, bool with_stored, struct wt_error *err)
 {
     struct power_search search;
-    int rc = power_search_init(&search, tuner->options.search, tuner->limits_mw, tuner->limit_count,
-                               &tuner->options.preference, tuner->max_power_w, err);
+    struct wt_preference preference = tuner->options.preference;
+    char why[TUNER_WHY];
+    preference.eta = eta_now(tuner, why);
+    int rc = power_search_init(&search, tuner->options.search, tuner->limits_mw, tuner->limit_count, &preference,
+                               tuner->max_power_w, err);
     if (rc)
         return rc;
     search.gpu_count = watch_gpu_count(tuner->watch);
@@ -317,10 +327,12 @@ static void hold(struct tuner *tuner)
 {
     struct wt_error err;
     struct wt_profile_point points[WT_MAX_LIMITS];
+    char why[TUNER_WHY];
     save_profile(tuner);
     tuner->result.profiled = true;
     tuner->profiling_ns += clock_now_ns() - tuner->profile_from_ns;
     tuner->drifting = 0;
+    tuner->plan.search.preference.eta = eta_now(tuner, why);
     if (plan_decide(&tuner->plan, &tuner->result.decision, &err)) {
         tuner_stop(tuner, err.text);
         return;
@@ -331,7 +343,7 @@ static void hold(struct tuner *tuner)
     log_note("profiled %u limits; %s %g W: %.4g J and %.4g ms a step", count,
              tuner->options.profile_only ? "the best would be" : "now at", best->limit_mw / 1000.0,
              best->energy_per_step_j, best->time_per_step_s * 1000);
-    tuner->holding = (struct wt_profile_point){0};
+    tuner->holding = tuner->before = (struct wt_profile_point){0};
     tuner->chosen = *best;
     slice_start(&tuner->held, 0);
     if (tuner->options.profile_only) {
@@ -473,7 +485,7 @@ static bool differs(double now, double then, double error)
     return isfinite(error) && fabs(now / then - 1) > DRIFT + error / then;
 }
 
-/* True when the training is not any more what was profiled, and profiling again is within the budget. */
+/* True when the training is not any more what was profiled, and profiling again is within its share of the run. */
 static bool has_drifted(struct tuner *tuner, const struct wt_profile_point *point)
 {
     const struct wt_profile_point *then = &tuner->chosen;
@@ -490,10 +502,19 @@ static void tell_savings(struct tuner *tuner)
 {
     tuner->result.point_count = plan_profile(&tuner->plan, tuner->result.points);
     tuner->result.savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
-    if (tuner->result.decided) {
-        const struct wt_profile_point *now = &tuner->result.points[tuner->result.decision.point];
-        plan_savings(&tuner->plan, tuner->holding.steps ? &tuner->holding : now, &tuner->result.savings);
+    if (!tuner->result.decided)
+        return;
+    struct wt_profile_point now = tuner->result.points[tuner->result.decision.point];
+    if (tuner->holding.steps)
+        now = tuner->holding;
+    if (tuner->before.steps) { /* the whole run, whose limit was not one */
+        if (tuner->holding.steps)
+            profile_merge(&now, &tuner->before);
+        else
+            now = tuner->before;
+        now.limit_mw = 0;
     }
+    plan_savings(&tuner->plan, &now, &tuner->result.savings);
 }
 
 static void profile_again(struct tuner *tuner, const struct wt_profile_point *point)
@@ -520,7 +541,7 @@ static void book_holding(struct tuner *tuner, struct wt_profile_point *point)
         return;
     if (!isfinite(point->time_error_s))
         point->time_error_s = 0.01 * point->time_per_step_s; /* too short to see its own scatter */
-    profile_merge(&tuner->holding, point);
+    profile_merge(point->limit_mw == tuner->result.decision.limit_mw ? &tuner->holding : &tuner->before, point);
 }
 
 /* The slice of holding is long enough: it waits for the counters' edges, and the next begins at the same step. */
@@ -539,8 +560,42 @@ static void book_held(struct tuner *tuner)
         return;
     slice_start(&tuner->held, tuner->set_mw);
     book_holding(tuner, &point);
-    if (point.steps && has_drifted(tuner, &point))
+    if (point.steps && point.limit_mw == tuner->chosen.limit_mw && has_drifted(tuner, &point))
         profile_again(tuner, &point);
+}
+
+/* Chooses anew from the same profile when eta has changed.  What was held until now waits for the counters' edges. */
+static void choose_again(struct tuner *tuner)
+{
+    struct wt_preference *preference = &tuner->plan.search.preference;
+    struct wt_profile_point points[WT_MAX_LIMITS];
+    struct wt_decision next;
+    char why[TUNER_WHY];
+    double eta = tuner->held.piece_count ? preference->eta : eta_now(tuner, why);
+    if (eta == preference->eta)
+        return;
+    preference->eta = eta;
+    if (plan_decide(&tuner->plan, &next, NULL))
+        return;
+    if (next.limit_mw == tuner->chosen.limit_mw) {
+        log_detail("%s: %g W stays", why, next.limit_mw / 1000.0);
+        tuner->result.decision = next;
+        return;
+    }
+    plan_profile(&tuner->plan, points);
+    slice_interrupt(&tuner->slice);
+    tuner->held = tuner->slice;
+    begin_slice(tuner, next.limit_mw, HOLDING);
+    if (tuner->phase != HOLDING)
+        return;
+    log_note("%s: now at %g W instead of %g W: %.4g J and %.4g ms a step", why, next.limit_mw / 1000.0,
+             tuner->chosen.limit_mw / 1000.0, points[next.point].energy_per_step_j, points[next.point].time_per_step_s * 1000);
+    if (tuner->holding.steps)
+        profile_merge(&tuner->before, &tuner->holding);
+    tuner->holding = (struct wt_profile_point){0};
+    tuner->chosen = points[next.point];
+    tuner->result.decision = next;
+    tuner->drifting = 0;
 }
 
 /* The training has ended while holding: what was measured since the last booking. */
@@ -644,6 +699,8 @@ void tuner_poll(struct tuner *tuner, const struct wt_progress *progress)
         check_states(tuner);
     if (tuner->phase == HOLDING && tuner->held.piece_count)
         book_held(tuner);
+    if (tuner->phase == HOLDING && tuner->options.eta_now)
+        choose_again(tuner);
     if (tuner->phase == MEASURING && now_ns - tuner->enough_ns >= ENOUGH_EVERY_NS) {
         tuner->enough_ns = now_ns;
         if (enough(tuner))

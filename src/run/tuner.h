@@ -19,6 +19,8 @@ struct tuner_store {                 /* where profiles live; both return 0 or WT
                 struct wt_error *err);
 };
 
+enum { TUNER_WHY = 96 };
+
 struct tuner_options {
     struct wt_preference preference;
     const char *search;              /* a name of decide/power_search */
@@ -27,6 +29,10 @@ struct tuner_options {
     unsigned wanted_count;           /* 0: the automatic grid */
     uint32_t wanted_mw[WT_MAX_LIMITS];
     struct wt_profile_key key;       /* job and batch size; the rest is filled from the devices */
+    /* NULL: the preference's eta, for good.  Else asked at every turn: limits are chosen by what it says, again whenever that
+     * changes, and *why says in words what it goes by. */
+    double (*eta_now)(void *ctx, char why[TUNER_WHY]);
+    void *ctx;
 };
 
 struct tuner_result {

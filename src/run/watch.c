@@ -32,7 +32,7 @@ static const int64_t POWER_GAP_NS = 50 * NS_PER_MS;
 static const int64_t BEGIN_SETTLED_NS = NS_PER_S;
 
 /* Fine counters wrap within minutes (65 kJ at some 200 W: five); this sees every one. */
-static const int64_t FINE_EVERY_NS = 20 * NS_PER_S;
+static const int64_t FINE_EVERY_NS = 20 * NS_PER_S, FINE_KEPT_UP_NS = NS_PER_S;
 
 /* While holding, counters are read every 250 ms; twice that, and a little. */
 static const int64_t UNREAD_MOST_NS = 600 * NS_PER_MS;
@@ -41,6 +41,7 @@ struct watched {
     unsigned position;               /* in the source */
     struct wt_device device;
     bool integrates;                 /* no counter, but power */
+    int64_t fine_every_ns;
     struct edges edges;
     struct integrate integrate;
     struct wt_sample begin;          /* of the window over everything */
@@ -69,6 +70,7 @@ struct watch {
 static void init_device(struct watched *d)
 {
     d->integrates = !d->device.has_energy_counter && d->device.power_tick_ns > 0;
+    d->fine_every_ns = FINE_EVERY_NS;
     edges_init(&d->edges, d->device.counter_tick_ns, GAP_NS);
     d->edges.most_mw = d->device.most_mw;
     integrate_init(&d->integrate, d->device.power_tick_ns, d->device.power_window_ns, d->device.power_resolution_mw,
@@ -149,6 +151,12 @@ void watch_set_gap(struct watch *watch, int64_t gap_ns)
         watch->devices[i].edges.gap_ns = gap_ns > least_ns ? gap_ns : least_ns;
         watch->devices[i].integrate.gap_ns = power_gap_ns > least_ns ? power_gap_ns : least_ns;
     }
+}
+
+void watch_keep_up(struct watch *watch)
+{
+    for (unsigned i = 0; i < watch->count; i++)
+        watch->devices[i].fine_every_ns = FINE_KEPT_UP_NS;
 }
 
 /* A counter that moves every millisecond (RAPL) needs no edges: any read is as good. */
@@ -277,7 +285,7 @@ static int64_t next_read_ns(const struct watched *d, int64_t now_ns)
     if (d->failures)
         return d->failed_ns + (d->failures < 10 ? 100 : 1000) * NS_PER_MS;
     if (is_fine(d))
-        return d->edges.read_ns + FINE_EVERY_NS;
+        return d->edges.read_ns + d->fine_every_ns;
     if (d->integrates)
         return integrate_next_read_ns(&d->integrate, now_ns);
     return edges_next_read_ns(&d->edges, now_ns);

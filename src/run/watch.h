@@ -29,6 +29,10 @@ int watch_processes(const struct watch *watch, unsigned i, uint32_t pids[], unsi
 /* The least time between two reads of a device from here on: short while slices are measured, long afterwards. */
 void watch_set_gap(struct watch *watch, int64_t gap_ns);
 
+/* Counters that move all the time are read once a second from here on, rather than as seldom as their range allows: for who
+ * looks at watch_so_far() as the run goes on. */
+void watch_keep_up(struct watch *watch);
+
 /* Reads what is due; watch_next_ns() is when to call again, INT64_MAX when nothing is ever due. */
 void watch_poll(struct watch *watch);
 int64_t watch_next_ns(const struct watch *watch);

@@ -81,6 +81,14 @@ static void run_id(const struct row *row, char text[TEXT_LEN]) { snprintf(text, 
 static void experiment(const struct row *row, char text[TEXT_LEN]) { snprintf(text, TEXT_LEN, "%s", row->run->job); }
 static void version(const struct row *row, char text[TEXT_LEN]) { snprintf(text, TEXT_LEN, "Wattune %s", row->version); }
 
+/* ISO 3166, three letters; a region is none. */
+static void country(const struct row *row, char text[TEXT_LEN])
+{
+    const char *location = row->run->carbon.location;
+    if (strlen(location) == 3 && strspn(location, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3)
+        snprintf(text, TEXT_LEN, "%s", location);
+}
+
 /* Devices are measured as wholes, whoever used them. */
 static void tracking_mode(const struct row *row, char text[TEXT_LEN])
 {
@@ -128,7 +136,7 @@ static const struct {
     {"energy_consumed", energy_consumed, NULL},
     {"water_consumed", NULL, NULL},
     {"country_name", NULL, NULL},
-    {"country_iso_code", NULL, NULL},
+    {"country_iso_code", NULL, country},
     {"region", NULL, NULL},
     {"cloud_provider", NULL, NULL},
     {"cloud_region", NULL, NULL},

@@ -64,7 +64,7 @@ static const char *outcome(char text[UNIT_SIZE], const struct wt_trial *t)
     if (t->not_started)
         return "not started";
     if (t->early_stopped)
-        return "stopped early";
+        return t->reached == 0 ? "stopped early" : "budget used up";
     if (t->reached > 0)
         return "target reached";
     if (t->exit_code > 0) {

@@ -195,7 +195,7 @@ static void say_facility(struct buffer *out, const struct view_report_page *page
         return;
     }
     buffer_print(out, " With a power usage effectiveness (PUE) of ");
-    report_say_factor(out, page, WT_BASIS_PUE);
+    report_say_sources(out, page, WT_BASIS_PUE, false);
     buffer_print(out, ", the facility drew %s for what was measured.", unit_watt_hours(text, page->total->facility_j));
 }
 

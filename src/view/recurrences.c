@@ -58,7 +58,7 @@ static const char *outcome(const struct wt_trial *t)
     return !t->ended          ? "not ended"
            : t->reached > 0   ? "target reached"
            : t->not_started   ? "not started"
-           : t->early_stopped ? "stopped early"
+           : t->early_stopped ? (t->reached == 0 ? "stopped early" : "budget used up")
            : t->exit_code > 0 ? "failed"
            : t->reached == 0  ? "target missed"
                               : "done";

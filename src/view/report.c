@@ -132,26 +132,11 @@ static void say_range(struct buffer *out, double least, double most)
     buffer_print(out, "%s%s%s", from, strcmp(from, to) ? " to " : "", strcmp(from, to) ? to : "");
 }
 
-bool report_say_factor(struct buffer *out, const struct view_report_page *page, enum wt_basis kind)
-{
-    double least = NAN, most = NAN;
-    for (size_t i = 0; i < page->basis_count; i++)
-        if (page->basis[i].kind == kind) {
-            least = fmin(least, page->basis[i].least); /* these pass NaN over */
-            most = fmax(most, page->basis[i].most);
-        }
-    if (!isfinite(least))
-        return false;
-    say_range(out, least, most);
-    return true;
-}
-
 void report_say_sources(struct buffer *out, const struct view_report_page *page, enum wt_basis kind, bool counts)
 {
     enum { MOST = 5 }; /* a provider's answers are as many sources as hours */
-    static const struct { const char *unit; bool has_source; } kinds[WT_BASES] = {
-        [WT_BASIS_ENERGY] = {"", true}, [WT_BASIS_PUE] = {"", false}, [WT_BASIS_INTENSITY] = {" g CO2e/kWh", true},
-        [WT_BASIS_EMBODIED] = {"", true}};
+    static const char *const units[WT_BASES] = {
+        [WT_BASIS_ENERGY] = "", [WT_BASIS_PUE] = "", [WT_BASIS_INTENSITY] = " g CO2e/kWh", [WT_BASIS_EMBODIED] = " years of lifetime"};
     size_t all = 0, count = 0;
     for (size_t i = 0; i < page->basis_count; i++)
         all += page->basis[i].kind == kind;
@@ -162,10 +147,9 @@ void report_say_sources(struct buffer *out, const struct view_report_page *page,
         buffer_print(out, "%s", count > 1 ? "; " : "");
         if (isfinite(basis->least)) {
             say_range(out, basis->least, basis->most);
-            buffer_print(out, "%s%s", kinds[kind].unit, kinds[kind].has_source ? ", " : "");
+            buffer_print(out, "%s, ", units[kind]);
         }
-        if (kinds[kind].has_source)
-            text_escape(out, !basis->source[0] ? "source unknown" : kind == WT_BASIS_ENERGY ? report_energy_source(basis->source) : basis->source);
+        text_escape(out, !basis->source[0] ? "source unknown" : kind == WT_BASIS_ENERGY ? report_energy_source(basis->source) : basis->source);
         if (!counts && all == 1)
             continue;
         buffer_print(out, " (");

@@ -41,9 +41,6 @@ const char *report_energy_source(const char *word);
  * so.  "unknown": there is none.  Without `counts` one that stands alone does not say of how many runs it is. */
 void report_say_sources(struct buffer *out, const struct view_report_page *page, enum wt_basis kind, bool counts);
 
-/* "381", or "30 to 381": the factor over all runs, which must not be unknown; false, and nothing, if it is. */
-bool report_say_factor(struct buffer *out, const struct view_report_page *page, enum wt_basis kind);
-
 /* "2 GPUs", "1 to 4 GPUs": of a run; the row must know. */
 void report_say_gpus(struct buffer *out, const struct wt_report_row *row);
 

@@ -146,19 +146,16 @@ static void put_factor(struct buffer *out, const struct wt_report_basis *basis, 
 
 static void put_basis(struct buffer *out, const struct wt_report_basis *basis)
 {
-    static const struct { const char *name, *unit; bool has_source; } kinds[WT_BASES] = {
-        [WT_BASIS_ENERGY] = {"GPU energy: ", "", true},
-        [WT_BASIS_PUE] = {"PUE: ", "", false},
-        [WT_BASIS_INTENSITY] = {"Grid intensity: ", " g " HTML_CO2E "/kWh, ", true},
-        [WT_BASIS_EMBODIED] = {"Embodied carbon: ", "", true}};
+    static const struct { const char *name, *unit; } kinds[WT_BASES] = {
+        [WT_BASIS_ENERGY] = {"GPU energy: ", ""},
+        [WT_BASIS_PUE] = {"PUE: ", ", "},
+        [WT_BASIS_INTENSITY] = {"Grid intensity: ", " g " HTML_CO2E "/kWh, "},
+        [WT_BASIS_EMBODIED] = {"Embodied carbon: ", " years of lifetime, "}};
     buffer_print(out, "<li>%s", kinds[basis->kind].name);
     put_factor(out, basis, kinds[basis->kind].unit);
-    if (kinds[basis->kind].has_source) {
-        buffer_print(out, "<bdi>");
-        html_text(out, !basis->source[0] ? "source unknown" : basis->kind == WT_BASIS_ENERGY ? report_energy_source(basis->source) : basis->source);
-        buffer_print(out, "</bdi>");
-    }
-    buffer_print(out, " (");
+    buffer_print(out, "<bdi>");
+    html_text(out, !basis->source[0] ? "source unknown" : basis->kind == WT_BASIS_ENERGY ? report_energy_source(basis->source) : basis->source);
+    buffer_print(out, "</bdi> (");
     report_say_runs(out, basis->runs);
     buffer_print(out, ")</li>\n");
 }

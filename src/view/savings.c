@@ -20,12 +20,18 @@ static void put_difference(struct buffer *out, double difference, double error)
         buffer_print(out, " (error unknown)");
 }
 
+/* All steps ran at the baseline's limit; a run that only ended at it has saved or lost something. */
+static bool was_kept(const struct wt_savings *s, uint32_t limit_mw)
+{
+    return limit_mw && limit_mw == s->baseline_limit_mw && !(fabs(s->energy_fraction - 1) > 0);
+}
+
 static void put_energy(struct buffer *out, const struct wt_savings *s, uint32_t limit_mw, bool colour)
 {
     char limit[UNIT_SIZE];
     double saved = 1 - s->energy_fraction;
     unit_limit(limit, s->baseline_limit_mw);
-    if (limit_mw && limit_mw == s->baseline_limit_mw) {
+    if (was_kept(s, limit_mw)) {
         buffer_print(out, "Nothing saved: the limit found at the start, %s, was kept.", limit);
     } else if (isfinite(s->energy_fraction_error) && fabs(saved) <= s->energy_fraction_error) {
         buffer_print(out, "No saving beyond the error of measurement: a step takes ");
@@ -45,7 +51,7 @@ static void put_energy(struct buffer *out, const struct wt_savings *s, uint32_t 
 static void put_time(struct buffer *out, const struct wt_savings *s, uint32_t limit_mw)
 {
     double longer = s->time_fraction - 1;
-    if (limit_mw && limit_mw == s->baseline_limit_mw)
+    if (was_kept(s, limit_mw))
         return;
     if (!isfinite(longer)) {
         buffer_print(out, " How much longer steps take is unknown.");
@@ -66,7 +72,8 @@ void view_savings(struct buffer *out, const struct wt_trial *trial, bool colour)
         return;
     }
     if (trial->note[0]) {
-        buffer_print(out, isfinite(s->energy_fraction) ? "Tuning ended early: " : "Not tuned: ");
+        if (!trial->early_stopped || trial->reached == 0) /* else it begins with the budget that ended the run */
+            buffer_print(out, isfinite(s->energy_fraction) ? "Tuning ended early: " : "Not tuned: ");
         text_escape(out, trial->note);
         buffer_print(out, ".\n");
     }

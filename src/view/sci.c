@@ -116,11 +116,10 @@ static void put_embodied(struct buffer *out, const struct view_report_page *page
         buffer_print(out, " a run)");
     }
     buffer_print(out, "\n");
-    buffer_print(out, "        TE, the total embodied emissions, EL, the expected lifespan, and ToR, the total resources: not known one by "
-                      "one; ");
+    buffer_print(out, "        TE, the total embodied emissions, and ToR, the total resources, are not booked one by one; ");
     buffer_print(out, "TE/EL/ToR is %s a GPU hour reserved\n",
                  unit_grams(text, hours > 0 ? total->complete.embodied_g / hours : (double)NAN));
-    buffer_print(out, "        TE is from: ");
+    buffer_print(out, "        EL, the expected lifespan, and where TE is from: ");
     report_say_sources(out, page, WT_BASIS_EMBODIED, true);
     buffer_print(out, "\n");
 }

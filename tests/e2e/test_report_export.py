@@ -83,9 +83,10 @@ def kill_one(wt):
 def test_codecarbon_has_what_was_booked(wt, two_runs):
     rows = codecarbon(wt)
     assert list(rows[0]) == CODECARBON and len(rows) == 2
-    for row, tried, project, gpus, model, pue in zip(rows, two_runs, ("vision", "speech"), (2, 1), (
-            "1 x Tesla V100-PCIE-16GB, 1 x NVIDIA A40", "1 x Tesla V100-PCIE-16GB"), (1.5, 1.1)):
-        assert {name for name in CODECARBON if row[name]} == set(KNOWN)
+    for row, tried, project, gpus, model, pue, country in zip(rows, two_runs, ("vision", "speech"), (2, 1), (
+            "1 x Tesla V100-PCIE-16GB, 1 x NVIDIA A40", "1 x Tesla V100-PCIE-16GB"), (1.5, 1.1), ("", "FRA")):
+        assert {name for name in CODECARBON if row[name]} == set(KNOWN) | ({"country_iso_code"} if country else set())
+        assert row["country_iso_code"] == country
         facility_kwh = tried["energy_j"] * pue / 3.6e6
         expected = {"duration": tried["time_s"], "emissions": tried["carbon"]["operational_g"] / 1e3,
                     "emissions_rate": tried["carbon"]["operational_g"] / 1e3 / tried["time_s"], "gpu_energy": facility_kwh,
@@ -171,7 +172,7 @@ def test_names_in_codecarbon(wt):
 def test_boamps_has_what_was_booked(wt, two_runs):
     reports = boamps(wt)
     assert len(reports) == 2
-    for report, tried, stage, g in zip(reports, two_runs, ("inference", "training"), (200, 56)):
+    for report, tried, stage, g, country in zip(reports, two_runs, ("inference", "training"), (200, 56), ("unknown", "FRA")):
         # What the schema requires.
         assert {"task", "measures", "infrastructure"} <= set(report) and report["header"]["reportDatetime"]
         assert {"taskStage", "taskFamily", "algorithms", "dataset"} <= set(report["task"]) and report["task"]["taskStage"] == stage
@@ -183,7 +184,7 @@ def test_boamps_has_what_was_booked(wt, two_runs):
         assert measure["measurementDateTime"] == tried["started"][:19].replace("T", " ")
         assert 0 < measure["averageUtilizationGpu"] <= 1
         assert report["infrastructure"]["infraType"] == "other"
-        assert report["environment"] == {"country": "unknown", "powerSourceCarbonIntensity": g}
+        assert report["environment"] == {"country": country, "powerSourceCarbonIntensity": g}
         assert report["header"]["reportStatus"] == "draft" and "to be completed: taskFamily" in report["task"]["taskDescription"]
         assert "not measured: CPUs, DRAM" in report["task"]["taskDescription"]
     assert [c["componentName"] for c in reports[0]["infrastructure"]["components"]] == ["Tesla V100-PCIE-16GB", "NVIDIA A40"]
@@ -209,7 +210,7 @@ def test_sci_multiplies_out(wt, two_runs):
         assert words[1] == "1/1"
         assert quantity(" ".join(words[-2:])) == pytest.approx(tried["carbon"]["operational_g"] + tried["carbon"]["embodied_g"], rel=1e-3)
     text = "\n".join(lines)
-    for words in ("the PUE: 1.1 to 1.5 (2 runs)", "FRA: Our World in Data", "hardware counters (2 runs)",
+    for words in ("1.5, given by --pue (1 run)", "1.1, assumed (1 run)", "4 years of lifetime", "FRA: Our World in Data", "hardware counters (2 runs)",
                   "energy of CPUs in 0 of 2 runs", "1 to 2 GPUs a run"):
         assert words in text
 
@@ -226,8 +227,9 @@ def test_methods_say_what_was_booked(wt, two_runs):
                               (r"error bound of ([\d.]+ \w+)", sum(t["energy_error_j"] for t in two_runs))):
         assert quantity(re.search(pattern, text)[1]) == pytest.approx(expected, rel=1e-3)
     assert float(re.search(r"reserved was ([\d.e-]+) GPU hours", text)[1]) == pytest.approx(everything["gpu_hours"], rel=1e-3)
+    assert [t["carbon"]["lifetime_years"] for t in two_runs] == [4, 4]
     for words in ("read from hardware energy counters", "The energy of the CPUs was not measured.", "FRA: Our World in Data on Ember",
-                  "no contract for electricity is on record", "(PUE) of 1.1 to 1.5", "(45.0 %), as in Sustainable AI [1]", "\n[1] C.-J. Wu",
+                  "no contract for electricity is on record", "1.5, given by --pue (1 run)", "(45.0 %), as in Sustainable AI [1]", "\n[1] C.-J. Wu",
                   "Tesla V100-PCIE-16GB + NVIDIA A40 (2 GPUs a run"):
         assert words in text
     assert "Zeus" not in text  # nothing was tuned

@@ -96,6 +96,18 @@ def test_run_books_processors_and_memory(wt, sysfs):
     assert 30 < tried["energy_j"] < 60                  # GPU energy alone
 
 
+def test_a_budget_of_processors_and_memory(wt, sysfs):
+    """All that is measured counts, and counters without edges are read often enough to see it: 118 W reach 300 J in 2.5 s."""
+    if wt.run("limit", "get", env={"LD_LIBRARY_PATH": ""}).returncode == 0:
+        pytest.skip("this machine has GPUs of its own")
+    file = wt.tmp / "run.json"
+    done = wt.run("run", "--budget", "300J", f"--json={file}", "--", "sleep", "30", env=sysfs.env | {"LD_LIBRARY_PATH": ""})
+    assert done.returncode == 8 and "cannot be watched" not in done.stderr
+    (tried,) = json.loads(file.read_text())["recurrences"][0]["tries"]
+    assert 299 <= tried["cpu_energy_j"] + tried["dram_energy_j"] < 550 and tried["cpu_energy_j"] < 500
+    assert tried["early_stopped"] is True and tried["energy_j"] is None
+
+
 def test_virtual_gpus_have_no_host_of_their_own(wt):
     done = wt.run("measure", "--json", "--vgpu", wt.plain(), "--", "true")
     assert [d["kind"] for d in measured(done)["devices"]] == ["gpu"]

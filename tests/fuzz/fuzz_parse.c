@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/parse.c.  The first letter chooses the function (of "unfwpt"), the rest is the text.  What is accepted lies in its range and is
+ * base/parse.c.  The first letter chooses the function (of "unfwptq"), the rest is the text.  What is accepted lies in its range and is
  * the value of the text; what is not leaves the outputs alone.
  */
 #include <inttypes.h>
@@ -113,10 +113,29 @@ static void moment(const char *text)
         CHECK(strncmp(text, again, 10) == 0 && strncmp(text + 11, again + 11, 8) == 0);
 }
 
+/* What is taken is a number and the name of one unit, and nothing besides but a blank. */
+static void quantity(const char *text)
+{
+    static const struct parse_unit units[] = {{"J", 1, 0}, {"kJ", 1e3, 1}, {"h", 3600, 2}, {"Wh", 3600, 3}, {"kWh", 3.6e6, 4}};
+    const struct parse_unit *unit = NULL;
+    double value = 42, number;
+    int rc = parse_quantity(text, units, 5, &value, &unit);
+    CHECK(rc == 0 || ((rc == WT_E_PARSE || rc == WT_E_RANGE) && value == 42 && !unit));
+    if (rc)
+        return;
+    CHECK(isfinite(value) && value >= 0 && unit >= units && unit < units + 5);
+    size_t length = strlen(text), named = strlen(unit->name);
+    CHECK(length > named && strcmp(text + length - named, unit->name) == 0 && length - named < 64);
+    char again[64];
+    snprintf(again, sizeof again, "%.*s", (int)(length - named), text);
+    again[strcspn(again, " ")] = 0;
+    CHECK(parse_number(again, 0, HUGE_VAL, &number) == 0 && number * unit->size == value);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char letters[] = "unfwpt";
-    static void (*const functions[])(const char *) = {whole_number, real_number, fraction, watts, parts, moment};
+    static const char letters[] = "unfwptq";
+    static void (*const functions[])(const char *) = {whole_number, real_number, fraction, watts, parts, moment, quantity};
     const char *letter = size ? memchr(letters, data[0], sizeof letters - 1) : NULL;
     if (!letter)
         return 0;

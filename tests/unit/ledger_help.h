@@ -56,7 +56,7 @@ static inline struct wt_trial full_trial(const char *job)
         .cost_j = 2200.75, .steps = 5000, .epochs = 7, .metric = 0.9375, .reached = 1, .early_stopped = true,
         .exit_code = 143, .source = WT_SOURCE_INTEGRATED, .note = "the GPU is shared",
         .user = "ada", .node = "node-7", .busy_s = 20.25,
-        .carbon = {1.1, 381, "DEU 2023", 320.5, 12.25, 15.5, 34.5, "a system's default"},
+        .carbon = {1.1, 381, "DEU 2023", 320.5, 12.25, 15.5, 34.5, "a system's default", "--pue", "DEU", 4},
         .savings = {250000, 0.82, 1.03, 0.012, 0.004}, .gpu_count = 2, .point_count = 2,
     };
     snprintf(t.job, sizeof t.job, "%s", job);

@@ -149,6 +149,32 @@ static void test_parse_number(void **state)
     assert_int_equal(parse_fraction(NULL, 0, 1, &value), WT_E_PARSE);
 }
 
+static void test_parse_quantity(void **state)
+{
+    (void)state;
+    static const struct parse_unit units[] = {{"J", 1, 7}, {"kJ", 1000, 8}, {"h", 3600, 9}, {"Wh", 3600, 10}, {"kWh", 3.6e6, 11}};
+    static const struct { const char *text; double value; int kind; } good[] = {
+        {"2kWh", 7.2e6, 11}, {"2 kWh", 7.2e6, 11}, {"0.5Wh", 1800, 10}, {"3h", 10800, 9}, {"1e3J", 1000, 7}, {"0J", 0, 7},
+        {"2.kJ", 2000, 8}};
+    static const struct { const char *text; int rc; } bad[] = {
+        {"", WT_E_PARSE}, {"kWh", WT_E_PARSE}, {" kWh", WT_E_PARSE}, {"2", WT_E_PARSE}, {"2kwh", WT_E_PARSE}, {"2  kWh", WT_E_PARSE},
+        {"2kWh ", WT_E_PARSE}, {" 2kWh", WT_E_PARSE}, {"2kkWh", WT_E_PARSE}, {"nanJ", WT_E_PARSE}, {"infJ", WT_E_PARSE},
+        {"0x2J", WT_E_PARSE}, {"2kWh,3h", WT_E_PARSE}, {"-1J", WT_E_RANGE}, {"1e400J", WT_E_RANGE}, {"1e308kWh", WT_E_RANGE},
+        {"00000000000000000000000000000000000000000000000000000000000000000001J", WT_E_PARSE}};
+    const struct parse_unit *unit = NULL;
+    double value = -1;
+    for (unsigned i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(parse_quantity(good[i].text, units, 5, &value, &unit), 0);
+        assert_true(value == good[i].value && unit->kind == good[i].kind);
+    }
+    value = -1;
+    unit = NULL;
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (parse_quantity(bad[i].text, units, 5, &value, &unit) != bad[i].rc)
+            fail_msg("\"%s\" was taken otherwise", bad[i].text);
+    assert_true(value == -1 && !unit);
+}
+
 static void test_parse_time(void **state)
 {
     (void)state;
@@ -446,6 +472,7 @@ int main(void)
         cmocka_unit_test(ages),
         cmocka_unit_test(test_error), cmocka_unit_test(test_clock), cmocka_unit_test(test_wall),
         cmocka_unit_test(test_parse_u64), cmocka_unit_test(test_parse_number), cmocka_unit_test(test_parse_lists),
+        cmocka_unit_test(test_parse_quantity),
         cmocka_unit_test(test_parse_time), cmocka_unit_test(test_distance),
         cmocka_unit_test(test_buffer), cmocka_unit_test(test_files), cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_private_folder), cmocka_unit_test(test_stats), cmocka_unit_test(test_log),

@@ -117,6 +117,45 @@ static void aware_cost_is_zeus_at_the_dirtiest(void **state)
     assert_int_equal(cheapest(0, 380, 380), 0);
 }
 
+/* The eta of a moment orders limits as Chase's cost does, whatever the grid and the card. */
+static void aware_eta_orders_as_the_cost_does(void **state)
+{
+    (void)state;
+    for (double eta = 0; eta <= 1; eta += 0.0625)
+        for (double ci = 0; ci <= 380; ci += 19) {
+            double now = carbon_aware_eta(eta, ci, 380);
+            assert_true(now >= 0 && now <= eta);
+            for (unsigned i = 0; i < LIMITS; i++)
+                for (unsigned k = 0; k < LIMITS; k++) {
+                    double chase = carbon_aware_cost(eta, limits[i].power_w, ci, 380, 250, 1 / limits[i].time_s) -
+                                   carbon_aware_cost(eta, limits[k].power_w, ci, 380, 250, 1 / limits[k].time_s);
+                    double zeus = (now * limits[i].power_w + (1 - now) * 250) * limits[i].time_s -
+                                  (now * limits[k].power_w + (1 - now) * 250) * limits[k].time_s;
+                    if (fabs(chase) > 1e-9 && (eta < 1 || ci > 0))
+                        assert_true((chase < 0) == (zeus < 0));
+                }
+        }
+    assert_near(carbon_aware_eta(0.5, 95, 380), 0.2, 1e-12); /* a quarter: 0.125 / (0.125 + 0.5) */
+}
+
+/* At the dirtiest hour it is Zeus's to the last bit: no limit that ties may change places. */
+static void aware_eta_is_zeus_at_the_dirtiest(void **state)
+{
+    (void)state;
+    static const double most[] = {0.1, 7, 380, 4999.9};
+    for (double eta = 0; eta <= 1; eta += 0.001)
+        for (unsigned i = 0; i < sizeof most / sizeof most[0]; i++)
+            assert_true(carbon_aware_eta(eta, most[i], most[i]) == eta);
+    assert_true(carbon_aware_eta(0.3, 0, 0) == 0.3);   /* nothing is emitted at any hour */
+    assert_true(carbon_aware_eta(1, 0, 380) == 1);     /* nothing has a weight */
+    assert_true(carbon_aware_eta(0.3, 0, 380) == 0);
+    assert_true(carbon_aware_eta(1, 20, 380) == 1);
+    assert_nan(carbon_aware_eta(0.5, NAN, 380));
+    assert_nan(carbon_aware_eta(0.5, 100, NAN));
+    assert_nan(carbon_aware_eta(0.5, -1, 380));
+    assert_nan(carbon_aware_eta(1.1, 100, 380));
+}
+
 static void aware_cost_is_unknown(void **state)
 {
     (void)state;
@@ -519,6 +558,8 @@ int main(void)
         cmocka_unit_test(market),
         cmocka_unit_test(aware_cost_is_zeus_at_the_dirtiest),
         cmocka_unit_test(aware_cost_is_unknown),
+        cmocka_unit_test(aware_eta_orders_as_the_cost_does),
+        cmocka_unit_test(aware_eta_is_zeus_at_the_dirtiest),
         cmocka_unit_test(published_shares),
         cmocka_unit_test(a_lifetime_is_the_system),
         cmocka_unit_test(die_of_act),

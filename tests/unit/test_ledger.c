@@ -61,6 +61,9 @@ static void same_trial(const struct wt_trial *a, const struct wt_trial *b)
     assert_true(a->carbon.embodied_useful_g == b->carbon.embodied_useful_g);
     assert_string_equal(a->carbon.intensity_source, b->carbon.intensity_source);
     assert_string_equal(a->carbon.embodied_source, b->carbon.embodied_source);
+    assert_string_equal(a->carbon.pue_source, b->carbon.pue_source);
+    assert_string_equal(a->carbon.location, b->carbon.location);
+    assert_true(a->carbon.lifetime_years == b->carbon.lifetime_years);
 }
 
 static void all_comes_back(void **state)

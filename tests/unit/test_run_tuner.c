@@ -426,6 +426,127 @@ static void test_choice_not_set(void **state)
     assert_non_null(strstr(result.why_not, "no"));
 }
 
+/* --- Another eta as it goes ------------------------------------------------------------------------------------------ */
+
+static double eta;
+
+static double eta_of_the_hour(void *ctx, char why[TUNER_WHY])
+{
+    ++*(unsigned *)ctx;
+    snprintf(why, TUNER_WHY, "eta %g", eta);
+    return eta;
+}
+
+static struct tuner *follow(unsigned *asked, struct guard **guard)
+{
+    struct tuner *tuner;
+    struct tuner_options options = options_for(true);
+    options.preference = (struct wt_preference){WT_SELECT_COST, 0.5, 0};
+    options.eta_now = eta_of_the_hour;
+    options.ctx = asked;
+    assert_int_equal(guard_new(&ops, NULL, folder, "test", guard, NULL), 0);
+    assert_int_equal(tuner_new(&options, NULL, *guard, &(struct tuner_store){0}, &tuner, NULL), 0);
+    return tuner;
+}
+
+static void end_following(struct tuner *tuner, struct guard *guard, struct tuner_result *result)
+{
+    tuner_finish(tuner, result);
+    tuner_free(tuner);
+    guard_close(guard);
+    assert_int_equal(world.limit_mw, 300000); /* what was found is back */
+}
+
+/* At 100 W a step has 7.15 J and 65 ms, at 300 W 12.5 J and 50 ms: at eta 0.5 the former costs 13.3 against 13.8 J, at 0.3
+ * 15.8 against 14.3.  The profile is not measured again, and what is saved is that of all steps. */
+static void test_eta_changes(void **state)
+{
+    (void)state;
+    struct guard *guard;
+    struct tuner_result result;
+    struct wt_profile_point point;
+    unsigned asked = 0;
+    eta = 0.5;
+    struct tuner *tuner = follow(&asked, &guard);
+    train(tuner, 400, 65);
+    assert_int_equal(world.limit_mw, 100000);
+    unsigned sets = world.sets;
+    uint64_t low = world.progress.steps;
+    eta = 0.49;                              /* another eta, the same optimum */
+    train(tuner, 1, 5);
+    assert_true(world.limit_mw == 100000 && world.sets == sets);
+    eta = 0.3;
+    for (unsigned i = 0; i < 2000 && world.limit_mw != 300000; i++) {
+        tick();
+        tuner_poll(tuner, &world.progress);
+    }
+    assert_int_equal(world.limit_mw, 300000);
+    assert_int_equal(world.sets, sets + 1);
+    low = world.progress.steps - low + (uint64_t)(65 / 0.065); /* about: held at 100 W */
+    assert_true(tuner_holds(tuner, &point) && point.limit_mw == 300000);
+    assert_true(fabs(point.energy_per_step_j / 12.5 - 1) < 0.03); /* of the limit that holds, and no mixture */
+    uint64_t before = world.progress.steps;
+    train(tuner, 60, 60);
+    assert_false(tuner_is_profiling(tuner)); /* and no drift either */
+    double high = (double)(world.progress.steps - before);
+    assert_true(tuner_holds(tuner, &point) && fabs(point.time_per_step_s / 0.05 - 1) < 0.03);
+    end_following(tuner, guard, &result);
+    assert_true(result.decision.limit_mw == 300000 && result.limit_mw == 300000 && result.point_count == 4);
+    double energy = ((double)low * 7.15 + high * 12.5) / ((double)low + high) / 12.5;
+    double time = ((double)low * 0.065 + high * 0.05) / ((double)low + high) / 0.05;
+    assert_true(fabs(result.savings.energy_fraction / energy - 1) < 0.02 && energy < 0.9);
+    assert_true(fabs(result.savings.time_fraction / time - 1) < 0.02 && time > 1.05);
+    assert_true(asked > 1000);
+}
+
+/* The eta of the moment at which the profile is whole decides, and it goes to and fro. */
+static void test_eta_changes_back(void **state)
+{
+    (void)state;
+    struct guard *guard;
+    struct tuner_result result;
+    unsigned asked = 0;
+    eta = 0.5;
+    struct tuner *tuner = follow(&asked, &guard);
+    train(tuner, 5, 1);                      /* profiling */
+    assert_true(tuner_is_profiling(tuner));
+    eta = 0.3;
+    train(tuner, 400, 20);
+    assert_int_equal(world.limit_mw, 300000);
+    assert_int_equal(world.sets, 5);         /* for the profile; it was there then */
+    for (unsigned i = 0; i < 6; i++) {
+        eta = i % 2 ? 0.3 : 0.5;
+        train(tuner, 12, 12);
+        assert_int_equal(world.limit_mw, i % 2 ? 300000 : 100000);
+    }
+    assert_false(tuner_is_profiling(tuner));
+    end_following(tuner, guard, &result);
+    /* 20 s and three times 12 s at 300 W against three times 12 s at 100 W */
+    double high = 56 / 0.05, low = 36 / 0.065, energy = (low * 7.15 + high * 12.5) / (low + high) / 12.5;
+    assert_true(fabs(result.savings.energy_fraction / energy - 1) < 0.03);
+}
+
+/* The new limit cannot be set: tuning ends, and what was saved until then stands. */
+static void test_eta_changes_and_the_limit_does_not(void **state)
+{
+    (void)state;
+    struct guard *guard;
+    struct tuner_result result;
+    unsigned asked = 0;
+    eta = 0.5;
+    struct tuner *tuner = follow(&asked, &guard);
+    train(tuner, 400, 30);
+    world.set_rc = WT_E_DRIVER;
+    world.sets_before_rc = world.sets;
+    eta = 0.3;
+    train(tuner, 2, 2);
+    world.set_rc = 0;
+    end_following(tuner, guard, &result);
+    assert_true(result.decided && result.decision.limit_mw == 100000);
+    assert_true(fabs(result.savings.energy_fraction / (7.15 / 12.5) - 1) < 0.03);
+    assert_non_null(strstr(result.why_not, "no"));
+}
+
 /* The training drifts, and ends while it is profiled again: the first profile and what it saved hold. */
 static void test_ends_while_profiled_again(void **state)
 {
@@ -580,6 +701,9 @@ int main(void)
         cmocka_unit_test_setup(test_no_permission, start_world),
         cmocka_unit_test_setup(test_ends_early, start_world),
         cmocka_unit_test_setup(test_choice_not_set, start_world),
+        cmocka_unit_test_setup(test_eta_changes, start_world),
+        cmocka_unit_test_setup(test_eta_changes_back, start_world),
+        cmocka_unit_test_setup(test_eta_changes_and_the_limit_does_not, start_world),
         cmocka_unit_test_setup(test_ends_while_profiled_again, start_world),
         cmocka_unit_test_setup(test_store_grows, start_world),
         cmocka_unit_test_setup(test_store_survives_heat, start_world),

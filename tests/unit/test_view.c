@@ -237,6 +237,7 @@ static void show_has_all_tries(void **state)
     trials[0].reached = 1;
     trials[0].savings.baseline_limit_mw = 175000;
     trials[1].early_stopped = true;
+    trials[1].reached = 0;
     trials[2].recurrence = 3; /* killed: nothing known */
     trials[2].ended = false;
     trials[2].energy_j = trials[2].time_s = NAN;
@@ -273,6 +274,38 @@ static struct wt_trial recurring(unsigned recurrence, unsigned try_number, uint3
     t.epochs = 4;
     t.early_stopped = !reached;
     return t;
+}
+
+/* A run that a budget ended is not one that missed its target. */
+static void budgets(void **state)
+{
+    (void)state;
+    struct wt_trial t = trial();
+    t.early_stopped = true;
+    snprintf(t.note, sizeof t.note, "Ended by the budget of 2 kWh");
+    view_show(&out, &t, 1, false);
+    has("budget used up\n");
+    has_not("stopped early");
+    has("\nEnded by the budget of 2 kWh.\nSaved 18.0 %");
+    has_not("uned");
+    buffer_clear(&out);
+    struct wt_trial two[2] = {t, t};
+    two[0].recurrence = 1;
+    two[1].reached = 1; /* it went on after its target */
+    view_recurrences(&out, two, 2, false);
+    has("budget used up");
+    has("target reached");
+    buffer_clear(&out);
+}
+
+/* A limit that changed during the run and ended where it began: that is not nothing. */
+static void a_limit_that_changed(void **state)
+{
+    (void)state;
+    says((struct wt_savings){250000, 0.92, 1.03, 0.012, 0.004}, 250000,
+         "Saved 8.0 % +- 1.2 % of the energy per step, against the baseline measured at 250 W. "
+         "Steps take 3.0 % +- 0.4 % longer.\n");
+    buffer_clear(&out);
 }
 
 static void recurrences(void **state)
@@ -676,7 +709,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FRESH(units), FRESH(names_are_harmless), FRESH(columns_line_up), FRESH(savings_are_honest),
         FRESH(run_summary), FRESH(limits_that_were_not_kept), FRESH(show_has_all_tries), FRESH(limits), FRESH(measured),
-        FRESH(monitor_lines), FRESH(csv), FRESH(recurrences), FRESH(many_recurrences_are_cut), FRESH(learned), FRESH(beliefs),
+        FRESH(monitor_lines), FRESH(csv), FRESH(budgets), FRESH(a_limit_that_changed), FRESH(recurrences),
+        FRESH(many_recurrences_are_cut), FRESH(learned), FRESH(beliefs),
         FRESH(not_started_is_said_as_it_is), FRESH(explanation), FRESH(explanation_at_the_edges),
         FRESH(nothing_is_explained_that_is_not_known), FRESH(explanation_figure),
         FRESH(figures),

@@ -257,15 +257,15 @@ static void sources(void **state)
     (void)state;
     struct wt_report_row r = row("a", 1);
     struct wt_report_basis basis[14] = {
-        {WT_BASIS_ENERGY, "counter", 3, NAN, NAN}, {WT_BASIS_ENERGY, "", 1, NAN, NAN}, {WT_BASIS_PUE, "", 4, 1.1, 1.5},
+        {WT_BASIS_ENERGY, "counter", 3, NAN, NAN}, {WT_BASIS_ENERGY, "", 1, NAN, NAN}, {WT_BASIS_PUE, "--pue", 4, 1.1, 1.5},
         {WT_BASIS_INTENSITY, "assumed <world> average", 1, 481, 481}};
     for (unsigned i = 4; i < 14; i++)
-        basis[i] = (struct wt_report_basis){WT_BASIS_EMBODIED, "a table", 2, NAN, NAN};
+        basis[i] = (struct wt_report_basis){WT_BASIS_EMBODIED, "a table", 2, 4, 4};
     view_report_html(&out, &(struct view_report_page){by_job, 1, &r, 1, &r, basis, 14, INT64_C(1740866400000), INT64_MAX, 0});
     has("<li>GPU energy: <bdi>hardware counters</bdi> (3 runs)</li>\n<li>GPU energy: <bdi>source unknown</bdi> (1 run)</li>");
-    has("<li>PUE: 1.1 to 1.5 (4 runs)</li>");
+    has("<li>PUE: 1.1 to 1.5, <bdi>--pue</bdi> (4 runs)</li>");
     has("<li>Grid intensity: 481 g CO<sub>2</sub>e/kWh, <bdi>assumed &lt;world&gt; average</bdi> (1 run)</li>");
-    assert_int_equal(count_of("<li>Embodied carbon: <bdi>a table</bdi> (2 runs)</li>"), 8);
+    assert_int_equal(count_of("<li>Embodied carbon: 4 years of lifetime, <bdi>a table</bdi> (2 runs)</li>"), 8);
     has("<li>and 2 more sources of the same</li>");
     has("Hours that began at or after <time datetime=\"2025-03-01T22:00:00.000Z\">");
 }
