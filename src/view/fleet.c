@@ -46,7 +46,7 @@ static void put_saved(struct buffer *out, const struct wt_fleet *fleet)
     }
     buffer_print(out, "Saved against the measured baseline: %s +- %s and %s CO2e in %llu of the runs, %s of what all would have used.\n",
                  unit_watt_hours(saved, total->saved_j), unit_watt_hours(error, total->saved_error_j), unit_grams(grams, total->saved_g),
-                 (unsigned long long)total->saved_runs, unit_percent(part, share(total->saved_j, total->saved_j + total->gpu_j)));
+                 (unsigned long long)total->saved_runs, unit_percent(part, share(total->saved_j, total->saved_j + fleet->now.energy_j)));
 }
 
 static void put_potential(struct buffer *out, const struct wt_fleet *fleet)
