@@ -20,7 +20,10 @@ JOURNAL = pathlib.Path("/run/wattune")      # root's; another user's is in XDG_R
 
 
 def pytest_configure(config):
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup every command we start would ignore it
+    # Whoever runs the tests may ignore signals (nohup, a job in the background), and every command would inherit that.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "sanitized: loads nothing of ours into Python, so that it runs over a sanitized build")
     config.addinivalue_line("markers", "plain: takes long and goes ways that others of its file go too: once, unsanitized, is enough")
 

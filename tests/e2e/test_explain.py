@@ -10,8 +10,6 @@ import pytest
 
 from conftest import errors
 
-pytestmark = pytest.mark.sanitized
-
 # The virtual V100, as vgpu/models.c has it, and a training on it.
 STATIC_W, LINEAR, WAITING_W = 70.5, 0.357, 66.4
 WATTS, SHARE, HOST = 240, 0.6, 0.1
@@ -211,6 +209,7 @@ def test_each_kind_of_gpu_by_itself(wt):
 # --- Little to say ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sanitized
 def test_without_ledger_job_or_profile(wt):
     done = wt.run("explain", "mlp")
     assert done.returncode == 1 and done.stdout == "" and len(errors(done)) == 1 and not wt.ledger.exists()
@@ -224,11 +223,13 @@ def test_without_ledger_job_or_profile(wt):
 
 @pytest.mark.parametrize("arguments, words", [((), "which job"), (("a", "b"), "one job"), (("a", "--batch-size", "0"), "batch-size"),
                                               (("a", "--batch-size", "x\x1b"), "x\\x1b"), (("a", "--svg"), "--svg")])
+@pytest.mark.sanitized
 def test_wrong_usage(wt, arguments, words):
     done = wt.run("explain", *arguments)
     assert done.returncode == 2 and done.stdout == "" and len(errors(done)) == 1 and words in errors(done)[0]
 
 
+@pytest.mark.sanitized
 def test_a_name_is_only_a_name(wt):
     job = "\"<b>&'\n\x1b[31m%s%n\u202e"
     profiled(wt, "--power-limits", "250,200,150,100", job=job)

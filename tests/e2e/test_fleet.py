@@ -129,6 +129,48 @@ def test_one_books_a_gpu(wt):
         assert one[2] <= other[1]
 
 
+@pytest.mark.plain  # a preloaded library and a sanitizer do not agree
+def test_a_clock_that_is_set(wt):
+    """Forward by two hours and back again: no moment is booked twice, and no joule is lost."""
+    machine = wt.machine("v100", scale=1)
+    machine.hold()
+    clock = wt.tmp / "clock"
+    clock.write_text("0\n")
+    began = time.time()
+    before = machine.get()[0][2]
+    watcher = wt.start("monitor", "--vgpu", machine.spec, "--book", "--interval", "3600", "--csv", stderr=open(wt.tmp / "watcher.err", "wb"),
+                       env={"LD_PRELOAD": str(wt.build / "tests" / "e2e" / "libset-clock.so"), "SET_CLOCK": str(clock)})
+    assert watcher.stdout.readline() and watcher.stdout.readline()
+    time.sleep(2.2)
+    clock.write_text("7200\n")
+    time.sleep(2.7)
+    clock.write_text("0\n")
+    time.sleep(2.7)
+    watcher.terminate()
+    assert watcher.wait(20) == 0
+    after = machine.get()[0][2]
+    words = (wt.tmp / "watcher.err").read_text()
+    assert "set forward by 7200 s" in words and "set back by 7200 s" in words
+    rows = stretches(wt)
+    for one, other in zip(rows, rows[1:]):
+        assert one[2] <= other[1]
+    for _, begin_ms, end_ms, _, _, _ in rows:
+        assert begin_ms <= end_ms and begin_ms // 3600000 == max(begin_ms, end_ms - 1) // 3600000
+    gaps = [other[1] - one[2] for one, other in zip(rows, rows[1:])]
+    assert max(gaps) == pytest.approx(7200000, abs=3000)  # nobody watched the hours that were left out
+    assert rows[0][1] / 1000 == pytest.approx(began, abs=5) and rows[-1][2] / 1000 < began + 7200 + 30
+    assert sum(row[4] for row in rows if row[4]) == pytest.approx(after - before, abs=60)
+    adds_up(fleet(wt)["watched"])
+
+
+def test_zones_change_nothing(wt):
+    """Hours and days are UTC's, wherever one looks from and whatever summer time does there."""
+    assert wt.run("simulate", "--fleet", "--days", "3", "--gpus", "4", "--start", "2026-03-28", "--ledger", str(wt.ledger)).returncode == 0
+    for command in (("fleet", "--json", "--from", "2026-03-29", "--to", "2026-03-30T03:00:00Z"), ("report", "--by", "day", "--json")):
+        pages = {wt.run(*command, env={"TZ": zone}).stdout for zone in ("UTC", "America/New_York", "Europe/Berlin", "Asia/Kathmandu", "nonsense")}
+        assert len(pages) == 1 and "2026-03-29" in pages.pop()
+
+
 def test_a_ledger_that_cannot_be_written(wt):
     machine = wt.machine("v100", scale=1)
     done = wt.run("monitor", "--vgpu", machine.spec, "--book", "--count", "1", "--ledger", "/proc/nowhere/ledger.db")

@@ -13,7 +13,6 @@ from selenium.common.exceptions import NoAlertPresentException
 from pages import HOSTILE, MARCH_MS, STRUCTURE, Book, check_shown, figures, numbers_of, pages_of, print_page, shown
 from test_fleet import start_watching
 
-pytestmark = pytest.mark.sanitized
 HOUR_MS = 3600000
 SAVED = {"baseline_limit_mw": 250000, "energy_fraction": 0.8, "energy_fraction_error": 0.01, "time_fraction": 1.1}
 

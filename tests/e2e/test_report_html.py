@@ -11,7 +11,6 @@ from selenium.common.exceptions import NoAlertPresentException
 
 from pages import HOSTILE, STRUCTURE, Book, check_shown, figures, numbers_of, pages_of, print_page, shown
 
-pytestmark = pytest.mark.sanitized
 
 
 @pytest.fixture
