@@ -26,7 +26,7 @@ struct carbon_provider {
     char shown[200];
     struct carbon_answer *answers;
     size_t count;
-    int64_t failed_hour_s;
+    int64_t failed_hour_s, looked_back_s;
     char failure[200];                   /* empty: the last question was answered */
 };
 
@@ -258,6 +258,24 @@ int carbon_settings_refresh(struct carbon_settings *settings, int64_t now_s, str
     return rc ? error_set(err, rc, "%s", why.text) : 0;
 }
 
+int carbon_settings_look_back(struct carbon_settings *settings, int64_t unix_s, int64_t now_s, struct wt_error *err)
+{
+    enum { DAY_S = 24 * HOUR_S };
+    struct carbon_provider *provider = settings->provider;
+    struct carbon_answer answers[CARBON_HISTORY_MOST];
+    size_t count;
+    if (!provider || !isnan(settings->given_g_per_kwh) || unix_s >= hour_of(now_s) || unix_s < hour_of(now_s) - DAY_S ||
+        provider->looked_back_s == hour_of(now_s) || answer_of(provider, unix_s) ||
+        (settings->has_series && !isnan(carbon_series_at(&settings->series, unix_s))))
+        return 0;
+    provider->looked_back_s = hour_of(now_s);
+    int rc = carbon_provider_ask_history(provider->url, provider->shown, provider->zone, provider->token, now_s, answers, &count, err);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        if (!answer_of(provider, answers[i].hour_s))
+            rc = keep(provider, &answers[i], err);
+    return rc;
+}
+
 /* --- Intensity ----------------------------------------------------------------------------------------------------- */
 
 static void put_remark(struct carbon_intensity *out, const char *words)
@@ -305,7 +323,9 @@ static bool from_provider(const struct carbon_settings *settings, int64_t unix_s
     const struct carbon_answer *answer = answer_of(provider, unix_s);
     if (!answer) {
         bool failed = provider->failure[0] && provider->failed_hour_s == hour_of(unix_s);
-        put_remark(out, failed ? provider->failure : "the provider was not asked in this hour");
+        put_remark(out, failed ? provider->failure
+                               : provider->looked_back_s ? "the provider has no value for this hour"
+                                                         : "the provider was not asked in this hour");
         return false;
     }
     out->source = CARBON_INTENSITY_PROVIDER;

@@ -47,6 +47,10 @@ void carbon_settings_close(struct carbon_settings *settings);
  * and no more: intensity_at() goes on with the next source and says so. */
 int carbon_settings_refresh(struct carbon_settings *settings, int64_t now_s, struct wt_error *err);
 
+/* Asks the provider for the hours that are over, of which it knows a day; at most once an hour, and only when the hour that holds
+ * the time is one of them and not known.  For what is booked after hours: a run asks once, at its end.  Otherwise as above. */
+int carbon_settings_look_back(struct carbon_settings *settings, int64_t unix_s, int64_t now_s, struct wt_error *err);
+
 /* The intensity of the hour that holds the time: given, series, provider, table, assumed.  Always fills *out; out->remark says
  * why a source that goes first has nothing for this hour. */
 void carbon_settings_intensity_at(const struct carbon_settings *settings, int64_t unix_s, struct carbon_intensity *out);

@@ -30,4 +30,12 @@ int carbon_provider_ask(const char *url, const char *shown, const char *zone, co
 int carbon_provider_read(const char *text, size_t length, const char *zone, int64_t now_s, struct carbon_answer *answer,
                          struct wt_error *err);
 
+/* The hours that are over: GET {url}/v3/carbon-intensity/history?zone={zone}.  answers[0..*count) are one an hour as the provider
+ * has them; hours for which it has no value are not among them. */
+enum { CARBON_HISTORY_MOST = 72 };
+int carbon_provider_ask_history(const char *url, const char *shown, const char *zone, const char *token, int64_t now_s,
+                                struct carbon_answer answers[CARBON_HISTORY_MOST], size_t *count, struct wt_error *err);
+int carbon_provider_read_history(const char *text, size_t length, const char *zone, int64_t now_s,
+                                 struct carbon_answer answers[CARBON_HISTORY_MOST], size_t *count, struct wt_error *err);
+
 #endif

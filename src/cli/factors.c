@@ -18,7 +18,8 @@ static void intensity_at(void *ctx, int64_t unix_s, struct carbon_intensity *out
     struct carbon_settings *settings = ctx;
     struct wt_error err;
     int64_t now_s = clock_wall_ms() / 1000;
-    if (unix_s / 3600 == now_s / 3600 && carbon_settings_refresh(settings, now_s, &err))
+    if (unix_s / 3600 == now_s / 3600 ? carbon_settings_refresh(settings, now_s, &err)
+                                      : carbon_settings_look_back(settings, unix_s, now_s, &err))
         log_warning("%s", err.text);
     carbon_settings_intensity_at(settings, unix_s, out);
 }

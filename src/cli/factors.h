@@ -8,8 +8,8 @@
 #include "cli/carbon_options.h"
 #include "run/booking.h"
 
-/* The settings as booking asks for them; *settings must outlive what it gives.  A provider is asked for the hour that is now
- * when that hour is booked, after the run, so that no training waits for it. */
+/* The settings as booking asks for them; *settings must outlive what it gives.  A provider is asked for the hour that is now,
+ * and for those of the last day, when such an hour is booked, after the run, so that no training waits for it. */
 struct booking_factors factors_of(struct carbon_settings *settings);
 
 /* The user on whose behalf the run is, by sudo or as itself; the number where it has no name. */

@@ -46,18 +46,51 @@ static int read_members(const json_t *object, const struct json_wanted wanted[],
     return 0;
 }
 
-int json_read_object(const char *text, size_t length, const struct json_wanted wanted[], unsigned count,
-                     struct wt_error *err)
+static int load(const char *text, size_t length, json_t **root, struct wt_error *err)
 {
     json_error_t why;
     char shown[120];
-    json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &why);
+    *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &why);
     /* In most places jansson has no words for it. */
-    if (!root && (!why.text[0] || json_error_code(&why) == json_error_out_of_memory))
+    if (!*root && (!why.text[0] || json_error_code(&why) == json_error_out_of_memory))
         return error_set(err, WT_E_NO_MEMORY, "read JSON: out of memory");
-    if (!root)
+    if (!*root)
         return error_set(err, WT_E_PARSE, "no JSON: %s", text_escape_into(shown, sizeof shown, why.text));
-    int rc = json_is_object(root) ? read_members(root, wanted, count, err) : error_set(err, WT_E_PARSE, "no JSON object");
+    return 0;
+}
+
+static int read_object(const json_t *object, const struct json_wanted wanted[], unsigned count, struct wt_error *err)
+{
+    return json_is_object(object) ? read_members(object, wanted, count, err) : error_set(err, WT_E_PARSE, "no JSON object");
+}
+
+int json_read_object(const char *text, size_t length, const struct json_wanted wanted[], unsigned count,
+                     struct wt_error *err)
+{
+    json_t *root;
+    int rc = load(text, length, &root, err);
+    if (rc)
+        return rc;
+    rc = read_object(root, wanted, count, err);
+    json_decref(root);
+    return rc;
+}
+
+int json_read_list(const char *text, size_t length, const char *name, const struct json_wanted wanted[], unsigned count,
+                   int (*take)(void *ctx, struct wt_error *err), void *ctx, struct wt_error *err)
+{
+    json_t *root;
+    int rc = load(text, length, &root, err);
+    if (rc)
+        return rc;
+    const json_t *list = json_object_get(root, name); /* NULL of what is no object, too */
+    if (!json_is_array(list))
+        rc = error_set(err, WT_E_PARSE, "there is no list \"%s\"", name);
+    for (size_t i = 0; rc == 0 && i < json_array_size(list); i++) {
+        rc = read_object(json_array_get(list, i), wanted, count, err);
+        if (rc == 0)
+            rc = take(ctx, err);
+    }
     json_decref(root);
     return rc;
 }

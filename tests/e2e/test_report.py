@@ -4,9 +4,11 @@ stays unknown, names that stay names."""
 
 import csv
 import datetime
+import http.server
 import io
 import json
 import sqlite3
+import threading
 import time
 
 import pytest
@@ -71,6 +73,44 @@ def test_each_hour_of_a_run_at_its_grid(wt):
     hour = report(wt, "--from", one, "--to", two)["total"]
     assert hour["energy_j"]["gpu"] == pytest.approx(rows[1][2], rel=1e-9)
     assert hour["gpu_hours"] == pytest.approx(1, rel=1e-6)
+
+@pytest.mark.plain  # a preloaded library and a sanitizer do not agree
+def test_a_provider_is_asked_for_the_hours_that_are_over(wt):
+    """Two hours and more of training; when it ends, what the provider knows of the last day is asked for, once."""
+    begin = datetime.datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    values = {begin + datetime.timedelta(hours=i): 100 * (i + 1) for i in range(4)}
+    asked = []
+
+    class Provider(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            history = [{"zone": "DE", "carbonIntensity": g, "datetime": t.strftime("%Y-%m-%dT%H:%M:%S.000Z")} for t, g in values.items()]
+            answer = {"zone": "DE", "history": history} if "/history" in self.path else history[0]
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(answer).encode())
+
+        def log_message(self, *words):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Provider)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    clock = wt.tmp / "clock"
+    clock.write_text("0\n")
+    machine = wt.machine(scale=1000)
+    run = wt.start_training(machine, "--observe", train=("steps=37", "step_s=200", "host=0"), env={
+        "WATTUNE_PROVIDER_URL": f"http://127.0.0.1:{server.server_port}", "WATTUNE_PROVIDER_ZONE": "DE", "SET_CLOCK": str(clock),
+        "LD_PRELOAD": str(wt.build / "tests" / "e2e" / "libset-clock.so")})
+    time.sleep(2)
+    clock.write_text(f"{5 * 3600}\n")  # five hours later by the wall clock, when the run ends
+    _, words = run.communicate(timeout=60)
+    server.shutdown()
+    assert run.returncode == 0, words
+    rows = hours(wt)
+    assert len(rows) >= 3 and [row[4] for row in rows] == [values[datetime.datetime.fromtimestamp(row[0] * 3600, UTC)] for row in rows]
+    assert len([path for path in asked if "/history?zone=DE" in path]) == 1
+    assert "provider http://127.0.0.1" in wt.tries()[0]["carbon"]["intensity_source"]
+
 
 
 def test_embodied_carbon_is_a_share_of_the_systems(wt):

@@ -240,6 +240,48 @@ static void answers(void **state)
     assert_true(answer.g_per_kwh == 302 && answer.estimated && answer.hour_s == NOW && answer.of_s == NOW - 3600);
 }
 
+static int looks_back(const char *json, struct carbon_answer found[CARBON_HISTORY_MOST], size_t *count)
+{
+    return carbon_provider_read_history(json, strlen(json), "DE", NOW + 600, found, count, &err);
+}
+
+static void histories(void **state)
+{
+    (void)state;
+    struct carbon_answer found[CARBON_HISTORY_MOST];
+    size_t count = 9;
+    assert_int_equal(looks_back("{\"zone\":\"DE\",\"history\":["
+                                "{\"zone\":\"DE\",\"carbonIntensity\":300,\"datetime\":\"2025-03-01T10:00:00.000Z\",\"isEstimated\":true},"
+                                "{\"zone\":\"DE\",\"carbonIntensity\":null,\"datetime\":\"2025-03-01T11:00:00.000Z\"},"
+                                "{\"zone\":\"DE\",\"datetime\":\"2025-03-01T11:00:00.000Z\"},"
+                                "{\"zone\":\"DE\",\"carbonIntensity\":320.5,\"datetime\":\"2025-03-01T12:00:00.000Z\"}]}", found, &count), 0);
+    assert_int_equal(count, 2);
+    assert_true(found[0].hour_s == NOW - 7200 && found[0].of_s == NOW - 7200 && found[0].g_per_kwh == 300 && found[0].estimated);
+    assert_true(found[1].hour_s == NOW && found[1].g_per_kwh == 320.5 && !found[1].estimated);
+    assert_int_equal(looks_back("{\"history\":[]}", found, &count), 0);
+    assert_int_equal(count, 0);
+    static const struct { const char *json, *words; } lies[] = {
+        {"[]", "there is no list \"history\""}, {"{\"history\":{}}", "there is no list \"history\""}, {"{", "no JSON: "},
+        {"{\"history\":[3]}", "no JSON object"},
+        {"{\"history\":[{\"zone\":\"DE\",\"carbonIntensity\":\"3\",\"datetime\":\"2025-03-01T10:00:00.000Z\"}]}", "\"carbonIntensity\" is no number"},
+        {"{\"history\":[{\"zone\":\"DE\",\"carbonIntensity\":1,\"datetime\":\"2025-03-01T10:00:00.000Z\"},"
+         "{\"zone\":\"FR\",\"carbonIntensity\":1,\"datetime\":\"2025-03-01T11:00:00.000Z\"}]}", "the answer is about zone \"FR\""},
+        {"{\"history\":[{\"zone\":\"DE\",\"carbonIntensity\":1,\"datetime\":\"2025-03-01T15:00:00.000Z\"}]}", "its time "},
+        {"{\"history\":[{\"zone\":\"DE\",\"carbonIntensity\":1e9,\"datetime\":\"2025-03-01T10:00:00.000Z\"}]}", "1e+09 g/kWh"}};
+    for (unsigned i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+        int rc = looks_back(lies[i].json, found, &count);
+        assert_true((rc == WT_E_PARSE || rc == WT_E_RANGE) && count == 0);
+        assert_memory_equal(err.text, lies[i].words, strlen(lies[i].words));
+    }
+    struct buffer many = {0};
+    buffer_print(&many, "{\"history\":[");
+    for (unsigned i = 0; i <= CARBON_HISTORY_MOST; i++)
+        buffer_print(&many, "%s{\"zone\":\"DE\",\"carbonIntensity\":1,\"datetime\":\"2025-03-01T10:00:00.000Z\"}", i ? "," : "");
+    buffer_print(&many, "]}");
+    assert_int_equal(looks_back(buffer_text(&many), found, &count), WT_E_RANGE);
+    buffer_clear(&many);
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -257,7 +299,7 @@ int main(void)
 #define WITH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH(sources_in_their_order), WITH(no_series_no_most), WITH(own_tables_go_first), WITH(which_system), WITH(contracts),
-        WITH(wrong_settings), WITH(answers),
+        WITH(wrong_settings), WITH(answers), WITH(histories),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
