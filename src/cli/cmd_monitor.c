@@ -217,6 +217,9 @@ static int monitor(const struct common *common, const struct devices *devices, c
     return EXIT_DONE;
 }
 
+/* Between two reads of a counter while nobody asked for precise lines. */
+static const int64_t BOOKING_GAP_NS = 250 * NS_PER_MS;
+
 /* The watch's first edges: what comes before them would be booked as unknown. */
 static void settle(struct watch *watch)
 {
@@ -242,6 +245,8 @@ static int monitor_and_book(const struct common *common, const struct devices *d
         factors_node(node);
         watch_poll(between->watch);
         settle(between->watch);
+        if (!settings.precise) /* ends of stretches are a second apart: they need no more */
+            watch_set_gap(between->watch, BOOKING_GAP_NS);
         rc = bookkeeper_new(between->watch, ledger, &factors, sense_gpu_count(devices->sense), node, &between->keeper, &err);
     }
     if (rc == 0) {

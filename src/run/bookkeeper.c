@@ -34,7 +34,9 @@ struct kept {
     int64_t begin_ms, end_ms;        /* wall clock */
     int64_t end_ns;                  /* the clock in use */
     int in_use;                      /* of the stretch; 1, 0, -1 */
-    int seen_in_use;                 /* at the last look */
+    int64_t looked_ns;
+    int seen;                        /* in use, at that look */
+    int between;                     /* the same of all looks from the stretch's end on */
     double busy_s;
 };
 
@@ -193,30 +195,43 @@ static double busy_now(const struct watch *watch, unsigned i)
     return known ? state.utilization_percent / 100.0 : (double)NAN;
 }
 
-/* Until when the GPU's energy is settled; when nothing has been for long, now. */
-static int64_t settled_ns(const struct bookkeeper *keeper, unsigned i, int64_t now_ns)
-{
-    const struct kept *gpu = &keeper->gpus[i];
-    int64_t known_ns = watch_device_known_ns(keeper->watch, i);
-    return gpu->known && known_ns < now_ns && now_ns - gpu->end_ns < UNKNOWN_NS ? known_ns : now_ns;
-}
-
 /* In use between two looks when it was at either. */
 static int either(int a, int b)
 {
     return a == 1 || b == 1 ? 1 : a < 0 || b < 0 ? -1 : 0;
 }
 
-static void look(struct bookkeeper *keeper, unsigned i, int64_t t_ns)
+static void book_until(struct bookkeeper *keeper, unsigned i, int64_t t_ns)
 {
     struct kept *gpu = &keeper->gpus[i];
     if (t_ns <= gpu->end_ns)
         return;
-    int in_use = is_in_use(keeper->watch, i), between = either(in_use, gpu->seen_in_use);
-    if (between != gpu->in_use)
-        begin_next(keeper, i, between, gpu->known);
+    if (gpu->between != gpu->in_use)
+        begin_next(keeper, i, gpu->between, gpu->known);
     grow(keeper, i, t_ns, busy_now(keeper->watch, i));
-    gpu->seen_in_use = in_use;
+    gpu->between = gpu->seen;
+}
+
+/* A device that does not answer for a moment may do so later, and nothing is lost then. */
+static bool is_settled(const struct bookkeeper *keeper, unsigned i, int64_t now_ns)
+{
+    const struct kept *gpu = &keeper->gpus[i];
+    struct watch_mark mark;
+    struct wt_measurement unused;
+    return !gpu->known || now_ns - gpu->end_ns > UNKNOWN_NS ||
+           (watch_mark(keeper->watch, i, gpu->looked_ns, &mark) == 0 &&
+            watch_between(keeper->watch, i, &gpu->last, &mark, &unused) == 0);
+}
+
+/* The stretch grows up to the look before, since what was used by then is known better than what is used now. */
+static void look(struct bookkeeper *keeper, unsigned i, int64_t now_ns)
+{
+    struct kept *gpu = &keeper->gpus[i];
+    if (is_settled(keeper, i, now_ns))
+        book_until(keeper, i, gpu->looked_ns);
+    gpu->seen = is_in_use(keeper->watch, i);
+    gpu->between = either(gpu->between, gpu->seen);
+    gpu->looked_ns = now_ns;
 }
 
 /* --- Booking ------------------------------------------------------------------------------------------------------ */
@@ -269,7 +284,7 @@ int bookkeeper_poll(struct bookkeeper *keeper, struct wt_error *err)
     keeper->looked_ns = now_ns;
     look_at_wall(keeper, now_ns);
     for (unsigned i = 0; i < keeper->count; i++)
-        look(keeper, i, settled_ns(keeper, i, now_ns));
+        look(keeper, i, now_ns);
     if (now_ns - keeper->booked_ns < at_least(BOOK_NS, REAL_BOOK_NS))
         return 0;
     keeper->booked_ns = now_ns;
@@ -280,8 +295,10 @@ int bookkeeper_end(struct bookkeeper *keeper, struct wt_error *err)
 {
     int64_t now_ns = clock_now_ns();
     look_at_wall(keeper, now_ns);
-    for (unsigned i = 0; i < keeper->count; i++)
+    for (unsigned i = 0; i < keeper->count; i++) {
         look(keeper, i, now_ns);
+        book_until(keeper, i, now_ns);
+    }
     return book(keeper, err);
 }
 
@@ -300,7 +317,8 @@ int bookkeeper_new(struct watch *watch, struct ledger *ledger, const struct book
         struct kept *gpu = &keeper->gpus[i];
         gpu->begin_ms = gpu->end_ms = now_ms;
         gpu->end_ns = now_ns;
-        gpu->seen_in_use = gpu->in_use = is_in_use(watch, i);
+        gpu->looked_ns = now_ns;
+        gpu->seen = gpu->between = gpu->in_use = is_in_use(watch, i);
         gpu->marked = gpu->known = watch_mark(watch, i, now_ns, &gpu->last) == 0;
         gpu->from = gpu->last;
     }

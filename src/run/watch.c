@@ -413,17 +413,12 @@ bool watch_stale(const struct watch *watch, unsigned *i)
     return false;
 }
 
-int64_t watch_device_known_ns(const struct watch *watch, unsigned i)
-{
-    const struct watched *d = &watch->devices[i];
-    return d->integrates ? integrate_known_until_ns(&d->integrate) : edges_known_until_ns(&d->edges);
-}
-
 int64_t watch_known_until_ns(const struct watch *watch)
 {
     int64_t until_ns = INT64_MAX;
     for (unsigned i = 0; i < watch->gpu_count; i++) {
-        int64_t known_ns = watch_device_known_ns(watch, i);
+        const struct watched *d = &watch->devices[i];
+        int64_t known_ns = d->integrates ? integrate_known_until_ns(&d->integrate) : edges_known_until_ns(&d->edges);
         until_ns = known_ns < until_ns ? known_ns : until_ns;
     }
     return until_ns == INT64_MAX ? 0 : until_ns;

@@ -57,9 +57,6 @@ int watch_mark(const struct watch *watch, unsigned i, int64_t t_ns, struct watch
 int watch_between(const struct watch *watch, unsigned i, const struct watch_mark *from, const struct watch_mark *to,
                   struct wt_measurement *measurement);
 
-/* The newest moment for which a device's energy is known without extrapolation; 0: none yet. */
-int64_t watch_device_known_ns(const struct watch *watch, unsigned i);
-
 /* True, and which, when a GPU's energy counter or power readings have stopped moving: what it used since then is not known. */
 bool watch_stale(const struct watch *watch, unsigned *i);
 
