@@ -203,7 +203,7 @@ static void value(struct wt_check *check, const char *key, double number)
 }
 
 #define DETAIL(check, ...) snprintf((check)->detail, sizeof(check)->detail, __VA_ARGS__)
-#define TODO(check, ...) snprintf((check)->todo, sizeof(check)->todo, __VA_ARGS__)
+#define ADVISE(check, ...) snprintf((check)->todo, sizeof(check)->todo, __VA_ARGS__)
 
 static void judge_counter(struct wt_check *check, const struct wt_device *device, const struct trace *counter,
                           const struct trace *power, const char *why)
@@ -213,32 +213,32 @@ static void judge_counter(struct wt_check *check, const struct wt_device *device
     if (!device->has_energy_counter) {
         check->status = power->reads ? WT_CHECK_DEGRADED : WT_CHECK_MISSING;
         DETAIL(check, "this device has none%s%s", why ? ": " : "", why ? why : "");
-        TODO(check, "%s", power->reads ? "energy is integrated from power readings, with a larger error"
+        ADVISE(check, "%s", power->reads ? "energy is integrated from power readings, with a larger error"
                                        : "nothing of this device can be measured");
     } else if (counter->reads == 0) {
         check->status = WT_CHECK_MISSING;
         DETAIL(check, "it cannot be read: %s", why ? why : "no reason given");
-        TODO(check, "see the kernel's log (dmesg); a lost GPU needs a reset or a restart");
+        ADVISE(check, "see the kernel's log (dmesg); a lost GPU needs a reset or a restart");
     } else if (counter->went_back) {
         check->status = WT_CHECK_DEGRADED;
         DETAIL(check, "it went back while it was read: the driver was loaded anew");
-        TODO(check, "switch persistence mode on (nvidia-smi -pm 1), so that the driver stays loaded");
+        ADVISE(check, "switch persistence mode on (nvidia-smi -pm 1), so that the driver stays loaded");
     } else if (counter->changes == 0) {
         check->status = WT_CHECK_DEGRADED;
         DETAIL(check, "it did not move in %.2g s%s", seconds, mean_mw > 0 ? " although power is drawn" : "");
-        TODO(check, "reload the driver; until then the energy of this device is unknown");
+        ADVISE(check, "reload the driver; until then the energy of this device is unknown");
     } else if (counter->failures) {
         check->status = WT_CHECK_DEGRADED;
         DETAIL(check, "%u of %u readings failed: %s", counter->failures, counter->failures + counter->reads,
                why ? why : "no reason given");
-        TODO(check, "see the kernel's log (dmesg)");
+        ADVISE(check, "see the kernel's log (dmesg)");
     } else if (period_s > PERIOD_MOST_S || isnan(period_s)) {
         check->status = WT_CHECK_DEGRADED;
         if (isnan(period_s))
             DETAIL(check, "it moved once in %.2g s", seconds);
         else
             DETAIL(check, "it moves only every %.0f ms", period_s * 1e3);
-        TODO(check, "measure for longer: a window's error is about one such interval");
+        ADVISE(check, "measure for longer: a window's error is about one such interval");
     } else {
         DETAIL(check, "it moves every %.1f ms, in steps of %g mJ", period_s * 1e3, trace_step(counter));
     }
@@ -266,20 +266,20 @@ void check_power(struct wt_check *check, const struct wt_device *device, const s
     if (power->reads == 0) {
         check->status = device->has_energy_counter ? WT_CHECK_DEGRADED : WT_CHECK_MISSING;
         DETAIL(check, "power cannot be read%s%s", why ? ": " : "", why ? why : "");
-        TODO(check, "%s", device->has_energy_counter ? "energy is still measured by the counter; only the live display lacks power"
+        ADVISE(check, "%s", device->has_energy_counter ? "energy is still measured by the counter; only the live display lacks power"
                                                      : "nothing of this device can be measured");
         return;
     }
     if (trace_mean(power) <= 0) {
         check->status = WT_CHECK_DEGRADED;
         DETAIL(check, "it is 0 W all the time");
-        TODO(check, "the sensor or the driver is at fault: reload the driver");
+        ADVISE(check, "the sensor or the driver is at fault: reload the driver");
     } else if (power->changes == 0) {
         DETAIL(check, "%.1f W, steady all the time: how often it moves cannot be seen", trace_mean(power) / 1e3);
     } else if (period_s > PERIOD_MOST_S) {
         check->status = WT_CHECK_DEGRADED;
         DETAIL(check, "it moves only every %.0f ms", period_s * 1e3);
-        TODO(check, "%s", device->has_energy_counter ? "energy is measured by the counter, not by this" : "measure for longer");
+        ADVISE(check, "%s", device->has_energy_counter ? "energy is measured by the counter, not by this" : "measure for longer");
     } else {
         char averaging[64] = "averaging is seen only under a changing load";
         if (!isnan(averaging_s))
@@ -311,7 +311,7 @@ bool check_agreement(struct wt_check *check, const struct trace *counter, const 
     DETAIL(check, "the counter shows %.3f of the integral of power over the same time", ratio);
     if (fabs(ratio - 1) > allowed) {
         check->status = WT_CHECK_DEGRADED;
-        TODO(check, "one of the two sensors is wrong: look again under a steady load; if it stays, reload the driver and "
+        ADVISE(check, "one of the two sensors is wrong: look again under a steady load; if it stays, reload the driver and "
              "trust neither to better than this");
     }
     value(check, "ratio", ratio);
@@ -330,11 +330,11 @@ void check_permission(struct wt_check *check, const struct permission_facts *fac
     } else if (facts->is_root) {
         check->status = WT_CHECK_DEGRADED;
         DETAIL(check, "this process is root without CAP_SYS_ADMIN: the driver refuses that as a rule");
-        TODO(check, "start the container with --cap-add SYS_ADMIN; without it runs are measured, not tuned");
+        ADVISE(check, "start the container with --cap-add SYS_ADMIN; without it runs are measured, not tuned");
     } else {
         check->status = WT_CHECK_DEGRADED;
         DETAIL(check, "this user may not: it takes root or CAP_SYS_ADMIN");
-        TODO(check, "use sudo (the training still runs as you); without it runs are measured, not tuned");
+        ADVISE(check, "use sudo (the training still runs as you); without it runs are measured, not tuned");
     }
 }
 
@@ -346,12 +346,12 @@ void check_powercap(struct wt_check *check, const struct powercap_facts *facts)
         check->status = facts->wanted ? WT_CHECK_DEGRADED : WT_CHECK_MISSING;
         DETAIL(check, "there are no RAPL counters for CPU and DRAM%s", facts->wanted ? " although the processor has them"
                                                                      : " (as in most virtual machines and containers)");
-        TODO(check, "%s", facts->wanted ? "load the module: modprobe intel_rapl_msr"
+        ADVISE(check, "%s", facts->wanted ? "load the module: modprobe intel_rapl_msr"
                                         : "the energy of processors and memory stays unknown");
     } else if (facts->readable < facts->zones) {
         check->status = WT_CHECK_DEGRADED;
         DETAIL(check, "%u of %u counters can be read by this user", facts->readable, facts->zones);
-        TODO(check, "root can open them to all users by this line in /etc/udev/rules.d/70-wattune.rules: ACTION==\"add\", "
+        ADVISE(check, "root can open them to all users by this line in /etc/udev/rules.d/70-wattune.rules: ACTION==\"add\", "
              "SUBSYSTEM==\"powercap\", KERNEL==\"intel-rapl:*\", RUN+=\"/bin/chmod a+r /sys%%p/energy_uj\"");
     } else {
         DETAIL(check, "%u counters of CPU and DRAM, all readable", facts->zones);

@@ -306,7 +306,7 @@ const struct command command_monitor = {
                    "interval_source in JSON and CSV); the first line, with none before it, leaves them unknown. --record writes the "
                    "same as CSV with the time of each reading to the nanosecond; measure, run and monitor --replay read it (and "
                    "what --csv prints) instead of devices.\n\n"
-                   "--book watches the counters likewise and books each whole GPU into the ledger once a minute: stretches in which it was in use "
+                   "--book reads the counters some four times a second and books each whole GPU into the ledger once a minute: stretches in which it was in use "
                    "by any process or by none, with energy, bound and carbon. Beside the runs that book themselves, `fleet` can tell then what idle "
                    "GPUs draw and what no run accounts for. One monitor at a time books a GPU; a second one is refused.",
     .examples = "  wattune monitor --interval 0.5\n  wattune monitor --book --interval 60 --csv >/dev/null\n  wattune monitor --precise --interval 5 --csv\n  wattune monitor --record night.csv --interval 0.1\n",

@@ -232,16 +232,9 @@ static int read_all(struct fleet *fleet)
     return rc ? rc : read_stretches(fleet);
 }
 
-/* The first hour that begins at or after that moment. */
-static int64_t hour_from(int64_t ms)
-{
-    const int64_t HOUR_MS = 3600 * 1000;
-    return ms == INT64_MIN || ms == INT64_MAX ? ms : ms / HOUR_MS + (ms % HOUR_MS > 0);
-}
-
 int ledger_lines(struct ledger *ledger, int64_t from_ms, int64_t to_ms, struct ledger_lines *lines, struct wt_error *err)
 {
-    struct fleet fleet = {.ledger = ledger, .from_hour = hour_from(from_ms), .to_hour = hour_from(to_ms), .err = err};
+    struct fleet fleet = {.ledger = ledger, .from_hour = ledger_hour_from(from_ms), .to_hour = ledger_hour_from(to_ms), .err = err};
     fleet.lines.total = attribution_none();
     int rc = ledger ? ledger_begin(ledger, false, err) : 0;
     if (rc == 0 && ledger)

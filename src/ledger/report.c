@@ -508,8 +508,7 @@ static int read_hours(struct report *report, struct query *query)
     return rc ? rc : end_hour(report, &hour);
 }
 
-/* The first hour that begins at or after a moment. */
-static int64_t hour_from(int64_t ms)
+int64_t ledger_hour_from(int64_t ms)
 {
     return ms == INT64_MIN || ms == INT64_MAX ? ms : ms / HOUR_MS + (ms % HOUR_MS > 0);
 }
@@ -517,8 +516,8 @@ static int64_t hour_from(int64_t ms)
 static struct query *within(struct report *report, enum ledger_sql which)
 {
     struct query *query = ledger_query(report->ledger, which);
-    query_put_int(query, hour_from(report->from_ms));
-    query_put_int(query, hour_from(report->to_ms));
+    query_put_int(query, ledger_hour_from(report->from_ms));
+    query_put_int(query, ledger_hour_from(report->to_ms));
     return query;
 }
 

@@ -75,6 +75,9 @@ int ledger_device_make(struct ledger *ledger, enum wt_device_kind kind, unsigned
 /* jobs.c: WT_E_NOT_FOUND with the names of similar jobs. */
 int ledger_no_such_job(struct ledger *ledger, const char *job, struct wt_error *err);
 
+/* report.c: the first hour that begins at or after that moment; INT64_MIN and INT64_MAX stay what they are. */
+int64_t ledger_hour_from(int64_t ms);
+
 /* report.c: the parameters of RUNS_OF in sql.c. */
 void ledger_put_runs(struct query *query, const struct ledger_runs *runs);
 

@@ -281,13 +281,18 @@ static void replace_guard_process(struct job *job)
     supervise_set_helper(job->command, job->guard_process.pid);
 }
 
+static int64_t poll_gap_ns(const struct job *job)
+{
+    int64_t many_ns = job->gpu_count * NS_PER_S / READS_MOST;
+    int64_t profiling_ns = many_ns > POLL_PROFILING_NS ? many_ns : POLL_PROFILING_NS;
+    return job->tuner && tuner_is_profiling(job->tuner) ? profiling_ns : POLL_HOLDING_NS;
+}
+
 static void poll_tuner(struct job *job)
 {
     watch_sharing(job);
     tuner_poll(job->tuner, &job->progress);
-    int64_t many_ns = job->gpu_count * NS_PER_S / READS_MOST;
-    int64_t profiling_ns = many_ns > POLL_PROFILING_NS ? many_ns : POLL_PROFILING_NS;
-    watch_set_gap(job->watch, tuner_is_profiling(job->tuner) ? profiling_ns : POLL_HOLDING_NS);
+    watch_set_gap(job->watch, poll_gap_ns(job));
     if (job->progress.steps == 0 && !job->told_no_steps && clock_now_ns() - job->started_ns > NO_STEPS_AFTER_NS) {
         job->told_no_steps = true;
         log_note("no sign of steps so far, so nothing is tuned yet: call wt_step() once a step, or tell what a step prints "
@@ -415,7 +420,7 @@ static void supervise_until_end(struct job *job)
             poll_account(job);
         if (job->options->on_turn)
             job->options->on_turn(job->options->ctx);
-        poll_ns = clock_now_ns() + (job->tuner && tuner_is_profiling(job->tuner) ? POLL_PROFILING_NS : POLL_HOLDING_NS);
+        poll_ns = clock_now_ns() + poll_gap_ns(job);
     }
 }
 
