@@ -110,9 +110,9 @@ def test_one_of_two_is_lost_before_the_start(wt):
     assert done.returncode == 3 and "GPU 0 does not answer" in done.stderr
 
 
-@pytest.mark.parametrize("at_s", [7, 45], ids=["slice", "holding"])
-def test_lost_in_the_middle(wt, at_s):
-    machine = faulty(wt, f"lost@{at_s}")
+@pytest.mark.parametrize("at_s, scale", [(7, 8), (45, 20)], ids=["slice", "holding"])
+def test_lost_in_the_middle(wt, at_s, scale):
+    machine = faulty(wt, f"lost@{at_s}", scale=scale)
     done, tried = train(wt, machine, steps=2000)
     assert done.returncode == 97 and tried["exit_code"] == 97     # the training saw it and said so
     assert tried["energy_j"] is None and tried["energy_error_j"] is None
@@ -152,7 +152,7 @@ def test_no_permission(wt):
 
 
 def test_permission_is_lost_in_the_middle(wt):
-    machine = faulty(wt, f"no_permission@{WHILE_SEARCHING_S}", scale=10)
+    machine = faulty(wt, f"no_permission@{WHILE_SEARCHING_S}", scale=6)
     done, tried = train(wt, machine, *SWEEP)
     assert done.returncode == 0 and tried["steps"] == 300
     assert right_or_unknown(wt, tried)
@@ -206,7 +206,7 @@ def test_limit_ignored(wt):
 
 
 def test_limit_ignored_from_the_middle_on(wt):
-    machine = faulty(wt, f"limit_ignored@{WHILE_SEARCHING_S}", scale=10)
+    machine = faulty(wt, f"limit_ignored@{WHILE_SEARCHING_S}", scale=6)
     done, tried = train(wt, machine, *SWEEP)
     assert done.returncode == 0 and tried["steps"] == 300 and right_or_unknown(wt, tried)
     points_are_true(wt, tried)
@@ -300,7 +300,8 @@ def test_a_cap_for_a_while(wt, fault):
     assert not any(p["throttled"] for p in tried["profile"])           # and measured again
     assert [p["power_limit_w"] for p in tried["profile"]] == V100
     times = [p["time_per_step_s"] for p in tried["profile"]]
-    assert times[0] < 0.115 and times == sorted(times)
+    assert times[0] < 0.115 and times[-1] > 1.2 * times[0]
+    assert all(lower > 0.93 * higher for higher, lower in zip(times, times[1:]))    # a busy host adds to some
 
 
 # --- Calls --------------------------------------------------------------------------------------------------------------

@@ -80,7 +80,11 @@ def test_nothing_is_lost_and_nothing_counted_twice(wt):
     assert a40["unattributed_energy_j"] > 12 * 0.1 * 100
     assert v100["idle_gpu_hours"] * 3600 > 2 and a40["idle_gpu_hours"] * 3600 > 2
     for device in watched["devices"]:
-        assert device["idle_energy_j"] / (device["idle_gpu_hours"] * 3600) == pytest.approx(40 if device is v100 else 30, abs=12)
+        # On a busy machine the counter was read some time before or after a use began: that is in the stated bounds.
+        idle_s = device["idle_gpu_hours"] * 3600
+        bounds_j = sum(error_j for uuid, _, _, in_use, _, error_j in stretches(wt) if uuid == device["uuid"] and in_use == 0)
+        assert device["idle_energy_j"] == pytest.approx((40 if device is v100 else 30) * idle_s, abs=12 * idle_s + bounds_j)
+        assert device["idle_energy_j"] < 0.5 * device["energy_j"]
         assert device["idle_embodied_g"] == pytest.approx(device["embodied_g"] * device["idle_gpu_hours"] / device["watched_gpu_hours"], rel=0.01)
 
 

@@ -266,7 +266,7 @@ def test_profile_only(wt):
     machine = wt.machine()
     machine.set(225)
     machine.watch()
-    done, tried, _ = wt.train(machine, *SWEEP, "--profile-only", train=("steps=500", f"log={wt.tmp / 'log'}"))
+    done, tried, _ = wt.train(machine, *SWEEP, "--profile-only", train=("steps=700", f"log={wt.tmp / 'log'}"))
     assert limits_of(tried) == V100 and tried["power_limit_w"] == 225
     assert "the best would be" in done.stderr
     assert machine.changes()[-1][1] == 225
@@ -646,7 +646,7 @@ def test_somebody_else_changes_the_limit(wt):
 @pytest.mark.plain
 def test_drift_opens_the_profile_again(wt):
     """Steps become 1.5 times as long after the profile: it is measured again, once the budget allows, and kept."""
-    machine = wt.machine(scale=20)
+    machine = wt.machine(scale=10)
     limits = "--power-limits", "250,200,150"
     done, tried, _ = wt.train(machine, *SWEEP, *limits, train=("steps=1500", "drift_at=500", "drift=1.5"), timeout=90)
     assert done.returncode == 0
