@@ -29,12 +29,14 @@
 #include "run/supervise.h"
 
 /* While slices are measured progress is read as often as counters; afterwards four times a second is enough to see an
- * epoch end.  In real time never under 2 ms: a machine with a fast clock must not cost a core. */
+ * epoch end.  Ticks of counters are aimed at to a fifth of a millisecond; under a fast clock it is 2 ms of real time, or it would cost
+ * a core. */
 static const int64_t POLL_PROFILING_NS = 25 * NS_PER_MS, POLL_HOLDING_NS = 250 * NS_PER_MS;
-static const int64_t POLL_REAL_LEAST_NS = 2 * NS_PER_MS;
-/* Counters are read so many times a second while slices are measured, all GPUs together: each reading is a waking, and over
- * many GPUs the errors of their sum grow more slowly than the sum. */
-enum { READS_MOST = 160 };
+static const int64_t POLL_REAL_LEAST_NS = NS_PER_MS / 5, POLL_SCALED_LEAST_NS = 2 * NS_PER_MS;
+/* Over many GPUs the errors of their sum grow more slowly than the sum: all together their counters are read so many times a second while
+ * slices are measured, but each no more seldom than edges are still learned for (sense/edges.c). */
+enum { READS_MOST = 80 };
+static const int64_t POLL_PROFILING_MOST_NS = 100 * NS_PER_MS;
 /* Listing processes takes the driver some 5 ms. */
 static const int64_t SHARING_EVERY_NS = 2 * NS_PER_S;
 /* A guard process that was ended is started again this often before tuning goes without limits. */
@@ -285,6 +287,7 @@ static int64_t poll_gap_ns(const struct job *job)
 {
     int64_t many_ns = job->gpu_count * NS_PER_S / READS_MOST;
     int64_t profiling_ns = many_ns > POLL_PROFILING_NS ? many_ns : POLL_PROFILING_NS;
+    profiling_ns = profiling_ns < POLL_PROFILING_MOST_NS ? profiling_ns : POLL_PROFILING_MOST_NS;
     return job->tuner && tuner_is_profiling(job->tuner) ? profiling_ns : POLL_HOLDING_NS;
 }
 
@@ -386,7 +389,8 @@ static void poll_account(struct job *job)
 static int64_t wake_ns(int64_t at_ns)
 {
     int64_t wait_ns = (int64_t)((double)(at_ns - clock_now_ns()) / clock_scale());
-    return clock_monotonic_ns() + (wait_ns > POLL_REAL_LEAST_NS ? wait_ns : POLL_REAL_LEAST_NS);
+    int64_t least_ns = clock_scale() > 1 ? POLL_SCALED_LEAST_NS : POLL_REAL_LEAST_NS;
+    return clock_monotonic_ns() + (wait_ns > least_ns ? wait_ns : least_ns);
 }
 
 static bool command_has_ended(void *ctx)

@@ -149,6 +149,7 @@ void watch_set_gap(struct watch *watch, int64_t gap_ns)
     int64_t power_gap_ns = gap_ns < POWER_GAP_NS ? gap_ns : POWER_GAP_NS;
     for (unsigned i = 0; i < watch->count; i++) {
         watch->devices[i].edges.gap_ns = gap_ns > least_ns ? gap_ns : least_ns;
+        watch->devices[i].edges.learning_gap_ns = GAP_NS > least_ns ? GAP_NS : least_ns;
         watch->devices[i].integrate.gap_ns = power_gap_ns > least_ns ? power_gap_ns : least_ns;
     }
 }

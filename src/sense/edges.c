@@ -16,10 +16,18 @@
 static const double PERIOD_TOLERANCE = 0.045;
 /* Scheduling and the call itself are not known better than this; ticks that scatter more are found out. */
 static const int64_t JITTER_LEAST_NS = 50000;
-/* A tick known to this part of the period is known well enough: at 200 W and 100 ms it is worth 0.25 J. */
-enum { WIDTH_GOAL_PARTS = 40 };
+/* A tick known to this part of the period is known well enough: at 200 W and 100 ms it is worth 0.25 J.  Who rests between reads so long
+ * that only every other tick of 20 ms is seen does with 1 ms. */
+enum { WIDTH_GOAL_PARTS = 40, WIDTH_GOAL_REST = 50 };
+static const int64_t WIDTH_GOAL_NS = NS_PER_MS;
 /* Reads that may follow each other within a tick while it is searched; each is made up for by one and a half. */
 enum { CLOSE_READS = 1 };
+/* Reads that may follow each other more closely while the period is learned; one is earned again by so many others. */
+enum { LEARNING_READS = 400, LEARNING_EVERY = 16 };
+/* Known to this part of a period, ticks are told from each other with ease. */
+enum { KNOWN_PARTS = 8 };
+/* Who rests longer than so many times the shorter gap does not ask for exact edges, and they are not worth the reads. */
+enum { LEARNED_FOR = 4 };
 /* Between two ticks, so far from either a read may be put where it suits others. */
 enum { CLEAR_PARTS = 8 };
 /* After as many periods without a new value the counter stands still. */
@@ -55,7 +63,8 @@ void edges_init(struct edges *edges, int64_t tick_ns, int64_t gap_ns)
 {
     memset(edges, 0, offsetof(struct edges, knots));
     edges->tick_ns = tick_ns;
-    edges->gap_ns = gap_ns;
+    edges->gap_ns = edges->learning_gap_ns = gap_ns;
+    edges->learning_left = LEARNING_READS * LEARNING_EVERY;
     edges->jitter_ns = JITTER_LEAST_NS;
     forget_period(edges);
 }
@@ -179,6 +188,19 @@ static void learn_from_rest(struct edges *edges, int64_t begin_ns)
 
 /* --- Reads ------------------------------------------------------------------------------------------------------- */
 
+/* How well ticks have to be known. */
+static int64_t width_goal_ns(const struct edges *edges)
+{
+    int64_t rest_ns = edges->gap_ns / WIDTH_GOAL_REST;
+    return later(edges->tick_ns / WIDTH_GOAL_PARTS, rest_ns < WIDTH_GOAL_NS ? rest_ns : WIDTH_GOAL_NS);
+}
+
+/* The place of a tick is known well enough: reads need not make it smaller. */
+static bool is_narrow(const struct edges *edges, struct span tick)
+{
+    return tick.hi_ns - tick.lo_ns <= later(width_goal_ns(edges), 4 * edges->jitter_ns);
+}
+
 static void add_knot(struct edges *edges, int64_t begin_ns, int64_t end_ns, uint64_t energy_mj)
 {
     /* The value is that of the newest tick before the read, and that tick came after the read before. */
@@ -188,8 +210,10 @@ static void add_knot(struct edges *edges, int64_t begin_ns, int64_t end_ns, uint
         fresh.lo_ns = edges->read_ns;
     if (edges->phase_known) {
         int64_t oldest = later(first_after(edges, begin_ns) - 1, first_after(edges, edges->read_ns));
-        int64_t lo_ns = span_of(edges, oldest).lo_ns;
-        int64_t hi_ns = span_of(edges, last_by(edges, end_ns)).hi_ns;
+        /* Ticks that scatter by less than the goal are not found out by reads that are content with it. */
+        int64_t hidden_ns = (width_goal_ns(edges) - edges->tick_ns / WIDTH_GOAL_PARTS) * 3 / 2;
+        int64_t lo_ns = span_of(edges, oldest).lo_ns - hidden_ns;
+        int64_t hi_ns = span_of(edges, last_by(edges, end_ns)).hi_ns + hidden_ns;
         lo_ns = lo_ns > fresh.lo_ns ? lo_ns : fresh.lo_ns;
         hi_ns = hi_ns < fresh.hi_ns ? hi_ns : fresh.hi_ns;
         if (lo_ns <= hi_ns) {
@@ -203,6 +227,27 @@ static void add_knot(struct edges *edges, int64_t begin_ns, int64_t end_ns, uint
     edges->head = (edges->head + 1) % EDGES_KNOTS;
     if (edges->count < EDGES_KNOTS)
         edges->count++;
+}
+
+/* After a rest the next tick will still be told from its neighbours with ease. */
+static bool is_known_ahead(const struct edges *edges)
+{
+    struct span tick = edges->phase_known ? span_of(edges, first_after(edges, edges->read_end_ns + edges->gap_ns)) : (struct span){0, INT64_MAX};
+    return tick.hi_ns - tick.lo_ns <= edges->tick_ns / KNOWN_PARTS;
+}
+
+/* How long to rest after a read.  After a long rest a tick is not told from its neighbours unless their period is known well: where the
+ * rests are long it is learned by shorter ones first.  A counter whose ticks cannot be learned gets long ones in the end. */
+static int64_t take_gap_ns(struct edges *edges)
+{
+    if (edges->gap_ns <= edges->learning_gap_ns || edges->gap_ns > LEARNED_FOR * edges->learning_gap_ns)
+        return edges->gap_ns;
+    if (is_known_ahead(edges) || edges->learning_left < LEARNING_EVERY) {
+        edges->learning_left += edges->learning_left < LEARNING_READS * LEARNING_EVERY;
+        return edges->gap_ns;
+    }
+    edges->learning_left -= LEARNING_EVERY;
+    return edges->learning_gap_ns;
 }
 
 void edges_add(struct edges *edges, int64_t begin_ns, int64_t end_ns, uint64_t energy_mj)
@@ -229,10 +274,11 @@ void edges_add(struct edges *edges, int64_t begin_ns, int64_t end_ns, uint64_t e
     }
     bool close = edges->has_read && begin_ns < edges->rested_ns;
     edges->close_reads = close ? edges->close_reads + 1 : 0;
-    edges->rested_ns = close ? edges->rested_ns + edges->gap_ns * 5 / 4 : begin_ns + edges->gap_ns;
+    edges->read_end_ns = end_ns;
+    int64_t gap_ns = take_gap_ns(edges);
+    edges->rested_ns = close ? edges->rested_ns + gap_ns * 5 / 4 : begin_ns + gap_ns;
     edges->has_read = true;
     edges->read_ns = begin_ns;
-    edges->read_end_ns = end_ns;
     edges->read_mj = energy_mj;
 }
 
@@ -252,12 +298,6 @@ static int64_t next_clear_ns(const struct edges *edges, int64_t earliest_ns)
 static bool is_still(const struct edges *edges)
 {
     return edges->read_ns - edges->moved_ns > STILL_PERIODS * edges->tick_ns;
-}
-
-/* The place of a tick is known well enough: reads need not make it smaller. */
-static bool is_narrow(const struct edges *edges, struct span tick)
-{
-    return tick.hi_ns - tick.lo_ns <= later(edges->tick_ns / WIDTH_GOAL_PARTS, 4 * edges->jitter_ns);
 }
 
 bool edges_can_wait(const struct edges *edges)

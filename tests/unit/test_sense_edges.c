@@ -271,6 +271,40 @@ static void test_reads_are_few(void **state)
     free(run);
 }
 
+/* Rests of several ticks: the period is learned by shorter ones first, so that the ticks are told apart afterwards, and that costs no more
+ * reads for ever; ticks that scatter by less than such reads can see are in the stated error. */
+static void test_long_rests(void **state)
+{
+    (void)state;
+    enum { LONG_GAP_NS = 100 * NS_PER_MS };
+    struct run *run = malloc(sizeof *run);
+    for (unsigned irregular = 0; irregular < 2; irregular++)
+        for (unsigned seed = 0; seed < 10; seed++) {
+            struct tally tally = {0};
+            start(run, loads[0], 20, 0.007 * (seed % 3 - 1.0), seed);
+            if (irregular) {
+                run->counter.tick_jitter_s = 0.001;
+                lay_out(&run->counter, 200);
+            }
+            run->edges.gap_ns = LONG_GAP_NS;
+            assert_true(run->edges.learning_gap_ns < LONG_GAP_NS);
+            go_until(run, 5, 0);
+            unsigned at_first = run->reads;
+            assert_true(at_first > 5 * 10 && at_first <= 4 * 40);
+            go_until(run, 60, 0);
+            unsigned before = run->reads;
+            go_until(run, 90, 0);
+            assert_true(run->reads - before <= 30 * 10 * 5 / 4);
+            ask_between(run, 60, 89, &tally);
+            assert_true(tally.inside >= 0.95 * tally.asked);
+            if (!irregular) { /* a plain read leaves a tick open, 4 J */
+                assert_true(run->edges.phase_known);
+                assert_true(tally.stated_j / tally.asked < 0.7);
+            }
+        }
+    free(run);
+}
+
 /* A call that takes seconds, and moments at which nobody had time to read. */
 static void test_slow_and_missed(void **state)
 {
@@ -348,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_stated_error_holds),
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_reads_are_few),
+        cmocka_unit_test(test_long_rests),
         cmocka_unit_test(test_slow_and_missed),
         cmocka_unit_test(test_frozen),
         cmocka_unit_test(test_reset),
