@@ -234,7 +234,7 @@ def test_min_time_keeps_the_fastest(wt):
 def test_limit_found_comes_back(wt, found):
     machine = wt.machine()
     machine.set(found)
-    _, tried, _ = wt.train(machine, *SWEEP, train=("steps=500",))
+    _, tried, _ = wt.train(machine, *SWEEP, train=("steps=700",))
     assert machine.limits() == [found]
     assert tried["savings"]["baseline_power_limit_w"] == found
     assert sorted(set(V100) | {found}, reverse=True) == limits_of(tried)
