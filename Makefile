@@ -50,7 +50,7 @@ asan:
 tsan:
 	@scripts/deps build test lint
 	@$(MAKE) --no-print-directory all BUILD=build-tsan MESON_ARGS="-Db_sanitize=thread -Db_lundef=false"
-	@scripts/test build-tsan sanitized
+	@scripts/test build-tsan threads
 
 # What memcheck sees and the sanitizers do not: values read before they are written.
 valgrind:

@@ -16,6 +16,8 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# How much faster the clock of a virtual machine is: a host that wakes a sleeper some milliseconds late adds a tenth of a step of 100 ms.
+SCALE = 10
 JOURNAL = pathlib.Path("/run/wattune")      # root's; another user's is in XDG_RUNTIME_DIR
 
 
@@ -95,7 +97,7 @@ class Wattune:
                            "XDG_STATE_HOME": str(tmp_path / "state"), "HOME": str(tmp_path),
                            "WATTUNE_LEDGER": str(self.ledger), "LD_LIBRARY_PATH": str(build / "vgpu")}
 
-    def machine(self, *models, scale=20, name="machine", state=True, **keys):
+    def machine(self, *models, scale=SCALE, name="machine", state=True, **keys):
         """A machine of these models; further keys go into [machine], keys gpu0, gpu1... (dicts) into the GPUs."""
         gpus = {int(k[3:]): keys.pop(k) for k in list(keys) if re.fullmatch(r"gpu\d+", k)}
         lines = ["[machine]", f"time_scale = {scale}"] + ([f"state = {name}.state"] if state else [])

@@ -16,7 +16,7 @@ import time
 
 import pytest
 
-from conftest import JOURNAL, alive, children, errors, guard_of, read_log, wait_for
+from conftest import alive, children, errors, guard_of, JOURNAL, read_log, SCALE, wait_for
 
 UUID = "GPU-facade00-0000-4000-8000-{:012x}"
 V100 = [250, 225, 200, 175, 150, 125, 100]
@@ -30,7 +30,7 @@ def uuid_of(wt):
     return UUID.format(abs(hash(str(wt.tmp))) % (1 << 48))
 
 
-def faulty(wt, fault, scale=20, **gpu):
+def faulty(wt, fault, scale=SCALE, **gpu):
     gpu0 = {"uuid": uuid_of(wt), **({"fault": fault} if fault else {}), **gpu}
     return wt.machine("v100", scale=scale, gpu0=gpu0)
 
@@ -110,7 +110,7 @@ def test_one_of_two_is_lost_before_the_start(wt):
     assert done.returncode == 3 and "GPU 0 does not answer" in done.stderr
 
 
-@pytest.mark.parametrize("at_s, scale", [(7, 8), (45, 20)], ids=["slice", "holding"])
+@pytest.mark.parametrize("at_s, scale", [(7, 8), (45, SCALE)], ids=["slice", "holding"])
 def test_lost_in_the_middle(wt, at_s, scale):
     machine = faulty(wt, f"lost@{at_s}", scale=scale)
     done, tried = train(wt, machine, steps=2000)
