@@ -214,7 +214,7 @@ static void judge_counter(struct wt_check *check, const struct wt_device *device
         check->status = power->reads ? WT_CHECK_DEGRADED : WT_CHECK_MISSING;
         DETAIL(check, "this device has none%s%s", why ? ": " : "", why ? why : "");
         ADVISE(check, "%s", power->reads ? "energy is integrated from power readings, with a larger error"
-                                       : "nothing of this device can be measured");
+                                         : "nothing of this device can be measured");
     } else if (counter->reads == 0) {
         check->status = WT_CHECK_MISSING;
         DETAIL(check, "it cannot be read: %s", why ? why : "no reason given");
@@ -267,7 +267,7 @@ void check_power(struct wt_check *check, const struct wt_device *device, const s
         check->status = device->has_energy_counter ? WT_CHECK_DEGRADED : WT_CHECK_MISSING;
         DETAIL(check, "power cannot be read%s%s", why ? ": " : "", why ? why : "");
         ADVISE(check, "%s", device->has_energy_counter ? "energy is still measured by the counter; only the live display lacks power"
-                                                     : "nothing of this device can be measured");
+                                                       : "nothing of this device can be measured");
         return;
     }
     if (trace_mean(power) <= 0) {
@@ -312,7 +312,7 @@ bool check_agreement(struct wt_check *check, const struct trace *counter, const 
     if (fabs(ratio - 1) > allowed) {
         check->status = WT_CHECK_DEGRADED;
         ADVISE(check, "one of the two sensors is wrong: look again under a steady load; if it stays, reload the driver and "
-             "trust neither to better than this");
+               "trust neither to better than this");
     }
     value(check, "ratio", ratio);
     value(check, "allowed_deviation", allowed);
@@ -347,12 +347,12 @@ void check_powercap(struct wt_check *check, const struct powercap_facts *facts)
         DETAIL(check, "there are no RAPL counters for CPU and DRAM%s", facts->wanted ? " although the processor has them"
                                                                      : " (as in most virtual machines and containers)");
         ADVISE(check, "%s", facts->wanted ? "load the module: modprobe intel_rapl_msr"
-                                        : "the energy of processors and memory stays unknown");
+                                          : "the energy of processors and memory stays unknown");
     } else if (facts->readable < facts->zones) {
         check->status = WT_CHECK_DEGRADED;
         DETAIL(check, "%u of %u counters can be read by this user", facts->readable, facts->zones);
         ADVISE(check, "root can open them to all users by this line in /etc/udev/rules.d/70-wattune.rules: ACTION==\"add\", "
-             "SUBSYSTEM==\"powercap\", KERNEL==\"intel-rapl:*\", RUN+=\"/bin/chmod a+r /sys%%p/energy_uj\"");
+               "SUBSYSTEM==\"powercap\", KERNEL==\"intel-rapl:*\", RUN+=\"/bin/chmod a+r /sys%%p/energy_uj\"");
     } else {
         DETAIL(check, "%u counters of CPU and DRAM, all readable", facts->zones);
     }

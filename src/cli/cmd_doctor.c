@@ -70,7 +70,7 @@ static struct wt_check *add(struct report *report, const char *name, enum wt_che
 }
 
 #define DETAIL(check, ...) snprintf((check)->detail, sizeof(check)->detail, __VA_ARGS__)
-#define TODO(check, ...) snprintf((check)->todo, sizeof(check)->todo, __VA_ARGS__)
+#define ADVISE(check, ...) snprintf((check)->todo, sizeof(check)->todo, __VA_ARGS__)
 
 /* --- The machine ------------------------------------------------------------------------------------------------- */
 
@@ -110,8 +110,8 @@ static void check_devices(struct report *report, const struct devices *devices, 
     if (rc) {
         check->status = WT_CHECK_MISSING;
         DETAIL(check, "%.390s", err->text);
-        TODO(check, "%s", has_nvidia_hardware() ? "there is an NVIDIA GPU on the PCI bus: install its driver"
-                                                : "a virtual GPU shows how things work: wattune doctor --vgpu v100");
+        ADVISE(check, "%s", has_nvidia_hardware() ? "there is an NVIDIA GPU on the PCI bus: install its driver"
+                                                  : "a virtual GPU shows how things work: wattune doctor --vgpu v100");
         return;
     }
     unsigned gpus = devices->gpu_count;
@@ -121,8 +121,8 @@ static void check_devices(struct report *report, const struct devices *devices, 
     if (gpus == 0) {
         check->needed = has_nvidia_hardware();
         check->status = check->needed ? WT_CHECK_MISSING : WT_CHECK_DEGRADED;
-        TODO(check, "%s", check->needed ? "there is an NVIDIA GPU on the PCI bus: install its driver"
-                                        : "only processors and memory are measured");
+        ADVISE(check, "%s", check->needed ? "there is an NVIDIA GPU on the PCI bus: install its driver"
+                                          : "only processors and memory are measured");
     }
 }
 
@@ -136,7 +136,7 @@ static void check_driver(struct report *report, const struct devices *devices)
     DETAIL(check, "driver %s, NVML %s", driver[0] ? text_escape_into(a, sizeof a, driver) : "of unknown version",
            library[0] ? text_escape_into(b, sizeof b, library) : "of unknown version");
     if (!driver[0])
-        TODO(check, "install a driver of this decade");
+        ADVISE(check, "install a driver of this decade");
 }
 
 static bool has_admin(void)
@@ -258,8 +258,8 @@ static void check_config(struct report *report, const struct common *common)
         return;
     check->status = WT_CHECK_MISSING;
     DETAIL(check, "%.300s", common->config_error->text);
-    TODO(check, "correct it (%.300s); every other command refuses to go on", places->user_path[0] ? places->user_path
-                                                                                         : places->system_path);
+    ADVISE(check, "correct it (%.300s); every other command refuses to go on", places->user_path[0] ? places->user_path
+                                                                                           : places->system_path);
 }
 
 /* Can a new ledger be made?  Folders above it are made for the default place only; the next one that is there counts then. */
@@ -295,7 +295,7 @@ static void check_ledger(struct report *report, const struct common *common)
     } else if (rc) {
         check->status = WT_CHECK_MISSING;
         DETAIL(check, rc == WT_E_NOT_FOUND ? "%.300s cannot be made" : "%.380s", rc == WT_E_NOT_FOUND ? shown : err.text);
-        TODO(check, "name a place that you may write to with --ledger or WATTUNE_LEDGER");
+        ADVISE(check, "name a place that you may write to with --ledger or WATTUNE_LEDGER");
     } else {
         double size = stat(path, &st) == 0 ? (double)st.st_size : (double)NAN;
         bool writable = eaccess(path, W_OK) == 0;
@@ -303,7 +303,7 @@ static void check_ledger(struct report *report, const struct common *common)
                writable ? "" : ", not writable by this user");
         if (!writable) {
             check->status = WT_CHECK_DEGRADED;
-            TODO(check, "reports work; runs need another one: --ledger or WATTUNE_LEDGER");
+            ADVISE(check, "reports work; runs need another one: --ledger or WATTUNE_LEDGER");
         }
         check->values[0].key = "size_bytes";
         check->values[0].value = size;
@@ -322,7 +322,7 @@ static void check_channel(struct report *report)
     if (channel_create(&channel, getuid(), &err)) {
         check->status = WT_CHECK_MISSING;
         DETAIL(check, "%.380s", err.text);
-        TODO(check, "make /dev/shm or /tmp writable, or set XDG_RUNTIME_DIR to a folder of yours");
+        ADVISE(check, "make /dev/shm or /tmp writable, or set XDG_RUNTIME_DIR to a folder of yours");
         return;
     }
     const char *path = channel_path(channel);
@@ -333,7 +333,7 @@ static void check_channel(struct report *report)
     DETAIL(check, "can be made in %s%s", folder, in_memory ? "" : ", which is not kept in memory");
     if (!in_memory) {
         check->status = WT_CHECK_DEGRADED;
-        TODO(check, "steps reach the disk now and then: mount a tmpfs at /dev/shm");
+        ADVISE(check, "steps reach the disk now and then: mount a tmpfs at /dev/shm");
     }
     channel_close(channel);
 }
@@ -347,7 +347,7 @@ static void check_vgpu(struct report *report)
     check->needed = false;
     DETAIL(check, "%.390s", rc ? err.text : folder);
     if (rc)
-        TODO(check, "only --vgpu needs it: install wattune whole");
+        ADVISE(check, "only --vgpu needs it: install wattune whole");
 }
 
 /* --- Limits that were left --------------------------------------------------------------------------------------- */
@@ -373,7 +373,7 @@ static void check_left(struct report *report, const struct left *left)
     if (!left->folder[0]) {
         check->status = WT_CHECK_MISSING;
         DETAIL(check, "there is no place for the journal that brings limits back after a crash");
-        TODO(check, "set XDG_RUNTIME_DIR or XDG_STATE_HOME to a folder of yours");
+        ADVISE(check, "set XDG_RUNTIME_DIR or XDG_STATE_HOME to a folder of yours");
         return;
     }
     DETAIL(check, "none");
@@ -396,8 +396,8 @@ static void check_left(struct report *report, const struct left *left)
             check->status = WT_CHECK_DEGRADED;
             DETAIL(check, "the limit of %s was %g W before %s set it, and could not be put back", uuid, entry.found_mw / 1e3,
                    text_escape_into(holder, sizeof holder, entry.holder));
-            TODO(check, "call wattune doctor where this GPU is there and its limit may be set; or drop %.250s/%s.limit",
-                 left->folder, uuid);
+            ADVISE(check, "call wattune doctor where this GPU is there and its limit may be set; or drop %.250s/%s.limit",
+                   left->folder, uuid);
         }
     }
     if (back && check->status == WT_CHECK_GOOD && strcmp(check->detail, "none") == 0)

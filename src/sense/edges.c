@@ -232,7 +232,9 @@ static void add_knot(struct edges *edges, int64_t begin_ns, int64_t end_ns, uint
 /* After a rest the next tick will still be told from its neighbours with ease. */
 static bool is_known_ahead(const struct edges *edges)
 {
-    struct span tick = edges->phase_known ? span_of(edges, first_after(edges, edges->read_end_ns + edges->gap_ns)) : (struct span){0, INT64_MAX};
+    if (!edges->phase_known)
+        return false;
+    struct span tick = span_of(edges, first_after(edges, edges->read_end_ns + edges->gap_ns));
     return tick.hi_ns - tick.lo_ns <= edges->tick_ns / KNOWN_PARTS;
 }
 

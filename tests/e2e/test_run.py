@@ -40,7 +40,7 @@ def not_tuned(done):
 
 
 def test_full_sweep(wt):
-    machine = wt.machine(scale=10)
+    machine = wt.machine()
     watcher = machine.watch()
     log = wt.tmp / "log"
     done, tried, document = wt.train(machine, *SWEEP, train=("steps=600", "epoch=150", f"log={log}"))
@@ -67,10 +67,12 @@ def test_full_sweep(wt):
 
     # against the truth: of every limit's steps in the log, those in a row at one limit
     steps = read_log(log)
+    scatter = 0
     for watts in (250, chosen, 100):
         runs = [(b[1] - a[1], b[2] - a[2]) for a, b in zip(steps, steps[1:]) if a[3] == b[3] == watts and b[0] == a[0] + 1]
         for what, of in (("time_per_step_s", [t for t, _ in runs]), ("energy_per_step_j", [e for _, e in runs])):
             middle = statistics.median(of)
+            scatter = max(scatter, statistics.stdev(of) / middle)
             # steps that a busy host made longer are in the mean, and may all have come in this limit's slice
             assert at(tried, watts)[what] == pytest.approx(middle, abs=0.06 * middle + 2 * abs(statistics.mean(of) - middle))
 
@@ -81,7 +83,8 @@ def test_full_sweep(wt):
         by_profile = at(tried, chosen)[per_step] / at(tried, 250)[per_step]
         # a host that is busy for a moment makes steps differ, and the error says so
         assert savings[f"{what}_fraction"] == pytest.approx(by_profile, abs=0.04 * by_profile + savings[f"{what}_fraction_error"])
-    assert savings["energy_fraction_error"] > 0 and savings["time_fraction_error"] >= 0
+    # not idle: few slices leave a multiple of the steps' own scatter open, which is next to nothing on a quiet host
+    assert 0 < savings["energy_fraction_error"] < 0.5 + 6 * scatter and 0 <= savings["time_fraction_error"] < 0.5 + 6 * scatter
 
     # energy of the whole run: what the program saw, and idle power before and after it
     outside_s = tried["time_s"] - (steps[-1][1] - steps[0][1])
@@ -647,7 +650,7 @@ def test_somebody_else_changes_the_limit(wt):
 @pytest.mark.plain
 def test_drift_opens_the_profile_again(wt):
     """Steps become 1.5 times as long after the profile: it is measured again, once the budget allows, and kept."""
-    machine = wt.machine(scale=10)
+    machine = wt.machine()
     limits = "--power-limits", "250,200,150"
     done, tried, _ = wt.train(machine, *SWEEP, *limits, train=("steps=1500", "drift_at=500", "drift=1.5"), timeout=90)
     assert done.returncode == 0
