@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Is an error bound one?  The virtual GPU knows the truth: windows of 20 ms to 10 s over each model and kind of load, by
- * each of our owners, through the library as programs load it, held against vgpu_true_energy_j().
+ * Is an error bound one?  The virtual GPU knows the truth: windows of 20 ms to 10 s over each model
+ * and kind of load, by each of our owners, through the library as programs load it, held against
+ * vgpu_true_energy_j().
  *
  *   bench_coverage LIBRARY whole [MODEL]   the whole table, in virtual time
- *   bench_coverage LIBRARY subset [MODEL]  a part of it; either is the same every time, and the exit code tells
- *   bench_coverage LIBRARY precision       the bounds of tracked counters at a steady load, in real time
+ *   bench_coverage LIBRARY subset [MODEL]  a part of it; either is the same every time, and the
+ * exit code tells bench_coverage LIBRARY precision       the bounds of tracked counters at a steady
+ * load, in real time
  */
 #include <math.h>
 #include <pthread.h>
@@ -21,22 +23,23 @@
 #include "wattune.h"
 
 static const char *const models[] = {"p100", "v100", "a40", "rtx6000", "a100", "h100"};
-static const int64_t lengths_ns[] = {20 * NS_PER_MS, 50 * NS_PER_MS,  100 * NS_PER_MS, 300 * NS_PER_MS,
-                                     NS_PER_S,       5 * NS_PER_S, 10 * NS_PER_S};
+static const int64_t lengths_ns[] = {20 * NS_PER_MS,  50 * NS_PER_MS, 100 * NS_PER_MS,
+                                     300 * NS_PER_MS, NS_PER_S,       5 * NS_PER_S,
+                                     10 * NS_PER_S};
 enum { MODELS = 6, LENGTHS = 7, ONE_S = 4, FIVE_S = 5 };
 
 enum load { STEADY, SQUARE, TRAINING, COMMAND, LOADS };
 static const char *const load_names[] = {"steady", "square", "training", "command"};
 
-/* library: windows of libwattune.  slice: a part of the past of a watch, asked for when it is past.  live: the same, asked
- * for at once.  run: a watch that begins and ends with its window, reading 40 times a second.  hold: the same, reading four
- * times a second as a run does once it is tuned. */
+/* library: windows of libwattune.  slice: a part of the past of a watch, asked for when it is past.
+ * live: the same, asked for at once.  run: a watch that begins and ends with its window, reading 40
+ * times a second.  hold: the same, reading four times a second as a run does once it is tuned. */
 enum owner { LIBRARY, SLICE, LIVE, RUN, HOLD, OWNERS };
 static const char *const owner_names[] = {"library", "slice", "live", "run", "hold"};
 
 struct cell {
     unsigned windows, inside, unknown;
-    double error, bound;             /* sums of fractions of the truth */
+    double error, bound; /* sums of fractions of the truth */
     double largest_bound;
 };
 
@@ -45,10 +48,12 @@ struct result {
 };
 
 static const char *library;
-static char folder[] = "/tmp/wattune-coverage-XXXXXX"; /* machine files, and what the virtual GPU keeps while it runs */
+static char folder[] = "/tmp/wattune-coverage-XXXXXX"; /* machine files, and what the virtual GPU
+                                                          keeps while it runs */
 
 static struct {
-    int (*work)(unsigned gpu, double full_clock_s, double full_clock_w, double clock_share, double host_share);
+    int (*work)(unsigned gpu, double full_clock_s, double full_clock_w, double clock_share,
+                double host_share);
     double (*truth_j)(unsigned gpu);
 } vgpu;
 
@@ -58,9 +63,12 @@ __attribute__((noreturn)) static void die(const char *what)
     exit(1);
 }
 
-/* --- The machine --------------------------------------------------------------------------------------------------- */
+/* --- The machine
+ * ---------------------------------------------------------------------------------------------------
+ */
 
-static void write_machine(char path[300], const char *name, const char *const gpus[], unsigned count, unsigned seed)
+static void write_machine(char path[300], const char *name, const char *const gpus[],
+                          unsigned count, unsigned seed)
 {
     snprintf(path, 300, "%s/%s.ini", folder, name);
     FILE *file = fopen(path, "w");
@@ -84,7 +92,8 @@ static struct sense *open_machine(void)
     struct wt_error err;
     if (sense_open(&options, &sense, &err))
         die(err.text);
-    void *work = sense_symbol(sense, "vgpu_work"), *truth = sense_symbol(sense, "vgpu_true_energy_j");
+    void *work = sense_symbol(sense, "vgpu_work"),
+         *truth = sense_symbol(sense, "vgpu_true_energy_j");
     if (!work || !truth)
         die("this is not the virtual GPU's library");
     memcpy(&vgpu.work, &work, sizeof work);
@@ -92,13 +101,15 @@ static struct sense *open_machine(void)
     return sense;
 }
 
-/* --- Loads --------------------------------------------------------------------------------------------------------- */
+/* --- Loads
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static struct {
     enum load kind;
     uint64_t random;
     double power_w;
-    bool on;                         /* of a command */
+    bool on; /* of a command */
 } load;
 
 static double between(double low, double high)
@@ -109,7 +120,8 @@ static double between(double low, double high)
 static void *do_load(void *unused)
 {
     (void)unused;
-    double period_s = 0.03 * pow(60, between(0, 1)), host = between(0.1, 0.6), power_w = load.power_w * between(0.7, 1.1);
+    double period_s = 0.03 * pow(60, between(0, 1)), host = between(0.1, 0.6),
+           power_w = load.power_w * between(0.7, 1.1);
     for (unsigned step = 1;; step++) {
         switch (load.kind) {
         case STEADY:
@@ -135,15 +147,17 @@ static void *do_load(void *unused)
     }
 }
 
-/* --- Windows ------------------------------------------------------------------------------------------------------- */
+/* --- Windows
+ * -------------------------------------------------------------------------------------------------------
+ */
 
-enum { EACH_MOST = 24 };             /* of a length and owner, in one run */
+enum { EACH_MOST = 24 }; /* of a length and owner, in one run */
 
 struct window {
     enum owner owner;
     unsigned length;
-    int64_t begin_ns, end_ns;        /* planned, then as they were */
-    double begin_j, end_j;           /* the truth */
+    int64_t begin_ns, end_ns; /* planned, then as they were */
+    double begin_j, end_j;    /* the truth */
     char name[16];
     struct watch *watch;
     enum { PLANNED, OPEN, ENDED, DONE } state;
@@ -151,7 +165,7 @@ struct window {
 
 static struct run {
     struct sense *sense;
-    struct watch *watch;             /* the one that lives long */
+    struct watch *watch; /* the one that lives long */
     struct wt_monitor *monitor;
     struct window windows[OWNERS * LENGTHS * EACH_MOST];
     unsigned count, done;
@@ -231,7 +245,8 @@ static void end_window(struct window *w)
     case HOLD:
         watch_end(w->watch, w->end_ns, &m);
         w->watch = watch_free(w->watch);
-        judge(w, m.source == WT_SOURCE_NONE ? (double)NAN : (double)m.energy_mj / 1e3, (double)m.energy_error_mj / 1e3);
+        judge(w, m.source == WT_SOURCE_NONE ? (double)NAN : (double)m.energy_mj / 1e3,
+              (double)m.energy_error_mj / 1e3);
         break;
     default:
         break; /* a slice is judged when all of it is past */
@@ -252,7 +267,9 @@ static int64_t go_on(void)
             end_window(w);
         if (w->state == ENDED && known_ns > w->end_ns + NS_PER_S)
             judge_past(w);
-        int64_t due_ns = w->state == PLANNED ? w->begin_ns : w->state == OPEN ? w->end_ns : INT64_MAX;
+        int64_t due_ns = w->state == PLANNED ? w->begin_ns
+                         : w->state == OPEN  ? w->end_ns
+                                             : INT64_MAX;
         if (w->watch) {
             watch_poll(w->watch);
             int64_t poll_ns = watch_next_ns(w->watch), now_ns = clock_now_ns();
@@ -273,11 +290,15 @@ static int64_t go_on(void)
 static void plan(enum owner owner, unsigned length, int64_t begin_ns)
 {
     struct window *w = &run.windows[run.count];
-    *w = (struct window){.owner = owner, .length = length, .begin_ns = begin_ns, .end_ns = begin_ns + lengths_ns[length]};
+    *w = (struct window){.owner = owner,
+                         .length = length,
+                         .begin_ns = begin_ns,
+                         .end_ns = begin_ns + lengths_ns[length]};
     snprintf(w->name, sizeof w->name, "w%u", run.count++);
 }
 
-/* One machine, one load, windows of all lengths by all owners at random times, or of a command one after the other. */
+/* One machine, one load, windows of all lengths by all owners at random times, or of a command one
+ * after the other. */
 static void cover(const char *model, enum load kind, unsigned seed, unsigned each)
 {
     static const unsigned devices[] = {0};
@@ -292,7 +313,8 @@ static void cover(const char *model, enum load kind, unsigned seed, unsigned eac
     run.sense = open_machine();
     load.power_w = sense_device(run.sense, 0)->limit_max_mw / 1e3;
     clock_use(sense_clock(run.sense));
-    if (wt_monitor_open(&run.monitor) || (kind != COMMAND && watch_new(run.sense, devices, 1, &run.watch, &err)))
+    if (wt_monitor_open(&run.monitor) ||
+        (kind != COMMAND && watch_new(run.sense, devices, 1, &run.watch, &err)))
         die("the owners cannot be made");
     pthread_t thread;
     if (pthread_create(&thread, NULL, do_load, NULL))
@@ -304,11 +326,14 @@ static void cover(const char *model, enum load kind, unsigned seed, unsigned eac
         for (unsigned length = 0; length < LENGTHS; length++)
             for (enum owner owner = LIBRARY; owner < OWNERS; owner++) {
                 if (kind != COMMAND) {
-                    double after_s = (owner == SLICE || owner == LIVE ? 5 : 0) + 60 * virtual_time_random(&random);
+                    double after_s = (owner == SLICE || owner == LIVE ? 5 : 0) +
+                                     60 * virtual_time_random(&random);
                     plan(owner, length, at_ns + (int64_t)((double)NS_PER_S * after_s));
-                } else if (owner == RUN || owner == LIBRARY) { /* the load is there while one window is */
+                } else if (owner == RUN ||
+                           owner == LIBRARY) { /* the load is there while one window is */
                     plan(owner, length, at_ns);
-                    at_ns += lengths_ns[length] + NS_PER_S + (int64_t)(NS_PER_S * virtual_time_random(&random));
+                    at_ns += lengths_ns[length] + NS_PER_S +
+                             (int64_t)(NS_PER_S * virtual_time_random(&random));
                 }
             }
     for (int64_t next_ns; next_ns = go_on(), run.done < run.count;) {
@@ -319,7 +344,8 @@ static void cover(const char *model, enum load kind, unsigned seed, unsigned eac
 }
 
 /* Each in a process of its own, which has one time and one machine. */
-static void run_apart(const char *model, enum load kind, unsigned seed, unsigned each, struct result *sum)
+static void run_apart(const char *model, enum load kind, unsigned seed, unsigned each,
+                      struct result *sum)
 {
     int ends[2];
     struct result one;
@@ -335,7 +361,8 @@ static void run_apart(const char *model, enum load kind, unsigned seed, unsigned
     }
     close(ends[1]);
     size_t got = 0;
-    for (ssize_t n; got < sizeof one && (n = read(ends[0], (char *)&one + got, sizeof one - got)) > 0;)
+    for (ssize_t n;
+         got < sizeof one && (n = read(ends[0], (char *)&one + got, sizeof one - got)) > 0;)
         got += (size_t)n;
     close(ends[0]);
     int status = 1;
@@ -354,16 +381,19 @@ static void run_apart(const char *model, enum load kind, unsigned seed, unsigned
         }
 }
 
-/* --- The table ----------------------------------------------------------------------------------------------------- */
+/* --- The table
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 /* A bound that says nothing would hold too.  What a tracked counter promises at a steady load. */
 #define PRECISE_1_S 0.01
 #define PRECISE_5_S 0.002
 static unsigned short_of, idle, cells, all_windows;
 
-/* In the whole table each cell has hundreds of windows and is held to 95 in 100.  In the subset it has some seventy, of which
- * those that overlap miss together: a cell that covers 97 falls below 95 there by chance now and then.  So a cell may be
- * short by three standard deviations of such a count, and it is all lengths of a row together that are held to 95. */
+/* In the whole table each cell has hundreds of windows and is held to 95 in 100.  In the subset it
+ * has some seventy, of which those that overlap miss together: a cell that covers 97 falls below 95
+ * there by chance now and then.  So a cell may be short by three standard deviations of such a
+ * count, and it is all lengths of a row together that are held to 95. */
 static double margin;
 
 static bool is_covered(unsigned inside, unsigned windows, double deviations)
@@ -387,8 +417,8 @@ static void print_rows(const char *model, enum load kind, const struct result *s
             row_inside += c->inside;
             row_windows += c->windows;
             char text[40];
-            snprintf(text, sizeof text, "%5.1f%s %.2g/%.2g", covered, good ? "" : "!", 100 * c->error / c->windows,
-                     100 * c->bound / c->windows);
+            snprintf(text, sizeof text, "%5.1f%s %.2g/%.2g", covered, good ? "" : "!",
+                     100 * c->error / c->windows, 100 * c->bound / c->windows);
             printf("  %-20s", text);
             cells++;
             short_of += !good;
@@ -408,21 +438,26 @@ static int table(unsigned seeds, unsigned each, unsigned first_seed, const char 
     printf("%-8s %-9s %-8s", "", "", "");
     for (unsigned l = 0; l < LENGTHS; l++)
         printf("  %-20g", (double)lengths_ns[l] / 1e9);
-    printf("\n%-8s %-9s %-8s  inside %%, mean error/mean bound in %% of the truth, by length of the window in s\n", "model",
-           "load", "owner");
+    printf("\n%-8s %-9s %-8s  inside %%, mean error/mean bound in %% of the truth, by length of "
+           "the window in s\n",
+           "model", "load", "owner");
     for (unsigned m = 0; m < MODELS; m++)
-        for (enum load kind = STEADY; kind < LOADS && (!only || strcmp(only, models[m]) == 0); kind++) {
+        for (enum load kind = STEADY; kind < LOADS && (!only || strcmp(only, models[m]) == 0);
+             kind++) {
             struct result sum = {0};
             for (unsigned s = 1; s <= seeds; s++)
-                run_apart(models[m], kind, first_seed + 100 * m + 20 * (unsigned)kind + s, each, &sum);
+                run_apart(models[m], kind, first_seed + 100 * m + 20 * (unsigned)kind + s, each,
+                          &sum);
             print_rows(models[m], kind, &sum);
         }
-    printf("%u of %u cells and rows hold the truth in less than 95 of 100 windows; %u bounds at a steady load are too wide; %u windows\n",
+    printf("%u of %u cells and rows hold the truth in less than 95 of 100 windows; %u bounds at a "
+           "steady load are too wide; %u windows\n",
            short_of, cells, idle, all_windows);
     return short_of || idle ? 1 : 0;
 }
 
-/* --- Precision, in real time --------------------------------------------------------------------------------------- */
+/* --- Precision, in real time
+ * --------------------------------------------------------------------------------------- */
 
 enum { MARKS = 2000 };
 static const double WATCHED_S = 30, SETTLED_S = 8;
@@ -440,8 +475,8 @@ struct mark {
 };
 
 /* Mean and largest error and bound of the windows between two marks that are as long as wanted. */
-static int print_precision(const struct watch *watch, const char *model, const struct mark marks[], unsigned count, double length_s,
-                           double most)
+static int print_precision(const struct watch *watch, const char *model, const struct mark marks[],
+                           unsigned count, double length_s, double most)
 {
     unsigned windows = 0;
     double error = 0, bound = 0, largest_error = 0, largest_bound = 0;
@@ -449,7 +484,8 @@ static int print_precision(const struct watch *watch, const char *model, const s
         for (unsigned k = i + 1; k < count; k++) {
             double energy_j, error_j, truth_j = marks[k].truth_j - marks[i].truth_j;
             double apart_s = (double)(marks[k].t_ns - marks[i].t_ns) / 1e9;
-            if (fabs(apart_s - length_s) > 0.02 * length_s || marks[k].t_ns > watch_known_until_ns(watch))
+            if (fabs(apart_s - length_s) > 0.02 * length_s ||
+                marks[k].t_ns > watch_known_until_ns(watch))
                 continue;
             if (watch_energy_between(watch, marks[i].t_ns, marks[k].t_ns, &energy_j, &error_j))
                 die("an energy is not known");
@@ -461,12 +497,15 @@ static int print_precision(const struct watch *watch, const char *model, const s
         }
     if (!windows)
         die("no window is as long as wanted");
-    printf("%-8s %g s: error %.3f %% (largest %.3f %%), bound %.3f %% (largest %.3f %%), wanted below %g %%, %u windows\n", model,
-           length_s, 100 * error / windows, 100 * largest_error, 100 * bound / windows, 100 * largest_bound, 100 * most, windows);
+    printf("%-8s %g s: error %.3f %% (largest %.3f %%), bound %.3f %% (largest %.3f %%), wanted "
+           "below %g %%, %u windows\n",
+           model, length_s, 100 * error / windows, 100 * largest_error, 100 * bound / windows,
+           100 * largest_bound, 100 * most, windows);
     return largest_bound >= most;
 }
 
-/* All models with a counter, each under a load that does not change, watched by owners that live long. */
+/* All models with a counter, each under a load that does not change, watched by owners that live
+ * long. */
 static int precision(void)
 {
     static struct mark marks[MODELS][MARKS];
@@ -480,7 +519,8 @@ static int precision(void)
     clock_use(sense_clock(sense));
     for (unsigned i = 0; i < gpus; i++) {
         pthread_t thread;
-        if (pthread_create(&thread, NULL, keep_busy, (void *)(uintptr_t)i) || watch_new(sense, &i, 1, &watches[i], &err))
+        if (pthread_create(&thread, NULL, keep_busy, (void *)(uintptr_t)i) ||
+            watch_new(sense, &i, 1, &watches[i], &err))
             die("a load or a watch cannot be made");
         watch_begin(watches[i]);
     }
@@ -497,7 +537,8 @@ static int precision(void)
             marks[i][count].truth_j = vgpu.truth_j(i);
             int64_t after_ns = clock_now_ns();
             marks[i][count].t_ns = before_ns + (after_ns - before_ns) / 2;
-            sure = after_ns - before_ns < 200000; /* else we were not running, and the moment is not known */
+            sure = after_ns - before_ns <
+                   200000; /* else we were not running, and the moment is not known */
         }
         count += sure;
         now_ns = clock_now_ns();
@@ -507,14 +548,16 @@ static int precision(void)
         wide += print_precision(watches[i], models[i + 1], marks[i], count, 1, PRECISE_1_S);
         wide += print_precision(watches[i], models[i + 1], marks[i], count, 5, PRECISE_5_S);
     }
-    printf("%d of %u bounds at a steady load are wider than wanted (1 %% at 1 s, 0.2 %% at 5 s)\n", wide, 2 * gpus);
+    printf("%d of %u bounds at a steady load are wider than wanted (1 %% at 1 s, 0.2 %% at 5 s)\n",
+           wide, 2 * gpus);
     unlink(path);
     return wide > 0; /* the loads end with us */
 }
 
 int main(int argc, char **argv)
 {
-    bool whole = argc > 2 && strcmp(argv[2], "whole") == 0, subset = argc > 2 && strcmp(argv[2], "subset") == 0;
+    bool whole = argc > 2 && strcmp(argv[2], "whole") == 0,
+         subset = argc > 2 && strcmp(argv[2], "subset") == 0;
     bool precise = argc == 3 && strcmp(argv[2], "precision") == 0;
     if (argc > 4 || !(whole || subset || precise))
         return 2;

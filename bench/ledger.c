@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The ledger at the size of a year of a fleet: `bench_ledger fill FILE RUNS` writes so many runs (through SQL, in one
- * transaction, beside a first one that the ledger itself has booked); `bench_ledger book FILE RUNS` books runs one by one
- * beside as many transactions that change one row and prints the median milliseconds of both.
+ * The ledger at the size of a year of a fleet: `bench_ledger fill FILE RUNS` writes so many runs
+ * (through SQL, in one transaction, beside a first one that the ledger itself has booked);
+ * `bench_ledger book FILE RUNS` books runs one by one beside as many transactions that change one
+ * row and prints the median milliseconds of both.
  */
 #include <math.h>
 #include <sqlite3.h>
@@ -24,18 +25,29 @@ static int64_t book(struct ledger *ledger, const char *job)
 {
     static struct wt_trial trial;
     struct wt_error err;
-    trial = (struct wt_trial){.phase = "training", .project = "vision", .user = "user-07", .node = "node-07", .batch_size = 64,
-                              .started_ms = INT64_C(1740830400000), .reached = -1, .gpu_count = 1};
+    trial = (struct wt_trial){.phase = "training",
+                              .project = "vision",
+                              .user = "user-07",
+                              .node = "node-07",
+                              .batch_size = 64,
+                              .started_ms = INT64_C(1740830400000),
+                              .reached = -1,
+                              .gpu_count = 1};
     snprintf(trial.job, sizeof trial.job, "%s", job);
     snprintf(trial.gpus[0].uuid, WT_UUID_LEN, "GPU-facade00-0000-4000-8000-000000000001");
     snprintf(trial.gpus[0].name, WT_NAME_LEN, "NVIDIA A100-SXM4-40GB");
     if (ledger_trial_begin(ledger, &trial, &trial.id, &trial.recurrence, &err))
         fail(err.text);
-    struct ledger_device_energy device = {.kind = WT_DEVICE_GPU, .energy_j = 1.6e6, .energy_error_j = 100, .source = WT_SOURCE_COUNTER,
-                                          .begin_ms = trial.started_ms, .end_ms = trial.started_ms + 5400000};
+    struct ledger_device_energy device = {.kind = WT_DEVICE_GPU,
+                                          .energy_j = 1.6e6,
+                                          .energy_error_j = 100,
+                                          .source = WT_SOURCE_COUNTER,
+                                          .begin_ms = trial.started_ms,
+                                          .end_ms = trial.started_ms + 5400000};
     memcpy(device.uuid, trial.gpus[0].uuid, sizeof device.uuid);
     memcpy(device.name, trial.gpus[0].name, sizeof device.name);
-    const struct ledger_hour hours[] = {{483564, WT_DEVICE_GPU, 0, 1.1e6, 3500, 381}, {483565, WT_DEVICE_GPU, 0, 0.5e6, 1700, 371}};
+    const struct ledger_hour hours[] = {{483564, WT_DEVICE_GPU, 0, 1.1e6, 3500, 381},
+                                        {483565, WT_DEVICE_GPU, 0, 0.5e6, 1700, 371}};
     trial.ended = true;
     trial.time_s = 5400;
     trial.energy_j = 1.6e6;
@@ -48,7 +60,8 @@ static int64_t book(struct ledger *ledger, const char *job)
     trial.source = WT_SOURCE_COUNTER;
     trial.busy_s = 5200;
     trial.savings = (struct wt_savings){400000, 0.82, 1.05, 0.01, 0.01};
-    trial.carbon = (struct wt_carbon){1.1, 378, "DEU: yearly average", 184, NAN, 12, 27, "GPU training system"};
+    trial.carbon = (struct wt_carbon){1.1, 378, "DEU: yearly average", 184, NAN,
+                                      12,  27,  "GPU training system"};
     if (ledger_trial_end(ledger, &trial, &(struct ledger_used){&device, 1, hours, 2}, &err))
         fail(err.text);
     return trial.id;
@@ -71,21 +84,32 @@ static void fill(const char *path, long runs)
             "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)"
             " INSERT INTO jobs SELECT i, printf('job-%04d', i), 0 FROM n;"
             "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 120)"
-            " INSERT INTO places SELECT i, CASE i % 4 WHEN 0 THEN 'training' WHEN 1 THEN 'data' WHEN 2 THEN 'experimentation'"
-            "  ELSE 'inference' END, printf('project-%d', i % 20), printf('user-%d', i % 50), printf('node-%02d', i % 30),"
+            " INSERT INTO places SELECT i, CASE i % 4 WHEN 0 THEN 'training' WHEN 1 THEN 'data' "
+            "WHEN 2 THEN 'experimentation'"
+            "  ELSE 'inference' END, printf('project-%d', i % 20), printf('user-%d', i % 50), "
+            "printf('node-%02d', i % 30),"
             "  'NVIDIA A100-SXM4-40GB', 1 + i % 8 FROM n;");
     snprintf(text, sizeof text,
-             "CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < %ld) SELECT i FROM n;"
-             "INSERT INTO trials (trial_id, job_id, recurrence, try_number, batch_size, started_ms, ended, time_s, limit_mw, energy_j,"
-             " energy_error_j, cost_j, steps, epochs, early_stopped, exit_code, source, baseline_limit_mw, energy_fraction,"
-             " time_fraction, energy_fraction_error, time_fraction_error, not_started, place_id, factor_id, busy_s,"
+             "CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM "
+             "n WHERE i < %ld) SELECT i FROM n;"
+             "INSERT INTO trials (trial_id, job_id, recurrence, try_number, batch_size, "
+             "started_ms, ended, time_s, limit_mw, energy_j,"
+             " energy_error_j, cost_j, steps, epochs, early_stopped, exit_code, source, "
+             "baseline_limit_mw, energy_fraction,"
+             " time_fraction, energy_fraction_error, time_fraction_error, not_started, place_id, "
+             "factor_id, busy_s,"
              " intensity_g_per_kwh, operational_g, embodied_g, embodied_useful_g)"
-             " SELECT i, 1 + i %% 2000, 1 + i / 2000, 1, 64, started_ms + i * 31536, 1, time_s + i %% 977, limit_mw, energy_j + i %% 9973,"
-             " 100 + i %% 7, cost_j + i %% 9973, 1000 + i, 20, 0, 0, source, baseline_limit_mw, energy_fraction, time_fraction,"
-             " energy_fraction_error, time_fraction_error, 0, 1 + i %% 120, factor_id, busy_s + i %% 977, intensity_g_per_kwh + i %% 97,"
-             " operational_g + i %% 89, embodied_g + i %% 11, embodied_useful_g + i %% 11 FROM n, trials WHERE trial_id = 1;"
+             " SELECT i, 1 + i %% 2000, 1 + i / 2000, 1, 64, started_ms + i * 31536, 1, time_s + i "
+             "%% 977, limit_mw, energy_j + i %% 9973,"
+             " 100 + i %% 7, cost_j + i %% 9973, 1000 + i, 20, 0, 0, source, baseline_limit_mw, "
+             "energy_fraction, time_fraction,"
+             " energy_fraction_error, time_fraction_error, 0, 1 + i %% 120, factor_id, busy_s + i "
+             "%% 977, intensity_g_per_kwh + i %% 97,"
+             " operational_g + i %% 89, embodied_g + i %% 11, embodied_useful_g + i %% 11 FROM n, "
+             "trials WHERE trial_id = 1;"
              "INSERT INTO trial_gpus SELECT i, 0, 1 FROM n;"
-             "INSERT INTO measurements SELECT i, 0, 1, energy_j + i %% 9973, 100 + i %% 7, source, begin_ms + i * 31536,"
+             "INSERT INTO measurements SELECT i, 0, 1, energy_j + i %% 9973, 100 + i %% 7, source, "
+             "begin_ms + i * 31536,"
              " end_ms + i * 31536 FROM n, measurements WHERE trial_id = 1;",
              runs);
     sql(db, text);
@@ -112,7 +136,8 @@ static void compare(const char *path, struct ledger *ledger, size_t runs)
     sqlite3 *db = NULL;
     if (!ours || !commits || sqlite3_open(path, &db) != SQLITE_OK)
         fail("out of memory");
-    sql(db, "PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS beside (n INTEGER); INSERT INTO beside VALUES (0)");
+    sql(db, "PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS beside (n INTEGER); INSERT INTO "
+            "beside VALUES (0)");
     for (size_t i = 0; i < runs; i++) {
         int64_t begin_ns = clock_monotonic_ns();
         book(ledger, "a job");

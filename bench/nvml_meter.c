@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An NVML library that passes every call on to NVML_METER_LIBRARY and counts: at the end it appends "calls energy_reads
- * cpu_ns" to the file NVML_METER_OUT.  `wattune --nvml` takes it, so that our own cost can be told from the driver's.
+ * An NVML library that passes every call on to NVML_METER_LIBRARY and counts: at the end it appends
+ * "calls energy_reads cpu_ns" to the file NVML_METER_OUT.  `wattune --nvml` takes it, so that our
+ * own cost can be told from the driver's.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -30,21 +31,21 @@ static long long thread_ns(void)
 }
 
 /* All entry points take at most three words and give an int: one shape passes them all on. */
-#define PASS(name)                                                                                             \
-    __attribute__((visibility("default"))) int name(size_t a, size_t b, size_t c);                             \
-    int name(size_t a, size_t b, size_t c)                                                                     \
-    {                                                                                                          \
-        static int (*real)(size_t, size_t, size_t);                                                            \
-        if (!real) {                                                                                           \
-            void *address = symbol(#name);                                                                     \
-            memcpy(&real, &address, sizeof address);                                                           \
-        }                                                                                                      \
-        long long begin = thread_ns();                                                                         \
-        int rc = real ? real(a, b, c) : NVML_FUNCTION_NOT_FOUND;                                               \
-        cpu_ns += thread_ns() - begin;                                                                         \
-        calls++;                                                                                               \
-        energy_reads += strstr(#name, "TotalEnergy") != NULL;                                                  \
-        return rc;                                                                                             \
+#define PASS(name)                                                                                 \
+    __attribute__((visibility("default"))) int name(size_t a, size_t b, size_t c);                 \
+    int name(size_t a, size_t b, size_t c)                                                         \
+    {                                                                                              \
+        static int (*real)(size_t, size_t, size_t);                                                \
+        if (!real) {                                                                               \
+            void *address = symbol(#name);                                                         \
+            memcpy(&real, &address, sizeof address);                                               \
+        }                                                                                          \
+        long long begin = thread_ns();                                                             \
+        int rc = real ? real(a, b, c) : NVML_FUNCTION_NOT_FOUND;                                   \
+        cpu_ns += thread_ns() - begin;                                                             \
+        calls++;                                                                                   \
+        energy_reads += strstr(#name, "TotalEnergy") != NULL;                                      \
+        return rc;                                                                                 \
     }
 
 PASS(nvmlInit_v2)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sweep against adaptive over the same curves and the same noise: limits measured, how far the chosen limit is from
- * the best one, steps and joules spent.
+ * Sweep against adaptive over the same curves and the same noise: limits measured, how far the
+ * chosen limit is from the best one, steps and joules spent.
  *
- *   bench_search SEEDS [TRACES]    TRACES: the folder of summary_power_{v100,a40}.csv; skipped when it is not there
+ *   bench_search SEEDS [TRACES]    TRACES: the folder of summary_power_{v100,a40}.csv; skipped when
+ * it is not there
  *
- * A line a set of curves, eta and search: set eta search curves limits most excess-mean% excess-p95% steps kilojoules
+ * A line a set of curves, eta and search: set eta search curves limits most excess-mean%
+ * excess-p95% steps kilojoules
  */
 #include <stdlib.h>
 
@@ -44,8 +46,9 @@ static void compare(const char *set, const struct curve curves[], int count, uns
             }
             qsort(excess, runs, sizeof *excess, ascending);
             double n_runs = (double)runs;
-            printf("%s %g %s %d %.3f %u %.3f %.3f %.0f %.3f\n", set, etas[e], names[n], count, measured / n_runs, most,
-                   100 * sum / n_runs, 100 * excess[(size_t)(0.95 * n_runs)], steps / n_runs, joules / n_runs / 1000);
+            printf("%s %g %s %d %.3f %u %.3f %.3f %.0f %.3f\n", set, etas[e], names[n], count,
+                   measured / n_runs, most, 100 * sum / n_runs,
+                   100 * excess[(size_t)(0.95 * n_runs)], steps / n_runs, joules / n_runs / 1000);
         }
     }
     free(excess);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Curves to search and a way to search them, for the bench and the unit test: virtual cards (model M3 with workloads of
- * our own), or the published measurements of training under limits from the artifact of Zeus (NSDI'23), where somebody
- * has put them.  The noise of a measurement belongs to curve, seed and limit, so that every search sees the same.
+ * Curves to search and a way to search them, for the bench and the unit test: virtual cards (model
+ * M3 with workloads of our own), or the published measurements of training under limits from the
+ * artifact of Zeus (NSDI'23), where somebody has put them.  The noise of a measurement belongs to
+ * curve, seed and limit, so that every search sees the same.
  */
 #ifndef BENCH_SEARCH_CURVES_H
 #define BENCH_SEARCH_CURVES_H
@@ -53,7 +54,8 @@ static inline double normal(uint64_t key)
 
 /* --- Curves --- */
 
-static inline struct curve curve_of_model(const struct vgpu_model *model, const struct workload *work)
+static inline struct curve curve_of_model(const struct vgpu_model *model,
+                                          const struct workload *work)
 {
     struct curve curve = {.max_power_w = model->max_limit_mw / 1000.0};
     struct power_range range = {model->min_limit_mw, model->max_limit_mw};
@@ -74,7 +76,8 @@ static inline struct curve curve_of_model(const struct vgpu_model *model, const 
 static inline struct workload some_workload(const struct vgpu_model *model, uint64_t key)
 {
     return (struct workload){.step_s = 0.1,
-                             .full_w = model->max_limit_mw / 1000.0 * (0.3 + 1.5 * uniform(8 * key)),
+                             .full_w =
+                                 model->max_limit_mw / 1000.0 * (0.3 + 1.5 * uniform(8 * key)),
                              .clock_share = 0.1 + 0.7 * uniform(8 * key + 1),
                              .host_share = 0.45 * uniform(8 * key + 2)};
 }
@@ -93,9 +96,11 @@ static inline void curve_put(struct curve *curve, double limit_w, double time_s,
     curve->energy_j[i] = time_s * power_w;
 }
 
-/* The curves of a table "dataset,network,batch_size,optimizer,power_limit,time_per_epoch,average_power".  Returns how
+/* The curves of a table
+ * "dataset,network,batch_size,optimizer,power_limit,time_per_epoch,average_power".  Returns how
  * many, -1 when there is no such file. */
-static inline int curves_from_csv(const char *folder, const char *file, struct curve curves[], int most)
+static inline int curves_from_csv(const char *folder, const char *file, struct curve curves[],
+                                  int most)
 {
     char path[4096], line[512], key[96];
     snprintf(path, sizeof path, "%s/%s", folder, file);
@@ -107,8 +112,8 @@ static inline int curves_from_csv(const char *folder, const char *file, struct c
         char dataset[32], network[32], optimizer[16];
         unsigned batch_size;
         double limit_w, time_s, power_w;
-        if (sscanf(line, "%31[^,],%31[^,],%u,%15[^,],%lf,%lf,%lf", dataset, network, &batch_size, optimizer, &limit_w,
-                   &time_s, &power_w) != 7)
+        if (sscanf(line, "%31[^,],%31[^,],%u,%15[^,],%lf,%lf,%lf", dataset, network, &batch_size,
+                   optimizer, &limit_w, &time_s, &power_w) != 7)
             continue;
         snprintf(key, sizeof key, "%s %s %u %s", network, dataset, batch_size, optimizer);
         int i = 0;
@@ -127,8 +132,10 @@ static inline int curves_from_csv(const char *folder, const char *file, struct c
     return count;
 }
 
-/* Fitted workloads "gpu,net,ds,opt,bs,T1,Pb,mu,h" of a V100, put on another card: power scaled by the largest limits. */
-static inline int curves_from_fits(const char *folder, const struct vgpu_model *model, struct curve curves[], int most)
+/* Fitted workloads "gpu,net,ds,opt,bs,T1,Pb,mu,h" of a V100, put on another card: power scaled by
+ * the largest limits. */
+static inline int curves_from_fits(const char *folder, const struct vgpu_model *model,
+                                   struct curve curves[], int most)
 {
     char path[4096], line[512];
     snprintf(path, sizeof path, "%s/../vgpu-params.csv", folder);
@@ -138,8 +145,8 @@ static inline int curves_from_fits(const char *folder, const struct vgpu_model *
     int count = 0;
     while (count < most && fgets(line, sizeof line, in)) {
         struct workload work;
-        if (sscanf(line, "V100,%*[^,],%*[^,],%*[^,],%*[^,],%lf,%lf,%lf,%lf", &work.step_s, &work.full_w, &work.clock_share,
-                   &work.host_share) != 4)
+        if (sscanf(line, "V100,%*[^,],%*[^,],%*[^,],%*[^,],%lf,%lf,%lf,%lf", &work.step_s,
+                   &work.full_w, &work.clock_share, &work.host_share) != 4)
             continue;
         work.full_w *= model->max_limit_mw / 250000.0;
         curves[count++] = curve_of_model(model, &work);
@@ -150,14 +157,18 @@ static inline int curves_from_fits(const char *folder, const struct vgpu_model *
 
 /* --- Searching --- */
 
-static inline double true_cost(const struct curve *curve, unsigned i, const struct wt_preference *preference)
+static inline double true_cost(const struct curve *curve, unsigned i,
+                               const struct wt_preference *preference)
 {
-    double eta = preference->selector == WT_SELECT_COST ? preference->eta : preference->selector != WT_SELECT_TIME;
+    double eta = preference->selector == WT_SELECT_COST ? preference->eta
+                                                        : preference->selector != WT_SELECT_TIME;
     return cost_j(eta, curve->max_power_w, curve->energy_j[i], curve->time_s[i]);
 }
 
-/* A slice at limit i, with independent noise on time and energy (standard deviations, as a fraction). */
-static inline struct wt_profile_point slice_at(const struct curve *curve, unsigned i, double noise, uint64_t seed)
+/* A slice at limit i, with independent noise on time and energy (standard deviations, as a
+ * fraction). */
+static inline struct wt_profile_point slice_at(const struct curve *curve, unsigned i, double noise,
+                                               uint64_t seed)
 {
     uint64_t key = (seed * 1009 + i) * 2;
     for (const char *c = curve->name; *c; c++)
@@ -172,16 +183,18 @@ static inline struct wt_profile_point slice_at(const struct curve *curve, unsign
                                      .energy_error_j = 1.96 * noise * energy_j};
 }
 
-/* Runs a search as a tuner does: the limit found at the start is measured first.  A slice with its warm-up takes 3 s;
- * a step at the highest limit counts as 0.1 s, since the published tables tell of epochs only. */
+/* Runs a search as a tuner does: the limit found at the start is measured first.  A slice with its
+ * warm-up takes 3 s; a step at the highest limit counts as 0.1 s, since the published tables tell
+ * of epochs only. */
 static inline struct outcome search_curve(const char *name, const struct curve *curve,
-                                          const struct wt_preference *preference, double noise, uint64_t seed,
-                                          unsigned start)
+                                          const struct wt_preference *preference, double noise,
+                                          uint64_t seed, unsigned start)
 {
     struct power_search search;
     struct outcome outcome = {.excess = NAN};
     struct wt_decision decision;
-    if (power_search_init(&search, name, curve->limits_mw, curve->count, preference, curve->max_power_w, NULL))
+    if (power_search_init(&search, name, curve->limits_mw, curve->count, preference,
+                          curve->max_power_w, NULL))
         return outcome;
     uint32_t limit_mw = curve->limits_mw[start];
     do {
@@ -192,7 +205,8 @@ static inline struct outcome search_curve(const char *name, const struct curve *
         outcome.steps += 3 / (0.1 * curve->time_s[i] / curve->time_s[0]);
         outcome.joules += 3 * curve->energy_j[i] / curve->time_s[i];
     } while (outcome.measured < 2 * POWER_LIMITS_MAX && power_search_next(&search, &limit_mw));
-    if (selector_choose(search.points, search.count, NULL, preference, curve->max_power_w, &decision, NULL))
+    if (selector_choose(search.points, search.count, NULL, preference, curve->max_power_w,
+                        &decision, NULL))
         return outcome;
     double best = INFINITY;
     for (unsigned i = 0; i < curve->count; i++)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a simulation costs, against what it cannot do without: reading a trace against reading the bytes of
- * its files, and a recurrence of the bandit against its random draws alone.  Usage: bench_simulate TRAINING
- * POWER.  Prints: microseconds of a trace and of the bytes, nanoseconds of a recurrence and of the draws.
+ * What a simulation costs, against what it cannot do without: reading a trace against reading the
+ * bytes of its files, and a recurrence of the bandit against its random draws alone.  Usage:
+ * bench_simulate TRAINING POWER.  Prints: microseconds of a trace and of the bytes, nanoseconds of
+ * a recurrence and of the draws.
  *
- * bench_simulate resident COMMAND... prints the most KiB that the command had resident.  A process counts
- * from before its exec() on, when it is as large as whoever started it: this one is small, Python is not.
+ * bench_simulate resident COMMAND... prints the most KiB that the command had resident.  A process
+ * counts from before its exec() on, when it is as large as whoever started it: this one is small,
+ * Python is not.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -112,9 +114,9 @@ int main(int argc, char **argv)
         .policy = "zeus", .eta = 0.5, .beta = 2, .max_epochs = 16, .default_size = 192};
     for (unsigned i = 0; i < ROUNDS; i++) {
         double begun_s = now_s();
-        int rc = argc == 3
-                     ? sim_trace_read(&trace, argv[1], argv[2], "librispeech/deepspeech2/adamw", 40, &err)
-                     : -1;
+        int rc = argc == 3 ? sim_trace_read(&trace, argv[1], argv[2],
+                                            "librispeech/deepspeech2/adamw", 40, &err)
+                           : -1;
         reading[i] = now_s() - begun_s;
         if (rc == 0 && i + 1 == ROUNDS)
             rc = sim_init(&sim, &trace, &options, &err);
@@ -131,7 +133,7 @@ int main(int argc, char **argv)
         drawing[i] = draws_s() / MANY;
     }
     sim_trace_free(&trace);
-    printf("%.1f %.1f %.1f %.1f\n", median(reading) * 1e6, median(bytes) * 1e6, median(recurring) * 1e9,
-           median(drawing) * 1e9);
+    printf("%.1f %.1f %.1f %.1f\n", median(reading) * 1e6, median(bytes) * 1e6,
+           median(recurring) * 1e9, median(drawing) * 1e9);
     return 0;
 }

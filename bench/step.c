@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What wt_step() costs inside a run, against an atomic add and a clock read timed in the same process, in turns.
- * Prints: nanoseconds of wt_step(), of the reference, and of wt_step() outside a run.
+ * What wt_step() costs inside a run, against an atomic add and a clock read timed in the same
+ * process, in turns. Prints: nanoseconds of wt_step(), of the reference, and of wt_step() outside a
+ * run.
  */
 #include <stdatomic.h>
 #include <stdio.h>
@@ -71,7 +72,8 @@ int main(int argc, char **argv)
     qsort(inside, ROUNDS, sizeof inside[0], by_value);
     qsort(plain, ROUNDS, sizeof plain[0], by_value);
     struct wt_progress progress;
-    if (channel_read(channel, &progress, &err) || progress.steps != (uint64_t)CALLS * (ROUNDS + 1)) {
+    if (channel_read(channel, &progress, &err) ||
+        progress.steps != (uint64_t)CALLS * (ROUNDS + 1)) {
         fprintf(stderr, "bench_step: the channel did not count the steps\n");
         return 1;
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A training loop to time: STEPS steps, each some host work that keeps a core busy and, with a GPU number, work on every
- * virtual GPU from 0 to that number.  Prints the wall-clock and the processor seconds of the loop, and context switches.
+ * A training loop to time: STEPS steps, each some host work that keeps a core busy and, with a GPU
+ * number, work on every virtual GPU from 0 to that number.  Prints the wall-clock and the processor
+ * seconds of the loop, and context switches.
  *
  *   bench_train STEPS HOST_ITERATIONS [GPUS STEP_S]
  */
@@ -47,7 +48,8 @@ int main(int argc, char **argv)
     long steps = atol(argv[1]), iterations = atol(argv[2]);
     unsigned gpus = argc > 4 ? (unsigned)atoi(argv[3]) : 0;
     if (gpus) {
-        void *library = dlopen("libnvidia-ml.so.1", RTLD_NOW), *work = library ? dlsym(library, "vgpu_work") : NULL;
+        void *library = dlopen("libnvidia-ml.so.1", RTLD_NOW),
+             *work = library ? dlsym(library, "vgpu_work") : NULL;
         if (!work || gpus > 64)
             return 1;
         memcpy(&vgpu_work, &work, sizeof work);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Virtual time: takes the places of libc's clock and sleeps in this program and in the libraries that it opens.
+ * Virtual time: takes the places of libc's clock and sleeps in this program and in the libraries
+ * that it opens.
  */
 #include "virtual_time.h"
 
@@ -46,7 +47,8 @@ static int64_t lateness_ns(void)
     return (int64_t)(how * (kind < 0.002 ? 2e7 : kind < 0.02 ? 3e6 : 8e4));
 }
 
-/* Called with the lock: gives the turn to whoever is to wake first, and comes back when it is ours. */
+/* Called with the lock: gives the turn to whoever is to wake first, and comes back when it is ours.
+ */
 static void sleep_locked(int64_t t_ns)
 {
     time_of.threads[own].wake_ns = t_ns;
@@ -107,7 +109,8 @@ static void *begin_thread(void *opaque)
     return result;
 }
 
-/* --- In libc's place ---------------------------------------------------------------------------------------------- */
+/* --- In libc's place
+ * ---------------------------------------------------------------------------------------------- */
 
 static void *next(const char *name)
 {
@@ -122,7 +125,8 @@ static int64_t ns_of(const struct timespec *t)
     return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
 }
 
-TAKES_THE_PLACE int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*function)(void *), void *arg)
+TAKES_THE_PLACE int pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+                                   void *(*function)(void *), void *arg)
 {
     static int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
     if (!real) {
@@ -168,7 +172,8 @@ static void sleep_late(int64_t t_ns)
     pthread_mutex_unlock(&time_of.lock);
 }
 
-TAKES_THE_PLACE int clock_nanosleep(clockid_t id, int flags, const struct timespec *t, struct timespec *left)
+TAKES_THE_PLACE int clock_nanosleep(clockid_t id, int flags, const struct timespec *t,
+                                    struct timespec *left)
 {
     static int (*real)(clockid_t, int, const struct timespec *, struct timespec *);
     if (time_of.on) {
@@ -189,7 +194,8 @@ TAKES_THE_PLACE int nanosleep(const struct timespec *t, struct timespec *left)
     return error ? -1 : 0;
 }
 
-/* A piece of work waits for its end on a futex.  Nobody wakes it earlier here: one program, and no limit is changed. */
+/* A piece of work waits for its end on a futex.  Nobody wakes it earlier here: one program, and no
+ * limit is changed. */
 TAKES_THE_PLACE long syscall(long number, ...)
 {
     static long (*real)(long, ...);

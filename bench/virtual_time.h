@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Time that passes only when every thread of a program sleeps.  What calls the clock and sleeps through libc (our code, the
- * virtual GPU's library) runs unchanged, hours pass in seconds, and the same seed gives the same run on any machine, however
- * busy.  Threads, ours and
- * the libraries', take turns: one runs at a time, and none may be joined.  Sleepers wake late and calls take time, as on a real host, by chance of
- * the seed.
+ * Time that passes only when every thread of a program sleeps.  What calls the clock and sleeps
+ * through libc (our code, the virtual GPU's library) runs unchanged, hours pass in seconds, and the
+ * same seed gives the same run on any machine, however busy.  Threads, ours and the libraries',
+ * take turns: one runs at a time, and none may be joined.  Sleepers wake late and calls take time,
+ * as on a real host, by chance of the seed.
  */
 #ifndef BENCH_VIRTUAL_TIME_H
 #define BENCH_VIRTUAL_TIME_H
@@ -12,7 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* From here on this process lives in virtual time.  Call it once, before there are other threads. */
+/* From here on this process lives in virtual time.  Call it once, before there are other threads.
+ */
 void virtual_time_start(uint64_t seed);
 
 /* While held, reading the clock takes no time: several readings are of one moment. */

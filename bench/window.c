@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What begin and end of a window cost over all GPUs, against as many energy reads alone (two a GPU), in turns in one
- * process.  Prints: microseconds of a window, of the reads, and allocations during the windows after the first.
+ * What begin and end of a window cost over all GPUs, against as many energy reads alone (two a
+ * GPU), in turns in one process.  Prints: microseconds of a window, of the reads, and allocations
+ * during the windows after the first.
  */
 #include <dlfcn.h>
 #include <malloc.h>
@@ -64,7 +65,8 @@ int main(void)
         nvml.handle(i, &handles[i]);
     struct wt_monitor *monitor;
     struct wt_window_result result;
-    if (wt_monitor_open(&monitor) || wt_begin_window(monitor, "step") || wt_end_window(monitor, "step", &result))
+    if (wt_monitor_open(&monitor) || wt_begin_window(monitor, "step") ||
+        wt_end_window(monitor, "step", &result))
         return 1;
     size_t before = mallinfo2().uordblks;
     int failed = 0;
@@ -85,6 +87,7 @@ int main(void)
     wt_monitor_close(monitor);
     qsort(windows_us, ROUNDS, sizeof windows_us[0], by_value);
     qsort(reads_us, ROUNDS, sizeof reads_us[0], by_value);
-    printf("%.3f %.3f %ld\n", windows_us[ROUNDS / 2], reads_us[ROUNDS / 2], (long)after - (long)before);
+    printf("%.3f %.3f %ld\n", windows_us[ROUNDS / 2], reads_us[ROUNDS / 2],
+           (long)after - (long)before);
     return failed != 0;
 }

@@ -12,7 +12,8 @@
 
 static void work(void)
 {
-    nanosleep(&(struct timespec){.tv_sec = 1}, NULL); /* your kernels here, and a synchronisation at their end */
+    nanosleep(&(struct timespec){.tv_sec = 1},
+              NULL); /* your kernels here, and a synchronisation at their end */
 }
 
 int main(void)
@@ -34,8 +35,8 @@ int main(void)
     else if (isnan(result.energy_j))
         printf("%.3f s; the energy of %u GPUs is not known\n", result.time_s, result.device_count);
     else
-        printf("%.3f s, %.1f J (+- %.1f J) on %u GPUs\n", result.time_s, result.energy_j, result.energy_error_j,
-               result.device_count);
+        printf("%.3f s, %.1f J (+- %.1f J) on %u GPUs\n", result.time_s, result.energy_j,
+               result.energy_error_j, result.device_count);
     wt_monitor_close(monitor);
     return rc ? 1 : 0;
 }

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// The misfortunes that a machine file plans for a GPU, looked at: which are in force at a moment, when the
-// next begins or ends. What a misfortune does stands where it acts (timeline.c: rates, counters and work;
-// sensor.c: readings; view.c: answers); the truth, vgpu_true_energy_j, is touched by none.
+// The misfortunes that a machine file plans for a GPU, looked at: which are in force at a moment,
+// when the next begins or ends. What a misfortune does stands where it acts (timeline.c: rates,
+// counters and work; sensor.c: readings; view.c: answers); the truth, vgpu_true_energy_j, is
+// touched by none.
 #ifndef VGPU_FAULTS_H
 #define VGPU_FAULTS_H
 
 #include "state.h"
 
-// A thermal slowdown ends by itself, as on a card that has cooled down; it halves the highest clock.
+// A thermal slowdown ends by itself, as on a card that has cooled down; it halves the highest
+// clock.
 #define FAULT_THERMAL_NS 10000000000LL
 #define FAULT_THERMAL_RATIO 0.5
 
 // The latest of this kind that has begun at now_ns and has not ended; NULL when there is none.
-const struct fault *faults_in_force(const struct gpu_state *gpu, enum fault_kind kind, int64_t now_ns);
+const struct fault *faults_in_force(const struct gpu_state *gpu, enum fault_kind kind,
+                                    int64_t now_ns);
 
 // The first moment at or after from_ns at which any begins or ends; INT64_MAX when there is none.
 int64_t faults_next_ns(const struct gpu_state *gpu, int64_t from_ns);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// One process's attachment. A read-write lock keeps the mapping in place while calls use it; a fork takes
-// that lock, so that no child is born halfway through an attach, and the child lets go of what it inherited
-// at once: it is a process of its own, and attaches when it first asks for something.
+// One process's attachment. A read-write lock keeps the mapping in place while calls use it; a fork
+// takes that lock, so that no child is born halfway through an attach, and the child lets go of
+// what it inherited at once: it is a process of its own, and attaches when it first asks for
+// something.
 #include "machine.h"
 
 #include <errno.h>
@@ -20,10 +21,11 @@
 #include "store.h"
 #include "timeline.h"
 
-#define REAP_NS                                                                                              \
+#define REAP_NS                                                                                    \
     20000000LL // the dead are looked for at most this often: it costs a few system calls a process
 
-// Writers first: with threads that read all the time, a fork or a shutdown would otherwise wait for ever.
+// Writers first: with threads that read all the time, a fork or a shutdown would otherwise wait for
+// ever.
 static struct {
     pthread_rwlock_t lock;
     pthread_once_t watch_forks;
@@ -34,12 +36,15 @@ static struct {
     unsigned unloads; // of the driver, when this process last held the machine
     _Atomic unsigned pins;
     bool attached, kept;
-} own = {.lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP, .watch_forks = PTHREAD_ONCE_INIT};
+} own = {.lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP,
+         .watch_forks = PTHREAD_ONCE_INIT};
 
 // ---- processes
 
-// Field 22 of /proc/PID/stat, and the state in field 3. The name in field 2 may hold anything, ')' included.
-static bool read_process(int32_t pid, char *state, uint64_t *start_ticks) {
+// Field 22 of /proc/PID/stat, and the state in field 3. The name in field 2 may hold anything, ')'
+// included.
+static bool read_process(int32_t pid, char *state, uint64_t *start_ticks)
+{
     char path[32], text[1024];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -53,14 +58,16 @@ static bool read_process(int32_t pid, char *state, uint64_t *start_ticks) {
     char *field = strrchr(text, ')');
     unsigned long long ticks;
     if (!field ||
-        sscanf(field + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+        sscanf(field + 1,
+               " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
                state, &ticks) != 2)
         return false;
     *start_ticks = ticks;
     return true;
 }
 
-static bool is_alive(int32_t pid, uint64_t start_ticks) {
+static bool is_alive(int32_t pid, uint64_t start_ticks)
+{
     char state;
     uint64_t ticks;
     if (pid == own.pid)
@@ -73,26 +80,32 @@ static bool is_alive(int32_t pid, uint64_t start_ticks) {
     return true; // /proc hides other users' processes on some machines
 }
 
-int32_t machine_own_pid(void) {
+int32_t machine_own_pid(void)
+{
     return own.pid;
 }
 
-uint64_t machine_own_start_ticks(void) {
+uint64_t machine_own_start_ticks(void)
+{
     return own.start_ticks;
 }
 
 // ---- attaching
 
-static void before_fork(void) {
+static void before_fork(void)
+{
     pthread_rwlock_wrlock(&own.lock);
 }
 
-static void after_fork_parent(void) {
+static void after_fork_parent(void)
+{
     pthread_rwlock_unlock(&own.lock);
 }
 
-static void after_fork_child(void) {
-    // Unlocked by its owner, then made anew: threads that waited for it do not exist here, their marks do.
+static void after_fork_child(void)
+{
+    // Unlocked by its owner, then made anew: threads that waited for it do not exist here, their
+    // marks do.
     pthread_rwlockattr_t attr;
     pthread_rwlock_unlock(&own.lock);
     pthread_rwlockattr_init(&attr);
@@ -105,11 +118,13 @@ static void after_fork_child(void) {
     own.pins = 0; // threads at work stayed behind
 }
 
-static void watch_forks(void) {
+static void watch_forks(void)
+{
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 
-static nvmlReturn_t to_nvml(int error) {
+static nvmlReturn_t to_nvml(int error)
+{
     switch (error) {
     case 0:
         return NVML_SUCCESS;
@@ -127,7 +142,8 @@ static nvmlReturn_t to_nvml(int error) {
 }
 
 // Called with the write lock.
-static nvmlReturn_t attach(void) {
+static nvmlReturn_t attach(void)
+{
     if (own.attached && own.pid == getpid())
         return NVML_SUCCESS;
     if (own.attached) // a clone without fork's handlers
@@ -151,22 +167,27 @@ static nvmlReturn_t attach(void) {
     return NVML_SUCCESS;
 }
 
-static void detach_unless_wanted(void) {
+static void detach_unless_wanted(void)
+{
     if (!own.attached || own.holds > 0 || own.kept)
         return;
     store_close(&own.store, true);
     own.attached = false;
 }
 
-static unsigned unloads_of(const struct machine_state *machine) {
-    return faults_begun(&machine->gpus[0], FAULT_UNLOAD, machine_now_ns(machine)); // all GPUs have the same
+static unsigned unloads_of(const struct machine_state *machine)
+{
+    return faults_begun(&machine->gpus[0], FAULT_UNLOAD,
+                        machine_now_ns(machine)); // all GPUs have the same
 }
 
-bool machine_driver_is_ours(const struct machine_state *machine) {
+bool machine_driver_is_ours(const struct machine_state *machine)
+{
     return unloads_of(machine) == own.unloads;
 }
 
-nvmlReturn_t machine_hold(void) {
+nvmlReturn_t machine_hold(void)
+{
     pthread_rwlock_wrlock(&own.lock);
     nvmlReturn_t result = attach();
     if (result == NVML_SUCCESS) {
@@ -177,7 +198,8 @@ nvmlReturn_t machine_hold(void) {
     return result;
 }
 
-nvmlReturn_t machine_release(void) {
+nvmlReturn_t machine_release(void)
+{
     pthread_rwlock_wrlock(&own.lock);
     nvmlReturn_t result = own.holds > 0 ? NVML_SUCCESS : NVML_ERROR_UNINITIALIZED;
     if (own.holds > 0)
@@ -188,7 +210,8 @@ nvmlReturn_t machine_release(void) {
 }
 
 // Attaches for the rest of the process's life, or of the library's stay in it.
-static int keep(void) {
+static int keep(void)
+{
     pthread_rwlock_rdlock(&own.lock);
     bool ready = own.attached && own.kept && own.pid == getpid();
     pthread_rwlock_unlock(&own.lock);
@@ -202,7 +225,8 @@ static int keep(void) {
     return result == NVML_SUCCESS ? 0 : -ENXIO;
 }
 
-struct machine_state *machine_pin(void) {
+struct machine_state *machine_pin(void)
+{
     if (keep() != 0)
         return NULL;
     pthread_rwlock_rdlock(&own.lock);
@@ -212,11 +236,13 @@ struct machine_state *machine_pin(void) {
     return machine;
 }
 
-void machine_unpin(void) {
+void machine_unpin(void)
+{
     own.pins--;
 }
 
-struct machine_state *machine_enter(void) {
+struct machine_state *machine_enter(void)
+{
     for (;;) {
         pthread_rwlock_rdlock(&own.lock);
         if (own.holds > 0 && own.attached && own.pid == getpid())
@@ -233,7 +259,8 @@ struct machine_state *machine_enter(void) {
     }
 }
 
-struct machine_state *machine_visit(void) {
+struct machine_state *machine_visit(void)
+{
     for (;;) {
         pthread_rwlock_rdlock(&own.lock);
         if (own.attached && own.pid == getpid() && (own.holds > 0 || own.kept))
@@ -244,18 +271,21 @@ struct machine_state *machine_visit(void) {
     }
 }
 
-void machine_leave(void) {
+void machine_leave(void)
+{
     pthread_rwlock_unlock(&own.lock);
 }
 
-bool machine_is_initialised(void) {
+bool machine_is_initialised(void)
+{
     pthread_rwlock_rdlock(&own.lock);
     bool initialised = own.holds > 0;
     pthread_rwlock_unlock(&own.lock);
     return initialised;
 }
 
-int machine_ends_with_us(void) {
+int machine_ends_with_us(void)
+{
     int result = -ENXIO;
     pthread_rwlock_wrlock(&own.lock);
     bool attached_here = own.attached && own.pid == getpid();
@@ -267,9 +297,10 @@ int machine_ends_with_us(void) {
     return result;
 }
 
-// At exit, and when a program closes the library: the last one out removes the machine's file. At exit other
-// threads may still be at work or inside a call: then the mapping stays for them.
-__attribute__((destructor)) static void detach_at_end(void) {
+// At exit, and when a program closes the library: the last one out removes the machine's file. At
+// exit other threads may still be at work or inside a call: then the mapping stays for them.
+__attribute__((destructor)) static void detach_at_end(void)
+{
     bool quiet = pthread_rwlock_trywrlock(&own.lock) == 0;
     if (own.attached && own.pid == getpid())
         store_close(&own.store, quiet && own.pins == 0);
@@ -280,29 +311,35 @@ __attribute__((destructor)) static void detach_at_end(void) {
 
 // ---- time
 
-int64_t machine_monotonic_ns(void) {
+int64_t machine_monotonic_ns(void)
+{
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-int64_t machine_now_ns(const struct machine_state *machine) {
+int64_t machine_now_ns(const struct machine_state *machine)
+{
     int64_t real_ns = machine_monotonic_ns();
     if (machine->time_scale == 1.0)
         return real_ns;
-    return machine->birth_ns + (int64_t)((double)(real_ns - machine->birth_ns) * machine->time_scale);
+    return machine->birth_ns +
+           (int64_t)((double)(real_ns - machine->birth_ns) * machine->time_scale);
 }
 
-int64_t machine_real_ns(const struct machine_state *machine, int64_t machine_ns) {
+int64_t machine_real_ns(const struct machine_state *machine, int64_t machine_ns)
+{
     if (machine->time_scale == 1.0)
         return machine_ns;
     // One more: rounding must not wake a sleeper just before its moment.
-    return machine->birth_ns + (int64_t)((double)(machine_ns - machine->birth_ns) / machine->time_scale) + 1;
+    return machine->birth_ns +
+           (int64_t)((double)(machine_ns - machine->birth_ns) / machine->time_scale) + 1;
 }
 
 // ---- transactions
 
-struct gpu_core *machine_begin(struct machine_state *machine, unsigned index) {
+struct gpu_core *machine_begin(struct machine_state *machine, unsigned index)
+{
     struct gpu_state *gpu = &machine->gpus[index];
     int error = pthread_mutex_lock(&gpu->lock);
     if (error == EOWNERDEAD) // its owner was killed: what it had begun was never made true
@@ -322,7 +359,8 @@ struct gpu_core *machine_begin(struct machine_state *machine, unsigned index) {
     return core;
 }
 
-void machine_commit(struct gpu_state *gpu) {
+void machine_commit(struct gpu_state *gpu)
+{
     uint32_t next = !(atomic_load(&gpu->active) & 1);
     bool changed = gpu->cores[next].changed != 0;
     atomic_store(&gpu->active, next);

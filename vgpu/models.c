@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of virtual cards. Constants of the power model: fitted to the published traces of the Zeus
-// artefact for P100, V100, A40 and Quadro RTX 6000; for A100 and H100 no training run under limits is
-// published, so their rows are synthetic: scaled from the others, good for tests, not for claims.
-// Sensor windows: "Accurate and Convenient Energy Measurements for GPUs", SC'24.
+// The table of virtual cards. Constants of the power model: fitted to the published traces of the
+// Zeus artefact for P100, V100, A40 and Quadro RTX 6000; for A100 and H100 no training run under
+// limits is published, so their rows are synthetic: scaled from the others, good for tests, not for
+// claims. Sensor windows: "Accurate and Convenient Energy Measurements for GPUs", SC'24.
 #include "models.h"
 
 #include <string.h>
@@ -95,17 +95,20 @@ static const struct vgpu_model models[] = {
 
 #define MODEL_COUNT (sizeof models / sizeof models[0])
 
-const struct vgpu_model *model_find(const char *key, size_t key_len) {
+const struct vgpu_model *model_find(const char *key, size_t key_len)
+{
     for (size_t i = 0; i < MODEL_COUNT; i++)
         if (strlen(models[i].key) == key_len && memcmp(models[i].key, key, key_len) == 0)
             return &models[i];
     return NULL;
 }
 
-const struct vgpu_model *model_at(size_t position) {
+const struct vgpu_model *model_at(size_t position)
+{
     return position < MODEL_COUNT ? &models[position] : NULL;
 }
 
-size_t model_position(const struct vgpu_model *model) {
+size_t model_position(const struct vgpu_model *model)
+{
     return (size_t)(model - models);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The virtual cards: one row per model, with everything that tells one from another - name and numbers a
-// client asks for, limits, clocks, the power model's constants, the sensor's habits, the heat path.
-// Numbers only: what is done with them is in physics.c, timeline.c and sensor.c.
+// The virtual cards: one row per model, with everything that tells one from another - name and
+// numbers a client asks for, limits, clocks, the power model's constants, the sensor's habits, the
+// heat path. Numbers only: what is done with them is in physics.c, timeline.c and sensor.c.
 #ifndef VGPU_MODELS_H
 #define VGPU_MODELS_H
 
@@ -21,15 +21,18 @@ struct vgpu_model {
 
     uint32_t min_limit_mw, max_limit_mw; // the default limit is the maximum
 
-    // Model M3: power = static_w + (Pb - static_w) * (linear_share * phi + (1 - linear_share) * phi^3).
+    // Model M3: power = static_w + (Pb - static_w) * (linear_share * phi + (1 - linear_share) *
+    // phi^3).
     double static_w, min_clock_ratio, linear_share;
     double host_w; // while the host works, or a context waits: clocks up, nothing computed
     double idle_w; // no context at all
 
-    unsigned sm_max_mhz, sm_min_mhz, sm_idle_mhz, sm_step_khz, memory_mhz, memory_idle_mhz, video_max_mhz;
+    unsigned sm_max_mhz, sm_min_mhz, sm_idle_mhz, sm_step_khz, memory_mhz, memory_idle_mhz,
+        video_max_mhz;
 
     // The sensor: it latches every tick; a reading is the mean over a window that ends at the tick.
-    int64_t tick_ns, usage_window_ns, average_window_ns, instant_window_ns; // average 0: not supported
+    int64_t tick_ns, usage_window_ns, average_window_ns,
+        instant_window_ns; // average 0: not supported
     unsigned resolution_mw;
     bool energy_counter;
 
@@ -40,7 +43,8 @@ struct vgpu_model {
 
 // The row of a SPEC's name, or NULL. The name need not end with NUL.
 const struct vgpu_model *model_find(const char *key, size_t key_len);
-// Row by position, for loops; NULL past the end. The position is what a machine keeps in shared memory.
+// Row by position, for loops; NULL past the end. The position is what a machine keeps in shared
+// memory.
 const struct vgpu_model *model_at(size_t position);
 size_t model_position(const struct vgpu_model *model);
 

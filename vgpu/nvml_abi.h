@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The part of NVML's binary interface that the virtual library implements: numbers, struct layouts, names.
-// Written from those facts; nothing here is taken from another header. Layouts are for 64-bit Linux and
-// pinned by assertions. Member names are this project's own, with units.
+// The part of NVML's binary interface that the virtual library implements: numbers, struct layouts,
+// names. Written from those facts; nothing here is taken from another header. Layouts are for
+// 64-bit Linux and pinned by assertions. Member names are this project's own, with units.
 #ifndef VGPU_NVML_ABI_H
 #define VGPU_NVML_ABI_H
 
@@ -97,7 +97,8 @@ typedef struct {
     unsigned version;
     uint64_t total_bytes, reserved_bytes, free_bytes, used_bytes;
 } nvmlMemory_v2_t;
-_Static_assert(sizeof(nvmlMemory_v2_t) == 40 && offsetof(nvmlMemory_v2_t, total_bytes) == 8, "layout");
+_Static_assert(sizeof(nvmlMemory_v2_t) == 40 && offsetof(nvmlMemory_v2_t, total_bytes) == 8,
+               "layout");
 
 typedef struct {
     uint64_t total_bytes, free_bytes, used_bytes;
@@ -140,7 +141,8 @@ _Static_assert(sizeof(nvmlProcessUtilizationSample_t) == 32, "layout");
 
 typedef struct {
     uint64_t time_us;
-    unsigned pid, sm_percent, memory_percent, encoder_percent, decoder_percent, jpg_percent, ofa_percent;
+    unsigned pid, sm_percent, memory_percent, encoder_percent, decoder_percent, jpg_percent,
+        ofa_percent;
 } nvmlProcessUtilizationInfo_t;
 _Static_assert(sizeof(nvmlProcessUtilizationInfo_t) == 40, "layout");
 
@@ -185,7 +187,8 @@ typedef struct {
     uint64_t most_memory_bytes, time_ms, start_us;
     unsigned running, reserved[5];
 } nvmlAccountingStats_t;
-_Static_assert(sizeof(nvmlAccountingStats_t) == 56 && offsetof(nvmlAccountingStats_t, running) == 32,
+_Static_assert(sizeof(nvmlAccountingStats_t) == 56 &&
+                   offsetof(nvmlAccountingStats_t, running) == 32,
                "layout");
 
 typedef struct {
@@ -212,7 +215,8 @@ typedef struct {
     uint8_t scope;
     unsigned power_mw;
 } nvmlPowerValue_v2_t;
-_Static_assert(sizeof(nvmlPowerValue_v2_t) == 12 && offsetof(nvmlPowerValue_v2_t, power_mw) == 8, "layout");
+_Static_assert(sizeof(nvmlPowerValue_v2_t) == 12 && offsetof(nvmlPowerValue_v2_t, power_mw) == 8,
+               "layout");
 
 typedef struct {
     unsigned version, type;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who a device is and how it is built in: names, PCI, memory errors, heat, fans, MIG (none), affinity.
-// Little of this moves; it is here because real clients ask for it before they show anything.
+// Who a device is and how it is built in: names, PCI, memory errors, heat, fans, MIG (none),
+// affinity. Little of this moves; it is here because real clients ask for it before they show
+// anything.
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,21 +9,23 @@
 #include "view.h"
 
 // Entry points of one value each, all alike: look, then give what the expression says.
-#define GIVE_UNSIGNED(name, value)                                                                           \
-    nvmlReturn_t name(nvmlDevice_t device, unsigned *out) {                                                  \
-        struct view view;                                                                                    \
-        LOOK(device, out, COST_NONE, &view);                                                                 \
-        *out = (unsigned)(value);                                                                            \
-        return NVML_SUCCESS;                                                                                 \
+#define GIVE_UNSIGNED(name, value)                                                                 \
+    nvmlReturn_t name(nvmlDevice_t device, unsigned *out)                                          \
+    {                                                                                              \
+        struct view view;                                                                          \
+        LOOK(device, out, COST_NONE, &view);                                                       \
+        *out = (unsigned)(value);                                                                  \
+        return NVML_SUCCESS;                                                                       \
     }
 
-#define GIVE_TEXT(name, ...)                                                                                 \
-    nvmlReturn_t name(nvmlDevice_t device, char *out, unsigned size) {                                       \
-        struct view view;                                                                                    \
-        char text[96];                                                                                       \
-        LOOK(device, out, COST_NONE, &view);                                                                 \
-        snprintf(text, sizeof text, __VA_ARGS__);                                                            \
-        return view_text(text, out, size);                                                                   \
+#define GIVE_TEXT(name, ...)                                                                       \
+    nvmlReturn_t name(nvmlDevice_t device, char *out, unsigned size)                               \
+    {                                                                                              \
+        struct view view;                                                                          \
+        char text[96];                                                                             \
+        LOOK(device, out, COST_NONE, &view);                                                       \
+        snprintf(text, sizeof text, __VA_ARGS__);                                                  \
+        return view_text(text, out, size);                                                         \
     }
 
 GIVE_TEXT(nvmlDeviceGetName, "%s", view.model->name)
@@ -69,16 +72,19 @@ GIVE_UNSIGNED(nvmlDeviceGetMaxMigDeviceCount, 0)
 GIVE_UNSIGNED(nvmlDeviceGetAccountingMode, view.core.accounting)
 GIVE_UNSIGNED(nvmlDeviceGetAccountingBufferSize, 4000)
 
-nvmlReturn_t nvmlDeviceGetPcieThroughput(nvmlDevice_t device, unsigned counter, unsigned *kb_per_s) {
+nvmlReturn_t nvmlDeviceGetPcieThroughput(nvmlDevice_t device, unsigned counter, unsigned *kb_per_s)
+{
     struct view view;
     LOOK(device, kb_per_s, COST_PCIE_THROUGHPUT, &view);
     if (counter > 1)
         return NVML_ERROR_INVALID_ARGUMENT;
-    *kb_per_s = view_utilization(&view) * (counter ? 21000u : 4000u); // data goes in, little comes out
+    *kb_per_s =
+        view_utilization(&view) * (counter ? 21000u : 4000u); // data goes in, little comes out
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t device, int *major, int *minor) {
+nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t device, int *major, int *minor)
+{
     struct view view;
     LOOK(device, major && minor ? major : NULL, COST_NONE, &view);
     *major = (int)view.model->cuda_major;
@@ -88,7 +94,8 @@ nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t device, int *major,
 
 // ---- PCI. Cards sit on buses 01, 02, ... of domain 0, so PCI order is the machine's order.
 
-nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, nvmlPciInfo_t *pci) {
+nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, nvmlPciInfo_t *pci)
+{
     struct view view;
     LOOK(device, pci, COST_NONE, &view);
     memset(pci, 0, sizeof *pci);
@@ -100,7 +107,8 @@ nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, nvmlPciInfo_t *pci) {
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetPciInfo_v2(nvmlDevice_t device, nvmlPciInfo_v2_t *pci) {
+nvmlReturn_t nvmlDeviceGetPciInfo_v2(nvmlDevice_t device, nvmlPciInfo_v2_t *pci)
+{
     nvmlPciInfo_t full;
     nvmlReturn_t result = nvmlDeviceGetPciInfo_v3(device, pci ? &full : NULL);
     if (result == NVML_SUCCESS)
@@ -109,7 +117,8 @@ nvmlReturn_t nvmlDeviceGetPciInfo_v2(nvmlDevice_t device, nvmlPciInfo_v2_t *pci)
 }
 
 // The oldest struct ends earlier still in some headers: without the last identity.
-nvmlReturn_t nvmlDeviceGetPciInfo(nvmlDevice_t device, nvmlPciInfo_v2_t *pci) {
+nvmlReturn_t nvmlDeviceGetPciInfo(nvmlDevice_t device, nvmlPciInfo_v2_t *pci)
+{
     nvmlPciInfo_t full;
     nvmlReturn_t result = nvmlDeviceGetPciInfo_v3(device, pci ? &full : NULL);
     if (result == NVML_SUCCESS)
@@ -117,7 +126,8 @@ nvmlReturn_t nvmlDeviceGetPciInfo(nvmlDevice_t device, nvmlPciInfo_v2_t *pci) {
     return result;
 }
 
-nvmlReturn_t nvmlDeviceGetPciInfoExt(nvmlDevice_t device, nvmlPciInfoExt_t *pci) {
+nvmlReturn_t nvmlDeviceGetPciInfoExt(nvmlDevice_t device, nvmlPciInfoExt_t *pci)
+{
     nvmlPciInfo_t full;
     nvmlReturn_t result = nvmlDeviceGetPciInfo_v3(device, pci ? &full : NULL);
     if (result != NVML_SUCCESS)
@@ -138,11 +148,13 @@ nvmlReturn_t nvmlDeviceGetPciInfoExt(nvmlDevice_t device, nvmlPciInfoExt_t *pci)
 
 // ---- heat and air
 
-static bool is_gpu_sensor(unsigned sensor) {
+static bool is_gpu_sensor(unsigned sensor)
+{
     return sensor == 0;
 }
 
-nvmlReturn_t nvmlDeviceGetTemperature(nvmlDevice_t device, unsigned sensor, unsigned *celsius) {
+nvmlReturn_t nvmlDeviceGetTemperature(nvmlDevice_t device, unsigned sensor, unsigned *celsius)
+{
     struct view view;
     LOOK(device, celsius, COST_NONE, &view);
     if (!is_gpu_sensor(sensor))
@@ -151,7 +163,8 @@ nvmlReturn_t nvmlDeviceGetTemperature(nvmlDevice_t device, unsigned sensor, unsi
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetTemperatureV(nvmlDevice_t device, nvmlTemperature_t *temperature) {
+nvmlReturn_t nvmlDeviceGetTemperatureV(nvmlDevice_t device, nvmlTemperature_t *temperature)
+{
     struct view view;
     LOOK(device, temperature, COST_NONE, &view);
     if (temperature->version != NVML_VERSIONED(nvmlTemperature_t, 1))
@@ -162,7 +175,9 @@ nvmlReturn_t nvmlDeviceGetTemperatureV(nvmlDevice_t device, nvmlTemperature_t *t
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetTemperatureThreshold(nvmlDevice_t device, unsigned threshold, unsigned *celsius) {
+nvmlReturn_t nvmlDeviceGetTemperatureThreshold(nvmlDevice_t device, unsigned threshold,
+                                               unsigned *celsius)
+{
     struct view view;
     LOOK(device, celsius, COST_NONE, &view);
     if (threshold > 8)
@@ -177,21 +192,25 @@ nvmlReturn_t nvmlDeviceGetTemperatureThreshold(nvmlDevice_t device, unsigned thr
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetMarginTemperature(nvmlDevice_t device, nvmlMarginTemperature_t *margin) {
+nvmlReturn_t nvmlDeviceGetMarginTemperature(nvmlDevice_t device, nvmlMarginTemperature_t *margin)
+{
     struct view view;
     LOOK(device, margin, COST_NONE, &view);
     if (margin->version != NVML_VERSIONED(nvmlMarginTemperature_t, 1))
         return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
-    margin->margin_k = (view.model->slowdown_c ? view.model->slowdown_c : 87) - (int)view.temperature_c;
+    margin->margin_k =
+        (view.model->slowdown_c ? view.model->slowdown_c : 87) - (int)view.temperature_c;
     return NVML_SUCCESS;
 }
 
-static unsigned fan_percent(const struct view *view) {
+static unsigned fan_percent(const struct view *view)
+{
     double percent = 33.0 + 2.0 * (view->temperature_c - 50.0);
     return percent < 33.0 ? 33 : percent > 100.0 ? 100 : (unsigned)percent;
 }
 
-nvmlReturn_t nvmlDeviceGetFanSpeed_v2(nvmlDevice_t device, unsigned fan, unsigned *percent) {
+nvmlReturn_t nvmlDeviceGetFanSpeed_v2(nvmlDevice_t device, unsigned fan, unsigned *percent)
+{
     struct view view;
     LOOK(device, percent, COST_FAN, &view);
     if (view.model->fans == 0)
@@ -202,24 +221,28 @@ nvmlReturn_t nvmlDeviceGetFanSpeed_v2(nvmlDevice_t device, unsigned fan, unsigne
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetFanSpeed(nvmlDevice_t device, unsigned *percent) {
+nvmlReturn_t nvmlDeviceGetFanSpeed(nvmlDevice_t device, unsigned *percent)
+{
     return nvmlDeviceGetFanSpeed_v2(device, 0, percent);
 }
 
 // ---- memory errors: none, ever
 
-static bool has_ecc(const struct view *view) {
+static bool has_ecc(const struct view *view)
+{
     return view->model->fans == 0; // all but the workstation card have it switched on
 }
 
-nvmlReturn_t nvmlDeviceGetEccMode(nvmlDevice_t device, unsigned *current, unsigned *pending) {
+nvmlReturn_t nvmlDeviceGetEccMode(nvmlDevice_t device, unsigned *current, unsigned *pending)
+{
     struct view view;
     LOOK(device, current && pending ? current : NULL, COST_NONE, &view);
     *current = *pending = has_ecc(&view);
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetDefaultEccMode(nvmlDevice_t device, unsigned *mode) {
+nvmlReturn_t nvmlDeviceGetDefaultEccMode(nvmlDevice_t device, unsigned *mode)
+{
     struct view view;
     LOOK(device, mode, COST_NONE, &view);
     *mode = has_ecc(&view);
@@ -227,7 +250,8 @@ nvmlReturn_t nvmlDeviceGetDefaultEccMode(nvmlDevice_t device, unsigned *mode) {
 }
 
 nvmlReturn_t nvmlDeviceGetTotalEccErrors(nvmlDevice_t device, unsigned error, unsigned counter,
-                                         unsigned long long *count) {
+                                         unsigned long long *count)
+{
     struct view view;
     LOOK(device, count, COST_NONE, &view);
     if (error > 1 || counter > 1)
@@ -239,14 +263,16 @@ nvmlReturn_t nvmlDeviceGetTotalEccErrors(nvmlDevice_t device, unsigned error, un
 }
 
 nvmlReturn_t nvmlDeviceGetMemoryErrorCounter(nvmlDevice_t device, unsigned error, unsigned counter,
-                                             unsigned place, unsigned long long *count) {
+                                             unsigned place, unsigned long long *count)
+{
     return place > 8 ? NVML_ERROR_INVALID_ARGUMENT
                      : nvmlDeviceGetTotalEccErrors(device, error, counter, count);
 }
 
 // ---- MIG: not on these cards, whatever the model could do
 
-nvmlReturn_t nvmlDeviceGetMigMode(nvmlDevice_t device, unsigned *current, unsigned *pending) {
+nvmlReturn_t nvmlDeviceGetMigMode(nvmlDevice_t device, unsigned *current, unsigned *pending)
+{
     struct view view;
     LOOK(device, current && pending ? current : NULL, COST_NONE, &view);
     return NVML_ERROR_NOT_SUPPORTED;
@@ -254,25 +280,30 @@ nvmlReturn_t nvmlDeviceGetMigMode(nvmlDevice_t device, unsigned *current, unsign
 
 // ---- switches
 
-static nvmlReturn_t change_persistence(struct gpu_state *gpu, struct gpu_core *core, void *arg) {
+static nvmlReturn_t change_persistence(struct gpu_state *gpu, struct gpu_core *core, void *arg)
+{
     (void)gpu;
     core->persistence = *(const unsigned *)arg;
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceSetPersistenceMode(nvmlDevice_t device, unsigned mode) {
+nvmlReturn_t nvmlDeviceSetPersistenceMode(nvmlDevice_t device, unsigned mode)
+{
     struct view view;
     LOOK(device, &mode, COST_NONE, &view);
-    return mode > 1 ? NVML_ERROR_INVALID_ARGUMENT : view_change(device, __func__, change_persistence, &mode);
+    return mode > 1 ? NVML_ERROR_INVALID_ARGUMENT
+                    : view_change(device, __func__, change_persistence, &mode);
 }
 
-static nvmlReturn_t change_compute_mode(struct gpu_state *gpu, struct gpu_core *core, void *arg) {
+static nvmlReturn_t change_compute_mode(struct gpu_state *gpu, struct gpu_core *core, void *arg)
+{
     (void)gpu;
     core->compute_mode = *(const unsigned *)arg;
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceSetComputeMode(nvmlDevice_t device, unsigned mode) {
+nvmlReturn_t nvmlDeviceSetComputeMode(nvmlDevice_t device, unsigned mode)
+{
     struct view view;
     LOOK(device, &mode, COST_NONE, &view);
     return mode > 3 || mode == 1 ? NVML_ERROR_INVALID_ARGUMENT
@@ -281,7 +312,8 @@ nvmlReturn_t nvmlDeviceSetComputeMode(nvmlDevice_t device, unsigned mode) {
 
 // ---- where in the host
 
-nvmlReturn_t nvmlDeviceGetCpuAffinity(nvmlDevice_t device, unsigned words, unsigned long *set) {
+nvmlReturn_t nvmlDeviceGetCpuAffinity(nvmlDevice_t device, unsigned words, unsigned long *set)
+{
     struct view view;
     const unsigned bits = 8 * sizeof *set;
     LOOK(device, words > 0 ? set : NULL, COST_NONE, &view);
@@ -293,12 +325,15 @@ nvmlReturn_t nvmlDeviceGetCpuAffinity(nvmlDevice_t device, unsigned words, unsig
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetCpuAffinityWithinScope(nvmlDevice_t device, unsigned words, unsigned long *set,
-                                                 unsigned scope) {
+nvmlReturn_t nvmlDeviceGetCpuAffinityWithinScope(nvmlDevice_t device, unsigned words,
+                                                 unsigned long *set, unsigned scope)
+{
     return scope > 1 ? NVML_ERROR_INVALID_ARGUMENT : nvmlDeviceGetCpuAffinity(device, words, set);
 }
 
-nvmlReturn_t nvmlDeviceGetTopologyCommonAncestor(nvmlDevice_t one, nvmlDevice_t other, unsigned *level) {
+nvmlReturn_t nvmlDeviceGetTopologyCommonAncestor(nvmlDevice_t one, nvmlDevice_t other,
+                                                 unsigned *level)
+{
     struct view view;
     LOOK(one, level, COST_NONE, &view);
     LOOK(other, level, COST_NONE, &view);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who uses a device and how much: utilisation, memory, processes, accounting, events. A process is a user
-// when it put work on the GPU in the last two seconds and lives; attaching and reading are not use.
+// Who uses a device and how much: utilisation, memory, processes, accounting, events. A process is
+// a user when it put work on the GPU in the last two seconds and lives; attaching and reading are
+// not use.
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -8,7 +9,8 @@
 #include "machine.h"
 #include "view.h"
 
-nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_t *rates) {
+nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_t *rates)
+{
     struct view view;
     LOOK(device, rates, COST_UTILIZATION, &view);
     *rates = (nvmlUtilization_t){view_utilization(&view), view_memory_utilization(&view)};
@@ -17,7 +19,8 @@ nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_
 
 // Video and JPEG engines exist and never work.
 static nvmlReturn_t unused_engine(nvmlDevice_t device, unsigned *percent, unsigned *period_us,
-                                  const char *name) {
+                                  const char *name)
+{
     struct view view;
     nvmlReturn_t result =
         view_look(device, percent && period_us ? percent : NULL, COST_UTILIZATION, name, &view);
@@ -28,25 +31,34 @@ static nvmlReturn_t unused_engine(nvmlDevice_t device, unsigned *percent, unsign
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetEncoderUtilization(nvmlDevice_t device, unsigned *percent, unsigned *period_us) {
+nvmlReturn_t nvmlDeviceGetEncoderUtilization(nvmlDevice_t device, unsigned *percent,
+                                             unsigned *period_us)
+{
     return unused_engine(device, percent, period_us, __func__);
 }
 
-nvmlReturn_t nvmlDeviceGetDecoderUtilization(nvmlDevice_t device, unsigned *percent, unsigned *period_us) {
+nvmlReturn_t nvmlDeviceGetDecoderUtilization(nvmlDevice_t device, unsigned *percent,
+                                             unsigned *period_us)
+{
     return unused_engine(device, percent, period_us, __func__);
 }
 
-nvmlReturn_t nvmlDeviceGetJpgUtilization(nvmlDevice_t device, unsigned *percent, unsigned *period_us) {
+nvmlReturn_t nvmlDeviceGetJpgUtilization(nvmlDevice_t device, unsigned *percent,
+                                         unsigned *period_us)
+{
     return unused_engine(device, percent, period_us, __func__);
 }
 
-nvmlReturn_t nvmlDeviceGetOfaUtilization(nvmlDevice_t device, unsigned *percent, unsigned *period_us) {
+nvmlReturn_t nvmlDeviceGetOfaUtilization(nvmlDevice_t device, unsigned *percent,
+                                         unsigned *period_us)
+{
     return unused_engine(device, percent, period_us, __func__);
 }
 
 // ---- memory
 
-nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *memory) {
+nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *memory)
+{
     struct view view;
     LOOK(device, memory, COST_MEMORY, &view);
     memory->total_bytes = view.model->memory_bytes;
@@ -55,7 +67,8 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *memory) 
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t *memory) {
+nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t *memory)
+{
     struct view view;
     LOOK(device, memory, COST_MEMORY, &view);
     if (memory->version != NVML_VERSIONED(nvmlMemory_v2_t, 2))
@@ -67,7 +80,8 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t *me
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetBAR1MemoryInfo(nvmlDevice_t device, nvmlBAR1Memory_t *memory) {
+nvmlReturn_t nvmlDeviceGetBAR1MemoryInfo(nvmlDevice_t device, nvmlBAR1Memory_t *memory)
+{
     struct view view;
     LOOK(device, memory, COST_MEMORY, &view);
     memory->total_bytes = 256ULL << 20;
@@ -76,7 +90,9 @@ nvmlReturn_t nvmlDeviceGetBAR1MemoryInfo(nvmlDevice_t device, nvmlBAR1Memory_t *
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetConfComputeMemSizeInfo(nvmlDevice_t device, nvmlConfComputeMemSizeInfo_t *memory) {
+nvmlReturn_t nvmlDeviceGetConfComputeMemSizeInfo(nvmlDevice_t device,
+                                                 nvmlConfComputeMemSizeInfo_t *memory)
+{
     struct view view;
     LOOK(device, memory, COST_MEMORY, &view);
     memory->protected_kib = 0;
@@ -86,8 +102,10 @@ nvmlReturn_t nvmlDeviceGetConfComputeMemSizeInfo(nvmlDevice_t device, nvmlConfCo
 
 // ---- processes
 
-// At work, or at work less than two seconds ago. A context may last longer: until its stopped thread wakes.
-static bool is_user(const struct view *view, unsigned context) {
+// At work, or at work less than two seconds ago. A context may last longer: until its stopped
+// thread wakes.
+static bool is_user(const struct view *view, unsigned context)
+{
     for (unsigned i = 0; i < STATE_ITEMS; i++) {
         const struct work_item *item = &view->core.items[i];
         if ((item->phase == WORK_HOST || item->phase == WORK_GPU) && item->context == context)
@@ -96,7 +114,8 @@ static bool is_user(const struct view *view, unsigned context) {
     return view->now_ns - view->core.contexts[context].last_ns < STATE_CONTEXT_NS;
 }
 
-static unsigned list_users(const struct view *view, const struct context *users[STATE_CONTEXTS]) {
+static unsigned list_users(const struct view *view, const struct context *users[STATE_CONTEXTS])
+{
     unsigned count = 0;
     for (unsigned i = 0; i < STATE_CONTEXTS; i++)
         if (view->core.contexts[i].pid != 0 && is_user(view, i))
@@ -104,20 +123,23 @@ static unsigned list_users(const struct view *view, const struct context *users[
     return count;
 }
 
-static void write_user(void *list, unsigned place, const struct context *user, size_t entry_size) {
+static void write_user(void *list, unsigned place, const struct context *user, size_t entry_size)
+{
     nvmlProcessDetail_t whole = {.pid = (unsigned)user->pid,
                                  .used_bytes = VIEW_PROCESS_BYTES,
                                  .gpu_instance = NVML_NO_VALUE,
                                  .compute_instance = NVML_NO_VALUE};
-    memcpy((char *)list + place * entry_size, &whole, entry_size); // each version begins as the next
+    memcpy((char *)list + place * entry_size, &whole,
+           entry_size); // each version begins as the next
 }
 
-static nvmlReturn_t list_processes(nvmlDevice_t device, unsigned *count, void *list, size_t entry_size,
-                                   bool compute, const char *name) {
+static nvmlReturn_t list_processes(nvmlDevice_t device, unsigned *count, void *list,
+                                   size_t entry_size, bool compute, const char *name)
+{
     struct view view;
     const struct context *users[STATE_CONTEXTS];
-    nvmlReturn_t result =
-        view_look(device, count && (list || *count == 0) ? count : NULL, COST_PROCESSES, name, &view);
+    nvmlReturn_t result = view_look(device, count && (list || *count == 0) ? count : NULL,
+                                    COST_PROCESSES, name, &view);
     if (result != NVML_SUCCESS)
         return result;
     unsigned found = compute ? list_users(&view, users) : 0, room = *count;
@@ -130,9 +152,10 @@ static nvmlReturn_t list_processes(nvmlDevice_t device, unsigned *count, void *l
 }
 
 // The unnumbered names are the oldest entries; versions 2 and 3 share theirs.
-#define PROCESS_LIST(name, entry, compute)                                                                   \
-    nvmlReturn_t name(nvmlDevice_t device, unsigned *count, entry *list) {                                   \
-        return list_processes(device, count, list, sizeof *list, compute, __func__);                         \
+#define PROCESS_LIST(name, entry, compute)                                                         \
+    nvmlReturn_t name(nvmlDevice_t device, unsigned *count, entry *list)                           \
+    {                                                                                              \
+        return list_processes(device, count, list, sizeof *list, compute, __func__);               \
     }
 
 PROCESS_LIST(nvmlDeviceGetComputeRunningProcesses, nvmlProcessInfo_v1_t, true)
@@ -145,7 +168,9 @@ PROCESS_LIST(nvmlDeviceGetMPSComputeRunningProcesses, nvmlProcessInfo_v1_t, fals
 PROCESS_LIST(nvmlDeviceGetMPSComputeRunningProcesses_v2, nvmlProcessInfo_v2_t, false)
 PROCESS_LIST(nvmlDeviceGetMPSComputeRunningProcesses_v3, nvmlProcessInfo_v2_t, false)
 
-nvmlReturn_t nvmlDeviceGetRunningProcessDetailList(nvmlDevice_t device, nvmlProcessDetailList_t *list) {
+nvmlReturn_t nvmlDeviceGetRunningProcessDetailList(nvmlDevice_t device,
+                                                   nvmlProcessDetailList_t *list)
+{
     struct view view;
     LOOK(device, list, COST_NONE, &view);
     if (list->version != NVML_VERSIONED(nvmlProcessDetailList_t, 1))
@@ -153,18 +178,21 @@ nvmlReturn_t nvmlDeviceGetRunningProcessDetailList(nvmlDevice_t device, nvmlProc
     if (list->mode > 2)
         return NVML_ERROR_INVALID_ARGUMENT;
     unsigned room = list->processes ? list->count : 0;
-    nvmlReturn_t result =
-        list_processes(device, &room, list->processes, sizeof *list->processes, list->mode == 0, __func__);
+    nvmlReturn_t result = list_processes(device, &room, list->processes, sizeof *list->processes,
+                                         list->mode == 0, __func__);
     list->count = room;
     return result;
 }
 
-static unsigned percent_of(double share) {
+static unsigned percent_of(double share)
+{
     return (unsigned)(100.0 * share + 0.5);
 }
 
-nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device, nvmlProcessUtilizationSample_t *samples,
-                                             unsigned *count, unsigned long long last_seen_us) {
+nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device,
+                                             nvmlProcessUtilizationSample_t *samples,
+                                             unsigned *count, unsigned long long last_seen_us)
+{
     struct view view;
     const struct context *users[STATE_CONTEXTS];
     LOOK(device, count, COST_PROCESSES, &view);
@@ -178,16 +206,17 @@ nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device, nvmlProcessUti
     if (!samples || room < found)
         return NVML_ERROR_INSUFFICIENT_SIZE;
     for (unsigned i = 0; i < found; i++)
-        samples[i] =
-            (nvmlProcessUtilizationSample_t){.pid = (unsigned)users[i]->pid,
-                                             .time_us = at_us,
-                                             .sm_percent = percent_of(users[i]->utilization),
-                                             .memory_percent = percent_of(users[i]->utilization / 2)};
+        samples[i] = (nvmlProcessUtilizationSample_t){
+            .pid = (unsigned)users[i]->pid,
+            .time_us = at_us,
+            .sm_percent = percent_of(users[i]->utilization),
+            .memory_percent = percent_of(users[i]->utilization / 2)};
     return NVML_SUCCESS;
 }
 
 nvmlReturn_t nvmlDeviceGetProcessesUtilizationInfo(nvmlDevice_t device,
-                                                   nvmlProcessesUtilizationInfo_t *info) {
+                                                   nvmlProcessesUtilizationInfo_t *info)
+{
     struct view view;
     const struct context *users[STATE_CONTEXTS];
     LOOK(device, info, COST_PROCESSES, &view);
@@ -211,30 +240,36 @@ nvmlReturn_t nvmlDeviceGetProcessesUtilizationInfo(nvmlDevice_t device,
 
 // ---- accounting: of the processes that use the GPU now; the dead are not remembered
 
-static nvmlReturn_t forget_pids(struct gpu_state *gpu, struct gpu_core *core, void *arg) {
+static nvmlReturn_t forget_pids(struct gpu_state *gpu, struct gpu_core *core, void *arg)
+{
     (void)gpu;
     (void)core;
     (void)arg; // the dead are forgotten anyway
     return NVML_SUCCESS;
 }
 
-static nvmlReturn_t change_accounting(struct gpu_state *gpu, struct gpu_core *core, void *arg) {
+static nvmlReturn_t change_accounting(struct gpu_state *gpu, struct gpu_core *core, void *arg)
+{
     (void)gpu;
     core->accounting = *(const unsigned *)arg;
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceSetAccountingMode(nvmlDevice_t device, unsigned mode) {
+nvmlReturn_t nvmlDeviceSetAccountingMode(nvmlDevice_t device, unsigned mode)
+{
     struct view view;
     LOOK(device, &mode, COST_NONE, &view);
-    return mode > 1 ? NVML_ERROR_INVALID_ARGUMENT : view_change(device, __func__, change_accounting, &mode);
+    return mode > 1 ? NVML_ERROR_INVALID_ARGUMENT
+                    : view_change(device, __func__, change_accounting, &mode);
 }
 
-nvmlReturn_t nvmlDeviceClearAccountingPids(nvmlDevice_t device) {
+nvmlReturn_t nvmlDeviceClearAccountingPids(nvmlDevice_t device)
+{
     return view_change(device, __func__, forget_pids, NULL);
 }
 
-nvmlReturn_t nvmlDeviceGetAccountingPids(nvmlDevice_t device, unsigned *count, unsigned *pids) {
+nvmlReturn_t nvmlDeviceGetAccountingPids(nvmlDevice_t device, unsigned *count, unsigned *pids)
+{
     struct view view;
     const struct context *users[STATE_CONTEXTS];
     LOOK(device, count, COST_NONE, &view);
@@ -247,7 +282,9 @@ nvmlReturn_t nvmlDeviceGetAccountingPids(nvmlDevice_t device, unsigned *count, u
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetAccountingStats(nvmlDevice_t device, unsigned pid, nvmlAccountingStats_t *stats) {
+nvmlReturn_t nvmlDeviceGetAccountingStats(nvmlDevice_t device, unsigned pid,
+                                          nvmlAccountingStats_t *stats)
+{
     struct view view;
     const struct context *users[STATE_CONTEXTS];
     LOOK(device, stats, COST_NONE, &view);
@@ -275,7 +312,8 @@ struct nvml_event_set {
     unsigned long long types;
 };
 
-nvmlReturn_t nvmlEventSetCreate(nvmlEventSet_t *set) {
+nvmlReturn_t nvmlEventSetCreate(nvmlEventSet_t *set)
+{
     if (!machine_is_initialised())
         return NVML_ERROR_UNINITIALIZED;
     if (!set)
@@ -284,7 +322,8 @@ nvmlReturn_t nvmlEventSetCreate(nvmlEventSet_t *set) {
     return *set ? NVML_SUCCESS : NVML_ERROR_MEMORY;
 }
 
-nvmlReturn_t nvmlEventSetFree(nvmlEventSet_t set) {
+nvmlReturn_t nvmlEventSetFree(nvmlEventSet_t set)
+{
     if (!machine_is_initialised())
         return NVML_ERROR_UNINITIALIZED;
     if (!set)
@@ -293,14 +332,17 @@ nvmlReturn_t nvmlEventSetFree(nvmlEventSet_t set) {
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetSupportedEventTypes(nvmlDevice_t device, unsigned long long *types) {
+nvmlReturn_t nvmlDeviceGetSupportedEventTypes(nvmlDevice_t device, unsigned long long *types)
+{
     struct view view;
     LOOK(device, types, COST_NONE, &view);
     *types = NVML_EVENTS_SUPPORTED;
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceRegisterEvents(nvmlDevice_t device, unsigned long long types, nvmlEventSet_t set) {
+nvmlReturn_t nvmlDeviceRegisterEvents(nvmlDevice_t device, unsigned long long types,
+                                      nvmlEventSet_t set)
+{
     struct view view;
     LOOK(device, set, COST_NONE, &view);
     if (types & ~NVML_EVENTS_SUPPORTED)
@@ -309,16 +351,19 @@ nvmlReturn_t nvmlDeviceRegisterEvents(nvmlDevice_t device, unsigned long long ty
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlEventSetWait_v2(nvmlEventSet_t set, nvmlEventData_t *event, unsigned timeout_ms) {
+nvmlReturn_t nvmlEventSetWait_v2(nvmlEventSet_t set, nvmlEventData_t *event, unsigned timeout_ms)
+{
     if (!machine_is_initialised())
         return NVML_ERROR_UNINITIALIZED;
     if (!set || !event)
         return NVML_ERROR_INVALID_ARGUMENT;
-    struct timespec pause = {.tv_sec = timeout_ms / 1000, .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
+    struct timespec pause = {.tv_sec = timeout_ms / 1000,
+                             .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
     nanosleep(&pause, NULL); // a signal may end it early, as it may a real wait
     return NVML_ERROR_TIMEOUT;
 }
 
-nvmlReturn_t nvmlEventSetWait(nvmlEventSet_t set, nvmlEventData_t *event, unsigned timeout_ms) {
+nvmlReturn_t nvmlEventSetWait(nvmlEventSet_t set, nvmlEventData_t *event, unsigned timeout_ms)
+{
     return nvmlEventSetWait_v2(set, event, timeout_ms);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a card admits of the truth: its sensor scales power by a gain and an offset of its own, looks only
-// at the end of a window, and shows a new value once a tick. Reads the timeline; changes nothing but the
-// latch. What it has shown never changes.
+// What a card admits of the truth: its sensor scales power by a gain and an offset of its own,
+// looks only at the end of a window, and shows a new value once a tick. Reads the timeline; changes
+// nothing but the latch. What it has shown never changes.
 #ifndef VGPU_SENSOR_H
 #define VGPU_SENSOR_H
 
@@ -13,8 +13,8 @@ void sensor_draw(struct gpu_fixed *fixed, uint64_t seed, unsigned index);
 // Latches the values of the last tick up to core->now_ns, unless it has them.
 void sensor_latch(const struct gpu_state *gpu, struct gpu_core *core);
 
-// The power reading of one tick of the last second over a window that ends there, noise and rounding
-// included.
+// The power reading of one tick of the last second over a window that ends there, noise and
+// rounding included.
 uint32_t sensor_power_mw(const struct gpu_state *gpu, const struct gpu_core *core, int64_t tick,
                          int64_t window_ns);
 
@@ -24,7 +24,8 @@ int64_t sensor_tick_ns(const struct gpu_state *gpu, int64_t tick);
 // GPU utilisation in percent over the sample period that ends at t_ns.
 uint32_t sensor_utilization(const struct gpu_state *gpu, const struct gpu_core *core, int64_t t_ns);
 
-// The sensor's integral in J at core->now_ns, without ticks: what the counter would say if it were perfect.
+// The sensor's integral in J at core->now_ns, without ticks: what the counter would say if it were
+// perfect.
 double sensor_true_energy_j(const struct gpu_state *gpu, const struct gpu_core *core);
 
 // The counter starts from 0 again at core->now_ns. What is true does not change.

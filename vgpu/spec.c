@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Both grammars of a SPEC. A list of models is tried first; what is no list must be a file. A machine file
-// is sections, keys and values, one a line; every key is a row of a table here, and every complaint names
-// file and line. Numbers are read in the C locale, whatever the host program has set.
+// Both grammars of a SPEC. A list of models is tried first; what is no list must be a file. A
+// machine file is sections, keys and values, one a line; every key is a row of a table here, and
+// every complaint names file and line. Numbers are read in the C locale, whatever the host program
+// has set.
 //
 //     [machine]                     all of it may be left out
 //     seed = 1                      draws every card's sensor: gain, offset, ticks, noise
 //     user_may_set = true           false: nobody may change limits, clocks or modes, root included
 //     state = vm.state              the machine is kept in this file, beside the machine file
-//     mode = 0600                   of the shared file: 0660 and 0666 let other users into the same machine
-//     latency = off                 real: calls take as long as on a real card
-//     time_scale = 1                the machine's clock runs so many times faster, 0.01 to 1000
-//     [gpu 0]                       then [gpu 1] and so on, in order
-//     model = v100                  the only key that is needed
+//     mode = 0600                   of the shared file: 0660 and 0666 let other users into the same
+//     machine latency = off                 real: calls take as long as on a real card time_scale =
+//     1                the machine's clock runs so many times faster, 0.01 to 1000 [gpu 0] then
+//     [gpu 1] and so on, in order model = v100                  the only key that is needed
 //     power_limit_w = 250           in force when the machine starts; default: the model's maximum
 //     uuid = GPU-...                default: made from the machine's identity, so always the same
 //     fault = lost@60, slow=1@5     NAME@SECONDS or NAME=VALUE@SECONDS after the machine's start
@@ -43,7 +43,8 @@ struct parser {
     size_t message_len;
 };
 
-__attribute__((format(printf, 2, 3))) static int complain(struct parser *p, const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static int complain(struct parser *p, const char *format, ...)
+{
     char text[512];
     va_list args;
     va_start(args, format);
@@ -60,7 +61,8 @@ __attribute__((format(printf, 2, 3))) static int complain(struct parser *p, cons
     return -EINVAL;
 }
 
-static bool parse_number(const char *text, double *value) {
+static bool parse_number(const char *text, double *value)
+{
     locale_t c_locale = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
     char *end = NULL;
     double number = c_locale ? strtod_l(text, &end, c_locale) : strtod(text, &end);
@@ -73,7 +75,8 @@ static bool parse_number(const char *text, double *value) {
     return true;
 }
 
-static bool parse_unsigned(const char *text, int base, unsigned long long *value) {
+static bool parse_unsigned(const char *text, int base, unsigned long long *value)
+{
     char *end = NULL;
     errno = 0;
     if (!isdigit((unsigned char)*text))
@@ -82,7 +85,8 @@ static bool parse_unsigned(const char *text, int base, unsigned long long *value
     return errno == 0 && *end == '\0';
 }
 
-static bool parse_bool(const char *text, bool *value) {
+static bool parse_bool(const char *text, bool *value)
+{
     if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
         return false;
     *value = text[0] == 't';
@@ -112,7 +116,8 @@ static const struct {
     {"unload", FAULT_UNLOAD, TAKES_NOTHING},
 };
 
-static bool is_function_name(const char *text) {
+static bool is_function_name(const char *text)
+{
     size_t len = strlen(text);
     if (strncmp(text, "nvml", 4) != 0 || len >= SPEC_FUNCTION_LEN)
         return false;
@@ -122,8 +127,9 @@ static bool is_function_name(const char *text) {
     return true;
 }
 
-static int parse_fault_value(struct parser *p, const char *name, enum fault_value takes, const char *text,
-                             struct fault *fault) {
+static int parse_fault_value(struct parser *p, const char *name, enum fault_value takes,
+                             const char *text, struct fault *fault)
+{
     if (takes == TAKES_NOTHING)
         return text ? complain(p, "fault %s takes no value", name) : 0;
     if (!text || *text == '\0')
@@ -143,7 +149,8 @@ static int parse_fault_value(struct parser *p, const char *name, enum fault_valu
     return 0;
 }
 
-static char *trim(char *text) {
+static char *trim(char *text)
+{
     while (isspace((unsigned char)*text))
         text++;
     size_t len = strlen(text);
@@ -152,7 +159,8 @@ static char *trim(char *text) {
     return text;
 }
 
-static int parse_fault(struct parser *p, char *text, struct fault *fault) {
+static int parse_fault(struct parser *p, char *text, struct fault *fault)
+{
     char *at = strchr(text, '@');
     double at_s;
     if (!at)
@@ -172,7 +180,8 @@ static int parse_fault(struct parser *p, char *text, struct fault *fault) {
     return complain(p, "unknown fault '%s'", text);
 }
 
-static int set_faults(struct parser *p, struct spec_gpu *gpu, char *value) {
+static int set_faults(struct parser *p, struct spec_gpu *gpu, char *value)
+{
     for (char *next = value; next;) {
         char *one = next;
         next = strchr(one, ',');
@@ -190,7 +199,8 @@ static int set_faults(struct parser *p, struct spec_gpu *gpu, char *value) {
 
 // ---- keys of [machine]
 
-static int set_seed(struct parser *p, char *value) {
+static int set_seed(struct parser *p, char *value)
+{
     unsigned long long seed;
     if (!parse_unsigned(value, 10, &seed))
         return complain(p, "seed = %s is not a whole number", value);
@@ -198,13 +208,15 @@ static int set_seed(struct parser *p, char *value) {
     return 0;
 }
 
-static int set_user_may_set(struct parser *p, char *value) {
+static int set_user_may_set(struct parser *p, char *value)
+{
     return parse_bool(value, &p->spec->user_may_set)
                ? 0
                : complain(p, "user_may_set = %s is neither true nor false", value);
 }
 
-static int set_state(struct parser *p, char *value) {
+static int set_state(struct parser *p, char *value)
+{
     const char *slash = strrchr(p->spec->identity, '/');
     size_t folder_len = value[0] == '/' || !slash ? 0 : (size_t)(slash + 1 - p->spec->identity);
     int len = snprintf(p->spec->state_path, sizeof p->spec->state_path, "%.*s%s", (int)folder_len,
@@ -214,23 +226,27 @@ static int set_state(struct parser *p, char *value) {
     return 0;
 }
 
-static int set_mode(struct parser *p, char *value) {
+static int set_mode(struct parser *p, char *value)
+{
     unsigned long long mode;
     if (!parse_unsigned(value, 8, &mode) || (mode & 0600) != 0600 || (mode & ~0666ULL) != 0)
-        return complain(p, "mode = %s is not an octal mode from 0600 to 0666 with both bits of its owner",
-                        value);
+        return complain(
+            p, "mode = %s is not an octal mode from 0600 to 0666 with both bits of its owner",
+            value);
     p->spec->mode = (unsigned)mode;
     return 0;
 }
 
-static int set_latency(struct parser *p, char *value) {
+static int set_latency(struct parser *p, char *value)
+{
     p->spec->real_latency = strcmp(value, "real") == 0;
     return p->spec->real_latency || strcmp(value, "off") == 0
                ? 0
                : complain(p, "latency = %s is neither off nor real", value);
 }
 
-static int set_time_scale(struct parser *p, char *value) {
+static int set_time_scale(struct parser *p, char *value)
+{
     if (!parse_number(value, &p->spec->time_scale) || p->spec->time_scale < 0.01 ||
         p->spec->time_scale > 1000)
         return complain(p, "time_scale = %s is outside 0.01 to 1000", value);
@@ -247,7 +263,8 @@ static const struct {
 
 // ---- keys of [gpu N]
 
-static int set_model(struct parser *p, struct spec_gpu *gpu, char *value) {
+static int set_model(struct parser *p, struct spec_gpu *gpu, char *value)
+{
     const struct vgpu_model *model = model_find(value, strlen(value));
     if (!model)
         return complain(p, "unknown model '%s' (p100 v100 a40 rtx6000 a100 h100)", value);
@@ -256,7 +273,8 @@ static int set_model(struct parser *p, struct spec_gpu *gpu, char *value) {
 }
 
 // The range depends on the model, which may stand below: checked again when the section is whole.
-static int set_power_limit(struct parser *p, struct spec_gpu *gpu, char *value) {
+static int set_power_limit(struct parser *p, struct spec_gpu *gpu, char *value)
+{
     double watts;
     if (!parse_number(value, &watts) || watts <= 0 || watts > 100000)
         return complain(p, "power_limit_w = %s is not a power in W", value);
@@ -264,12 +282,14 @@ static int set_power_limit(struct parser *p, struct spec_gpu *gpu, char *value) 
     return 0;
 }
 
-static int set_uuid(struct parser *p, struct spec_gpu *gpu, char *value) {
+static int set_uuid(struct parser *p, struct spec_gpu *gpu, char *value)
+{
     static const char pattern[] = "GPU-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
     bool good = strlen(value) == sizeof pattern - 1;
     for (size_t i = 0; good && i < sizeof pattern - 1; i++)
-        good = pattern[i] == 'x' ? isdigit((unsigned char)value[i]) || (value[i] >= 'a' && value[i] <= 'f')
-                                 : value[i] == pattern[i];
+        good = pattern[i] == 'x'
+                   ? isdigit((unsigned char)value[i]) || (value[i] >= 'a' && value[i] <= 'f')
+                   : value[i] == pattern[i];
     if (!good)
         return complain(p, "uuid = %s is not of the form %s in small hexadecimal", value, pattern);
     strcpy(gpu->uuid, value);
@@ -290,22 +310,25 @@ static const struct {
 
 // ---- lines and files
 
-static int take_key(struct parser *p, const char *key, char *value) {
+static int take_key(struct parser *p, const char *key, char *value)
+{
     unsigned *seen = p->gpu < 0 ? &p->machine_keys : &p->gpu_keys[p->gpu];
-    size_t count =
-        p->gpu < 0 ? sizeof machine_keys / sizeof machine_keys[0] : sizeof gpu_keys / sizeof gpu_keys[0];
+    size_t count = p->gpu < 0 ? sizeof machine_keys / sizeof machine_keys[0]
+                              : sizeof gpu_keys / sizeof gpu_keys[0];
     for (size_t i = 0; i < count; i++) {
         if (strcmp(key, p->gpu < 0 ? machine_keys[i].name : gpu_keys[i].name) != 0)
             continue;
         if (*seen & 1u << i)
             return complain(p, "%s is given twice", key);
         *seen |= 1u << i;
-        return p->gpu < 0 ? machine_keys[i].set(p, value) : gpu_keys[i].set(p, &p->spec->gpus[p->gpu], value);
+        return p->gpu < 0 ? machine_keys[i].set(p, value)
+                          : gpu_keys[i].set(p, &p->spec->gpus[p->gpu], value);
     }
     return complain(p, "unknown key '%s' in [%s]", key, p->gpu < 0 ? "machine" : "gpu N");
 }
 
-static int check_gpu(struct parser *p, int index) {
+static int check_gpu(struct parser *p, int index)
+{
     struct spec_gpu *gpu = &p->spec->gpus[index];
     if (!(p->gpu_keys[index] & 1u << KEY_MODEL))
         return complain(p, "[gpu %d] has no model", index);
@@ -318,7 +341,8 @@ static int check_gpu(struct parser *p, int index) {
     return 0;
 }
 
-static int begin_section(struct parser *p, char *name) {
+static int begin_section(struct parser *p, char *name)
+{
     unsigned long long index;
     if (strcmp(name, "machine") == 0) {
         if (p->seen_machine)
@@ -332,14 +356,17 @@ static int begin_section(struct parser *p, char *name) {
     if (index >= SPEC_MAX_GPUS)
         return complain(p, "[gpu %llu]: a machine has at most %d GPUs", index, SPEC_MAX_GPUS);
     if (index != p->spec->gpu_count)
-        return complain(p, "[gpu %llu] is out of order: [gpu %u] comes next", index, p->spec->gpu_count);
+        return complain(p, "[gpu %llu] is out of order: [gpu %u] comes next", index,
+                        p->spec->gpu_count);
     p->gpu = (int)index;
     p->spec->gpu_count++;
     return 0;
 }
 
-static int take_line(struct parser *p, char *line) {
-    // A limit is complained about on its own line when the model stands above it, which is the usual order.
+static int take_line(struct parser *p, char *line)
+{
+    // A limit is complained about on its own line when the model stands above it, which is the
+    // usual order.
     if (*line == '\0' || *line == '#' || *line == ';')
         return 0;
     size_t len = strlen(line);
@@ -364,7 +391,8 @@ static int take_line(struct parser *p, char *line) {
     return error || !both_known ? error : check_gpu(p, p->gpu);
 }
 
-static int check_machine(struct parser *p) {
+static int check_machine(struct parser *p)
+{
     p->line = 0;
     if (p->spec->gpu_count == 0)
         return complain(p, "a machine needs at least a [gpu 0] with a model");
@@ -373,14 +401,17 @@ static int check_machine(struct parser *p) {
         if (error)
             return error;
         for (unsigned j = 0; j < i; j++)
-            if (p->spec->gpus[i].uuid[0] && strcmp(p->spec->gpus[i].uuid, p->spec->gpus[j].uuid) == 0)
+            if (p->spec->gpus[i].uuid[0] &&
+                strcmp(p->spec->gpus[i].uuid, p->spec->gpus[j].uuid) == 0)
                 return complain(p, "[gpu %u] and [gpu %u] have the same uuid", j, i);
     }
     return 0;
 }
 
-// Reads a whole regular file of modest size. NUL bytes are refused: they would hide the rest of a line.
-static char *read_file(struct parser *p, const char *path, struct stat *status) {
+// Reads a whole regular file of modest size. NUL bytes are refused: they would hide the rest of a
+// line.
+static char *read_file(struct parser *p, const char *path, struct stat *status)
+{
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         complain(p, "%s", strerror(errno));
@@ -408,7 +439,8 @@ done:
     return text;
 }
 
-static int parse_file(struct parser *p, const char *path) {
+static int parse_file(struct parser *p, const char *path)
+{
     struct stat status;
     p->file = path;
     if (!realpath(path, p->spec->identity))
@@ -431,13 +463,15 @@ static int parse_file(struct parser *p, const char *path) {
     return error ? error : check_machine(p);
 }
 
-static int add_models(struct parser *p, const char *item, size_t len) {
+static int add_models(struct parser *p, const char *item, size_t len)
+{
     const char *colon = memchr(item, ':', len);
     size_t key_len = colon ? (size_t)(colon - item) : len;
     const struct vgpu_model *model = model_find(item, key_len);
     unsigned long count = 1;
     if (!model)
-        return complain(p, "'%.*s' is no model (p100 v100 a40 rtx6000 a100 h100)", (int)key_len, item);
+        return complain(p, "'%.*s' is no model (p100 v100 a40 rtx6000 a100 h100)", (int)key_len,
+                        item);
     if (colon) {
         char digits[8] = "", *end;
         size_t digits_len = len - key_len - 1;
@@ -450,23 +484,26 @@ static int add_models(struct parser *p, const char *item, size_t len) {
     if (count > SPEC_MAX_GPUS - p->spec->gpu_count)
         return complain(p, "a machine has at most %d GPUs", SPEC_MAX_GPUS);
     for (; count > 0; count--)
-        p->spec->gpus[p->spec->gpu_count++] =
-            (struct spec_gpu){.model = (uint32_t)model_position(model), .limit_mw = model->max_limit_mw};
+        p->spec->gpus[p->spec->gpu_count++] = (struct spec_gpu){
+            .model = (uint32_t)model_position(model), .limit_mw = model->max_limit_mw};
     return 0;
 }
 
 // Equal machines get equal names: v100,v100 and v100:2 are one.
-static void write_identity(struct spec *spec) {
+static void write_identity(struct spec *spec)
+{
     size_t len = 0;
     for (unsigned i = 0, run; i < spec->gpu_count; i += run) {
-        for (run = 1; i + run < spec->gpu_count && spec->gpus[i + run].model == spec->gpus[i].model; run++)
+        for (run = 1; i + run < spec->gpu_count && spec->gpus[i + run].model == spec->gpus[i].model;
+             run++)
             ;
-        len += (size_t)snprintf(spec->identity + len, sizeof spec->identity - len, "%s%s:%u", i ? "," : "",
-                                model_at(spec->gpus[i].model)->key, run);
+        len += (size_t)snprintf(spec->identity + len, sizeof spec->identity - len, "%s%s:%u",
+                                i ? "," : "", model_at(spec->gpus[i].model)->key, run);
     }
 }
 
-static int parse_list(struct parser *p, const char *text) {
+static int parse_list(struct parser *p, const char *text)
+{
     for (const char *item = text; item;) {
         const char *comma = strchr(item, ',');
         int error = add_models(p, item, comma ? (size_t)(comma - item) : strlen(item));
@@ -478,12 +515,14 @@ static int parse_list(struct parser *p, const char *text) {
     return 0;
 }
 
-static void start(struct spec *spec) {
-    *spec =
-        (struct spec){.owner = geteuid(), .seed = 1, .user_may_set = true, .mode = 0600, .time_scale = 1.0};
+static void start(struct spec *spec)
+{
+    *spec = (struct spec){
+        .owner = geteuid(), .seed = 1, .user_may_set = true, .mode = 0600, .time_scale = 1.0};
 }
 
-int spec_parse(const char *text, struct spec *spec, char *message, size_t message_len) {
+int spec_parse(const char *text, struct spec *spec, char *message, size_t message_len)
+{
     struct parser p = {.spec = spec, .gpu = -2, .message = message, .message_len = message_len};
     if (!text || *text == '\0')
         text = DEFAULT_SPEC;
@@ -498,6 +537,7 @@ int spec_parse(const char *text, struct spec *spec, char *message, size_t messag
     }
     // What looks like a list of models keeps its own complaint; anything else was meant as either.
     if (!strpbrk(text, ",:"))
-        complain(&p, "'%s' is neither a model (p100 v100 a40 rtx6000 a100 h100) nor a machine file", text);
+        complain(&p, "'%s' is neither a model (p100 v100 a40 rtx6000 a100 h100) nor a machine file",
+                 text);
     return list_error;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a SPEC (models, counts, or a machine file) to the description of a machine. Owns both grammars and
-// their error messages; knows nothing of shared memory, time or NVML.
+// From a SPEC (models, counts, or a machine file) to the description of a machine. Owns both
+// grammars and their error messages; knows nothing of shared memory, time or NVML.
 #ifndef VGPU_SPEC_H
 #define VGPU_SPEC_H
 
@@ -22,7 +22,8 @@ enum fault_kind {
 };
 // clang-format on
 
-// One planned misfortune. value is seconds, watts or a count, by kind; function is of FAULT_UNSUPPORTED.
+// One planned misfortune. value is seconds, watts or a count, by kind; function is of
+// FAULT_UNSUPPORTED.
 struct fault {
     enum fault_kind kind;
     double value;
@@ -51,7 +52,8 @@ struct spec {
     struct spec_gpu gpus[SPEC_MAX_GPUS];
 };
 
-// Parses text, NULL or empty meaning the default machine. 0, or -EINVAL with one sentence in message.
+// Parses text, NULL or empty meaning the default machine. 0, or -EINVAL with one sentence in
+// message.
 int spec_parse(const char *text, struct spec *spec, char *message, size_t message_len);
 
 #endif

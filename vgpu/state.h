@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What lies in shared memory: one header and, per GPU, what never changes, two copies of what does, and a
-// ring of the energy's past. Plain numbers only, no pointers: every process maps it somewhere else.
-// Rule of the two copies: a change is made in the idle copy and becomes true by flipping `active`, one
-// store; whoever is killed inside the lock leaves the machine as it was before.
+// What lies in shared memory: one header and, per GPU, what never changes, two copies of what does,
+// and a ring of the energy's past. Plain numbers only, no pointers: every process maps it somewhere
+// else. Rule of the two copies: a change is made in the idle copy and becomes true by flipping
+// `active`, one store; whoever is killed inside the lock leaves the machine as it was before.
 #ifndef VGPU_STATE_H
 #define VGPU_STATE_H
 
@@ -13,19 +13,21 @@
 
 enum {
     STATE_VERSION = 2,
-    STATE_ITEMS = 64,    // pieces of work under way on one GPU
-    STATE_CONTEXTS = 64, // processes with a context on one GPU
+    STATE_ITEMS = 64,                   // pieces of work under way on one GPU
+    STATE_CONTEXTS = 64,                // processes with a context on one GPU
     STATE_FAULTS = 2 * SPEC_MAX_FAULTS, // of one GPU: its own, and driver unloads planned on others
     STATE_RING = 4096,
-    // One transaction can push this many breakpoints at most (each item ends twice, each context once, and
-    // a few more); so many of the oldest are never read, because they may be half overwritten.
+    // One transaction can push this many breakpoints at most (each item ends twice, each context
+    // once, and a few more); so many of the oldest are never read, because they may be half
+    // overwritten.
     STATE_RING_SPARE = 512,
 };
 
-// Breakpoints closer than this are merged. Two per interval at worst: 3584 / 2 * 0.75 ms = 1.34 s of past,
-// more than the longest window (1 s) and a tick (0.1 s).
+// Breakpoints closer than this are merged. Two per interval at worst: 3584 / 2 * 0.75 ms = 1.34 s
+// of past, more than the longest window (1 s) and a tick (0.1 s).
 #define STATE_COALESCE_NS 750000LL
-#define STATE_CONTEXT_NS 2000000000LL // how long a process counts as a user of the GPU after its last work
+#define STATE_CONTEXT_NS                                                                           \
+    2000000000LL // how long a process counts as a user of the GPU after its last work
 
 // The exact integrals at one moment; between two of them everything is linear.
 struct breakpoint {
@@ -83,9 +85,9 @@ struct gpu_core {
     uint64_t next_id;
     struct segment segment;
     struct latch latch;
-    int64_t reaped_ns;  // when the living were last told from the dead
-    int64_t sampled_ns; // when utilisation of processes was last sampled
-    int64_t faults_ns;   // planned faults before this moment have acted
+    int64_t reaped_ns;     // when the living were last told from the dead
+    int64_t sampled_ns;    // when utilisation of processes was last sampled
+    int64_t faults_ns;     // planned faults before this moment have acted
     double counter_zero_j; // what the energy counter no longer counts, since it was reset
     uint32_t limit_mw;
     uint32_t lock_min_mhz, lock_max_mhz; // 0: not locked

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files of machines. One per (user, SPEC) in $XDG_RUNTIME_DIR/wattune-vgpu or /dev/shm/wattune-vgpu-UID; one
-// per machine file, for all users, in /dev/shm/wattune-vgpu-shared when its mode lets others in; or the
-// machine file's own state file. The folder is locked (flock, by a descriptor of its own, released by
-// closing it alone: LOCK_UN would also release a lock that a forked child shares) while a machine is made,
-// joined or removed. Whatever killed processes left behind is swept by the next one that attaches. Whoever
-// may open a machine may also break it: a mode that lets others in trusts them.
+// Files of machines. One per (user, SPEC) in $XDG_RUNTIME_DIR/wattune-vgpu or
+// /dev/shm/wattune-vgpu-UID; one per machine file, for all users, in /dev/shm/wattune-vgpu-shared
+// when its mode lets others in; or the machine file's own state file. The folder is locked (flock,
+// by a descriptor of its own, released by closing it alone: LOCK_UN would also release a lock that
+// a forked child shares) while a machine is made, joined or removed. Whatever killed processes left
+// behind is swept by the next one that attaches. Whoever may open a machine may also break it: a
+// mode that lets others in trusts them.
 #include "store.h"
 
 #include <dirent.h>
@@ -35,7 +36,8 @@ static uint64_t digest(uint64_t hash, const void *data, size_t len) // FNV-1a
 
 #define DIGEST_START 0xcbf29ce484222325ULL
 
-static void read_boot_id(char *id, size_t len) {
+static void read_boot_id(char *id, size_t len)
+{
     memset(id, 0, len);
     int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -46,7 +48,8 @@ static void read_boot_id(char *id, size_t len) {
 }
 
 // What a kept machine must have been made from to be kept. Field by field: padding has no meaning.
-static uint64_t config_of(const struct spec *spec) {
+static uint64_t config_of(const struct spec *spec)
+{
     uint64_t hash = digest(DIGEST_START, spec->identity, strlen(spec->identity));
     hash = digest(hash, &spec->seed, sizeof spec->seed);
     hash = digest(hash, &spec->time_scale, sizeof spec->time_scale);
@@ -57,13 +60,15 @@ static uint64_t config_of(const struct spec *spec) {
     return hash;
 }
 
-static size_t size_of(unsigned gpu_count) {
+static size_t size_of(unsigned gpu_count)
+{
     return sizeof(struct machine_state) + gpu_count * sizeof(struct gpu_state);
 }
 
 // ---- setting a machine up
 
-static void name_gpu(const struct spec *spec, unsigned index, char *uuid) {
+static void name_gpu(const struct spec *spec, unsigned index, char *uuid)
+{
     if (spec->gpus[index].uuid[0]) {
         memcpy(uuid, spec->gpus[index].uuid, SPEC_UUID_LEN + 1);
         return;
@@ -77,11 +82,12 @@ static void name_gpu(const struct spec *spec, unsigned index, char *uuid) {
         half[i] = (uint64_t)(sensor_random(hash, 2 * i) * 0x1p32) << 32 |
                   (uint64_t)(sensor_random(hash, 2 * i + 1) * 0x1p32);
     snprintf(uuid, SPEC_UUID_LEN + 1, "GPU-%08x-%04x-%04x-%04x-%012llx", (unsigned)(half[0] >> 32),
-             (unsigned)(half[0] >> 16 & 0xffff), (unsigned)(half[0] & 0xffff), (unsigned)(half[1] >> 48),
-             (unsigned long long)(half[1] & 0xffffffffffffULL));
+             (unsigned)(half[0] >> 16 & 0xffff), (unsigned)(half[0] & 0xffff),
+             (unsigned)(half[1] >> 48), (unsigned long long)(half[1] & 0xffffffffffffULL));
 }
 
-static int make_lock(struct gpu_state *gpu) {
+static int make_lock(struct gpu_state *gpu)
+{
     pthread_mutexattr_t attr;
     int error = pthread_mutexattr_init(&attr);
     if (error)
@@ -94,14 +100,16 @@ static int make_lock(struct gpu_state *gpu) {
 }
 
 // There is one driver for all GPUs: when one loses it, every other does.
-static void share_unloads(struct gpu_fixed *fixed, const struct spec *spec, unsigned own) {
+static void share_unloads(struct gpu_fixed *fixed, const struct spec *spec, unsigned own)
+{
     for (unsigned i = 0; i < spec->gpu_count; i++)
         for (uint32_t k = 0; i != own && k < spec->gpus[i].fault_count; k++)
             if (spec->gpus[i].faults[k].kind == FAULT_UNLOAD && fixed->fault_count < STATE_FAULTS)
                 fixed->faults[fixed->fault_count++] = spec->gpus[i].faults[k];
 }
 
-static int set_up(struct machine_state *machine, const struct spec *spec) {
+static int set_up(struct machine_state *machine, const struct spec *spec)
+{
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     machine->version = STATE_VERSION;
@@ -132,14 +140,17 @@ static int set_up(struct machine_state *machine, const struct spec *spec) {
     return 0;
 }
 
-// A kept machine whose processes are all gone: their work is gone too, and so is any lock they held.
-static bool nobody_lives(int32_t pid, uint64_t start_ticks) {
+// A kept machine whose processes are all gone: their work is gone too, and so is any lock they
+// held.
+static bool nobody_lives(int32_t pid, uint64_t start_ticks)
+{
     (void)pid;
     (void)start_ticks;
     return false;
 }
 
-static int adopt(struct machine_state *machine) {
+static int adopt(struct machine_state *machine)
+{
     for (unsigned i = 0; i < machine->gpu_count; i++) {
         struct gpu_state *gpu = &machine->gpus[i];
         timeline_reap(gpu, &gpu->cores[gpu->active & 1], nobody_lives);
@@ -152,7 +163,8 @@ static int adopt(struct machine_state *machine) {
 
 // ---- files
 
-static int open_private_folder(const char *path) {
+static int open_private_folder(const char *path)
+{
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
         return -errno;
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -166,7 +178,8 @@ static int open_private_folder(const char *path) {
     return fd;
 }
 
-static int open_shared_folder(const char *path) {
+static int open_shared_folder(const char *path)
+{
     bool made = mkdir(path, 0700) == 0;
     if (!made && errno != EEXIST)
         return -errno;
@@ -183,7 +196,8 @@ refuse:
     return -EPERM;
 }
 
-static int open_folder(const struct spec *spec, struct store *store) {
+static int open_folder(const struct spec *spec, struct store *store)
+{
     const char *runtime = getenv("XDG_RUNTIME_DIR");
     if (spec->state_path[0]) {
         const char *slash = strrchr(spec->state_path, '/');
@@ -206,7 +220,8 @@ static int open_folder(const struct spec *spec, struct store *store) {
     return open_private_folder(store->folder);
 }
 
-static int lock_file(int fd, int operation) {
+static int lock_file(int fd, int operation)
+{
     int result;
     do
         result = flock(fd, operation);
@@ -214,7 +229,8 @@ static int lock_file(int fd, int operation) {
     return result == 0 ? 0 : -errno;
 }
 
-static int write_name(const struct spec *spec, struct store *store) {
+static int write_name(const struct spec *spec, struct store *store)
+{
     if (spec->state_path[0]) {
         const char *name = strrchr(spec->state_path, '/') + 1;
         if (strlen(name) == 0 || strlen(name) > NAME_MAX)
@@ -223,7 +239,8 @@ static int write_name(const struct spec *spec, struct store *store) {
         store->outlives = true;
         return 0;
     }
-    // Two digests, so that two SPECs do not meet by chance; the user is in the folder, except when shared.
+    // Two digests, so that two SPECs do not meet by chance; the user is in the folder, except when
+    // shared.
     uint64_t hash = digest(DIGEST_START, spec->identity, strlen(spec->identity));
     uint64_t other = digest(~DIGEST_START, spec->identity, strlen(spec->identity));
     snprintf(store->name, sizeof store->name, "%016llx%016llx" SUFFIX, (unsigned long long)hash,
@@ -231,7 +248,8 @@ static int write_name(const struct spec *spec, struct store *store) {
     return 0;
 }
 
-static void sweep(int folder_fd, const char *own_name) {
+static void sweep(int folder_fd, const char *own_name)
+{
     int fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (!dir) {
@@ -244,7 +262,8 @@ static void sweep(int folder_fd, const char *own_name) {
         if (len <= suffix_len || strcmp(entry->d_name + len - suffix_len, SUFFIX) != 0 ||
             strcmp(entry->d_name, own_name) == 0)
             continue;
-        int leftover = openat(folder_fd, entry->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+        int leftover =
+            openat(folder_fd, entry->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
         if (leftover < 0)
             continue;
         if (lock_file(leftover, LOCK_EX | LOCK_NB) == 0)
@@ -255,7 +274,8 @@ static void sweep(int folder_fd, const char *own_name) {
     closedir(dir);
 }
 
-static bool is_sound(const struct machine_state *machine, size_t size) {
+static bool is_sound(const struct machine_state *machine, size_t size)
+{
     if (machine->gpu_count == 0 || machine->gpu_count > SPEC_MAX_GPUS || machine->size != size ||
         size != size_of(machine->gpu_count))
         return false;
@@ -265,7 +285,8 @@ static bool is_sound(const struct machine_state *machine, size_t size) {
     return true;
 }
 
-static int map_file(struct store *store, size_t size) {
+static int map_file(struct store *store, size_t size)
+{
     void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, store->fd, 0);
     if (map == MAP_FAILED)
         return -errno;
@@ -273,12 +294,15 @@ static int map_file(struct store *store, size_t size) {
     return 0;
 }
 
-static int create(int folder_fd, const struct spec *spec, struct store *store) {
+static int create(int folder_fd, const struct spec *spec, struct store *store)
+{
     size_t size = size_of(spec->gpu_count);
-    store->fd = openat(folder_fd, store->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    store->fd =
+        openat(folder_fd, store->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (store->fd < 0)
         return -errno;
-    // Allocated now: a page missing later, on a full /dev/shm, would be a SIGBUS in the middle of training.
+    // Allocated now: a page missing later, on a full /dev/shm, would be a SIGBUS in the middle of
+    // training.
     int error = -posix_fallocate(store->fd, 0, (off_t)size);
     if (!error && spec->mode != 0600 && fchmod(store->fd, spec->mode) != 0)
         error = -errno;
@@ -296,7 +320,8 @@ static int create(int folder_fd, const struct spec *spec, struct store *store) {
 enum found { FOUND_SOUND, FOUND_STALE, FOUND_FOREIGN };
 
 // What lies under our name. Maps it when it is sound.
-static enum found examine(struct store *store) {
+static enum found examine(struct store *store)
+{
     struct stat status;
     if (fstat(store->fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink != 1)
         return FOUND_FOREIGN;
@@ -304,7 +329,8 @@ static enum found examine(struct store *store) {
     if (size == 0)
         return FOUND_STALE;
     uint64_t head[2] = {0};
-    if (pread(store->fd, head, sizeof head, 0) != (ssize_t)sizeof head || (head[0] != MAGIC && head[0] != 0))
+    if (pread(store->fd, head, sizeof head, 0) != (ssize_t)sizeof head ||
+        (head[0] != MAGIC && head[0] != 0))
         return FOUND_FOREIGN;
     if (head[0] == 0 || (uint32_t)head[1] != STATE_VERSION || size < size_of(1))
         return FOUND_STALE;
@@ -317,7 +343,8 @@ static enum found examine(struct store *store) {
     return FOUND_STALE;
 }
 
-static bool is_kept(const struct spec *spec, const struct store *store) {
+static bool is_kept(const struct spec *spec, const struct store *store)
+{
     char boot_id[sizeof store->machine->boot_id];
     read_boot_id(boot_id, sizeof boot_id);
     // Another boot: a real card's driver has forgotten everything by now, and so has this one.
@@ -325,7 +352,8 @@ static bool is_kept(const struct spec *spec, const struct store *store) {
            memcmp(boot_id, store->machine->boot_id, sizeof boot_id) == 0;
 }
 
-static int join_or_create(int folder_fd, const struct spec *spec, struct store *store) {
+static int join_or_create(int folder_fd, const struct spec *spec, struct store *store)
+{
     store->fd = openat(folder_fd, store->name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (store->fd < 0)
         return errno == ENOENT ? create(folder_fd, spec, store) : -errno;
@@ -348,7 +376,8 @@ static int join_or_create(int folder_fd, const struct spec *spec, struct store *
     return create(folder_fd, spec, store);
 }
 
-int store_open(const struct spec *spec, struct store *store) {
+int store_open(const struct spec *spec, struct store *store)
+{
     *store = (struct store){.fd = -1};
     int folder_fd = open_folder(spec, store);
     if (folder_fd < 0)
@@ -373,13 +402,15 @@ int store_open(const struct spec *spec, struct store *store) {
     return error;
 }
 
-static bool still_ours(const struct store *store) {
+static bool still_ours(const struct store *store)
+{
     struct stat status;
     return store->fd >= 0 && fstat(store->fd, &status) == 0 && status.st_dev == store->device &&
            status.st_ino == store->inode;
 }
 
-void store_close(struct store *store, bool unmap) {
+void store_close(struct store *store, bool unmap)
+{
     if (still_ours(store)) {
         int folder_fd = open(store->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (folder_fd >= 0) {
@@ -398,13 +429,15 @@ void store_close(struct store *store, bool unmap) {
     *store = (struct store){.fd = -1};
 }
 
-bool store_is_alone(struct store *store) {
-    int folder_fd = still_ours(store) ? open(store->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+bool store_is_alone(struct store *store)
+{
+    int folder_fd =
+        still_ours(store) ? open(store->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (folder_fd < 0)
         return false;
     bool alone = false;
-    // Trying for the exclusive lock may lose the shared one. While the folder is locked nobody can make use
-    // of that: attaching, leaving and sweeping all wait for it.
+    // Trying for the exclusive lock may lose the shared one. While the folder is locked nobody can
+    // make use of that: attaching, leaving and sweeping all wait for it.
     if (lock_file(folder_fd, LOCK_EX) == 0) {
         alone = lock_file(store->fd, LOCK_EX | LOCK_NB) == 0;
         lock_file(store->fd, LOCK_SH);
@@ -413,7 +446,8 @@ bool store_is_alone(struct store *store) {
     return alone;
 }
 
-void store_forget(struct store *store) {
+void store_forget(struct store *store)
+{
     if (store->inode == 0 ? store->fd >= 0 : still_ours(store))
         close(store->fd);
     if (store->machine)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engine of a virtual GPU: a list of work items, the rates they give, and the integral of those rates.
-// Energy up to now is exact. The past is kept as a ring of breakpoints, thinned where work is finer than
-// 0.75 ms; what the sensor has latched from it is kept apart, so thinning changes nothing already shown.
+// The engine of a virtual GPU: a list of work items, the rates they give, and the integral of those
+// rates. Energy up to now is exact. The past is kept as a ring of breakpoints, thinned where work
+// is finer than 0.75 ms; what the sensor has latched from it is kept apart, so thinning changes
+// nothing already shown.
 #include "timeline.h"
 
 #include <errno.h>
@@ -14,33 +15,40 @@
 
 #define NS 1e-9
 
-static const struct vgpu_model *model_of(const struct gpu_state *gpu) {
+static const struct vgpu_model *model_of(const struct gpu_state *gpu)
+{
     return model_at(gpu->fixed.model);
 }
 
 // ---- the integrals
 
-static double seconds_since(const struct segment *segment, int64_t t_ns) {
+static double seconds_since(const struct segment *segment, int64_t t_ns)
+{
     return (double)(t_ns - segment->from.t_ns) * NS;
 }
 
-static struct breakpoint segment_at(const struct segment *segment, int64_t t_ns) {
+static struct breakpoint segment_at(const struct segment *segment, int64_t t_ns)
+{
     double s = seconds_since(segment, t_ns);
     return (struct breakpoint){t_ns, segment->from.energy_j + segment->power_w * s,
                                segment->from.busy_s + segment->busy_share * s};
 }
 
-static struct breakpoint between(struct breakpoint a, struct breakpoint b, int64_t t_ns) {
+static struct breakpoint between(struct breakpoint a, struct breakpoint b, int64_t t_ns)
+{
     double share = b.t_ns > a.t_ns ? (double)(t_ns - a.t_ns) / (double)(b.t_ns - a.t_ns) : 0.0;
     return (struct breakpoint){t_ns, a.energy_j + share * (b.energy_j - a.energy_j),
                                a.busy_s + share * (b.busy_s - a.busy_s)};
 }
 
-static struct breakpoint ring_at(const struct gpu_state *gpu, uint64_t number) {
+static struct breakpoint ring_at(const struct gpu_state *gpu, uint64_t number)
+{
     return gpu->ring[number % STATE_RING];
 }
 
-struct breakpoint timeline_at(const struct gpu_state *gpu, const struct gpu_core *core, int64_t t_ns) {
+struct breakpoint timeline_at(const struct gpu_state *gpu, const struct gpu_core *core,
+                              int64_t t_ns)
+{
     if (t_ns >= core->segment.from.t_ns)
         return segment_at(&core->segment, t_ns);
     uint64_t kept = STATE_RING - STATE_RING_SPARE;
@@ -54,39 +62,47 @@ struct breakpoint timeline_at(const struct gpu_state *gpu, const struct gpu_core
         else
             high = middle;
     }
-    return between(ring_at(gpu, low), high < core->pushed ? ring_at(gpu, high) : core->segment.from, t_ns);
+    return between(ring_at(gpu, low), high < core->pushed ? ring_at(gpu, high) : core->segment.from,
+                   t_ns);
 }
 
-static void push(struct gpu_state *gpu, struct gpu_core *core, struct breakpoint point) {
+static void push(struct gpu_state *gpu, struct gpu_core *core, struct breakpoint point)
+{
     gpu->ring[core->pushed % STATE_RING] = point;
     core->pushed++;
 }
 
-static double relax(double from_k, double power_w, double k_per_w, double over_s, double time_constant_s) {
+static double relax(double from_k, double power_w, double k_per_w, double over_s,
+                    double time_constant_s)
+{
     double target_k = power_w * k_per_w;
     return target_k + (from_k - target_k) * exp(-over_s / time_constant_s);
 }
 
 // Ends the segment at core->now_ns, so that another with other rates can begin there.
-static void close_segment(struct gpu_state *gpu, struct gpu_core *core) {
+static void close_segment(struct gpu_state *gpu, struct gpu_core *core)
+{
     struct segment *segment = &core->segment;
     const struct vgpu_model *model = model_of(gpu);
     double s = seconds_since(segment, core->now_ns);
 
     sensor_latch(gpu, core); // while E(t) around the last tick is still exact
-    bool far =
-        core->pushed == 0 || segment->from.t_ns - ring_at(gpu, core->pushed - 1).t_ns >= STATE_COALESCE_NS;
+    bool far = core->pushed == 0 ||
+               segment->from.t_ns - ring_at(gpu, core->pushed - 1).t_ns >= STATE_COALESCE_NS;
     if (far || core->now_ns - segment->from.t_ns >= STATE_COALESCE_NS)
         push(gpu, core, segment->from);
-    segment->fast_k = relax(segment->fast_k, segment->power_w, model->fast_k_per_w, s, model->fast_s);
-    segment->slow_k = relax(segment->slow_k, segment->power_w, model->slow_k_per_w, s, model->slow_s);
+    segment->fast_k =
+        relax(segment->fast_k, segment->power_w, model->fast_k_per_w, s, model->fast_s);
+    segment->slow_k =
+        relax(segment->slow_k, segment->power_w, model->slow_k_per_w, s, model->slow_s);
     segment->capped_s += segment->capped ? s : 0.0;
     segment->from = segment_at(segment, core->now_ns);
 }
 
 // ---- the rates
 
-static struct segment rates_of(const struct gpu_state *gpu, const struct gpu_core *core) {
+static struct segment rates_of(const struct gpu_state *gpu, const struct gpu_core *core)
+{
     const struct vgpu_model *model = model_of(gpu);
     double top_ratio = timeline_highest_sm_mhz(gpu, core) / (double)model->sm_max_mhz;
     struct segment rates = {.activity = GPU_IDLE, .power_w = model->idle_w};
@@ -120,13 +136,16 @@ static struct segment rates_of(const struct gpu_state *gpu, const struct gpu_cor
     return rates;
 }
 
-static bool same_rates(const struct segment *a, const struct segment *b) {
-    return a->power_w == b->power_w && a->busy_share == b->busy_share && a->activity == b->activity &&
-           a->capped == b->capped && a->clock_ratio == b->clock_ratio && a->clock_share == b->clock_share;
+static bool same_rates(const struct segment *a, const struct segment *b)
+{
+    return a->power_w == b->power_w && a->busy_share == b->busy_share &&
+           a->activity == b->activity && a->capped == b->capped &&
+           a->clock_ratio == b->clock_ratio && a->clock_share == b->clock_share;
 }
 
 // Puts the rates that the items give in force at core->now_ns.
-static void apply_rates(struct gpu_state *gpu, struct gpu_core *core) {
+static void apply_rates(struct gpu_state *gpu, struct gpu_core *core)
+{
     struct segment rates = rates_of(gpu, core);
     if (same_rates(&rates, &core->segment))
         return;
@@ -140,13 +159,16 @@ static void apply_rates(struct gpu_state *gpu, struct gpu_core *core) {
     segment->clock_share = rates.clock_share;
 }
 
-uint32_t timeline_enforced_mw(const struct gpu_state *gpu, const struct gpu_core *core) {
+uint32_t timeline_enforced_mw(const struct gpu_state *gpu, const struct gpu_core *core)
+{
     const struct fault *fault = faults_in_force(gpu, FAULT_ENFORCED_W, core->now_ns);
-    uint32_t other_mw = fault && fault->value < 4e6 ? (uint32_t)lround(fault->value * 1000.0) : UINT32_MAX;
+    uint32_t other_mw =
+        fault && fault->value < 4e6 ? (uint32_t)lround(fault->value * 1000.0) : UINT32_MAX;
     return other_mw < core->limit_mw ? other_mw : core->limit_mw;
 }
 
-uint32_t timeline_highest_sm_mhz(const struct gpu_state *gpu, const struct gpu_core *core) {
+uint32_t timeline_highest_sm_mhz(const struct gpu_state *gpu, const struct gpu_core *core)
+{
     uint32_t highest = model_of(gpu)->sm_max_mhz;
     if (core->lock_max_mhz && core->lock_max_mhz < highest)
         highest = core->lock_max_mhz;
@@ -159,18 +181,20 @@ uint32_t timeline_highest_sm_mhz(const struct gpu_state *gpu, const struct gpu_c
     return highest;
 }
 
-static void tune(const struct gpu_state *gpu, const struct gpu_core *core, struct work_item *item) {
+static void tune(const struct gpu_state *gpu, const struct gpu_core *core, struct work_item *item)
+{
     const struct vgpu_model *model = model_of(gpu);
-    struct physics_point at =
-        physics_settle(model, item->full_clock_w, item->clock_share, timeline_enforced_mw(gpu, core) / 1000.0,
-                       timeline_highest_sm_mhz(gpu, core) / (double)model->sm_max_mhz);
+    struct physics_point at = physics_settle(
+        model, item->full_clock_w, item->clock_share, timeline_enforced_mw(gpu, core) / 1000.0,
+        timeline_highest_sm_mhz(gpu, core) / (double)model->sm_max_mhz);
     item->power_w = at.power_w;
     item->slowdown = at.slowdown;
     item->clock_ratio = at.clock_ratio;
     item->capped = at.capped;
 }
 
-void timeline_retune(struct gpu_state *gpu, struct gpu_core *core) {
+void timeline_retune(struct gpu_state *gpu, struct gpu_core *core)
+{
     for (unsigned i = 0; i < STATE_ITEMS; i++)
         if (core->items[i].phase != WORK_FREE)
             tune(gpu, core, &core->items[i]);
@@ -180,18 +204,21 @@ void timeline_retune(struct gpu_state *gpu, struct gpu_core *core) {
 
 // ---- events
 
-static unsigned count_busy(const struct gpu_core *core) {
+static unsigned count_busy(const struct gpu_core *core)
+{
     unsigned busy = 0;
     for (unsigned i = 0; i < STATE_ITEMS; i++)
         busy += core->items[i].phase == WORK_GPU;
     return busy;
 }
 
-static int64_t after_s(int64_t t_ns, double seconds) {
+static int64_t after_s(int64_t t_ns, double seconds)
+{
     return seconds < 9e9 ? t_ns + (int64_t)ceil(seconds * 1e9) : INT64_MAX;
 }
 
-static int64_t next_work_event_ns(const struct gpu_core *core, unsigned busy) {
+static int64_t next_work_event_ns(const struct gpu_core *core, unsigned busy)
+{
     int64_t next_ns = INT64_MAX;
     for (unsigned i = 0; i < STATE_ITEMS; i++) {
         const struct work_item *item = &core->items[i];
@@ -203,13 +230,15 @@ static int64_t next_work_event_ns(const struct gpu_core *core, unsigned busy) {
     }
     for (unsigned i = 0; i < STATE_CONTEXTS; i++) {
         const struct context *context = &core->contexts[i];
-        if (context->pid != 0 && context->running == 0 && context->last_ns + STATE_CONTEXT_NS < next_ns)
+        if (context->pid != 0 && context->running == 0 &&
+            context->last_ns + STATE_CONTEXT_NS < next_ns)
             next_ns = context->last_ns + STATE_CONTEXT_NS;
     }
     return next_ns < core->now_ns ? core->now_ns : next_ns;
 }
 
-static void pass_time(struct gpu_core *core, int64_t to_ns, unsigned busy) {
+static void pass_time(struct gpu_core *core, int64_t to_ns, unsigned busy)
+{
     double s = (double)(to_ns - core->now_ns) * NS;
     for (unsigned i = 0; i < STATE_ITEMS; i++) {
         struct work_item *item = &core->items[i];
@@ -223,14 +252,16 @@ static void pass_time(struct gpu_core *core, int64_t to_ns, unsigned busy) {
     core->now_ns = to_ns;
 }
 
-static void end_item(struct gpu_core *core, struct work_item *item) {
+static void end_item(struct gpu_core *core, struct work_item *item)
+{
     struct context *context = &core->contexts[item->context % STATE_CONTEXTS];
     item->phase = WORK_DONE;
     context->last_ns = core->now_ns;
 }
 
 // Moves every item whose phase is over, and forgets contexts that have been quiet long enough.
-static void settle(struct gpu_core *core) {
+static void settle(struct gpu_core *core)
+{
     for (unsigned i = 0; i < STATE_ITEMS; i++) {
         struct work_item *item = &core->items[i];
         if (item->phase == WORK_HOST && item->host_left_s < NS)
@@ -240,19 +271,23 @@ static void settle(struct gpu_core *core) {
     }
     for (unsigned i = 0; i < STATE_CONTEXTS; i++) {
         struct context *context = &core->contexts[i];
-        if (context->pid != 0 && context->running == 0 && core->now_ns >= context->last_ns + STATE_CONTEXT_NS)
+        if (context->pid != 0 && context->running == 0 &&
+            core->now_ns >= context->last_ns + STATE_CONTEXT_NS)
             memset(context, 0, sizeof *context);
     }
 }
 
 // The work under way is lost, with its contexts: whoever waits for it finds his piece gone.
-static void drop_work(struct gpu_core *core) {
+static void drop_work(struct gpu_core *core)
+{
     memset(core->items, 0, sizeof core->items);
     memset(core->contexts, 0, sizeof core->contexts);
 }
 
-// The driver starts anew: nothing that was set is remembered. Called with the counter latched up to now.
-static void forget_settings(const struct gpu_state *gpu, struct gpu_core *core) {
+// The driver starts anew: nothing that was set is remembered. Called with the counter latched up to
+// now.
+static void forget_settings(const struct gpu_state *gpu, struct gpu_core *core)
+{
     core->limit_mw = model_of(gpu)->max_limit_mw;
     core->lock_min_mhz = core->lock_max_mhz = 0;
     core->memory_lock_min_mhz = core->memory_lock_max_mhz = 0;
@@ -260,8 +295,10 @@ static void forget_settings(const struct gpu_state *gpu, struct gpu_core *core) 
     core->persistence = core->accounting = core->compute_mode = 0;
 }
 
-// Planned faults that begin or end at core->now_ns act on what is under way; all else asks the plan itself.
-static void act_faults(struct gpu_state *gpu, struct gpu_core *core) {
+// Planned faults that begin or end at core->now_ns act on what is under way; all else asks the plan
+// itself.
+static void act_faults(struct gpu_state *gpu, struct gpu_core *core)
+{
     bool unload = faults_begin_at(gpu, FAULT_UNLOAD, core->now_ns);
     sensor_latch(gpu, core); // what was shown until now does not depend on who looks when
     if (unload || faults_begin_at(gpu, FAULT_LOST, core->now_ns))
@@ -274,12 +311,15 @@ static void act_faults(struct gpu_state *gpu, struct gpu_core *core) {
     timeline_retune(gpu, core);
 }
 
-void timeline_advance(struct gpu_state *gpu, struct gpu_core *core, int64_t now_ns) {
-    // Every round ends an item's phase or a context, or a fault acts: the bound only guards against a
-    // corrupted mapping.
-    for (unsigned round = 0; round < 2 * STATE_ITEMS + STATE_CONTEXTS + 2 * STATE_FAULTS + 8; round++) {
+void timeline_advance(struct gpu_state *gpu, struct gpu_core *core, int64_t now_ns)
+{
+    // Every round ends an item's phase or a context, or a fault acts: the bound only guards against
+    // a corrupted mapping.
+    for (unsigned round = 0; round < 2 * STATE_ITEMS + STATE_CONTEXTS + 2 * STATE_FAULTS + 8;
+         round++) {
         unsigned busy = count_busy(core);
-        int64_t work_ns = next_work_event_ns(core, busy), fault_ns = faults_next_ns(gpu, core->faults_ns);
+        int64_t work_ns = next_work_event_ns(core, busy),
+                fault_ns = faults_next_ns(gpu, core->faults_ns);
         int64_t event_ns = work_ns < fault_ns ? work_ns : fault_ns;
         if (event_ns > now_ns)
             break;
@@ -294,7 +334,8 @@ void timeline_advance(struct gpu_state *gpu, struct gpu_core *core, int64_t now_
     sensor_latch(gpu, core);
 }
 
-int64_t timeline_predict(const struct gpu_core *core, unsigned slot, uint64_t id) {
+int64_t timeline_predict(const struct gpu_core *core, unsigned slot, uint64_t id)
+{
     struct gpu_core rehearsal = *core;
     const struct work_item *item = &rehearsal.items[slot % STATE_ITEMS];
     for (unsigned round = 0; round < 2 * STATE_ITEMS + STATE_CONTEXTS + 8; round++) {
@@ -312,7 +353,8 @@ int64_t timeline_predict(const struct gpu_core *core, unsigned slot, uint64_t id
 
 // ---- who works
 
-static int find_context(struct gpu_core *core, int32_t pid, uint64_t start_ticks) {
+static int find_context(struct gpu_core *core, int32_t pid, uint64_t start_ticks)
+{
     int found = -1;
     for (int i = 0; i < STATE_CONTEXTS; i++) {
         const struct context *context = &core->contexts[i];
@@ -322,13 +364,16 @@ static int find_context(struct gpu_core *core, int32_t pid, uint64_t start_ticks
             found = i;
     }
     if (found >= 0)
-        core->contexts[found] = (struct context){
-            .pid = pid, .start_ticks = start_ticks, .first_ns = core->now_ns, .last_ns = core->now_ns};
+        core->contexts[found] = (struct context){.pid = pid,
+                                                 .start_ticks = start_ticks,
+                                                 .first_ns = core->now_ns,
+                                                 .last_ns = core->now_ns};
     return found;
 }
 
 int timeline_add(struct gpu_state *gpu, struct gpu_core *core, int32_t pid, uint64_t start_ticks,
-                 double full_clock_s, double full_clock_w, double clock_share, double host_share) {
+                 double full_clock_s, double full_clock_w, double clock_share, double host_share)
+{
     int slot = 0;
     if (faults_in_force(gpu, FAULT_LOST, core->now_ns))
         return -EIO;
@@ -356,7 +401,8 @@ int timeline_add(struct gpu_state *gpu, struct gpu_core *core, int32_t pid, uint
     return slot;
 }
 
-void timeline_collect(struct gpu_core *core, unsigned slot, uint64_t id) {
+void timeline_collect(struct gpu_core *core, unsigned slot, uint64_t id)
+{
     struct work_item *item = &core->items[slot % STATE_ITEMS];
     struct context *context = &core->contexts[item->context % STATE_CONTEXTS];
     if (item->id != id || item->phase != WORK_DONE)
@@ -367,7 +413,8 @@ void timeline_collect(struct gpu_core *core, unsigned slot, uint64_t id) {
 }
 
 void timeline_reap(struct gpu_state *gpu, struct gpu_core *core,
-                   bool (*alive)(int32_t pid, uint64_t start_ticks)) {
+                   bool (*alive)(int32_t pid, uint64_t start_ticks))
+{
     bool reaped = false;
     for (unsigned c = 0; c < STATE_CONTEXTS; c++) {
         struct context *context = &core->contexts[c];
@@ -387,7 +434,8 @@ void timeline_reap(struct gpu_state *gpu, struct gpu_core *core,
 
 // ---- readings that need no sensor
 
-double timeline_temperature_c(const struct gpu_state *gpu, const struct gpu_core *core) {
+double timeline_temperature_c(const struct gpu_state *gpu, const struct gpu_core *core)
+{
     const struct segment *segment = &core->segment;
     const struct vgpu_model *model = model_of(gpu);
     double s = seconds_since(segment, core->now_ns);
@@ -398,12 +446,14 @@ double timeline_temperature_c(const struct gpu_state *gpu, const struct gpu_core
     return c < hot_c && faults_in_force(gpu, FAULT_THERMAL, core->now_ns) ? hot_c : c;
 }
 
-double timeline_capped_s(const struct gpu_core *core) {
+double timeline_capped_s(const struct gpu_core *core)
+{
     const struct segment *segment = &core->segment;
     return segment->capped_s + (segment->capped ? seconds_since(segment, core->now_ns) : 0.0);
 }
 
-void timeline_begin(struct gpu_state *gpu, struct gpu_core *core, int64_t t_ns) {
+void timeline_begin(struct gpu_state *gpu, struct gpu_core *core, int64_t t_ns)
+{
     const struct vgpu_model *model = model_of(gpu);
     const int64_t past_ns = 3000000000LL; // more than any window looks back
     core->now_ns = core->faults_ns = t_ns;
@@ -415,6 +465,7 @@ void timeline_begin(struct gpu_state *gpu, struct gpu_core *core, int64_t t_ns) 
         .slow_k = model->idle_w * model->slow_k_per_w,
     };
     core->latch.tick = INT64_MIN;
-    push(gpu, core, (struct breakpoint){t_ns - past_ns, -model->idle_w * (double)past_ns * NS, 0.0});
+    push(gpu, core,
+         (struct breakpoint){t_ns - past_ns, -model->idle_w * (double)past_ns * NS, 0.0});
     sensor_latch(gpu, core);
 }

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The virtual GPU's own door, beside NVML's: what a training program (or a test) calls to put load on a
-// virtual card and to learn what truly happened. Exported by the virtual libnvidia-ml.so.1 only, so a
-// program that also runs on real cards looks these names up with dlsym.
+// The virtual GPU's own door, beside NVML's: what a training program (or a test) calls to put load
+// on a virtual card and to learn what truly happened. Exported by the virtual libnvidia-ml.so.1
+// only, so a program that also runs on real cards looks these names up with dlsym.
 //
-// WATTUNE_VGPU=SPEC names the machine: a model (p100 v100 a40 rtx6000 a100 h100), a model with a count
-// (a40:4), a comma list, or the path of a machine file. Unset, the library is a single V100: whoever put
-// its folder into LD_LIBRARY_PATH asked for it. Every function attaches to the machine by itself when
-// nvmlInit was not called, and the process then stays attached until it ends.
+// WATTUNE_VGPU=SPEC names the machine: a model (p100 v100 a40 rtx6000 a100 h100), a model with a
+// count (a40:4), a comma list, or the path of a machine file. Unset, the library is a single V100:
+// whoever put its folder into LD_LIBRARY_PATH asked for it. Every function attaches to the machine
+// by itself when nvmlInit was not called, and the process then stays attached until it ends.
 //
-// A machine file can plan faults of a GPU: fault = NAME@SECONDS or NAME=VALUE@SECONDS, a comma list, seconds
-// of the machine's clock since its start. From that moment on (of the same kind the latest counts):
+// A machine file can plan faults of a GPU: fault = NAME@SECONDS or NAME=VALUE@SECONDS, a comma
+// list, seconds of the machine's clock since its start. From that moment on (of the same kind the
+// latest counts):
 // clang-format off
 //   lost                  every call on the GPU answers GPU_IS_LOST, a handle too; work on it ends with -EIO
 //   no_permission         every change answers NO_PERMISSION
@@ -36,31 +37,33 @@
 extern "C" {
 #endif
 
-// Does one piece of work on a virtual GPU and returns when it is done: full_clock_s * host_share seconds of
-// host work, then the rest on the GPU, where the clock decides its length. gpu is the machine's (physical)
-// index: CUDA_VISIBLE_DEVICES is the caller's to translate. full_clock_s: time at full clock, up to 1e6 s;
-// full_clock_w: power at full clock, up to 10000 W; clock_share and host_share: 0 to 1. These are T1, Pb,
-// mu and h of model M3. Returns 0; -EINVAL for a number out of range, -ENODEV for no such GPU, -EAGAIN when
-// 64 pieces are under way on it already, -EIO when the GPU is lost or loses its driver under the work (faults
-// of a machine file), -ENXIO when there is no machine (vgpu_check_spec says why).
-int vgpu_work(unsigned gpu, double full_clock_s, double full_clock_w, double clock_share, double host_share);
+// Does one piece of work on a virtual GPU and returns when it is done: full_clock_s * host_share
+// seconds of host work, then the rest on the GPU, where the clock decides its length. gpu is the
+// machine's (physical) index: CUDA_VISIBLE_DEVICES is the caller's to translate. full_clock_s: time
+// at full clock, up to 1e6 s; full_clock_w: power at full clock, up to 10000 W; clock_share and
+// host_share: 0 to 1. These are T1, Pb, mu and h of model M3. Returns 0; -EINVAL for a number out
+// of range, -ENODEV for no such GPU, -EAGAIN when 64 pieces are under way on it already, -EIO when
+// the GPU is lost or loses its driver under the work (faults of a machine file), -ENXIO when there
+// is no machine (vgpu_check_spec says why).
+int vgpu_work(unsigned gpu, double full_clock_s, double full_clock_w, double clock_share,
+              double host_share);
 
-// The machine's clock in ns: CLOCK_MONOTONIC, run time_scale times faster when the machine file says so.
-// Without a machine it is CLOCK_MONOTONIC.
+// The machine's clock in ns: CLOCK_MONOTONIC, run time_scale times faster when the machine file
+// says so. Without a machine it is CLOCK_MONOTONIC.
 int64_t vgpu_now_ns(void);
 
 // Energy in J that this card's sensor would have counted by now had it neither ticks nor gaps: the
-// integral of gain * P + offset, with the energy counter's origin at the machine's start. No planned fault
-// touches it: it goes on through a counter that freezes or is reset and through the loss of the GPU. NaN when
-// there is no such GPU.
+// integral of gain * P + offset, with the energy counter's origin at the machine's start. No
+// planned fault touches it: it goes on through a counter that freezes or is reset and through the
+// loss of the GPU. NaN when there is no such GPU.
 double vgpu_true_energy_j(unsigned gpu);
 
-// 1 when the machine, and with it every limit set on it, ends with this process: no other process is
-// attached and no state file keeps it. 0 when it goes on, -ENXIO when there is no machine.
+// 1 when the machine, and with it every limit set on it, ends with this process: no other process
+// is attached and no state file keeps it. 0 when it goes on, -ENXIO when there is no machine.
 int vgpu_ends_with_us(void);
 
-// Checks a SPEC without attaching. 0 when good; else a negative number, and one sentence in message that
-// names file and line where there is one. spec NULL means the default machine.
+// Checks a SPEC without attaching. 0 when good; else a negative number, and one sentence in message
+// that names file and line where there is one. spec NULL means the default machine.
 int vgpu_check_spec(const char *spec, char *message, size_t message_len);
 
 #ifdef __cplusplus

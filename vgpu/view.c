@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Handles are addresses inside an array of our own: cheap to check, the same in every process, and good
-// for nothing else.
+// Handles are addresses inside an array of our own: cheap to check, the same in every process, and
+// good for nothing else.
 #include "view.h"
 
 #include <math.h>
@@ -31,16 +31,19 @@ static const int64_t cost_ns[] = {
     [COST_SET] = 5000000,
 };
 
-static bool is_handle(nvmlDevice_t device) {
+static bool is_handle(nvmlDevice_t device)
+{
     return (uintptr_t)device >= (uintptr_t)devices &&
            (uintptr_t)device < (uintptr_t)(devices + SPEC_MAX_GPUS);
 }
 
-nvmlDevice_t view_handle(unsigned index) {
+nvmlDevice_t view_handle(unsigned index)
+{
     return &devices[index];
 }
 
-nvmlReturn_t view_count(unsigned *count) {
+nvmlReturn_t view_count(unsigned *count)
+{
     struct machine_state *machine = machine_enter();
     if (!machine)
         return NVML_ERROR_UNINITIALIZED;
@@ -51,7 +54,8 @@ nvmlReturn_t view_count(unsigned *count) {
     return result;
 }
 
-nvmlReturn_t view_give_handle(unsigned index, nvmlDevice_t *device) {
+nvmlReturn_t view_give_handle(unsigned index, nvmlDevice_t *device)
+{
     struct machine_state *machine = machine_enter();
     if (!machine)
         return NVML_ERROR_UNINITIALIZED;
@@ -63,20 +67,24 @@ nvmlReturn_t view_give_handle(unsigned index, nvmlDevice_t *device) {
     return NVML_SUCCESS;
 }
 
-static int64_t price_ns(const struct machine_state *machine, unsigned index, enum call_cost cost) {
+static int64_t price_ns(const struct machine_state *machine, unsigned index, enum call_cost cost)
+{
     int64_t price = machine->real_latency ? cost_ns[cost] : 0;
-    const struct fault *slow = index < machine->gpu_count ? faults_in_force(&machine->gpus[index], FAULT_SLOW,
-                                                                            machine_now_ns(machine))
-                                                          : NULL;
+    const struct fault *slow =
+        index < machine->gpu_count
+            ? faults_in_force(&machine->gpus[index], FAULT_SLOW, machine_now_ns(machine))
+            : NULL;
     return slow ? (int64_t)(slow->value * 1e9) : price;
 }
 
-static unsigned index_of(nvmlDevice_t device) {
+static unsigned index_of(nvmlDevice_t device)
+{
     return is_handle(device) ? (unsigned)(device - devices) : SPEC_MAX_GPUS;
 }
 
 // Slept through without holding anything: threads that poll must not keep others from letting go.
-static void pay(unsigned index, enum call_cost cost) {
+static void pay(unsigned index, enum call_cost cost)
+{
     struct machine_state *machine = machine_enter();
     if (!machine)
         return;
@@ -88,7 +96,8 @@ static void pay(unsigned index, enum call_cost cost) {
 }
 
 // "nvmlDeviceGetName_v2" is named by itself and by "nvmlDeviceGetName".
-static bool is_named(const char *name, const char *wanted) {
+static bool is_named(const char *name, const char *wanted)
+{
     size_t len = strlen(wanted);
     if (strncmp(name, wanted, len) != 0)
         return false;
@@ -98,7 +107,8 @@ static bool is_named(const char *name, const char *wanted) {
 }
 
 // Counts this process's calls since the fault began; true for the one that is to fail.
-static bool is_the_call(unsigned index, const struct gpu_state *gpu, const struct fault *fault) {
+static bool is_the_call(unsigned index, const struct gpu_state *gpu, const struct fault *fault)
+{
     static _Atomic uint64_t calls[SPEC_MAX_GPUS][STATE_FAULTS]; // process id above, count below
     _Atomic uint64_t *count = &calls[index][fault - gpu->fixed.faults];
     uint64_t mine = (uint64_t)getpid() << 32, before = atomic_load(count), after;
@@ -108,9 +118,11 @@ static bool is_the_call(unsigned index, const struct gpu_state *gpu, const struc
     return (double)(after & UINT32_MAX) == fault->value;
 }
 
-// The place where planned faults of calls act: what a call of this name on this GPU answers instead, if
-// anything.
-static nvmlReturn_t check_faults(const struct machine_state *machine, unsigned index, const char *name) {
+// The place where planned faults of calls act: what a call of this name on this GPU answers
+// instead, if anything.
+static nvmlReturn_t check_faults(const struct machine_state *machine, unsigned index,
+                                 const char *name)
+{
     const struct gpu_state *gpu = &machine->gpus[index];
     int64_t now_ns = gpu->fixed.fault_count > 0 ? machine_now_ns(machine) : 0;
     nvmlReturn_t result = NVML_SUCCESS;
@@ -128,7 +140,8 @@ static nvmlReturn_t check_faults(const struct machine_state *machine, unsigned i
     return result;
 }
 
-static bool may_change(const struct machine_state *machine, unsigned index) {
+static bool may_change(const struct machine_state *machine, unsigned index)
+{
     return machine->user_may_set && // refused to everybody: this machine's root is nobody here
            !(index < machine->gpu_count &&
              faults_in_force(&machine->gpus[index], FAULT_NO_PERMISSION, machine_now_ns(machine)));
@@ -136,7 +149,8 @@ static bool may_change(const struct machine_state *machine, unsigned index) {
 
 // Every call on a device goes through here: the price paid, the machine held, the handle good.
 static nvmlReturn_t enter(nvmlDevice_t device, enum call_cost cost, const char *name,
-                          struct machine_state **machine, unsigned *index) {
+                          struct machine_state **machine, unsigned *index)
+{
     *index = index_of(device);
     pay(*index, cost);
     *machine = machine_enter();
@@ -152,8 +166,9 @@ static nvmlReturn_t enter(nvmlDevice_t device, enum call_cost cost, const char *
     return result;
 }
 
-nvmlReturn_t view_read(nvmlDevice_t device, enum call_cost cost, const char *name, view_change_fn *read,
-                       void *arg) {
+nvmlReturn_t view_read(nvmlDevice_t device, enum call_cost cost, const char *name,
+                       view_change_fn *read, void *arg)
+{
     struct machine_state *machine;
     unsigned index;
     nvmlReturn_t result = enter(device, cost, name, &machine, &index);
@@ -169,11 +184,13 @@ nvmlReturn_t view_read(nvmlDevice_t device, enum call_cost cost, const char *nam
     return result;
 }
 
-nvmlReturn_t view_change(nvmlDevice_t device, const char *name, view_change_fn *change, void *arg) {
+nvmlReturn_t view_change(nvmlDevice_t device, const char *name, view_change_fn *change, void *arg)
+{
     return view_read(device, COST_SET, name, change, arg);
 }
 
-static nvmlReturn_t fill(struct gpu_state *gpu, struct gpu_core *core, void *arg) {
+static nvmlReturn_t fill(struct gpu_state *gpu, struct gpu_core *core, void *arg)
+{
     struct view *view = arg;
     struct timespec real;
     clock_gettime(CLOCK_REALTIME, &real);
@@ -194,7 +211,8 @@ static nvmlReturn_t fill(struct gpu_state *gpu, struct gpu_core *core, void *arg
 }
 
 nvmlReturn_t view_look(nvmlDevice_t device, const void *out, enum call_cost cost, const char *name,
-                       struct view *view) {
+                       struct view *view)
+{
     if (!out)
         return machine_is_initialised() ? NVML_ERROR_INVALID_ARGUMENT : NVML_ERROR_UNINITIALIZED;
     nvmlReturn_t result = view_read(device, cost, name, fill, view);
@@ -203,11 +221,13 @@ nvmlReturn_t view_look(nvmlDevice_t device, const void *out, enum call_cost cost
     return result;
 }
 
-uint64_t view_real_us(const struct view *view, int64_t machine_ns) {
+uint64_t view_real_us(const struct view *view, int64_t machine_ns)
+{
     return (uint64_t)(view->real_us + (machine_ns - view->now_ns) / 1000);
 }
 
-nvmlReturn_t view_text(const char *text, char *buffer, unsigned size) {
+nvmlReturn_t view_text(const char *text, char *buffer, unsigned size)
+{
     size_t len = strlen(text);
     if (!buffer)
         return NVML_ERROR_INVALID_ARGUMENT;
@@ -217,18 +237,22 @@ nvmlReturn_t view_text(const char *text, char *buffer, unsigned size) {
     return NVML_SUCCESS;
 }
 
-unsigned view_utilization(const struct view *view) {
+unsigned view_utilization(const struct view *view)
+{
     return view->core.latch.utilization;
 }
 
-// Memory is busy for the part of the work that does not follow the clock, and a little for the rest.
-unsigned view_memory_utilization(const struct view *view) {
+// Memory is busy for the part of the work that does not follow the clock, and a little for the
+// rest.
+unsigned view_memory_utilization(const struct view *view)
+{
     const struct segment *segment = &view->core.segment;
     double share = segment->activity == GPU_BUSY ? 1.0 - 0.8 * segment->clock_share : 0.5;
     return (unsigned)lround(view->core.latch.utilization * share);
 }
 
-uint64_t view_memory_used(const struct view *view) {
+uint64_t view_memory_used(const struct view *view)
+{
     uint64_t used = 0;
     for (unsigned i = 0; i < STATE_CONTEXTS; i++)
         used += view->core.contexts[i].pid != 0 ? VIEW_PROCESS_BYTES : 0;
@@ -236,7 +260,8 @@ uint64_t view_memory_used(const struct view *view) {
     return used < most ? used : most;
 }
 
-uint64_t view_reasons(const struct view *view) {
+uint64_t view_reasons(const struct view *view)
+{
     uint64_t reasons = view->thermal ? NVML_REASON_HW_SLOWDOWN | NVML_REASON_HW_THERMAL : 0;
     if (view->core.segment.activity == GPU_IDLE)
         return reasons | NVML_REASON_IDLE;
@@ -246,9 +271,10 @@ uint64_t view_reasons(const struct view *view) {
     return reasons;
 }
 
-unsigned view_memory_mhz(const struct view *view) {
-    unsigned mhz =
-        view->core.segment.activity == GPU_IDLE ? view->model->memory_idle_mhz : view->model->memory_mhz;
+unsigned view_memory_mhz(const struct view *view)
+{
+    unsigned mhz = view->core.segment.activity == GPU_IDLE ? view->model->memory_idle_mhz
+                                                           : view->model->memory_mhz;
     return view->core.memory_lock_max_mhz && view->core.memory_lock_max_mhz < mhz
                ? view->core.memory_lock_max_mhz
                : mhz;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands behind every entry point that names a device: one call to look at the GPU (a consistent copy
-// of its state at one moment) or one to change it. Here arguments are checked, the call's cost is paid, and
-// permission asked; planned faults of calls act here too, since every call passes with its name.
+// What stands behind every entry point that names a device: one call to look at the GPU (a
+// consistent copy of its state at one moment) or one to change it. Here arguments are checked, the
+// call's cost is paid, and permission asked; planned faults of calls act here too, since every call
+// passes with its name.
 #ifndef VGPU_VIEW_H
 #define VGPU_VIEW_H
 
@@ -31,8 +32,8 @@ struct view {
     bool thermal; // a thermal slowdown is in force
 };
 
-// Fills view for the calling function (name is its __func__). NVML_SUCCESS or what the caller must return.
-// out is the pointer that the client wants filled: NULL is an invalid argument.
+// Fills view for the calling function (name is its __func__). NVML_SUCCESS or what the caller must
+// return. out is the pointer that the client wants filled: NULL is an invalid argument.
 nvmlReturn_t view_look(nvmlDevice_t device, const void *out, enum call_cost cost, const char *name,
                        struct view *view);
 
@@ -41,8 +42,8 @@ typedef nvmlReturn_t view_change_fn(struct gpu_state *gpu, struct gpu_core *core
 nvmlReturn_t view_change(nvmlDevice_t device, const char *name, view_change_fn *change, void *arg);
 
 // Runs read on the GPU's state (the ring included) without changing it.
-nvmlReturn_t view_read(nvmlDevice_t device, enum call_cost cost, const char *name, view_change_fn *read,
-                       void *arg);
+nvmlReturn_t view_read(nvmlDevice_t device, enum call_cost cost, const char *name,
+                       view_change_fn *read, void *arg);
 
 nvmlDevice_t view_handle(unsigned index);
 // view_handle() for a client that asks for it: a lost GPU has none.
@@ -65,11 +66,11 @@ unsigned view_memory_mhz(const struct view *view);
 #define VIEW_PROCESS_BYTES (812ULL << 20) // a context and a modest model
 
 // Returns from the entry point unless the look went well.
-#define LOOK(device, out, cost, view)                                                                        \
-    do {                                                                                                     \
-        nvmlReturn_t looked = view_look(device, out, cost, __func__, view);                                  \
-        if (looked != NVML_SUCCESS)                                                                          \
-            return looked;                                                                                   \
+#define LOOK(device, out, cost, view)                                                              \
+    do {                                                                                           \
+        nvmlReturn_t looked = view_look(device, out, cost, __func__, view);                        \
+        if (looked != NVML_SUCCESS)                                                                \
+            return looked;                                                                         \
     } while (0)
 
 #endif

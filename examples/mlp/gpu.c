@@ -2,10 +2,10 @@
  *
  * Finding the virtual GPU, and what a step asks of it.
  *
- * The load is ResNet-50-like by the law that fits the published power traces: a step takes a fixed host part
- * and a GPU part that grows with the batch; power at full clock grows with the batch and saturates.  Power is
- * a share of the card's default limit, as if the network had been chosen to fill the card; a step lasts as
- * long on any model.
+ * The load is ResNet-50-like by the law that fits the published power traces: a step takes a fixed
+ * host part and a GPU part that grows with the batch; power at full clock grows with the batch and
+ * saturates.  Power is a share of the card's default limit, as if the network had been chosen to
+ * fill the card; a step lasts as long on any model.
  */
 #include "gpu.h"
 
@@ -16,11 +16,12 @@
 
 /* Per step and per sample, at full clock: 16 ms a step at 64 samples, a tenth of it on the host. */
 static const double host_s = 0.0016, sample_s = 0.000225;
-/* Share of the time on the GPU that follows the clock; the rest waits for memory.  ResNet-50 has 0.3 on an
- * A40 to 0.6 on a V100; with this the least cost lies below the highest limit on every model of the virtual
- * GPU. */
+/* Share of the time on the GPU that follows the clock; the rest waits for memory.  ResNet-50 has
+ * 0.3 on an A40 to 0.6 on a V100; with this the least cost lies below the highest limit on every
+ * model of the virtual GPU. */
 static const double clock_share = 0.42;
-/* Power of an all but empty card, of a full one, and the batch size half way between; of the default limit.
+/* Power of an all but empty card, of a full one, and the batch size half way between; of the
+ * default limit.
  */
 static const double power_low = 0.45, power_high = 1.01, half_batch = 8;
 
@@ -73,7 +74,8 @@ const char *gpu_find(struct gpu *gpu)
         return "there is no virtual GPU (WATTUNE_VGPU is not set)";
     void *library = dlopen("libnvidia-ml.so.1", RTLD_NOW);
     struct nvml nvml;
-    if (!library || !find(library, "vgpu_work", &gpu->work) || !find(library, "nvmlInit_v2", &nvml.init) ||
+    if (!library || !find(library, "vgpu_work", &gpu->work) ||
+        !find(library, "nvmlInit_v2", &nvml.init) ||
         !find(library, "nvmlDeviceGetCount_v2", &nvml.count) ||
         !find(library, "nvmlDeviceGetHandleByIndex_v2", &nvml.handle) ||
         !find(library, "nvmlDeviceGetUUID", &nvml.uuid) ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The perceptron: forward, backward, descent.  Weights are stored by input, so that the inner loops run over
- * outputs that lie side by side and the compiler can use vector instructions.
+ * The perceptron: forward, backward, descent.  Weights are stored by input, so that the inner loops
+ * run over outputs that lie side by side and the compiler can use vector instructions.
  */
 #include "mlp.h"
 
@@ -47,8 +47,8 @@ void mlp_start(struct mlp *net, uint64_t *state)
 }
 
 /* out = in x w + b */
-static void forward(const float *w, const float *b, const float *in, unsigned inputs, float *restrict out,
-                    unsigned outputs)
+static void forward(const float *w, const float *b, const float *in, unsigned inputs,
+                    float *restrict out, unsigned outputs)
 {
     for (unsigned o = 0; o < outputs; o++)
         out[o] = b[o];
@@ -95,10 +95,11 @@ int mlp_guess(const struct mlp *net, const struct sample *sample)
     return best;
 }
 
-/* Adds the gradient of a layer, given the error at its output; `back` (NULL for the first layer) gets the
- * error at its input, which is 0 where the rectifier was closed. */
-static void backward(const float *w, const float *in, unsigned inputs, const float *error, unsigned outputs,
-                     float *restrict grad_w, float *restrict grad_b, float *restrict back)
+/* Adds the gradient of a layer, given the error at its output; `back` (NULL for the first layer)
+ * gets the error at its input, which is 0 where the rectifier was closed. */
+static void backward(const float *w, const float *in, unsigned inputs, const float *error,
+                     unsigned outputs, float *restrict grad_w, float *restrict grad_b,
+                     float *restrict back)
 {
     for (unsigned o = 0; o < outputs; o++)
         grad_b[o] += error[o];
@@ -126,8 +127,8 @@ static double learn(const struct mlp *net, const struct sample *sample, struct m
     return -log((double)act.p[sample->class] + 1e-9);
 }
 
-double mlp_step(struct mlp *net, const struct sample samples[], const uint32_t order[], unsigned count,
-                float rate)
+double mlp_step(struct mlp *net, const struct sample samples[], const uint32_t order[],
+                unsigned count, float rate)
 {
     struct mlp grad = {0};
     double loss = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A multi-layer perceptron with two hidden layers, and one step of stochastic gradient descent on it: plain
- * C, float, small enough that a step of 64 samples takes a fraction of a millisecond on any processor.
+ * A multi-layer perceptron with two hidden layers, and one step of stochastic gradient descent on
+ * it: plain C, float, small enough that a step of 64 samples takes a fraction of a millisecond on
+ * any processor.
  */
 #ifndef EXAMPLE_MLP_H
 #define EXAMPLE_MLP_H
@@ -25,7 +26,8 @@ struct sample {
 double random_uniform(uint64_t *state);
 double random_normal(uint64_t *state);
 
-/* Random weights by the rule of He: the variance of a layer's output does not depend on its width. */
+/* Random weights by the rule of He: the variance of a layer's output does not depend on its width.
+ */
 void mlp_start(struct mlp *net, uint64_t *state);
 
 /* The class that the network thinks most likely. */
@@ -33,7 +35,7 @@ int mlp_guess(const struct mlp *net, const struct sample *sample);
 
 /* One step of gradient descent on the samples order[0..count) of `samples`; returns their mean loss
  * (cross-entropy) before it. */
-double mlp_step(struct mlp *net, const struct sample samples[], const uint32_t order[], unsigned count,
-                float rate);
+double mlp_step(struct mlp *net, const struct sample samples[], const uint32_t order[],
+                unsigned count, float rate);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An example of a training program: a perceptron learns to tell the arms of a noisy spiral apart.  The
- * learning is real, and how many epochs it takes depends on the batch size; the GPU is the virtual one when
- * there is one.
+ * An example of a training program: a perceptron learns to tell the arms of a noisy spiral apart.
+ * The learning is real, and how many epochs it takes depends on the batch size; the GPU is the
+ * virtual one when there is one.
  *
- * What it does for Wattune is three calls: wt_step() after each step, wt_epoch_end() after each epoch, and a
- * look at wt_stop_requested().  Everything else is an ordinary program: exit code 0 trained (and, with
+ * What it does for Wattune is three calls: wt_step() after each step, wt_epoch_end() after each
+ * epoch, and a look at wt_stop_requested().  Everything else is an ordinary program: exit code 0
+ * trained (and, with
  * --target, reached it), 1 missed the target, 2 wrong usage.
  */
 #include <argp.h>
@@ -22,9 +23,9 @@
 
 enum { TRAIN_SAMPLES = 6400, CHECK_SAMPLES = 2000 };
 
-/* 42 epochs of 100 steps of 16 ms are 67 s on a virtual GPU: long enough to search 21 power limits inside
- * them (50 s), and below 100 s also when the search ends at the limit of least energy, where steps take 1.25
- * to 1.5 times as long. */
+/* 42 epochs of 100 steps of 16 ms are 67 s on a virtual GPU: long enough to search 21 power limits
+ * inside them (50 s), and below 100 s also when the search ends at the limit of least energy, where
+ * steps take 1.25 to 1.5 times as long. */
 struct options {
     unsigned epochs, batch;
     uint64_t seed;
@@ -42,7 +43,8 @@ struct training {
     struct gpu gpu;
 };
 
-static double number(struct argp_state *state, const char *name, const char *text, double min, double max)
+static double number(struct argp_state *state, const char *name, const char *text, double min,
+                     double max)
 {
     char *end;
     errno = 0;
@@ -95,7 +97,8 @@ static const struct argp_option option_rows[] = {
     {"seed", 's', "N", 0, "Seed of the data, the weights and the order (1)", 0},
     {"target", 't', "ACCURACY", 0,
      "Stop when the validation accuracy reaches it; exit with 1 when it never does", 0},
-    {"lr", 'l', "RATE", 0, "Learning rate (0.3 at 64 samples, with the square root of the batch size)", 0},
+    {"lr", 'l', "RATE", 0,
+     "Learning rate (0.3 at 64 samples, with the square root of the batch size)", 0},
     {0},
 };
 
@@ -106,8 +109,8 @@ static void spiral(struct sample samples[], unsigned count, uint64_t *random)
         int arm = (int)(random_uniform(random) * MLP_CLASSES);
         double radius = sqrt(random_uniform(random));
         double angle = 2 * M_PI * arm / MLP_CLASSES + 9.0 * radius + 0.45 * random_normal(random);
-        samples[i] =
-            (struct sample){{(float)(2 * radius * cos(angle)), (float)(2 * radius * sin(angle))}, arm};
+        samples[i] = (struct sample){
+            {(float)(2 * radius * cos(angle)), (float)(2 * radius * sin(angle))}, arm};
     }
 }
 
@@ -183,7 +186,8 @@ static int train(struct training *training)
         printf("done: accuracy %.4f after %u epochs\n", now, training->options.epochs);
         return 0;
     }
-    printf("done: missed accuracy %g in %u epochs, accuracy %.4f\n", target, training->options.epochs, now);
+    printf("done: missed accuracy %g in %u epochs, accuracy %.4f\n", target,
+           training->options.epochs, now);
     return 1;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The journal of limits: small text files, written whole or not at all.  What is read back is checked like any other
- * input: a wrong entry must not set a limit.
+ * The journal of limits: small text files, written whole or not at all.  What is read back is
+ * checked like any other input: a wrong entry must not set a limit.
  */
 #include "act/journal.h"
 
@@ -34,7 +34,8 @@ int journal_boot_id(char boot_id[40], struct wt_error *err)
     return rc;
 }
 
-static int folder_under(const char *base, int parents, char folder[], size_t size, struct wt_error *err)
+static int folder_under(const char *base, int parents, char folder[], size_t size,
+                        struct wt_error *err)
 {
     if ((size_t)snprintf(folder, size, "%s/wattune", base) >= size)
         return error_set(err, WT_E_RANGE, "the path %.100s... is too long", base);
@@ -49,8 +50,10 @@ static bool is_folder(const char *path)
 
 int journal_default_folder(char folder[], size_t size, struct wt_error *err)
 {
-    const char *runtime = secure_getenv("XDG_RUNTIME_DIR"), *state = secure_getenv("XDG_STATE_HOME");
-    if (geteuid() == 0) { /* root's journal is one place whatever the environment says, or it would not be found again */
+    const char *runtime = secure_getenv("XDG_RUNTIME_DIR"),
+               *state = secure_getenv("XDG_STATE_HOME");
+    if (geteuid() == 0) { /* root's journal is one place whatever the environment says, or it would
+                             not be found again */
         if (is_folder("/run"))
             return folder_under("/run", 0, folder, size, err);
     } else if (is_folder(runtime)) {
@@ -60,12 +63,14 @@ int journal_default_folder(char folder[], size_t size, struct wt_error *err)
         return folder_under(state, 1, folder, size, err);
     const char *home = secure_getenv("HOME");
     char base[PATH_MAX];
-    if (!home || home[0] != '/' || (size_t)snprintf(base, sizeof base, "%s/.local/state", home) >= sizeof base)
+    if (!home || home[0] != '/' ||
+        (size_t)snprintf(base, sizeof base, "%s/.local/state", home) >= sizeof base)
         return error_set(err, WT_E_IO, "no place for the journal of limits: set XDG_STATE_HOME");
     return folder_under(base, 1, folder, size, err);
 }
 
-/* UUIDs come from the driver or from a machine file: letters, digits and dashes, or the entry gets no file. */
+/* UUIDs come from the driver or from a machine file: letters, digits and dashes, or the entry gets
+ * no file. */
 static int entry_path(char path[PATH_MAX], const char *folder, const char *uuid, const char *ending,
                       struct wt_error *err)
 {
@@ -123,13 +128,14 @@ void journal_sign(int lock_fd, const char *holder)
 /* The one form of an entry; returns its length, or -1 when it does not fit. */
 static int print_entry(const struct journal_entry *entry, char text[512])
 {
-    int n = snprintf(text, 512, "%s\nboot %s\nuuid %s\nfound_mw %u\nwritten_mw %u %u\nholder %s\n", MAGIC,
-                     entry->boot_id, entry->uuid, entry->found_mw, entry->written_mw[0], entry->written_mw[1],
-                     entry->holder);
+    int n = snprintf(text, 512, "%s\nboot %s\nuuid %s\nfound_mw %u\nwritten_mw %u %u\nholder %s\n",
+                     MAGIC, entry->boot_id, entry->uuid, entry->found_mw, entry->written_mw[0],
+                     entry->written_mw[1], entry->holder);
     return n < 512 ? n : -1;
 }
 
-int journal_read(const char *folder, const char *uuid, struct journal_entry *entry, struct wt_error *err)
+int journal_read(const char *folder, const char *uuid, struct journal_entry *entry,
+                 struct wt_error *err)
 {
     char path[PATH_MAX], boot_id[40];
     struct buffer text = {0};
@@ -147,22 +153,26 @@ int journal_read(const char *folder, const char *uuid, struct journal_entry *ent
     unsigned found = 0, last = 0, before = 0;
     int used = 0;
     const char *written = buffer_text(&text);
-    sscanf(written, "%15[^\n]\nboot %39s\nuuid %95s\nfound_mw %u\nwritten_mw %u %u\nholder%n", magic,
-           read.boot_id, read.uuid, &found, &last, &before, &used);
+    sscanf(written, "%15[^\n]\nboot %39s\nuuid %95s\nfound_mw %u\nwritten_mw %u %u\nholder%n",
+           magic, read.boot_id, read.uuid, &found, &last, &before, &used);
     /* The holder may be empty or blank: the limit comes back all the same. */
     if (used && written[used] == ' ')
-        snprintf(read.holder, sizeof read.holder, "%.*s", (int)strcspn(written + used + 1, "\n"), written + used + 1);
+        snprintf(read.holder, sizeof read.holder, "%.*s", (int)strcspn(written + used + 1, "\n"),
+                 written + used + 1);
     read.found_mw = found;
     read.written_mw[0] = last;
     read.written_mw[1] = before;
-    /* An entry decides which limit is written: only what prints as exactly this file is one.  That refuses signs, numbers
-     * that do not fit, half a file and anything behind it. */
+    /* An entry decides which limit is written: only what prints as exactly this file is one.  That
+     * refuses signs, numbers that do not fit, half a file and anything behind it. */
     char again[512];
-    bool exact = used && print_entry(&read, again) == (int)text.length && memcmp(again, written, text.length) == 0;
+    bool exact = used && print_entry(&read, again) == (int)text.length &&
+                 memcmp(again, written, text.length) == 0;
     buffer_clear(&text);
-    if (!exact || strcmp(read.uuid, uuid) != 0 || strcmp(read.boot_id, boot_id) != 0 || found == 0) {
+    if (!exact || strcmp(read.uuid, uuid) != 0 || strcmp(read.boot_id, boot_id) != 0 ||
+        found == 0) {
         unlink(path);
-        return error_set(err, WT_E_NOT_FOUND, "%s is of an earlier boot or not an entry of this journal", path);
+        return error_set(err, WT_E_NOT_FOUND,
+                         "%s is of an earlier boot or not an entry of this journal", path);
     }
     *entry = read;
     return 0;
@@ -176,7 +186,8 @@ int journal_write(const char *folder, const struct journal_entry *entry, struct 
         return rc;
     int n = print_entry(entry, text);
     if (n < 0)
-        return error_set(err, WT_E_RANGE, "the entry of %s does not fit into the journal", entry->uuid);
+        return error_set(err, WT_E_RANGE, "the entry of %s does not fit into the journal",
+                         entry->uuid);
     return file_write_atomic(path, text, (size_t)n, 0600, err);
 }
 
@@ -202,7 +213,8 @@ unsigned journal_list(const char *folder, char uuids[][WT_UUID_LEN], unsigned ca
         if (length < sizeof ending || length - (sizeof ending - 1) >= WT_UUID_LEN ||
             strcmp(entry->d_name + length - (sizeof ending - 1), ending) != 0)
             continue;
-        snprintf(uuids[count++], WT_UUID_LEN, "%.*s", (int)(length - (sizeof ending - 1)), entry->d_name);
+        snprintf(uuids[count++], WT_UUID_LEN, "%.*s", (int)(length - (sizeof ending - 1)),
+                 entry->d_name);
     }
     if (dir)
         closedir(dir);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Time: the clock in use, and its rate against CLOCK_MONOTONIC.  The rate is measured, since a virtual machine only
- * tells what time it is: first over a millisecond, then over all that has passed since.
+ * Time: the clock in use, and its rate against CLOCK_MONOTONIC.  The rate is measured, since a
+ * virtual machine only tells what time it is: first over a millisecond, then over all that has
+ * passed since.
  */
 #include "base/clock.h"
 
@@ -52,7 +53,8 @@ static void sleep_monotonic_ns(int64_t length_ns)
 static bool is_monotonic(clock_function now_ns)
 {
     for (unsigned tries = 0; tries < 3; tries++) {
-        int64_t before_ns = clock_monotonic_ns(), read_ns = now_ns(), after_ns = clock_monotonic_ns();
+        int64_t before_ns = clock_monotonic_ns(), read_ns = now_ns(),
+                after_ns = clock_monotonic_ns();
         if (before_ns <= read_ns && read_ns <= after_ns)
             return true;
     }
@@ -106,8 +108,9 @@ char *clock_format_wall(int64_t wall_ms, char text[32])
         snprintf(text, 32, "unknown");
         return text;
     }
-    snprintf(text, 32, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", ((unsigned)utc.tm_year + 1900u) % 10000u,
-             (unsigned)(utc.tm_mon + 1) % 100u, (unsigned)utc.tm_mday % 100u, (unsigned)utc.tm_hour % 100u,
+    snprintf(text, 32, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
+             ((unsigned)utc.tm_year + 1900u) % 10000u, (unsigned)(utc.tm_mon + 1) % 100u,
+             (unsigned)utc.tm_mday % 100u, (unsigned)utc.tm_hour % 100u,
              (unsigned)utc.tm_min % 100u, (unsigned)utc.tm_sec % 100u, (unsigned)ms % 1000u);
     return text;
 }

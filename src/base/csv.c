@@ -56,17 +56,19 @@ int csv_next(struct csv *csv, struct wt_error *err)
         if (length && from[length - 1] == '\r')
             length--;
         if (length >= CSV_LINE_MOST)
-            return error_set(err, WT_E_PARSE, "%s:%u: the line is longer than %d bytes", csv->path, csv->line,
-                             CSV_LINE_MOST);
+            return error_set(err, WT_E_PARSE, "%s:%u: the line is longer than %d bytes", csv->path,
+                             csv->line, CSV_LINE_MOST);
         if (memchr(from, '\0', length))
-            return error_set(err, WT_E_PARSE, "%s:%u: the line is no text: it holds a byte 0", csv->path,
-                             csv->line);
+            return error_set(err, WT_E_PARSE, "%s:%u: the line is no text: it holds a byte 0",
+                             csv->path, csv->line);
         if (length == 0)
             continue;
-        from[length] = '\0'; /* in place of its end; the text's last line is followed by a 0 already */
+        from[length] =
+            '\0'; /* in place of its end; the text's last line is followed by a 0 already */
         if (split(csv, from))
-            return error_set(err, WT_E_PARSE, "%s:%u: the quotes or columns of this line do not fit",
-                             csv->path, csv->line);
+            return error_set(err, WT_E_PARSE,
+                             "%s:%u: the quotes or columns of this line do not fit", csv->path,
+                             csv->line);
         return 1;
     }
     return 0;
@@ -81,8 +83,8 @@ int csv_columns(const struct csv *csv, const char *const names[], unsigned count
             if (strcmp(csv->fields[f], names[i]) != 0)
                 continue;
             if (place[i] >= 0)
-                return error_set(err, WT_E_PARSE, "%s:%u: there are two columns %s", csv->path, csv->line,
-                                 names[i]);
+                return error_set(err, WT_E_PARSE, "%s:%u: there are two columns %s", csv->path,
+                                 csv->line, names[i]);
             place[i] = (int)f;
         }
     }

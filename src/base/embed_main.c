@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A file as a C array, at build time: `embed NAME FILE` writes what defines NAME (0-terminated) and NAME_size.  Not
- * installed.
+ * A file as a C array, at build time: `embed NAME FILE` writes what defines NAME (0-terminated) and
+ * NAME_size.  Not installed.
  */
 #include <stdio.h>
 
@@ -13,7 +13,8 @@ int main(int argc, char **argv)
         return 2;
     }
     printf("/* Written by embed from a file of the source tree. */\n#include <stddef.h>\n"
-           "extern const char %s[];\nextern const size_t %s_size;\nconst char %s[] = {", argv[1], argv[1], argv[1]);
+           "extern const char %s[];\nextern const size_t %s_size;\nconst char %s[] = {",
+           argv[1], argv[1], argv[1]);
     unsigned long size = 0;
     for (int c; (c = getc(file)) != EOF; size++)
         printf("%s%d,", size % 24 ? "" : "\n", c > 127 ? c - 256 : c);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Errors: names and messages made from the one list in include/wattune.h, and the sentence beside the code.
+ * Errors: names and messages made from the one list in include/wattune.h, and the sentence beside
+ * the code.
  */
 #include "base/error.h"
 
@@ -37,7 +38,8 @@ const char *wt_strerror(int code)
     return i >= 0 ? errors[i].message : code >= 0 ? "success" : "unknown error";
 }
 
-int (error_set)(struct wt_error *err, int code, const char *format, ...) /* a macro for the analyzer */
+int(error_set)(struct wt_error *err, int code, const char *format,
+               ...) /* a macro for the analyzer */
 {
     if (err) {
         va_list args;

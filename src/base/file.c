@@ -14,7 +14,7 @@
 
 static int failed(struct wt_error *err, const char *what, const char *path)
 {
-    int code = errno == ENOENT                      ? WT_E_NOT_FOUND
+    int code = errno == ENOENT                     ? WT_E_NOT_FOUND
                : errno == EACCES || errno == EPERM ? WT_E_NO_PERMISSION
                                                    : WT_E_IO;
     return error_set(err, code, "%s %s: %s", what, path, strerror(errno));
@@ -42,7 +42,8 @@ int file_read(const char *path, size_t most, struct buffer *out, struct wt_error
         buffer_append(out, chunk, (size_t)n);
     }
     close(fd);
-    return rc == 0 && out->failed ? error_set(err, WT_E_NO_MEMORY, "read %s: out of memory", path) : rc;
+    return rc == 0 && out->failed ? error_set(err, WT_E_NO_MEMORY, "read %s: out of memory", path)
+                                  : rc;
 }
 
 static int write_all(int fd, const char *bytes, size_t length)
@@ -75,7 +76,8 @@ static int sync_parent(const char *path)
     return rc;
 }
 
-int file_write_atomic(const char *path, const char *bytes, size_t length, unsigned mode, struct wt_error *err)
+int file_write_atomic(const char *path, const char *bytes, size_t length, unsigned mode,
+                      struct wt_error *err)
 {
     char fresh[PATH_MAX];
     if ((size_t)snprintf(fresh, sizeof fresh, "%s.%ld.new", path, (long)getpid()) >= sizeof fresh)
@@ -99,7 +101,8 @@ int file_write_atomic(const char *path, const char *bytes, size_t length, unsign
     return 0;
 }
 
-int file_write(const char *path, const char *bytes, size_t length, unsigned mode, struct wt_error *err)
+int file_write(const char *path, const char *bytes, size_t length, unsigned mode,
+               struct wt_error *err)
 {
     struct stat st;
     if (stat(path, &st) || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))

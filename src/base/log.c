@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Words for the person at the terminal.  A line is written with one write(), so that lines of several processes do
- * not mix, and control characters of names we were given are shown as '?'.
+ * Words for the person at the terminal.  A line is written with one write(), so that lines of
+ * several processes do not mix, and control characters of names we were given are shown as '?'.
  */
 #include "base/log.h"
 
@@ -27,7 +27,8 @@ void log_line(enum log_level level, const char *format, ...)
 {
     if (level > shown)
         return;
-    static const char *const prefixes[] = {"wattune: error: ", "wattune: warning: ", "wattune: ", "wattune: "};
+    static const char *const prefixes[] = {
+        "wattune: error: ", "wattune: warning: ", "wattune: ", "wattune: "};
     char line[1024];
     size_t n = strlen(prefixes[level]);
     memcpy(line, prefixes[level], n);

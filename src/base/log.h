@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Words for the person at the terminal: one line each on standard error, prefixed "wattune: ".  The library never
- * calls these; only programs do.
+ * Words for the person at the terminal: one line each on standard error, prefixed "wattune: ".  The
+ * library never calls these; only programs do.
  */
 #ifndef WATTUNE_BASE_LOG_H
 #define WATTUNE_BASE_LOG_H

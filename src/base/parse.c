@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Strict parsing.  strtod() depends on the locale; the programs never call setlocale() for LC_NUMERIC, so it is "C".
+ * Strict parsing.  strtod() depends on the locale; the programs never call setlocale() for
+ * LC_NUMERIC, so it is "C".
  */
 #include "base/parse.h"
 
@@ -59,12 +60,15 @@ int parse_fraction(const char *text, double min, double max, double *value)
     return rc;
 }
 
-/* Behind the whole number and at most one blank stands the unit: of kWh and Wh only one leaves a number. */
-static int take_quantity(const char *text, size_t length, const struct parse_unit *unit, double *value)
+/* Behind the whole number and at most one blank stands the unit: of kWh and Wh only one leaves a
+ * number. */
+static int take_quantity(const char *text, size_t length, const struct parse_unit *unit,
+                         double *value)
 {
     char number[64];
     size_t named = strlen(unit->name);
-    if (length <= named || length - named >= sizeof number || strcmp(text + length - named, unit->name) != 0)
+    if (length <= named || length - named >= sizeof number ||
+        strcmp(text + length - named, unit->name) != 0)
         return WT_E_PARSE;
     length -= named;
     if (text[length - 1] == ' ')
@@ -105,12 +109,15 @@ static int take_digits(const char **at, unsigned count, char behind, int *value)
     return 0;
 }
 
-/* Days since 1970-01-01 in the Gregorian calendar: years begin in March, so that a leap day is the last of its year. */
+/* Days since 1970-01-01 in the Gregorian calendar: years begin in March, so that a leap day is the
+ * last of its year. */
 static int64_t days_since_1970(int year, int month, int day)
 {
-    int64_t years = month > 2 ? year : year - 1, day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+    int64_t years = month > 2 ? year : year - 1,
+            day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
     int64_t era = (years >= 0 ? years : years - 399) / 400, year_of_era = years - era * 400;
-    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
+    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
+           719468;
 }
 
 static int days_in(int year, int month)
@@ -140,11 +147,12 @@ int parse_time(const char *text, int64_t *wall_ms)
 {
     int year, month, day, hour, minute, second, offset, ms = 0;
     const char *at = text ? text : "";
-    if (take_digits(&at, 4, '-', &year) || take_digits(&at, 2, '-', &month) || take_digits(&at, 2, 0, &day) ||
-        (*at != 'T' && *at != 't' && *at != ' '))
+    if (take_digits(&at, 4, '-', &year) || take_digits(&at, 2, '-', &month) ||
+        take_digits(&at, 2, 0, &day) || (*at != 'T' && *at != 't' && *at != ' '))
         return WT_E_PARSE;
     at++;
-    if (take_digits(&at, 2, ':', &hour) || take_digits(&at, 2, ':', &minute) || take_digits(&at, 2, 0, &second))
+    if (take_digits(&at, 2, ':', &hour) || take_digits(&at, 2, ':', &minute) ||
+        take_digits(&at, 2, 0, &second))
         return WT_E_PARSE;
     if (*at == '.') {
         size_t digits = strspn(++at, "0123456789");
@@ -157,7 +165,8 @@ int parse_time(const char *text, int64_t *wall_ms)
     int rc = take_offset(at, &offset);
     if (rc)
         return rc;
-    if (month < 1 || month > 12 || day < 1 || day > days_in(year, month) || hour > 23 || minute > 59 || second > 59)
+    if (month < 1 || month > 12 || day < 1 || day > days_in(year, month) || hour > 23 ||
+        minute > 59 || second > 59)
         return WT_E_RANGE;
     int64_t minutes = (days_since_1970(year, month, day) * 24 + hour) * 60 + minute - offset;
     *wall_ms = (minutes * 60 + second) * 1000 + ms;
@@ -166,12 +175,15 @@ int parse_time(const char *text, int64_t *wall_ms)
 
 int parse_time_or_age(const char *text, int64_t now_ms, int64_t *wall_ms)
 {
-    static const struct { char unit; int64_t ms; } units[] = {
-        {'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}, {'w', 604800000}};
+    static const struct {
+        char unit;
+        int64_t ms;
+    } units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}, {'w', 604800000}};
     size_t length = text ? strlen(text) : 0;
     char whole[32];
     uint64_t count;
-    for (size_t i = 0; length > 1 && length < sizeof whole && i < sizeof units / sizeof units[0]; i++) {
+    for (size_t i = 0; length > 1 && length < sizeof whole && i < sizeof units / sizeof units[0];
+         i++) {
         if (text[length - 1] != units[i].unit)
             continue;
         memcpy(whole, text, length - 1);

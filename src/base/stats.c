@@ -22,7 +22,8 @@ double stats_sd(const struct stats *stats)
 double stats_t95(unsigned long df)
 {
     /* Beyond the table 1.96 + 2.4/df is within 0.5 %. */
-    static const double t[] = {NAN, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228};
+    static const double t[] = {NAN,   12.706, 4.303, 3.182, 2.776, 2.571,
+                               2.447, 2.365,  2.306, 2.262, 2.228};
     return df < sizeof t / sizeof t[0] ? t[df] : 1.96 + 2.4 / (double)df;
 }
 

@@ -7,7 +7,7 @@
 
 struct stats {
     unsigned long count;
-    double mean, m2;     /* m2: sum of squared distances from the mean */
+    double mean, m2; /* m2: sum of squared distances from the mean */
 };
 
 void stats_add(struct stats *stats, double value);

@@ -18,11 +18,13 @@ size_t text_decode(const char *text, uint32_t *point)
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     uint32_t value = b[0] & (0x7fu >> length);
     bool valid = b[0] >= 0xc2 && b[0] <= 0xf4;
-    for (size_t i = 1; valid && i < length; i++) { /* the final 0 is no continuation: never reads behind it */
+    for (size_t i = 1; valid && i < length;
+         i++) { /* the final 0 is no continuation: never reads behind it */
         valid = (b[i] & 0xc0) == 0x80;
         value = value << 6 | (b[i] & 0x3f);
     }
-    if (!valid || value < least[length] || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff)) {
+    if (!valid || value < least[length] || value > 0x10ffff ||
+        (value >= 0xd800 && value <= 0xdfff)) {
         *point = UINT32_MAX;
         return 1;
     }
@@ -45,8 +47,9 @@ void text_repair(struct buffer *out, const char *text)
 static bool hidden(uint32_t point)
 {
     return point < 0x20 || (point >= 0x7f && point <= 0x9f) || point == 0xad || point == 0x61c ||
-           point == 0x200b || point == 0x200e || point == 0x200f || (point >= 0x2028 && point <= 0x202e) ||
-           (point >= 0x2060 && point <= 0x206f) || point == 0xfeff || (point >= 0xe0000 && point <= 0xe007f);
+           point == 0x200b || point == 0x200e || point == 0x200f ||
+           (point >= 0x2028 && point <= 0x202e) || (point >= 0x2060 && point <= 0x206f) ||
+           point == 0xfeff || (point >= 0xe0000 && point <= 0xe007f);
 }
 
 /* One code point as it may be shown; returns its length in `shown`. */
@@ -112,7 +115,8 @@ unsigned text_distance(const char *a, const char *b)
         unsigned corner = row[0];
         row[0] = i;
         for (unsigned k = 1; k <= width; k++) {
-            unsigned change = corner + (*a != b[k - 1]), least = row[k] < row[k - 1] ? row[k] + 1 : row[k - 1] + 1;
+            unsigned change = corner + (*a != b[k - 1]),
+                     least = row[k] < row[k - 1] ? row[k] + 1 : row[k - 1] + 1;
             corner = row[k];
             row[k] = change < least ? change : least;
         }

@@ -13,17 +13,18 @@
 static const double HOURS_PER_YEAR = 8760, MM2_PER_CM2 = 100, PACKAGE_KG = 0.150;
 static const double ABATEMENT_LOW = 0.95, ABATEMENT_HIGH = 0.99;
 
-double carbon_embodied_g(double system_kg, double reserved_s, double lifetime_years, double utilisation,
-                         double devices_used, double devices_of_system)
+double carbon_embodied_g(double system_kg, double reserved_s, double lifetime_years,
+                         double utilisation, double devices_used, double devices_of_system)
 {
-    if (!(system_kg >= 0 && reserved_s >= 0 && lifetime_years > 0 && utilisation > 0 && utilisation <= 1 &&
-          devices_used >= 0 && devices_of_system > 0))
+    if (!(system_kg >= 0 && reserved_s >= 0 && lifetime_years > 0 && utilisation > 0 &&
+          utilisation <= 1 && devices_used >= 0 && devices_of_system > 0))
         return NAN;
     double share_of_time = reserved_s / 3600 / (lifetime_years * HOURS_PER_YEAR * utilisation);
     return system_kg * 1000 * share_of_time * (devices_used / devices_of_system);
 }
 
-/* --- From parts (ACT) ---------------------------------------------------------------------------------------------- */
+/* --- From parts (ACT)
+ * ---------------------------------------------------------------------------------------------- */
 
 enum fab_column { NODE, EPA, GPA95, GPA99, MPA, FAB_SOURCE, FAB_YEAR, FAB_COLUMNS };
 static const struct carbon_column fab_columns[FAB_COLUMNS] = {
@@ -57,7 +58,8 @@ unsigned carbon_fab_nodes(struct carbon_fab_node nodes[CARBON_FAB_MOST])
     return count;
 }
 
-double carbon_die_kg(double area_mm2, double node_nm, double fab_g_per_kwh, double abatement_fraction, double yield)
+double carbon_die_kg(double area_mm2, double node_nm, double fab_g_per_kwh,
+                     double abatement_fraction, double yield)
 {
     struct carbon_fab_node nodes[CARBON_FAB_MOST];
     const struct carbon_fab_node *node = NULL;
@@ -65,8 +67,8 @@ double carbon_die_kg(double area_mm2, double node_nm, double fab_g_per_kwh, doub
     for (unsigned i = 0; i < count; i++)
         if (nodes[i].node_nm == node_nm)
             node = &nodes[i];
-    if (!node || !(area_mm2 > 0 && fab_g_per_kwh >= 0 && yield > 0 && yield <= 1 && abatement_fraction >= ABATEMENT_LOW &&
-                   abatement_fraction <= ABATEMENT_HIGH))
+    if (!node || !(area_mm2 > 0 && fab_g_per_kwh >= 0 && yield > 0 && yield <= 1 &&
+                   abatement_fraction >= ABATEMENT_LOW && abatement_fraction <= ABATEMENT_HIGH))
         return NAN;
     double to_high = (abatement_fraction - ABATEMENT_LOW) / (ABATEMENT_HIGH - ABATEMENT_LOW);
     double gpa_g = node->gpa95_g + to_high * (node->gpa99_g - node->gpa95_g);

@@ -28,11 +28,13 @@ static const struct carbon_column columns[COLUMNS] = {
 
 const char *carbon_intensity_source_name(enum carbon_intensity_source source)
 {
-    static const char *const names[] = {"unknown", "given", "series", "provider", "table", "assumed"};
+    static const char *const names[] = {"unknown",  "given", "series",
+                                        "provider", "table", "assumed"};
     return (unsigned)source < sizeof names / sizeof names[0] ? names[source] : names[0];
 }
 
-static const struct carbon_intensity_row *find(const struct carbon_intensity_table *table, const char *code)
+static const struct carbon_intensity_row *find(const struct carbon_intensity_table *table,
+                                               const char *code)
 {
     for (size_t i = 0; i < table->count; i++)
         if (strcasecmp(table->rows[i].code, code) == 0)
@@ -40,21 +42,25 @@ static const struct carbon_intensity_row *find(const struct carbon_intensity_tab
     return NULL;
 }
 
-static int take_row(const struct carbon_table_reader *reader, const struct carbon_intensity_table *table,
-                    struct carbon_intensity_row *row, struct wt_error *err)
+static int take_row(const struct carbon_table_reader *reader,
+                    const struct carbon_intensity_table *table, struct carbon_intensity_row *row,
+                    struct wt_error *err)
 {
     const char *path = reader->csv.path, *code = carbon_table_text(reader, CODE);
     unsigned line = reader->csv.line;
     char shown[48];
     for (const char *c = code; *c; c++)
         if (!isalnum((unsigned char)*c) && *c != '-' && *c != '_')
-            return error_set(err, WT_E_PARSE, "%s:%u: a code is made of letters, digits, - and _, not \"%s\"", path, line,
-                             text_escape_into(shown, sizeof shown, code));
+            return error_set(err, WT_E_PARSE,
+                             "%s:%u: a code is made of letters, digits, - and _, not \"%s\"", path,
+                             line, text_escape_into(shown, sizeof shown, code));
     const struct carbon_intensity_row *before = find(table, code);
     if (before)
-        return error_set(err, WT_E_PARSE, "%s:%u: %s is in line %u already", path, line, code, before->line);
+        return error_set(err, WT_E_PARSE, "%s:%u: %s is in line %u already", path, line, code,
+                         before->line);
     *row = (struct carbon_intensity_row){.g_per_kwh = carbon_table_number(reader, G_PER_KWH),
-                                         .year = (int)carbon_table_number(reader, YEAR), .line = line};
+                                         .year = (int)carbon_table_number(reader, YEAR),
+                                         .line = line};
     strcpy(row->code, code); /* their columns bound them */
     strcpy(row->name, carbon_table_text(reader, NAME));
     strcpy(row->source, carbon_table_text(reader, SOURCE));
@@ -62,7 +68,8 @@ static int take_row(const struct carbon_table_reader *reader, const struct carbo
 }
 
 /* No grid emits less than a gram in all of its rows: such a table is one in kg. */
-static int check_unit(const struct carbon_intensity_table *table, const char *path, struct wt_error *err)
+static int check_unit(const struct carbon_intensity_table *table, const char *path,
+                      struct wt_error *err)
 {
     double most = 0;
     unsigned line = 0;
@@ -73,12 +80,14 @@ static int check_unit(const struct carbon_intensity_table *table, const char *pa
         }
     if (most == 0 || most >= 1)
         return 0;
-    return error_set(err, WT_E_RANGE, "%s:%u: the largest g_per_kwh is %g; is this table in kg/kWh? It has to be in g/kWh",
-                     path, line, most);
+    return error_set(
+        err, WT_E_RANGE,
+        "%s:%u: the largest g_per_kwh is %g; is this table in kg/kWh? It has to be in g/kWh", path,
+        line, most);
 }
 
-int carbon_intensity_table_parse(struct carbon_intensity_table *table, const char *path, struct buffer *text,
-                                 struct wt_error *err)
+int carbon_intensity_table_parse(struct carbon_intensity_table *table, const char *path,
+                                 struct buffer *text, struct wt_error *err)
 {
     struct carbon_table_reader reader;
     struct carbon_intensity_row row;
@@ -87,10 +96,12 @@ int carbon_intensity_table_parse(struct carbon_intensity_table *table, const cha
     while (rc == 0 && (rc = carbon_table_next(&reader, err)) > 0) {
         rc = take_row(&reader, table, &row, err);
         if (rc == 0 && table->count == ROWS_MOST)
-            rc = error_set(err, WT_E_RANGE, "%s:%u: a table has at most %d rows", path, reader.csv.line, ROWS_MOST);
+            rc = error_set(err, WT_E_RANGE, "%s:%u: a table has at most %d rows", path,
+                           reader.csv.line, ROWS_MOST);
         if (rc)
             break;
-        struct carbon_intensity_row *rows = carbon_table_grow(table->rows, table->count, sizeof *rows);
+        struct carbon_intensity_row *rows =
+            carbon_table_grow(table->rows, table->count, sizeof *rows);
         if (!rows) {
             rc = error_set(err, WT_E_NO_MEMORY, "read %s: out of memory", path);
             break;
@@ -110,8 +121,9 @@ int carbon_intensity_builtin(struct carbon_intensity_table *table, struct wt_err
     struct buffer text = {0};
     *table = (struct carbon_intensity_table){0};
     buffer_append(&text, carbon_intensity_csv, carbon_intensity_csv_size);
-    int rc = text.failed ? error_set(err, WT_E_NO_MEMORY, "read the table of intensities: out of memory")
-                         : carbon_intensity_table_parse(table, "intensity.csv", &text, err);
+    int rc = text.failed
+                 ? error_set(err, WT_E_NO_MEMORY, "read the table of intensities: out of memory")
+                 : carbon_intensity_table_parse(table, "intensity.csv", &text, err);
     buffer_clear(&text);
     return rc;
 }
@@ -153,8 +165,8 @@ static unsigned far_from(const struct carbon_intensity_row *row, const char *typ
 }
 
 /* The nearest rows, all equally near, into `words`; true when there are any. */
-static bool put_similar(const struct carbon_intensity_table *const tables[], unsigned count, const char *typed,
-                        char *words, size_t size)
+static bool put_similar(const struct carbon_intensity_table *const tables[], unsigned count,
+                        const char *typed, char *words, size_t size)
 {
     unsigned nearest = FAR, found = 0;
     size_t used = 0;
@@ -167,15 +179,17 @@ static bool put_similar(const struct carbon_intensity_table *const tables[], uns
             if (far < nearest)
                 used = found = 0;
             nearest = far;
-            int n = snprintf(words + used, size - used, "%s%s%s%s%s", found++ ? ", " : "", row->code, row->name[0] ? " (" : "",
-                             row->name, row->name[0] ? ")" : "");
+            int n =
+                snprintf(words + used, size - used, "%s%s%s%s%s", found++ ? ", " : "", row->code,
+                         row->name[0] ? " (" : "", row->name, row->name[0] ? ")" : "");
             used = (size_t)n < size - used ? used + (size_t)n : size - 1;
         }
     return found > 0;
 }
 
-int carbon_intensity_find(const struct carbon_intensity_table *const tables[], unsigned count, const char *code,
-                          const struct carbon_intensity_row **row, struct wt_error *err)
+int carbon_intensity_find(const struct carbon_intensity_table *const tables[], unsigned count,
+                          const char *code, const struct carbon_intensity_row **row,
+                          struct wt_error *err)
 {
     char shown[48], raw[300], similar[350];
     for (unsigned i = 0; i < count; i++) {
@@ -187,8 +201,11 @@ int carbon_intensity_find(const struct carbon_intensity_table *const tables[], u
     }
     text_escape_into(shown, sizeof shown, code);
     if (!put_similar(tables, count, code, raw, sizeof raw))
-        return error_set(err, WT_E_NOT_FOUND, "there is no location \"%s\" in the table: codes are those of ISO 3166, three "
-                         "letters, such as DEU", shown);
-    return error_set(err, WT_E_NOT_FOUND, "there is no location \"%s\" in the table; similar: %s", shown,
-                     text_escape_into(similar, sizeof similar, raw));
+        return error_set(
+            err, WT_E_NOT_FOUND,
+            "there is no location \"%s\" in the table: codes are those of ISO 3166, three "
+            "letters, such as DEU",
+            shown);
+    return error_set(err, WT_E_NOT_FOUND, "there is no location \"%s\" in the table; similar: %s",
+                     shown, text_escape_into(similar, sizeof similar, raw));
 }

@@ -24,7 +24,8 @@ double carbon_market_g(double facility_kwh, const struct carbon_contract *contra
     if (!contract || !(facility_kwh >= 0) || !(contract->contracted_kwh >= 0))
         return NAN;
     double rest_kwh = facility_kwh - contract->contracted_kwh, grams = 0;
-    /* What there is nothing of needs no factor: an unknown residual mix spoils a rest, and nothing else. */
+    /* What there is nothing of needs no factor: an unknown residual mix spoils a rest, and nothing
+     * else. */
     if (contract->contracted_kwh > 0)
         grams += carbon_location_g(contract->contracted_kwh, contract->contract_g_per_kwh);
     if (rest_kwh > 0)
@@ -32,13 +33,14 @@ double carbon_market_g(double facility_kwh, const struct carbon_contract *contra
     return grams;
 }
 
-double carbon_aware_cost(double eta, double average_power_w, double g_per_kwh, double most_g_per_kwh, double max_power_w,
-                         double throughput)
+double carbon_aware_cost(double eta, double average_power_w, double g_per_kwh,
+                         double most_g_per_kwh, double max_power_w, double throughput)
 {
-    if (!(eta >= 0 && eta <= 1 && average_power_w >= 0 && g_per_kwh >= 0 && most_g_per_kwh >= 0 && max_power_w >= 0 &&
-          throughput > 0))
+    if (!(eta >= 0 && eta <= 1 && average_power_w >= 0 && g_per_kwh >= 0 && most_g_per_kwh >= 0 &&
+          max_power_w >= 0 && throughput > 0))
         return NAN;
-    return (eta * average_power_w * g_per_kwh + (1 - eta) * max_power_w * most_g_per_kwh) / throughput;
+    return (eta * average_power_w * g_per_kwh + (1 - eta) * max_power_w * most_g_per_kwh) /
+           throughput;
 }
 
 double carbon_aware_eta(double eta, double g_per_kwh, double most_g_per_kwh)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A series of intensities.  A wrong unit is the mistake that nobody sees later: it is looked for in the heading and in the
- * values.
+ * A series of intensities.  A wrong unit is the mistake that nobody sees later: it is looked for in
+ * the heading and in the values.
  */
 #include <ctype.h>
 #include <math.h>
@@ -29,7 +29,8 @@ struct reading {
     struct wt_error *err;
 };
 
-__attribute__((format(printf, 3, 4))) static int wrong(const struct reading *reading, unsigned line, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int wrong(const struct reading *reading, unsigned line,
+                                                       const char *format, ...)
 {
     char words[320];
     va_list args;
@@ -39,7 +40,9 @@ __attribute__((format(printf, 3, 4))) static int wrong(const struct reading *rea
     return error_set(reading->err, WT_E_PARSE, "%s:%u: %s", reading->csv.path, line, words);
 }
 
-/* --- The heading --------------------------------------------------------------------------------------------------- */
+/* --- The heading
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 enum unit { UNIT_NONE, UNIT_G_PER_KWH, UNIT_OTHER };
 
@@ -65,7 +68,8 @@ static enum unit unit_of(const char *heading)
         size_t before = (size_t)(kwh - text);
         for (unsigned i = 0; i < sizeof ends / sizeof ends[0]; i++)
             before = drop_end(text, before, ends[i]);
-        if (before && text[before - 1] == 'g' && !(before > 1 && (text[before - 2] == 'k' || text[before - 2] == 'm')))
+        if (before && text[before - 1] == 'g' &&
+            !(before > 1 && (text[before - 2] == 'k' || text[before - 2] == 'm')))
             return UNIT_G_PER_KWH;
     }
     for (unsigned i = 0; i < sizeof others / sizeof others[0]; i++)
@@ -96,18 +100,22 @@ static int take_heading(struct reading *reading)
         if (unit != UNIT_G_PER_KWH)
             continue;
         if (value >= 0)
-            return wrong(reading, csv->line, "two columns are in g/kWh; leave the one that is meant");
+            return wrong(reading, csv->line,
+                         "two columns are in g/kWh; leave the one that is meant");
         value = (int)i;
     }
     if (time < 0)
-        return wrong(reading, csv->line, "there is no column of times: a series has the columns time,g_per_kwh");
+        return wrong(reading, csv->line,
+                     "there is no column of times: a series has the columns time,g_per_kwh");
     if (value < 0 && other >= 0)
-        return wrong(reading, csv->line, "the column \"%s\" is in another unit: intensities are in g CO2e/kWh",
+        return wrong(reading, csv->line,
+                     "the column \"%s\" is in another unit: intensities are in g CO2e/kWh",
                      text_escape_into(shown, sizeof shown, csv->fields[other]));
     if (value < 0 && csv->field_count == 2)
         value = last; /* there is only one that it can be */
     if (value < 0)
-        return wrong(reading, csv->line, "no column says that it is in g/kWh: a series has the columns time,g_per_kwh");
+        return wrong(reading, csv->line,
+                     "no column says that it is in g/kWh: a series has the columns time,g_per_kwh");
     reading->time = (unsigned)time;
     reading->value = (unsigned)value;
     return 0;
@@ -123,14 +131,18 @@ static int begin(struct reading *reading)
     reading->value = 1;
     bool is_heading = !isdigit((unsigned char)reading->csv.fields[0][0]);
     if (!is_heading && reading->field_count != 2)
-        return wrong(reading, reading->csv.line, "without a heading a row is a time and g/kWh, not %u columns", reading->field_count);
+        return wrong(reading, reading->csv.line,
+                     "without a heading a row is a time and g/kWh, not %u columns",
+                     reading->field_count);
     if (!is_heading)
         return 1;
     rc = take_heading(reading);
     return rc ? rc : csv_next(&reading->csv, reading->err);
 }
 
-/* --- Rows ---------------------------------------------------------------------------------------------------------- */
+/* --- Rows
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static int take_time(const struct reading *reading, int64_t now_s, int64_t *from_s)
 {
@@ -140,7 +152,8 @@ static int take_time(const struct reading *reading, int64_t now_s, int64_t *from
     char shown[48];
     int64_t ms;
     if (parse_time(text, &ms))
-        return wrong(reading, line, "\"%s\" is no time with Z or an offset, such as 2025-03-01T12:00:00Z",
+        return wrong(reading, line,
+                     "\"%s\" is no time with Z or an offset, such as 2025-03-01T12:00:00Z",
                      text_escape_into(shown, sizeof shown, text));
     if (ms % 1000)
         return wrong(reading, line, "the time %s has parts of a second", text);
@@ -154,7 +167,8 @@ static int take_time(const struct reading *reading, int64_t now_s, int64_t *from
     const struct carbon_series_point *last = &series->points[series->count - 1];
     if (*from_s == last->from_s)
         return wrong(reading, line, "the time %s is in line %u already", text, last->line);
-    return wrong(reading, line, "the time %s lies before that of line %u; sort the rows by time", text, last->line);
+    return wrong(reading, line, "the time %s lies before that of line %u; sort the rows by time",
+                 text, last->line);
 }
 
 /* NaN for an empty value: nothing was measured in that hour, a gap. */
@@ -172,7 +186,8 @@ static int take_value(const struct reading *reading, double *g_per_kwh)
     if (*g_per_kwh < 0)
         return wrong(reading, line, "%s g/kWh is less than nothing", shown);
     if (*g_per_kwh > CARBON_INTENSITY_MOST)
-        return wrong(reading, line, "%s g/kWh is more than any grid's; is the unit another one?", shown);
+        return wrong(reading, line, "%s g/kWh is more than any grid's; is the unit another one?",
+                     shown);
     return 0;
 }
 
@@ -181,30 +196,35 @@ static int take_row(struct reading *reading, int64_t now_s)
     struct carbon_series *series = reading->series;
     struct carbon_series_point point = {.line = reading->csv.line};
     if (reading->csv.field_count != reading->field_count)
-        return wrong(reading, point.line, "the row has %u columns and the first one %u", reading->csv.field_count,
-                     reading->field_count);
+        return wrong(reading, point.line, "the row has %u columns and the first one %u",
+                     reading->csv.field_count, reading->field_count);
     int rc = take_time(reading, now_s, &point.from_s);
     if (rc == 0)
         rc = take_value(reading, &point.g_per_kwh);
     if (rc)
         return rc;
     if (series->count == POINTS_MOST)
-        return error_set(reading->err, WT_E_RANGE, "%s:%u: a series has at most %d rows", reading->csv.path, point.line,
-                         POINTS_MOST);
-    struct carbon_series_point *points = carbon_table_grow(series->points, series->count, sizeof *points);
+        return error_set(reading->err, WT_E_RANGE, "%s:%u: a series has at most %d rows",
+                         reading->csv.path, point.line, POINTS_MOST);
+    struct carbon_series_point *points =
+        carbon_table_grow(series->points, series->count, sizeof *points);
     if (!points)
         return error_set(reading->err, WT_E_NO_MEMORY, "read %s: out of memory", reading->csv.path);
     series->points = points;
     series->points[series->count++] = point;
     if (point.from_s > now_s && reading->ahead++ == 0)
-        snprintf(series->remark, sizeof series->remark, "from line %u on the times lie in the future: a forecast", point.line);
+        snprintf(series->remark, sizeof series->remark,
+                 "from line %u on the times lie in the future: a forecast", point.line);
     return 0;
 }
 
-/* --- The whole ----------------------------------------------------------------------------------------------------- */
+/* --- The whole
+ * -----------------------------------------------------------------------------------------------------
+ */
 
-/* How long a value holds: the distance at which most rows follow each other, of those that divide an hour; of several the
- * longest.  A file of other distances has values that hold for an hour, and gaps. */
+/* How long a value holds: the distance at which most rows follow each other, of those that divide
+ * an hour; of several the longest.  A file of other distances has values that hold for an hour, and
+ * gaps. */
 static int64_t usual_step(const struct carbon_series *series)
 {
     static const int64_t steps_s[] = {3600, 1800, 1200, 900, 600, 300};
@@ -226,8 +246,10 @@ static int check_overlaps(const struct reading *reading)
     for (size_t i = 1; i < series->count; i++) {
         int64_t apart_s = series->points[i].from_s - series->points[i - 1].from_s;
         if (apart_s < series->step_s)
-            return wrong(reading, series->points[i].line, "this row begins %g minutes behind the one of line %u, whose value "
-                         "holds for %g minutes: they overlap", (double)apart_s / 60, series->points[i - 1].line,
+            return wrong(reading, series->points[i].line,
+                         "this row begins %g minutes behind the one of line %u, whose value "
+                         "holds for %g minutes: they overlap",
+                         (double)apart_s / 60, series->points[i - 1].line,
                          (double)series->step_s / 60);
     }
     return 0;
@@ -244,11 +266,13 @@ static int check_unit(const struct reading *reading)
     }
     if (!most || most->g_per_kwh == 0 || most->g_per_kwh >= 1)
         return 0;
-    return wrong(reading, most->line, "%g is the largest value; is this series in kg/kWh? It has to be in g/kWh", most->g_per_kwh);
+    return wrong(reading, most->line,
+                 "%g is the largest value; is this series in kg/kWh? It has to be in g/kWh",
+                 most->g_per_kwh);
 }
 
-int carbon_series_parse(struct carbon_series *series, const char *path, struct buffer *text, int64_t now_s,
-                        struct wt_error *err)
+int carbon_series_parse(struct carbon_series *series, const char *path, struct buffer *text,
+                        int64_t now_s, struct wt_error *err)
 {
     struct reading reading = {.series = series, .err = err};
     *series = (struct carbon_series){.read_s = now_s};
@@ -260,7 +284,8 @@ int carbon_series_parse(struct carbon_series *series, const char *path, struct b
             rc = csv_next(&reading.csv, err);
     }
     if (rc == 0 && series->count == 0)
-        rc = error_set(err, WT_E_PARSE, "%s: the series has no values: a row is a time and g/kWh", path);
+        rc = error_set(err, WT_E_PARSE, "%s: the series has no values: a row is a time and g/kWh",
+                       path);
     series->step_s = usual_step(series);
     if (rc == 0)
         rc = check_overlaps(&reading);

@@ -19,9 +19,23 @@
 enum { ROWS_MOST = 4096 };
 
 enum column {
-    NAME, KIND, MATCH, KG, LOW_KG, HIGH_KG, DEVICES, DIE_MM2, NODE_NM, FAB, PACKAGES, SOURCE, YEAR, COLUMNS,
+    NAME,
+    KIND,
+    MATCH,
+    KG,
+    LOW_KG,
+    HIGH_KG,
+    DEVICES,
+    DIE_MM2,
+    NODE_NM,
+    FAB,
+    PACKAGES,
+    SOURCE,
+    YEAR,
+    COLUMNS,
 };
-/* 1000 t of CO2e is more than any node costs, and 10000 mm2 more than a wafer yields in one piece. */
+/* 1000 t of CO2e is more than any node costs, and 10000 mm2 more than a wafer yields in one piece.
+ */
 static const struct carbon_column columns[COLUMNS] = {
     [NAME] = {"name", CARBON_NEEDED, 79, 0, false},
     [KIND] = {"kind", CARBON_NEEDED, 16, 0, false},
@@ -51,15 +65,16 @@ struct loading {
     struct carbon_embodied_row row;
 };
 
-__attribute__((format(printf, 3, 4))) static int wrong(const struct loading *loading, struct wt_error *err,
-                                                       const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int
+wrong(const struct loading *loading, struct wt_error *err, const char *format, ...)
 {
     char words[300];
     va_list args;
     va_start(args, format);
     vsnprintf(words, sizeof words, format, args);
     va_end(args);
-    return error_set(err, WT_E_PARSE, "%s:%u: %s", loading->reader.csv.path, loading->reader.csv.line, words);
+    return error_set(err, WT_E_PARSE, "%s:%u: %s", loading->reader.csv.path,
+                     loading->reader.csv.line, words);
 }
 
 static double number(const struct loading *loading, enum column column)
@@ -71,7 +86,8 @@ static double number(const struct loading *loading, enum column column)
 static int take_kg(struct loading *loading, struct wt_error *err)
 {
     struct carbon_embodied_row *row = &loading->row;
-    double die_mm2 = number(loading, DIE_MM2), node_nm = number(loading, NODE_NM), fab_g_per_kwh = number(loading, FAB);
+    double die_mm2 = number(loading, DIE_MM2), node_nm = number(loading, NODE_NM),
+           fab_g_per_kwh = number(loading, FAB);
     double packages = number(loading, PACKAGES);
     int parts = !isnan(die_mm2) + !isnan(node_nm) + !isnan(fab_g_per_kwh);
     row->kg = number(loading, KG);
@@ -79,12 +95,20 @@ static int take_kg(struct loading *loading, struct wt_error *err)
     if (!isnan(row->kg) && (parts || !isnan(packages)))
         return wrong(loading, err, "the row has kg and parts; one of them says what it weighs");
     if (parts == 0)
-        return isnan(row->kg) ? wrong(loading, err, "the row has neither kg nor die_mm2, node_nm and fab_g_per_kwh") : 0;
+        return isnan(row->kg)
+                   ? wrong(loading, err,
+                           "the row has neither kg nor die_mm2, node_nm and fab_g_per_kwh")
+                   : 0;
     if (parts < 3)
-        return wrong(loading, err, "an estimate from parts needs die_mm2, node_nm and fab_g_per_kwh");
-    double die_kg = carbon_die_kg(die_mm2, node_nm, fab_g_per_kwh, CARBON_ABATEMENT_USUAL, CARBON_YIELD_USUAL);
+        return wrong(loading, err,
+                     "an estimate from parts needs die_mm2, node_nm and fab_g_per_kwh");
+    double die_kg =
+        carbon_die_kg(die_mm2, node_nm, fab_g_per_kwh, CARBON_ABATEMENT_USUAL, CARBON_YIELD_USUAL);
     if (isnan(die_kg))
-        return wrong(loading, err, "there are no figures for a node of %g nm, but for 28, 20, 14, 10, 8, 7, 5 and 3", node_nm);
+        return wrong(
+            loading, err,
+            "there are no figures for a node of %g nm, but for 28, 20, 14, 10, 8, 7, 5 and 3",
+            node_nm);
     row->kg = die_kg + carbon_packages_kg(isnan(packages) ? 1 : packages);
     return 0;
 }
@@ -100,14 +124,18 @@ static int take_row(struct loading *loading, struct wt_error *err)
     if (k == KIND_COUNT)
         return wrong(loading, err, "kind is gpu_system, cpu_system, gpu or part, not \"%s\"",
                      text_escape_into(shown, sizeof shown, kind));
-    *row = (struct carbon_embodied_row){.kind = (enum carbon_embodied_kind)k, .low_kg = number(loading, LOW_KG),
-                                        .high_kg = number(loading, HIGH_KG), .devices = number(loading, DEVICES),
+    *row = (struct carbon_embodied_row){.kind = (enum carbon_embodied_kind)k,
+                                        .low_kg = number(loading, LOW_KG),
+                                        .high_kg = number(loading, HIGH_KG),
+                                        .devices = number(loading, DEVICES),
                                         .year = (int)number(loading, YEAR)};
     strcpy(row->name, carbon_table_text(&loading->reader, NAME)); /* their columns bound them */
     strcpy(row->match, carbon_table_text(&loading->reader, MATCH));
     strcpy(row->source, carbon_table_text(&loading->reader, SOURCE));
     if ((row->kind == CARBON_GPU) != (row->match[0] != '\0'))
-        return wrong(loading, err, row->match[0] ? "only a row of kind gpu has a match" : "a row of kind gpu needs a match: what its driver calls it");
+        return wrong(loading, err,
+                     row->match[0] ? "only a row of kind gpu has a match"
+                                   : "a row of kind gpu needs a match: what its driver calls it");
     if (isnan(row->devices) && row->kind != CARBON_GPU_SYSTEM)
         row->devices = 1;
     int rc = take_kg(loading, err);
@@ -117,17 +145,19 @@ static int take_row(struct loading *loading, struct wt_error *err)
 }
 
 /* Two rows that would answer the same question. */
-static int check_twice(const struct loading *loading, const struct carbon_embodied_table *table, struct wt_error *err)
+static int check_twice(const struct loading *loading, const struct carbon_embodied_table *table,
+                       struct wt_error *err)
 {
     const struct carbon_embodied_row *row = &loading->row;
     for (size_t i = 0; row->kind != CARBON_PART && i < table->count; i++)
         if (table->rows[i].kind == row->kind && strcasecmp(table->rows[i].match, row->match) == 0)
-            return wrong(loading, err, "there is another row of kind %s%s already", kind_names[row->kind],
-                         row->match[0] ? " with the same match" : "");
+            return wrong(loading, err, "there is another row of kind %s%s already",
+                         kind_names[row->kind], row->match[0] ? " with the same match" : "");
     return 0;
 }
 
-int carbon_embodied_parse(struct carbon_embodied_table *table, const char *path, struct buffer *text, struct wt_error *err)
+int carbon_embodied_parse(struct carbon_embodied_table *table, const char *path,
+                          struct buffer *text, struct wt_error *err)
 {
     struct loading loading;
     *table = (struct carbon_embodied_table){0};
@@ -137,10 +167,12 @@ int carbon_embodied_parse(struct carbon_embodied_table *table, const char *path,
         if (rc == 0)
             rc = check_twice(&loading, table, err);
         if (rc == 0 && table->count == ROWS_MOST)
-            rc = error_set(err, WT_E_RANGE, "%s:%u: a table has at most %d rows", path, loading.reader.csv.line, ROWS_MOST);
+            rc = error_set(err, WT_E_RANGE, "%s:%u: a table has at most %d rows", path,
+                           loading.reader.csv.line, ROWS_MOST);
         if (rc)
             break;
-        struct carbon_embodied_row *rows = carbon_table_grow(table->rows, table->count, sizeof *rows);
+        struct carbon_embodied_row *rows =
+            carbon_table_grow(table->rows, table->count, sizeof *rows);
         if (!rows) {
             rc = error_set(err, WT_E_NO_MEMORY, "read %s: out of memory", path);
             break;
@@ -158,7 +190,8 @@ int carbon_embodied_builtin(struct carbon_embodied_table *table, struct wt_error
     struct buffer text = {0};
     *table = (struct carbon_embodied_table){0};
     buffer_append(&text, carbon_embodied_csv, carbon_embodied_csv_size);
-    int rc = text.failed ? error_set(err, WT_E_NO_MEMORY, "read the table of embodied carbon: out of memory")
+    int rc = text.failed ? error_set(err, WT_E_NO_MEMORY,
+                                     "read the table of embodied carbon: out of memory")
                          : carbon_embodied_parse(table, "embodied.csv", &text, err);
     buffer_clear(&text);
     return rc;
@@ -180,7 +213,8 @@ static bool has_words(const char *name, const char *match)
     return false;
 }
 
-const struct carbon_embodied_row *carbon_embodied_gpu(const struct carbon_embodied_table *table, const char *gpu_model)
+const struct carbon_embodied_row *carbon_embodied_gpu(const struct carbon_embodied_table *table,
+                                                      const char *gpu_model)
 {
     const struct carbon_embodied_row *best = NULL;
     for (size_t i = 0; i < table->count; i++) {

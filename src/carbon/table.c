@@ -29,7 +29,8 @@ int carbon_table_open(struct carbon_table_reader *reader, const char *path, stru
     reader->heading_count = reader->csv.field_count;
     for (unsigned i = 0; i < count; i++)
         if (columns[i].need == CARBON_NEEDED && reader->place[i] < 0)
-            return error_set(err, WT_E_PARSE, "%s:%u: the heading has no column %s", path, reader->csv.line, names[i]);
+            return error_set(err, WT_E_PARSE, "%s:%u: the heading has no column %s", path,
+                             reader->csv.line, names[i]);
     return 0;
 }
 
@@ -44,7 +45,8 @@ double carbon_table_number(const struct carbon_table_reader *reader, unsigned co
     const struct carbon_column *about = &reader->columns[column];
     double value = NAN;
     const char *text = carbon_table_text(reader, column);
-    if (*text && parse_number(text, about->least, about->most, &value) == 0 && about->whole && value != trunc(value))
+    if (*text && parse_number(text, about->least, about->most, &value) == 0 && about->whole &&
+        value != trunc(value))
         return NAN;
     return value;
 }
@@ -57,13 +59,17 @@ static int check(const struct carbon_table_reader *reader, unsigned column, stru
     char shown[64];
     if (!*text)
         return about->need == CARBON_MAY_LACK
-                   ? 0 : error_set(err, WT_E_PARSE, "%s:%u: the row has no %s", csv->path, csv->line, about->name);
+                   ? 0
+                   : error_set(err, WT_E_PARSE, "%s:%u: the row has no %s", csv->path, csv->line,
+                               about->name);
     if (about->most == 0 && strlen(text) > (size_t)about->least)
-        return error_set(err, WT_E_PARSE, "%s:%u: %s is longer than %g bytes", csv->path, csv->line, about->name, about->least);
+        return error_set(err, WT_E_PARSE, "%s:%u: %s is longer than %g bytes", csv->path, csv->line,
+                         about->name, about->least);
     if (about->most > 0 && isnan(carbon_table_number(reader, column)))
-        return error_set(err, WT_E_PARSE, "%s:%u: %s is \"%s\", which is not a %snumber from %g to %g", csv->path, csv->line,
-                         about->name, text_escape_into(shown, sizeof shown, text), about->whole ? "whole " : "",
-                         about->least, about->most);
+        return error_set(err, WT_E_PARSE,
+                         "%s:%u: %s is \"%s\", which is not a %snumber from %g to %g", csv->path,
+                         csv->line, about->name, text_escape_into(shown, sizeof shown, text),
+                         about->whole ? "whole " : "", about->least, about->most);
     return 0;
 }
 
@@ -73,8 +79,9 @@ int carbon_table_next(struct carbon_table_reader *reader, struct wt_error *err)
     if (rc <= 0)
         return rc;
     if (reader->csv.field_count != reader->heading_count)
-        return error_set(err, WT_E_PARSE, "%s:%u: the row has %u columns and the heading %u", reader->csv.path,
-                         reader->csv.line, reader->csv.field_count, reader->heading_count);
+        return error_set(err, WT_E_PARSE, "%s:%u: the row has %u columns and the heading %u",
+                         reader->csv.path, reader->csv.line, reader->csv.field_count,
+                         reader->heading_count);
     for (unsigned i = 0; i < reader->count; i++)
         if ((rc = check(reader, i, err)) < 0)
             return rc;

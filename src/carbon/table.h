@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside carbon/: reading a table of figures.  Columns are rows of a const table that is check and sentence at once; a file has
- * them in any order, and may have others.  Knows no figure.
+ * Inside carbon/: reading a table of figures.  Columns are rows of a const table that is check and
+ * sentence at once; a file has them in any order, and may have others.  Knows no figure.
  */
 #ifndef WATTUNE_CARBON_TABLE_H
 #define WATTUNE_CARBON_TABLE_H
@@ -12,14 +12,15 @@
 #include "base/csv.h"
 
 enum carbon_need {
-    CARBON_NEEDED,               /* the column, and a value in every row */
-    CARBON_MAY_LACK,             /* the value, or the whole column */
+    CARBON_NEEDED,   /* the column, and a value in every row */
+    CARBON_MAY_LACK, /* the value, or the whole column */
 };
 
 struct carbon_column {
     const char *name;
     enum carbon_need need;
-    double least, most;          /* of a number; most 0: it is a text, and least its longest length in bytes */
+    double least,
+        most; /* of a number; most 0: it is a text, and least its longest length in bytes */
     bool whole;
 };
 
@@ -43,7 +44,8 @@ int carbon_table_next(struct carbon_table_reader *reader, struct wt_error *err);
 const char *carbon_table_text(const struct carbon_table_reader *reader, unsigned column);
 double carbon_table_number(const struct carbon_table_reader *reader, unsigned column);
 
-/* Room for one more element behind `count` of them; the array as it is now, NULL when out of memory (the old one stays). */
+/* Room for one more element behind `count` of them; the array as it is now, NULL when out of memory
+ * (the old one stays). */
 void *carbon_table_grow(void *array, size_t count, size_t size);
 
 #endif

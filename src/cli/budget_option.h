@@ -8,8 +8,8 @@
 #include "base/error.h"
 #include "decide/budget.h"
 
-/* "2kWh", "500gCO2e", "3h", also with a blank in between.  WT_E_PARSE: no such thing; WT_E_RANGE: nothing, or more than there
- * is; *budget is untouched then. */
+/* "2kWh", "500gCO2e", "3h", also with a blank in between.  WT_E_PARSE: no such thing; WT_E_RANGE:
+ * nothing, or more than there is; *budget is untouched then. */
 int budget_option_parse(const char *text, struct budget_amount *budget, struct wt_error *err);
 
 #endif

@@ -22,12 +22,13 @@ enum key { KEY_JSON = 1, KEY_LIST, KEY_AT, KEY_GPU };
 enum { FIGURES_MOST = 16 };
 
 static const struct argp_option options[] = {
-    {"at", KEY_AT, "TIME", 0, "the intensity of that hour (RFC 3339: 2025-03-01T12:00:00Z) instead of this one", 0},
-    {"gpu", KEY_GPU, "MODEL", 0, "embodied carbon of this GPU, as its driver calls it, instead of any", 0},
+    {"at", KEY_AT, "TIME", 0,
+     "the intensity of that hour (RFC 3339: 2025-03-01T12:00:00Z) instead of this one", 0},
+    {"gpu", KEY_GPU, "MODEL", 0,
+     "embodied carbon of this GPU, as its driver calls it, instead of any", 0},
     {"list", KEY_LIST, NULL, 0, "the tables: every location, every system and GPU", 0},
     {"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0},
-    CONFIG_CARBON_DATA_KEYS(CONFIG_OPTION)
-    {0}};
+    CONFIG_CARBON_DATA_KEYS(CONFIG_OPTION){0}};
 
 static struct settings {
     bool json, list, has_time;
@@ -40,21 +41,33 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     char shown[80];
     (void)state;
     switch (key) {
-    case KEY_JSON: settings.json = true; return 0;
-    case KEY_LIST: settings.list = true; return 0;
-    case KEY_GPU: settings.gpu = arg; return 0;
+    case KEY_JSON:
+        settings.json = true;
+        return 0;
+    case KEY_LIST:
+        settings.list = true;
+        return 0;
+    case KEY_GPU:
+        settings.gpu = arg;
+        return 0;
     case KEY_AT:
         settings.has_time = true;
         if (parse_time(arg, &settings.at_ms))
-            command_usage_error("--at is a time with Z or an offset, such as 2025-03-01T12:00:00Z, not \"%s\"",
-                                text_escape_into(shown, sizeof shown, arg));
+            command_usage_error(
+                "--at is a time with Z or an offset, such as 2025-03-01T12:00:00Z, not \"%s\"",
+                text_escape_into(shown, sizeof shown, arg));
         return 0;
-    case ARGP_KEY_ARG: command_usage_error("carbon takes no argument (\"%s\")", text_escape_into(shown, sizeof shown, arg));
-    default: return ARGP_ERR_UNKNOWN;
+    case ARGP_KEY_ARG:
+        command_usage_error("carbon takes no argument (\"%s\")",
+                            text_escape_into(shown, sizeof shown, arg));
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
-/* --- Figures ------------------------------------------------------------------------------------------------------- */
+/* --- Figures
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 struct sheet {
     const struct carbon_settings *carbon;
@@ -63,22 +76,26 @@ struct sheet {
     struct wt_figure figures[FIGURES_MOST];
 };
 
-static struct wt_figure *add(struct sheet *sheet, const char *name, const char *label, double value, const char *unit)
+static struct wt_figure *add(struct sheet *sheet, const char *name, const char *label, double value,
+                             const char *unit)
 {
     struct wt_figure *figure = &sheet->figures[sheet->count++];
-    *figure = (struct wt_figure){.value = value, .low = NAN, .high = NAN, .devices = NAN, .unit = unit, .kind = "computed"};
+    *figure = (struct wt_figure){
+        .value = value, .low = NAN, .high = NAN, .devices = NAN, .unit = unit, .kind = "computed"};
     snprintf(figure->name, sizeof figure->name, "%s", name);
     snprintf(figure->label, sizeof figure->label, "%s", label);
     return figure;
 }
 
 /* A key of the configuration; `basis` is where its default comes from, of which year. */
-static void add_setting(struct sheet *sheet, enum config_id id, const char *label, const char *unit, const char *basis, int year)
+static void add_setting(struct sheet *sheet, enum config_id id, const char *label, const char *unit,
+                        const char *basis, int year)
 {
     static const char *const kinds[] = {"default", "file", "file", "environment", "flag"};
     bool is_default = sheet->config->values[id].origin == CONFIG_DEFAULT;
     char where[PATH_MAX + 16];
-    struct wt_figure *figure = add(sheet, config_keys[id].name, label, config_number(sheet->config, id), unit);
+    struct wt_figure *figure =
+        add(sheet, config_keys[id].name, label, config_number(sheet->config, id), unit);
     figure->kind = kinds[sheet->config->values[id].origin];
     figure->year = is_default ? year : 0;
     text_escape_into(figure->source, sizeof figure->source,
@@ -90,7 +107,8 @@ static void add_intensity(struct sheet *sheet, int64_t at_s)
     const struct carbon_settings *carbon = sheet->carbon;
     struct carbon_intensity intensity;
     carbon_settings_intensity_at(carbon, at_s, &intensity);
-    struct wt_figure *figure = add(sheet, "intensity_g_per_kwh", "grid intensity", intensity.g_per_kwh, "g/kWh");
+    struct wt_figure *figure =
+        add(sheet, "intensity_g_per_kwh", "grid intensity", intensity.g_per_kwh, "g/kWh");
     figure->kind = carbon_intensity_source_name(intensity.source);
     figure->year = intensity.year;
     snprintf(figure->source, sizeof figure->source, "%s", intensity.source_text);
@@ -99,7 +117,8 @@ static void add_intensity(struct sheet *sheet, int64_t at_s)
     figure = add(sheet, "most_24h_g_per_kwh", "its largest in 24 h", most_g_per_kwh, "g/kWh");
     figure->kind = isnan(most_g_per_kwh) ? "unknown" : "series";
     snprintf(figure->source, sizeof figure->source, "%s%.190s",
-             carbon->has_series ? "series " : "needs a series (intensity_file)", carbon->series_path);
+             carbon->has_series ? "series " : "needs a series (intensity_file)",
+             carbon->series_path);
 }
 
 static void add_contract(struct sheet *sheet)
@@ -119,7 +138,10 @@ static void add_system(struct sheet *sheet, const char *name, const char *model)
     struct carbon_system system;
     char label[160], key[80], shown[64];
     carbon_settings_system(carbon, model, &system);
-    text_escape_into(shown, sizeof shown, !model ? "CPU system" : system.assumed ? "GPU system" : model);
+    text_escape_into(shown, sizeof shown,
+                     !model           ? "CPU system"
+                     : system.assumed ? "GPU system"
+                                      : model);
     snprintf(key, sizeof key, "%s_embodied_kg", name);
     int n = snprintf(label, sizeof label, "embodied, %s", shown);
     if (system.devices > 1)
@@ -134,19 +156,24 @@ static void add_system(struct sheet *sheet, const char *name, const char *model)
     const struct {
         const char *name, *label, *source;
         double utilisation;
-    } hours[] = {{"reserved_g_per_hour", "an hour reserved", "utilisation 1 (SCI, ISO/IEC 21031:2024)", 1},
-                 {"useful_g_per_hour", "a useful hour", "divided by the utilisation (Sustainable AI)", carbon->utilisation}};
+    } hours[] = {
+        {"reserved_g_per_hour", "an hour reserved", "utilisation 1 (SCI, ISO/IEC 21031:2024)", 1},
+        {"useful_g_per_hour", "a useful hour", "divided by the utilisation (Sustainable AI)",
+         carbon->utilisation}};
     for (unsigned i = 0; i < 2; i++) {
         snprintf(key, sizeof key, "%s_%s", name, hours[i].name);
         snprintf(label, sizeof label, "  %s", hours[i].label);
-        double grams = carbon_embodied_g(system.kg, 3600, carbon->lifetime_years, hours[i].utilisation, 1, 1);
+        double grams =
+            carbon_embodied_g(system.kg, 3600, carbon->lifetime_years, hours[i].utilisation, 1, 1);
         figure = add(sheet, key, label, grams, "g");
         figure->devices = system.devices;
         snprintf(figure->source, sizeof figure->source, "%s", hours[i].source);
     }
 }
 
-/* --- Printing ------------------------------------------------------------------------------------------------------ */
+/* --- Printing
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static int print_document(struct json_doc *doc)
 {
@@ -156,21 +183,25 @@ static int print_document(struct json_doc *doc)
     return rc ? command_failed(&err) : EXIT_DONE;
 }
 
-static int print_figures(const struct common *common, const struct carbon_settings *carbon, int64_t at_ms)
+static int print_figures(const struct common *common, const struct carbon_settings *carbon,
+                         int64_t at_ms)
 {
     static struct sheet sheet;
     struct buffer page = {0};
     sheet = (struct sheet){.carbon = carbon, .config = common->config};
     add_intensity(&sheet, at_ms / 1000);
     add_contract(&sheet);
-    add_setting(&sheet, CONFIG_PUE, "PUE", "", "Sustainable AI (Wu et al., MLSys'22): its fleet", 2022);
-    add_setting(&sheet, CONFIG_LIFETIME_YEARS, "lifetime", "years", "Sustainable AI (Wu et al., MLSys'22): 3 to 5", 2022);
-    add_setting(&sheet, CONFIG_UTILISATION, "utilisation", "", "Sustainable AI (Wu et al., MLSys'22): 0.3 to 0.6", 2022);
+    add_setting(&sheet, CONFIG_PUE, "PUE", "", "Sustainable AI (Wu et al., MLSys'22): its fleet",
+                2022);
+    add_setting(&sheet, CONFIG_LIFETIME_YEARS, "lifetime", "years",
+                "Sustainable AI (Wu et al., MLSys'22): 3 to 5", 2022);
+    add_setting(&sheet, CONFIG_UTILISATION, "utilisation", "",
+                "Sustainable AI (Wu et al., MLSys'22): 0.3 to 0.6", 2022);
     add_system(&sheet, "gpu", settings.gpu ? settings.gpu : "any");
     add_system(&sheet, "cpu", NULL);
     if (settings.json)
-        return print_document(json_carbon_document(at_ms, carbon->location[0] ? carbon->location : NULL, sheet.figures,
-                                                   sheet.count));
+        return print_document(json_carbon_document(
+            at_ms, carbon->location[0] ? carbon->location : NULL, sheet.figures, sheet.count));
     view_figures(&page, sheet.figures, sheet.count, common->colour);
     return command_print(&page);
 }
@@ -180,7 +211,8 @@ static void put_intensities(struct wt_figure *figures, const struct carbon_inten
     for (size_t i = 0; i < table->count; i++) {
         const struct carbon_intensity_row *row = &table->rows[i];
         struct wt_figure *figure = &figures[i];
-        *figure = (struct wt_figure){.value = row->g_per_kwh, .low = NAN, .high = NAN, .devices = NAN, .year = row->year};
+        *figure = (struct wt_figure){
+            .value = row->g_per_kwh, .low = NAN, .high = NAN, .devices = NAN, .year = row->year};
         memcpy(figure->name, row->code, sizeof row->code);
         memcpy(figure->label, row->name, sizeof row->name);
         memcpy(figure->source, row->source, sizeof row->source);
@@ -192,8 +224,12 @@ static void put_embodied(struct wt_figure *figures, const struct carbon_embodied
     for (size_t i = 0; i < table->count; i++) {
         const struct carbon_embodied_row *row = &table->rows[i];
         struct wt_figure *figure = &figures[i];
-        *figure = (struct wt_figure){.value = row->kg, .low = row->low_kg, .high = row->high_kg, .devices = row->devices,
-                                     .year = row->year, .kind = carbon_embodied_kind_name(row->kind)};
+        *figure = (struct wt_figure){.value = row->kg,
+                                     .low = row->low_kg,
+                                     .high = row->high_kg,
+                                     .devices = row->devices,
+                                     .year = row->year,
+                                     .kind = carbon_embodied_kind_name(row->kind)};
         memcpy(figure->name, row->name, sizeof row->name);
         memcpy(figure->label, row->match, sizeof row->match);
         memcpy(figure->source, row->source, sizeof row->source);
@@ -203,7 +239,8 @@ static void put_embodied(struct wt_figure *figures, const struct carbon_embodied
 /* The user's rows first: of two for the same the first one counts. */
 static int print_tables(const struct common *common, const struct carbon_settings *carbon)
 {
-    size_t own_places = carbon->own_intensities.count, places = own_places + carbon->intensities.count;
+    size_t own_places = carbon->own_intensities.count,
+           places = own_places + carbon->intensities.count;
     size_t own_things = carbon->own_embodied.count, things = own_things + carbon->embodied.count;
     struct wt_figure *figures = calloc(places + things + 1, sizeof *figures);
     struct buffer page = {0};
@@ -218,7 +255,8 @@ static int print_tables(const struct common *common, const struct carbon_setting
     put_embodied(figures + places + own_things, &carbon->embodied);
     int code;
     if (settings.json) {
-        code = print_document(json_carbon_tables_document(figures, places, figures + places, things));
+        code =
+            print_document(json_carbon_tables_document(figures, places, figures + places, things));
     } else {
         view_carbon_tables(&page, figures, places, figures + places, things, common->colour);
         code = command_print(&page);
@@ -234,11 +272,13 @@ static int run(struct common *common, void *unused)
     struct wt_error err;
     int64_t now_ms = clock_wall_ms();
     int rc = carbon_settings_open(&carbon, common->config, now_ms / 1000, &err);
-    if (rc == 0 && !settings.list && !settings.has_time && carbon_settings_refresh(&carbon, now_ms / 1000, &err))
+    if (rc == 0 && !settings.list && !settings.has_time &&
+        carbon_settings_refresh(&carbon, now_ms / 1000, &err))
         log_warning("%s", err.text);
-    int code = rc              ? command_failed(&err)
-               : settings.list ? print_tables(common, &carbon)
-                               : print_figures(common, &carbon, settings.has_time ? settings.at_ms : now_ms);
+    int code = rc ? command_failed(&err)
+               : settings.list
+                   ? print_tables(common, &carbon)
+                   : print_figures(common, &carbon, settings.has_time ? settings.at_ms : now_ms);
     carbon_settings_close(&carbon);
     return code;
 }
@@ -248,17 +288,27 @@ const struct command command_carbon = {
     .arguments = "",
     .summary = "print what carbon is computed with and where it comes from",
     .description =
-        "Operational carbon is energy times the PUE times the grid's intensity. The intensity is the first that there is "
-        "of: --intensity, a series by the hour (intensity_file), a provider (provider_url), the yearly average of --location, "
-        "the world's average. Nothing guesses where this machine is, and without a provider nothing is asked over the network. A "
-        "source that has nothing for an hour is passed over and that is said; nothing is interpolated.\n\n"
-        "Embodied carbon is that of making the system, spread over its lifetime. It is shown twice: per hour reserved (SCI), which adds "
-        "up to the whole, and per hour of useful work (Sustainable AI), which is divided by the utilisation; the two are never "
+        "Operational carbon is energy times the PUE times the grid's intensity. The intensity is "
+        "the first that there is "
+        "of: --intensity, a series by the hour (intensity_file), a provider (provider_url), the "
+        "yearly average of --location, "
+        "the world's average. Nothing guesses where this machine is, and without a provider "
+        "nothing is asked over the network. A "
+        "source that has nothing for an hour is passed over and that is said; nothing is "
+        "interpolated.\n\n"
+        "Embodied carbon is that of making the system, spread over its lifetime. It is shown "
+        "twice: per hour reserved (SCI), which adds "
+        "up to the whole, and per hour of useful work (Sustainable AI), which is divided by the "
+        "utilisation; the two are never "
         "summed.\n\n"
-        "Your own files go first. A series has the columns time,g_per_kwh; a value holds for an hour, or for the half or quarter "
-        "of one that the rows are apart. A table of intensities has code,name,g_per_kwh,source,year. One of embodied carbon has "
-        "name,kind,match,kg,low_kg,high_kg,devices,source,year: kind is gpu_system, cpu_system, gpu or part, match is "
-        "what stands in the driver's name of a GPU, devices how many the kg are for. In place of kg a GPU may have die_mm2, "
+        "Your own files go first. A series has the columns time,g_per_kwh; a value holds for an "
+        "hour, or for the half or quarter "
+        "of one that the rows are apart. A table of intensities has "
+        "code,name,g_per_kwh,source,year. One of embodied carbon has "
+        "name,kind,match,kg,low_kg,high_kg,devices,source,year: kind is gpu_system, cpu_system, "
+        "gpu or part, match is "
+        "what stands in the driver's name of a GPU, devices how many the kg are for. In place of "
+        "kg a GPU may have die_mm2, "
         "node_nm, fab_g_per_kwh and packages, from which die and package are estimated as in ACT.",
     .examples = "  wattune carbon --location DEU\n  wattune carbon --list\n"
                 "  wattune carbon --intensity-file grid.csv --at 2025-03-01T12:00:00Z --json\n"

@@ -17,9 +17,7 @@ enum { VALUE_SIZE = 4200 };
 
 static const struct argp_option options[] = {
     {"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0},
-    CONFIG_RUN_KEYS(CONFIG_OPTION)
-    CONFIG_CARBON_DATA_KEYS(CONFIG_OPTION)
-    {0}};
+    CONFIG_RUN_KEYS(CONFIG_OPTION) CONFIG_CARBON_DATA_KEYS(CONFIG_OPTION){0}};
 
 static struct settings {
     bool json;
@@ -33,7 +31,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     }
     if (key == ARGP_KEY_ARG)
-        command_usage_error("config takes no argument (\"%s\"): a value is set with its option, its variable or in a file", arg);
+        command_usage_error("config takes no argument (\"%s\"): a value is set with its option, "
+                            "its variable or in a file",
+                            arg);
     return ARGP_ERR_UNKNOWN;
 }
 
@@ -65,7 +65,8 @@ static int print(const struct common *common, const struct shown shown[])
         const char *value = shown[i].set ? shown[i].value : NULL;
         bool is_default = common->config->values[i].origin == CONFIG_DEFAULT;
         rows[i] = (struct view_setting){config_keys[i].name, value, shown[i].where};
-        values[i] = (struct json_setting){config_keys[i].name, value, shown[i].origin, is_default ? NULL : shown[i].where};
+        values[i] = (struct json_setting){config_keys[i].name, value, shown[i].origin,
+                                          is_default ? NULL : shown[i].where};
     }
     if (settings.json) {
         const struct config_places *places = &common->config->places;
@@ -106,12 +107,17 @@ const struct command command_config = {
     .arguments = "",
     .summary = "print the settings in force and where each came from",
     .description =
-        "A setting is taken from the first place that has it: an option, the variable of its name (WATTUNE_ETA for eta), the "
-        "user's file $XDG_CONFIG_HOME/wattune/wattune.conf (~/.config/wattune/wattune.conf), the machine's file "
+        "A setting is taken from the first place that has it: an option, the variable of its name "
+        "(WATTUNE_ETA for eta), the "
+        "user's file $XDG_CONFIG_HOME/wattune/wattune.conf (~/.config/wattune/wattune.conf), the "
+        "machine's file "
         "/etc/wattune/wattune.conf, the default.\n\n"
-        "A file has one NAME = VALUE a line, with the names that this command prints; a line that begins with # is a remark, "
-        "and so is what follows a semicolon behind a space. A line has at most 198 bytes. An unknown name or a wrong value is an error that names "
-        "file and line. When root acts for somebody else (sudo), no user's file is read; a file that root reads must be "
+        "A file has one NAME = VALUE a line, with the names that this command prints; a line that "
+        "begins with # is a remark, "
+        "and so is what follows a semicolon behind a space. A line has at most 198 bytes. An "
+        "unknown name or a wrong value is an error that names "
+        "file and line. When root acts for somebody else (sudo), no user's file is read; a file "
+        "that root reads must be "
         "root's and closed to others for writing.\n\n"
         "Passwords in the address of a ledger or a provider are not shown, nor are tokens.",
     .examples = "  wattune config\n  wattune config --eta 0.3 --json\n"

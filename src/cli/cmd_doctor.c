@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wattune doctor: what works on this machine, what does not, and what to do.  It collects facts and reads counters for a
- * moment; what they mean is decided in checks.c.  Nothing is written to a device, except that a limit which a killed run
- * left goes back, as with every command.
+ * wattune doctor: what works on this machine, what does not, and what to do.  It collects facts and
+ * reads counters for a moment; what they mean is decided in checks.c.  Nothing is written to a
+ * device, except that a limit which a killed run left goes back, as with every command.
  */
 #include <dirent.h>
 #include <linux/capability.h>
@@ -30,12 +30,14 @@
 #include "progress/channel.h"
 #include "view/view.h"
 
-/* Long enough for 15 ticks of the slowest sensors in the field; the pause is a fortieth of the fastest one's. */
+/* Long enough for 15 ticks of the slowest sensors in the field; the pause is a fortieth of the
+ * fastest one's. */
 static const int64_t READ_FOR_NS = 1500 * NS_PER_MS, PAUSE_NS = NS_PER_MS / 2;
 
 enum key { KEY_JSON = 1 };
 
-static const struct argp_option options[] = {{"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0}, {0}};
+static const struct argp_option options[] = {
+    {"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0}, {0}};
 
 static struct settings {
     bool json;
@@ -57,14 +59,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 enum { CHECKS_MOST = 4 * WT_MAX_DEVICES + 16 };
 
 struct report {
-    unsigned count, sources;         /* sources: devices whose energy can be measured */
-    struct wt_check spare;           /* takes what does not fit */
+    unsigned count, sources; /* sources: devices whose energy can be measured */
+    struct wt_check spare;   /* takes what does not fit */
     struct wt_check checks[CHECKS_MOST];
 };
 
 static struct wt_check *add(struct report *report, const char *name, enum wt_check_status status)
 {
-    struct wt_check *check = report->count < CHECKS_MOST ? &report->checks[report->count++] : &report->spare;
+    struct wt_check *check =
+        report->count < CHECKS_MOST ? &report->checks[report->count++] : &report->spare;
     *check = (struct wt_check){.name = name, .status = status, .needed = true};
     return check;
 }
@@ -72,7 +75,9 @@ static struct wt_check *add(struct report *report, const char *name, enum wt_che
 #define DETAIL(check, ...) snprintf((check)->detail, sizeof(check)->detail, __VA_ARGS__)
 #define ADVISE(check, ...) snprintf((check)->todo, sizeof(check)->todo, __VA_ARGS__)
 
-/* --- The machine ------------------------------------------------------------------------------------------------- */
+/* --- The machine
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static bool file_begins(const char *path, const char *text)
 {
@@ -103,26 +108,30 @@ static bool has_nvidia_hardware(void)
     return found;
 }
 
-static void check_devices(struct report *report, const struct devices *devices, bool is_virtual, int rc,
-                          const struct wt_error *err)
+static void check_devices(struct report *report, const struct devices *devices, bool is_virtual,
+                          int rc, const struct wt_error *err)
 {
     struct wt_check *check = add(report, "devices", WT_CHECK_GOOD);
     if (rc) {
         check->status = WT_CHECK_MISSING;
         DETAIL(check, "%.390s", err->text);
-        ADVISE(check, "%s", has_nvidia_hardware() ? "there is an NVIDIA GPU on the PCI bus: install its driver"
-                                                  : "a virtual GPU shows how things work: wattune doctor --vgpu v100");
+        ADVISE(check, "%s",
+               has_nvidia_hardware()
+                   ? "there is an NVIDIA GPU on the PCI bus: install its driver"
+                   : "a virtual GPU shows how things work: wattune doctor --vgpu v100");
         return;
     }
     unsigned gpus = devices->gpu_count;
-    DETAIL(check, "%u GPU%s, %u other%s", gpus, gpus == 1 ? "" : "s", devices->count - gpus, is_virtual ? " (virtual)" : "");
+    DETAIL(check, "%u GPU%s, %u other%s", gpus, gpus == 1 ? "" : "s", devices->count - gpus,
+           is_virtual ? " (virtual)" : "");
     check->values[check->value_count].key = "gpus";
     check->values[check->value_count++].value = gpus;
     if (gpus == 0) {
         check->needed = has_nvidia_hardware();
         check->status = check->needed ? WT_CHECK_MISSING : WT_CHECK_DEGRADED;
-        ADVISE(check, "%s", check->needed ? "there is an NVIDIA GPU on the PCI bus: install its driver"
-                                          : "only processors and memory are measured");
+        ADVISE(check, "%s",
+               check->needed ? "there is an NVIDIA GPU on the PCI bus: install its driver"
+                             : "only processors and memory are measured");
     }
 }
 
@@ -133,7 +142,8 @@ static void check_driver(struct report *report, const struct devices *devices)
         return;
     sense_versions(devices->sense, driver, library);
     struct wt_check *check = add(report, "driver", driver[0] ? WT_CHECK_GOOD : WT_CHECK_DEGRADED);
-    DETAIL(check, "driver %s, NVML %s", driver[0] ? text_escape_into(a, sizeof a, driver) : "of unknown version",
+    DETAIL(check, "driver %s, NVML %s",
+           driver[0] ? text_escape_into(a, sizeof a, driver) : "of unknown version",
            library[0] ? text_escape_into(b, sizeof b, library) : "of unknown version");
     if (!driver[0])
         ADVISE(check, "install a driver of this decade");
@@ -149,12 +159,14 @@ static bool has_admin(void)
 
 static void check_rights(struct report *report, const struct devices *devices, bool is_virtual)
 {
-    struct permission_facts facts = {.is_virtual = is_virtual, .is_root = geteuid() == 0, .has_admin = has_admin()};
+    struct permission_facts facts = {
+        .is_virtual = is_virtual, .is_root = geteuid() == 0, .has_admin = has_admin()};
     if (sense_driver(devices->sense))
         check_permission(add(report, "", WT_CHECK_GOOD), &facts);
 }
 
-/* Zones that have a counter: intel-rapl:0 and intel-rapl:0:1, not the folder intel-rapl; mmio is the same counter again. */
+/* Zones that have a counter: intel-rapl:0 and intel-rapl:0:1, not the folder intel-rapl; mmio is
+ * the same counter again. */
 static void check_zones(struct report *report, const char *sysfs, bool is_named)
 {
     struct powercap_facts facts = {.wanted = false};
@@ -174,12 +186,15 @@ static void check_zones(struct report *report, const char *sysfs, bool is_named)
     /* The CPU flag "rapl" is AMD's; Intel's has none, and a hypervisor hides both. */
     struct buffer cpu = {0};
     if (!is_named && file_read("/proc/cpuinfo", 1 << 24, &cpu, NULL) == 0)
-        facts.wanted = !strstr(buffer_text(&cpu), " hypervisor") && strstr(buffer_text(&cpu), "GenuineIntel");
+        facts.wanted =
+            !strstr(buffer_text(&cpu), " hypervisor") && strstr(buffer_text(&cpu), "GenuineIntel");
     buffer_clear(&cpu);
     check_powercap(add(report, "", WT_CHECK_GOOD), &facts);
 }
 
-/* --- Counters ---------------------------------------------------------------------------------------------------- */
+/* --- Counters
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 struct reading {
     struct trace counter, power;
@@ -213,7 +228,8 @@ static const char *known(const char *why)
     return why[0] ? why : NULL;
 }
 
-static void check_sensors(struct report *report, const struct devices *devices, struct reading readings[])
+static void check_sensors(struct report *report, const struct devices *devices,
+                          struct reading readings[])
 {
     static const char *const kinds[] = {"GPU", "CPU", "DRAM"};
     int64_t until_ns = clock_now_ns() + READ_FOR_NS;
@@ -244,7 +260,8 @@ static void check_sensors(struct report *report, const struct devices *devices, 
     }
 }
 
-/* --- What wattune itself needs ----------------------------------------------------------------------------------- */
+/* --- What wattune itself needs
+ * ----------------------------------------------------------------------------------- */
 
 static void check_config(struct report *report, const struct common *common)
 {
@@ -258,11 +275,12 @@ static void check_config(struct report *report, const struct common *common)
         return;
     check->status = WT_CHECK_MISSING;
     DETAIL(check, "%.300s", common->config_error->text);
-    ADVISE(check, "correct it (%.300s); every other command refuses to go on", places->user_path[0] ? places->user_path
-                                                                                           : places->system_path);
+    ADVISE(check, "correct it (%.300s); every other command refuses to go on",
+           places->user_path[0] ? places->user_path : places->system_path);
 }
 
-/* Can a new ledger be made?  Folders above it are made for the default place only; the next one that is there counts then. */
+/* Can a new ledger be made?  Folders above it are made for the default place only; the next one
+ * that is there counts then. */
 static bool can_be_made(const char *path, bool is_default)
 {
     char folder[PATH_MAX];
@@ -294,7 +312,8 @@ static void check_ledger(struct report *report, const struct common *common)
         DETAIL(check, "%s is not there yet: the first run makes it", shown);
     } else if (rc) {
         check->status = WT_CHECK_MISSING;
-        DETAIL(check, rc == WT_E_NOT_FOUND ? "%.300s cannot be made" : "%.380s", rc == WT_E_NOT_FOUND ? shown : err.text);
+        DETAIL(check, rc == WT_E_NOT_FOUND ? "%.300s cannot be made" : "%.380s",
+               rc == WT_E_NOT_FOUND ? shown : err.text);
         ADVISE(check, "name a place that you may write to with --ledger or WATTUNE_LEDGER");
     } else {
         double size = stat(path, &st) == 0 ? (double)st.st_size : (double)NAN;
@@ -322,14 +341,16 @@ static void check_channel(struct report *report)
     if (channel_create(&channel, getuid(), &err)) {
         check->status = WT_CHECK_MISSING;
         DETAIL(check, "%.380s", err.text);
-        ADVISE(check, "make /dev/shm or /tmp writable, or set XDG_RUNTIME_DIR to a folder of yours");
+        ADVISE(check,
+               "make /dev/shm or /tmp writable, or set XDG_RUNTIME_DIR to a folder of yours");
         return;
     }
     const char *path = channel_path(channel);
     char folder[300];
     snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
     struct statfs fs;
-    bool in_memory = statfs(folder, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+    bool in_memory =
+        statfs(folder, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
     DETAIL(check, "can be made in %s%s", folder, in_memory ? "" : ", which is not kept in memory");
     if (!in_memory) {
         check->status = WT_CHECK_DEGRADED;
@@ -350,7 +371,8 @@ static void check_vgpu(struct report *report)
         ADVISE(check, "only --vgpu needs it: install wattune whole");
 }
 
-/* --- Limits that were left --------------------------------------------------------------------------------------- */
+/* --- Limits that were left
+ * --------------------------------------------------------------------------------------- */
 
 struct left {
     char folder[512];
@@ -391,12 +413,16 @@ static void check_left(struct report *report, const struct left *left)
         if (rc == 0)
             close(fd);
         if (rc == WT_E_BUSY && check->status == WT_CHECK_GOOD) {
-            DETAIL(check, "none; the limit of %s is held by %s now", uuid, text_escape_into(holder, sizeof holder, entry.holder));
+            DETAIL(check, "none; the limit of %s is held by %s now", uuid,
+                   text_escape_into(holder, sizeof holder, entry.holder));
         } else if (rc != WT_E_BUSY) {
             check->status = WT_CHECK_DEGRADED;
-            DETAIL(check, "the limit of %s was %g W before %s set it, and could not be put back", uuid, entry.found_mw / 1e3,
+            DETAIL(check, "the limit of %s was %g W before %s set it, and could not be put back",
+                   uuid, entry.found_mw / 1e3,
                    text_escape_into(holder, sizeof holder, entry.holder));
-            ADVISE(check, "call wattune doctor where this GPU is there and its limit may be set; or drop %.250s/%s.limit",
+            ADVISE(check,
+                   "call wattune doctor where this GPU is there and its limit may be set; or drop "
+                   "%.250s/%s.limit",
                    left->folder, uuid);
         }
     }
@@ -409,9 +435,12 @@ static void check_left(struct report *report, const struct left *left)
     check->value_count = 2;
 }
 
-/* --- The whole --------------------------------------------------------------------------------------------------- */
+/* --- The whole
+ * ---------------------------------------------------------------------------------------------------
+ */
 
-static void check_machine(struct report *report, struct devices *devices, const struct common *common, struct wt_error *err,
+static void check_machine(struct report *report, struct devices *devices,
+                          const struct common *common, struct wt_error *err,
                           struct reading readings[])
 {
     int rc = devices_open(devices, common, true, err);
@@ -423,7 +452,8 @@ static void check_machine(struct report *report, struct devices *devices, const 
         check_sensors(report, devices, readings);
         devices_close(devices);
     }
-    const char *sysfs = devices->options.sysfs_path; /* empty: a virtual GPU's host is not this one */
+    const char *sysfs =
+        devices->options.sysfs_path; /* empty: a virtual GPU's host is not this one */
     if (!sysfs || *sysfs)
         check_zones(report, sysfs ? sysfs : "/sys", sysfs != NULL);
 }
@@ -465,8 +495,9 @@ static int run(struct common *common, void *unused)
     check_vgpu(report);
     code = print(common, report);
     if (code == EXIT_DONE)
-        code = err.code == WT_E_PARSE || err.code == WT_E_INVALID ? EXIT_USAGE
-                                                                  : checks_exit_code(report->checks, report->count, report->sources);
+        code = err.code == WT_E_PARSE || err.code == WT_E_INVALID
+                   ? EXIT_USAGE
+                   : checks_exit_code(report->checks, report->count, report->sources);
 end:
     free(devices);
     free(readings);
@@ -478,14 +509,18 @@ const struct command command_doctor = {
     .name = "doctor",
     .arguments = "",
     .summary = "what works on this machine, what does not, and what to do",
-    .description =
-        "Looks at devices, driver and permissions; reads every energy counter and power reading for 1.5 seconds to see how often "
-        "and in what steps each moves and whether the two agree; and looks at powercap, the limits that killed runs "
-        "left, the configuration, the ledger and the progress channel. Each line is good, degraded (it works, with less) or missing, with what to do.\n\n"
-        "Limits are never written to find out whether they may be. A load that changes while doctor reads shows more: over how "
-        "long a power reading is averaged is seen only then.\n\n"
-        "The exit code is 0 when nothing is missing that the machine should have, 3 when there is no source of energy, 6 when "
-        "the ledger cannot be opened, and 1 when something else is missing.",
+    .description = "Looks at devices, driver and permissions; reads every energy counter and power "
+                   "reading for 1.5 seconds to see how often "
+                   "and in what steps each moves and whether the two agree; and looks at powercap, "
+                   "the limits that killed runs "
+                   "left, the configuration, the ledger and the progress channel. Each line is "
+                   "good, degraded (it works, with less) or missing, with what to do.\n\n"
+                   "Limits are never written to find out whether they may be. A load that changes "
+                   "while doctor reads shows more: over how "
+                   "long a power reading is averaged is seen only then.\n\n"
+                   "The exit code is 0 when nothing is missing that the machine should have, 3 "
+                   "when there is no source of energy, 6 when "
+                   "the ledger cannot be opened, and 1 when something else is missing.",
     .examples = "  wattune doctor\n  sudo wattune doctor --json\n  wattune doctor --vgpu a40\n",
     .options = options,
     .groups = COMMON_DEVICES | COMMON_LEDGER,

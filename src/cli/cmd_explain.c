@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wattune explain: why the choice for a job is what it is.  Gathers what the ledger has of the job on one kind of GPU;
- * decide/ explains, view/ and json/ tell.
+ * wattune explain: why the choice for a job is what it is.  Gathers what the ledger has of the job
+ * on one kind of GPU; decide/ explains, view/ and json/ tell.
  */
 #include <math.h>
 #include <stdio.h>
@@ -25,14 +25,15 @@
 enum key { KEY_JSON = 1, KEY_SIZE, KEY_SVG };
 
 static const struct argp_option options[] = {
-    {"batch-size", KEY_SIZE, "B", 0, "explain this batch size (default: the cheapest that the ledger knows)", 0},
+    {"batch-size", KEY_SIZE, "B", 0,
+     "explain this batch size (default: the cheapest that the ledger knows)", 0},
     {"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0},
     {"svg", KEY_SVG, "FILE", 0, "write energy and time over the limit as a figure", 0},
     {0}};
 
 static struct settings {
     bool json;
-    uint32_t batch_size;             /* 0: not given */
+    uint32_t batch_size; /* 0: not given */
     const char *job, *svg;
 } settings;
 
@@ -50,7 +51,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_SIZE:
         if (parse_u64(arg, 1, UINT32_MAX, &size))
-            command_usage_error("--batch-size is a whole number from 1 to %llu, not \"%s\"", (unsigned long long)UINT32_MAX,
+            command_usage_error("--batch-size is a whole number from 1 to %llu, not \"%s\"",
+                                (unsigned long long)UINT32_MAX,
                                 text_escape_into(shown, sizeof shown, arg));
         settings.batch_size = (uint32_t)size;
         return 0;
@@ -67,7 +69,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* --- What the ledger has ------------------------------------------------------------------------------------------ */
+/* --- What the ledger has
+ * ------------------------------------------------------------------------------------------ */
 
 struct known {
     struct ledger *ledger;
@@ -76,8 +79,8 @@ struct known {
     struct ledger_profile *profiles;
     size_t profile_count;
     const struct ledger_profile *profile; /* the one that says which GPUs are meant */
-    bool chooses;                    /* batch sizes were chosen on these GPUs */
-    struct wt_beliefs beliefs;       /* of them */
+    bool chooses;                         /* batch sizes were chosen on these GPUs */
+    struct wt_beliefs beliefs;            /* of them */
     unsigned size_count;
     struct explain_size *sizes;
 };
@@ -92,8 +95,8 @@ static void known_clear(struct known *known)
 
 static bool same_gpus(const struct wt_profile_key *a, const struct wt_profile_key *b)
 {
-    return strcmp(a->gpu_model, b->gpu_model) == 0 && a->gpu_count == b->gpu_count && a->limit_min_mw == b->limit_min_mw &&
-           a->limit_max_mw == b->limit_max_mw;
+    return strcmp(a->gpu_model, b->gpu_model) == 0 && a->gpu_count == b->gpu_count &&
+           a->limit_min_mw == b->limit_min_mw && a->limit_max_mw == b->limit_max_mw;
 }
 
 /* The profile that was stored last, of that size if one is given. */
@@ -107,8 +110,10 @@ static int find_profile(struct known *known, struct wt_error *err)
     if (known->profile)
         return 0;
     if (known->profile_count)
-        return error_set(err, WT_E_NO_DATA, "the job %s has no profile of batch size %u", job, (unsigned)settings.batch_size);
-    return error_set(err, WT_E_NO_DATA, "the job %s has no profile: a run that tunes power limits makes one", job);
+        return error_set(err, WT_E_NO_DATA, "the job %s has no profile of batch size %u", job,
+                         (unsigned)settings.batch_size);
+    return error_set(err, WT_E_NO_DATA,
+                     "the job %s has no profile: a run that tunes power limits makes one", job);
 }
 
 /* What was learned of batch sizes on these GPUs, by the state that changed last. */
@@ -120,7 +125,8 @@ static int find_beliefs(struct known *known, struct wt_error *err)
     int rc = ledger_states(known->ledger, settings.job, &states, &count, err);
     for (size_t i = 0; rc == 0 && i < count; i++) {
         const struct wt_profile_key *key = &known->profile->key;
-        if (strcmp(states[i].gpu_model, key->gpu_model) != 0 || states[i].gpu_count != key->gpu_count)
+        if (strcmp(states[i].gpu_model, key->gpu_model) != 0 ||
+            states[i].gpu_count != key->gpu_count)
             continue;
         if (batch_beliefs(&states[i], clock_wall_ms(), &known->beliefs, &read_err))
             log_warning("%s", read_err.text);
@@ -131,12 +137,15 @@ static int find_beliefs(struct known *known, struct wt_error *err)
     return rc;
 }
 
-/* --- What is asked ------------------------------------------------------------------------------------------------- */
+/* --- What is asked
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static const struct ledger_profile *profile_of(const struct known *known, uint32_t size)
 {
     for (size_t i = 0; i < known->profile_count; i++)
-        if (known->profiles[i].key.batch_size == size && same_gpus(&known->profiles[i].key, &known->profile->key))
+        if (known->profiles[i].key.batch_size == size &&
+            same_gpus(&known->profiles[i].key, &known->profile->key))
             return &known->profiles[i];
     return NULL;
 }
@@ -153,17 +162,19 @@ static const struct wt_trial *last_tuned(const struct known *known, uint32_t siz
 {
     const struct wt_trial *last = NULL;
     for (size_t i = 0; i < known->trial_count; i++)
-        if (belongs(known, &known->trials[i], size) && known->trials[i].limit_mw && !known->trials[i].note[0] &&
-            !known->trials[i].not_started)
+        if (belongs(known, &known->trials[i], size) && known->trials[i].limit_mw &&
+            !known->trials[i].note[0] && !known->trials[i].not_started)
             last = &known->trials[i];
     return last;
 }
 
-static int fill_size(struct known *known, uint32_t batch_size, struct explain_size *size, struct wt_error *err)
+static int fill_size(struct known *known, uint32_t batch_size, struct explain_size *size,
+                     struct wt_error *err)
 {
     const struct ledger_profile *profile = profile_of(known, batch_size);
     const struct wt_trial *last = last_tuned(known, batch_size);
-    *size = (struct explain_size){.batch_size = batch_size, .limit_mw = last ? last->limit_mw : 0, .steps_per_epoch = NAN};
+    *size = (struct explain_size){
+        .batch_size = batch_size, .limit_mw = last ? last->limit_mw : 0, .steps_per_epoch = NAN};
     if (profile) {
         size->count = profile->count;
         memcpy(size->points, profile->points, sizeof size->points);
@@ -174,11 +185,13 @@ static int fill_size(struct known *known, uint32_t batch_size, struct explain_si
             (!known->chooses || t->state_id == known->beliefs.state_id))
             stats_add(&size->epochs, (double)t->epochs);
     }
-    return ledger_steps_per_epoch(known->ledger, settings.job, batch_size, &size->steps_per_epoch, err);
+    return ledger_steps_per_epoch(known->ledger, settings.job, batch_size, &size->steps_per_epoch,
+                                  err);
 }
 
 /* The index of a size, which is added when it is new. */
-static int size_index(struct known *known, uint32_t batch_size, unsigned *index, struct wt_error *err)
+static int size_index(struct known *known, uint32_t batch_size, unsigned *index,
+                      struct wt_error *err)
 {
     for (unsigned i = 0; i < known->size_count; i++)
         if (known->sizes[i].batch_size == batch_size) {
@@ -195,7 +208,8 @@ static uint32_t cheapest(const struct known *known)
     const struct wt_belief *best = NULL;
     for (unsigned i = 0; known->chooses && i < known->beliefs.count; i++) {
         const struct wt_belief *b = &known->beliefs.sizes[i];
-        if (b->left && b->runs && profile_of(known, b->batch_size) && (!best || b->mean_j < best->mean_j))
+        if (b->left && b->runs && profile_of(known, b->batch_size) &&
+            (!best || b->mean_j < best->mean_j))
             best = b;
     }
     return best ? best->batch_size : known->profile->key.batch_size;
@@ -222,7 +236,8 @@ static int ask(struct known *known, struct explain_question *question, struct wt
     known->sizes = calloc(known->beliefs.count + 2, sizeof *known->sizes);
     if (!known->sizes)
         return error_set(err, WT_E_NO_MEMORY, "explain the job: out of memory");
-    *question = (struct explain_question){.gpu_count = key->gpu_count ? key->gpu_count : 1, .limit_min_mw = key->limit_min_mw,
+    *question = (struct explain_question){.gpu_count = key->gpu_count ? key->gpu_count : 1,
+                                          .limit_min_mw = key->limit_min_mw,
                                           .limit_max_mw = key->limit_max_mw};
     int rc = size_index(known, chosen, &question->chosen, err);
     if (rc == 0)
@@ -234,13 +249,16 @@ static int ask(struct known *known, struct explain_question *question, struct wt
     return rc;
 }
 
-static int gather(struct known *known, const struct common *common, struct explain_question *question, struct wt_error *err)
+static int gather(struct known *known, const struct common *common,
+                  struct explain_question *question, struct wt_error *err)
 {
     int rc = open_ledger(common, true, &known->ledger, err);
     if (rc == 0)
-        rc = ledger_job_trials(known->ledger, settings.job, &known->trials, &known->trial_count, err);
+        rc = ledger_job_trials(known->ledger, settings.job, &known->trials, &known->trial_count,
+                               err);
     if (rc == 0)
-        rc = ledger_profiles(known->ledger, settings.job, &known->profiles, &known->profile_count, err);
+        rc = ledger_profiles(known->ledger, settings.job, &known->profiles, &known->profile_count,
+                             err);
     if (rc == 0)
         rc = find_profile(known, err);
     if (rc == 0)
@@ -248,7 +266,9 @@ static int gather(struct known *known, const struct common *common, struct expla
     return rc ? rc : ask(known, question, err);
 }
 
-/* --- Telling ------------------------------------------------------------------------------------------------------- */
+/* --- Telling
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 /* The figure first: when it cannot be written nothing is printed that would look like success. */
 static int write_figure(const struct wt_explanation *explanation, struct wt_error *err)
@@ -257,8 +277,9 @@ static int write_figure(const struct wt_explanation *explanation, struct wt_erro
     if (!settings.svg)
         return 0;
     view_explain_svg(&figure, explanation);
-    int rc = figure.failed ? error_set(err, WT_E_NO_MEMORY, "out of memory")
-                           : file_write(settings.svg, buffer_text(&figure), figure.length, 0644, err);
+    int rc = figure.failed
+                 ? error_set(err, WT_E_NO_MEMORY, "out of memory")
+                 : file_write(settings.svg, buffer_text(&figure), figure.length, 0644, err);
     buffer_clear(&figure);
     return rc;
 }
@@ -310,20 +331,30 @@ const struct command command_explain = {
     .name = "explain",
     .arguments = "JOB",
     .summary = "why a job's batch size and power limit are what they are",
-    .description =
-        "Fits what the job's profile measured at each power limit to a model of a GPU: static power, which is drawn whatever the "
-        "clock; dynamic power, which grows faster than the clock; and the share of a step that follows the clock. Says with it why "
-        "a step takes least energy where it does, how far the default - the default batch size at the highest limit - is from the "
-        "front of what was measured, and what the choice saves: by the number of epochs, by what an epoch takes at the batch "
-        "size, and by the limit. These three multiply, and the points saved are shared out by their logarithms, so that they add "
-        "up to the whole. What the limit saves is not the same at both batch sizes: the mean of turning the one knob first and the "
-        "other first is told where both could be measured.\n\n"
-        "Intervals are of 95 %, and are what the points and their errors leave open; a sensor that reads too much or too little "
-        "as a whole is not in them. A number that the points do not tell is unknown, and where the model does not describe the "
-        "points that is said and only what was measured is told. Powers are those of one GPU; in JSON they are sums over the run's "
-        "GPUs, as energies are.\n\n"
-        "Of several kinds of GPU the one that was profiled last is meant. A job that was never profiled is an error.",
-    .examples = "  wattune explain mlp\n  wattune explain mlp --batch-size 32 --json\n  wattune explain mlp --svg mlp.svg\n",
+    .description = "Fits what the job's profile measured at each power limit to a model of a GPU: "
+                   "static power, which is drawn whatever the "
+                   "clock; dynamic power, which grows faster than the clock; and the share of a "
+                   "step that follows the clock. Says with it why "
+                   "a step takes least energy where it does, how far the default - the default "
+                   "batch size at the highest limit - is from the "
+                   "front of what was measured, and what the choice saves: by the number of "
+                   "epochs, by what an epoch takes at the batch "
+                   "size, and by the limit. These three multiply, and the points saved are shared "
+                   "out by their logarithms, so that they add "
+                   "up to the whole. What the limit saves is not the same at both batch sizes: the "
+                   "mean of turning the one knob first and the "
+                   "other first is told where both could be measured.\n\n"
+                   "Intervals are of 95 %, and are what the points and their errors leave open; a "
+                   "sensor that reads too much or too little "
+                   "as a whole is not in them. A number that the points do not tell is unknown, "
+                   "and where the model does not describe the "
+                   "points that is said and only what was measured is told. Powers are those of "
+                   "one GPU; in JSON they are sums over the run's "
+                   "GPUs, as energies are.\n\n"
+                   "Of several kinds of GPU the one that was profiled last is meant. A job that "
+                   "was never profiled is an error.",
+    .examples = "  wattune explain mlp\n  wattune explain mlp --batch-size 32 --json\n  wattune "
+                "explain mlp --svg mlp.svg\n",
     .options = options,
     .groups = COMMON_LEDGER,
     .parse = parse,

@@ -20,21 +20,28 @@ enum key { KEY_FROM = 1, KEY_TO, KEY_FORMAT, KEY_JSON, KEY_WHAT_IF, KEY_TOP };
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_HTML, FORMATS };
 
 static const struct argp_option options[] = {
-    {"from", KEY_FROM, "TIME", 0, "only from then on: RFC 3339, a date, or an age such as 30d (UTC; whole hours)", 0},
+    {"from", KEY_FROM, "TIME", 0,
+     "only from then on: RFC 3339, a date, or an age such as 30d (UTC; whole hours)", 0},
     {"to", KEY_TO, "TIME", 0, "only before then", 0},
     {"what-if", KEY_WHAT_IF, "KEY=VALUE,...", 0,
-     "the same under another intensity (g CO2e/kWh), pue, utilisation (0 to 1), lifetime (years) or eta", 0},
+     "the same under another intensity (g CO2e/kWh), pue, utilisation (0 to 1), lifetime (years) "
+     "or eta",
+     0},
     {"top", KEY_TOP, "N", 0, "at most N jobs in the task view of the text (default 10)", 0},
-    {"format", KEY_FORMAT, "FORMAT", 0, "text (default), json, or html: a page that needs nothing else, with charts, which prints well", 0},
+    {"format", KEY_FORMAT, "FORMAT", 0,
+     "text (default), json, or html: a page that needs nothing else, with charts, which prints "
+     "well",
+     0},
     {"json", KEY_JSON, NULL, 0, "the same as --format json", 0},
-    CONFIG_ETA_KEY(CONFIG_OPTION)
-    {0}};
+    CONFIG_ETA_KEY(CONFIG_OPTION){0}};
 
 static struct settings {
     struct fleet_options fleet;
     enum format format;
     unsigned top;
-} settings = {.fleet = {.from_ms = INT64_MIN, .to_ms = INT64_MAX, .what_if = {NAN, NAN, NAN, NAN, NAN}}, .top = 10};
+} settings = {
+    .fleet = {.from_ms = INT64_MIN, .to_ms = INT64_MAX, .what_if = {NAN, NAN, NAN, NAN, NAN}},
+    .top = 10};
 
 static void take_what_if(const char *text)
 {
@@ -42,9 +49,11 @@ static void take_what_if(const char *text)
     const struct {
         const char *name;
         double *value, least, most;
-    } keys[] = {
-        {"intensity", &what_if->intensity_g_per_kwh, 0, 5000}, {"pue", &what_if->pue, 1, 10},
-        {"utilisation", &what_if->utilisation, 0.01, 1}, {"lifetime", &what_if->lifetime_years, 0.1, 100}, {"eta", &what_if->eta, 0, 1}};
+    } keys[] = {{"intensity", &what_if->intensity_g_per_kwh, 0, 5000},
+                {"pue", &what_if->pue, 1, 10},
+                {"utilisation", &what_if->utilisation, 0.01, 1},
+                {"lifetime", &what_if->lifetime_years, 0.1, 100},
+                {"eta", &what_if->eta, 0, 1}};
     char part[64];
     int rc;
     while ((rc = parse_next_part(&text, ',', part, sizeof part)) > 0) {
@@ -55,21 +64,27 @@ static void take_what_if(const char *text)
         while (k < sizeof keys / sizeof keys[0] && strcmp(part, keys[k].name) != 0)
             k++;
         if (!value || k == sizeof keys / sizeof keys[0])
-            command_usage_error("--what-if is a list of intensity=, pue=, utilisation=, lifetime= and eta=; \"%s\" is none of them", part);
+            command_usage_error("--what-if is a list of intensity=, pue=, utilisation=, lifetime= "
+                                "and eta=; \"%s\" is none of them",
+                                part);
         if (isfinite(*keys[k].value))
             command_usage_error("--what-if names %s twice", part);
         if (parse_number(value, keys[k].least, keys[k].most, keys[k].value))
-            command_usage_error("--what-if: %s is a number from %g to %g, not \"%s\"", part, keys[k].least, keys[k].most, value);
+            command_usage_error("--what-if: %s is a number from %g to %g, not \"%s\"", part,
+                                keys[k].least, keys[k].most, value);
         settings.fleet.has_what_if = true;
     }
     if (rc < 0 || !settings.fleet.has_what_if)
-        command_usage_error("--what-if is a list such as intensity=30,pue=1.1,utilisation=0.8,lifetime=5,eta=1");
+        command_usage_error(
+            "--what-if is a list such as intensity=30,pue=1.1,utilisation=0.8,lifetime=5,eta=1");
 }
 
 static void take_time(const char *option, const char *text, int64_t *wall_ms)
 {
     if (parse_time_or_age(text, clock_wall_ms(), wall_ms))
-        command_usage_error("%s is a time such as 2026-03-01T12:00:00Z, a date or an age such as 30d, not \"%s\"", option, text);
+        command_usage_error(
+            "%s is a time such as 2026-03-01T12:00:00Z, a date or an age such as 30d, not \"%s\"",
+            option, text);
 }
 
 static void take_format(const char *text)
@@ -159,16 +174,22 @@ const struct command command_fleet = {
     .name = "fleet",
     .arguments = "",
     .summary = "what a fleet uses, saved and could save, by phase and by job",
-    .description =
-        "The fleet view and the task view of Sustainable AI over the ledger: energy and carbon by phase, GPU, project and user, the jobs that "
-        "used most, what was saved against the measured baseline with its error, and what each job's profile says could still be saved: by the trade-off "
-        "(--eta), and at least energy.\n\n"
-        "Where `wattune monitor --book` watched the devices, their counters' energy is shown in lines that add up: what runs "
-        "booked, less what runs that shared a GPU counted more than once, idle (no process and no run), and unattributed, which is what is left, "
-        "whatever its sign. Idle embodied carbon is a line too; the figure divided by utilisation stands beside and is never added.\n\n"
-        "--what-if recomputes sums without touching the ledger: operational carbon under another intensity or PUE, embodied carbon "
-        "over another lifetime or at another utilisation than those that are configured, and with eta what jobs would use at the limits that eta "
-        "chooses from their profiles.",
+    .description = "The fleet view and the task view of Sustainable AI over the ledger: energy and "
+                   "carbon by phase, GPU, project and user, the jobs that "
+                   "used most, what was saved against the measured baseline with its error, and "
+                   "what each job's profile says could still be saved: by the trade-off "
+                   "(--eta), and at least energy.\n\n"
+                   "Where `wattune monitor --book` watched the devices, their counters' energy is "
+                   "shown in lines that add up: what runs "
+                   "booked, less what runs that shared a GPU counted more than once, idle (no "
+                   "process and no run), and unattributed, which is what is left, "
+                   "whatever its sign. Idle embodied carbon is a line too; the figure divided by "
+                   "utilisation stands beside and is never added.\n\n"
+                   "--what-if recomputes sums without touching the ledger: operational carbon "
+                   "under another intensity or PUE, embodied carbon "
+                   "over another lifetime or at another utilisation than those that are "
+                   "configured, and with eta what jobs would use at the limits that eta "
+                   "chooses from their profiles.",
     .examples = "  wattune fleet\n"
                 "  wattune fleet --from 30d --json\n"
                 "  wattune fleet --format html > fleet.html\n"

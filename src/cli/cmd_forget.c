@@ -10,8 +10,10 @@
 enum key { KEY_PROFILES = 1, KEY_STATES };
 
 static const struct argp_option options[] = {
-    {"profiles", KEY_PROFILES, NULL, 0, "only its profiles: the next run measures every power limit anew", 0},
-    {"batch-sizes", KEY_STATES, NULL, 0, "only what was learned of its batch sizes: the next run explores anew", 0},
+    {"profiles", KEY_PROFILES, NULL, 0,
+     "only its profiles: the next run measures every power limit anew", 0},
+    {"batch-sizes", KEY_STATES, NULL, 0,
+     "only what was learned of its batch sizes: the next run explores anew", 0},
     {0}};
 
 static struct settings {
@@ -26,7 +28,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_PROFILES:
     case KEY_STATES:
         if (settings.part != LEDGER_WHOLE_JOB)
-            command_usage_error("--profiles and --batch-sizes exclude each other; without both the whole job is forgotten");
+            command_usage_error("--profiles and --batch-sizes exclude each other; without both the "
+                                "whole job is forgotten");
         settings.part = key == KEY_PROFILES ? LEDGER_PROFILES : LEDGER_STATES;
         return 0;
     case ARGP_KEY_ARG:
@@ -55,8 +58,10 @@ static int open_existing(const struct common *common, struct ledger **ledger, st
 static int run(struct common *common, void *unused)
 {
     (void)unused;
-    static const char *const what[] = {[LEDGER_WHOLE_JOB] = "is forgotten", [LEDGER_PROFILES] = ": its profiles are forgotten",
-                                       [LEDGER_STATES] = ": what was learned of its batch sizes is forgotten"};
+    static const char *const what[] = {[LEDGER_WHOLE_JOB] = "is forgotten",
+                                       [LEDGER_PROFILES] = ": its profiles are forgotten",
+                                       [LEDGER_STATES] =
+                                           ": what was learned of its batch sizes is forgotten"};
     struct ledger *ledger = NULL;
     struct wt_error err;
     char name[80];
@@ -66,7 +71,8 @@ static int run(struct common *common, void *unused)
     ledger_close(ledger);
     if (rc)
         return command_failed(&err);
-    log_note("job %s%s%s", text_escape_into(name, sizeof name, settings.job), settings.part ? "" : " ", what[settings.part]);
+    log_note("job %s%s%s", text_escape_into(name, sizeof name, settings.job),
+             settings.part ? "" : " ", what[settings.part]);
     return EXIT_DONE;
 }
 
@@ -74,7 +80,8 @@ const struct command command_forget = {
     .name = "forget",
     .arguments = "JOB",
     .summary = "drop a job of the ledger, or what was learned of it",
-    .description = "Drops the job with its runs, measurements, profiles and what was learned of its batch sizes; with an option "
+    .description = "Drops the job with its runs, measurements, profiles and what was learned of "
+                   "its batch sizes; with an option "
                    "only that part. There is no way back.",
     .examples = "  wattune forget mlp\n  wattune forget mlp --batch-sizes\n",
     .options = options,

@@ -16,7 +16,8 @@
 
 enum key { KEY_JSON = 1 };
 
-static const struct argp_option options[] = {{"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0}, {0}};
+static const struct argp_option options[] = {
+    {"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0}, {0}};
 
 static struct settings {
     bool json;
@@ -90,7 +91,8 @@ static int run_jobs(struct common *common, void *unused)
     return code;
 }
 
-/* What is believed of the job's batch sizes, one entry a state that can be read; the caller frees *beliefs. */
+/* What is believed of the job's batch sizes, one entry a state that can be read; the caller frees
+ * *beliefs. */
 static size_t read_beliefs(struct ledger *ledger, const char *job, struct wt_beliefs **beliefs)
 {
     struct ledger_state *states = NULL;
@@ -165,7 +167,8 @@ const struct command command_jobs = {
     .name = "jobs",
     .arguments = "",
     .summary = "list the jobs in the ledger",
-    .description = "One line a job, the one that started last first: how often it ran, what it used, and the best saving that was measured.",
+    .description = "One line a job, the one that started last first: how often it ran, what it "
+                   "used, and the best saving that was measured.",
     .examples = "  wattune jobs\n  wattune jobs --json --ledger team.db\n",
     .options = options,
     .groups = COMMON_LEDGER,
@@ -178,8 +181,10 @@ const struct command command_show = {
     .name = "show",
     .arguments = "JOB",
     .summary = "show one job: its runs, its profile, what was saved",
-    .description = "All tries of the job, and of the last profiled one what each power limit cost a step. Where batch sizes are chosen: "
-                   "what a run of each is believed to cost, with the standard deviation of that belief, which sizes are left, and "
+    .description = "All tries of the job, and of the last profiled one what each power limit cost "
+                   "a step. Where batch sizes are chosen: "
+                   "what a run of each is believed to cost, with the standard deviation of that "
+                   "belief, which sizes are left, and "
                    "which would be run next.",
     .examples = "  wattune show mlp\n  wattune show mlp --json\n",
     .options = options,

@@ -20,12 +20,13 @@
 enum key { KEY_JSON = 1 };
 enum action { NONE, GET, SET, RESET };
 
-static const struct argp_option options[] = {{"json", KEY_JSON, NULL, 0, "get: one JSON object on standard output", 0}, {0}};
+static const struct argp_option options[] = {
+    {"json", KEY_JSON, NULL, 0, "get: one JSON object on standard output", 0}, {0}};
 
 static struct settings {
     enum action action;
     bool json;
-    uint32_t limit_mw;               /* 0: not given */
+    uint32_t limit_mw; /* 0: not given */
 } settings;
 
 static void set_action(const char *word)
@@ -82,7 +83,8 @@ static int get(const struct common *common, const struct devices *devices)
     int worst = EXIT_DONE;
     for (unsigned i = 0; i < devices->gpu_count; i++) {
         list[i] = *sense_device(devices->sense, devices->selected[i]);
-        if (sense_state(devices->sense, devices->selected[i], WT_STATE_LIMIT | WT_STATE_ENFORCED, &states[i], &err))
+        if (sense_state(devices->sense, devices->selected[i], WT_STATE_LIMIT | WT_STATE_ENFORCED,
+                        &states[i], &err))
             worst = command_failed(&err);
     }
     if (settings.json) {
@@ -97,23 +99,28 @@ static int get(const struct common *common, const struct devices *devices)
     return worst ? worst : printed;
 }
 
-/* Checks all devices before the first is written: either all get the limit, or the words say which did. */
+/* Checks all devices before the first is written: either all get the limit, or the words say which
+ * did. */
 static int set(const struct devices *devices)
 {
     char folder[512];
     struct guard *guard = NULL;
     struct wt_error err;
-    int rc = !sense_driver(devices->sense) ? error_set(&err, WT_E_NOT_SUPPORTED, "a recording has no limit to set")
-                                           : journal_default_folder(folder, sizeof folder, &err);
+    int rc = !sense_driver(devices->sense)
+                 ? error_set(&err, WT_E_NOT_SUPPORTED, "a recording has no limit to set")
+                 : journal_default_folder(folder, sizeof folder, &err);
     if (rc == 0)
-        rc = guard_new(&guard_nvml, sense_driver(devices->sense), folder, "wattune limit", &guard, &err);
+        rc = guard_new(&guard_nvml, sense_driver(devices->sense), folder, "wattune limit", &guard,
+                       &err);
     for (unsigned i = 0; rc == 0 && settings.action == SET && i < devices->gpu_count; i++)
-        rc = guard_check(sense_device(devices->sense, devices->selected[i]), settings.limit_mw, &err);
+        rc = guard_check(sense_device(devices->sense, devices->selected[i]), settings.limit_mw,
+                         &err);
     for (unsigned i = 0; rc == 0 && i < devices->gpu_count; i++) {
         const struct wt_device *device = sense_device(devices->sense, devices->selected[i]);
         uint32_t limit_mw = settings.action == RESET ? device->limit_default_mw : settings.limit_mw;
         if (limit_mw == 0)
-            rc = error_set(&err, WT_E_NOT_SUPPORTED, "GPU %u does not tell its default power limit", device->index);
+            rc = error_set(&err, WT_E_NOT_SUPPORTED, "GPU %u does not tell its default power limit",
+                           device->index);
         else
             rc = guard_set_for_good(guard, device, limit_mw, &err);
         if (rc == 0)
@@ -145,10 +152,13 @@ const struct command command_limit = {
     .name = "limit",
     .arguments = "get\nset WATTS\nreset",
     .summary = "read or set power limits by hand",
-    .description = "get prints the limit that is set and the one that is enforced, the default and the range. set writes a limit that stays; "
-                   "later runs return to it. It is refused while a run holds the GPU's limit. reset writes the default. "
+    .description = "get prints the limit that is set and the one that is enforced, the default and "
+                   "the range. set writes a limit that stays; "
+                   "later runs return to it. It is refused while a run holds the GPU's limit. "
+                   "reset writes the default. "
                    "set and reset need root or CAP_SYS_ADMIN.",
-    .examples = "  wattune limit get --json\n  wattune limit set 200 --gpus 0\n  wattune limit reset\n",
+    .examples =
+        "  wattune limit get --json\n  wattune limit set 200 --gpus 0\n  wattune limit reset\n",
     .options = options,
     .groups = COMMON_DEVICES,
     .parse = parse,

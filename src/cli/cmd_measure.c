@@ -18,7 +18,8 @@
 enum key { KEY_JSON = 1 };
 
 static const struct argp_option options[] = {
-    {"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL, "one JSON object: as the last line on standard output, or in FILE", 0},
+    {"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL,
+     "one JSON object: as the last line on standard output, or in FILE", 0},
     {0}};
 
 static struct settings {
@@ -39,14 +40,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         state->next = state->argc;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        command_usage_error("there is no command to measure: wattune measure [options] -- COMMAND [ARGUMENT...]");
+        command_usage_error(
+            "there is no command to measure: wattune measure [options] -- COMMAND [ARGUMENT...]");
         return EINVAL;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-static int print(const struct common *common, const struct devices *devices, const struct job_result *result)
+static int print(const struct common *common, const struct devices *devices,
+                 const struct job_result *result)
 {
     struct wt_device list[WT_MAX_DEVICES];
     double sensor[WT_MAX_DEVICES];
@@ -58,9 +61,13 @@ static int print(const struct common *common, const struct devices *devices, con
         sensor[i] = list[i].sensor_error_ppm ? list[i].sensor_error_ppm / 1e6 : (double)NAN;
     }
     if (settings.json) {
-        struct json_measure measure = {.command = (const char *const *)settings.argv, .exit_code = result->exit_code,
-                                       .time_s = result->trial.time_s, .count = devices->count, .devices = list,
-                                       .measurements = result->devices, .sensor_error_fraction = sensor};
+        struct json_measure measure = {.command = (const char *const *)settings.argv,
+                                       .exit_code = result->exit_code,
+                                       .time_s = result->trial.time_s,
+                                       .count = devices->count,
+                                       .devices = list,
+                                       .measurements = result->devices,
+                                       .sensor_error_fraction = sensor};
         struct json_doc *doc = json_measure_document(&measure);
         rc = settings.json_file ? json_write_file(doc, JSON_LINE, settings.json_file, &err)
                                 : json_write_stream(doc, JSON_LINE, stdout, &err);
@@ -82,12 +89,14 @@ static int run(struct common *common, void *unused)
     struct wt_error err;
     struct devices devices;
     struct job_result *result = calloc(1, sizeof *result);
-    int rc = result ? devices_open(&devices, common, false, &err) : error_set(&err, WT_E_NO_MEMORY, "out of memory");
+    int rc = result ? devices_open(&devices, common, false, &err)
+                    : error_set(&err, WT_E_NO_MEMORY, "out of memory");
     if (rc) {
         free(result);
         return command_failed(&err);
     }
-    rc = job_measure(settings.argv, devices.env, devices.sense, devices.selected, devices.count, result, &err);
+    rc = job_measure(settings.argv, devices.env, devices.sense, devices.selected, devices.count,
+                     result, &err);
     int code;
     if (rc) {
         int failed = command_failed(&err);
@@ -105,9 +114,13 @@ const struct command command_measure = {
     .name = "measure",
     .arguments = "-- COMMAND [ARGUMENT...]",
     .summary = "run any command and print its energy",
-    .description = "Measures the GPUs, and processors and memory where they can be read. Writes nothing to a device and nothing to the ledger. The table goes to standard error, so that the command's own "
-                   "output stays clean; with --json the object is the last line of standard output.\n\n"
-                   "The exit code is the command's own (128+n for signal n, 127 not found, 126 not executable).",
+    .description =
+        "Measures the GPUs, and processors and memory where they can be read. Writes nothing to a "
+        "device and nothing to the ledger. The table goes to standard error, so that the command's "
+        "own "
+        "output stays clean; with --json the object is the last line of standard output.\n\n"
+        "The exit code is the command's own (128+n for signal n, 127 not found, 126 not "
+        "executable).",
     .examples = "  wattune measure -- python bench.py\n"
                 "  wattune measure --json=energy.json --gpus 0,1 -- make test\n",
     .options = options,

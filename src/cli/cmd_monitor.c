@@ -31,16 +31,19 @@ static const struct argp_option options[] = {
     {"count", KEY_COUNT, "N", 0, "end after N readings (default: go on)", 0},
     {"csv", KEY_CSV, NULL, 0, "comma-separated values with a header row", 0},
     {"json", KEY_JSON, NULL, 0, "one JSON object a line", 0},
-    {"precise", KEY_PRECISE, NULL, 0, "track the counters between the lines: what was used since the line before, with its error", 0},
+    {"precise", KEY_PRECISE, NULL, 0,
+     "track the counters between the lines: what was used since the line before, with its error",
+     0},
     {"record", KEY_RECORD, "FILE", 0, "write all readings to FILE as well, for --replay", 0},
-    {"book", KEY_BOOK, NULL, 0, "book what each whole GPU uses into the ledger, hour by hour, whoever uses it", 0},
+    {"book", KEY_BOOK, NULL, 0,
+     "book what each whole GPU uses into the ledger, hour by hour, whoever uses it", 0},
     {0}};
 
 static struct settings {
     double interval_s;
-    uint64_t count;                  /* 0: no end */
+    uint64_t count; /* 0: no end */
     bool csv, json, precise, book;
-    const char *record;              /* file; NULL: none */
+    const char *record; /* file; NULL: none */
 } settings = {.interval_s = 1};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -49,7 +52,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case KEY_INTERVAL:
         if (parse_number(arg, 0.01, 3600, &settings.interval_s))
-            command_usage_error("--interval is a number of seconds from 0.01 to 3600, not \"%s\"", arg);
+            command_usage_error("--interval is a number of seconds from 0.01 to 3600, not \"%s\"",
+                                arg);
         return 0;
     case KEY_COUNT:
         if (parse_u64(arg, 1, UINT64_MAX, &settings.count))
@@ -91,30 +95,34 @@ static void on_signal(int number)
 }
 
 /* Whole rows, each reading's at once: what a kill leaves can be replayed. */
-static int record_line(FILE *file, const struct wt_device list[], const struct wt_state states[], unsigned count,
-                       bool first)
+static int record_line(FILE *file, const struct wt_device list[], const struct wt_state states[],
+                       unsigned count, bool first)
 {
     struct buffer rows = {0};
     struct wt_error err;
     if (first)
         view_record_heading(&rows);
     view_record(&rows, clock_wall_ms(), list, states, count);
-    bool whole = !rows.failed && fwrite(buffer_text(&rows), 1, rows.length, file) == rows.length && fflush(file) == 0;
+    bool whole = !rows.failed && fwrite(buffer_text(&rows), 1, rows.length, file) == rows.length &&
+                 fflush(file) == 0;
     if (!whole)
-        error_set(&err, WT_E_IO, "write %s: %s", settings.record, rows.failed ? "out of memory" : strerror(errno));
+        error_set(&err, WT_E_IO, "write %s: %s", settings.record,
+                  rows.failed ? "out of memory" : strerror(errno));
     buffer_clear(&rows);
     return whole ? EXIT_DONE : command_failed(&err);
 }
 
 /* `since`: what was used since the line before; NULL when nobody asked. */
-static int print_line(const struct devices *devices, const struct wt_device list[], const struct wt_state states[],
-                      const struct wt_measurement since[], bool first, bool colour)
+static int print_line(const struct devices *devices, const struct wt_device list[],
+                      const struct wt_state states[], const struct wt_measurement since[],
+                      bool first, bool colour)
 {
     struct buffer page = {0};
     struct wt_error err = {0};
     int64_t now_ms = clock_wall_ms();
     if (settings.json) {
-        struct json_doc *doc = json_monitor_document(now_ms, list, states, since, devices->gpu_count);
+        struct json_doc *doc =
+            json_monitor_document(now_ms, list, states, since, devices->gpu_count);
         int rc = json_write_buffer(doc, JSON_LINE, &page, &err);
         json_doc_free(doc);
         if (rc)
@@ -145,7 +153,8 @@ struct between {
     struct bookkeeper *keeper;
 };
 
-/* Until then the counters are read when their edges ask for it; in real time never closer than a watch may be. */
+/* Until then the counters are read when their edges ask for it; in real time never closer than a
+ * watch may be. */
 static int wait_until(int64_t t_ns, const struct between *between, struct wt_error *err)
 {
     const double least_ns = 2e6 * clock_scale();
@@ -162,22 +171,28 @@ static int wait_until(int64_t t_ns, const struct between *between, struct wt_err
     return 0;
 }
 
-/* What each GPU used between two lines; unknown where there was no line before, or nothing could be read. */
-static void look_back(const struct watch *watch, int64_t begin_ns, int64_t end_ns, struct wt_measurement since[])
+/* What each GPU used between two lines; unknown where there was no line before, or nothing could be
+ * read. */
+static void look_back(const struct watch *watch, int64_t begin_ns, int64_t end_ns,
+                      struct wt_measurement since[])
 {
     for (unsigned i = 0; i < watch_gpu_count(watch); i++)
         if (!begin_ns || watch_device_between(watch, i, begin_ns, end_ns, &since[i]))
-            since[i] = (struct wt_measurement){.begin_ns = begin_ns ? begin_ns : end_ns, .end_ns = end_ns, .source = WT_SOURCE_NONE};
+            since[i] = (struct wt_measurement){.begin_ns = begin_ns ? begin_ns : end_ns,
+                                               .end_ns = end_ns,
+                                               .source = WT_SOURCE_NONE};
 }
 
-static int monitor(const struct common *common, const struct devices *devices, const struct between *between, FILE *record)
+static int monitor(const struct common *common, const struct devices *devices,
+                   const struct between *between, FILE *record)
 {
     struct watch *watch = settings.precise ? between->watch : NULL;
     struct wt_error wrong;
     struct wt_device list[WT_MAX_DEVICES];
     bool failing[WT_MAX_DEVICES] = {false};
     struct wt_measurement since[WT_MAX_DEVICES];
-    int64_t interval_ns = (int64_t)(settings.interval_s * (double)NS_PER_S), next_ns = clock_now_ns(), line_ns = 0;
+    int64_t interval_ns = (int64_t)(settings.interval_s * (double)NS_PER_S),
+            next_ns = clock_now_ns(), line_ns = 0;
     for (unsigned i = 0; i < devices->gpu_count; i++)
         list[i] = *sense_device(devices->sense, devices->selected[i]);
     for (uint64_t n = 0; !ended && (settings.count == 0 || n < settings.count); n++) {
@@ -231,13 +246,15 @@ static void settle(struct watch *watch)
     }
 }
 
-static int monitor_and_book(const struct common *common, const struct devices *devices, struct between *between, FILE *record)
+static int monitor_and_book(const struct common *common, const struct devices *devices,
+                            struct between *between, FILE *record)
 {
     static struct carbon_settings carbon;
     struct ledger *ledger = NULL;
     struct wt_error err;
     char node[WT_USER_LEN];
-    int code = EXIT_DONE, rc = carbon_settings_open(&carbon, common->config, clock_wall_ms() / 1000, &err);
+    int code = EXIT_DONE,
+        rc = carbon_settings_open(&carbon, common->config, clock_wall_ms() / 1000, &err);
     struct booking_factors factors = factors_of(&carbon);
     if (rc == 0)
         rc = open_ledger(common, false, &ledger, &err);
@@ -247,7 +264,8 @@ static int monitor_and_book(const struct common *common, const struct devices *d
         settle(between->watch);
         if (!settings.precise) /* ends of stretches are a second apart: they need no more */
             watch_set_gap(between->watch, BOOKING_GAP_NS);
-        rc = bookkeeper_new(between->watch, ledger, &factors, sense_gpu_count(devices->sense), node, &between->keeper, &err);
+        rc = bookkeeper_new(between->watch, ledger, &factors, sense_gpu_count(devices->sense), node,
+                            &between->keeper, &err);
     }
     if (rc == 0) {
         code = monitor(common, devices, between, record);
@@ -277,7 +295,8 @@ static int run(struct common *common, void *unused)
     struct between between = {NULL, NULL};
     rc = devices_need_gpu(&devices, &err);
     if (rc == 0 && (settings.precise || settings.book) && common->replay)
-        rc = error_set(&err, WT_E_INVALID, "%s needs devices: a recording has no readings between its lines",
+        rc = error_set(&err, WT_E_INVALID,
+                       "%s needs devices: a recording has no readings between its lines",
                        settings.book ? "--book" : "--precise");
     if (rc == 0 && (settings.precise || settings.book))
         rc = watch_new(devices.sense, devices.selected, devices.gpu_count, &between.watch, &err);
@@ -299,17 +318,29 @@ const struct command command_monitor = {
     .name = "monitor",
     .arguments = "",
     .summary = "power, energy, limits and more of each GPU, as lines",
-    .description = "Prints a reading of every GPU at each interval until it is ended or has printed --count of them. What a device does not "
-                   "tell is shown as unknown, and left empty in CSV and null in JSON. energy_j is the driver's own counter, which moves in ticks of 20 to 100 ms. --precise reads the "
-                   "counters, or the power of GPUs that have none, some 30 times a second and tells what each GPU used since the line before, "
-                   "with a 95 % bound and the mean power (interval_s, interval_energy_j, interval_energy_error_j, interval_power_w and "
-                   "interval_source in JSON and CSV); the first line, with none before it, leaves them unknown. --record writes the "
-                   "same as CSV with the time of each reading to the nanosecond; measure, run and monitor --replay read it (and "
-                   "what --csv prints) instead of devices.\n\n"
-                   "--book reads the counters some four times a second and books each whole GPU into the ledger once a minute: stretches in which it was in use "
-                   "by any process or by none, with energy, bound and carbon. Beside the runs that book themselves, `fleet` can tell then what idle "
-                   "GPUs draw and what no run accounts for. One monitor at a time books a GPU; a second one is refused.",
-    .examples = "  wattune monitor --interval 0.5\n  wattune monitor --book --interval 60 --csv >/dev/null\n  wattune monitor --precise --interval 5 --csv\n  wattune monitor --record night.csv --interval 0.1\n",
+    .description =
+        "Prints a reading of every GPU at each interval until it is ended or has printed --count "
+        "of them. What a device does not "
+        "tell is shown as unknown, and left empty in CSV and null in JSON. energy_j is the "
+        "driver's own counter, which moves in ticks of 20 to 100 ms. --precise reads the "
+        "counters, or the power of GPUs that have none, some 30 times a second and tells what each "
+        "GPU used since the line before, "
+        "with a 95 % bound and the mean power (interval_s, interval_energy_j, "
+        "interval_energy_error_j, interval_power_w and "
+        "interval_source in JSON and CSV); the first line, with none before it, leaves them "
+        "unknown. --record writes the "
+        "same as CSV with the time of each reading to the nanosecond; measure, run and monitor "
+        "--replay read it (and "
+        "what --csv prints) instead of devices.\n\n"
+        "--book reads the counters some four times a second and books each whole GPU into the "
+        "ledger once a minute: stretches in which it was in use "
+        "by any process or by none, with energy, bound and carbon. Beside the runs that book "
+        "themselves, `fleet` can tell then what idle "
+        "GPUs draw and what no run accounts for. One monitor at a time books a GPU; a second one "
+        "is refused.",
+    .examples = "  wattune monitor --interval 0.5\n  wattune monitor --book --interval 60 --csv "
+                ">/dev/null\n  wattune monitor --precise --interval 5 --csv\n  wattune monitor "
+                "--record night.csv --interval 0.1\n",
     .options = options,
     .groups = COMMON_DEVICES | COMMON_REPLAY | COMMON_LEDGER | COMMON_CARBON,
     .parse = parse,

@@ -17,23 +17,43 @@
 #include "json/documents.h"
 #include "view/view.h"
 
-enum key { KEY_BY = 1, KEY_FROM, KEY_TO, KEY_FORMAT, KEY_JSON, KEY_EXPORT, KEY_JOB, KEY_PROJECT, KEY_PER };
+enum key {
+    KEY_BY = 1,
+    KEY_FROM,
+    KEY_TO,
+    KEY_FORMAT,
+    KEY_JSON,
+    KEY_EXPORT,
+    KEY_JOB,
+    KEY_PROJECT,
+    KEY_PER
+};
 #define EXPORT_FORM "codecarbon|boamps|sci|methods"
 #define PER_FORM "run|gpu-hour"
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV, FORMAT_HTML, FORMATS };
 
 static const struct argp_option options[] = {
-    {"by", KEY_BY, "KEY,...", 0, "one line for each job, phase, user, project, gpu, node or day, or several of these (default: phase)", 0},
-    {"from", KEY_FROM, "TIME", 0, "only from then on: RFC 3339, a date, or an age such as 7d (UTC; whole hours)", 0},
+    {"by", KEY_BY, "KEY,...", 0,
+     "one line for each job, phase, user, project, gpu, node or day, or several of these (default: "
+     "phase)",
+     0},
+    {"from", KEY_FROM, "TIME", 0,
+     "only from then on: RFC 3339, a date, or an age such as 7d (UTC; whole hours)", 0},
     {"to", KEY_TO, "TIME", 0, "only before then", 0},
-    {"format", KEY_FORMAT, "FORMAT", 0, "text (default), json, csv, or html: a page that needs nothing else, with charts, which prints well", 0},
+    {"format", KEY_FORMAT, "FORMAT", 0,
+     "text (default), json, csv, or html: a page that needs nothing else, with charts, which "
+     "prints well",
+     0},
     {"json", KEY_JSON, NULL, 0, "the same as --format json", 0},
     {"export", KEY_EXPORT, EXPORT_FORM, 0,
-     "whole runs in a form that others have set: CodeCarbon's emissions.csv, Boavizta's BoAmps (a JSON report a line), a statement of "
-     "Software Carbon Intensity, or a paragraph for a paper", 0},
+     "whole runs in a form that others have set: CodeCarbon's emissions.csv, Boavizta's BoAmps (a "
+     "JSON report a line), a statement of "
+     "Software Carbon Intensity, or a paragraph for a paper",
+     0},
     {"job", KEY_JOB, "JOB", 0, "--export: only runs of this job", 0},
     {"project", KEY_PROJECT, "NAME", 0, "--export: only runs of this project", 0},
-    {"per", KEY_PER, PER_FORM, 0, "--export sci: what the emissions are divided by (default: run)", 0},
+    {"per", KEY_PER, PER_FORM, 0, "--export sci: what the emissions are divided by (default: run)",
+     0},
     {0}};
 
 static struct settings {
@@ -41,7 +61,8 @@ static struct settings {
     enum format format;
     bool has_keys, has_format, has_per;
     struct report_export_options export;
-} settings = {.what = {.key_count = 1, .keys = {WT_BY_PHASE}, .from_ms = INT64_MIN, .to_ms = INT64_MAX}};
+} settings = {
+    .what = {.key_count = 1, .keys = {WT_BY_PHASE}, .from_ms = INT64_MIN, .to_ms = INT64_MAX}};
 
 static void take_keys(const char *text)
 {
@@ -54,7 +75,9 @@ static void take_keys(const char *text)
         while (key < WT_REPORT_KEYS && strcmp(part, view_report_keys[key]) != 0)
             key++;
         if (key == WT_REPORT_KEYS)
-            command_usage_error("--by is a list of job, phase, user, project, gpu, node and day; \"%s\" is none of them", part);
+            command_usage_error("--by is a list of job, phase, user, project, gpu, node and day; "
+                                "\"%s\" is none of them",
+                                part);
         for (unsigned i = 0; i < what->key_count; i++)
             if (what->keys[i] == (enum wt_report_key)key)
                 command_usage_error("--by names %s twice", part);
@@ -66,11 +89,13 @@ static void take_keys(const char *text)
 
 static void take_export(const char *text)
 {
-    static const enum report_export forms[] = {EXPORT_CODECARBON, EXPORT_BOAMPS, EXPORT_SCI, EXPORT_METHODS};
+    static const enum report_export forms[] = {EXPORT_CODECARBON, EXPORT_BOAMPS, EXPORT_SCI,
+                                               EXPORT_METHODS};
     char sentence[64];
     int which = form_match(EXPORT_FORM, text);
     if (which < 0)
-        command_usage_error("--export is %s, not \"%s\"", form_sentence(EXPORT_FORM, sentence, sizeof sentence), text);
+        command_usage_error("--export is %s, not \"%s\"",
+                            form_sentence(EXPORT_FORM, sentence, sizeof sentence), text);
     settings.export.form = forms[which];
 }
 
@@ -79,7 +104,8 @@ static void take_per(const char *text)
     char sentence[64];
     int which = form_match(PER_FORM, text);
     if (which < 0)
-        command_usage_error("--per is %s, not \"%s\"", form_sentence(PER_FORM, sentence, sizeof sentence), text);
+        command_usage_error("--per is %s, not \"%s\"",
+                            form_sentence(PER_FORM, sentence, sizeof sentence), text);
     settings.export.per_gpu_hour = which == 1;
     settings.has_per = true;
 }
@@ -106,7 +132,8 @@ static void finish_export(void)
         command_usage_error("--export has a form of its own: leave out --format and --json");
     if (settings.has_keys && export->form != EXPORT_SCI)
         command_usage_error(export->form == EXPORT_METHODS
-                                ? "--export methods is one paragraph: leave out --by, and choose its runs with --job, --project, --from and --to"
+                                ? "--export methods is one paragraph: leave out --by, and choose "
+                                  "its runs with --job, --project, --from and --to"
                                 : "--export %s has its own row for each run: leave out --by",
                             export->form == EXPORT_BOAMPS ? "boamps" : "codecarbon");
     export->runs.from_ms = settings.what.from_ms;
@@ -118,7 +145,9 @@ static void finish_export(void)
 static void take_time(const char *option, const char *text, int64_t *wall_ms)
 {
     if (parse_time_or_age(text, clock_wall_ms(), wall_ms))
-        command_usage_error("%s is a time such as 2026-03-01T12:00:00Z, a date or an age such as 7d, not \"%s\"", option, text);
+        command_usage_error(
+            "%s is a time such as 2026-03-01T12:00:00Z, a date or an age such as 7d, not \"%s\"",
+            option, text);
 }
 
 static void take_format(const char *text)
@@ -186,7 +215,8 @@ static int print_json(const struct ledger_report_rows *rows)
     struct wt_error err;
     for (unsigned i = 0; i < what->key_count; i++)
         keys[i] = view_report_keys[what->keys[i]];
-    const struct json_report report = {what->from_ms, what->to_ms, what->key_count, keys, rows->rows, rows->count, &rows->total};
+    const struct json_report report = {what->from_ms, what->to_ms, what->key_count, keys,
+                                       rows->rows,    rows->count, &rows->total};
     struct json_doc *doc = json_report_document(&report);
     int rc = json_write_stream(doc, JSON_PRETTY, stdout, &err);
     json_doc_free(doc);
@@ -196,10 +226,16 @@ static int print_json(const struct ledger_report_rows *rows)
 static void put_html(struct buffer *page, const struct ledger_report_rows *rows)
 {
     const struct ledger_report *what = &settings.what;
-    const struct view_report_page report = {
-        .keys = what->keys, .key_count = what->key_count, .rows = rows->rows, .count = rows->count, .total = &rows->total,
-        .basis = rows->basis, .basis_count = rows->basis_count, .from_ms = what->from_ms, .to_ms = what->to_ms,
-        .made_ms = clock_wall_ms()};
+    const struct view_report_page report = {.keys = what->keys,
+                                            .key_count = what->key_count,
+                                            .rows = rows->rows,
+                                            .count = rows->count,
+                                            .total = &rows->total,
+                                            .basis = rows->basis,
+                                            .basis_count = rows->basis_count,
+                                            .from_ms = what->from_ms,
+                                            .to_ms = what->to_ms,
+                                            .made_ms = clock_wall_ms()};
     view_report_html(page, &report);
 }
 
@@ -214,7 +250,8 @@ static int print(const struct common *common, const struct ledger_report_rows *r
     else if (settings.format == FORMAT_HTML)
         put_html(&page, rows);
     else
-        view_report(&page, what->keys, what->key_count, rows->rows, rows->count, &rows->total, common->colour);
+        view_report(&page, what->keys, what->key_count, rows->rows, rows->count, &rows->total,
+                    common->colour);
     return command_print(&page);
 }
 
@@ -245,15 +282,21 @@ const struct command command_report = {
     .arguments = "",
     .summary = "energy and carbon of what was run",
     .description =
-        "Sums over the runs in the ledger: GPU hours reserved and busy, energy of GPUs, CPUs and DRAM, what the facility drew for it "
-        "(PUE), operational carbon at the grid's intensity of each hour, embodied carbon by the share of the systems' lifetime, and what "
+        "Sums over the runs in the ledger: GPU hours reserved and busy, energy of GPUs, CPUs and "
+        "DRAM, what the facility drew for it "
+        "(PUE), operational carbon at the grid's intensity of each hour, embodied carbon by the "
+        "share of the systems' lifetime, and what "
         "tuning saved against the measured baseline. Carbon is as it was booked with each run.\n\n"
-        "With --by day, --from or --to a run counts hour by hour, in UTC. What is not known of a run is left out of a sum, "
+        "With --by day, --from or --to a run counts hour by hour, in UTC. What is not known of a "
+        "run is left out of a sum, "
         "and the page says of how many runs.\n\n"
-        "The page of --format html stands alone: it has no script, fetches nothing, and shows at most 20 groups as bars, 366 days "
+        "The page of --format html stands alone: it has no script, fetches nothing, and shows at "
+        "most 20 groups as bars, 366 days "
         "and 500 rows.\n\n"
-        "An export takes whole runs: those that began between --from and --to, oldest first, of the job and the project if these are "
-        "named. What the ledger does not know is an empty field, a missing key or a sentence. Names in CSV that a spreadsheet would take "
+        "An export takes whole runs: those that began between --from and --to, oldest first, of "
+        "the job and the project if these are "
+        "named. What the ledger does not know is an empty field, a missing key or a sentence. "
+        "Names in CSV that a spreadsheet would take "
         "for a formula get an apostrophe in front.",
     .examples = "  wattune report\n"
                 "  wattune report --by user,day --from 7d\n"

@@ -26,23 +26,39 @@
 #include "view/view.h"
 
 enum key {
-    KEY_JOB = 1, KEY_MAX_SLOWDOWN, KEY_MIN, KEY_OBSERVE, KEY_PROFILE_ONLY, KEY_METRIC, KEY_EPOCH, KEY_SHARED, KEY_JSON,
-    KEY_DRY_RUN, KEY_CARBON_AWARE,
+    KEY_JOB = 1,
+    KEY_MAX_SLOWDOWN,
+    KEY_MIN,
+    KEY_OBSERVE,
+    KEY_PROFILE_ONLY,
+    KEY_METRIC,
+    KEY_EPOCH,
+    KEY_SHARED,
+    KEY_JSON,
+    KEY_DRY_RUN,
+    KEY_CARBON_AWARE,
 };
 
 static const struct argp_option options[] = {
-    {"job", KEY_JOB, "NAME", 0, "the job this run is a recurrence of (default: the command's last path component)", 0},
-    CONFIG_RUN_KEYS(CONFIG_OPTION)
-    {"max-slowdown", KEY_MAX_SLOWDOWN, "F", 0, "instead: least energy within this much more time a step (10% or 0.1)", 0},
+    {"job", KEY_JOB, "NAME", 0,
+     "the job this run is a recurrence of (default: the command's last path component)", 0},
+    CONFIG_RUN_KEYS(CONFIG_OPTION){
+        "max-slowdown", KEY_MAX_SLOWDOWN, "F", 0,
+        "instead: least energy within this much more time a step (10% or 0.1)", 0},
     {"min", KEY_MIN, "energy|time", 0, "instead: least energy, or least time", 0},
     {"observe", KEY_OBSERVE, NULL, 0, "never write to a device: measure only", 0},
-    {"profile-only", KEY_PROFILE_ONLY, NULL, 0, "profile, then run at the limit found at the start and say what the "
-     "best would give", 0},
-    {"metric-pattern", KEY_METRIC, "REGEX", 0, "group 1 of a match in the output is the validation metric", 0},
+    {"profile-only", KEY_PROFILE_ONLY, NULL, 0,
+     "profile, then run at the limit found at the start and say what the "
+     "best would give",
+     0},
+    {"metric-pattern", KEY_METRIC, "REGEX", 0,
+     "group 1 of a match in the output is the validation metric", 0},
     {"epoch-pattern", KEY_EPOCH, "REGEX", 0, "a match in the output ends an epoch", 0},
     RECUR_OPTIONS,
-    {"carbon-aware", KEY_CARBON_AWARE, NULL, 0, "let the trade-off follow the grid: where its electricity is cleaner than in the last "
-     "24 h, time counts for more; needs a series by the hour (intensity_file)", 0},
+    {"carbon-aware", KEY_CARBON_AWARE, NULL, 0,
+     "let the trade-off follow the grid: where its electricity is cleaner than in the last "
+     "24 h, time counts for more; needs a series by the hour (intensity_file)",
+     0},
     {"shared", KEY_SHARED, NULL, 0, "tune although other processes use the GPU", 0},
     {"json", KEY_JSON, "FILE", 0, "write what was measured and tuned as JSON", 0},
     {"dry-run", KEY_DRY_RUN, NULL, 0, "say what would be done, and do nothing", 0},
@@ -63,7 +79,8 @@ static void one_trade_off(void)
     settings.trade_off_given = true;
 }
 
-/* "auto" and "channel" are one thing as long as the channel is what programs of all kinds report through. */
+/* "auto" and "channel" are one thing as long as the channel is what programs of all kinds report
+ * through. */
 static void take_progress(struct job_options *job, const char *how)
 {
     static const char pattern[] = "pattern:";
@@ -79,7 +96,8 @@ static void take_config(struct job_options *job, const struct config *config)
     job->project = config_text(config, CONFIG_PROJECT);
     job->tuner.preference.eta = config_number(config, CONFIG_ETA);
     job->tuner.search = config_text(config, CONFIG_SEARCH);
-    /* The adaptive search measures around the optimum of one trade-off; hours to come have others. */
+    /* The adaptive search measures around the optimum of one trade-off; hours to come have others.
+     */
     if (settings.carbon_aware && config->values[CONFIG_SEARCH].origin == CONFIG_DEFAULT)
         job->tuner.search = "sweep";
     job->tuner.baseline = config_is(config, CONFIG_BASELINE, "yes");
@@ -104,9 +122,11 @@ static void check_carbon_aware(void)
     if (!settings.carbon_aware)
         return;
     if (job->tuner.preference.selector != WT_SELECT_COST)
-        command_usage_error("--carbon-aware goes with --eta: --max-slowdown and --min do not trade energy for time");
+        command_usage_error("--carbon-aware goes with --eta: --max-slowdown and --min do not trade "
+                            "energy for time");
     if (job->observe || job->tuner.profile_only)
-        command_usage_error("--carbon-aware sets power limits, and %s does not", job->observe ? "--observe" : "--profile-only");
+        command_usage_error("--carbon-aware sets power limits, and %s does not",
+                            job->observe ? "--observe" : "--profile-only");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -125,7 +145,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         one_trade_off();
         preference->selector = WT_SELECT_MAX_SLOWDOWN;
         if (parse_fraction(arg, 0, 10, &preference->max_slowdown))
-            command_usage_error("--max-slowdown is a fraction such as 10%% or 0.1 (at most 10), not \"%s\"", arg);
+            command_usage_error(
+                "--max-slowdown is a fraction such as 10%% or 0.1 (at most 10), not \"%s\"", arg);
         return 0;
     case KEY_MIN:
         one_trade_off();
@@ -162,11 +183,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         state->next = state->argc;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        command_usage_error("there is no command to run: wattune run [options] -- COMMAND [ARGUMENT...]");
+        command_usage_error(
+            "there is no command to run: wattune run [options] -- COMMAND [ARGUMENT...]");
         return EINVAL;
     case ARGP_KEY_END:
         if (settings.trade_off_given &&
-            ((struct invocation *)state->input)->common->config->values[CONFIG_ETA].origin == CONFIG_FROM_FLAG)
+            ((struct invocation *)state->input)->common->config->values[CONFIG_ETA].origin ==
+                CONFIG_FROM_FLAG)
             one_trade_off();
         check_carbon_aware();
         recur_options_finish(&settings.recur);
@@ -176,7 +199,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* Limits outside the devices' range are a usage error before the command starts, not a reason not to tune. */
+/* Limits outside the devices' range are a usage error before the command starts, not a reason not
+ * to tune. */
 static int check_limits(const struct devices *devices, struct wt_error *err)
 {
     struct wt_device list[WT_MAX_DEVICES];
@@ -225,7 +249,8 @@ static void say_sizes(const struct recur_options *recur)
     printf("with batch sizes chosen for %s\n", words);
 }
 
-static void say_dry_run(const struct common *common, const struct devices *devices, const char *ledger)
+static void say_dry_run(const struct common *common, const struct devices *devices,
+                        const char *ledger)
 {
     const struct job_options *job = &settings.recur.job;
     char amount[SPENDING_TEXT];
@@ -235,23 +260,28 @@ static void say_dry_run(const struct common *common, const struct devices *devic
     printf("\non:\n");
     for (unsigned i = 0; i < devices->gpu_count; i++) {
         const struct wt_device *d = sense_device(devices->sense, devices->selected[i]);
-        printf("  GPU %u %s (%s), limits %g to %g W%s\n", d->index, d->name, d->uuid, d->limit_min_mw / 1000.0,
-               d->limit_max_mw / 1000.0, d->has_energy_counter ? "" : ", no energy counter: power readings are summed");
+        printf("  GPU %u %s (%s), limits %g to %g W%s\n", d->index, d->name, d->uuid,
+               d->limit_min_mw / 1000.0, d->limit_max_mw / 1000.0,
+               d->has_energy_counter ? "" : ", no energy counter: power readings are summed");
     }
     if (settings.recur.recurrences > 1)
         printf("%u times\n", settings.recur.recurrences);
     if (settings.recur.chooses)
         say_sizes(&settings.recur);
     if (job->spending.budget.kind != BUDGET_NONE)
-        printf("within a budget of %s\n", spending_text(amount, &job->spending.budget, job->spending.budget.amount));
+        printf("within a budget of %s\n",
+               spending_text(amount, &job->spending.budget, job->spending.budget.amount));
     if (job->observe)
         printf("and would write nothing to a device\n");
     else
-        printf("and would try the power limits %s by %s%s\n", config_text(common->config, CONFIG_POWER_LIMITS),
-               job->tuner.search, settings.carbon_aware ? ", and follow the grid" : "");
+        printf("and would try the power limits %s by %s%s\n",
+               config_text(common->config, CONFIG_POWER_LIMITS), job->tuner.search,
+               settings.carbon_aware ? ", and follow the grid" : "");
 }
 
-/* --- Afterwards ----------------------------------------------------------------------------------------------------- */
+/* --- Afterwards
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static int write_json(const struct recur_result *result)
 {
@@ -280,7 +310,8 @@ static void put_learned(struct buffer *page, struct ledger *ledger, int64_t stat
 }
 
 /* Words: the command's own data has standard output. */
-static void say_results(const struct common *common, struct ledger *ledger, const struct recur_result *result)
+static void say_results(const struct common *common, struct ledger *ledger,
+                        const struct recur_result *result)
 {
     struct buffer page = {0};
     bool colour = common->colour && isatty(STDERR_FILENO);
@@ -300,10 +331,14 @@ static int exit_code(const struct recur_result *result, int written)
 {
     switch (result->end) {
     case RECUR_COMMAND_FAILED:
-    case RECUR_ASKED_TO_END: return result->exit_code ? result->exit_code : written;
-    case RECUR_MISSED: return EXIT_TARGET;
-    case RECUR_OVER_BUDGET: return EXIT_BUDGET;
-    case RECUR_DONE: break;
+    case RECUR_ASKED_TO_END:
+        return result->exit_code ? result->exit_code : written;
+    case RECUR_MISSED:
+        return EXIT_TARGET;
+    case RECUR_OVER_BUDGET:
+        return EXIT_BUDGET;
+    case RECUR_DONE:
+        break;
     }
     return !result->booked ? EXIT_LEDGER : written;
 }
@@ -326,7 +361,8 @@ static void grid_at(void *ctx, int64_t unix_s, double *g_per_kwh, double *most_g
     *most_g_per_kwh = carbon_settings_most(carbon, unix_s);
 }
 
-/* A budget of carbon and --carbon-aware need to know the grid; the rest gets along with what is assumed. */
+/* A budget of carbon and --carbon-aware need to know the grid; the rest gets along with what is
+ * assumed. */
 static int open_carbon(const struct common *common, struct wt_error *err)
 {
     struct carbon_settings *carbon = &settings.carbon;
@@ -336,28 +372,37 @@ static int open_carbon(const struct common *common, struct wt_error *err)
     if (rc)
         return rc;
     if (settings.carbon_aware && !carbon->has_series)
-        return error_set(err, WT_E_INVALID, "--carbon-aware needs a series of the grid by the hour: name one with WATTUNE_INTENSITY_FILE "
+        return error_set(err, WT_E_INVALID,
+                         "--carbon-aware needs a series of the grid by the hour: name one with "
+                         "WATTUNE_INTENSITY_FILE "
                          "or intensity_file");
     if (settings.carbon_aware && !isnan(carbon->given_g_per_kwh))
-        return error_set(err, WT_E_INVALID, "--carbon-aware follows the series, and %.120s goes before it: leave one of them out",
-                         carbon->given_where);
+        return error_set(
+            err, WT_E_INVALID,
+            "--carbon-aware follows the series, and %.120s goes before it: leave one of them out",
+            carbon->given_where);
     if (settings.carbon_aware && isnan(carbon_series_at(&carbon->series, now_s)))
-        return error_set(err, WT_E_INVALID, "--carbon-aware needs to know the grid now, and %.120s has no value for this hour",
-                         carbon->series_path);
+        return error_set(
+            err, WT_E_INVALID,
+            "--carbon-aware needs to know the grid now, and %.120s has no value for this hour",
+            carbon->series_path);
     if (settings.carbon_aware) {
         settings.grid = (struct aware_grid){grid_at, carbon};
         settings.recur.job.grid = &settings.grid;
     }
     carbon_settings_intensity_at(carbon, now_s, &intensity);
-    if (settings.recur.job.spending.budget.kind == BUDGET_CARBON && intensity.source == CARBON_INTENSITY_ASSUMED &&
-        !carbon->provider)
-        return error_set(err, WT_E_INVALID, "a budget of carbon needs to know the grid: say where this is with --location, or how much "
+    if (settings.recur.job.spending.budget.kind == BUDGET_CARBON &&
+        intensity.source == CARBON_INTENSITY_ASSUMED && !carbon->provider)
+        return error_set(err, WT_E_INVALID,
+                         "a budget of carbon needs to know the grid: say where this is with "
+                         "--location, or how much "
                          "it emits with --intensity");
     return 0;
 }
 
 /* Runs under the factors in force. */
-static int run_booked(struct devices *devices, struct ledger *ledger, struct recur_result *result, struct wt_error *err)
+static int run_booked(struct devices *devices, struct ledger *ledger, struct recur_result *result,
+                      struct wt_error *err)
 {
     static char user[WT_USER_LEN], node[WT_USER_LEN];
     struct booking_factors factors = factors_of(&settings.carbon);
@@ -366,12 +411,14 @@ static int run_booked(struct devices *devices, struct ledger *ledger, struct rec
     settings.recur.job.factors = &factors;
     settings.recur.job.user = user;
     settings.recur.job.node = node;
-    int rc = recur_run(&settings.recur, devices->sense, devices->selected, devices->count, ledger, result, err);
+    int rc = recur_run(&settings.recur, devices->sense, devices->selected, devices->count, ledger,
+                       result, err);
     settings.recur.job.factors = NULL;
     return rc;
 }
 
-static int run_in_ledger(struct common *common, struct devices *devices, bool *interrupted, struct wt_error *err)
+static int run_in_ledger(struct common *common, struct devices *devices, bool *interrupted,
+                         struct wt_error *err)
 {
     struct ledger *ledger = NULL;
     struct recur_result result = {0};
@@ -431,47 +478,80 @@ const struct command command_run = {
     .arguments = "-- COMMAND [ARGUMENT...]",
     .summary = "run a training command: measured, tuned and booked",
     .description =
-        "Starts COMMAND unchanged and measures the energy of its GPUs. As it trains, power limits are profiled for 1.5 to "
-        "6 seconds each after a short warm-up, the few that tell what the others cost (--search adaptive) or every one from the "
-        "highest to the lowest (sweep), with slices at the limit found at the start in between; then the best limit for your "
+        "Starts COMMAND unchanged and measures the energy of its GPUs. As it trains, power limits "
+        "are profiled for 1.5 to "
+        "6 seconds each after a short warm-up, the few that tell what the others cost (--search "
+        "adaptive) or every one from the "
+        "highest to the lowest (sweep), with slices at the limit found at the start in between; "
+        "then the best limit for your "
         "trade-off is set. If time or energy per step later drifts by more than "
-        "5 %, the limits are profiled again, within a fifth of the run. When the command ends, for whatever reason, the limit found at the start comes "
-        "back, also when wattune itself is killed. The run is booked in the ledger, and the next run of the job uses "
+        "5 %, the limits are profiled again, within a fifth of the run. When the command ends, for "
+        "whatever reason, the limit found at the start comes "
+        "back, also when wattune itself is killed. The run is booked in the ledger, and the next "
+        "run of the job uses "
         "its profile.\n\n"
-        "To compare limits wattune has to see training steps: programs call wt_step() of libwattune, or a pattern tells "
-        "what a step prints. Without a sign of steps the run is measured and not tuned. Setting a power limit needs root "
+        "To compare limits wattune has to see training steps: programs call wt_step() of "
+        "libwattune, or a pattern tells "
+        "what a step prints. Without a sign of steps the run is measured and not tuned. Setting a "
+        "power limit needs root "
         "or CAP_SYS_ADMIN; under sudo the command runs as the user who called.\n\n"
-        "With --target the training has reached its goal as soon as the metric of that name does at an epoch's end: it is then "
-        "asked to end (wt_stop_requested), never ended by force. The metric is what the program tells wt_epoch_end() of libwattune, or "
-        "what --metric-pattern finds. After --max-epochs without it the training is asked to end, gets SIGTERM, and after --grace "
+        "With --target the training has reached its goal as soon as the metric of that name does "
+        "at an epoch's end: it is then "
+        "asked to end (wt_stop_requested), never ended by force. The metric is what the program "
+        "tells wt_epoch_end() of libwattune, or "
+        "what --metric-pattern finds. After --max-epochs without it the training is asked to end, "
+        "gets SIGTERM, and after --grace "
         "SIGKILL.\n\n"
-        "With --batch-sizes each recurrence runs one of them. The first ones explore: from the default downwards, then upwards, "
-        "leaving a direction at the first size that does not reach the target, twice; afterwards a size is drawn by what its runs "
-        "are believed to cost (pruning and Thompson sampling, Zeus section 4). A run is ended before the epoch with which it would cost more than "
-        "--beta times the cheapest recurrence so far, and the recurrence goes on with another size, at most 20 in all. What was "
-        "learned is kept in the ledger for the job, these GPUs, this trade-off and these options; processes that run at once share it. "
-        "On another GPU model the job begins with it: a size is run once to see what an epoch costs there, and then its earlier runs "
+        "With --batch-sizes each recurrence runs one of them. The first ones explore: from the "
+        "default downwards, then upwards, "
+        "leaving a direction at the first size that does not reach the target, twice; afterwards a "
+        "size is drawn by what its runs "
+        "are believed to cost (pruning and Thompson sampling, Zeus section 4). A run is ended "
+        "before the epoch with which it would cost more than "
+        "--beta times the cheapest recurrence so far, and the recurrence goes on with another "
+        "size, at most 20 in all. What was "
+        "learned is kept in the ledger for the job, these GPUs, this trade-off and these options; "
+        "processes that run at once share it. "
+        "On another GPU model the job begins with it: a size is run once to see what an epoch "
+        "costs there, and then its earlier runs "
         "count at that cost. "
         "A command that fails by itself teaches nothing: its size is handed out again.\n\n"
-        "With --budget everything that this command runs, all recurrences and tries together, may use so much and no more: energy (J, "
-        "kJ, MJ, GJ, Wh, kWh, MWh) of all devices that are measured, GPUs, processors and memory, without PUE; carbon (gCO2e, kgCO2e, "
-        "tCO2e) as the runs will be booked, operational (location-based, with PUE) and embodied (SCI) together; or time (s, min, h, d) of "
-        "the runs. At 80 % there is a warning. When nothing is left the training is asked to end, gets SIGTERM, and after --grace SIGKILL, "
-        "the run is booked, and nothing more is started; what it uses while it ends is booked too, so that a little more than the "
-        "budget is used. After the first epoch it is said how many more the budget is enough for, and, where earlier runs of the job with "
-        "this batch size or --max-epochs tell how many there are to be, what all of them would use: intervals that hold nine "
-        "times of ten or more if epochs scatter by no more than a fifth and the grid stays as it is. What is not known (a GPU that is lost) does not "
-        "count, and that is said. A run that a budget ended has neither reached nor missed its target, and teaches nothing about its "
-        "batch size. A budget of carbon needs to know the grid: --location, --intensity, a series or a provider.\n\n"
-        "With --carbon-aware the trade-off follows the grid (Chase's rule): energy weighs by the carbon intensity of now over the "
-        "largest of the last 24 h, so that in clean hours time counts for more and in the dirtiest the choice is that of --eta. Every limit "
-        "is profiled, once, and chosen again from the profile whenever the series has another value. It needs a series by the hour "
-        "(WATTUNE_INTENSITY_FILE, intensity_file) that has a value for now; in an hour that the series lacks, --eta alone decides. The cost that "
+        "With --budget everything that this command runs, all recurrences and tries together, may "
+        "use so much and no more: energy (J, "
+        "kJ, MJ, GJ, Wh, kWh, MWh) of all devices that are measured, GPUs, processors and memory, "
+        "without PUE; carbon (gCO2e, kgCO2e, "
+        "tCO2e) as the runs will be booked, operational (location-based, with PUE) and embodied "
+        "(SCI) together; or time (s, min, h, d) of "
+        "the runs. At 80 % there is a warning. When nothing is left the training is asked to end, "
+        "gets SIGTERM, and after --grace SIGKILL, "
+        "the run is booked, and nothing more is started; what it uses while it ends is booked too, "
+        "so that a little more than the "
+        "budget is used. After the first epoch it is said how many more the budget is enough for, "
+        "and, where earlier runs of the job with "
+        "this batch size or --max-epochs tell how many there are to be, what all of them would "
+        "use: intervals that hold nine "
+        "times of ten or more if epochs scatter by no more than a fifth and the grid stays as it "
+        "is. What is not known (a GPU that is lost) does not "
+        "count, and that is said. A run that a budget ended has neither reached nor missed its "
+        "target, and teaches nothing about its "
+        "batch size. A budget of carbon needs to know the grid: --location, --intensity, a series "
+        "or a provider.\n\n"
+        "With --carbon-aware the trade-off follows the grid (Chase's rule): energy weighs by the "
+        "carbon intensity of now over the "
+        "largest of the last 24 h, so that in clean hours time counts for more and in the dirtiest "
+        "the choice is that of --eta. Every limit "
+        "is profiled, once, and chosen again from the profile whenever the series has another "
+        "value. It needs a series by the hour "
+        "(WATTUNE_INTENSITY_FILE, intensity_file) that has a value for now; in an hour that the "
+        "series lacks, --eta alone decides. The cost that "
         "is booked stays that of --eta.\n\n"
-        "In the arguments of COMMAND {batch_size}, {lr}, {seed} and {recurrence} are replaced where they have a value; other braces stay. "
+        "In the arguments of COMMAND {batch_size}, {lr}, {seed} and {recurrence} are replaced "
+        "where they have a value; other braces stay. "
         "The same values are in its environment: see wattune(1).\n\n"
-        "The exit code is the command's own (128+n for signal n, 127 not found, 126 not executable). With --target, --budget or "
-        "--recurrences it is 0 when every recurrence reached its target (or there is none), 8 when a budget ended it before, and 5 when "
+        "The exit code is the command's own (128+n for signal n, 127 not found, 126 not "
+        "executable). With --target, --budget or "
+        "--recurrences it is 0 when every recurrence reached its target (or there is none), 8 when "
+        "a budget ended it before, and 5 when "
         "a target was missed; a command that fails by itself in its last try gives its own.",
     .examples = "  wattune run --job mlp -- python train.py\n"
                 "  wattune run --max-slowdown 5% --progress 'pattern:step (\\d+)' -- ./train.sh\n"

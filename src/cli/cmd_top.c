@@ -20,7 +20,8 @@
 enum key { KEY_INTERVAL = 1 };
 
 static const struct argp_option options[] = {
-    {"interval", KEY_INTERVAL, "S", 0, "seconds between two readings, 0.05 to 3600 (default 1)", 0}, {0}};
+    {"interval", KEY_INTERVAL, "S", 0, "seconds between two readings, 0.05 to 3600 (default 1)", 0},
+    {0}};
 
 static struct settings {
     double interval_s;
@@ -32,7 +33,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case KEY_INTERVAL:
         if (parse_number(arg, 0.05, 3600, &settings.interval_s))
-            command_usage_error("--interval is a number of seconds from 0.05 to 3600, not \"%s\"", arg);
+            command_usage_error("--interval is a number of seconds from 0.05 to 3600, not \"%s\"",
+                                arg);
         return 0;
     case ARGP_KEY_ARG:
         command_usage_error("top takes no argument (\"%s\")", arg);
@@ -66,8 +68,8 @@ struct top {
     int64_t started_ns;
 };
 
-/* Energy since the start: what the counter moved, and where there is none, power over time.  A counter that went back (the
- * driver was loaded anew) tells nothing of the interval. */
+/* Energy since the start: what the counter moved, and where there is none, power over time.  A
+ * counter that went back (the driver was loaded anew) tells nothing of the interval. */
 static void add_energy(struct view_top_device *device, struct kept *kept)
 {
     const struct wt_state *s = &device->state;
@@ -82,7 +84,8 @@ static void add_energy(struct view_top_device *device, struct kept *kept)
         if (!isfinite(device->energy_j))
             device->energy_j = 0;
         if (kept->has_power)
-            device->energy_j += (kept->power_mw / 2e3 + s->power_mw / 2e3) * (double)(s->t_ns - kept->t_ns) / 1e9;
+            device->energy_j +=
+                (kept->power_mw / 2e3 + s->power_mw / 2e3) * (double)(s->t_ns - kept->t_ns) / 1e9;
     }
     kept->has_counter = counter;
     kept->has_power = power;
@@ -96,7 +99,8 @@ static void add_history(struct view_top_device *device)
     const struct wt_state *s = &device->state;
     float power_w = s->known & WT_STATE_POWER ? (float)s->power_mw / 1e3f : NAN;
     if (device->history_count == VIEW_TOP_HISTORY) {
-        memmove(device->history_w, device->history_w + 1, (VIEW_TOP_HISTORY - 1) * sizeof device->history_w[0]);
+        memmove(device->history_w, device->history_w + 1,
+                (VIEW_TOP_HISTORY - 1) * sizeof device->history_w[0]);
         device->history_count--;
     }
     device->history_w[device->history_count++] = power_w;
@@ -151,13 +155,21 @@ static bool handle_key(struct top *top, int key)
 {
     switch (key) {
     case 'q':
-    case 'Q': return false;
+    case 'Q':
+        return false;
     case 'p':
-    case ' ': top->view.paused = !top->view.paused; break;
+    case ' ':
+        top->view.paused = !top->view.paused;
+        break;
     case '+':
-    case '=': top->view.interval_s = next_interval(top->view.interval_s, true); break;
-    case '-': top->view.interval_s = next_interval(top->view.interval_s, false); break;
-    default: break;
+    case '=':
+        top->view.interval_s = next_interval(top->view.interval_s, true);
+        break;
+    case '-':
+        top->view.interval_s = next_interval(top->view.interval_s, false);
+        break;
+    default:
+        break;
     }
     return true;
 }
@@ -176,7 +188,9 @@ static void loop(struct top *top, const struct devices *devices)
             next_ns = now_ns + (int64_t)(top->view.interval_s * (double)NS_PER_S);
         }
         double wait_ms = ceil((double)(next_ns - clock_now_ns()) / scale / 1e6);
-        int key = screen_key(wait_ms > 1000 ? 1000 : (int)wait_ms); /* so that a signal is seen within a second at most */
+        int key = screen_key(
+            wait_ms > 1000 ? 1000
+                           : (int)wait_ms); /* so that a signal is seen within a second at most */
         if (key == SCREEN_NOTHING)
             continue;
         double interval_s = top->view.interval_s;
@@ -208,8 +222,10 @@ static int run(struct common *common, void *unused)
     rc = screen_open(&err);
     if (rc == 0) {
         top->started_ns = clock_now_ns();
-        top->view = (struct view_top){.unicode = screen_has_unicode(), .interval_s = settings.interval_s,
-                                      .devices = top->devices, .count = devices.gpu_count};
+        top->view = (struct view_top){.unicode = screen_has_unicode(),
+                                      .interval_s = settings.interval_s,
+                                      .devices = top->devices,
+                                      .count = devices.gpu_count};
         for (unsigned i = 0; i < devices.gpu_count; i++) {
             top->devices[i].device = *sense_device(devices.sense, devices.selected[i]);
             top->devices[i].energy_j = NAN;
@@ -226,13 +242,16 @@ const struct command command_top = {
     .name = "top",
     .arguments = "",
     .summary = "power, limits and energy of each GPU, live on the whole terminal",
-    .description =
-        "Shows for every GPU its power, the limit in force, temperature, utilisation, memory, the energy since the start and what holds it "
-        "back, and below it the power over the last readings. Energy with a ~ is summed from power readings, because "
-        "the device has no counter. A - stands for what a device does not tell.\n\n"
-        "Keys: q ends; p holds the picture (energy is counted on); + and - make the interval longer and shorter. The terminal "
-        "goes back to what it was, however the program ends.",
-    .examples = "  wattune top\n  wattune top --interval 0.2 --gpus 0,1\n  wattune top --vgpu a40:4\n",
+    .description = "Shows for every GPU its power, the limit in force, temperature, utilisation, "
+                   "memory, the energy since the start and what holds it "
+                   "back, and below it the power over the last readings. Energy with a ~ is summed "
+                   "from power readings, because "
+                   "the device has no counter. A - stands for what a device does not tell.\n\n"
+                   "Keys: q ends; p holds the picture (energy is counted on); + and - make the "
+                   "interval longer and shorter. The terminal "
+                   "goes back to what it was, however the program ends.",
+    .examples =
+        "  wattune top\n  wattune top --interval 0.2 --gpus 0,1\n  wattune top --vgpu a40:4\n",
     .options = options,
     .groups = COMMON_DEVICES | COMMON_REPLAY,
     .parse = parse,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Subcommands as rows of one table: each row is the parser, the --help and the manual page of its command at once.
+ * Subcommands as rows of one table: each row is the parser, the --help and the manual page of its
+ * command at once.
  */
 #ifndef WATTUNE_CLI_COMMAND_H
 #define WATTUNE_CLI_COMMAND_H
@@ -12,16 +13,18 @@
 #include "flow.h"
 
 /* The one list of exit codes: X(name, code, meaning).  The manual prints it. */
-#define EXIT_CODE_LIST(X)                                                                                     \
-    X(DONE, 0, "Done.")                                                                                       \
-    X(OTHER, 1, "Anything that has no code of its own.")                                                      \
-    X(USAGE, 2, "Wrong usage: an unknown command, option or model, a value out of range, a machine file, "   \
-                "recording or trace that is wrong.")                                                                   \
-    X(NO_DEVICE, 3, "No such device, none left by CUDA_VISIBLE_DEVICES, or a library or device that cannot "  \
-                    "be opened.")                                                                             \
-    X(NO_PERMISSION, 4, "No permission.")                                                                     \
-    X(TARGET, 5, "The job did not reach its target; `simulate`: the default batch size did not.")             \
-    X(LEDGER, 6, "The ledger cannot be opened or written.")                                                  \
+#define EXIT_CODE_LIST(X)                                                                          \
+    X(DONE, 0, "Done.")                                                                            \
+    X(OTHER, 1, "Anything that has no code of its own.")                                           \
+    X(USAGE, 2,                                                                                    \
+      "Wrong usage: an unknown command, option or model, a value out of range, a machine file, "   \
+      "recording or trace that is wrong.")                                                         \
+    X(NO_DEVICE, 3,                                                                                \
+      "No such device, none left by CUDA_VISIBLE_DEVICES, or a library or device that cannot "     \
+      "be opened.")                                                                                \
+    X(NO_PERMISSION, 4, "No permission.")                                                          \
+    X(TARGET, 5, "The job did not reach its target; `simulate`: the default batch size did not.")  \
+    X(LEDGER, 6, "The ledger cannot be opened or written.")                                        \
     X(BUDGET, 8, "A budget ended it.")
 
 #define EXIT_CODE_ENUM(name, code, meaning) EXIT_##name = (code),
@@ -33,26 +36,33 @@ struct config;
 struct common {
     const char *gpus, *nvml, *vgpu, *replay, *ledger;
     bool colour;
-    bool nvml_by_user;               /* named by a flag or variable, which root acting for somebody else does not trust */
+    bool nvml_by_user; /* named by a flag or variable, which root acting for somebody else does not
+                          trust */
     struct config *config;
     const struct wt_error *config_error; /* code 0: the configuration could be read */
 };
 
 /* Which of the shared options a command has. */
-enum common_group { COMMON_DEVICES = 1 << 0, COMMON_REPLAY = 1 << 1, COMMON_LEDGER = 1 << 2, COMMON_CARBON = 1 << 3 };
+enum common_group {
+    COMMON_DEVICES = 1 << 0,
+    COMMON_REPLAY = 1 << 1,
+    COMMON_LEDGER = 1 << 2,
+    COMMON_CARBON = 1 << 3
+};
 
 struct command {
-    const char *name, *arguments;        /* "[options] -- COMMAND [ARGUMENT...]" */
-    const char *summary;                 /* one line without a full stop */
-    const char *description;             /* paragraphs, an empty line between */
-    const char *examples;                /* lines; each begins with a command or is a remark */
-    const struct argp_option *options;   /* its own; ends with {0} */
-    unsigned groups;                     /* enum common_group */
-    bool any_config;                     /* goes on with the defaults when the configuration is wrong, and says so itself */
-    argp_parser_t parse;                 /* its own options and arguments, keys of the configuration apart;
-                                          * state->input is struct invocation */
+    const char *name, *arguments;      /* "[options] -- COMMAND [ARGUMENT...]" */
+    const char *summary;               /* one line without a full stop */
+    const char *description;           /* paragraphs, an empty line between */
+    const char *examples;              /* lines; each begins with a command or is a remark */
+    const struct argp_option *options; /* its own; ends with {0} */
+    unsigned groups;                   /* enum common_group */
+    bool any_config;     /* goes on with the defaults when the configuration is wrong, and says so
+                            itself */
+    argp_parser_t parse; /* its own options and arguments, keys of the configuration apart;
+                          * state->input is struct invocation */
     int (*run)(struct common *common, void *settings);
-    void *settings;                      /* what parse fills */
+    void *settings; /* what parse fills */
 };
 
 struct invocation {
@@ -64,11 +74,12 @@ struct invocation {
 
 /* All commands, in the order of --help; ends with NULL. */
 extern const struct command *const commands[];
-extern const struct command command_run, command_measure, command_monitor, command_limit, command_jobs, command_show,
-    command_explain, command_forget, command_config, command_doctor, command_top, command_simulate, command_pareto,
-    command_carbon, command_report, command_fleet;
+extern const struct command command_run, command_measure, command_monitor, command_limit,
+    command_jobs, command_show, command_explain, command_forget, command_config, command_doctor,
+    command_top, command_simulate, command_pareto, command_carbon, command_report, command_fleet;
 
-/* A hidden word, for completions: the names of the jobs in the ledger, one a line; nothing when there is none. */
+/* A hidden word, for completions: the names of the jobs in the ledger, one a line; nothing when
+ * there is none. */
 #define JOB_NAMES_COMMAND "job-names"
 int job_names_main(struct common *common);
 
@@ -76,8 +87,8 @@ int job_names_main(struct common *common);
 const struct argp_option *common_options(enum common_group group);
 const char *common_title(enum common_group group);
 
-/* Parses argv by the command's row over the configuration in common->config.  Ends the process on --help and on usage errors
- * (exit code 2). */
+/* Parses argv by the command's row over the configuration in common->config.  Ends the process on
+ * --help and on usage errors (exit code 2). */
 void command_parse(const struct command *command, int argc, char **argv, struct common *common);
 
 /* A usage error: one sentence (argp_error() would add a second one), exit code 2. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What all commands share: options over the configuration, and the way from an error to an exit code.
+ * What all commands share: options over the configuration, and the way from an error to an exit
+ * code.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -19,14 +20,16 @@ enum key { KEY_REPLAY = 1000, KEY_NO_COLOR };
 
 static const struct argp_option device_options[] = {CONFIG_DEVICE_KEYS(CONFIG_OPTION){0}};
 static const struct argp_option replay_options[] = {
-    {"replay", KEY_REPLAY, "FILE", 0, "a recording (what `wattune monitor --csv` prints) instead of devices", 0}, {0}};
+    {"replay", KEY_REPLAY, "FILE", 0,
+     "a recording (what `wattune monitor --csv` prints) instead of devices", 0},
+    {0}};
 static const struct argp_option ledger_options[] = {CONFIG_LEDGER_KEYS(CONFIG_OPTION){0}};
 static const struct argp_option carbon_options[] = {CONFIG_CARBON_KEYS(CONFIG_OPTION){0}};
 static const struct argp_option general_options[] = {
     {"quiet", 'q', NULL, 0, "only errors on standard error", 0},
     {"verbose", 'v', NULL, 0, "details on standard error", 0},
-    CONFIG_GENERAL_KEYS(CONFIG_OPTION)
-    {"no-color", KEY_NO_COLOR, NULL, 0, "no colours (NO_COLOR)", 0},
+    CONFIG_GENERAL_KEYS(CONFIG_OPTION){"no-color", KEY_NO_COLOR, NULL, 0, "no colours (NO_COLOR)",
+                                       0},
     {0}};
 
 static const struct {
@@ -73,11 +76,19 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
     if (key >= CONFIG_FLAG && key < (int)CONFIG_FLAG + CONFIG_COUNT)
         return put_flag(common->config, (unsigned)(key - CONFIG_FLAG), arg);
     switch (key) {
-    case KEY_REPLAY: common->replay = arg; return 0;
-    case KEY_NO_COLOR: return put_flag(common->config, CONFIG_COLOR, "no");
-    case 'q': log_set_level(LOG_ERROR); return 0;
-    case 'v': log_set_level(LOG_DETAIL); return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    case KEY_REPLAY:
+        common->replay = arg;
+        return 0;
+    case KEY_NO_COLOR:
+        return put_flag(common->config, CONFIG_COLOR, "no");
+    case 'q':
+        log_set_level(LOG_ERROR);
+        return 0;
+    case 'v':
+        log_set_level(LOG_DETAIL);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -90,14 +101,16 @@ static error_t parse_command(int key, char *arg, struct argp_state *state)
     return invocation->command->parse(key, arg, state);
 }
 
-/* Which GPUs and which library: the stronger word counts, and of two from one place the virtual GPUs.  A list of GPUs in a
- * file is weaker than CUDA_VISIBLE_DEVICES. */
+/* Which GPUs and which library: the stronger word counts, and of two from one place the virtual
+ * GPUs.  A list of GPUs in a file is weaker than CUDA_VISIBLE_DEVICES. */
 static void take_devices(struct common *common)
 {
     const struct config *config = common->config;
-    enum config_origin vgpu = config->values[CONFIG_VGPU].origin, nvml = config->values[CONFIG_NVML].origin;
+    enum config_origin vgpu = config->values[CONFIG_VGPU].origin,
+                       nvml = config->values[CONFIG_NVML].origin;
     bool gpus_from_file = config->values[CONFIG_GPUS].origin < CONFIG_ENVIRONMENT;
-    common->gpus = gpus_from_file && getenv("CUDA_VISIBLE_DEVICES") ? NULL : config_text(config, CONFIG_GPUS);
+    common->gpus =
+        gpus_from_file && getenv("CUDA_VISIBLE_DEVICES") ? NULL : config_text(config, CONFIG_GPUS);
     if (common->replay && vgpu < CONFIG_FROM_FLAG && nvml < CONFIG_FROM_FLAG)
         return;
     common->vgpu = config_text(config, CONFIG_VGPU);
@@ -118,11 +131,13 @@ static void take_config(struct common *common)
     common->ledger = config_text(config, CONFIG_LEDGER);
     const char *no_color = getenv("NO_COLOR");
     bool automatic = isatty(STDOUT_FILENO) && !(no_color && *no_color);
-    common->colour = config_is(config, CONFIG_COLOR, "yes") || (config_is(config, CONFIG_COLOR, "auto") && automatic);
+    common->colour = config_is(config, CONFIG_COLOR, "yes") ||
+                     (config_is(config, CONFIG_COLOR, "auto") && automatic);
 }
 
 /* The option of that name, of the command's own or the shared ones; NULL: there is none. */
-static const struct argp_option *find_option(const struct command *command, const char *name, size_t length)
+static const struct argp_option *find_option(const struct command *command, const char *name,
+                                             size_t length)
 {
     const struct argp_option *lists[GROUP_COUNT + 1] = {command->options};
     for (unsigned i = 0; i < GROUP_COUNT; i++)
@@ -145,8 +160,11 @@ static void bad_option(const struct command *command, const struct argp_state *s
     const struct argp_option *option =
         strncmp(word, "--", 2) == 0 ? find_option(command, word + 2, (size_t)length - 2) : NULL;
     if (option)
-        command_usage_error(option->arg ? "the option %.*s needs a value" : "the option %.*s takes no value", length, word);
-    command_usage_error("there is no option %.*s; `wattune %s --help` lists them", length, word, command->name);
+        command_usage_error(option->arg ? "the option %.*s needs a value"
+                                        : "the option %.*s takes no value",
+                            length, word);
+    command_usage_error("there is no option %.*s; `wattune %s --help` lists them", length, word,
+                        command->name);
 }
 
 static error_t parse_own(int key, char *arg, struct argp_state *state)
@@ -166,7 +184,8 @@ static error_t parse_own(int key, char *arg, struct argp_state *state)
 static bool asks_for_help(int argc, char **argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "--usage") == 0 || strcmp(argv[i], "-?") == 0)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "--usage") == 0 ||
+            strcmp(argv[i], "-?") == 0)
             return true;
     return false;
 }
@@ -185,14 +204,16 @@ void command_parse(const struct command *command, int argc, char **argv, struct 
         children[n] = (struct argp_child){&shared[i], 0, groups[i].title, (int)n + 1};
         n++;
     }
-    snprintf(doc, sizeof doc, "%c%s.\v%s\n\nExamples:\n%s\n", toupper((unsigned char)command->summary[0]),
-             command->summary + 1, command->description, command->examples);
+    snprintf(doc, sizeof doc, "%c%s.\v%s\n\nExamples:\n%s\n",
+             toupper((unsigned char)command->summary[0]), command->summary + 1,
+             command->description, command->examples);
     snprintf(name, sizeof name, "wattune %s", command->name);
     argv[0] = name;
     argp_err_exit_status = EXIT_USAGE;
     struct argp root = {NULL, parse_own, command->arguments, doc, children, NULL, NULL};
     struct invocation invocation = {command, common, command->settings, n};
-    /* In order: what follows the first word of the user's command is the command's, dashes or not. */
+    /* In order: what follows the first word of the user's command is the command's, dashes or not.
+     */
     unsigned flags = ARGP_IN_ORDER | (asks_for_help(argc, argv) ? 0 : ARGP_NO_ERRS);
     error_t rc = argp_parse(&root, argc, argv, flags, NULL, &invocation);
     if (rc)
@@ -217,9 +238,15 @@ int command_failed(const struct wt_error *err)
         int code;
         enum exit_code exit_code;
     } codes[] = {
-        {WT_E_INVALID, EXIT_USAGE}, {WT_E_PARSE, EXIT_USAGE}, {WT_E_RANGE, EXIT_USAGE},
-        {WT_E_NO_DEVICE, EXIT_NO_DEVICE}, {WT_E_NO_LIBRARY, EXIT_NO_DEVICE}, {WT_E_DEVICE_LOST, EXIT_NO_DEVICE},
-        {WT_E_NO_PERMISSION, EXIT_NO_PERMISSION}, {WT_E_LEDGER, EXIT_LEDGER}, {WT_E_VERSION, EXIT_LEDGER},
+        {WT_E_INVALID, EXIT_USAGE},
+        {WT_E_PARSE, EXIT_USAGE},
+        {WT_E_RANGE, EXIT_USAGE},
+        {WT_E_NO_DEVICE, EXIT_NO_DEVICE},
+        {WT_E_NO_LIBRARY, EXIT_NO_DEVICE},
+        {WT_E_DEVICE_LOST, EXIT_NO_DEVICE},
+        {WT_E_NO_PERMISSION, EXIT_NO_PERMISSION},
+        {WT_E_LEDGER, EXIT_LEDGER},
+        {WT_E_VERSION, EXIT_LEDGER},
     };
     log_error("%s", err->text);
     for (unsigned i = 0; i < sizeof codes / sizeof codes[0]; i++)
@@ -232,7 +259,8 @@ int command_print(struct buffer *page)
 {
     bool lost = page->failed || fputs(buffer_text(page), stdout) < 0 || fflush(stdout) != 0;
     if (lost)
-        log_error("standard output cannot be written: %s", page->failed ? "out of memory" : strerror(errno));
+        log_error("standard output cannot be written: %s",
+                  page->failed ? "out of memory" : strerror(errno));
     buffer_clear(page);
     return lost ? EXIT_OTHER : EXIT_DONE;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Completions for bash, zsh and fish.  Names of jobs are asked of the program itself (JOB_NAMES_COMMAND); they are bytes that
- * others chose, and no shell may expand them: each script adds them as they are, quoted.
+ * Completions for bash, zsh and fish.  Names of jobs are asked of the program itself
+ * (JOB_NAMES_COMMAND); they are bytes that others chose, and no shell may expand them: each script
+ * adds them as they are, quoted.
  */
 #include "cli/completion.h"
 
@@ -11,11 +12,14 @@
 #include "cli/form.h"
 
 static const struct argp_option help_options[] = {
-    {"help", '?', NULL, 0, "the list of options", 0}, {"usage", 0, NULL, 0, "the options in a few lines", 0}, {0}};
+    {"help", '?', NULL, 0, "the list of options", 0},
+    {"usage", 0, NULL, 0, "the options in a few lines", 0},
+    {0}};
 
 /* Calls `each` for every option of the command. */
 static void each_option(struct buffer *out, const struct command *command,
-                        void (*each)(struct buffer *, const struct command *, const struct argp_option *))
+                        void (*each)(struct buffer *, const struct command *,
+                                     const struct argp_option *))
 {
     const struct argp_option *lists[10] = {command->options};
     unsigned count = 1;
@@ -31,7 +35,8 @@ static void each_option(struct buffer *out, const struct command *command,
 
 static bool is_short(const struct argp_option *option)
 {
-    return option->key > ' ' && option->key < 127 && option->key != '?'; /* which is a pattern to shells */
+    return option->key > ' ' && option->key < 127 &&
+           option->key != '?'; /* which is a pattern to shells */
 }
 
 static bool is_optional(const struct argp_option *option)
@@ -45,10 +50,10 @@ enum operand { OPERAND_NONE, OPERAND_WORDS, OPERAND_JOB, OPERAND_COMMAND };
 static enum operand operand_of(const struct command *command)
 {
     const char *text = command->arguments;
-    return strncmp(text, "-- ", 3) == 0     ? OPERAND_COMMAND
-           : strncmp(text, "JOB", 3) == 0   ? OPERAND_JOB
-           : *text >= 'a' && *text <= 'z'   ? OPERAND_WORDS
-                                            : OPERAND_NONE;
+    return strncmp(text, "-- ", 3) == 0   ? OPERAND_COMMAND
+           : strncmp(text, "JOB", 3) == 0 ? OPERAND_JOB
+           : *text >= 'a' && *text <= 'z' ? OPERAND_WORDS
+                                          : OPERAND_NONE;
 }
 
 /* The first word of each line of the arguments: "get\nset WATTS\nreset". */
@@ -102,9 +107,12 @@ static void put_quoted(struct buffer *out, const char *text, const char *escaped
     }
 }
 
-/* --- bash -------------------------------------------------------------------------------------------------------- */
+/* --- bash
+ * --------------------------------------------------------------------------------------------------------
+ */
 
-static void bash_option(struct buffer *out, const struct command *command, const struct argp_option *option)
+static void bash_option(struct buffer *out, const struct command *command,
+                        const struct argp_option *option)
 {
     (void)command;
     buffer_print(out, " --%s", option->name);
@@ -112,37 +120,43 @@ static void bash_option(struct buffer *out, const struct command *command, const
         buffer_print(out, " -%c", option->key);
 }
 
-static void bash_valued(struct buffer *out, const struct command *command, const struct argp_option *option)
+static void bash_valued(struct buffer *out, const struct command *command,
+                        const struct argp_option *option)
 {
     (void)command;
     if (option->arg && !is_optional(option))
         buffer_print(out, " --%s", option->name);
 }
 
-static void bash_choices(struct buffer *out, const struct command *command, const struct argp_option *option)
+static void bash_choices(struct buffer *out, const struct command *command,
+                         const struct argp_option *option)
 {
-    if (!option->arg || (!has_choices(option->arg) && !form_has_file(option->arg) && !form_has_job(option->arg)))
+    if (!option->arg ||
+        (!has_choices(option->arg) && !form_has_file(option->arg) && !form_has_job(option->arg)))
         return;
     buffer_print(out, "    %s:--%s) choices='", command->name, option->name);
     put_choices(out, option->arg, ":");
-    buffer_print(out, "'; files=%d; jobs=%d ;;\n", form_has_file(option->arg), form_has_job(option->arg));
+    buffer_print(out, "'; files=%d; jobs=%d ;;\n", form_has_file(option->arg),
+                 form_has_job(option->arg));
 }
 
 void completion_bash(struct buffer *out)
 {
-    buffer_print(out, "# bash completion for wattune, written from its table of commands.\n\n"
-                      "_wattune_jobs() # not through compgen -W, which would expand a name\n{\n"
-                      "    local name\n"
-                      "    while IFS= read -r name; do\n"
-                      "        [[ $name == \"$cur\"* ]] && COMPREPLY+=(\"$(printf %%q \"$name\")\")\n"
-                      "    done < <(\"${COMP_WORDS[0]}\" " JOB_NAMES_COMMAND " 2>/dev/null)\n"
-                      "}\n\n"
-                      "_wattune()\n{\n"
-                      "    local cur=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} option='' prefix='' i\n"
-                      "    local options='' valued='' operand='' words='' choices='' files=0 jobs=0 found\n"
-                      "    COMPREPLY=()\n"
-                      "    if ((COMP_CWORD == 1)); then\n"
-                      "        COMPREPLY=($(compgen -W '");
+    buffer_print(
+        out,
+        "# bash completion for wattune, written from its table of commands.\n\n"
+        "_wattune_jobs() # not through compgen -W, which would expand a name\n{\n"
+        "    local name\n"
+        "    while IFS= read -r name; do\n"
+        "        [[ $name == \"$cur\"* ]] && COMPREPLY+=(\"$(printf %%q \"$name\")\")\n"
+        "    done < <(\"${COMP_WORDS[0]}\" " JOB_NAMES_COMMAND " 2>/dev/null)\n"
+        "}\n\n"
+        "_wattune()\n{\n"
+        "    local cur=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} option='' prefix='' i\n"
+        "    local options='' valued='' operand='' words='' choices='' files=0 jobs=0 found\n"
+        "    COMPREPLY=()\n"
+        "    if ((COMP_CWORD == 1)); then\n"
+        "        COMPREPLY=($(compgen -W '");
     for (unsigned i = 0; commands[i]; i++)
         buffer_print(out, "%s ", commands[i]->name);
     buffer_print(out, "--help --version' -- \"$cur\"))\n"
@@ -163,36 +177,40 @@ void completion_bash(struct buffer *out)
         }
         buffer_print(out, " ;;\n");
     }
-    buffer_print(out, "    *) return ;;\n    esac\n"
-                      "    # The words before this one: where the user's own command begins, and which option wants a value.\n"
-                      "    for ((i = 2; i < COMP_CWORD; i++)); do\n"
-                      "        if [[ $option ]]; then\n"
-                      "            [[ ${COMP_WORDS[i]} == = ]] || option=''\n"
-                      "        elif [[ $operand == command && ${COMP_WORDS[i]} == -- ]]; then\n"
-                      "            ((i++)); break\n"
-                      "        elif [[ ${COMP_WORDS[i]} == --* && ${COMP_WORDS[i+1]} == = ]] ||\n"
-                      "             [[ ${COMP_WORDS[i]} == --* && $valued == *\" ${COMP_WORDS[i]} \"* ]]; then\n"
-                      "            option=${COMP_WORDS[i]}\n"
-                      "        elif [[ $operand == command && ${COMP_WORDS[i]} != -* ]]; then\n"
-                      "            break\n"
-                      "        fi\n"
-                      "    done\n"
-                      "    if [[ $operand == command && ! $option ]] && { ((i < COMP_CWORD)) || [[ ${COMP_WORDS[i-1]} == -- || $cur != -* ]]; }; then\n"
-                      "        if declare -F _command_offset >/dev/null; then\n"
-                      "            _command_offset \"$i\"\n"
-                      "        elif ((i < COMP_CWORD)); then\n"
-                      "            mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
-                      "        else\n"
-                      "            COMPREPLY=($(compgen -c -- \"$cur\"))\n"
-                      "        fi\n"
-                      "        return\n"
-                      "    fi\n"
-                      "    if [[ ! $option && $cur == --*=* ]]; then # where = does not part words\n"
-                      "        option=${cur%%%%=*} prefix=${cur%%%%=*}= cur=${cur#*=}\n"
-                      "    fi\n"
-                      "    [[ $cur == = ]] && cur=''\n"
-                      "    case $command:$option in\n"
-                      "    *:) ;;\n");
+    buffer_print(
+        out,
+        "    *) return ;;\n    esac\n"
+        "    # The words before this one: where the user's own command begins, and which option "
+        "wants a value.\n"
+        "    for ((i = 2; i < COMP_CWORD; i++)); do\n"
+        "        if [[ $option ]]; then\n"
+        "            [[ ${COMP_WORDS[i]} == = ]] || option=''\n"
+        "        elif [[ $operand == command && ${COMP_WORDS[i]} == -- ]]; then\n"
+        "            ((i++)); break\n"
+        "        elif [[ ${COMP_WORDS[i]} == --* && ${COMP_WORDS[i+1]} == = ]] ||\n"
+        "             [[ ${COMP_WORDS[i]} == --* && $valued == *\" ${COMP_WORDS[i]} \"* ]]; then\n"
+        "            option=${COMP_WORDS[i]}\n"
+        "        elif [[ $operand == command && ${COMP_WORDS[i]} != -* ]]; then\n"
+        "            break\n"
+        "        fi\n"
+        "    done\n"
+        "    if [[ $operand == command && ! $option ]] && { ((i < COMP_CWORD)) || [[ "
+        "${COMP_WORDS[i-1]} == -- || $cur != -* ]]; }; then\n"
+        "        if declare -F _command_offset >/dev/null; then\n"
+        "            _command_offset \"$i\"\n"
+        "        elif ((i < COMP_CWORD)); then\n"
+        "            mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+        "        else\n"
+        "            COMPREPLY=($(compgen -c -- \"$cur\"))\n"
+        "        fi\n"
+        "        return\n"
+        "    fi\n"
+        "    if [[ ! $option && $cur == --*=* ]]; then # where = does not part words\n"
+        "        option=${cur%%%%=*} prefix=${cur%%%%=*}= cur=${cur#*=}\n"
+        "    fi\n"
+        "    [[ $cur == = ]] && cur=''\n"
+        "    case $command:$option in\n"
+        "    *:) ;;\n");
     for (unsigned i = 0; commands[i]; i++)
         each_option(out, commands[i], bash_choices);
     buffer_print(out, "    esac\n"
@@ -215,7 +233,9 @@ void completion_bash(struct buffer *out)
                       "}\n\ncomplete -F _wattune wattune\n");
 }
 
-/* --- zsh --------------------------------------------------------------------------------------------------------- */
+/* --- zsh
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static void zsh_value(struct buffer *out, const char *form)
 {
@@ -237,14 +257,19 @@ static void zsh_value(struct buffer *out, const char *form)
     }
 }
 
-static void zsh_option(struct buffer *out, const struct command *command, const struct argp_option *option)
+static void zsh_option(struct buffer *out, const struct command *command,
+                       const struct argp_option *option)
 {
     (void)command;
     buffer_print(out, "            '");
     if (is_short(option))
-        buffer_print(out, "(-%c --%s)'{-%c,--%s}'", option->key, option->name, option->key, option->name);
+        buffer_print(out, "(-%c --%s)'{-%c,--%s}'", option->key, option->name, option->key,
+                     option->name);
     else
-        buffer_print(out, "--%s%s", option->name, is_optional(option) ? "=-" : option->arg ? "=" : "");
+        buffer_print(out, "--%s%s", option->name,
+                     is_optional(option) ? "=-"
+                     : option->arg       ? "="
+                                         : "");
     buffer_print(out, "[");
     put_quoted(out, option->doc, ":[]\\");
     buffer_print(out, "]");
@@ -257,42 +282,57 @@ static void zsh_option(struct buffer *out, const struct command *command, const 
 
 void completion_zsh(struct buffer *out)
 {
-    buffer_print(out, "#compdef wattune\n# zsh completion for wattune, written from its table of commands.\n\n"
-                      "_wattune_jobs()\n{\n    local -a names\n"
-                      "    names=(\"${(@f)$(_call_program jobs wattune " JOB_NAMES_COMMAND " 2>/dev/null)}\")\n"
-                      "    compadd -- $names\n}\n\n"
-                      "_wattune()\n{\n    local context state state_descr line\n    typeset -A opt_args\n"
-                      "    local -a commands\n    commands=(\n");
+    buffer_print(
+        out,
+        "#compdef wattune\n# zsh completion for wattune, written from its table of commands.\n\n"
+        "_wattune_jobs()\n{\n    local -a names\n"
+        "    names=(\"${(@f)$(_call_program jobs wattune " JOB_NAMES_COMMAND " 2>/dev/null)}\")\n"
+        "    compadd -- $names\n}\n\n"
+        "_wattune()\n{\n    local context state state_descr line\n    typeset -A opt_args\n"
+        "    local -a commands\n    commands=(\n");
     for (unsigned i = 0; commands[i]; i++) {
         buffer_print(out, "        '%s:", commands[i]->name);
         put_quoted(out, commands[i]->summary, "");
         buffer_print(out, "'\n");
     }
-    buffer_print(out, "    )\n    _arguments -C '(- *)--help[all commands]' '(- *)--version[the version]' "
-                      "'1: :->command' '*:: :->rest'\n"
-                      "    case $state in\n    command) _describe command commands ;;\n    rest)\n        case $words[1] in\n");
+    buffer_print(
+        out, "    )\n    _arguments -C '(- *)--help[all commands]' '(- *)--version[the version]' "
+             "'1: :->command' '*:: :->rest'\n"
+             "    case $state in\n    command) _describe command commands ;;\n    rest)\n        "
+             "case $words[1] in\n");
     for (unsigned i = 0; commands[i]; i++) {
         buffer_print(out, "        %s) _arguments \\\n", commands[i]->name);
         each_option(out, commands[i], zsh_option);
         switch (operand_of(commands[i])) {
-        case OPERAND_COMMAND: buffer_print(out, "            '(-)1:command:_command_names -e' '*::argument:_normal' ;;\n"); break;
-        case OPERAND_JOB: buffer_print(out, "            '1:job:_wattune_jobs' ;;\n"); break;
+        case OPERAND_COMMAND:
+            buffer_print(out,
+                         "            '(-)1:command:_command_names -e' '*::argument:_normal' ;;\n");
+            break;
+        case OPERAND_JOB:
+            buffer_print(out, "            '1:job:_wattune_jobs' ;;\n");
+            break;
         case OPERAND_WORDS:
             buffer_print(out, "            '1:action:(");
             put_words(out, commands[i]->arguments);
             buffer_print(out, ")' '2: :' ;;\n");
             break;
-        case OPERAND_NONE: buffer_print(out, "            && return ;;\n"); break;
+        case OPERAND_NONE:
+            buffer_print(out, "            && return ;;\n");
+            break;
         }
     }
     buffer_print(out, "        esac ;;\n    esac\n}\n\n_wattune \"$@\"\n");
 }
 
-/* --- fish -------------------------------------------------------------------------------------------------------- */
+/* --- fish
+ * --------------------------------------------------------------------------------------------------------
+ */
 
-static void fish_option(struct buffer *out, const struct command *command, const struct argp_option *option)
+static void fish_option(struct buffer *out, const struct command *command,
+                        const struct argp_option *option)
 {
-    buffer_print(out, "complete -c wattune -n '__fish_seen_subcommand_from %s' -l %s", command->name, option->name);
+    buffer_print(out, "complete -c wattune -n '__fish_seen_subcommand_from %s' -l %s",
+                 command->name, option->name);
     if (is_short(option))
         buffer_print(out, " -s '%c'", option->key);
     if (option->arg) {
@@ -307,7 +347,8 @@ static void fish_option(struct buffer *out, const struct command *command, const
             buffer_print(out, " -a '(wattune " JOB_NAMES_COMMAND " 2>/dev/null)'");
     }
     buffer_print(out, " -d '");
-    for (const char *c = option->doc; *c; c++) /* fish: a quote and a backslash are escaped inside '...' */
+    for (const char *c = option->doc; *c;
+         c++) /* fish: a quote and a backslash are escaped inside '...' */
         buffer_print(out, *c == '\'' || *c == '\\' ? "\\%c" : "%c", *c);
     buffer_print(out, "'\n");
 }
@@ -327,19 +368,25 @@ void completion_fish(struct buffer *out)
         each_option(out, command, fish_option);
         switch (operand_of(command)) {
         case OPERAND_COMMAND:
-            buffer_print(out, "complete -c wattune -n '__fish_seen_subcommand_from %s' -a "
-                              "'(__fish_complete_subcommand --fcs-skip=2)'\n", command->name);
+            buffer_print(out,
+                         "complete -c wattune -n '__fish_seen_subcommand_from %s' -a "
+                         "'(__fish_complete_subcommand --fcs-skip=2)'\n",
+                         command->name);
             break;
         case OPERAND_JOB:
-            buffer_print(out, "complete -c wattune -n '__fish_seen_subcommand_from %s' -a '(wattune " JOB_NAMES_COMMAND
-                              " 2>/dev/null)'\n", command->name);
+            buffer_print(out,
+                         "complete -c wattune -n '__fish_seen_subcommand_from %s' -a "
+                         "'(wattune " JOB_NAMES_COMMAND " 2>/dev/null)'\n",
+                         command->name);
             break;
         case OPERAND_WORDS:
-            buffer_print(out, "complete -c wattune -n '__fish_seen_subcommand_from %s' -a '", command->name);
+            buffer_print(out, "complete -c wattune -n '__fish_seen_subcommand_from %s' -a '",
+                         command->name);
             put_words(out, command->arguments);
             buffer_print(out, "'\n");
             break;
-        case OPERAND_NONE: break;
+        case OPERAND_NONE:
+            break;
         }
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The program that writes completions at build time: `completion bash|zsh|fish`; it is not installed.
+ * The program that writes completions at build time: `completion bash|zsh|fish`; it is not
+ * installed.
  */
 #include <string.h>
 

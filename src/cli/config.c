@@ -2,9 +2,10 @@
  *
  * The configuration: files through inih, variables, flags, and one check for all three.
  *
- * inih is handed one line at a time by a reader of ours, which refuses what inih would quietly bend: lines longer than its
- * buffer (it would take the rest for a line of its own), bytes of 0, and indented lines (it would append them to the value
- * above).  The reader also counts the lines, so that each value knows its own.
+ * inih is handed one line at a time by a reader of ours, which refuses what inih would quietly
+ * bend: lines longer than its buffer (it would take the rest for a line of its own), bytes of 0,
+ * and indented lines (it would append them to the value above).  The reader also counts the lines,
+ * so that each value knows its own.
  */
 #include "cli/config.h"
 
@@ -28,12 +29,14 @@
 /* A file of settings has some lines; what is larger is something else. */
 enum { FILE_MOST = 64 * 1024, SHOWN = 80 };
 
-#define ROW(id, name, variable, flag, type, form, least, most, fallback, secret, help)                                 \
+#define ROW(id, name, variable, flag, type, form, least, most, fallback, secret, help)             \
     {name, variable, flag, type, form, least, most, fallback, secret, help},
 const struct config_key config_keys[CONFIG_COUNT] = {CONFIG_KEYS(ROW)};
 #undef ROW
 
-/* --- One value --------------------------------------------------------------------------------------------------- */
+/* --- One value
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static int check_watts(const char *text)
 {
@@ -43,7 +46,8 @@ static int check_watts(const char *text)
 }
 
 /* Says what is wrong with `text`: "eta is a number from 0 to 1, not ...". */
-static int check(const struct config_key *key, const char *name, const char *text, struct wt_error *err)
+static int check(const struct config_key *key, const char *name, const char *text,
+                 struct wt_error *err)
 {
     char shown[SHOWN], form[256];
     double number;
@@ -52,27 +56,31 @@ static int check(const struct config_key *key, const char *name, const char *tex
     switch (key->type) {
     case CONFIG_TEXT:
         if ((double)length < key->least || (double)length > key->most)
-            return error_set(err, WT_E_RANGE, "%s has %g to %g bytes, not %zu", name, key->least, key->most, length);
+            return error_set(err, WT_E_RANGE, "%s has %g to %g bytes, not %zu", name, key->least,
+                             key->most, length);
         return 0;
     case CONFIG_NUMBER:
         if (parse_number(text, key->least, key->most, &number))
-            return error_set(err, WT_E_PARSE, "%s is a number from %g to %g, not \"%s\"", name, key->least, key->most, shown);
+            return error_set(err, WT_E_PARSE, "%s is a number from %g to %g, not \"%s\"", name,
+                             key->least, key->most, shown);
         return 0;
     case CONFIG_CHOICE:
         if (form_match(key->form, text) < 0)
-            return error_set(err, WT_E_PARSE, "%s is %s, not \"%s\"", name, form_sentence(key->form, form, sizeof form), shown);
+            return error_set(err, WT_E_PARSE, "%s is %s, not \"%s\"", name,
+                             form_sentence(key->form, form, sizeof form), shown);
         return 0;
     case CONFIG_WATTS:
         if (check_watts(text))
-            return error_set(err, WT_E_PARSE, "%s is auto or a list of at most %d different watts, not \"%s\"", name,
+            return error_set(err, WT_E_PARSE,
+                             "%s is auto or a list of at most %d different watts, not \"%s\"", name,
                              WT_MAX_LIMITS, shown);
         return 0;
     }
     return 0;
 }
 
-static int put(struct config *config, enum config_id id, enum config_origin origin, unsigned line, const char *text,
-               struct wt_error *err)
+static int put(struct config *config, enum config_id id, enum config_origin origin, unsigned line,
+               const char *text, struct wt_error *err)
 {
     struct config_value *value = &config->values[id];
     if (value->origin > origin)
@@ -85,15 +93,19 @@ static int put(struct config *config, enum config_id id, enum config_origin orig
     return 0;
 }
 
-int config_put_flag(struct config *config, enum config_id id, const char *text, struct wt_error *err)
+int config_put_flag(struct config *config, enum config_id id, const char *text,
+                    struct wt_error *err)
 {
     char name[40];
-    snprintf(name, sizeof name, "--%s", config_keys[id].flag ? config_keys[id].flag : config_keys[id].name);
+    snprintf(name, sizeof name, "--%s",
+             config_keys[id].flag ? config_keys[id].flag : config_keys[id].name);
     int rc = check(&config_keys[id], name, text, err);
     return rc ? rc : put(config, id, CONFIG_FROM_FLAG, 0, text, err);
 }
 
-/* --- A file ------------------------------------------------------------------------------------------------------ */
+/* --- A file
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 struct reading {
     struct config *config;
@@ -103,10 +115,11 @@ struct reading {
     unsigned line;
     int rc;
     struct wt_error *err;
-    unsigned seen[CONFIG_COUNT];     /* the line that set the key; 0: none yet */
+    unsigned seen[CONFIG_COUNT]; /* the line that set the key; 0: none yet */
 };
 
-__attribute__((format(printf, 3, 4))) static void stop(struct reading *reading, int code, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void stop(struct reading *reading, int code,
+                                                       const char *format, ...)
 {
     if (reading->rc)
         return; /* the first is the one to tell */
@@ -131,7 +144,8 @@ static void stop_unknown(struct reading *reading, const char *name)
     }
     text_escape_into(shown, sizeof shown, name);
     if (best_distance <= 1 + strlen(config_keys[best].name) / 3)
-        stop(reading, WT_E_PARSE, "there is no key \"%s\"; similar: %s", shown, config_keys[best].name);
+        stop(reading, WT_E_PARSE, "there is no key \"%s\"; similar: %s", shown,
+             config_keys[best].name);
     else
         stop(reading, WT_E_PARSE, "there is no key \"%s\"; `wattune config` lists them", shown);
 }
@@ -141,7 +155,8 @@ static int take(void *opaque, const char *section, const char *name, const char 
     struct reading *reading = opaque;
     char shown[SHOWN];
     if (*section) {
-        stop(reading, WT_E_PARSE, "[%s]: this file has no sections", text_escape_into(shown, sizeof shown, section));
+        stop(reading, WT_E_PARSE, "[%s]: this file has no sections",
+             text_escape_into(shown, sizeof shown, section));
         return 1;
     }
     for (unsigned i = 0; i < CONFIG_COUNT; i++) {
@@ -153,7 +168,8 @@ static int take(void *opaque, const char *section, const char *name, const char 
             stop(reading, rc, "%s", err.text);
         else if (reading->seen[i])
             stop(reading, WT_E_PARSE, "%s is set in line %u already", name, reading->seen[i]);
-        else if (put(reading->config, (enum config_id)i, reading->origin, reading->line, text, &err))
+        else if (put(reading->config, (enum config_id)i, reading->origin, reading->line, text,
+                     &err))
             stop(reading, WT_E_NO_MEMORY, "%s", err.text);
         reading->seen[i] = reading->line;
         return 1;
@@ -162,7 +178,8 @@ static int take(void *opaque, const char *section, const char *name, const char 
     return 1;
 }
 
-/* Control characters have no place in a setting; a carriage return at the end of a line is another system's. */
+/* Control characters have no place in a setting; a carriage return at the end of a line is another
+ * system's. */
 static bool has_control(const char *line, size_t length)
 {
     if (length && line[length - 1] == '\r')
@@ -203,25 +220,33 @@ static int check_owner(const char *path, const struct stat *st, struct wt_error 
     if (!S_ISREG(st->st_mode))
         return error_set(err, WT_E_PARSE, "%s is not a regular file", path);
     if (geteuid() == 0 && (st->st_uid != 0 || (st->st_mode & 022)))
-        return error_set(err, WT_E_NO_PERMISSION, "%s is read by root: it must be root's and closed to others for writing", path);
+        return error_set(err, WT_E_NO_PERMISSION,
+                         "%s is read by root: it must be root's and closed to others for writing",
+                         path);
     return 0;
 }
 
-static int read_file(struct config *config, const char *path, enum config_origin origin, struct wt_error *err)
+static int read_file(struct config *config, const char *path, enum config_origin origin,
+                     struct wt_error *err)
 {
     struct buffer text = {0};
     struct stat st;
     if (stat(path, &st)) {
         if (errno == ENOENT || errno == ENOTDIR)
             return 0;
-        return error_set(err, errno == EACCES ? WT_E_NO_PERMISSION : WT_E_IO, "open %s: %s", path, strerror(errno));
+        return error_set(err, errno == EACCES ? WT_E_NO_PERMISSION : WT_E_IO, "open %s: %s", path,
+                         strerror(errno));
     }
     int rc = check_owner(path, &st, err);
     if (rc == 0)
         rc = file_read(path, FILE_MOST, &text, err);
     if (rc == 0 && text.length) {
-        struct reading reading = {.config = config, .origin = origin, .path = path, .at = text.text,
-                                  .end = text.text + text.length, .err = err};
+        struct reading reading = {.config = config,
+                                  .origin = origin,
+                                  .path = path,
+                                  .at = text.text,
+                                  .end = text.text + text.length,
+                                  .err = err};
         int line = ini_parse_stream(next_line, &reading, take, &reading);
         if (reading.rc == 0 && line > 0) {
             reading.line = (unsigned)line;
@@ -233,7 +258,9 @@ static int read_file(struct config *config, const char *path, enum config_origin
     return rc;
 }
 
-/* --- All of it --------------------------------------------------------------------------------------------------- */
+/* --- All of it
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static int read_variables(struct config *config, struct wt_error *err)
 {
@@ -299,20 +326,25 @@ static const char *variable(const char *name)
 
 void config_usual_places(struct config_places *places)
 {
-    const char *xdg = secure_getenv("XDG_CONFIG_HOME"), *home = secure_getenv("HOME"), *caller = getenv("SUDO_UID");
-    *places = (struct config_places){.system_path = "/etc/wattune/wattune.conf", .variable = variable};
+    const char *xdg = secure_getenv("XDG_CONFIG_HOME"), *home = secure_getenv("HOME"),
+               *caller = getenv("SUDO_UID");
+    *places =
+        (struct config_places){.system_path = "/etc/wattune/wattune.conf", .variable = variable};
     if (geteuid() == 0 && caller && strcmp(caller, "0") != 0)
         return;
     int n = 0;
     if (xdg && xdg[0] == '/')
         n = snprintf(places->user_path, sizeof places->user_path, "%s/wattune/wattune.conf", xdg);
     else if (home && home[0] == '/')
-        n = snprintf(places->user_path, sizeof places->user_path, "%s/.config/wattune/wattune.conf", home);
+        n = snprintf(places->user_path, sizeof places->user_path, "%s/.config/wattune/wattune.conf",
+                     home);
     if ((size_t)n >= sizeof places->user_path)
         places->user_path[0] = '\0';
 }
 
-/* --- Asking ------------------------------------------------------------------------------------------------------ */
+/* --- Asking
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 const char *config_text(const struct config *config, enum config_id id)
 {
@@ -334,17 +366,27 @@ char *config_where(const struct config *config, enum config_id id, char *text, s
 {
     const struct config_value *value = &config->values[id];
     switch (value->origin) {
-    case CONFIG_DEFAULT: snprintf(text, size, "default"); break;
-    case CONFIG_SYSTEM_FILE: snprintf(text, size, "%s:%u", config->places.system_path, value->line); break;
-    case CONFIG_USER_FILE: snprintf(text, size, "%s:%u", config->places.user_path, value->line); break;
-    case CONFIG_ENVIRONMENT: snprintf(text, size, "%s", config_keys[id].variable); break;
-    case CONFIG_FROM_FLAG: snprintf(text, size, "--%s", config_keys[id].flag); break;
+    case CONFIG_DEFAULT:
+        snprintf(text, size, "default");
+        break;
+    case CONFIG_SYSTEM_FILE:
+        snprintf(text, size, "%s:%u", config->places.system_path, value->line);
+        break;
+    case CONFIG_USER_FILE:
+        snprintf(text, size, "%s:%u", config->places.user_path, value->line);
+        break;
+    case CONFIG_ENVIRONMENT:
+        snprintf(text, size, "%s", config_keys[id].variable);
+        break;
+    case CONFIG_FROM_FLAG:
+        snprintf(text, size, "--%s", config_keys[id].flag);
+        break;
     }
     return text;
 }
 
-/* postgresql://user:password@host/name?password=...: what stands between the user and the last @, and all behind the
- * question mark.  Rather too much than a part of a password. */
+/* postgresql://user:password@host/name?password=...: what stands between the user and the last @,
+ * and all behind the question mark.  Rather too much than a part of a password. */
 static void mask(const char *address, char *text, size_t size)
 {
     const char *slashes = strstr(address, "://");
@@ -354,13 +396,15 @@ static void mask(const char *address, char *text, size_t size)
     }
     const char *body = slashes + 3, *at = strrchr(body, '@'), *query = strchr(body, '?');
     int user = at ? (int)strcspn(body, ":@/?") : 0;
-    if (at && query && query < at) { /* a question mark in a password, or an @ in what follows it: nobody knows */
+    if (at && query &&
+        query < at) { /* a question mark in a password, or an @ in what follows it: nobody knows */
         snprintf(text, size, "%.*s%.*s:***", (int)(body - address), address, user, body);
         return;
     }
     const char *host = at ? at : body;
-    snprintf(text, size, "%.*s%.*s%s%.*s%s", (int)(body - address), address, user, body, at && body + user != at ? ":***" : "",
-             query ? (int)(query - host) : (int)strlen(host), host, query ? "?***" : "");
+    snprintf(text, size, "%.*s%.*s%s%.*s%s", (int)(body - address), address, user, body,
+             at && body + user != at ? ":***" : "", query ? (int)(query - host) : (int)strlen(host),
+             host, query ? "?***" : "");
 }
 
 char *config_shown(const struct config *config, enum config_id id, char *text, size_t size)

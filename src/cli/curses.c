@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ncurses, opened with dlopen.  Its header is asked for types only: no function of it is called by name, and none of its
- * global variables is used, so that the program does not link it.
+ * ncurses, opened with dlopen.  Its header is asked for types only: no function of it is called by
+ * name, and none of its global variables is used, so that the program does not link it.
  */
 #define NCURSES_NOMACROS 1
 #define NCURSES_OPAQUE 1
@@ -20,9 +20,12 @@
 
 #include "base/dl.h"
 
-#define FUNCTIONS(X)                                                                                                   \
-    X(newterm) X(endwin) X(newwin) X(delwin) X(cbreak) X(noecho) X(curs_set) X(keypad) X(wtimeout) X(wgetch) X(wmove)  \
-    X(waddnstr) X(werase) X(wclrtoeol) X(wattrset) X(wrefresh) X(getmaxx) X(getmaxy) X(clearok)
+/* clang-format off */
+#define FUNCTIONS(X) \
+    X(newterm) X(endwin) X(newwin) X(delwin) X(cbreak) X(noecho) X(curs_set) X(keypad) \
+    X(wtimeout) X(wgetch) X(wmove) X(waddnstr) X(werase) X(wclrtoeol) X(wattrset) X(wrefresh) \
+    X(getmaxx) X(getmaxy) X(clearok)
+/* clang-format on */
 
 #define MEMBER(name) __typeof__(&(name)) name;
 static struct {
@@ -42,21 +45,22 @@ static int load(struct wt_error *err)
     void *library = dl_open_first(names, err);
     if (!library)
         return error_prefix(err, "this command needs ncurses (Debian: libncursesw6)");
-#define BIND(name)                                                                                                     \
-    {                                                                                                                  \
-        static const char *const symbols[] = {#name, NULL};                                                            \
-        void *address = dl_first_symbol(library, symbols);                                                             \
-        if (!address)                                                                                                  \
-            return error_set(err, WT_E_NO_LIBRARY, "this ncurses has no " #name);                                      \
-        memcpy(&n.name, &address, sizeof address);                                                                     \
+#define BIND(name)                                                                                 \
+    {                                                                                              \
+        static const char *const symbols[] = {#name, NULL};                                        \
+        void *address = dl_first_symbol(library, symbols);                                         \
+        if (!address)                                                                              \
+            return error_set(err, WT_E_NO_LIBRARY, "this ncurses has no " #name);                  \
+        memcpy(&n.name, &address, sizeof address);                                                 \
     }
     FUNCTIONS(BIND)
 #undef BIND
     return 0;
 }
 
-/* The program breaks down: the terminal must not be left without echo and with another screen.  Only calls that a signal
- * handler may make: the main screen, a visible cursor, plain letters, and the settings found at the start. */
+/* The program breaks down: the terminal must not be left without echo and with another screen. Only
+ * calls that a signal handler may make: the main screen, a visible cursor, plain letters, and the
+ * settings found at the start. */
 static void on_crash(int number)
 {
     static const char plain[] = "\x1b[?1049l\x1b[?25h\x1b[0m\r\n";
@@ -70,8 +74,9 @@ static void on_crash(int number)
 int screen_check(struct wt_error *err)
 {
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-        return error_set(err, WT_E_NOT_SUPPORTED, "this command draws on a terminal, and standard input or output is none; "
-                                                  "`wattune monitor` prints lines");
+        return error_set(err, WT_E_NOT_SUPPORTED,
+                         "this command draws on a terminal, and standard input or output is none; "
+                         "`wattune monitor` prints lines");
     return load(err);
 }
 
@@ -82,8 +87,10 @@ int screen_open(struct wt_error *err)
     tcgetattr(STDIN_FILENO, &screen.before);
     if (!n.newterm(NULL, stdout, stdin)) {
         const char *kind = getenv("TERM");
-        return error_set(err, WT_E_NOT_SUPPORTED, "ncurses does not know this terminal (TERM is %.40s); `wattune monitor` "
-                         "prints lines", kind && *kind ? kind : "not set");
+        return error_set(err, WT_E_NOT_SUPPORTED,
+                         "ncurses does not know this terminal (TERM is %.40s); `wattune monitor` "
+                         "prints lines",
+                         kind && *kind ? kind : "not set");
     }
     screen.is_open = true;
     atexit(screen_close);
@@ -130,7 +137,9 @@ void screen_draw(const char *text, unsigned title, unsigned heading)
     n.werase(screen.window);
     for (int row = 0; row < rows && *text; row++) {
         size_t length = strcspn(text, "\n");
-        n.wattrset(screen.window, row == (int)title ? (int)A_BOLD : row == (int)heading ? (int)A_REVERSE : (int)A_NORMAL);
+        n.wattrset(screen.window, row == (int)title     ? (int)A_BOLD
+                                  : row == (int)heading ? (int)A_REVERSE
+                                                        : (int)A_NORMAL);
         n.wmove(screen.window, row, 0);
         n.waddnstr(screen.window, text, (int)length);
         text += length + (text[length] == '\n');

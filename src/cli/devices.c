@@ -30,7 +30,8 @@ int devices_vgpu_folder(char folder[PATH_MAX], struct wt_error *err)
         *slash = '\0';
         for (unsigned i = 0; i < sizeof places / sizeof places[0]; i++) {
             char path[PATH_MAX + 64], real[PATH_MAX];
-            if (snprintf(path, sizeof path, "%s/%s/libnvidia-ml.so.1", program, places[i]) < (int)sizeof path &&
+            if (snprintf(path, sizeof path, "%s/%s/libnvidia-ml.so.1", program, places[i]) <
+                    (int)sizeof path &&
                 access(path, R_OK) == 0) {
                 snprintf(path, sizeof path, "%s/%s", program, places[i]);
                 if (realpath(path, real)) {
@@ -40,7 +41,8 @@ int devices_vgpu_folder(char folder[PATH_MAX], struct wt_error *err)
             }
         }
     }
-    return error_set(err, WT_E_NO_LIBRARY, "the virtual GPU's library is not installed with this wattune");
+    return error_set(err, WT_E_NO_LIBRARY,
+                     "the virtual GPU's library is not installed with this wattune");
 }
 
 /* Asks the library itself whether it knows the SPEC: it has the sentence with file and line. */
@@ -56,7 +58,9 @@ static int check_spec(const char *library, const char *spec, struct wt_error *er
     char message[400];
     if (!check.address)
         return error_set(err, WT_E_NO_LIBRARY, "%s is not the virtual GPU's library", library);
-    return check.function(spec, message, sizeof message) == 0 ? 0 : error_set(err, WT_E_PARSE, "%s", message);
+    return check.function(spec, message, sizeof message) == 0
+               ? 0
+               : error_set(err, WT_E_PARSE, "%s", message);
 }
 
 /* Virtual GPUs need no root, and belong to the user who names them. */
@@ -93,8 +97,9 @@ static int use_vgpu(struct devices *devices, const char *spec, struct wt_error *
     const char *path = getenv("LD_LIBRARY_PATH");
     if ((size_t)snprintf(devices->env_vgpu, sizeof devices->env_vgpu, "WATTUNE_VGPU=%s", spec) >=
             sizeof devices->env_vgpu ||
-        (size_t)snprintf(devices->env_library_path, sizeof devices->env_library_path, "LD_LIBRARY_PATH=%s%s%s", folder,
-                         path && *path ? ":" : "", path ? path : "") >= sizeof devices->env_library_path)
+        (size_t)snprintf(devices->env_library_path, sizeof devices->env_library_path,
+                         "LD_LIBRARY_PATH=%s%s%s", folder, path && *path ? ":" : "",
+                         path ? path : "") >= sizeof devices->env_library_path)
         return error_set(err, WT_E_RANGE, "the SPEC or LD_LIBRARY_PATH is too long");
     setenv("WATTUNE_VGPU", spec, 1); /* for the library in this process and in the guard process */
     devices->env[0] = devices->env_vgpu;
@@ -103,7 +108,8 @@ static int use_vgpu(struct devices *devices, const char *spec, struct wt_error *
     return 0;
 }
 
-/* A library that the caller names would run with root's rights: not when root acts for somebody else. */
+/* A library that the caller names would run with root's rights: not when root acts for somebody
+ * else. */
 static const char *named_nvml(const struct common *common)
 {
     uid_t uid;
@@ -119,8 +125,9 @@ static const char *named_nvml(const struct common *common)
     return named;
 }
 
-/* Another root of /sys: what is read there is booked as energy, so not when root acts for somebody else.  A virtual GPU's
- * host is not this one, whose counters know nothing of the machine's time: it has only the devices that are named. */
+/* Another root of /sys: what is read there is booked as energy, so not when root acts for somebody
+ * else.  A virtual GPU's host is not this one, whose counters know nothing of the machine's time:
+ * it has only the devices that are named. */
 static const char *named_sysfs(bool is_virtual)
 {
     uid_t uid;
@@ -134,17 +141,19 @@ static const char *named_sysfs(bool is_virtual)
     return named && *named ? named : is_virtual ? "" : NULL;
 }
 
-/* The GPUs that are meant, and behind them the host's own devices, which every command that measures counts.  A machine
- * without GPUs is measured by those alone, unless GPUs were asked for. */
-static int select_devices(struct devices *devices, const struct common *common, struct wt_error *err)
+/* The GPUs that are meant, and behind them the host's own devices, which every command that
+ * measures counts.  A machine without GPUs is measured by those alone, unless GPUs were asked for.
+ */
+static int select_devices(struct devices *devices, const struct common *common,
+                          struct wt_error *err)
 {
     char words[256] = "";
     unsigned gpus = sense_gpu_count(devices->sense), all = sense_device_count(devices->sense);
     const char *visible = getenv("CUDA_VISIBLE_DEVICES");
     int rc = 0;
     if (gpus || all == 0 || common->gpus || visible)
-        rc = sense_select(devices->sense, common->gpus, visible, getenv("CUDA_DEVICE_ORDER"), devices->selected,
-                          &devices->gpu_count, words, err);
+        rc = sense_select(devices->sense, common->gpus, visible, getenv("CUDA_DEVICE_ORDER"),
+                          devices->selected, &devices->gpu_count, words, err);
     if (rc == 0 && words[0])
         log_note("%s", words);
     devices->count = devices->gpu_count;
@@ -153,7 +162,8 @@ static int select_devices(struct devices *devices, const struct common *common, 
     return rc;
 }
 
-int devices_open(struct devices *devices, const struct common *common, bool recover, struct wt_error *err)
+int devices_open(struct devices *devices, const struct common *common, bool recover,
+                 struct wt_error *err)
 {
     int rc = 0;
     *devices = (struct devices){0};
@@ -167,12 +177,15 @@ int devices_open(struct devices *devices, const struct common *common, bool reco
         devices->options.nvml_path = named_nvml(common);
     devices->options.sysfs_path = named_sysfs(devices->env[0] != NULL);
     if (config_text(common->config, CONFIG_SENSOR_ERROR))
-        devices->options.sensor_error_ppm = (uint32_t)lround(config_number(common->config, CONFIG_SENSOR_ERROR) * 1e6);
+        devices->options.sensor_error_ppm =
+            (uint32_t)lround(config_number(common->config, CONFIG_SENSOR_ERROR) * 1e6);
     if (rc == 0)
         rc = sense_open(&devices->options, &devices->sense, err);
     if (rc) {
         if (rc == WT_E_NO_LIBRARY && !devices->options.nvml_path)
-            error_set(err, rc, "there is no NVML library (libnvidia-ml.so.1), so there is no GPU to measure; try --vgpu v100 "
+            error_set(err, rc,
+                      "there is no NVML library (libnvidia-ml.so.1), so there is no GPU to "
+                      "measure; try --vgpu v100 "
                       "for a virtual one");
         return rc;
     }
@@ -187,8 +200,10 @@ int devices_open(struct devices *devices, const struct common *common, bool reco
 
 int devices_need_gpu(const struct devices *devices, struct wt_error *err)
 {
-    return devices->gpu_count ? 0 : error_set(err, WT_E_NO_DEVICE, "there is no GPU on this machine; try --vgpu v100 for a "
-                                                                   "virtual one");
+    return devices->gpu_count ? 0
+                              : error_set(err, WT_E_NO_DEVICE,
+                                          "there is no GPU on this machine; try --vgpu v100 for a "
+                                          "virtual one");
 }
 
 void devices_say_if_forgotten(const struct devices *devices)
@@ -198,7 +213,8 @@ void devices_say_if_forgotten(const struct devices *devices)
         int (*function)(void);
     } ends = {.address = sense_symbol(devices->sense, "vgpu_ends_with_us")};
     if (ends.address && ends.function() == 1)
-        log_note("nothing else holds this virtual machine, so it ends now and forgets the limit (`state` in a machine file "
+        log_note("nothing else holds this virtual machine, so it ends now and forgets the limit "
+                 "(`state` in a machine file "
                  "keeps it)");
 }
 

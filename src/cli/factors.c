@@ -36,10 +36,16 @@ static bool contract_of(void *ctx, double facility_kwh, struct carbon_contract *
 
 struct booking_factors factors_of(struct carbon_settings *settings)
 {
-    return (struct booking_factors){
-        .pue = settings->pue, .pue_source = settings->pue_where, .location = settings->location, .lifetime_years = settings->lifetime_years, .utilisation = settings->utilisation,
-        .system_gpus = settings->system_gpus, .intensity_at = intensity_at, .system = system_of, .contract = contract_of,
-        .ctx = settings};
+    return (struct booking_factors){.pue = settings->pue,
+                                    .pue_source = settings->pue_where,
+                                    .location = settings->location,
+                                    .lifetime_years = settings->lifetime_years,
+                                    .utilisation = settings->utilisation,
+                                    .system_gpus = settings->system_gpus,
+                                    .intensity_at = intensity_at,
+                                    .system = system_of,
+                                    .contract = contract_of,
+                                    .ctx = settings};
 }
 
 void factors_user(char user[WT_USER_LEN])

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a run is booked with besides what it measured: the factors of its carbon, who runs it, and where.
+ * What a run is booked with besides what it measured: the factors of its carbon, who runs it, and
+ * where.
  */
 #ifndef WATTUNE_CLI_FACTORS_H
 #define WATTUNE_CLI_FACTORS_H
@@ -8,8 +9,9 @@
 #include "cli/carbon_options.h"
 #include "run/booking.h"
 
-/* The settings as booking asks for them; *settings must outlive what it gives.  A provider is asked for the hour that is now,
- * and for those of the last day, when such an hour is booked, after the run, so that no training waits for it. */
+/* The settings as booking asks for them; *settings must outlive what it gives.  A provider is asked
+ * for the hour that is now, and for those of the last day, when such an hour is booked, after the
+ * run, so that no training waits for it. */
 struct booking_factors factors_of(struct carbon_settings *settings);
 
 /* The user on whose behalf the run is, by sudo or as itself; the number where it has no name. */

@@ -54,7 +54,11 @@ char *form_sentence(const char *form, char *text, size_t size)
     for (const char *at = form;;) {
         size_t fixed, length = measure(at, &fixed);
         bool last = !at[length];
-        int n = snprintf(text + used, size - used, "%s%.*s", at == form ? "" : last ? " or " : ", ", (int)length, at);
+        int n = snprintf(text + used, size - used, "%s%.*s",
+                         at == form ? ""
+                         : last     ? " or "
+                                    : ", ",
+                         (int)length, at);
         used = (size_t)n < size - used ? used + (size_t)n : size - 1;
         if (last)
             return text;

@@ -20,7 +20,8 @@ int ledger_path(const struct common *common, char *path, size_t size, struct wt_
     return 0;
 }
 
-int open_ledger(const struct common *common, bool read_only, struct ledger **ledger, struct wt_error *err)
+int open_ledger(const struct common *common, bool read_only, struct ledger **ledger,
+                struct wt_error *err)
 {
     char path[4096];
     int rc = ledger_path(common, path, sizeof path, err);

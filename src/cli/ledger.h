@@ -13,6 +13,7 @@
 /* Where it lies: --ledger, WATTUNE_LEDGER or the default. */
 int ledger_path(const struct common *common, char *path, size_t size, struct wt_error *err);
 
-int open_ledger(const struct common *common, bool read_only, struct ledger **ledger, struct wt_error *err);
+int open_ledger(const struct common *common, bool read_only, struct ledger **ledger,
+                struct wt_error *err);
 
 #endif

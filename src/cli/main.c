@@ -58,7 +58,8 @@ int main(int argc, char **argv)
         common.ledger = config_text(&config, CONFIG_LEDGER);
         return job_names_main(&common);
     }
-    command_parse(command, argc - 1, argv + 1, &common); /* before the complaint: --help works with a wrong file, too */
+    command_parse(command, argc - 1, argv + 1,
+                  &common); /* before the complaint: --help works with a wrong file, too */
     if (config_error.code && !command->any_config)
         return command_failed(&config_error);
     int code = command->run(&common, command->settings);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The manual: rows of the table of commands as man pages (macros of man(7)).  --help prints the same rows.
+ * The manual: rows of the table of commands as man pages (macros of man(7)).  --help prints the
+ * same rows.
  */
 #ifndef WATTUNE_CLI_MANUAL_H
 #define WATTUNE_CLI_MANUAL_H
@@ -17,7 +18,8 @@ void manual_command(struct buffer *page, const struct command *command);
 /* Appends the public error codes as a list, for libwattune(3). */
 void manual_error_codes(struct buffer *page);
 
-/* What the row's documentation lacks, one sentence a line, appended to *complaints; returns how many. */
+/* What the row's documentation lacks, one sentence a line, appended to *complaints; returns how
+ * many. */
 unsigned manual_complaints(struct buffer *complaints, const struct command *command);
 
 #endif

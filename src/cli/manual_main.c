@@ -3,9 +3,9 @@
  * The program that writes the manual at build time; it is not installed.
  *
  *   manual PAGE             one page of the table of commands: wattune, wattune-run, ...
- *   manual --fill FILE      FILE (a page written by hand) with the error codes in place of the line @ERROR_CODES@
- *   manual --list           the pages there are
- *   manual --check          complains about rows without documentation; exit code 1
+ *   manual --fill FILE      FILE (a page written by hand) with the error codes in place of the line
+ * @ERROR_CODES@ manual --list           the pages there are manual --check          complains about
+ * rows without documentation; exit code 1
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * `wattune report --export`.  Runs go from the ledger to standard output one by one: a ledger may hold a million.
+ * `wattune report --export`.  Runs go from the ledger to standard output one by one: a ledger may
+ * hold a million.
  */
 #include "cli/report_export.h"
 
@@ -16,7 +17,9 @@
 #include "json/documents.h"
 #include "view/view.h"
 
-/* --- Names of runs ------------------------------------------------------------------------------------------------- */
+/* --- Names of runs
+ * -------------------------------------------------------------------------------------------------
+ */
 
 /* FNV-1a over the text and its end: "a", "b" is not "ab", "". */
 static uint64_t add(uint64_t hash, const char *text)
@@ -38,7 +41,8 @@ static uint64_t mix(uint64_t hash)
 char *report_export_id(char id[EXPORT_ID_LEN], const struct wt_trial *run)
 {
     char numbers[96];
-    snprintf(numbers, sizeof numbers, "%u %u %" PRId64, run->recurrence, run->try_number, run->started_ms);
+    snprintf(numbers, sizeof numbers, "%u %u %" PRId64, run->recurrence, run->try_number,
+             run->started_ms);
     const char *const parts[] = {run->node, run->user, run->job, numbers};
     uint64_t a = UINT64_C(14695981039346656037), b = UINT64_C(0x9e3779b97f4a7c15);
     for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -47,12 +51,14 @@ char *report_export_id(char id[EXPORT_ID_LEN], const struct wt_trial *run)
     }
     a = mix(a);
     b = mix(b ^ a);
-    snprintf(id, EXPORT_ID_LEN, "%08x-%04x-8%03x-%04x-%012" PRIx64, (unsigned)(a >> 32), (unsigned)(a >> 16 & 0xffff),
-             (unsigned)(a & 0xfff), (unsigned)(0x8000 | (b >> 48 & 0x3fff)), b & UINT64_C(0xffffffffffff));
+    snprintf(id, EXPORT_ID_LEN, "%08x-%04x-8%03x-%04x-%012" PRIx64, (unsigned)(a >> 32),
+             (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff),
+             (unsigned)(0x8000 | (b >> 48 & 0x3fff)), b & UINT64_C(0xffffffffffff));
     return id;
 }
 
-/* --- Runs, one by one ---------------------------------------------------------------------------------------------- */
+/* --- Runs, one by one
+ * ---------------------------------------------------------------------------------------------- */
 
 struct stream {
     struct buffer text;
@@ -86,7 +92,8 @@ static int take_codecarbon(void *ctx, const struct wt_trial *run, struct wt_erro
     return flush_when_long(stream, err);
 }
 
-static int export_codecarbon(struct ledger *ledger, const struct report_export_options *options, struct wt_error *err)
+static int export_codecarbon(struct ledger *ledger, const struct report_export_options *options,
+                             struct wt_error *err)
 {
     struct stream stream = {.text = {0}};
     view_codecarbon_heading(&stream.text);
@@ -105,29 +112,34 @@ static int take_boamps(void *ctx, const struct wt_trial *run, struct wt_error *e
         stream->left_out++;
         return 0;
     }
-    const struct json_boamps report = {report_export_id(id, run), run, stream->now_ms, WATTUNE_VERSION};
+    const struct json_boamps report = {report_export_id(id, run), run, stream->now_ms,
+                                       WATTUNE_VERSION};
     struct json_doc *doc = json_boamps_document(&report);
     int rc = json_write_buffer(doc, JSON_LINE, &stream->text, err);
     json_doc_free(doc);
     return rc ? rc : flush_when_long(stream, err);
 }
 
-static int export_boamps(struct ledger *ledger, const struct report_export_options *options, struct wt_error *err)
+static int export_boamps(struct ledger *ledger, const struct report_export_options *options,
+                         struct wt_error *err)
 {
     struct stream stream = {.now_ms = clock_wall_ms()};
     int rc = ledger_each_run(ledger, &options->runs, take_boamps, &stream, err);
     if (rc == 0)
         rc = flush(&stream, err);
     if (rc == 0 && stream.left_out)
-        log_warning("%" PRIu64 " %s left out: a BoAmps report needs a measured energy and a GPU", stream.left_out,
-                    stream.left_out == 1 ? "run is" : "runs are");
+        log_warning("%" PRIu64 " %s left out: a BoAmps report needs a measured energy and a GPU",
+                    stream.left_out, stream.left_out == 1 ? "run is" : "runs are");
     buffer_clear(&stream.text);
     return rc;
 }
 
-/* --- Statements ---------------------------------------------------------------------------------------------------- */
+/* --- Statements
+ * ----------------------------------------------------------------------------------------------------
+ */
 
-static int export_statement(struct ledger *ledger, const struct report_export_options *options, struct wt_error *err)
+static int export_statement(struct ledger *ledger, const struct report_export_options *options,
+                            struct wt_error *err)
 {
     static const enum wt_report_key by_gpu[] = {WT_BY_GPU};
     bool methods = options->form == EXPORT_METHODS;
@@ -138,26 +150,39 @@ static int export_statement(struct ledger *ledger, const struct report_export_op
     int rc = ledger_report_runs(ledger, &options->runs, keys, key_count, &rows, err);
     if (rc)
         return rc;
-    const struct view_report_page page = {
-        .keys = keys, .key_count = key_count, .rows = rows.rows, .count = rows.count, .total = &rows.total, .basis = rows.basis,
-        .basis_count = rows.basis_count, .from_ms = options->runs.from_ms, .to_ms = options->runs.to_ms, .made_ms = clock_wall_ms()};
+    const struct view_report_page page = {.keys = keys,
+                                          .key_count = key_count,
+                                          .rows = rows.rows,
+                                          .count = rows.count,
+                                          .total = &rows.total,
+                                          .basis = rows.basis,
+                                          .basis_count = rows.basis_count,
+                                          .from_ms = options->runs.from_ms,
+                                          .to_ms = options->runs.to_ms,
+                                          .made_ms = clock_wall_ms()};
     if (methods)
-        view_methods(&stream.text, &page, options->runs.job, options->runs.project, WATTUNE_VERSION);
+        view_methods(&stream.text, &page, options->runs.job, options->runs.project,
+                     WATTUNE_VERSION);
     else
-        view_sci(&stream.text, &page, options->per_gpu_hour ? VIEW_SCI_GPU_HOUR : VIEW_SCI_RUN, WATTUNE_VERSION, options->colour);
+        view_sci(&stream.text, &page, options->per_gpu_hour ? VIEW_SCI_GPU_HOUR : VIEW_SCI_RUN,
+                 WATTUNE_VERSION, options->colour);
     rc = flush(&stream, err);
     buffer_clear(&stream.text);
     ledger_report_clear(&rows);
     return rc;
 }
 
-/* --- The table ----------------------------------------------------------------------------------------------------- */
+/* --- The table
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 int report_export(struct ledger *ledger, const struct report_export_options *options)
 {
-    static int (*const exports[])(struct ledger *, const struct report_export_options *, struct wt_error *) = {
-        [EXPORT_CODECARBON] = export_codecarbon, [EXPORT_BOAMPS] = export_boamps, [EXPORT_SCI] = export_statement,
-        [EXPORT_METHODS] = export_statement};
+    static int (*const exports[])(struct ledger *, const struct report_export_options *,
+                                  struct wt_error *) = {[EXPORT_CODECARBON] = export_codecarbon,
+                                                        [EXPORT_BOAMPS] = export_boamps,
+                                                        [EXPORT_SCI] = export_statement,
+                                                        [EXPORT_METHODS] = export_statement};
     struct wt_error err;
     return exports[options->form](ledger, options, &err) ? command_failed(&err) : EXIT_DONE;
 }

@@ -16,15 +16,17 @@ struct report_export_options {
     struct ledger_runs runs;
     enum wt_report_key keys[WT_REPORT_KEYS]; /* of EXPORT_SCI, as what follows */
     unsigned key_count;
-    bool per_gpu_hour;               /* its unit; else a run */
+    bool per_gpu_hour; /* its unit; else a run */
     bool colour;
 };
 
-/* Writes them to standard output, the runs one by one; `ledger` NULL: one without runs.  Returns the exit code. */
+/* Writes them to standard output, the runs one by one; `ledger` NULL: one without runs.  Returns
+ * the exit code. */
 int report_export(struct ledger *ledger, const struct report_export_options *options);
 
-/* A UUID (version 8 of RFC 9562) made from what no two runs share: where, whose, when, which job and which try.  The same run has the
- * same one in every export and in every ledger that it is brought to.  Returns `id`. */
+/* A UUID (version 8 of RFC 9562) made from what no two runs share: where, whose, when, which job
+ * and which try.  The same run has the same one in every export and in every ledger that it is
+ * brought to.  Returns `id`. */
 char *report_export_id(char id[EXPORT_ID_LEN], const struct wt_trial *run);
 
 #endif

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-
-/* Runs in a transaction: a commit waits for the disk, and is paid once in so many.  What a kill can lose. */
+/* Runs in a transaction: a commit waits for the disk, and is paid once in so many.  What a kill can
+ * lose. */
 enum { BATCH_RUNS = 5000 };
 
 /* What all of the booking shares. */
@@ -19,10 +19,10 @@ struct shop {
     bool watched;
     struct sim_fleet *fleet;
     struct sim_fleet_run run;
-    struct sim_fleet_hour *hours;        /* of one run, as the fleet and as the ledger has them */
+    struct sim_fleet_hour *hours; /* of one run, as the fleet and as the ledger has them */
     struct ledger_hour *rows;
     size_t hour_room;
-    struct wt_stretch *stretches;    /* of one GPU */
+    struct wt_stretch *stretches; /* of one GPU */
     size_t stretch_room;
     struct sim_fleet_booked *booked;
 };
@@ -42,25 +42,37 @@ static int make_room(void **items, size_t wanted, size_t size, struct wt_error *
 }
 
 /* The devices of a run: its GPUs, then the processor where it was measured. */
-static size_t put_devices(const struct sim_fleet_run *run, struct ledger_device_energy devices[FLEET_NODE_GPUS + 1])
+static size_t put_devices(const struct sim_fleet_run *run,
+                          struct ledger_device_energy devices[FLEET_NODE_GPUS + 1])
 {
     const struct wt_trial *trial = &run->trial;
     int64_t end_ms = trial->started_ms + (int64_t)ceil(trial->time_s * 1e3);
     for (unsigned i = 0; i < trial->gpu_count; i++) {
-        devices[i] = (struct ledger_device_energy){.kind = WT_DEVICE_GPU, .index = trial->gpus[i].index,
-            .energy_j = run->energy_j[i], .energy_error_j = trial->energy_error_j / trial->gpu_count, .source = trial->source, .begin_ms = trial->started_ms,
-            .end_ms = end_ms};
+        devices[i] = (struct ledger_device_energy){.kind = WT_DEVICE_GPU,
+                                                   .index = trial->gpus[i].index,
+                                                   .energy_j = run->energy_j[i],
+                                                   .energy_error_j =
+                                                       trial->energy_error_j / trial->gpu_count,
+                                                   .source = trial->source,
+                                                   .begin_ms = trial->started_ms,
+                                                   .end_ms = end_ms};
         memcpy(devices[i].uuid, trial->gpus[i].uuid, sizeof devices[i].uuid);
         memcpy(devices[i].name, trial->gpus[i].name, sizeof devices[i].name);
     }
     if (!isfinite(run->cpu_j))
         return trial->gpu_count;
-    devices[trial->gpu_count] = (struct ledger_device_energy){.kind = WT_DEVICE_CPU, .name = "package-0", .energy_j = run->cpu_j,
-        .energy_error_j = NAN, .source = WT_SOURCE_ESTIMATED, .begin_ms = trial->started_ms, .end_ms = end_ms};
+    devices[trial->gpu_count] = (struct ledger_device_energy){.kind = WT_DEVICE_CPU,
+                                                              .name = "package-0",
+                                                              .energy_j = run->cpu_j,
+                                                              .energy_error_j = NAN,
+                                                              .source = WT_SOURCE_ESTIMATED,
+                                                              .begin_ms = trial->started_ms,
+                                                              .end_ms = end_ms};
     return trial->gpu_count + 1;
 }
 
-static int put_hours(struct shop *shop, const struct ledger_device_energy devices[], size_t *count, struct wt_error *err)
+static int put_hours(struct shop *shop, const struct ledger_device_energy devices[], size_t *count,
+                     struct wt_error *err)
 {
     size_t n = sim_fleet_run_hours(&shop->run, shop->hours, shop->hour_room);
     if (n > shop->hour_room) {
@@ -77,8 +89,12 @@ static int put_hours(struct shop *shop, const struct ledger_device_energy device
     }
     for (size_t i = 0; i < n; i++) {
         const struct sim_fleet_hour *hour = &shop->hours[i];
-        shop->rows[i] = (struct ledger_hour){hour->hour, devices[hour->position].kind, devices[hour->position].index,
-                                             hour->energy_j, hour->busy_s, NAN};
+        shop->rows[i] = (struct ledger_hour){hour->hour,
+                                             devices[hour->position].kind,
+                                             devices[hour->position].index,
+                                             hour->energy_j,
+                                             hour->busy_s,
+                                             NAN};
     }
     *count = n;
     return 0;
@@ -96,10 +112,12 @@ static int book_end(struct shop *shop, struct wt_error *err)
     if (rc)
         return rc;
     used.hours = shop->rows;
-    booking_fill(factors_at(shop, run->node_number), run->node_gpus, shop->rows, used.hour_count, &run->trial);
+    booking_fill(factors_at(shop, run->node_number), run->node_gpus, shop->rows, used.hour_count,
+                 &run->trial);
     rc = ledger_trial_end(shop->ledger, &run->trial, &used, err);
     if (rc == 0 && run->keeps_profile)
-        rc = ledger_profile_put(shop->ledger, &run->key, run->trial.profile, run->trial.point_count, run->trial.id, err);
+        rc = ledger_profile_put(shop->ledger, &run->key, run->trial.profile, run->trial.point_count,
+                                run->trial.id, err);
     return rc;
 }
 
@@ -117,7 +135,8 @@ static int book_use(struct shop *shop, const struct sim_fleet_use *use, struct w
         sim_fleet_use_stretches(use, shop->stretches, shop->stretch_room);
     }
     for (size_t i = 0; i < count; i++)
-        booking_fill_stretch(factors_at(shop, use->node_number), use->node_gpus, &shop->stretches[i]);
+        booking_fill_stretch(factors_at(shop, use->node_number), use->node_gpus,
+                             &shop->stretches[i]);
     shop->booked->stretches += count;
     return ledger_stretches_put(shop->ledger, use->node, shop->stretches, count, err);
 }
@@ -166,8 +185,11 @@ static int check_empty(struct ledger *ledger, const char *path, struct wt_error 
     int rc = ledger_is_empty(ledger, &empty, err);
     if (rc || empty)
         return rc;
-    return error_set(err, WT_E_INVALID, "the ledger %s is not empty: a simulated fleet is booked into a ledger of its own, so name "
-                     "a new file with --ledger", path);
+    return error_set(
+        err, WT_E_INVALID,
+        "the ledger %s is not empty: a simulated fleet is booked into a ledger of its own, so name "
+        "a new file with --ledger",
+        path);
 }
 
 /* One transaction: 1 when there may be more. */
@@ -178,7 +200,8 @@ static int book_batch(struct shop *shop, const char *path, bool first, struct wt
     if (rc)
         return rc;
     if (first)
-        rc = check_empty(shop->ledger, path, err); /* nobody else writes between this and the first run */
+        rc = check_empty(shop->ledger, path,
+                         err); /* nobody else writes between this and the first run */
     if (rc == 0)
         rc = 1;
     for (unsigned i = 0; rc > 0 && i < BATCH_RUNS; i++)
@@ -192,7 +215,8 @@ static int book_batch(struct shop *shop, const char *path, bool first, struct wt
 }
 
 int sim_fleet_book(struct ledger *ledger, const char *path, const struct sim_fleet_options *options,
-                   const struct sim_fleet_places *places, bool watched, struct sim_fleet_booked *booked, struct wt_error *err)
+                   const struct sim_fleet_places *places, bool watched,
+                   struct sim_fleet_booked *booked, struct wt_error *err)
 {
     struct shop *shop = calloc(1, sizeof *shop);
     *booked = (struct sim_fleet_booked){0};

@@ -20,10 +20,15 @@
 
 #define USUAL_MODELS "v100,a40,a100,h100"
 
-/* Sustainable AI (MLSys'22) has 10:20:70 as the rough split of the power capacity of its AI infrastructure between
- * experimentation, training and inference; here it is of GPU time. */
-static struct sim_fleet_options options = {.gpus = 32, .users = 12, .days = 30, .load = 0.7, .shares = {10, 20, 70},
-                                       .start_ms = INT64_C(1735689600000)}; /* 2025-01-01: a seed means the same on any day */
+/* Sustainable AI (MLSys'22) has 10:20:70 as the rough split of the power capacity of its AI
+ * infrastructure between experimentation, training and inference; here it is of GPU time. */
+static struct sim_fleet_options options = {
+    .gpus = 32,
+    .users = 12,
+    .days = 30,
+    .load = 0.7,
+    .shares = {10, 20, 70},
+    .start_ms = INT64_C(1735689600000)}; /* 2025-01-01: a seed means the same on any day */
 
 static bool watched = true;
 
@@ -45,26 +50,31 @@ static uint64_t whole(const char *option, const char *text, uint64_t most)
 {
     uint64_t value = 0;
     if (parse_u64(text, 1, most, &value))
-        command_usage_error("--%s is a whole number from 1 to %llu, not \"%s\"", option, (unsigned long long)most, shown(text));
+        command_usage_error("--%s is a whole number from 1 to %llu, not \"%s\"", option,
+                            (unsigned long long)most, shown(text));
     return value;
 }
 
 static void take_days(const char *text)
 {
     if (parse_number(text, 0, FLEET_DAYS_MOST, &options.days) || options.days <= 0)
-        command_usage_error("--days is a number above 0 and up to %d, not \"%s\"", FLEET_DAYS_MOST, shown(text));
+        command_usage_error("--days is a number above 0 and up to %d, not \"%s\"", FLEET_DAYS_MOST,
+                            shown(text));
 }
 
 static void take_load(const char *text)
 {
     if (parse_fraction(text, 0, 1, &options.load) || options.load <= 0)
-        command_usage_error("--load is a fraction above 0 and up to 1, such as 0.7 or 70%%, not \"%s\"", shown(text));
+        command_usage_error(
+            "--load is a fraction above 0 and up to 1, such as 0.7 or 70%%, not \"%s\"",
+            shown(text));
 }
 
 static void take_start(const char *text)
 {
     if (parse_time_or_age(text, clock_wall_ms(), &options.start_ms))
-        command_usage_error("--start is a time such as 2026-03-01T12:00:00Z, a date or an age such as 90d, not \"%s\"",
+        command_usage_error("--start is a time such as 2026-03-01T12:00:00Z, a date or an age such "
+                            "as 90d, not \"%s\"",
                             shown(text));
 }
 
@@ -83,8 +93,10 @@ static void take_shares(const char *text)
         sum += share;
     }
     if (rc || count != FLEET_SHARES || sum <= 0)
-        command_usage_error("--phases is three shares, not all 0, such as 10:20:70 (experimentation, training, inference), not "
-                            "\"%s\"", shown(text));
+        command_usage_error("--phases is three shares, not all 0, such as 10:20:70 "
+                            "(experimentation, training, inference), not "
+                            "\"%s\"",
+                            shown(text));
     memcpy(options.shares, shares, sizeof options.shares);
 }
 
@@ -101,10 +113,12 @@ static void take_locations(const char *text)
     const char *cursor = text;
     int rc;
     location_count = 0;
-    while ((rc = parse_next_part(&cursor, ',', part, sizeof part)) > 0 && part[0] && location_count < LOCATIONS_MOST)
+    while ((rc = parse_next_part(&cursor, ',', part, sizeof part)) > 0 && part[0] &&
+           location_count < LOCATIONS_MOST)
         memcpy(locations[location_count++], part, sizeof part);
     if (rc)
-        command_usage_error("--locations is a list of at most %d codes such as DEU,FRA, not \"%s\"", LOCATIONS_MOST, shown(text));
+        command_usage_error("--locations is a list of at most %d codes such as DEU,FRA, not \"%s\"",
+                            LOCATIONS_MOST, shown(text));
 }
 
 static void model_error(const char *part)
@@ -112,8 +126,8 @@ static void model_error(const char *part)
     struct buffer names = {0};
     for (unsigned i = 0; sim_fleet_model_at(i); i++)
         buffer_print(&names, "%s%s", i ? ", " : "", sim_fleet_model_at(i)->key);
-    command_usage_error("--gpu-models is a list of at most %d of %s, not \"%s\"", FLEET_MODELS_MOST, buffer_text(&names),
-                        shown(part));
+    command_usage_error("--gpu-models is a list of at most %d of %s, not \"%s\"", FLEET_MODELS_MOST,
+                        buffer_text(&names), shown(part));
 }
 
 static void take_models(const char *text)
@@ -136,22 +150,44 @@ error_t sim_fleet_option(int key, const char *arg)
 {
     if (key < (int)KEY_FLEET || key >= (int)KEY_FLEET_END)
         return ARGP_ERR_UNKNOWN;
-    static const char *const names[] = {"fleet", "runs", "days", "gpus", "users", "start", "gpu-models", "phases", "load",
-                                         "watched", "locations"};
+    static const char *const names[] = {"fleet", "runs",    "days",       "gpus",
+                                        "users", "start",   "gpu-models", "phases",
+                                        "load",  "watched", "locations"};
     given[key - (int)KEY_FLEET] = names[key - (int)KEY_FLEET];
     switch ((enum sim_fleet_key)key) {
-    case KEY_RUNS: options.runs = whole("runs", arg, FLEET_RUNS_MOST); break;
-    case KEY_DAYS: take_days(arg); break;
-    case KEY_GPUS: options.gpus = (unsigned)whole("gpus", arg, FLEET_GPUS_MOST); break;
-    case KEY_USERS: options.users = (unsigned)whole("users", arg, FLEET_USERS_MOST); break;
-    case KEY_START: take_start(arg); break;
-    case KEY_GPU_MODELS: take_models(arg); break;
-    case KEY_SHARES: take_shares(arg); break;
-    case KEY_LOAD: take_load(arg); break;
-    case KEY_WATCHED: take_watched(arg); break;
-    case KEY_LOCATIONS: take_locations(arg); break;
+    case KEY_RUNS:
+        options.runs = whole("runs", arg, FLEET_RUNS_MOST);
+        break;
+    case KEY_DAYS:
+        take_days(arg);
+        break;
+    case KEY_GPUS:
+        options.gpus = (unsigned)whole("gpus", arg, FLEET_GPUS_MOST);
+        break;
+    case KEY_USERS:
+        options.users = (unsigned)whole("users", arg, FLEET_USERS_MOST);
+        break;
+    case KEY_START:
+        take_start(arg);
+        break;
+    case KEY_GPU_MODELS:
+        take_models(arg);
+        break;
+    case KEY_SHARES:
+        take_shares(arg);
+        break;
+    case KEY_LOAD:
+        take_load(arg);
+        break;
+    case KEY_WATCHED:
+        take_watched(arg);
+        break;
+    case KEY_LOCATIONS:
+        take_locations(arg);
+        break;
     case KEY_FLEET:
-    case KEY_FLEET_END: break;
+    case KEY_FLEET_END:
+        break;
     }
     return 0;
 }
@@ -164,7 +200,8 @@ bool sim_fleet_wanted(void)
 /* Without a fleet nothing is booked. */
 static void finish_alone(const struct common *common)
 {
-    static const enum config_id booking[] = {CONFIG_LEDGER, CONFIG_LOCATION, CONFIG_INTENSITY, CONFIG_PUE};
+    static const enum config_id booking[] = {CONFIG_LEDGER, CONFIG_LOCATION, CONFIG_INTENSITY,
+                                             CONFIG_PUE};
     for (unsigned i = 0; i < sizeof booking / sizeof booking[0]; i++)
         if (common->config->values[booking[i]].origin == CONFIG_FROM_FLAG)
             command_usage_error("--%s goes with --fleet", config_keys[booking[i]].flag);
@@ -187,8 +224,10 @@ void sim_fleet_options_finish(const struct common *common, bool has_trace)
             command_usage_error("--locations and --%s exclude each other", config_keys[id].flag);
     }
     /* A ledger that a file of settings names is the one of real runs. */
-    if (!config_text(common->config, CONFIG_LEDGER) || common->config->values[CONFIG_LEDGER].origin < CONFIG_ENVIRONMENT)
-        command_usage_error("a simulated fleet is not booked into the usual ledger: name a new file with --ledger");
+    if (!config_text(common->config, CONFIG_LEDGER) ||
+        common->config->values[CONFIG_LEDGER].origin < CONFIG_ENVIRONMENT)
+        command_usage_error(
+            "a simulated fleet is not booked into the usual ledger: name a new file with --ledger");
     if (!options.model_count)
         take_models(has_trace ? "v100" : USUAL_MODELS);
     if (has_trace && options.model_count != 1)
@@ -202,10 +241,11 @@ static void intensity_at(void *ctx, int64_t unix_s, struct carbon_intensity *out
 }
 
 /* The settings of place i: those of the configuration, but for the location. */
-static int open_place(const struct common *common, unsigned i, struct carbon_settings *carbon, struct booking_factors *factors,
-                      struct wt_error *err)
+static int open_place(const struct common *common, unsigned i, struct carbon_settings *carbon,
+                      struct booking_factors *factors, struct wt_error *err)
 {
-    int rc = location_count ? config_put_flag(common->config, CONFIG_LOCATION, locations[i], err) : 0;
+    int rc =
+        location_count ? config_put_flag(common->config, CONFIG_LOCATION, locations[i], err) : 0;
     if (rc == 0)
         rc = carbon_settings_open(carbon, common->config, clock_wall_ms() / 1000, err);
     *factors = factors_of(carbon);
@@ -213,7 +253,8 @@ static int open_place(const struct common *common, unsigned i, struct carbon_set
     return rc;
 }
 
-static int book(const struct common *common, const char *path, struct sim_fleet_booked *booked, struct wt_error *err)
+static int book(const struct common *common, const char *path, struct sim_fleet_booked *booked,
+                struct wt_error *err)
 {
     static struct carbon_settings carbon[LOCATIONS_MOST];
     struct booking_factors factors[LOCATIONS_MOST];
@@ -237,10 +278,17 @@ static int book(const struct common *common, const char *path, struct sim_fleet_
 
 static int say(const char *path, const struct sim_fleet_booked *booked, bool json)
 {
-    const struct wt_simulated_fleet fleet = {
-        .seed = options.seed, .gpus = options.gpus, .users = options.users, .runs = booked->runs, .unended = booked->unended,
-        .profiles = booked->profiles, .stretches = booked->stretches, .gpu_hours = booked->gpu_hours,
-        .energy_j = booked->energy_j, .first_ms = booked->first_ms, .last_ms = booked->last_ms};
+    const struct wt_simulated_fleet fleet = {.seed = options.seed,
+                                             .gpus = options.gpus,
+                                             .users = options.users,
+                                             .runs = booked->runs,
+                                             .unended = booked->unended,
+                                             .profiles = booked->profiles,
+                                             .stretches = booked->stretches,
+                                             .gpu_hours = booked->gpu_hours,
+                                             .energy_j = booked->energy_j,
+                                             .first_ms = booked->first_ms,
+                                             .last_ms = booked->last_ms};
     struct wt_error err;
     if (!json) {
         struct buffer page = {0};

@@ -7,8 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-/* A run that would not get through one epoch costs as if it had been stopped a hundred times: it is not
- * chosen again. */
+/* A run that would not get through one epoch costs as if it had been stopped a hundred times: it is
+ * not chosen again. */
 static const double NOT_STARTED_FACTOR = 100;
 static const double BETA_MOST = 1e9;
 
@@ -17,7 +17,8 @@ struct thompson_options batch_size_usual(void)
     return (struct thompson_options){.explorations = 2};
 }
 
-int batch_size_init(struct batch_size *state, const struct batch_size_options *options, struct wt_error *err)
+int batch_size_init(struct batch_size *state, const struct batch_size_options *options,
+                    struct wt_error *err)
 {
     unsigned default_index = BATCH_SIZES_MOST;
     if (options->count < 1 || options->count > BATCH_SIZES_MOST)
@@ -52,7 +53,8 @@ int batch_size_init(struct batch_size *state, const struct batch_size_options *o
     return 0;
 }
 
-/* --- Another GPU model ---------------------------------------------------------------------------------- */
+/* --- Another GPU model
+ * ---------------------------------------------------------------------------------- */
 
 /* What a caller knows of a cost: 0 when it is nothing. */
 static double known_cost(double cost_j)
@@ -68,8 +70,9 @@ static bool is_pruning_claimed(const struct batch_size *state)
     return false;
 }
 
-/* A run that did not reach its target tells something only if it would have ended as early here; and the size
- * that a round begins with is given another chance, since the job would end with it. */
+/* A run that did not reach its target tells something only if it would have ended as early here;
+ * and the size that a round begins with is given another chance, since the job would end with it.
+ */
 static bool ended_as_early(const struct batch_size *state, const struct batch_size_carried *run)
 {
     double epoch_j = state->carry.epoch_cost_j[run->size];
@@ -77,12 +80,12 @@ static bool ended_as_early(const struct batch_size *state, const struct batch_si
     if (!state->pruning.good)
         return false;
     return run->epochs >= max_epochs ||
-           (epoch_j > 0 &&
-            run->epochs >= batch_size_epochs_allowed(batch_size_bound_j(state), epoch_j, max_epochs));
+           (epoch_j > 0 && run->epochs >= batch_size_epochs_allowed(batch_size_bound_j(state),
+                                                                    epoch_j, max_epochs));
 }
 
-/* The arm believes a run, once.  Of a size that failed it may not be known what it would have cost: such a size is
- * no arm. */
+/* The arm believes a run, once.  Of a size that failed it may not be known what it would have cost:
+ * such a size is no arm. */
 static void believe(struct batch_size *state, struct batch_size_carried *run)
 {
     double epoch_j = state->carry.epoch_cost_j[run->size];
@@ -94,8 +97,8 @@ static void believe(struct batch_size *state, struct batch_size_carried *run)
         state->carry.min_cost_j = fmin(state->carry.min_cost_j, run->epochs * epoch_j);
 }
 
-/* The first run of the size that pruning asks for that tells something and was not given to it yet; NULL when
- * there is none, or when it is not known what it costs. */
+/* The first run of the size that pruning asks for that tells something and was not given to it yet;
+ * NULL when there is none, or when it is not known what it costs. */
 static struct batch_size_carried *next_run(struct batch_size *state)
 {
     for (unsigned i = 0; i < state->carry.count; i++) {
@@ -127,12 +130,13 @@ static void carry_on(struct batch_size *state)
             believe(state, &carry->past[i]);
             state->taken_over += carry->past[i].believed;
         }
-    if (state->pruning.stage != PRUNING_RUNS) /* every arm has run here, or all of its past counts */
+    if (state->pruning.stage !=
+        PRUNING_RUNS) /* every arm has run here, or all of its past counts */
         memset(carry, 0, sizeof *carry);
 }
 
-void batch_size_take_over(struct batch_size *state, const struct batch_size_past past[], size_t count,
-                          const double epoch_cost_j[], unsigned max_epochs)
+void batch_size_take_over(struct batch_size *state, const struct batch_size_past past[],
+                          size_t count, const double epoch_cost_j[], unsigned max_epochs)
 {
     struct batch_size_carry *carry = &state->carry;
     memset(carry, 0, sizeof *carry);
@@ -143,8 +147,10 @@ void batch_size_take_over(struct batch_size *state, const struct batch_size_past
     for (size_t i = count > BATCH_PAST_MOST ? count - BATCH_PAST_MOST : 0; i < count; i++)
         for (unsigned size = 0; size < state->count; size++)
             if (past[i].size == state->sizes[size] && past[i].epochs)
-                carry->past[carry->count++] = (struct batch_size_carried){
-                    .size = (unsigned char)size, .reached = past[i].reached, .epochs = past[i].epochs};
+                carry->past[carry->count++] =
+                    (struct batch_size_carried){.size = (unsigned char)size,
+                                                .reached = past[i].reached,
+                                                .epochs = past[i].epochs};
     if (carry->count)
         carry_on(state);
     else
@@ -155,11 +161,13 @@ unsigned batch_size_waiting(const struct batch_size *state, unsigned size)
 {
     unsigned waiting = 0;
     for (unsigned i = 0; i < state->carry.count; i++)
-        waiting += state->carry.past[i].size == size && state->carry.past[i].reached && !state->carry.past[i].believed;
+        waiting += state->carry.past[i].size == size && state->carry.past[i].reached &&
+                   !state->carry.past[i].believed;
     return waiting;
 }
 
-/* --- Claims --------------------------------------------------------------------------------------------- */
+/* --- Claims
+ * --------------------------------------------------------------------------------------------- */
 
 static int failed(const struct batch_size *state, struct wt_error *err)
 {
@@ -180,9 +188,10 @@ static void hand_out(struct batch_size *state, const struct random_normals *norm
     claim->prunes = state->pruning.stage == PRUNING_RUNS && !waiting;
     claim->tries++;
     claim->size = claim->prunes ? state->pruning.next
-                  : waiting     ? state->pruning.best
-                                : (unsigned char)thompson_choose(state->arms, state->pruning.left,
-                                                                 &state->thompson, &state->random, normals);
+                  : waiting
+                      ? state->pruning.best
+                      : (unsigned char)thompson_choose(state->arms, state->pruning.left,
+                                                       &state->thompson, &state->random, normals);
 }
 
 static int64_t later(int64_t now_ms, int64_t hold_ms)
@@ -211,7 +220,8 @@ int batch_size_claim(struct batch_size *state, const struct random_normals *norm
     if (state->pruning.stage > PRUNING_DONE)
         return failed(state, err);
     if (state->claim_count == BATCH_CLAIMS_MOST)
-        return error_set(err, WT_E_BUSY, "%d recurrences of this job run already", BATCH_CLAIMS_MOST);
+        return error_set(err, WT_E_BUSY, "%d recurrences of this job run already",
+                         BATCH_CLAIMS_MOST);
     if (state->carry.count) /* a size that was run for it may have been given back since */
         carry_on(state);
     struct batch_size_claim *fresh = &state->claims[state->claim_count++];
@@ -226,7 +236,8 @@ int batch_size_renew(struct batch_size *state, uint64_t id, int64_t now_ms, int6
 {
     struct batch_size_claim *held = find(state, id);
     if (!held)
-        return error_set(err, WT_E_NOT_FOUND, "there is no claim %llu: it lapsed", (unsigned long long)id);
+        return error_set(err, WT_E_NOT_FOUND, "there is no claim %llu: it lapsed",
+                         (unsigned long long)id);
     held->lapses_ms = later(now_ms, hold_ms);
     return 0;
 }
@@ -246,12 +257,14 @@ int batch_size_report(struct batch_size *state, const struct random_normals *nor
 {
     struct batch_size_claim *held = find(state, id);
     if (!held)
-        return error_set(err, WT_E_NOT_FOUND, "there is no claim %llu: it lapsed", (unsigned long long)id);
+        return error_set(err, WT_E_NOT_FOUND, "there is no claim %llu: it lapsed",
+                         (unsigned long long)id);
     bool reached = result->ran && result->reached;
     if (result->ran && !(result->cost_j >= 0 && result->cost_j <= BATCH_COST_MOST_J))
         return error_set(err, WT_E_INVALID, "a run costs %g J, which cannot be", result->cost_j);
     if (!result->ran && isinf(batch_size_bound_j(state)))
-        return error_set(err, WT_E_INVALID, "a run was not started although nothing bounds its cost");
+        return error_set(err, WT_E_INVALID,
+                         "a run was not started although nothing bounds its cost");
     double cost_j = result->ran ? result->cost_j : NOT_STARTED_FACTOR * batch_size_bound_j(state);
     arm_add(&state->arms[held->size], &state->thompson, cost_j);
     held->spent_j += result->ran ? result->cost_j : 0;
@@ -275,11 +288,13 @@ int batch_size_report(struct batch_size *state, const struct random_normals *nor
     return 1;
 }
 
-/* --- Early stop ----------------------------------------------------------------------------------------- */
+/* --- Early stop
+ * ----------------------------------------------------------------------------------------- */
 
 double batch_size_bound_j(const struct batch_size *state)
 {
-    double min_cost_j = isinf(state->min_cost_j) && state->carry.count ? state->carry.min_cost_j : state->min_cost_j;
+    double min_cost_j = isinf(state->min_cost_j) && state->carry.count ? state->carry.min_cost_j
+                                                                       : state->min_cost_j;
     return isinf(min_cost_j) ? (double)INFINITY : state->beta * min_cost_j;
 }
 
@@ -297,4 +312,3 @@ bool batch_size_epoch_fits(double bound_j, double spent_j, double epoch_cost_j)
 {
     return spent_j + epoch_cost_j <= bound_j;
 }
-

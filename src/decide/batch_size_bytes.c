@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The state of the batch size as bytes, little-endian whatever the machine.  One description of the layout
- * both writes and reads, so that the two cannot differ; what was read is then checked, since a state that
- * cannot be must not be acted on.
+ * The state of the batch size as bytes, little-endian whatever the machine.  One description of the
+ * layout both writes and reads, so that the two cannot differ; what was read is then checked, since
+ * a state that cannot be must not be acted on.
  */
 #include "decide/batch_size.h"
 
@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The last one is the version.  Version 2 is version 1 with what another GPU model taught behind it; a state without
- * that is still written as version 1, so that older programs read it. */
+/* The last one is the version.  Version 2 is version 1 with what another GPU model taught behind
+ * it; a state without that is still written as version 1, so that older programs read it. */
 enum { PLAIN = 1, CARRYING = 2 };
 static const unsigned char MAGIC[8] = {'W', 'T', 'B', 'A', 'T', 'C', 'H', PLAIN};
 
@@ -146,8 +146,10 @@ static void code_state(struct codec *codec, struct batch_size *state)
 
 size_t batch_size_encode(const struct batch_size *state, unsigned char bytes[BATCH_SIZE_BYTES_MOST])
 {
-    struct codec codec = {
-        .bytes = bytes, .length = BATCH_SIZE_BYTES_MOST, .writing = true, .carrying = state->carry.count > 0};
+    struct codec codec = {.bytes = bytes,
+                          .length = BATCH_SIZE_BYTES_MOST,
+                          .writing = true,
+                          .carrying = state->carry.count > 0};
     memcpy(bytes, MAGIC, sizeof MAGIC);
     if (codec.carrying)
         bytes[sizeof MAGIC - 1] = CARRYING;
@@ -156,7 +158,8 @@ size_t batch_size_encode(const struct batch_size *state, unsigned char bytes[BAT
     return codec.at;
 }
 
-/* --- What cannot be ------------------------------------------------------------------------------------- */
+/* --- What cannot be
+ * ------------------------------------------------------------------------------------- */
 
 static bool is_cost(double cost_j)
 {
@@ -232,17 +235,21 @@ int batch_size_decode(const unsigned char bytes[], size_t length, struct batch_s
         return error_set(err, WT_E_PARSE, "this is no state of a batch size");
     unsigned version = bytes[sizeof MAGIC - 1];
     if (version != PLAIN && version != CARRYING)
-        return error_set(err, WT_E_VERSION, "the state of the batch size is of version %u, and %d is the last one known",
-                         version, CARRYING);
+        return error_set(
+            err, WT_E_VERSION,
+            "the state of the batch size is of version %u, and %d is the last one known", version,
+            CARRYING);
     struct batch_size *read = calloc(1, sizeof *read);
     if (!read)
         return error_set(err, WT_E_NO_MEMORY, "out of memory");
-    struct codec codec = {
-        .bytes = (unsigned char *)bytes, .at = sizeof MAGIC, .length = length, /* not written to */
-        .carrying = version == CARRYING};
+    struct codec codec = {.bytes = (unsigned char *)bytes,
+                          .at = sizeof MAGIC,
+                          .length = length, /* not written to */
+                          .carrying = version == CARRYING};
     code_state(&codec, read);
     bool good = !codec.failed && codec.at == length && good_options(read) &&
-                good_pruning(&read->pruning, read->count) && good_arms(read) && good_claims(read) && good_carry(read);
+                good_pruning(&read->pruning, read->count) && good_arms(read) && good_claims(read) &&
+                good_carry(read);
     if (good)
         *state = *read;
     free(read);

@@ -8,14 +8,15 @@
 
 static const double WARN_AT = 0.8;
 
-/* What epochs scatter by as long as they have not shown it, of their mean, and how many epochs' worth that assumption weighs.
- * With two it is out of the way after some ten epochs. */
+/* What epochs scatter by as long as they have not shown it, of their mean, and how many epochs'
+ * worth that assumption weighs. With two it is out of the way after some ten epochs. */
 static const double USUAL_SCATTER = 0.1;
 enum { USUAL_WEIGHT = 2 };
 
 void budget_begin(struct budget *budget, double amount, double before, bool warned)
 {
-    *budget = (struct budget){.amount = amount, .before = before, .used = before, .warned = warned, .at_epoch = before};
+    *budget = (struct budget){
+        .amount = amount, .before = before, .used = before, .warned = warned, .at_epoch = before};
 }
 
 enum budget_event budget_use(struct budget *budget, double used)
@@ -45,11 +46,13 @@ void budget_epoch(struct budget *budget, uint64_t epochs, bool steady)
 
 bool budget_predict(const struct budget *budget, uint64_t epochs, struct budget_range *more)
 {
-    unsigned long seen = budget->steady.count ? budget->steady.count : 1, df = USUAL_WEIGHT + seen - 1;
+    unsigned long seen = budget->steady.count ? budget->steady.count : 1,
+                  df = USUAL_WEIGHT + seen - 1;
     double mean = budget->steady.count ? budget->steady.mean : budget->first;
     if (budget->epochs == 0 || !(mean > 0))
         return false;
-    double usual = USUAL_SCATTER * mean, variance = (USUAL_WEIGHT * usual * usual + budget->steady.m2) / (double)df;
+    double usual = USUAL_SCATTER * mean,
+           variance = (USUAL_WEIGHT * usual * usual + budget->steady.m2) / (double)df;
     /* The scatter of the epochs to come, and that of the mean that they are expected by. */
     double n = (double)epochs, half = stats_t95(df) * sqrt(variance * (n + n * n / (double)seen));
     more->low = fmax(n * mean - half, 0);
@@ -57,7 +60,8 @@ bool budget_predict(const struct budget *budget, uint64_t epochs, struct budget_
     return true;
 }
 
-/* The most epochs of which one end of the interval fits into what is left; more epochs never take less. */
+/* The most epochs of which one end of the interval fits into what is left; more epochs never take
+ * less. */
 static uint64_t most_that_fit(const struct budget *budget, bool surely)
 {
     uint64_t low = 0, high = BUDGET_EPOCHS_MOST;
@@ -83,7 +87,8 @@ bool budget_epochs_left(const struct budget *budget, uint64_t *surely, uint64_t 
     return true;
 }
 
-enum budget_verdict budget_judge(const struct budget *budget, uint64_t least, uint64_t most, struct budget_range *total)
+enum budget_verdict budget_judge(const struct budget *budget, uint64_t least, uint64_t most,
+                                 struct budget_range *total)
 {
     struct budget_range fewest, all;
     uint64_t done = budget->epochs;
@@ -92,5 +97,7 @@ enum budget_verdict budget_judge(const struct budget *budget, uint64_t least, ui
         return BUDGET_UNKNOWN;
     total->low = budget->used + fewest.low;
     total->high = budget->used + all.high;
-    return total->high <= budget->amount ? BUDGET_ENOUGH : total->low > budget->amount ? BUDGET_TOO_SMALL : BUDGET_DOUBTFUL;
+    return total->high <= budget->amount ? BUDGET_ENOUGH
+           : total->low > budget->amount ? BUDGET_TOO_SMALL
+                                         : BUDGET_DOUBTFUL;
 }

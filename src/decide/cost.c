@@ -11,7 +11,9 @@ double cost_max_power_w(uint32_t limit_max_mw, unsigned gpu_count)
 
 double cost_eta(const struct wt_preference *preference)
 {
-    return preference->selector == WT_SELECT_ENERGY ? 1 : preference->selector == WT_SELECT_TIME ? 0 : preference->eta;
+    return preference->selector == WT_SELECT_ENERGY ? 1
+           : preference->selector == WT_SELECT_TIME ? 0
+                                                    : preference->eta;
 }
 
 double cost_j(double eta, double max_power_w, double energy_j, double time_s)

@@ -13,7 +13,8 @@ void early_stop_begin(struct early_stop *stop, double bound_j, unsigned max_epoc
     *stop = (struct early_stop){.bound_j = bound_j, .max_epochs = max_epochs, .last_j = NAN};
 }
 
-void early_stop_epoch(struct early_stop *stop, uint64_t epochs, uint64_t steps, double spent_j, bool tuned)
+void early_stop_epoch(struct early_stop *stop, uint64_t epochs, uint64_t steps, double spent_j,
+                      bool tuned)
 {
     if (epochs <= stop->epochs)
         return;
@@ -43,5 +44,6 @@ bool early_stop_now(const struct early_stop *stop, double step_j)
 {
     double next_j = early_stop_next_j(stop, step_j);
     return stop->epochs >= stop->max_epochs ||
-           (!isnan(stop->spent_j + next_j) && !batch_size_epoch_fits(stop->bound_j, stop->spent_j, next_j));
+           (!isnan(stop->spent_j + next_j) &&
+            !batch_size_epoch_fits(stop->bound_j, stop->spent_j, next_j));
 }

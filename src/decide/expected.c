@@ -10,7 +10,8 @@
 
 static bool is_measured(const struct wt_profile_point *point)
 {
-    return point->steps > 0 && isfinite(point->time_per_step_s) && isfinite(point->energy_per_step_j);
+    return point->steps > 0 && isfinite(point->time_per_step_s) &&
+           isfinite(point->energy_per_step_j);
 }
 
 /* Throttled points are of use when there are no others. */
@@ -30,7 +31,8 @@ enum wt_left_why expected_left_out(const struct expected_size *size)
         return WT_LEFT_MISSED;
     if (!has_measured(size, false) && !has_measured(size, true))
         return WT_LEFT_NO_PROFILE;
-    return isfinite(size->epochs) && isfinite(size->steps_per_epoch) ? WT_LEFT_NOT : WT_LEFT_NO_STEPS;
+    return isfinite(size->epochs) && isfinite(size->steps_per_epoch) ? WT_LEFT_NOT
+                                                                     : WT_LEFT_NO_STEPS;
 }
 
 unsigned expected_points(const struct expected_size *size, double eta, double max_power_w,
@@ -45,12 +47,13 @@ unsigned expected_points(const struct expected_size *size, double eta, double ma
         const struct wt_profile_point *step = &size->points[i];
         if (!is_measured(step) || step->throttled != throttled)
             continue;
-        points[count++] = (struct wt_point){.batch_size = size->batch_size,
-                                            .limit_mw = step->limit_mw,
-                                            .epochs = size->epochs,
-                                            .time_s = steps * step->time_per_step_s,
-                                            .energy_j = steps * step->energy_per_step_j,
-                                            .cost_j = steps * cost_per_step_j(eta, max_power_w, step)};
+        points[count++] =
+            (struct wt_point){.batch_size = size->batch_size,
+                              .limit_mw = step->limit_mw,
+                              .epochs = size->epochs,
+                              .time_s = steps * step->time_per_step_s,
+                              .energy_j = steps * step->energy_per_step_j,
+                              .cost_j = steps * cost_per_step_j(eta, max_power_w, step)};
     }
     return count;
 }

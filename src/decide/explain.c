@@ -33,15 +33,17 @@ static struct corner highest(const struct explain_size *size)
 {
     struct corner corner = {size, NULL};
     for (unsigned i = 0; i < size->count && i < WT_MAX_LIMITS; i++)
-        if (is_usable(&size->points[i]) && (!corner.point || size->points[i].limit_mw > corner.point->limit_mw))
+        if (is_usable(&size->points[i]) &&
+            (!corner.point || size->points[i].limit_mw > corner.point->limit_mw))
             corner.point = &size->points[i];
     return corner;
 }
 
-/* --- Logarithms with errors --------------------------------------------------------------------------------------- */
+/* --- Logarithms with errors
+ * --------------------------------------------------------------------------------------- */
 
 struct ratio {
-    double log, error;               /* 95 %, of the logarithm */
+    double log, error; /* 95 %, of the logarithm */
 };
 
 static const struct ratio one = {0, 0};
@@ -59,7 +61,8 @@ static struct ratio over(struct ratio a, struct ratio b)
 
 static struct ratio step_energy(struct corner corner)
 {
-    return corner.point ? of(corner.point->energy_per_step_j, corner.point->energy_error_j) : not_known;
+    return corner.point ? of(corner.point->energy_per_step_j, corner.point->energy_error_j)
+                        : not_known;
 }
 
 static struct ratio step_time(struct corner corner)
@@ -72,8 +75,8 @@ static double mean_epochs(const struct explain_size *size)
     return size->epochs.count ? size->epochs.mean : (double)NAN;
 }
 
-/* Runs that all took as many epochs do not say that the next one will: after n of them, up to 3 / n of runs may still take
- * one more (the rule of three). */
+/* Runs that all took as many epochs do not say that the next one will: after n of them, up to 3 / n
+ * of runs may still take one more (the rule of three). */
 static struct ratio epochs_of(const struct explain_size *size)
 {
     double error = stats_mean_error(&size->epochs);
@@ -114,7 +117,9 @@ static struct wt_estimate estimate(struct ratio ratio)
     return (struct wt_estimate){value, value * ratio.error};
 }
 
-/* --- Parts -------------------------------------------------------------------------------------------------------- */
+/* --- Parts
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 /* Epoch energy from the size, and from the limit: the step's energy at the four corners. */
 struct knobs {
@@ -131,9 +136,12 @@ static double mean_error(struct ratio a, struct ratio b, struct ratio c, struct 
 static struct knobs turn(struct corner standard, struct corner chosen)
 {
     struct ratio from = step_energy(standard), to = step_energy(chosen);
-    uint32_t high_mw = standard.point ? standard.point->limit_mw : 0, low_mw = chosen.point ? chosen.point->limit_mw : 0;
+    uint32_t high_mw = standard.point ? standard.point->limit_mw : 0,
+             low_mw = chosen.point ? chosen.point->limit_mw : 0;
     if (standard.size == chosen.size)
-        return (struct knobs){one, standard.point == chosen.point && standard.point ? one : over(to, from), WT_ORDER_MEAN};
+        return (struct knobs){
+            one, standard.point == chosen.point && standard.point ? one : over(to, from),
+            WT_ORDER_MEAN};
     if (high_mw && high_mw == low_mw)
         return (struct knobs){over(to, from), one, WT_ORDER_MEAN};
     struct ratio size_first = step_energy(corner_at(chosen.size, high_mw));
@@ -152,17 +160,19 @@ static struct knobs turn(struct corner standard, struct corner chosen)
     return (struct knobs){not_known, not_known, WT_ORDER_UNKNOWN};
 }
 
-/* What a part saved, of the default's energy: the whole saving in proportion to logarithms.  Near no change at all that is
- * the logarithm itself. */
+/* What a part saved, of the default's energy: the whole saving in proportion to logarithms.  Near
+ * no change at all that is the logarithm itself. */
 static struct wt_part part(struct ratio ratio, double whole_log)
 {
-    double fraction = exp(ratio.log), scale = fabs(whole_log) > 1e-9 ? expm1(whole_log) / whole_log : 1;
+    double fraction = exp(ratio.log),
+           scale = fabs(whole_log) > 1e-9 ? expm1(whole_log) / whole_log : 1;
     return (struct wt_part){fraction, fraction * ratio.error, -ratio.log * scale};
 }
 
 static void put_parts(struct corner standard, struct corner chosen, struct wt_explanation *to)
 {
-    struct ratio epochs = standard.size == chosen.size ? one : over(epochs_of(chosen.size), epochs_of(standard.size));
+    struct ratio epochs =
+        standard.size == chosen.size ? one : over(epochs_of(chosen.size), epochs_of(standard.size));
     struct knobs knobs = turn(standard, chosen);
     if (standard.size != chosen.size)
         knobs.size.log += log(chosen.size->steps_per_epoch / standard.size->steps_per_epoch);
@@ -175,13 +185,19 @@ static void put_parts(struct corner standard, struct corner chosen, struct wt_ex
     to->limit = part(knobs.limit, whole.log);
 }
 
-/* --- Sides -------------------------------------------------------------------------------------------------------- */
+/* --- Sides
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static struct wt_side side(struct corner corner)
 {
     const struct explain_size *size = corner.size;
-    struct wt_side side = {.batch_size = size->batch_size, .epochs = mean_epochs(size), .time_per_step_s = NAN,
-                           .energy_per_step_j = NAN, .time_s = NAN, .energy_j = NAN};
+    struct wt_side side = {.batch_size = size->batch_size,
+                           .epochs = mean_epochs(size),
+                           .time_per_step_s = NAN,
+                           .energy_per_step_j = NAN,
+                           .time_s = NAN,
+                           .energy_j = NAN};
     if (!corner.point)
         return side;
     double steps = side.epochs * size->steps_per_epoch;
@@ -212,10 +228,11 @@ static bool takes_less(struct corner a, struct corner b)
     return a.point && (!b.point || whole_energy(a, b).log < 0);
 }
 
-static void look_around(const struct explain_question *q, struct corner standard, struct corner chosen,
-                        struct wt_explanation *to)
+static void look_around(const struct explain_question *q, struct corner standard,
+                        struct corner chosen, struct wt_explanation *to)
 {
-    struct corner base = chosen.point ? chosen : standard, least = base, front = {standard.size, NULL};
+    struct corner base = chosen.point ? chosen : standard, least = base,
+                  front = {standard.size, NULL};
     for (unsigned i = 0; i < q->count; i++) {
         const struct explain_size *size = &q->sizes[i];
         bool comparable = isfinite(work(size, base.size).log);
@@ -225,7 +242,8 @@ static void look_around(const struct explain_question *q, struct corner standard
             struct corner corner = corner_at(size, size->points[k].limit_mw);
             if (takes_less(corner, least))
                 least = corner;
-            if (standard.point && corner.point && beats(corner, standard) && takes_less(corner, front))
+            if (standard.point && corner.point && beats(corner, standard) &&
+                takes_less(corner, front))
                 front = corner;
         }
     }
@@ -238,7 +256,8 @@ static void look_around(const struct explain_question *q, struct corner standard
 void explain(const struct explain_question *q, struct wt_explanation *to)
 {
     const struct explain_size *size = &q->sizes[q->chosen];
-    struct corner standard = highest(&q->sizes[q->standard]), chosen = corner_at(size, size->limit_mw);
+    struct corner standard = highest(&q->sizes[q->standard]),
+                  chosen = corner_at(size, size->limit_mw);
     *to = (struct wt_explanation){.gpu_count = q->gpu_count};
     power_fit(size->points, size->count, q->gpu_count, q->limit_min_mw, q->limit_max_mw, &to->fit);
     to->standard = side(standard);

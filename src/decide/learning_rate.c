@@ -23,7 +23,8 @@ int learning_rate_scale(const char *optimizer, double rate, unsigned from_size, 
             *scaled = rate * pow((double)to_size / from_size, rules[i].exponent);
             return 0;
         }
-    return error_set(err, WT_E_NOT_SUPPORTED,
-                     "no rule is known for the learning rate of the optimizer %.60s: it stays as it is",
-                     optimizer);
+    return error_set(
+        err, WT_E_NOT_SUPPORTED,
+        "no rule is known for the learning rate of the optimizer %.60s: it stays as it is",
+        optimizer);
 }

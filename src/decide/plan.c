@@ -10,9 +10,10 @@
 #include "decide/profile.h"
 #include "decide/selector.h"
 
-/* One in five slices is spent on the proof: at 2 s a slice the baselines then follow drift of ten seconds and
- * more.  Three are the fewest that show how much they differ (of two, the 95 % bound is thirteen times their
- * standard deviation), so the second comes early: a search may be done after three or four limits. */
+/* One in five slices is spent on the proof: at 2 s a slice the baselines then follow drift of ten
+ * seconds and more.  Three are the fewest that show how much they differ (of two, the 95 % bound is
+ * thirteen times their standard deviation), so the second comes early: a search may be done after
+ * three or four limits. */
 enum { BASELINE_EVERY = 4, SECOND_BASELINE_AFTER = 2 };
 
 void plan_init(struct plan *plan, const struct power_search *search, uint32_t start_limit_mw,
@@ -42,7 +43,8 @@ bool plan_next(const struct plan *plan, struct plan_slice *slice)
         limit_mw = plan->start_limit_mw;
     else if (!searching)
         return false;
-    *slice = (struct plan_slice){limit_mw, plan->baseline_wanted && limit_mw == plan->start_limit_mw};
+    *slice =
+        (struct plan_slice){limit_mw, plan->baseline_wanted && limit_mw == plan->start_limit_mw};
     return true;
 }
 
@@ -109,19 +111,19 @@ int plan_decide(const struct plan *plan, struct wt_decision *decision, struct wt
     struct wt_profile_point profile[WT_MAX_LIMITS];
     bool on_grid[WT_MAX_LIMITS];
     unsigned count = collect(plan, profile, on_grid);
-    return selector_choose(profile, count, on_grid, &plan->search.preference, plan->search.max_power_w,
-                           decision, err);
+    return selector_choose(profile, count, on_grid, &plan->search.preference,
+                           plan->search.max_power_w, decision, err);
 }
 
 struct ratio {
     double value, error;
 };
 
-/* now / baseline over the slices.  Of `now` and of the n slices, the errors that each brings by itself; and,
- * from two slices on, the scatter between slices: of their mean, and once more of `now`, a single slice as a
- * rule. */
-static struct ratio ratio_of(double now, double now_error, const double slices[], const double errors[],
-                             unsigned count)
+/* now / baseline over the slices.  Of `now` and of the n slices, the errors that each brings by
+ * itself; and, from two slices on, the scatter between slices: of their mean, and once more of
+ * `now`, a single slice as a rule. */
+static struct ratio ratio_of(double now, double now_error, const double slices[],
+                             const double errors[], unsigned count)
 {
     struct stats ratios = {0};
     double own = 0;
@@ -139,7 +141,8 @@ static struct ratio ratio_of(double now, double now_error, const double slices[]
     return (struct ratio){ratios.mean, hypot(relative * ratios.mean, scatter)};
 }
 
-void plan_savings(const struct plan *plan, const struct wt_profile_point *now, struct wt_savings *savings)
+void plan_savings(const struct plan *plan, const struct wt_profile_point *now,
+                  struct wt_savings *savings)
 {
     *savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
     if (plan->baseline_count == 0)
@@ -164,7 +167,8 @@ void plan_savings(const struct plan *plan, const struct wt_profile_point *now, s
         time[count] = slice->time_per_step_s;
         time_error[count++] = slice->time_error_s;
     }
-    struct ratio e = ratio_of(now->energy_per_step_j, now->energy_error_j, energy, energy_error, count);
+    struct ratio e =
+        ratio_of(now->energy_per_step_j, now->energy_error_j, energy, energy_error, count);
     struct ratio t = ratio_of(now->time_per_step_s, now->time_error_s, time, time_error, count);
     savings->energy_fraction = e.value;
     savings->energy_fraction_error = e.error;

@@ -12,28 +12,37 @@
 #include "decide/profile.h"
 #include "decide/random.h"
 
-/* Four numbers are asked for - the length of a step, static power, dynamic power, the share that follows the clock - and each
- * point has two, time and energy: two points could say anything. */
+/* Four numbers are asked for - the length of a step, static power, dynamic power, the share that
+ * follows the clock - and each point has two, time and energy: two points could say anything. */
 enum { POINTS_LEAST = 3 };
 
-/* The walk: so many places at once, so many moves of each, of which the first only lead there; of the rest every KEEP_EVERYth
- * is kept, since neighbours are alike.  Over virtual cards intervals are within a tenth of what three times as many moves give. */
-enum { WALKERS = 48, MOVES = 2400, LEADING = 1200, KEEP_EVERY = 20, KEPT = WALKERS * (MOVES - LEADING) / KEEP_EVERY };
+/* The walk: so many places at once, so many moves of each, of which the first only lead there; of
+ * the rest every KEEP_EVERYth is kept, since neighbours are alike.  Over virtual cards intervals
+ * are within a tenth of what three times as many moves give. */
+enum {
+    WALKERS = 48,
+    MOVES = 2400,
+    LEADING = 1200,
+    KEEP_EVERY = 20,
+    KEPT = WALKERS * (MOVES - LEADING) / KEEP_EVERY
+};
 
 /* A place in the ranges of the curve's numbers, and how rough the training is. */
 enum { ROUGHNESS = POWER_CURVE_NUMBERS, NUMBERS };
 
-/* By how much, limit by limit, the truth is off the curve: from what large kernels repeat within to the worst grade of the
- * adaptive search, of unknown size (uniform in the logarithm). */
+/* By how much, limit by limit, the truth is off the curve: from what large kernels repeat within to
+ * the worst grade of the adaptive search, of unknown size (uniform in the logarithm). */
 static const double roughness_least = 0.003, roughness_most = 0.12;
 
-/* More than this and the training is like no curve: where the adaptive search goes on to its bound. */
+/* More than this and the training is like no curve: where the adaptive search goes on to its bound.
+ */
 static const double rough = 0.03;
 
 /* Nor may one point be off by more, whatever the others do. */
 static const double rough_point = 3 * 0.03;
 
-/* Points that leave more than this of what was possible before do not tell; nor does a power that may be half as large again. */
+/* Points that leave more than this of what was possible before do not tell; nor does a power that
+ * may be half as large again. */
 static const double tells_nothing = 0.85, vague = 0.5;
 
 /* A sensor reads up to 5 % and some watts too much as a rule (SC'24). */
@@ -42,19 +51,20 @@ static const double more_than_sensors_err = 1.1;
 static const double normal_95 = 1.96;
 
 struct observation {
-    double limit;                    /* a share of the largest */
+    double limit; /* a share of the largest */
     double log_time, log_energy;
-    double time_var, energy_var;     /* of the logarithms */
+    double time_var, energy_var; /* of the logarithms */
 };
 
 struct seen {
     unsigned count;
     struct observation points[WT_MAX_LIMITS];
-    double top, low, high;           /* limits: the highest measured, and what the driver allows */
-    double unit_mw, unit_w;          /* the largest limit: of a GPU, and of all */
+    double top, low, high;  /* limits: the highest measured, and what the driver allows */
+    double unit_mw, unit_w; /* the largest limit: of a GPU, and of all */
 };
 
-/* --- What was measured -------------------------------------------------------------------------------------------- */
+/* --- What was measured
+ * -------------------------------------------------------------------------------------------- */
 
 static bool is_known(const struct wt_profile_point *point)
 {
@@ -69,29 +79,32 @@ static int higher_limit_first(const void *a, const void *b)
 }
 
 /* Returns how many are not used since they were throttled. */
-static unsigned take_points(const struct wt_profile_point points[], unsigned count, struct wt_fit *fit)
+static unsigned take_points(const struct wt_profile_point points[], unsigned count,
+                            struct wt_fit *fit)
 {
     unsigned throttled = 0;
     fit->count = count < WT_MAX_LIMITS ? count : WT_MAX_LIMITS;
     for (unsigned i = 0; i < fit->count; i++) {
         bool used = is_known(&points[i]) && !points[i].throttled;
         throttled += is_known(&points[i]) && points[i].throttled;
-        fit->points[i] = (struct wt_fit_point){.measured = points[i], .used = used, .time_per_step_s = NAN,
-                                               .energy_per_step_j = NAN};
+        fit->points[i] = (struct wt_fit_point){
+            .measured = points[i], .used = used, .time_per_step_s = NAN, .energy_per_step_j = NAN};
     }
     if (fit->count)
         qsort(fit->points, fit->count, sizeof fit->points[0], higher_limit_first);
     /* The same limit twice says nothing more of what limits do. */
     for (unsigned i = 0; i < fit->count; i++) {
         for (unsigned k = 0; k < i; k++)
-            if (fit->points[k].used && fit->points[k].measured.limit_mw == fit->points[i].measured.limit_mw)
+            if (fit->points[k].used &&
+                fit->points[k].measured.limit_mw == fit->points[i].measured.limit_mw)
                 fit->points[i].used = false;
         fit->used += fit->points[i].used;
     }
     return throttled;
 }
 
-static void look(const struct wt_fit *fit, unsigned gpu_count, uint32_t least_mw, uint32_t most_mw, struct seen *seen)
+static void look(const struct wt_fit *fit, unsigned gpu_count, uint32_t least_mw, uint32_t most_mw,
+                 struct seen *seen)
 {
     uint32_t low = 0, high = 0;
     *seen = (struct seen){0};
@@ -118,8 +131,9 @@ static void look(const struct wt_fit *fit, unsigned gpu_count, uint32_t least_mw
     }
 }
 
-/* Whether one time and one energy for all limits are within what was measured: the sum of squares over their variances is what
- * chance makes of it (its mean and three standard deviations), as 998 of 1000 times. */
+/* Whether one time and one energy for all limits are within what was measured: the sum of squares
+ * over their variances is what chance makes of it (its mean and three standard deviations), as 998
+ * of 1000 times. */
 static bool is_flat(const struct seen *seen)
 {
     double squares = 0, floor = roughness_least * roughness_least;
@@ -127,7 +141,8 @@ static bool is_flat(const struct seen *seen)
         double weight = 0, sum = 0, all = 0;
         for (unsigned i = 0; i < seen->count; i++) {
             const struct observation *o = &seen->points[i];
-            double value = kind ? o->log_energy : o->log_time, var = (kind ? o->energy_var : o->time_var) + floor;
+            double value = kind ? o->log_energy : o->log_time,
+                   var = (kind ? o->energy_var : o->time_var) + floor;
             weight += 1 / var;
             sum += value / var;
             all += value * value / var;
@@ -141,12 +156,15 @@ static bool is_flat(const struct seen *seen)
 static bool is_above_a_limit(const struct seen *seen)
 {
     for (unsigned i = 0; i < seen->count; i++)
-        if (exp(seen->points[i].log_energy - seen->points[i].log_time) > more_than_sensors_err * seen->points[i].limit)
+        if (exp(seen->points[i].log_energy - seen->points[i].log_time) >
+            more_than_sensors_err * seen->points[i].limit)
             return true;
     return false;
 }
 
-/* --- The walk ----------------------------------------------------------------------------------------------------- */
+/* --- The walk
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 struct walk {
     const struct seen *seen;
@@ -173,8 +191,10 @@ static double belief(const struct seen *seen, const double place[NUMBERS], doubl
     for (unsigned i = 0; i < seen->count; i++) {
         const struct observation *o = &seen->points[i];
         struct power_curve_point at = power_curve_at(&curve, o->limit);
-        double residuals[] = {o->log_time - at.log_time, o->log_energy - at.log_time - log(at.power)};
-        double vars[] = {o->time_var + roughness * roughness, o->energy_var + roughness * roughness};
+        double residuals[] = {o->log_time - at.log_time,
+                              o->log_energy - at.log_time - log(at.power)};
+        double vars[] = {o->time_var + roughness * roughness,
+                         o->energy_var + roughness * roughness};
         for (unsigned k = 0; k < 2; k++) {
             weight += 1 / vars[k];
             sum += residuals[k] / vars[k];
@@ -226,8 +246,9 @@ static double inside(double value)
     return value > 1 ? 2 - value : value;
 }
 
-/* One move of each walker, by a difference of two others (differential evolution): steps are as long as the places lie apart,
- * whatever the shape of what fits.  Now and then a whole difference, which leads from one hill to another. */
+/* One move of each walker, by a difference of two others (differential evolution): steps are as
+ * long as the places lie apart, whatever the shape of what fits.  Now and then a whole difference,
+ * which leads from one hill to another. */
 static void move(struct walk *walk)
 {
     enum { HALF = WALKERS / 2 };
@@ -235,11 +256,13 @@ static void move(struct walk *walk)
     for (unsigned i = 0; i < WALKERS; i++) {
         unsigned others = i < HALF ? HALF : 0;
         unsigned a = random_below(&walk->random, HALF), b = random_below(&walk->random, HALF - 1);
-        double length = uniform(&walk->random) < 0.1 ? 1 : usual_length * (0.5 + uniform(&walk->random));
+        double length =
+            uniform(&walk->random) < 0.1 ? 1 : usual_length * (0.5 + uniform(&walk->random));
         double place[NUMBERS], log_scale = 0;
         b += b >= a;
         for (unsigned k = 0; k < NUMBERS; k++)
-            place[k] = inside(walk->places[i][k] + length * (walk->places[others + a][k] - walk->places[others + b][k]) +
+            place[k] = inside(walk->places[i][k] +
+                              length * (walk->places[others + a][k] - walk->places[others + b][k]) +
                               1e-4 * (uniform(&walk->random) - 0.5));
         double value = belief(walk->seen, place, &log_scale);
         if (log(uniform(&walk->random)) >= value - walk->beliefs[i])
@@ -250,7 +273,9 @@ static void move(struct walk *walk)
     }
 }
 
-/* --- What is told ------------------------------------------------------------------------------------------------- */
+/* --- What is told
+ * -------------------------------------------------------------------------------------------------
+ */
 
 enum told { STATIC, FULL_DYNAMIC, DYNAMIC, COMPUTE, LEAST_LIMIT, TOLD };
 
@@ -258,7 +283,7 @@ _Static_assert((int)KEPT >= (int)POWER_CURVES, "the set of curves is kept in the
 
 struct samples {
     unsigned count;
-    double values[TOLD][KEPT];      /* more than there are curves in the set */
+    double values[TOLD][KEPT]; /* more than there are curves in the set */
 };
 
 /* In shares of the largest limit. */
@@ -301,12 +326,14 @@ static int rising(const void *a, const void *b)
 static struct wt_estimate middle(double values[], unsigned count)
 {
     qsort(values, count, sizeof values[0], rising);
-    double low = values[(unsigned)(0.025 * (count - 1))], high = values[(unsigned)ceil(0.975 * (count - 1))];
+    double low = values[(unsigned)(0.025 * (count - 1))],
+           high = values[(unsigned)ceil(0.975 * (count - 1))];
     return (struct wt_estimate){(low + high) / 2, (high - low) / 2};
 }
 
 /* What was possible before anything was measured: the set of curves. */
-static void know_before(const struct seen *seen, struct samples *samples, struct wt_estimate before[TOLD])
+static void know_before(const struct seen *seen, struct samples *samples,
+                        struct wt_estimate before[TOLD])
 {
     samples->count = 0;
     for (unsigned n = 0; n < POWER_CURVES; n++) {
@@ -318,7 +345,8 @@ static void know_before(const struct seen *seen, struct samples *samples, struct
         before[i] = middle(samples->values[i], samples->count);
 }
 
-static void tell(const struct seen *seen, struct samples *samples, const struct wt_estimate before[TOLD], struct wt_fit *fit)
+static void tell(const struct seen *seen, struct samples *samples,
+                 const struct wt_estimate before[TOLD], struct wt_fit *fit)
 {
     const struct {
         struct wt_estimate *to;
@@ -333,15 +361,16 @@ static void tell(const struct seen *seen, struct samples *samples, const struct 
     for (unsigned i = 0; i < TOLD; i++) {
         struct wt_estimate now = middle(samples->values[i], samples->count);
         if (now.error < tells_nothing * before[i].error && now.error <= places[i].vague * now.value)
-            *places[i].to = (struct wt_estimate){now.value * places[i].unit, now.error * places[i].unit};
+            *places[i].to =
+                (struct wt_estimate){now.value * places[i].unit, now.error * places[i].unit};
     }
 }
 
 /* Residuals of a kind: of time, or of power. */
 struct residuals {
     double squares, largest;
-    double beyond;                   /* sum of squares beyond the points' own errors */
-    double against;                  /* sum of squares over the points' own variances */
+    double beyond;  /* sum of squares beyond the points' own errors */
+    double against; /* sum of squares over the points' own variances */
 };
 
 static void add_residual(struct residuals *r, double measured, double fitted, double variance)
@@ -358,8 +387,8 @@ static bool knows_its_errors(const struct wt_profile_point *point)
     return point->time_error_s > 0 && point->energy_error_j > 0;
 }
 
-/* Measured against fitted, and what that says of the fit.  The error of power is no larger than those of time and energy
- * together. */
+/* Measured against fitted, and what that says of the fit.  The error of power is no larger than
+ * those of time and energy together. */
 static void judge(const struct walk *walk, struct wt_fit *fit)
 {
     const struct seen *seen = walk->seen;
@@ -377,7 +406,8 @@ static void judge(const struct walk *walk, struct wt_fit *fit)
         const struct observation *o = &seen->points[n++];
         double variance = o->time_var + o->energy_var;
         add_residual(&time, p->measured.time_per_step_s, p->time_per_step_s, o->time_var);
-        add_residual(&power, p->measured.energy_per_step_j / p->measured.time_per_step_s, at.power * seen->unit_w, variance);
+        add_residual(&power, p->measured.energy_per_step_j / p->measured.time_per_step_s,
+                     at.power * seen->unit_w, variance);
         know = know && knows_its_errors(&p->measured);
         own = fmax(own, variance);
     }
@@ -394,16 +424,25 @@ static void judge(const struct walk *walk, struct wt_fit *fit)
 
 static const struct wt_estimate unknown = {NAN, NAN};
 
-void power_fit(const struct wt_profile_point points[], unsigned count, unsigned gpu_count, uint32_t limit_min_mw,
-               uint32_t limit_max_mw, struct wt_fit *fit)
+void power_fit(const struct wt_profile_point points[], unsigned count, unsigned gpu_count,
+               uint32_t limit_min_mw, uint32_t limit_max_mw, struct wt_fit *fit)
 {
     struct seen seen;
     struct walk walk;
     struct samples samples;
     struct wt_estimate before[TOLD];
-    *fit = (struct wt_fit){.static_w = unknown, .full_dynamic_w = unknown, .dynamic_w = unknown, .compute = unknown,
-                           .least_limit_w = unknown, .time_rms = NAN, .time_largest = NAN, .power_rms = NAN, .low_w = NAN, .high_w = NAN,
-                           .power_largest = NAN, .against_errors = NAN};
+    *fit = (struct wt_fit){.static_w = unknown,
+                           .full_dynamic_w = unknown,
+                           .dynamic_w = unknown,
+                           .compute = unknown,
+                           .least_limit_w = unknown,
+                           .time_rms = NAN,
+                           .time_largest = NAN,
+                           .power_rms = NAN,
+                           .low_w = NAN,
+                           .high_w = NAN,
+                           .power_largest = NAN,
+                           .against_errors = NAN};
     unsigned throttled = take_points(points, count, fit);
     if (fit->used < POINTS_LEAST) {
         fit->state = fit->used + throttled < POINTS_LEAST ? WT_FIT_FEW : WT_FIT_THROTTLED;

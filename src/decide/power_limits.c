@@ -15,8 +15,8 @@ int power_limits_common(const struct wt_device devices[], unsigned count, struct
     for (unsigned i = 0; i < count; i++) {
         const struct wt_device *device = &devices[i];
         if (device->limit_min_mw == 0 || device->limit_max_mw < device->limit_min_mw)
-            return error_set(err, WT_E_NOT_SUPPORTED, "GPU %u does not tell which power limits it allows",
-                             device->index);
+            return error_set(err, WT_E_NOT_SUPPORTED,
+                             "GPU %u does not tell which power limits it allows", device->index);
         if (device->limit_min_mw > common.min_mw)
             common.min_mw = device->limit_min_mw;
         if (device->limit_max_mw < common.max_mw)
@@ -60,7 +60,8 @@ int power_limits_from_list(const uint32_t wanted_mw[], unsigned count, struct po
     if (count == 0)
         return error_set(err, WT_E_INVALID, "the list of power limits is empty");
     if (count > POWER_LIMITS_MAX)
-        return error_set(err, WT_E_RANGE, "%u power limits are more than %d", count, POWER_LIMITS_MAX);
+        return error_set(err, WT_E_RANGE, "%u power limits are more than %d", count,
+                         POWER_LIMITS_MAX);
     for (unsigned i = 0; i < count; i++)
         if (wanted_mw[i] < range.min_mw || wanted_mw[i] > range.max_mw)
             return error_set(err, WT_E_RANGE, "the power limit %g W is outside of %g to %g W",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of searches, and the sweep: every limit once, from the highest to the lowest, as Zeus's JIT
- * profiler does; then, once more, those whose slice was throttled.  They come last so that what throttled
- * them (heat, a neighbour on the same supply) has had time to pass.
+ * The table of searches, and the sweep: every limit once, from the highest to the lowest, as Zeus's
+ * JIT profiler does; then, once more, those whose slice was throttled.  They come last so that what
+ * throttled them (heat, a neighbour on the same supply) has had time to pass.
  */
 #include "decide/power_search.h"
 
@@ -45,8 +45,8 @@ int power_search_init(struct power_search *search, const char *name, const uint3
     if (kind == SEARCHES)
         return error_set(err, WT_E_NOT_FOUND, "there is no search named %.60s", name);
     if (count == 0 || count > POWER_LIMITS_MAX)
-        return error_set(err, WT_E_RANGE, "a search takes 1 to %d power limits, not %u", POWER_LIMITS_MAX,
-                         count);
+        return error_set(err, WT_E_RANGE, "a search takes 1 to %d power limits, not %u",
+                         POWER_LIMITS_MAX, count);
     for (unsigned i = 1; i < count; i++)
         if (limits_mw[i] >= limits_mw[i - 1])
             return error_set(err, WT_E_INVALID, "the power limits of a search must fall");
@@ -82,7 +82,8 @@ int power_search_find(const struct power_search *search, uint32_t limit_mw)
     return -1;
 }
 
-int power_search_add(struct power_search *search, const struct wt_profile_point *slice, struct wt_error *err)
+int power_search_add(struct power_search *search, const struct wt_profile_point *slice,
+                     struct wt_error *err)
 {
     if (!profile_slice_valid(slice))
         return error_set(err, WT_E_INVALID, "a slice at %g W has no steps or impossible numbers",

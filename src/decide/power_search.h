@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Searching the power limit: which limit to measure next, given what was measured so far.  The state is one
- * plain struct without pointers: a caller may copy it, store it and go on from the copy.
+ * Searching the power limit: which limit to measure next, given what was measured so far.  The
+ * state is one plain struct without pointers: a caller may copy it, store it and go on from the
+ * copy.
  *
- * A search is a row of one table.  It sees the same state as the others, so that slices may come from
- * anywhere: a baseline slice at a limit of the grid spares the search that limit.
+ * A search is a row of one table.  It sees the same state as the others, so that slices may come
+ * from anywhere: a baseline slice at a limit of the grid spares the search that limit.
  */
 #ifndef WATTUNE_DECIDE_POWER_SEARCH_H
 #define WATTUNE_DECIDE_POWER_SEARCH_H
@@ -19,10 +20,12 @@ struct power_search {
     unsigned kind; /* row of the table of searches */
     struct wt_preference preference;
     double max_power_w;
-    unsigned gpu_count; /* GPUs in max_power_w; 0: not known, and the highest limit is taken for their largest */
+    unsigned gpu_count; /* GPUs in max_power_w; 0: not known, and the highest limit is taken for
+                           their largest */
     unsigned count;
-    struct wt_profile_point points[POWER_LIMITS_MAX]; /* highest limit first; steps == 0: not measured */
-    unsigned char slices[POWER_LIMITS_MAX];           /* slices added to each, throttled ones included */
+    struct wt_profile_point
+        points[POWER_LIMITS_MAX];           /* highest limit first; steps == 0: not measured */
+    unsigned char slices[POWER_LIMITS_MAX]; /* slices added to each, throttled ones included */
 };
 
 struct power_search_ops {
@@ -52,9 +55,10 @@ bool power_search_next(const struct power_search *search, uint32_t *limit_mw);
 /* The most limits that the search measures: all of the grid, or fewer. */
 unsigned power_search_most(const struct power_search *search);
 
-/* Takes a measured slice: of the limit that was asked for or of any other on the grid.  WT_E_NOT_FOUND: a
- * limit that is not on it; WT_E_INVALID: no steps or impossible numbers. */
-int power_search_add(struct power_search *search, const struct wt_profile_point *slice, struct wt_error *err);
+/* Takes a measured slice: of the limit that was asked for or of any other on the grid.
+ * WT_E_NOT_FOUND: a limit that is not on it; WT_E_INVALID: no steps or impossible numbers. */
+int power_search_add(struct power_search *search, const struct wt_profile_point *slice,
+                     struct wt_error *err);
 
 /* The index of a limit, -1 when it is not on the grid. */
 int power_search_find(const struct power_search *search, uint32_t limit_mw);

@@ -2,19 +2,22 @@
  *
  * The adaptive search: measures a limit only while that is worth its time.
  *
- * It asks a fixed set of curves (power_curve.h) what they think.  Each is believed as far as it fits what was
- * measured, its scale - the length of a step - free; those that fit tell what the limits not yet measured would
- * cost.  A limit's *gain* is by how much it is expected to be cheaper than the one that would be chosen now, taken
- * over all curves: large where they agree that it is better, and also where they do not know.  The limit of the
- * largest gain is measured next.  When what could be gained anywhere is small, the search is done.  (This is
- * expected improvement, Jones et al. 1998, over a sample of a physical model instead of a Gaussian process.)
+ * It asks a fixed set of curves (power_curve.h) what they think.  Each is believed as far as it
+ * fits what was measured, its scale - the length of a step - free; those that fit tell what the
+ * limits not yet measured would cost.  A limit's *gain* is by how much it is expected to be cheaper
+ * than the one that would be chosen now, taken over all curves: large where they agree that it is
+ * better, and also where they do not know.  The limit of the largest gain is measured next.  When
+ * what could be gained anywhere is small, the search is done.  (This is expected improvement, Jones
+ * et al. 1998, over a sample of a physical model instead of a Gaussian process.)
  *
- * What is chosen in the end is the selector's business, and it chooses among measured limits only: a wrong curve
- * costs slices, or a somewhat better limit, but nothing is ever set on a curve's word.
+ * What is chosen in the end is the selector's business, and it chooses among measured limits only:
+ * a wrong curve costs slices, or a somewhat better limit, but nothing is ever set on a curve's
+ * word.
  *
- * No curve is exact, and some trainings are like none of them.  So each curve comes in grades of roughness: by how
- * much, limit by limit, the truth may be off it.  Where only rough grades fit, what the curves say of gains is not
- * believed, and the search measures on until its bound: on a short grid it becomes a sweep by itself.
+ * No curve is exact, and some trainings are like none of them.  So each curve comes in grades of
+ * roughness: by how much, limit by limit, the truth may be off it.  Where only rough grades fit,
+ * what the curves say of gains is not believed, and the search measures on until its bound: on a
+ * short grid it becomes a sweep by itself.
  */
 #include "decide/power_search_adaptive.h"
 
@@ -26,34 +29,37 @@
 #include "decide/profile.h"
 #include "decide/selector.h"
 
-/* Grids of 25 W have 7 to 9 limits on the GPUs of 250 and 300 W and 21 on one of 700 W; a finer grid has no more to
- * tell. */
+/* Grids of 25 W have 7 to 9 limits on the GPUs of 250 and 300 W and 21 on one of 700 W; a finer
+ * grid has no more to tell. */
 enum { MOST_OF_FEW = 7, FEW = 9, MOST = 10 };
 
-/* The grades: roughness as a fraction of time and energy, and how usual it is.  Large kernels repeat within less than
- * a per cent; small ones, bound by a busy host, within some; the last grade is for what is like no curve. */
+/* The grades: roughness as a fraction of time and energy, and how usual it is.  Large kernels
+ * repeat within less than a per cent; small ones, bound by a busy host, within some; the last grade
+ * is for what is like no curve. */
 static const struct grade {
     double roughness, share;
 } grades[] = {{0.006, 0.45}, {0.015, 0.40}, {0.04, 0.12}, {0.12, 0.03}};
 
 enum { GRADES = sizeof grades / sizeof grades[0] };
 
-/* Where it takes more roughness than this to fit, no curve does, and small gains are not to be relied upon: the
- * search goes on to its bound. */
+/* Where it takes more roughness than this to fit, no curve does, and small gains are not to be
+ * relied upon: the search goes on to its bound. */
 static const double rough = 0.03;
 
-/* A curve is the worse the more a limit slows down (clock floors and voltage steps are where models err): of the
- * logarithm of the slowdown, this share. */
+/* A curve is the worse the more a limit slows down (clock floors and voltage steps are where models
+ * err): of the logarithm of the slowdown, this share. */
 static const double slow_error = 0.2;
 
-/* And the farther from what was measured: of the logarithm of the ratio of limits.  This looks into wide gaps. */
+/* And the farther from what was measured: of the logarithm of the ratio of limits.  This looks into
+ * wide gaps. */
 static const double gap_error = 0.08;
 
-/* Of a curve's roughness, this share is the limit's own and would be there again if it were chosen. */
+/* Of a curve's roughness, this share is the limit's own and would be there again if it were chosen.
+ */
 static const double lasting_share = 0.5;
 
-/* Measuring on has to promise this much, as a fraction of the cost, and more with each limit measured already: a
- * quarter of a per cent is what noise of 1 % costs a full sweep. */
+/* Measuring on has to promise this much, as a fraction of the cost, and more with each limit
+ * measured already: a quarter of a per cent is what noise of 1 % costs a full sweep. */
 static const double gain_least = 0.0025, gain_rise = 0.25;
 
 /* Weights this far below all others together cannot change anything. */
@@ -61,8 +67,8 @@ static const double negligible = 1e-6;
 
 struct observation {
     unsigned index;
-    double log_time, log_energy;     /* energy: NaN when unknown */
-    double time_var, energy_var;     /* of the logarithms */
+    double log_time, log_energy; /* energy: NaN when unknown */
+    double time_var, energy_var; /* of the logarithms */
 };
 
 struct view {
@@ -72,12 +78,13 @@ struct view {
     double gaps[POWER_LIMITS_MAX];   /* |log ratio| to the nearest observation */
     struct observation seen[POWER_LIMITS_MAX];
     unsigned seen_count;
-    unsigned chosen;                 /* by the selector */
-    unsigned top;                    /* the highest limit seen */
+    unsigned chosen; /* by the selector */
+    unsigned top;    /* the highest limit seen */
     double chosen_log_cost, chosen_var;
 };
 
-/* What the curves say, summed up: weights, gains of each limit, and of the best limit by each curve's own word. */
+/* What the curves say, summed up: weights, gains of each limit, and of the best limit by each
+ * curve's own word. */
 struct verdict {
     double weight, rough_weight, best_gain;
     double gains[POWER_LIMITS_MAX];
@@ -115,7 +122,9 @@ static struct observation observe(const struct power_search *search, unsigned i)
     return (struct observation){
         .index = i,
         .log_time = log(point->time_per_step_s),
-        .log_energy = point->energy_per_step_j > 0 ? log(point->energy_per_step_j / search->max_power_w) : NAN,
+        .log_energy = point->energy_per_step_j > 0
+                          ? log(point->energy_per_step_j / search->max_power_w)
+                          : NAN,
         .time_var = profile_log_variance(point->time_per_step_s, point->time_error_s),
         .energy_var = profile_log_variance(point->energy_per_step_j, point->energy_error_j),
     };
@@ -129,8 +138,9 @@ static bool look(const struct power_search *search, struct view *view)
     for (unsigned i = 0; i < search->count; i++)
         if (believed(search, i))
             view->seen[view->seen_count++] = observe(search, i);
-    if (view->seen_count == 0 || selector_choose(search->points, search->count, NULL, &search->preference,
-                                                 search->max_power_w, &decision, NULL))
+    if (view->seen_count == 0 ||
+        selector_choose(search->points, search->count, NULL, &search->preference,
+                        search->max_power_w, &decision, NULL))
         return false;
     const struct wt_profile_point *chosen = &search->points[decision.point];
     view->chosen = decision.point;
@@ -148,7 +158,8 @@ static bool look(const struct power_search *search, struct view *view)
         view->limits[i] = search->points[i].limit_mw / unit_mw;
         view->gaps[i] = INFINITY;
         for (unsigned k = 0; k < view->seen_count; k++) {
-            double ratio = (double)search->points[i].limit_mw / search->points[view->seen[k].index].limit_mw;
+            double ratio =
+                (double)search->points[i].limit_mw / search->points[view->seen[k].index].limit_mw;
             view->gaps[i] = fmin(view->gaps[i], fabs(log(ratio)));
         }
     }
@@ -161,7 +172,8 @@ struct opinion {
 };
 
 /* Costs are in units in which the GPUs at their largest limit draw 1. */
-static void ask(const struct view *view, const struct power_curve *curve, unsigned i, struct opinion *opinion)
+static void ask(const struct view *view, const struct power_curve *curve, unsigned i,
+                struct opinion *opinion)
 {
     struct power_curve_point at = power_curve_at(curve, view->limits[i]);
     opinion->log_time[i] = at.log_time;
@@ -170,13 +182,15 @@ static void ask(const struct view *view, const struct power_curve *curve, unsign
 }
 
 /* How well a curve of one grade fits: its likelihood, the scale integrated out; and that scale. */
-static double fit(const struct view *view, const struct opinion *opinion, double roughness, double *log_scale)
+static double fit(const struct view *view, const struct opinion *opinion, double roughness,
+                  double *log_scale)
 {
     double weight = 0, sum = 0, squares = 0, log_vars = 0;
     for (unsigned k = 0; k < view->seen_count; k++) {
         const struct observation *seen = &view->seen[k];
         double log_time = opinion->log_time[seen->index];
-        double model_error = hypot(roughness, slow_error * (log_time - opinion->log_time[view->top]));
+        double model_error =
+            hypot(roughness, slow_error * (log_time - opinion->log_time[view->top]));
         const double residuals[] = {seen->log_time - log_time,
                                     seen->log_energy - log_time - opinion->log_power[seen->index]};
         const double vars[] = {seen->time_var, seen->energy_var};
@@ -208,16 +222,18 @@ static double mean_below_zero(double mean, double sd)
 static bool allowed(const struct view *view, const struct opinion *opinion, unsigned i)
 {
     return view->search->preference.selector != WT_SELECT_MAX_SLOWDOWN ||
-           opinion->log_time[i] - opinion->log_time[view->top] <= log1p(view->search->preference.max_slowdown);
+           opinion->log_time[i] - opinion->log_time[view->top] <=
+               log1p(view->search->preference.max_slowdown);
 }
 
 /* Adds what one curve of one grade says to the verdict. */
-static void hear(const struct view *view, const struct opinion *opinion, double roughness, double weight,
-                 double log_scale, struct verdict *verdict)
+static void hear(const struct view *view, const struct opinion *opinion, double roughness,
+                 double weight, double log_scale, struct verdict *verdict)
 {
     /* The chosen limit truly lies between what was measured and what the curve says of it. */
     double said = log_scale + opinion->log_cost[view->chosen], rough_var = roughness * roughness;
-    double to_beat = said + (view->chosen_log_cost - said) * rough_var / (rough_var + view->chosen_var);
+    double to_beat =
+        said + (view->chosen_log_cost - said) * rough_var / (rough_var + view->chosen_var);
     double best = 0;
     for (unsigned i = 0; i < view->search->count; i++) {
         if (view->search->slices[i] > 0 || !allowed(view, opinion, i))
@@ -231,7 +247,8 @@ static void hear(const struct view *view, const struct opinion *opinion, double 
     verdict->best_gain += weight * best;
 }
 
-static void ask_unseen(const struct view *view, const struct power_curve *curve, struct opinion *opinion)
+static void ask_unseen(const struct view *view, const struct power_curve *curve,
+                       struct opinion *opinion)
 {
     for (unsigned i = 0; i < view->search->count; i++)
         if (view->gaps[i] > 0)
@@ -299,8 +316,10 @@ int power_search_adaptive_next(const struct power_search *search)
     unsigned measured = 0;
     for (unsigned i = 0; i < search->count; i++)
         measured += search->slices[i] > 0;
-    int next = measured < power_search_adaptive_most(search->count) ? most_gain(search, measured) : -1;
-    /* Throttled slices are measured once more, last, as the sweep does; what they say may open the search again. */
+    int next =
+        measured < power_search_adaptive_most(search->count) ? most_gain(search, measured) : -1;
+    /* Throttled slices are measured once more, last, as the sweep does; what they say may open the
+     * search again. */
     for (unsigned i = 0; next < 0 && i < search->count; i++)
         if (search->slices[i] == 1 && search->points[i].throttled)
             next = (int)i;

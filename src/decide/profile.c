@@ -10,10 +10,12 @@
 bool profile_slice_valid(const struct wt_profile_point *slice)
 {
     return slice->limit_mw > 0 && slice->steps > 0 && isfinite(slice->time_per_step_s) &&
-           slice->time_per_step_s > 0 && !(slice->energy_per_step_j < 0) && !isinf(slice->energy_per_step_j);
+           slice->time_per_step_s > 0 && !(slice->energy_per_step_j < 0) &&
+           !isinf(slice->energy_per_step_j);
 }
 
-/* Standard deviation of a measurement that does not know its error: what a slice is measured to as a rule. */
+/* Standard deviation of a measurement that does not know its error: what a slice is measured to as
+ * a rule. */
 static const double unknown_error = 0.01;
 static const double normal_95 = 1.96;
 

@@ -6,7 +6,8 @@
 
 #include <math.h>
 
-/* --- SeedSequence --------------------------------------------------------------------------------------- */
+/* --- SeedSequence
+ * --------------------------------------------------------------------------------------- */
 
 enum { POOL = 4 };
 
@@ -45,7 +46,8 @@ static void spread_seed(uint64_t seed, uint64_t words[4])
     }
 }
 
-/* --- PCG64 ---------------------------------------------------------------------------------------------- */
+/* --- PCG64
+ * ---------------------------------------------------------------------------------------------- */
 
 typedef unsigned __int128 u128;
 
@@ -104,7 +106,8 @@ uint32_t random_below(struct random *random, uint32_t count)
         return 0;
     uint64_t product = (uint64_t)random_u32(random) * count;
     if ((uint32_t)product < count) {
-        uint32_t unfair = -count % count; /* 2^32 mod count: by so much some values would come too often */
+        uint32_t unfair =
+            -count % count; /* 2^32 mod count: by so much some values would come too often */
         while ((uint32_t)product < unfair)
             product = (uint64_t)random_u32(random) * count;
     }
@@ -129,7 +132,8 @@ void random_order(struct random *random, unsigned count, unsigned char order[])
     }
 }
 
-/* --- Normals -------------------------------------------------------------------------------------------- */
+/* --- Normals
+ * -------------------------------------------------------------------------------------------- */
 
 /* Where the tail begins with 256 layers of equal area (Marsaglia and Tsang). */
 static const double TAIL = 3.6541528853610087963519472518;

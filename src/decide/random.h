@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Random numbers, bit for bit those of NumPy's default generator: a seed means the same run as in the
- * published artifact of Zeus, so that its histories can be reproduced.  PCG64 (XSL-RR 128/64, O'Neill 2014)
- * seeded by SeedSequence (after O'Neill's seed_seq_fe), bounded integers by Lemire's method (2019), normals
- * by a ziggurat of 256 layers (Marsaglia and Tsang 2000).
+ * Random numbers, bit for bit those of NumPy's default generator: a seed means the same run as in
+ * the published artifact of Zeus, so that its histories can be reproduced.  PCG64 (XSL-RR 128/64,
+ * O'Neill 2014) seeded by SeedSequence (after O'Neill's seed_seq_fe), bounded integers by Lemire's
+ * method (2019), normals by a ziggurat of 256 layers (Marsaglia and Tsang 2000).
  *
- * The generator is a plain struct; the tables of the ziggurat are constant and made once by whoever draws
- * normals.
+ * The generator is a plain struct; the tables of the ziggurat are constant and made once by whoever
+ * draws normals.
  */
 #ifndef WATTUNE_DECIDE_RANDOM_H
 #define WATTUNE_DECIDE_RANDOM_H
@@ -35,8 +35,8 @@ uint64_t random_u64(struct random *random);
 /* Uniform in [0, count), count at least 1; draws nothing when there is one value. */
 uint32_t random_below(struct random *random, uint32_t count);
 
-/* order[0..count) becomes a random order of 0..count-1, as NumPy's choice(count, count, replace=False); count
- * is at most 64. */
+/* order[0..count) becomes a random order of 0..count-1, as NumPy's choice(count, count,
+ * replace=False); count is at most 64. */
 void random_order(struct random *random, unsigned count, unsigned char order[]);
 
 /* The tables; some 10 us. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The selector.  One pass per question over at most 64 points; nothing is sorted, so the order of the points
- * cannot matter: where two are equal the limit decides.
+ * The selector.  One pass per question over at most 64 points; nothing is sorted, so the order of
+ * the points cannot matter: where two are equal the limit decides.
  */
 #include "decide/selector.h"
 
@@ -17,8 +17,8 @@ struct choice {
 };
 
 /* What is to be small, for each selector. */
-static double objective(const struct wt_profile_point *point, const struct wt_preference *preference,
-                        double max_power_w)
+static double objective(const struct wt_profile_point *point,
+                        const struct wt_preference *preference, double max_power_w)
 {
     switch (preference->selector) {
     case WT_SELECT_COST:
@@ -43,9 +43,10 @@ static bool may_choose(const struct choice *choice, unsigned i)
     return measured(choice, i) && (!choice->allowed || choice->allowed[i]);
 }
 
-/* The least objective among what may be chosen and takes at most longest_s; -1 when there is none. */
-static int least(const struct choice *choice, const struct wt_preference *preference, double max_power_w,
-                 double longest_s)
+/* The least objective among what may be chosen and takes at most longest_s; -1 when there is none.
+ */
+static int least(const struct choice *choice, const struct wt_preference *preference,
+                 double max_power_w, double longest_s)
 {
     int best = -1;
     double best_value = 0;
@@ -96,12 +97,13 @@ static int within_slowdown(const struct choice *choice, const struct wt_preferen
             top = (int)i;
     if (top < 0)
         return -1;
-    int best =
-        least(choice, preference, 0, (1 + preference->max_slowdown) * choice->points[top].time_per_step_s);
+    int best = least(choice, preference, 0,
+                     (1 + preference->max_slowdown) * choice->points[top].time_per_step_s);
     return best >= 0 ? best : least_time(choice);
 }
 
-static int choose(const struct choice *choice, const struct wt_preference *preference, double max_power_w)
+static int choose(const struct choice *choice, const struct wt_preference *preference,
+                  double max_power_w)
 {
     if (preference->selector == WT_SELECT_TIME)
         return least_time(choice);
@@ -115,13 +117,14 @@ static int check(const struct wt_preference *preference, struct wt_error *err)
     if (preference->selector == WT_SELECT_COST && !(preference->eta >= 0 && preference->eta <= 1))
         return error_set(err, WT_E_INVALID, "eta is %g, not within 0 and 1", preference->eta);
     if (preference->selector == WT_SELECT_MAX_SLOWDOWN && !(preference->max_slowdown >= 0))
-        return error_set(err, WT_E_INVALID, "the largest slowdown is %g, below 0", preference->max_slowdown);
+        return error_set(err, WT_E_INVALID, "the largest slowdown is %g, below 0",
+                         preference->max_slowdown);
     return 0;
 }
 
 int selector_choose(const struct wt_profile_point points[], unsigned count, const bool allowed[],
-                    const struct wt_preference *preference, double max_power_w, struct wt_decision *decision,
-                    struct wt_error *err)
+                    const struct wt_preference *preference, double max_power_w,
+                    struct wt_decision *decision, struct wt_error *err)
 {
     int rc = check(preference, err);
     if (rc)
@@ -134,7 +137,8 @@ int selector_choose(const struct wt_profile_point points[], unsigned count, cons
     }
     if (best < 0)
         return error_set(err, WT_E_NO_DATA, "no power limit was measured");
-    /* What a preference other than cost costs is told at the even trade-off, so that runs compare. */
+    /* What a preference other than cost costs is told at the even trade-off, so that runs compare.
+     */
     double eta = preference->selector == WT_SELECT_COST ? preference->eta : 0.5;
     *decision = (struct wt_decision){
         .limit_mw = points[best].limit_mw,

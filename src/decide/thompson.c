@@ -26,7 +26,8 @@ void arm_add(struct arm *arm, const struct thompson_options *options, double cos
         return;
     }
     arm->recent_j[arm->observed++ % options->window] = cost_j;
-    arm->mean_j = arm->squares = 0; /* anew: taking out an old cost would leave its rounding error for ever */
+    arm->mean_j = arm->squares =
+        0; /* anew: taking out an old cost would leave its rounding error for ever */
     for (unsigned i = 0; i < counted(arm, options); i++)
         add(arm, i + 1, arm->recent_j[i]);
 }
@@ -43,8 +44,9 @@ struct belief arm_belief(const struct arm *arm, const struct thompson_options *o
                            1 / sqrt(precision)};
 }
 
-unsigned thompson_choose(const struct arm arms[], uint64_t among, const struct thompson_options *options,
-                         struct random *random, const struct random_normals *normals)
+unsigned thompson_choose(const struct arm arms[], uint64_t among,
+                         const struct thompson_options *options, struct random *random,
+                         const struct random_normals *normals)
 {
     unsigned char list[64], order[64];
     unsigned count = 0;

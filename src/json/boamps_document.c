@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A run as a BoAmps report of Boavizta.  Its schema asks for some things that no ledger knows; these hold the schema's word for
- * anything else, and the report says in words that they do and calls itself a draft.  Everything else that is unknown is left
- * out: the schema has no null.
+ * A run as a BoAmps report of Boavizta.  Its schema asks for some things that no ledger knows;
+ * these hold the schema's word for anything else, and the report says in words that they do and
+ * calls itself a draft.  Everything else that is unknown is left out: the schema has no null.
  */
 #include "json/documents.h"
 
@@ -57,7 +57,10 @@ static void put_header(struct json_doc *doc, const struct json_boamps *report)
 static void describe(struct buffer *out, const struct json_boamps *report)
 {
     const struct wt_trial *run = report->run;
-    const struct { const char *name; double energy_j; } kinds[] = {
+    const struct {
+        const char *name;
+        double energy_j;
+    } kinds[] = {
         {"GPUs", run->energy_j}, {"CPUs", run->cpu_energy_j}, {"DRAM", run->dram_energy_j}};
     buffer_print(out, "Job %s, recurrence %u, try %u", run->job, run->recurrence, run->try_number);
     if (run->project[0])
@@ -66,15 +69,22 @@ static void describe(struct buffer *out, const struct json_boamps *report)
         unsigned count = 0;
         for (unsigned i = 0; i < 3; i++)
             if ((unsigned)isfinite(kinds[i].energy_j) == measured)
-                buffer_print(out, "%s%s", count++ ? ", " : measured ? ". Energy of: " : "; not measured: ", kinds[i].name);
+                buffer_print(out, "%s%s",
+                             count++    ? ", "
+                             : measured ? ". Energy of: "
+                                        : "; not measured: ",
+                             kinds[i].name);
     }
     buffer_print(out, ". PUE is not in powerConsumption");
     if (isfinite(run->carbon.pue))
         buffer_print(out, " (%.5g was booked)", run->carbon.pue);
     if (run->carbon.intensity_source[0])
         buffer_print(out, ". Carbon intensity: %s", run->carbon.intensity_source);
-    buffer_print(out, ". Not known to Wattune and to be completed: taskFamily, algorithms, dataset, infraType%s. "
-                      "Made from the ledger of Wattune %s.", run->carbon.location[0] ? "" : ", country", report->wattune_version);
+    buffer_print(
+        out,
+        ". Not known to Wattune and to be completed: taskFamily, algorithms, dataset, infraType%s. "
+        "Made from the ledger of Wattune %s.",
+        run->carbon.location[0] ? "" : ", country", report->wattune_version);
 }
 
 static void put_task(struct json_doc *doc, const struct json_boamps *report)
@@ -156,12 +166,18 @@ static void put_environment(struct json_doc *doc, const struct wt_trial *run)
     json_close(doc);
 }
 
-/* The schema's classes: within 10, 25 and 50 %.  Of an error that is not known in whole, or is larger, there is no class. */
+/* The schema's classes: within 10, 25 and 50 %.  Of an error that is not known in whole, or is
+ * larger, there is no class. */
 static void put_quality(struct json_doc *doc, const struct wt_trial *run)
 {
-    static const struct { double most; const char *name; } classes[] = {{0.10, "high"}, {0.25, "medium"}, {0.50, "low"}};
+    static const struct {
+        double most;
+        const char *name;
+    } classes[] = {{0.10, "high"}, {0.25, "medium"}, {0.50, "low"}};
     bool others = isfinite(run->cpu_energy_j) || isfinite(run->dram_energy_j);
-    double error = run->energy_j > 0 && !others ? run->energy_error_j / run->energy_j + run->sensor_error_fraction : (double)NAN;
+    double error = run->energy_j > 0 && !others
+                       ? run->energy_error_j / run->energy_j + run->sensor_error_fraction
+                       : (double)NAN;
     for (unsigned i = 0; i < sizeof classes / sizeof classes[0]; i++)
         if (error <= classes[i].most) {
             json_put_text(doc, "quality", classes[i].name);

@@ -22,7 +22,8 @@ static void put_year(struct json_doc *doc, int year)
         json_put_null(doc, "year");
 }
 
-struct json_doc *json_carbon_document(int64_t wall_ms, const char *location, const struct wt_figure figures[], size_t count)
+struct json_doc *json_carbon_document(int64_t wall_ms, const char *location,
+                                      const struct wt_figure figures[], size_t count)
 {
     struct json_doc *doc = new_document();
     json_put_wall(doc, "time", wall_ms);
@@ -48,8 +49,10 @@ struct json_doc *json_carbon_document(int64_t wall_ms, const char *location, con
     return doc;
 }
 
-struct json_doc *json_carbon_tables_document(const struct wt_figure intensities[], size_t intensity_count,
-                                             const struct wt_figure embodied[], size_t embodied_count)
+struct json_doc *json_carbon_tables_document(const struct wt_figure intensities[],
+                                             size_t intensity_count,
+                                             const struct wt_figure embodied[],
+                                             size_t embodied_count)
 {
     struct json_doc *doc = new_document();
     json_open_array(doc, "intensities");

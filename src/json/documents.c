@@ -70,7 +70,8 @@ struct json_doc *json_jobs_document(const struct wt_job_row rows[], size_t count
     return doc;
 }
 
-struct json_doc *json_config_document(const struct json_setting settings[], size_t count, const char *const files[])
+struct json_doc *json_config_document(const struct json_setting settings[], size_t count,
+                                      const char *const files[])
 {
     struct json_doc *doc = new_document();
     json_open_array(doc, "files");
@@ -122,7 +123,8 @@ static void put_state_watts(struct json_doc *doc, const char *key, const struct 
         json_put_null(doc, key);
 }
 
-struct json_doc *json_limits_document(const struct wt_device devices[], const struct wt_state states[], size_t count)
+struct json_doc *json_limits_document(const struct wt_device devices[],
+                                      const struct wt_state states[], size_t count)
 {
     struct json_doc *doc = new_document();
     json_open_array(doc, "devices");
@@ -130,7 +132,8 @@ struct json_doc *json_limits_document(const struct wt_device devices[], const st
         json_open_object(doc, NULL);
         put_identity(doc, &devices[i]);
         put_state_watts(doc, "power_limit_w", &states[i], WT_STATE_LIMIT, states[i].limit_mw);
-        put_state_watts(doc, "enforced_limit_w", &states[i], WT_STATE_ENFORCED, states[i].enforced_limit_mw);
+        put_state_watts(doc, "enforced_limit_w", &states[i], WT_STATE_ENFORCED,
+                        states[i].enforced_limit_mw);
         json_put_watts(doc, "default_w", devices[i].limit_default_mw);
         json_put_watts(doc, "min_w", devices[i].limit_min_mw);
         json_put_watts(doc, "max_w", devices[i].limit_max_mw);
@@ -141,8 +144,8 @@ struct json_doc *json_limits_document(const struct wt_device devices[], const st
 }
 
 /* One device of `measure`; adds to the sums, which become NaN with the first that is not known. */
-static void put_measured(struct json_doc *doc, const struct json_measure *measure, size_t i, double *sum_j,
-                         double *sum_error_j)
+static void put_measured(struct json_doc *doc, const struct json_measure *measure, size_t i,
+                         double *sum_j, double *sum_error_j)
 {
     static const char *const kinds[] = {"gpu", "cpu", "dram"};
     const struct wt_measurement *m = &measure->measurements[i];
@@ -173,7 +176,8 @@ struct json_doc *json_measure_document(const struct json_measure *measure)
     json_put_integer(doc, "exit_code", measure->exit_code);
     json_put_number(doc, "time_s", measure->time_s);
     json_open_array(doc, "devices");
-    double sum_j = measure->count ? 0 : (double)NAN, sum_error_j = sum_j; /* of nothing: not known, not 0 */
+    double sum_j = measure->count ? 0 : (double)NAN,
+           sum_error_j = sum_j; /* of nothing: not known, not 0 */
     for (size_t i = 0; i < measure->count; i++)
         put_measured(doc, measure, i, &sum_j, &sum_error_j);
     json_close(doc);
@@ -200,16 +204,19 @@ static void put_throttle(struct json_doc *doc, const struct wt_state *state)
 static void put_interval(struct json_doc *doc, const struct wt_measurement *m)
 {
     bool known = m->source != WT_SOURCE_NONE;
-    double length_s = (double)(m->end_ns - m->begin_ns) / 1e9, energy_j = known ? (double)m->energy_mj / 1e3 : (double)NAN;
+    double length_s = (double)(m->end_ns - m->begin_ns) / 1e9,
+           energy_j = known ? (double)m->energy_mj / 1e3 : (double)NAN;
     json_put_number(doc, "interval_s", length_s > 0 ? length_s : (double)NAN);
     json_put_number(doc, "interval_energy_j", energy_j);
-    json_put_number(doc, "interval_energy_error_j", known ? (double)m->energy_error_mj / 1e3 : (double)NAN);
+    json_put_number(doc, "interval_energy_error_j",
+                    known ? (double)m->energy_error_mj / 1e3 : (double)NAN);
     json_put_number(doc, "interval_power_w", length_s > 0 ? energy_j / length_s : (double)NAN);
     json_put_source(doc, "interval_source", m->source);
 }
 
 struct json_doc *json_monitor_document(int64_t wall_ms, const struct wt_device devices[],
-                                       const struct wt_state states[], const struct wt_measurement since[], size_t count)
+                                       const struct wt_state states[],
+                                       const struct wt_measurement since[], size_t count)
 {
     struct json_doc *doc = new_document();
     json_put_wall(doc, "time", wall_ms);
@@ -219,12 +226,15 @@ struct json_doc *json_monitor_document(int64_t wall_ms, const struct wt_device d
         json_open_object(doc, NULL);
         put_identity(doc, &devices[i]);
         put_state_watts(doc, "power_w", s, WT_STATE_POWER, s->power_mw);
-        json_put_number(doc, "energy_j", s->known & WT_STATE_ENERGY ? (double)s->energy_mj / 1e3 : (double)NAN);
+        json_put_number(doc, "energy_j",
+                        s->known & WT_STATE_ENERGY ? (double)s->energy_mj / 1e3 : (double)NAN);
         put_state_watts(doc, "power_limit_w", s, WT_STATE_LIMIT, s->limit_mw);
         put_state_watts(doc, "enforced_limit_w", s, WT_STATE_ENFORCED, s->enforced_limit_mw);
-        json_put_number(doc, "temperature_c", s->known & WT_STATE_TEMPERATURE ? s->temperature_c : (double)NAN);
+        json_put_number(doc, "temperature_c",
+                        s->known & WT_STATE_TEMPERATURE ? s->temperature_c : (double)NAN);
         json_put_number(doc, "utilization",
-                        s->known & WT_STATE_UTILIZATION ? s->utilization_percent / 1e2 : (double)NAN);
+                        s->known & WT_STATE_UTILIZATION ? s->utilization_percent / 1e2
+                                                        : (double)NAN);
         if (s->known & WT_STATE_SM_CLOCK)
             json_put_integer(doc, "sm_clock_mhz", s->sm_clock_mhz);
         else

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The document of an explanation.  Powers are sums over the run's GPUs, as energies are; limits are of one GPU.
+ * The document of an explanation.  Powers are sums over the run's GPUs, as energies are; limits are
+ * of one GPU.
  */
 #include "json/documents.h"
 
@@ -18,7 +19,9 @@ static void put_size(struct json_doc *doc, uint32_t size)
 
 static void put_fit(struct json_doc *doc, const struct wt_fit *fit)
 {
-    static const char *const states[] = {[WT_FIT_DONE] = NULL, [WT_FIT_FEW] = "too_few_limits", [WT_FIT_THROTTLED] = "throttled",
+    static const char *const states[] = {[WT_FIT_DONE] = NULL,
+                                         [WT_FIT_FEW] = "too_few_limits",
+                                         [WT_FIT_THROTTLED] = "throttled",
                                          [WT_FIT_NOT_REACHED] = "limits_not_reached",
                                          [WT_FIT_IGNORED] = "limits_not_kept"};
     json_open_object(doc, "fit");
@@ -49,7 +52,8 @@ static void put_side(struct json_doc *doc, const char *key, const struct wt_side
     json_put_number(doc, "energy_j", side->energy_j);
 }
 
-static void put_estimate(struct json_doc *doc, const char *key, const char *error_key, struct wt_estimate estimate)
+static void put_estimate(struct json_doc *doc, const char *key, const char *error_key,
+                         struct wt_estimate estimate)
 {
     json_put_number(doc, key, estimate.value);
     json_put_number(doc, error_key, estimate.error);
@@ -57,15 +61,19 @@ static void put_estimate(struct json_doc *doc, const char *key, const char *erro
 
 static void put_contributions(struct json_doc *doc, const struct wt_explanation *e)
 {
-    static const char *const orders[] = {[WT_ORDER_MEAN] = "mean", [WT_ORDER_SIZE_FIRST] = "batch_size_first",
-                                         [WT_ORDER_LIMIT_FIRST] = "limit_first", [WT_ORDER_UNKNOWN] = NULL};
+    static const char *const orders[] = {[WT_ORDER_MEAN] = "mean",
+                                         [WT_ORDER_SIZE_FIRST] = "batch_size_first",
+                                         [WT_ORDER_LIMIT_FIRST] = "limit_first",
+                                         [WT_ORDER_UNKNOWN] = NULL};
     json_open_object(doc, "contributions");
     put_estimate(doc, "energy_fraction", "energy_fraction_error", e->whole);
     put_estimate(doc, "time_fraction", "time_fraction_error", e->whole_time);
-    put_estimate(doc, "epochs_fraction", "epochs_fraction_error", (struct wt_estimate){e->epochs.fraction, e->epochs.error});
+    put_estimate(doc, "epochs_fraction", "epochs_fraction_error",
+                 (struct wt_estimate){e->epochs.fraction, e->epochs.error});
     put_estimate(doc, "epoch_energy_fraction", "epoch_energy_fraction_error",
                  (struct wt_estimate){e->size.fraction, e->size.error});
-    put_estimate(doc, "limit_fraction", "limit_fraction_error", (struct wt_estimate){e->limit.fraction, e->limit.error});
+    put_estimate(doc, "limit_fraction", "limit_fraction_error",
+                 (struct wt_estimate){e->limit.fraction, e->limit.error});
     json_put_number(doc, "epochs_saving_fraction", e->epochs.saving);
     json_put_number(doc, "epoch_energy_saving_fraction", e->size.saving);
     json_put_number(doc, "limit_saving_fraction", e->limit.saving);
@@ -86,8 +94,10 @@ static void put_points(struct json_doc *doc, const struct wt_fit *fit)
         json_put_number(doc, "time_error_s", m->time_error_s);
         json_put_number(doc, "energy_per_step_j", m->energy_per_step_j);
         json_put_number(doc, "energy_error_j", m->energy_error_j);
-        json_put_number(doc, "power_w", timed ? m->energy_per_step_j / m->time_per_step_s : (double)NAN);
-        json_put_number(doc, "static_energy_per_step_j", fit->describes ? fit->static_w.value * m->time_per_step_s : (double)NAN);
+        json_put_number(doc, "power_w",
+                        timed ? m->energy_per_step_j / m->time_per_step_s : (double)NAN);
+        json_put_number(doc, "static_energy_per_step_j",
+                        fit->describes ? fit->static_w.value * m->time_per_step_s : (double)NAN);
         json_put_count(doc, "steps", m->steps);
         json_put_bool(doc, "throttled", m->throttled);
         json_put_bool(doc, "used", p->used);
@@ -99,7 +109,8 @@ static void put_points(struct json_doc *doc, const struct wt_fit *fit)
     json_close(doc);
 }
 
-struct json_doc *json_explain_document(const struct wt_explanation *e, const char *const sentences[], unsigned count)
+struct json_doc *json_explain_document(const struct wt_explanation *e,
+                                       const char *const sentences[], unsigned count)
 {
     struct json_doc *doc = json_doc_new();
     json_put_integer(doc, "schema_version", JSON_SCHEMA_VERSION);
@@ -115,8 +126,9 @@ struct json_doc *json_explain_document(const struct wt_explanation *e, const cha
     put_side(doc, "default", &e->standard);
     bool known = e->standard.limit_mw && e->front.limit_mw;
     if (known)
-        json_put_bool(doc, "on_front", e->front.limit_mw == e->standard.limit_mw &&
-                                           e->front.batch_size == e->standard.batch_size);
+        json_put_bool(doc, "on_front",
+                      e->front.limit_mw == e->standard.limit_mw &&
+                          e->front.batch_size == e->standard.batch_size);
     else
         json_put_null(doc, "on_front");
     json_close(doc);

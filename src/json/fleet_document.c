@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The document of a fleet.  The lines of watched devices add up: energy_j = runs - overlap + idle + unattributed.
+ * The document of a fleet.  The lines of watched devices add up: energy_j = runs - overlap + idle +
+ * unattributed.
  */
 #include "json/documents.h"
 
@@ -8,7 +9,8 @@
 
 #include "json/parts.h"
 
-static void put_figures(struct json_doc *doc, const char *key, const struct wt_fleet_figures *figures)
+static void put_figures(struct json_doc *doc, const char *key,
+                        const struct wt_fleet_figures *figures)
 {
     json_open_object(doc, key);
     json_put_number(doc, "energy_j", figures->energy_j);
@@ -44,7 +46,8 @@ static void put_lines(struct json_doc *doc, const struct wt_fleet_lines *lines)
     json_put_number(doc, "idle_embodied_g", lines->idle_embodied_g);
 }
 
-static void put_groups(struct json_doc *doc, const char *name, const char *const keys[], unsigned key_count, const struct wt_rows *rows)
+static void put_groups(struct json_doc *doc, const char *name, const char *const keys[],
+                       unsigned key_count, const struct wt_rows *rows)
 {
     json_open_array(doc, name);
     for (size_t k = 0; k < rows->count; k++) {
@@ -118,9 +121,14 @@ static void put_what_if(struct json_doc *doc, const struct wt_fleet *fleet)
 struct json_doc *json_fleet_document(const struct wt_fleet *fleet)
 {
     static const char *const job_and_phase[] = {"job", "phase"};
-    const struct { const char *name, *key; const struct wt_rows *rows; } groups[] = {
-        {"phases", "phase", &fleet->phases}, {"days", "day", &fleet->days}, {"users", "user", &fleet->users},
-        {"projects", "project", &fleet->projects}, {"gpus", "gpu", &fleet->gpus}};
+    const struct {
+        const char *name, *key;
+        const struct wt_rows *rows;
+    } groups[] = {{"phases", "phase", &fleet->phases},
+                  {"days", "day", &fleet->days},
+                  {"users", "user", &fleet->users},
+                  {"projects", "project", &fleet->projects},
+                  {"gpus", "gpu", &fleet->gpus}};
     struct json_doc *doc = json_doc_new();
     json_put_count(doc, "schema_version", JSON_SCHEMA_VERSION);
     json_put_wall(doc, "from", fleet->from_ms == INT64_MIN ? 0 : fleet->from_ms);

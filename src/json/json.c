@@ -13,8 +13,8 @@
 #include "base/file.h"
 #include "base/text.h"
 
-/* A double holds 15 digits; sums and divisions leave noise in the last ones (0.30000000000000004), and no sensor
- * knows more than 12. */
+/* A double holds 15 digits; sums and divisions leave noise in the last ones (0.30000000000000004),
+ * and no sensor knows more than 12. */
 enum { DEPTH = 16, DIGITS = 12 };
 
 struct json_doc {
@@ -133,16 +133,20 @@ static int append(const char *bytes, size_t length, void *out)
     return 0;
 }
 
-int json_write_buffer(const struct json_doc *doc, enum json_style style, struct buffer *out, struct wt_error *err)
+int json_write_buffer(const struct json_doc *doc, enum json_style style, struct buffer *out,
+                      struct wt_error *err)
 {
     size_t flags = JSON_REAL_PRECISION(DIGITS) | (style == JSON_PRETTY ? JSON_INDENT(2) : 0);
     if (!doc || doc->failed || json_dump_callback(doc->open[0], append, out, flags))
         return error_set(err, WT_E_NO_MEMORY, "the JSON document cannot be made: out of memory");
     buffer_append(out, "\n", 1);
-    return out->failed ? error_set(err, WT_E_NO_MEMORY, "the JSON document cannot be made: out of memory") : 0;
+    return out->failed
+               ? error_set(err, WT_E_NO_MEMORY, "the JSON document cannot be made: out of memory")
+               : 0;
 }
 
-int json_write_stream(const struct json_doc *doc, enum json_style style, FILE *stream, struct wt_error *err)
+int json_write_stream(const struct json_doc *doc, enum json_style style, FILE *stream,
+                      struct wt_error *err)
 {
     struct buffer text = {0};
     int rc = json_write_buffer(doc, style, &text, err);
@@ -152,7 +156,8 @@ int json_write_stream(const struct json_doc *doc, enum json_style style, FILE *s
     return rc;
 }
 
-int json_write_file(const struct json_doc *doc, enum json_style style, const char *path, struct wt_error *err)
+int json_write_file(const struct json_doc *doc, enum json_style style, const char *path,
+                    struct wt_error *err)
 {
     struct buffer text = {0};
     int rc = json_write_buffer(doc, style, &text, err);

@@ -26,7 +26,8 @@ static void put(const struct json_wanted *wanted, const json_t *value)
         *wanted->truth = json_is_true(value);
 }
 
-static int read_members(const json_t *object, const struct json_wanted wanted[], unsigned count, struct wt_error *err)
+static int read_members(const json_t *object, const struct json_wanted wanted[], unsigned count,
+                        struct wt_error *err)
 {
     for (unsigned i = 0; i < count; i++) {
         const json_t *value = json_object_get(object, wanted[i].name);
@@ -36,7 +37,9 @@ static int read_members(const json_t *object, const struct json_wanted wanted[],
             return error_set(err, WT_E_PARSE, "there is no \"%s\"", wanted[i].name);
         if (!fits(&wanted[i], value))
             return error_set(err, WT_E_PARSE, "\"%s\" is no %s", wanted[i].name,
-                             wanted[i].text ? "text of usual length" : wanted[i].number ? "number" : "true or false");
+                             wanted[i].text     ? "text of usual length"
+                             : wanted[i].number ? "number"
+                                                : "true or false");
     }
     for (unsigned i = 0; i < count; i++) {
         const json_t *value = json_object_get(object, wanted[i].name);
@@ -55,17 +58,20 @@ static int load(const char *text, size_t length, json_t **root, struct wt_error 
     if (!*root && (!why.text[0] || json_error_code(&why) == json_error_out_of_memory))
         return error_set(err, WT_E_NO_MEMORY, "read JSON: out of memory");
     if (!*root)
-        return error_set(err, WT_E_PARSE, "no JSON: %s", text_escape_into(shown, sizeof shown, why.text));
+        return error_set(err, WT_E_PARSE, "no JSON: %s",
+                         text_escape_into(shown, sizeof shown, why.text));
     return 0;
 }
 
-static int read_object(const json_t *object, const struct json_wanted wanted[], unsigned count, struct wt_error *err)
+static int read_object(const json_t *object, const struct json_wanted wanted[], unsigned count,
+                       struct wt_error *err)
 {
-    return json_is_object(object) ? read_members(object, wanted, count, err) : error_set(err, WT_E_PARSE, "no JSON object");
+    return json_is_object(object) ? read_members(object, wanted, count, err)
+                                  : error_set(err, WT_E_PARSE, "no JSON object");
 }
 
-int json_read_object(const char *text, size_t length, const struct json_wanted wanted[], unsigned count,
-                     struct wt_error *err)
+int json_read_object(const char *text, size_t length, const struct json_wanted wanted[],
+                     unsigned count, struct wt_error *err)
 {
     json_t *root;
     int rc = load(text, length, &root, err);
@@ -76,7 +82,8 @@ int json_read_object(const char *text, size_t length, const struct json_wanted w
     return rc;
 }
 
-int json_read_list(const char *text, size_t length, const char *name, const struct json_wanted wanted[], unsigned count,
+int json_read_list(const char *text, size_t length, const char *name,
+                   const struct json_wanted wanted[], unsigned count,
                    int (*take)(void *ctx, struct wt_error *err), void *ctx, struct wt_error *err)
 {
     json_t *root;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The document of a run: a job, its recurrences, their tries.  Trials come in any order; a recurrence that was only
- * begun is there with nulls.
+ * The document of a run: a job, its recurrences, their tries.  Trials come in any order; a
+ * recurrence that was only begun is there with nulls.
  */
 #include "json/documents.h"
 
@@ -47,9 +47,10 @@ static void put_profile(struct json_doc *doc, const struct wt_trial *trial)
         json_put_watts(doc, "power_limit_w", points[i].limit_mw);
         json_put_number(doc, "time_per_step_s", points[i].time_per_step_s);
         json_put_number(doc, "energy_per_step_j", points[i].energy_per_step_j);
-        json_put_number(doc, "power_w", points[i].time_per_step_s > 0
-                                            ? points[i].energy_per_step_j / points[i].time_per_step_s
-                                            : (double)NAN);
+        json_put_number(doc, "power_w",
+                        points[i].time_per_step_s > 0
+                            ? points[i].energy_per_step_j / points[i].time_per_step_s
+                            : (double)NAN);
         json_put_count(doc, "steps", points[i].steps);
         json_put_bool(doc, "throttled", points[i].throttled);
         json_close(doc);
@@ -76,7 +77,8 @@ static void put_carbon(struct json_doc *doc, const struct wt_carbon *carbon)
     json_put_number(doc, "embodied_g", carbon->embodied_g);
     json_put_number(doc, "embodied_useful_g", carbon->embodied_useful_g);
     json_put_known_text(doc, "embodied_source", carbon->embodied_source);
-    json_put_number(doc, "lifetime_years", carbon->lifetime_years > 0 ? carbon->lifetime_years : (double)NAN);
+    json_put_number(doc, "lifetime_years",
+                    carbon->lifetime_years > 0 ? carbon->lifetime_years : (double)NAN);
     json_put_number(doc, "intensity_g_per_kwh", carbon->intensity_g_per_kwh);
     json_put_known_text(doc, "intensity_source", carbon->intensity_source);
     json_put_known_text(doc, "location", carbon->location);
@@ -132,10 +134,12 @@ static void put_try(struct json_doc *doc, const struct wt_trial *t)
     json_close(doc);
 }
 
-/* --- Recurrences ------------------------------------------------------------------------------------------------- */
+/* --- Recurrences
+ * -------------------------------------------------------------------------------------------------
+ */
 
-/* Did the recurrence reach its target: yes as soon as one try did; unknown while a try has not ended, and when there
- * was no target. */
+/* Did the recurrence reach its target: yes as soon as one try did; unknown while a try has not
+ * ended, and when there was no target. */
 static int reached(const struct wt_trial *const tries[], size_t count)
 {
     int answer = -1;
@@ -173,13 +177,16 @@ static void put_recurrence(struct json_doc *doc, const struct wt_trial *const tr
 
 static int by_recurrence_and_try(const void *a, const void *b)
 {
-    const struct wt_trial *left = *(const struct wt_trial *const *)a, *right = *(const struct wt_trial *const *)b;
+    const struct wt_trial *left = *(const struct wt_trial *const *)a,
+                          *right = *(const struct wt_trial *const *)b;
     if (left->recurrence != right->recurrence)
         return left->recurrence < right->recurrence ? -1 : 1;
     return (left->try_number > right->try_number) - (left->try_number < right->try_number);
 }
 
-/* --- The job ----------------------------------------------------------------------------------------------------- */
+/* --- The job
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 struct gpu {
     unsigned index;
@@ -194,7 +201,8 @@ static int by_index_and_uuid(const void *a, const void *b)
     return strcmp(left->uuid, right->uuid);
 }
 
-/* All GPUs that any of the tries ran on, each once: a GPU is its UUID, or its index where it tells none. */
+/* All GPUs that any of the tries ran on, each once: a GPU is its UUID, or its index where it tells
+ * none. */
 static void put_gpus(struct json_doc *doc, const struct wt_trial trials[], size_t count)
 {
     size_t all = 0, n = 0;
@@ -207,7 +215,8 @@ static void put_gpus(struct json_doc *doc, const struct wt_trial trials[], size_
     }
     for (size_t i = 0; i < count; i++)
         for (unsigned k = 0; k < trials[i].gpu_count; k++)
-            gpus[n++] = (struct gpu){trials[i].gpus[k].index, trials[i].gpus[k].uuid, trials[i].gpus[k].name};
+            gpus[n++] = (struct gpu){trials[i].gpus[k].index, trials[i].gpus[k].uuid,
+                                     trials[i].gpus[k].name};
     if (n)
         qsort(gpus, n, sizeof *gpus, by_index_and_uuid);
     json_open_array(doc, "gpus");
@@ -252,7 +261,9 @@ struct json_doc *json_run_document(const struct wt_trial trials[], size_t count)
     return doc;
 }
 
-/* --- Beliefs ----------------------------------------------------------------------------------------------------- */
+/* --- Beliefs
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static void put_sizes(struct json_doc *doc, const struct wt_beliefs *beliefs)
 {
@@ -270,8 +281,8 @@ static void put_sizes(struct json_doc *doc, const struct wt_beliefs *beliefs)
     json_close(doc);
 }
 
-struct json_doc *json_show_document(const struct wt_trial trials[], size_t count, const struct wt_beliefs beliefs[],
-                                    size_t believed)
+struct json_doc *json_show_document(const struct wt_trial trials[], size_t count,
+                                    const struct wt_beliefs beliefs[], size_t believed)
 {
     struct json_doc *doc = json_run_document(trials, count);
     if (!doc)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The documents of simulations: what was simulated, what the trace says by expectation, and what came of it.
+ * The documents of simulations: what was simulated, what the trace says by expectation, and what
+ * came of it.
  */
 #include "json/documents.h"
 
@@ -92,7 +93,8 @@ static void put_try(struct json_doc *doc, const struct wt_simulated_try *t)
 }
 
 /* One recurrence, which has `count` tries. */
-static void put_recurrence(struct json_doc *doc, const struct wt_simulated_try tries[], size_t count)
+static void put_recurrence(struct json_doc *doc, const struct wt_simulated_try tries[],
+                           size_t count)
 {
     double energy_j = 0, time_s = 0, cost_j = 0;
     for (size_t i = 0; i < count; i++) {
@@ -113,7 +115,8 @@ static void put_recurrence(struct json_doc *doc, const struct wt_simulated_try t
     json_close(doc);
 }
 
-struct json_doc *json_simulated_fleet_document(const struct wt_simulated_fleet *fleet, const char *ledger_path)
+struct json_doc *json_simulated_fleet_document(const struct wt_simulated_fleet *fleet,
+                                               const char *ledger_path)
 {
     struct json_doc *doc = json_doc_new();
     json_put_integer(doc, "schema_version", JSON_SCHEMA_VERSION);
@@ -132,7 +135,8 @@ struct json_doc *json_simulated_fleet_document(const struct wt_simulated_fleet *
     return doc;
 }
 
-struct json_doc *json_simulation_document(const struct wt_study *study, const struct wt_simulation *result,
+struct json_doc *json_simulation_document(const struct wt_study *study,
+                                          const struct wt_simulation *result,
                                           const struct wt_simulated_try tries[], size_t count)
 {
     struct json_doc *doc = new_simulation(study);
@@ -148,8 +152,9 @@ struct json_doc *json_simulation_document(const struct wt_study *study, const st
     return doc;
 }
 
-struct json_doc *json_seeds_document(const struct wt_study *study, const struct wt_simulation results[],
-                                     size_t count, const struct wt_simulation *mean,
+struct json_doc *json_seeds_document(const struct wt_study *study,
+                                     const struct wt_simulation results[], size_t count,
+                                     const struct wt_simulation *mean,
                                      const struct wt_simulation *sd)
 {
     struct json_doc *doc = new_simulation(study);
@@ -172,8 +177,10 @@ struct json_doc *json_seeds_document(const struct wt_study *study, const struct 
 
 static void put_left_out(struct json_doc *doc, const struct wt_study *study)
 {
-    static const char *const reasons[] = {[WT_LEFT_MISSED] = "missed_target", [WT_LEFT_NO_RUN] = "no_run",
-                                          [WT_LEFT_NO_PROFILE] = "no_profile", [WT_LEFT_NO_STEPS] = "no_steps"};
+    static const char *const reasons[] = {[WT_LEFT_MISSED] = "missed_target",
+                                          [WT_LEFT_NO_RUN] = "no_run",
+                                          [WT_LEFT_NO_PROFILE] = "no_profile",
+                                          [WT_LEFT_NO_STEPS] = "no_steps"};
     json_open_array(doc, "left_out");
     for (unsigned i = 0; i < study->left_count; i++) {
         const struct wt_left_out *left = &study->left_out[i];

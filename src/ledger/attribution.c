@@ -14,14 +14,14 @@ static const double HOUR_MS = 3.6e6;
 /* A run begins or ends. */
 struct event {
     int64_t ms;
-    double power;                    /* J/ms; NaN: unknown */
-    int change;                      /* 1, -1 */
+    double power; /* J/ms; NaN: unknown */
+    int change;   /* 1, -1 */
 };
 
 /* The runs at a moment. */
 struct active {
     unsigned count, known;
-    double power;                    /* of those whose is known, summed */
+    double power; /* of those whose is known, summed */
 };
 
 static int earlier(const void *a, const void *b)
@@ -63,10 +63,11 @@ static void add(double *sum, double value)
 }
 
 /* A part of a stretch in which the same runs had the GPU. */
-static void add_part(struct wt_fleet_lines *lines, const struct attributed_stretch *stretch, double length_ms,
-                     const struct active *active)
+static void add_part(struct wt_fleet_lines *lines, const struct attributed_stretch *stretch,
+                     double length_ms, const struct active *active)
 {
-    double share = length_ms / (double)(stretch->end_ms - stretch->begin_ms), runs_j = active->power * length_ms;
+    double share = length_ms / (double)(stretch->end_ms - stretch->begin_ms),
+           runs_j = active->power * length_ms;
     lines->runs_j += runs_j;
     if (active->known > 1)
         lines->overlap_j += runs_j - runs_j / active->known;
@@ -81,8 +82,8 @@ static void add_part(struct wt_fleet_lines *lines, const struct attributed_stret
     }
 }
 
-/* The error of stretches that join is that of their two ends: counters err at moments.  Power that is integrated errs
- * all along.  What is apart errs by itself. */
+/* The error of stretches that join is that of their two ends: counters err at moments.  Power that
+ * is integrated errs all along.  What is apart errs by itself. */
 struct chain {
     double first_j, last_j, integrated_j, variance_j2;
     int64_t end_ms;
@@ -92,7 +93,8 @@ struct chain {
 static void end_chain(struct chain *chain)
 {
     if (chain->open)
-        chain->variance_j2 += chain->first_j * chain->first_j + chain->last_j * chain->last_j + chain->integrated_j * chain->integrated_j;
+        chain->variance_j2 += chain->first_j * chain->first_j + chain->last_j * chain->last_j +
+                              chain->integrated_j * chain->integrated_j;
     chain->open = false;
 }
 
@@ -110,15 +112,17 @@ static void add_error(struct chain *chain, const struct attributed_stretch *stre
     chain->end_ms = stretch->end_ms;
 }
 
-static void add_stretch(struct wt_fleet_lines *lines, const struct attributed_stretch *stretch, const struct event events[],
-                        size_t count, size_t *next, struct active *active)
+static void add_stretch(struct wt_fleet_lines *lines, const struct attributed_stretch *stretch,
+                        const struct event events[], size_t count, size_t *next,
+                        struct active *active)
 {
     int64_t at_ms = stretch->begin_ms;
     bool known = !isnan(stretch->energy_j);
     for (;;) {
         while (*next < count && events[*next].ms <= at_ms)
             pass(active, &events[(*next)++]);
-        int64_t to_ms = *next < count && events[*next].ms < stretch->end_ms ? events[*next].ms : stretch->end_ms;
+        int64_t to_ms = *next < count && events[*next].ms < stretch->end_ms ? events[*next].ms
+                                                                            : stretch->end_ms;
         if (known && to_ms > at_ms)
             add_part(lines, stretch, (double)(to_ms - at_ms), active);
         at_ms = to_ms;
@@ -141,11 +145,16 @@ static void add_stretch(struct wt_fleet_lines *lines, const struct attributed_st
 struct wt_fleet_lines attribution_none(void)
 {
     const double none = NAN;
-    return (struct wt_fleet_lines){.busy_hours = none, .facility_j = none, .operational_g = none, .embodied_g = none, .idle_operational_g = none,
+    return (struct wt_fleet_lines){.busy_hours = none,
+                                   .facility_j = none,
+                                   .operational_g = none,
+                                   .embodied_g = none,
+                                   .idle_operational_g = none,
                                    .idle_embodied_g = none};
 }
 
-int attribute(const struct attributed_run runs[], size_t run_count, const struct attributed_stretch stretches[], size_t stretch_count,
+int attribute(const struct attributed_run runs[], size_t run_count,
+              const struct attributed_stretch stretches[], size_t stretch_count,
               struct wt_fleet_lines *lines)
 {
     struct event *events = reallocarray(NULL, 2 * run_count + 1, sizeof *events);
@@ -172,12 +181,18 @@ int attribute(const struct attributed_run runs[], size_t run_count, const struct
 
 void attribution_add(struct wt_fleet_lines *sum, const struct wt_fleet_lines *lines)
 {
-    double *const sums[] = {&sum->watched_hours, &sum->unknown_hours, &sum->energy_j, &sum->runs_j, &sum->overlap_j, &sum->idle_j,
-                            &sum->unattributed_j, &sum->reserved_hours, &sum->idle_hours, &sum->busy_hours, &sum->overlap_hours, &sum->facility_j, &sum->operational_g,
-                            &sum->embodied_g, &sum->idle_operational_g, &sum->idle_embodied_g};
-    const double values[] = {lines->watched_hours, lines->unknown_hours, lines->energy_j, lines->runs_j, lines->overlap_j, lines->idle_j,
-                             lines->unattributed_j, lines->reserved_hours, lines->idle_hours, lines->busy_hours, lines->overlap_hours, lines->facility_j, lines->operational_g,
-                             lines->embodied_g, lines->idle_operational_g, lines->idle_embodied_g};
+    double *const sums[] = {
+        &sum->watched_hours, &sum->unknown_hours, &sum->energy_j,           &sum->runs_j,
+        &sum->overlap_j,     &sum->idle_j,        &sum->unattributed_j,     &sum->reserved_hours,
+        &sum->idle_hours,    &sum->busy_hours,    &sum->overlap_hours,      &sum->facility_j,
+        &sum->operational_g, &sum->embodied_g,    &sum->idle_operational_g, &sum->idle_embodied_g};
+    const double values[] = {
+        lines->watched_hours,  lines->unknown_hours,  lines->energy_j,
+        lines->runs_j,         lines->overlap_j,      lines->idle_j,
+        lines->unattributed_j, lines->reserved_hours, lines->idle_hours,
+        lines->busy_hours,     lines->overlap_hours,  lines->facility_j,
+        lines->operational_g,  lines->embodied_g,     lines->idle_operational_g,
+        lines->idle_embodied_g};
     for (unsigned i = 0; i < sizeof sums / sizeof sums[0]; i++)
         add(sums[i], values[i]);
     sum->energy_error_j = hypot(sum->energy_error_j, lines->energy_error_j);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The lines of a fleet: every watched GPU with the runs that had it.  GPUs go by their UUID, since an index is one thing in
- * a container and another outside.
+ * The lines of a fleet: every watched GPU with the runs that had it.  GPUs go by their UUID, since
+ * an index is one thing in a container and another outside.
  */
 #include "ledger/sqlite.h"
 
@@ -15,7 +15,7 @@
 
 struct device {
     struct wt_fleet_device row;
-    const char *uuid;                /* interned; NULL: no such device */
+    const char *uuid; /* interned; NULL: no such device */
     bool watched;
 };
 
@@ -28,9 +28,9 @@ struct fleet {
     struct ledger *ledger;
     int64_t from_hour, to_hour;
     struct names names;
-    struct device *devices;          /* by number */
+    struct device *devices; /* by number */
     int64_t device_count;
-    struct run *runs;                /* by UUID */
+    struct run *runs; /* by UUID */
     struct attributed_run *of_device;
     size_t run_count, run_room;
     struct attributed_stretch *stretches; /* of one device */
@@ -61,7 +61,8 @@ static void *room_for(void **items, size_t count, size_t *room, size_t size)
 
 static struct device *device_of(const struct fleet *fleet, int64_t id)
 {
-    return id >= 0 && id < fleet->device_count && fleet->devices[id].uuid ? &fleet->devices[id] : NULL;
+    return id >= 0 && id < fleet->device_count && fleet->devices[id].uuid ? &fleet->devices[id]
+                                                                          : NULL;
 }
 
 /* Once it is known how many there are. */
@@ -71,7 +72,9 @@ static int make_devices(struct fleet *fleet, int64_t most)
     if (fleet->devices)
         return 0;
     if (most < 0 || most > DEVICES_MOST)
-        return error_set(fleet->err, WT_E_LEDGER, "the ledger numbers its devices up to %lld: it is damaged", (long long)most);
+        return error_set(fleet->err, WT_E_LEDGER,
+                         "the ledger numbers its devices up to %lld: it is damaged",
+                         (long long)most);
     fleet->devices = calloc((size_t)most + 1, sizeof *fleet->devices);
     if (!fleet->devices)
         return no_memory(fleet);
@@ -131,10 +134,12 @@ static int read_runs(struct fleet *fleet)
         struct device *device = device_of(fleet, query_int(query, -1));
         if (!device || !device->watched)
             continue;
-        struct run *run = room_for((void **)&fleet->runs, fleet->run_count, &fleet->run_room, sizeof *run);
+        struct run *run =
+            room_for((void **)&fleet->runs, fleet->run_count, &fleet->run_room, sizeof *run);
         if (!run)
             return no_memory(fleet);
-        *run = (struct run){device->uuid, {query_int(query, 0), query_int(query, 0), query_real(query)}};
+        *run = (struct run){device->uuid,
+                            {query_int(query, 0), query_int(query, 0), query_real(query)}};
         fleet->run_count++;
     }
     if (fleet->run_count)
@@ -162,11 +167,13 @@ static int end_device(struct fleet *fleet, struct device *device)
 {
     if (!device || !fleet->stretch_count)
         return 0;
-    struct wt_fleet_device *row = room_for((void **)&fleet->lines.devices, fleet->lines.count, &fleet->line_room, sizeof *row);
+    struct wt_fleet_device *row = room_for((void **)&fleet->lines.devices, fleet->lines.count,
+                                           &fleet->line_room, sizeof *row);
     if (!row)
         return no_memory(fleet);
     *row = device->row;
-    if (attribute(fleet->of_device, runs_of(fleet, device->uuid), fleet->stretches, fleet->stretch_count, &row->lines))
+    if (attribute(fleet->of_device, runs_of(fleet, device->uuid), fleet->stretches,
+                  fleet->stretch_count, &row->lines))
         return no_memory(fleet);
     attribution_add(&fleet->lines.total, &row->lines);
     fleet->lines.count++;
@@ -204,7 +211,9 @@ static int read_stretches(struct fleet *fleet)
         if (next != device && (rc = end_device(fleet, device)))
             return rc;
         device = next;
-        struct attributed_stretch *stretch = room_for((void **)&fleet->stretches, fleet->stretch_count, &fleet->stretch_room, sizeof *stretch);
+        struct attributed_stretch *stretch =
+            room_for((void **)&fleet->stretches, fleet->stretch_count, &fleet->stretch_room,
+                     sizeof *stretch);
         if (!stretch)
             return no_memory(fleet);
         fleet->stretch_count++;
@@ -232,15 +241,20 @@ static int read_all(struct fleet *fleet)
     return rc ? rc : read_stretches(fleet);
 }
 
-int ledger_lines(struct ledger *ledger, int64_t from_ms, int64_t to_ms, struct ledger_lines *lines, struct wt_error *err)
+int ledger_lines(struct ledger *ledger, int64_t from_ms, int64_t to_ms, struct ledger_lines *lines,
+                 struct wt_error *err)
 {
-    struct fleet fleet = {.ledger = ledger, .from_hour = ledger_hour_from(from_ms), .to_hour = ledger_hour_from(to_ms), .err = err};
+    struct fleet fleet = {.ledger = ledger,
+                          .from_hour = ledger_hour_from(from_ms),
+                          .to_hour = ledger_hour_from(to_ms),
+                          .err = err};
     fleet.lines.total = attribution_none();
     int rc = ledger ? ledger_begin(ledger, false, err) : 0;
     if (rc == 0 && ledger)
         rc = ledger_finish(ledger, read_all(&fleet), err);
     if (rc == 0 && fleet.lines.count)
-        qsort(fleet.lines.devices, fleet.lines.count, sizeof *fleet.lines.devices, by_node_and_name);
+        qsort(fleet.lines.devices, fleet.lines.count, sizeof *fleet.lines.devices,
+              by_node_and_name);
     names_clear(&fleet.names);
     free(fleet.devices);
     free(fleet.runs);
@@ -259,9 +273,11 @@ void ledger_lines_clear(struct ledger_lines *lines)
     *lines = (struct ledger_lines){0};
 }
 
-/* --- What could be chosen ----------------------------------------------------------------------------------------- */
+/* --- What could be chosen
+ * ----------------------------------------------------------------------------------------- */
 
-static int take_choices(struct ledger *ledger, ledger_choice_taker *take, void *ctx, struct wt_error *err)
+static int take_choices(struct ledger *ledger, ledger_choice_taker *take, void *ctx,
+                        struct wt_error *err)
 {
     struct query *query = ledger_query(ledger, SQL_FLEET_CHOICES);
     int rc;
@@ -273,7 +289,8 @@ static int take_choices(struct ledger *ledger, ledger_choice_taker *take, void *
         uint32_t limit_mw = query_u32(query);
         int64_t profile_id = query_int(query, 0);
         if (profile_id)
-            rc = ledger_points_get(ledger, SQL_PROFILE_POINTS, profile_id, points, WT_MAX_LIMITS, &count, err);
+            rc = ledger_points_get(ledger, SQL_PROFILE_POINTS, profile_id, points, WT_MAX_LIMITS,
+                                   &count, err);
         if (rc >= 0 && count)
             rc = take(ctx, job, limit_mw, points, count);
         if (rc < 0)
@@ -282,7 +299,8 @@ static int take_choices(struct ledger *ledger, ledger_choice_taker *take, void *
     return rc;
 }
 
-int ledger_choices(struct ledger *ledger, ledger_choice_taker *take, void *ctx, struct wt_error *err)
+int ledger_choices(struct ledger *ledger, ledger_choice_taker *take, void *ctx,
+                   struct wt_error *err)
 {
     int rc = ledger_begin(ledger, false, err);
     return rc ? rc : ledger_finish(ledger, take_choices(ledger, take, ctx, err), err);

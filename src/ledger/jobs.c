@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading back: rows for all jobs, all trials of one job, the devices of one trial.  Each answer comes from one
- * transaction: a run that books at the same time is in it wholly or not at all.
+ * Reading back: rows for all jobs, all trials of one job, the devices of one trial.  Each answer
+ * comes from one transaction: a run that books at the same time is in it wholly or not at all.
  */
 #include "ledger/sqlite.h"
 
@@ -44,10 +44,11 @@ static int word(struct query *query, const char *const words[], int count)
 }
 
 /* Fills a list in a transaction of its own and hands it over. */
-typedef int reader(struct ledger *ledger, struct list *list, const void *which, struct wt_error *err);
+typedef int reader(struct ledger *ledger, struct list *list, const void *which,
+                   struct wt_error *err);
 
-static int read_list(struct ledger *ledger, reader *read, const void *which, size_t size, void **items,
-                     size_t *count, struct wt_error *err)
+static int read_list(struct ledger *ledger, reader *read, const void *which, size_t size,
+                     void **items, size_t *count, struct wt_error *err)
 {
     struct list list = {.size = size};
     int rc = ledger_begin(ledger, false, err);
@@ -67,9 +68,12 @@ static int no_memory(struct wt_error *err)
     return error_set(err, WT_E_NO_MEMORY, "read the ledger: out of memory");
 }
 
-/* --- Jobs -------------------------------------------------------------------------------------------------------- */
+/* --- Jobs
+ * --------------------------------------------------------------------------------------------------------
+ */
 
-static int read_jobs(struct ledger *ledger, struct list *list, const void *which, struct wt_error *err)
+static int read_jobs(struct ledger *ledger, struct list *list, const void *which,
+                     struct wt_error *err)
 {
     (void)which;
     struct query *query = ledger_query(ledger, SQL_JOB_ROWS);
@@ -94,7 +98,8 @@ static int read_jobs(struct ledger *ledger, struct list *list, const void *which
     return rc;
 }
 
-int ledger_jobs(struct ledger *ledger, struct wt_job_row **rows, size_t *count, struct wt_error *err)
+int ledger_jobs(struct ledger *ledger, struct wt_job_row **rows, size_t *count,
+                struct wt_error *err)
 {
     void *items = NULL;
     int rc = read_list(ledger, read_jobs, NULL, sizeof **rows, &items, count, err);
@@ -103,7 +108,9 @@ int ledger_jobs(struct ledger *ledger, struct wt_job_row **rows, size_t *count, 
     return rc;
 }
 
-/* --- Trials ------------------------------------------------------------------------------------------------------ */
+/* --- Trials
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 /* One row of SQL_TRIALS. */
 static void read_trial(struct query *query, struct wt_trial *trial)
@@ -182,14 +189,16 @@ int ledger_no_such_job(struct ledger *ledger, const char *job, struct wt_error *
         char other[WT_JOB_LEN], shown[64];
         query_text(query, other, sizeof other);
         size_t length = strlen(similar);
-        snprintf(similar + length, sizeof similar - length, "%s%s", length ? ", " : "; similar: ",
-                 text_escape_into(shown, sizeof shown, other));
+        snprintf(similar + length, sizeof similar - length, "%s%s",
+                 length ? ", " : "; similar: ", text_escape_into(shown, sizeof shown, other));
     }
-    return rc < 0 ? rc : error_set(err, WT_E_NOT_FOUND, "no job %s in the ledger%s",
-                                   text_escape_into(name, sizeof name, job), similar);
+    return rc < 0 ? rc
+                  : error_set(err, WT_E_NOT_FOUND, "no job %s in the ledger%s",
+                              text_escape_into(name, sizeof name, job), similar);
 }
 
-static int read_trials(struct ledger *ledger, struct list *list, const void *which, struct wt_error *err)
+static int read_trials(struct ledger *ledger, struct list *list, const void *which,
+                       struct wt_error *err)
 {
     const char *job = which;
     struct query *query = ledger_query(ledger, SQL_JOB_FIND);
@@ -209,16 +218,16 @@ static int read_trials(struct ledger *ledger, struct list *list, const void *whi
         read_trial(query, trial);
         rc = read_gpus(ledger, trial, err);
         if (rc == 0)
-            rc = ledger_points_get(ledger, SQL_POINTS, trial->id, trial->profile, WT_MAX_LIMITS, &trial->point_count,
-                                   err);
+            rc = ledger_points_get(ledger, SQL_POINTS, trial->id, trial->profile, WT_MAX_LIMITS,
+                                   &trial->point_count, err);
         if (rc < 0)
             return rc;
     }
     return rc;
 }
 
-int ledger_job_trials(struct ledger *ledger, const char *job, struct wt_trial **trials, size_t *count,
-                      struct wt_error *err)
+int ledger_job_trials(struct ledger *ledger, const char *job, struct wt_trial **trials,
+                      size_t *count, struct wt_error *err)
 {
     void *items = NULL;
     int rc = read_list(ledger, read_trials, job, sizeof **trials, &items, count, err);
@@ -227,9 +236,12 @@ int ledger_job_trials(struct ledger *ledger, const char *job, struct wt_trial **
     return rc;
 }
 
-/* --- Runs -------------------------------------------------------------------------------------------------------- */
+/* --- Runs
+ * --------------------------------------------------------------------------------------------------------
+ */
 
-static int each_run(struct ledger *ledger, const struct ledger_runs *runs, ledger_run_taker *take, void *ctx, struct wt_error *err)
+static int each_run(struct ledger *ledger, const struct ledger_runs *runs, ledger_run_taker *take,
+                    void *ctx, struct wt_error *err)
 {
     struct query *query = ledger_query(ledger, SQL_RUNS);
     struct wt_trial run;
@@ -249,15 +261,20 @@ static int each_run(struct ledger *ledger, const struct ledger_runs *runs, ledge
     return rc;
 }
 
-int ledger_each_run(struct ledger *ledger, const struct ledger_runs *runs, ledger_run_taker *take, void *ctx, struct wt_error *err)
+int ledger_each_run(struct ledger *ledger, const struct ledger_runs *runs, ledger_run_taker *take,
+                    void *ctx, struct wt_error *err)
 {
     int rc = ledger ? ledger_begin(ledger, false, err) : 0;
-    return rc == 0 && ledger ? ledger_finish(ledger, each_run(ledger, runs, take, ctx, err), err) : rc;
+    return rc == 0 && ledger ? ledger_finish(ledger, each_run(ledger, runs, take, ctx, err), err)
+                             : rc;
 }
 
-/* --- Devices ----------------------------------------------------------------------------------------------------- */
+/* --- Devices
+ * -----------------------------------------------------------------------------------------------------
+ */
 
-static int read_devices(struct ledger *ledger, struct list *list, const void *which, struct wt_error *err)
+static int read_devices(struct ledger *ledger, struct list *list, const void *which,
+                        struct wt_error *err)
 {
     const int64_t *trial_id = which;
     struct query *query = ledger_query(ledger, SQL_MEASUREMENTS);
@@ -280,7 +297,8 @@ static int read_devices(struct ledger *ledger, struct list *list, const void *wh
     return rc;
 }
 
-static int read_hours(struct ledger *ledger, struct list *list, const void *which, struct wt_error *err)
+static int read_hours(struct ledger *ledger, struct list *list, const void *which,
+                      struct wt_error *err)
 {
     const int64_t *trial_id = which;
     struct query *query = ledger_query(ledger, SQL_HOURS);
@@ -300,8 +318,8 @@ static int read_hours(struct ledger *ledger, struct list *list, const void *whic
     return rc;
 }
 
-int ledger_trial_hours(struct ledger *ledger, int64_t trial_id, struct ledger_hour **hours, size_t *count,
-                       struct wt_error *err)
+int ledger_trial_hours(struct ledger *ledger, int64_t trial_id, struct ledger_hour **hours,
+                       size_t *count, struct wt_error *err)
 {
     void *items = NULL;
     int rc = read_list(ledger, read_hours, &trial_id, sizeof **hours, &items, count, err);
@@ -310,8 +328,8 @@ int ledger_trial_hours(struct ledger *ledger, int64_t trial_id, struct ledger_ho
     return rc;
 }
 
-int ledger_trial_devices(struct ledger *ledger, int64_t trial_id, struct ledger_device_energy **devices,
-                         size_t *count, struct wt_error *err)
+int ledger_trial_devices(struct ledger *ledger, int64_t trial_id,
+                         struct ledger_device_energy **devices, size_t *count, struct wt_error *err)
 {
     void *items = NULL;
     int rc = read_list(ledger, read_devices, &trial_id, sizeof **devices, &items, count, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside the ledger: names that are equal become one pointer, so that a report over a million runs compares and hashes
- * pointers.
+ * Inside the ledger: names that are equal become one pointer, so that a report over a million runs
+ * compares and hashes pointers.
  */
 #ifndef WATTUNE_LEDGER_NAMES_H
 #define WATTUNE_LEDGER_NAMES_H
@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 struct names {
-    char **texts;                    /* a hash table with open addressing; NULL: free */
+    char **texts; /* a hash table with open addressing; NULL: free */
     size_t capacity, count;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What repeats from run to run is kept once: places (who, where, what for), factors of carbon, devices.  Each is made
- * when it is new and never changed.
+ * What repeats from run to run is kept once: places (who, where, what for), factors of carbon,
+ * devices.  Each is made when it is new and never changed.
  */
 #include "ledger/sqlite.h"
 
@@ -11,9 +11,10 @@
 
 enum { MODELS_LEN = 4 * WT_NAME_LEN };
 
-/* Runs the statement that finds the row; if it is not there, the one that makes it.  The write lock is held: nobody else
- * makes it in between. */
-static int make(struct ledger *ledger, struct query *finder, struct query *maker, int64_t *id, struct wt_error *err)
+/* Runs the statement that finds the row; if it is not there, the one that makes it.  The write lock
+ * is held: nobody else makes it in between. */
+static int make(struct ledger *ledger, struct query *finder, struct query *maker, int64_t *id,
+                struct wt_error *err)
 {
     int rc = query_step(finder, err);
     if (rc > 0)
@@ -38,17 +39,21 @@ static const char *gpu_models(const struct wt_trial *trial, char text[MODELS_LEN
             before = before || strcmp(trial->gpus[k].name, trial->gpus[i].name) == 0;
         if (before || !trial->gpus[i].name[0] || length >= MODELS_LEN)
             continue;
-        length += (size_t)snprintf(text + length, MODELS_LEN - length, "%s%s", length ? " + " : "", trial->gpus[i].name);
+        length += (size_t)snprintf(text + length, MODELS_LEN - length, "%s%s", length ? " + " : "",
+                                   trial->gpus[i].name);
     }
     return text;
 }
 
-int ledger_place_make(struct ledger *ledger, const struct wt_trial *trial, int64_t *place_id, struct wt_error *err)
+int ledger_place_make(struct ledger *ledger, const struct wt_trial *trial, int64_t *place_id,
+                      struct wt_error *err)
 {
     char models[MODELS_LEN];
-    struct query *maker = ledger_query(ledger, SQL_PLACE_MAKE), *finder = ledger_query(ledger, SQL_PLACE_FIND);
+    struct query *maker = ledger_query(ledger, SQL_PLACE_MAKE),
+                 *finder = ledger_query(ledger, SQL_PLACE_FIND);
     const char *phase = trial->phase[0] ? trial->phase : "training";
-    const char *const names[] = {trial->project, trial->user, trial->node, gpu_models(trial, models)};
+    const char *const names[] = {trial->project, trial->user, trial->node,
+                                 gpu_models(trial, models)};
     query_put_text(maker, phase);
     query_put_text(finder, phase);
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -60,9 +65,11 @@ int ledger_place_make(struct ledger *ledger, const struct wt_trial *trial, int64
     return make(ledger, finder, maker, place_id, err);
 }
 
-int ledger_factor_make(struct ledger *ledger, const struct wt_carbon *carbon, int64_t *factor_id, struct wt_error *err)
+int ledger_factor_make(struct ledger *ledger, const struct wt_carbon *carbon, int64_t *factor_id,
+                       struct wt_error *err)
 {
-    struct query *maker = ledger_query(ledger, SQL_FACTOR_MAKE), *finder = ledger_query(ledger, SQL_FACTOR_FIND);
+    struct query *maker = ledger_query(ledger, SQL_FACTOR_MAKE),
+                 *finder = ledger_query(ledger, SQL_FACTOR_FIND);
     query_put_real(maker, carbon->pue);
     query_put_known_text(maker, carbon->intensity_source);
     query_put_known_text(maker, carbon->embodied_source);
@@ -78,10 +85,11 @@ int ledger_factor_make(struct ledger *ledger, const struct wt_carbon *carbon, in
     return make(ledger, finder, maker, factor_id, err);
 }
 
-int ledger_device_make(struct ledger *ledger, enum wt_device_kind kind, unsigned index, const char *uuid, const char *name,
-                       int64_t *device_id, struct wt_error *err)
+int ledger_device_make(struct ledger *ledger, enum wt_device_kind kind, unsigned index,
+                       const char *uuid, const char *name, int64_t *device_id, struct wt_error *err)
 {
-    struct query *maker = ledger_query(ledger, SQL_DEVICE_MAKE), *finder = ledger_query(ledger, SQL_DEVICE_FIND);
+    struct query *maker = ledger_query(ledger, SQL_DEVICE_MAKE),
+                 *finder = ledger_query(ledger, SQL_DEVICE_FIND);
     query_put_text(maker, ledger_kinds[kind]);
     query_put_text(finder, ledger_kinds[kind]);
     query_put_int(maker, index);

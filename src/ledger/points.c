@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Profile points in the ledger: the same rows hang below a trial (what it measured) and below a profile (what the
- * next trial may use).
+ * Profile points in the ledger: the same rows hang below a trial (what it measured) and below a
+ * profile (what the next trial may use).
  */
 #include "ledger/sqlite.h"
 
-int ledger_points_check(const struct wt_profile_point points[], unsigned count, struct wt_error *err)
+int ledger_points_check(const struct wt_profile_point points[], unsigned count,
+                        struct wt_error *err)
 {
     if (count > WT_MAX_LIMITS)
-        return error_set(err, WT_E_RANGE, "a profile of %u points: at most %d are kept", count, WT_MAX_LIMITS);
+        return error_set(err, WT_E_RANGE, "a profile of %u points: at most %d are kept", count,
+                         WT_MAX_LIMITS);
     for (unsigned i = 0; i < count; i++)
         for (unsigned k = 0; k < i; k++)
             if (points[i].limit_mw == points[k].limit_mw)
-                return error_set(err, WT_E_INVALID, "a profile with two points at %g W", points[i].limit_mw / 1e3);
+                return error_set(err, WT_E_INVALID, "a profile with two points at %g W",
+                                 points[i].limit_mw / 1e3);
     return 0;
 }
 
-int ledger_points_put(struct ledger *ledger, enum ledger_sql put, int64_t id, const struct wt_profile_point points[],
-                      unsigned count, struct wt_error *err)
+int ledger_points_put(struct ledger *ledger, enum ledger_sql put, int64_t id,
+                      const struct wt_profile_point points[], unsigned count, struct wt_error *err)
 {
     for (unsigned i = 0; i < count; i++) {
         struct query *query = ledger_query(ledger, put);
@@ -36,8 +39,9 @@ int ledger_points_put(struct ledger *ledger, enum ledger_sql put, int64_t id, co
     return 0;
 }
 
-int ledger_points_get(struct ledger *ledger, enum ledger_sql get, int64_t id, struct wt_profile_point points[],
-                      unsigned capacity, unsigned *count, struct wt_error *err)
+int ledger_points_get(struct ledger *ledger, enum ledger_sql get, int64_t id,
+                      struct wt_profile_point points[], unsigned capacity, unsigned *count,
+                      struct wt_error *err)
 {
     struct query *query = ledger_query(ledger, get);
     query_put_int(query, id);

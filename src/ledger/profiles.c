@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Profiles: what each power limit costs, kept for exactly the job, batch size, GPU model, number of GPUs and limit
- * range that they were measured with.
+ * Profiles: what each power limit costs, kept for exactly the job, batch size, GPU model, number of
+ * GPUs and limit range that they were measured with.
  */
 #include "ledger/sqlite.h"
 
@@ -22,7 +22,8 @@ static void put_key(struct query *query, int64_t job_id, const struct wt_profile
 }
 
 static int put_profile(struct ledger *ledger, const struct wt_profile_key *key,
-                       const struct wt_profile_point points[], unsigned count, int64_t trial_id, struct wt_error *err)
+                       const struct wt_profile_point points[], unsigned count, int64_t trial_id,
+                       struct wt_error *err)
 {
     int64_t job_id = 0;
     int rc = ledger_job_make(ledger, key->job, &job_id, err);
@@ -43,11 +44,13 @@ static int put_profile(struct ledger *ledger, const struct wt_profile_key *key,
     query_put_int(query, clock_wall_ms());
     if ((rc = query_run(query, err)) < 0)
         return rc;
-    return ledger_points_put(ledger, SQL_PROFILE_POINT_PUT, ledger_last_id(ledger), points, count, err);
+    return ledger_points_put(ledger, SQL_PROFILE_POINT_PUT, ledger_last_id(ledger), points, count,
+                             err);
 }
 
 int ledger_profile_put(struct ledger *ledger, const struct wt_profile_key *key,
-                       const struct wt_profile_point points[], unsigned count, int64_t trial_id, struct wt_error *err)
+                       const struct wt_profile_point points[], unsigned count, int64_t trial_id,
+                       struct wt_error *err)
 {
     int rc = ledger_points_check(points, count, err);
     if (rc == 0 && count == 0)
@@ -70,8 +73,9 @@ static int find(struct query *query, int64_t *number, struct wt_error *err)
     return rc < 0 ? rc : 0;
 }
 
-static int get_profile(struct ledger *ledger, const struct wt_profile_key *key, struct wt_profile_point points[],
-                       unsigned capacity, unsigned *count, struct wt_error *err)
+static int get_profile(struct ledger *ledger, const struct wt_profile_key *key,
+                       struct wt_profile_point points[], unsigned capacity, unsigned *count,
+                       struct wt_error *err)
 {
     int64_t job_id = 0, profile_id = 0;
     struct query *query = ledger_query(ledger, SQL_JOB_FIND);
@@ -83,14 +87,16 @@ static int get_profile(struct ledger *ledger, const struct wt_profile_key *key, 
         rc = find(query, &profile_id, err);
     }
     if (rc == 0 && profile_id)
-        return ledger_points_get(ledger, SQL_PROFILE_POINTS, profile_id, points, capacity, count, err);
+        return ledger_points_get(ledger, SQL_PROFILE_POINTS, profile_id, points, capacity, count,
+                                 err);
     if (rc == 0)
         *count = 0;
     return rc;
 }
 
-int ledger_profile_get(struct ledger *ledger, const struct wt_profile_key *key, struct wt_profile_point points[],
-                       unsigned capacity, unsigned *count, struct wt_error *err)
+int ledger_profile_get(struct ledger *ledger, const struct wt_profile_key *key,
+                       struct wt_profile_point points[], unsigned capacity, unsigned *count,
+                       struct wt_error *err)
 {
     int rc = ledger_begin(ledger, false, err);
     if (rc)
@@ -98,10 +104,12 @@ int ledger_profile_get(struct ledger *ledger, const struct wt_profile_key *key, 
     return ledger_finish(ledger, get_profile(ledger, key, points, capacity, count, err), err);
 }
 
-/* --- All of a job ------------------------------------------------------------------------------------------------ */
+/* --- All of a job
+ * ------------------------------------------------------------------------------------------------
+ */
 
-static int read_profiles(struct ledger *ledger, const char *job, struct ledger_profile **profiles, size_t *count,
-                         struct wt_error *err)
+static int read_profiles(struct ledger *ledger, const char *job, struct ledger_profile **profiles,
+                         size_t *count, struct wt_error *err)
 {
     struct query *query = ledger_query(ledger, SQL_PROFILES);
     query_put_text(query, job);
@@ -120,15 +128,16 @@ static int read_profiles(struct ledger *ledger, const char *job, struct ledger_p
         profile->key.gpu_count = query_u32(query);
         profile->key.limit_min_mw = query_u32(query);
         profile->key.limit_max_mw = query_u32(query);
-        rc = ledger_points_get(ledger, SQL_PROFILE_POINTS, id, profile->points, WT_MAX_LIMITS, &profile->count, err);
+        rc = ledger_points_get(ledger, SQL_PROFILE_POINTS, id, profile->points, WT_MAX_LIMITS,
+                               &profile->count, err);
         if (rc < 0)
             return rc;
     }
     return rc;
 }
 
-int ledger_profiles(struct ledger *ledger, const char *job, struct ledger_profile **profiles, size_t *count,
-                    struct wt_error *err)
+int ledger_profiles(struct ledger *ledger, const char *job, struct ledger_profile **profiles,
+                    size_t *count, struct wt_error *err)
 {
     struct ledger_profile *read = NULL;
     size_t n = 0;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reports: sums over runs, by what is asked for.  What is unknown of a run is left out of a sum and counted, so that a
- * page can say what it does not know.
+ * Reports: sums over runs, by what is asked for.  What is unknown of a run is left out of a sum and
+ * counted, so that a page can say what it does not know.
  *
- * A year of a fleet is a million runs.  They are read in the order in which they lie in the file, once, and summed up
- * here by pointers to interned names: a GROUP BY over names would sort them all.
+ * A year of a fleet is a million runs.  They are read in the order in which they lie in the file,
+ * once, and summed up here by pointers to interned names: a GROUP BY over names would sort them
+ * all.
  */
 #include "ledger/sqlite.h"
 
@@ -33,7 +34,7 @@ struct place {
 /* How many runs rest on something, and the range of its figure. */
 struct tally {
     uint64_t runs;
-    int64_t last;                    /* the trial that was counted last: a run counts once */
+    int64_t last; /* the trial that was counted last: a run counts once */
     double least, most;
 };
 
@@ -47,16 +48,29 @@ struct factor {
 struct slice {
     int64_t trial_id, place_id, job_id, factor_id, started_ms, hour;
     bool ended;
-    double time_s, busy_s, gpu_j, cpu_j, dram_j, intensity_g_per_kwh, operational_g, market_g, embodied_g, embodied_useful_g,
-        energy_fraction, energy_fraction_error;
-    double gpu_error_j;              /* NaN for an hour: it is known of whole runs */
-    double length_s, share;          /* of the run that it is */
+    double time_s, busy_s, gpu_j, cpu_j, dram_j, intensity_g_per_kwh, operational_g, market_g,
+        embodied_g, embodied_useful_g, energy_fraction, energy_fraction_error;
+    double gpu_error_j;     /* NaN for an hour: it is known of whole runs */
+    double length_s, share; /* of the run that it is */
     double pue, gpu_count;
-    unsigned source;                 /* enum wt_source, of the energy */
+    unsigned source; /* enum wt_source, of the energy */
 };
 
-/* A run counts once in a group, though several of its hours lie there: the trial that a counter counted last. */
-enum counter { RUNS, UNENDED, NO_GPU, NO_CPU, NO_DRAM, NO_OPERATIONAL, NO_MARKET, NO_EMBODIED, SAVED, COMPLETE, COUNTERS };
+/* A run counts once in a group, though several of its hours lie there: the trial that a counter
+ * counted last. */
+enum counter {
+    RUNS,
+    UNENDED,
+    NO_GPU,
+    NO_CPU,
+    NO_DRAM,
+    NO_OPERATIONAL,
+    NO_MARKET,
+    NO_EMBODIED,
+    SAVED,
+    COMPLETE,
+    COUNTERS
+};
 
 struct group {
     struct wt_report_row row;
@@ -68,7 +82,7 @@ struct grouping {
     const struct ledger_report *what;
     struct group *groups;
     size_t count, capacity;
-    size_t *table, table_size;       /* hash table of group numbers + 1 */
+    size_t *table, table_size; /* hash table of group numbers + 1 */
 };
 
 struct report {
@@ -76,12 +90,12 @@ struct report {
     struct grouping *groupings;
     unsigned grouping_count;
     int64_t from_ms, to_ms;
-    const struct ledger_runs *only;  /* whole runs, and these only; NULL: what the groupings say */
+    const struct ledger_runs *only; /* whole runs, and these only; NULL: what the groupings say */
     struct names names;
     struct lookup places, jobs, factors, devices; /* factor 0: none booked */
     struct tally sources[WT_SOURCE_REPLAYED + 1];
     struct group total;
-    int64_t day;                     /* of day_name */
+    int64_t day; /* of day_name */
     const char *day_name;
     bool by_hour;
     struct wt_error *err;
@@ -92,9 +106,12 @@ static int no_memory(struct wt_error *err)
     return error_set(err, WT_E_NO_MEMORY, "read the ledger: out of memory");
 }
 
-/* --- Lookups ------------------------------------------------------------------------------------------------------- */
+/* --- Lookups
+ * -------------------------------------------------------------------------------------------------------
+ */
 
-/* Room for the item of that number, zeroed; NULL when there is no memory or the number is not one of ours. */
+/* Room for the item of that number, zeroed; NULL when there is no memory or the number is not one
+ * of ours. */
 static void *item_of(struct lookup *lookup, int64_t id, size_t size)
 {
     enum { IDS_MOST = 1 << 28 };
@@ -127,7 +144,8 @@ static const char *name_column(struct report *report, struct query *query)
 
 static int read_places(struct report *report)
 {
-    static const enum wt_report_key order[] = {WT_BY_PHASE, WT_BY_PROJECT, WT_BY_USER, WT_BY_NODE, WT_BY_GPU};
+    static const enum wt_report_key order[] = {WT_BY_PHASE, WT_BY_PROJECT, WT_BY_USER, WT_BY_NODE,
+                                               WT_BY_GPU};
     struct query *query = ledger_query(report->ledger, SQL_REPORT_PLACES);
     int rc;
     while ((rc = query_step(query, report->err)) > 0) {
@@ -192,7 +210,9 @@ static int read_devices(struct report *report)
     return rc;
 }
 
-/* --- Groups -------------------------------------------------------------------------------------------------------- */
+/* --- Groups
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static const char *day_of(struct report *report, int64_t hour)
 {
@@ -219,7 +239,8 @@ static size_t *slot_of(const struct grouping *by, const char *const keys[])
 {
     unsigned count = by->what->key_count;
     size_t i = hash_of(keys, count) & (by->table_size - 1);
-    while (by->table[i] && memcmp(by->groups[by->table[i] - 1].row.keys, keys, count * sizeof keys[0]) != 0)
+    while (by->table[i] &&
+           memcmp(by->groups[by->table[i] - 1].row.keys, keys, count * sizeof keys[0]) != 0)
         i = (i + 1) & (by->table_size - 1);
     return &by->table[i];
 }
@@ -247,13 +268,26 @@ static int make_room(struct grouping *by, struct wt_error *err)
 static void begin_group(struct group *group)
 {
     const double none = NAN;
-    *group = (struct group){.row = {.gpu_hours = none, .busy_gpu_hours = none, .gpu_j = none, .cpu_j = none, .dram_j = none,
-                                    .facility_j = none, .operational_g = none, .market_g = none, .embodied_g = none,
-                                    .embodied_useful_g = none, .saved_j = none, .saved_error_j = none, .saved_g = none,
-                                    .gpus_least = none, .gpus_most = none, .gpu_error_j = none}};
+    *group = (struct group){.row = {.gpu_hours = none,
+                                    .busy_gpu_hours = none,
+                                    .gpu_j = none,
+                                    .cpu_j = none,
+                                    .dram_j = none,
+                                    .facility_j = none,
+                                    .operational_g = none,
+                                    .market_g = none,
+                                    .embodied_g = none,
+                                    .embodied_useful_g = none,
+                                    .saved_j = none,
+                                    .saved_error_j = none,
+                                    .saved_g = none,
+                                    .gpus_least = none,
+                                    .gpus_most = none,
+                                    .gpu_error_j = none}};
 }
 
-static int find_group(struct report *report, struct grouping *by, const struct slice *slice, struct group **out)
+static int find_group(struct report *report, struct grouping *by, const struct slice *slice,
+                      struct group **out)
 {
     const struct ledger_report *what = by->what;
     const struct place *place = found(&report->places, slice->place_id, sizeof *place);
@@ -265,7 +299,9 @@ static int find_group(struct report *report, struct grouping *by, const struct s
                            : key == WT_BY_JOB ? job ? *job : NULL
                            : place            ? place->keys[key]
                                               : NULL;
-        keys[i] = name || key == WT_BY_DAY ? name : names_intern(&report->names, ""); /* a day is known: NULL is no memory */
+        keys[i] = name || key == WT_BY_DAY
+                      ? name
+                      : names_intern(&report->names, ""); /* a day is known: NULL is no memory */
         if (!keys[i])
             return no_memory(report->err);
     }
@@ -285,7 +321,9 @@ static int find_group(struct report *report, struct grouping *by, const struct s
     return 0;
 }
 
-/* --- Sums ---------------------------------------------------------------------------------------------------------- */
+/* --- Sums
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static void add(double *sum, double value)
 {
@@ -293,7 +331,8 @@ static void add(double *sum, double value)
         *sum = isfinite(*sum) ? *sum + value : value;
 }
 
-static void count(struct group *group, enum counter counter, uint64_t *number, int64_t trial_id, bool counts)
+static void count(struct group *group, enum counter counter, uint64_t *number, int64_t trial_id,
+                  bool counts)
 {
     if (counts && group->last[counter] != trial_id) {
         group->last[counter] = trial_id;
@@ -305,7 +344,8 @@ static void add_complete(struct group *group, const struct slice *s, double faci
 {
     struct wt_report_row *row = &group->row;
     double gpu_hours = s->length_s * s->gpu_count / 3600, embodied_g = s->embodied_g * s->share;
-    bool known = isfinite(gpu_hours) && isfinite(facility_j) && isfinite(s->operational_g) && isfinite(embodied_g);
+    bool known = isfinite(gpu_hours) && isfinite(facility_j) && isfinite(s->operational_g) &&
+                 isfinite(embodied_g);
     count(group, COMPLETE, &row->complete.runs, s->trial_id, known);
     if (!known)
         return;
@@ -334,7 +374,8 @@ static void add_slice(struct group *group, const struct slice *s)
     add(&row->gpu_hours, s->length_s * s->gpu_count / 3600);
     add(&row->busy_gpu_hours, s->busy_s / 3600);
     if (isfinite(s->gpu_j)) /* bounds add up, and one that is unknown makes the sum unknown */
-        row->gpu_error_j = isfinite(row->gpu_j) ? row->gpu_error_j + s->gpu_error_j : s->gpu_error_j;
+        row->gpu_error_j =
+            isfinite(row->gpu_j) ? row->gpu_error_j + s->gpu_error_j : s->gpu_error_j;
     add(&row->gpu_j, s->gpu_j);
     add(&row->cpu_j, s->cpu_j);
     add(&row->dram_j, s->dram_j);
@@ -351,7 +392,8 @@ static void add_slice(struct group *group, const struct slice *s)
     add(&row->saved_error_j, s->gpu_j * s->energy_fraction_error / (fraction * fraction));
     add(&row->saved_g, saved_j * s->pue / 3.6e6 * s->intensity_g_per_kwh);
     double end = (double)s->started_ms + s->time_s * 1000;
-    int64_t end_ms = fabs(end) < 1e15 ? (int64_t)end : s->started_ms; /* no end that has a date: when it began */
+    int64_t end_ms =
+        fabs(end) < 1e15 ? (int64_t)end : s->started_ms; /* no end that has a date: when it began */
     if (!row->first_ms || s->started_ms < row->first_ms)
         row->first_ms = s->started_ms;
     if (!row->last_ms || end_ms > row->last_ms)
@@ -397,7 +439,9 @@ static int put_slice(struct report *report, struct slice *slice)
     return 0;
 }
 
-/* --- Rows ---------------------------------------------------------------------------------------------------------- */
+/* --- Rows
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 /* REPORT_RUN of sql.c: a whole run. */
 static void read_run(struct query *query, struct slice *s)
@@ -422,7 +466,8 @@ static void read_run(struct query *query, struct slice *s)
     s->energy_fraction_error = query_real(query);
     char source[16];
     query_text(query, source, sizeof source);
-    for (s->source = WT_SOURCE_COUNTER; s->source <= WT_SOURCE_REPLAYED && strcmp(source, ledger_sources[s->source]) != 0;)
+    for (s->source = WT_SOURCE_COUNTER;
+         s->source <= WT_SOURCE_REPLAYED && strcmp(source, ledger_sources[s->source]) != 0;)
         s->source++;
     if (s->source > WT_SOURCE_REPLAYED)
         s->source = WT_SOURCE_NONE;
@@ -448,7 +493,8 @@ static int read_runs(struct report *report, struct query *query)
 /* Makes of the whole run the part that lies in the hour, with nothing used yet. */
 static void begin_hour(struct slice *s, int64_t hour)
 {
-    double begin_s = (double)s->started_ms / 1000, from_s = (double)hour * 3600, to_s = from_s + 3600;
+    double begin_s = (double)s->started_ms / 1000, from_s = (double)hour * 3600,
+           to_s = from_s + 3600;
     s->hour = hour;
     s->length_s = fmax(0, fmin(begin_s + s->time_s, to_s) - fmax(begin_s, from_s));
     s->share = s->time_s > 0 ? s->length_s / s->time_s : (double)NAN;
@@ -457,7 +503,7 @@ static void begin_hour(struct slice *s, int64_t hour)
 
 struct hour {
     struct slice slice;
-    bool is_open, unknown[3];        /* of GPU, CPU, DRAM: a device of the kind is not known */
+    bool is_open, unknown[3]; /* of GPU, CPU, DRAM: a device of the kind is not known */
 };
 
 static int end_hour(struct report *report, struct hour *hour)
@@ -542,7 +588,9 @@ static int read_all(struct report *report)
     return rc ? rc : read_runs(report, within(report, SQL_REPORT_WITHOUT_HOURS));
 }
 
-/* --- The answer ---------------------------------------------------------------------------------------------------- */
+/* --- The answer
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static int by_day_then_energy(const void *a, const void *b, void *ctx)
 {
@@ -552,7 +600,8 @@ static int by_day_then_energy(const void *a, const void *b, void *ctx)
     for (unsigned i = 0; order == 0 && i < what->key_count; i++)
         if (what->keys[i] == WT_BY_DAY)
             order = strcmp(left->keys[i], right->keys[i]);
-    double l = isfinite(left->gpu_j) ? left->gpu_j : -1, r = isfinite(right->gpu_j) ? right->gpu_j : -1;
+    double l = isfinite(left->gpu_j) ? left->gpu_j : -1,
+           r = isfinite(right->gpu_j) ? right->gpu_j : -1;
     if (order == 0)
         order = (l < r) - (l > r);
     for (unsigned i = 0; order == 0 && i < what->key_count; i++)
@@ -564,7 +613,8 @@ static int by_day_then_energy(const void *a, const void *b, void *ctx)
 static int by_source(const void *a, const void *b)
 {
     const struct wt_report_basis *left = a, *right = b;
-    return left->kind != right->kind ? (left->kind > right->kind) - (left->kind < right->kind) : strcmp(left->source, right->source);
+    return left->kind != right->kind ? (left->kind > right->kind) - (left->kind < right->kind)
+                                     : strcmp(left->source, right->source);
 }
 
 static int by_runs(const void *a, const void *b)
@@ -574,17 +624,20 @@ static int by_runs(const void *a, const void *b)
     return left->kind == right->kind && runs ? runs : by_source(a, b);
 }
 
-static void put_basis(struct wt_report_basis rows[], size_t *count, enum wt_basis kind, const char *source, const struct tally *tally)
+static void put_basis(struct wt_report_basis rows[], size_t *count, enum wt_basis kind,
+                      const char *source, const struct tally *tally)
 {
     if (tally->runs)
-        rows[(*count)++] = (struct wt_report_basis){kind, source ? source : "", tally->runs, tally->least, tally->most};
+        rows[(*count)++] = (struct wt_report_basis){kind, source ? source : "", tally->runs,
+                                                    tally->least, tally->most};
 }
 
 /* All of a kind and source as one; NULL when there is no memory. */
 static struct wt_report_basis *make_basis(const struct report *report, size_t *count)
 {
     const struct factor *factors = report->factors.items;
-    struct wt_report_basis *rows = calloc((size_t)report->factors.count * 3 + WT_SOURCE_REPLAYED + 1, sizeof *rows);
+    struct wt_report_basis *rows =
+        calloc((size_t)report->factors.count * 3 + WT_SOURCE_REPLAYED + 1, sizeof *rows);
     size_t all = 0, kept = 0;
     if (!rows)
         return NULL;
@@ -592,8 +645,10 @@ static struct wt_report_basis *make_basis(const struct report *report, size_t *c
         put_basis(rows, &all, WT_BASIS_ENERGY, ledger_sources[i], &report->sources[i]);
     for (int64_t i = 0; i < report->factors.count; i++) {
         put_basis(rows, &all, WT_BASIS_PUE, factors[i].pue_source, &factors[i].of_pue);
-        put_basis(rows, &all, WT_BASIS_INTENSITY, factors[i].intensity_source, &factors[i].of_intensity);
-        put_basis(rows, &all, WT_BASIS_EMBODIED, factors[i].embodied_source, &factors[i].of_embodied);
+        put_basis(rows, &all, WT_BASIS_INTENSITY, factors[i].intensity_source,
+                  &factors[i].of_intensity);
+        put_basis(rows, &all, WT_BASIS_EMBODIED, factors[i].embodied_source,
+                  &factors[i].of_embodied);
     }
     qsort(rows, all, sizeof *rows, by_source);
     for (size_t i = 0; i < all; i++) {
@@ -610,7 +665,8 @@ static struct wt_report_basis *make_basis(const struct report *report, size_t *c
     return rows;
 }
 
-static int hand_over(struct report *report, const struct grouping *by, struct ledger_report_rows *out)
+static int hand_over(struct report *report, const struct grouping *by,
+                     struct ledger_report_rows *out)
 {
     struct wt_report_row *rows = calloc(by->count ? by->count : 1, sizeof *rows);
     if (!rows)
@@ -619,7 +675,8 @@ static int hand_over(struct report *report, const struct grouping *by, struct le
         rows[i] = by->groups[i].row;
     if (by->count)
         qsort_r(rows, by->count, sizeof *rows, by_day_then_energy, (void *)by->what);
-    *out = (struct ledger_report_rows){.rows = rows, .count = by->count, .total = report->total.row};
+    *out =
+        (struct ledger_report_rows){.rows = rows, .count = by->count, .total = report->total.row};
     return 0;
 }
 
@@ -669,11 +726,17 @@ static void clear(struct report *report)
     free(report->devices.items);
 }
 
-static int make_reports(struct ledger *ledger, const struct ledger_report what[], unsigned count, const struct ledger_runs *only,
-                        struct ledger_report_rows out[], struct wt_error *err)
+static int make_reports(struct ledger *ledger, const struct ledger_report what[], unsigned count,
+                        const struct ledger_runs *only, struct ledger_report_rows out[],
+                        struct wt_error *err)
 {
-    struct report report = {.ledger = ledger, .only = only, .groupings = calloc(count, sizeof *report.groupings), .grouping_count = count,
-                            .from_ms = what[0].from_ms, .to_ms = what[0].to_ms, .err = err,
+    struct report report = {.ledger = ledger,
+                            .only = only,
+                            .groupings = calloc(count, sizeof *report.groupings),
+                            .grouping_count = count,
+                            .from_ms = what[0].from_ms,
+                            .to_ms = what[0].to_ms,
+                            .err = err,
                             .by_hour = what[0].from_ms != INT64_MIN || what[0].to_ms != INT64_MAX};
     if (!report.groupings)
         return no_memory(err);
@@ -693,18 +756,20 @@ static int make_reports(struct ledger *ledger, const struct ledger_report what[]
     return rc;
 }
 
-int ledger_reports(struct ledger *ledger, const struct ledger_report what[], unsigned count, struct ledger_report_rows out[],
-                   struct wt_error *err)
+int ledger_reports(struct ledger *ledger, const struct ledger_report what[], unsigned count,
+                   struct ledger_report_rows out[], struct wt_error *err)
 {
     return make_reports(ledger, what, count, NULL, out, err);
 }
 
-int ledger_report(struct ledger *ledger, const struct ledger_report *what, struct ledger_report_rows *out, struct wt_error *err)
+int ledger_report(struct ledger *ledger, const struct ledger_report *what,
+                  struct ledger_report_rows *out, struct wt_error *err)
 {
     return ledger_reports(ledger, what, 1, out, err);
 }
 
-int ledger_report_runs(struct ledger *ledger, const struct ledger_runs *runs, const enum wt_report_key keys[], unsigned key_count,
+int ledger_report_runs(struct ledger *ledger, const struct ledger_runs *runs,
+                       const enum wt_report_key keys[], unsigned key_count,
                        struct ledger_report_rows *out, struct wt_error *err)
 {
     struct ledger_report what = {.key_count = key_count, .from_ms = INT64_MIN, .to_ms = INT64_MAX};

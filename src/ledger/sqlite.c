@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The one door to SQLite: opening, migrations, transactions, statements, and its errors as sentences.  Only PRAGMAs
- * and transaction words are written here; all other SQL is in sql.c.
+ * The one door to SQLite: opening, migrations, transactions, statements, and its errors as
+ * sentences.  Only PRAGMAs and transaction words are written here; all other SQL is in sql.c.
  *
- * WAL lets reports read while a run books; synchronous=FULL syncs the log at every commit, so that what was
- * acknowledged outlives the machine.  Both cost milliseconds a trial, and a trial lasts minutes.
+ * WAL lets reports read while a run books; synchronous=FULL syncs the log at every commit, so that
+ * what was acknowledged outlives the machine.  Both cost milliseconds a trial, and a trial lasts
+ * minutes.
  */
 #include "ledger/sqlite.h"
 
@@ -33,8 +34,8 @@ struct ledger {
     sqlite3 *db;
     char *path;
     int wait_ms;
-    bool batch;                  /* one transaction around those that are asked for */
-    int batch_rc;                /* the first of them that failed; it takes the others with it */
+    bool batch;   /* one transaction around those that are asked for */
+    int batch_rc; /* the first of them that failed; it takes the others with it */
     struct query queries[SQL_COUNT];
 };
 
@@ -45,32 +46,47 @@ static int failed(const struct ledger *ledger, int rc, const char *doing, struct
     int system = sqlite3_system_errno(ledger->db);
     switch (rc & 0xff) {
     case SQLITE_NOMEM:
-        return error_set(err, WT_E_NO_MEMORY, "cannot %s the ledger %s: out of memory", doing, path);
+        return error_set(err, WT_E_NO_MEMORY, "cannot %s the ledger %s: out of memory", doing,
+                         path);
     case SQLITE_CONSTRAINT:
-        return error_set(err, WT_E_INVALID, "cannot %s the ledger %s: %s", doing, path, sqlite3_errmsg(ledger->db));
+        return error_set(err, WT_E_INVALID, "cannot %s the ledger %s: %s", doing, path,
+                         sqlite3_errmsg(ledger->db));
     case SQLITE_NOTADB:
-        return error_set(err, WT_E_LEDGER, "%s is not a ledger (not an SQLite database): name another file with "
-                         "--ledger", path);
+        return error_set(err, WT_E_LEDGER,
+                         "%s is not a ledger (not an SQLite database): name another file with "
+                         "--ledger",
+                         path);
     case SQLITE_CORRUPT:
-        return error_set(err, WT_E_LEDGER, "the ledger %s is damaged (%s): move it away, or put a backup in its place",
-                         path, sqlite3_errmsg(ledger->db));
+        return error_set(
+            err, WT_E_LEDGER,
+            "the ledger %s is damaged (%s): move it away, or put a backup in its place", path,
+            sqlite3_errmsg(ledger->db));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        return error_set(err, WT_E_LEDGER, "the ledger %s is locked by another process for more than %g s: try again "
-                         "when that is done", path, ledger->wait_ms / 1e3);
+        return error_set(err, WT_E_LEDGER,
+                         "the ledger %s is locked by another process for more than %g s: try again "
+                         "when that is done",
+                         path, ledger->wait_ms / 1e3);
     case SQLITE_READONLY:
-        return error_set(err, WT_E_LEDGER, "the ledger %s or its folder cannot be written by this user: change their "
-                         "permissions, or name another file with --ledger", path);
+        return error_set(err, WT_E_LEDGER,
+                         "the ledger %s or its folder cannot be written by this user: change their "
+                         "permissions, or name another file with --ledger",
+                         path);
     case SQLITE_CANTOPEN:
-        return error_set(err, WT_E_LEDGER, "cannot %s the ledger %s: its files cannot be opened%s%s: is its folder "
-                         "writable?", doing, path, system ? ": " : "", system ? strerror(system) : "");
+        return error_set(err, WT_E_LEDGER,
+                         "cannot %s the ledger %s: its files cannot be opened%s%s: is its folder "
+                         "writable?",
+                         doing, path, system ? ": " : "", system ? strerror(system) : "");
     case SQLITE_FULL:
-        return error_set(err, WT_E_LEDGER, "cannot %s the ledger %s: no space left on its disk", doing, path);
+        return error_set(err, WT_E_LEDGER, "cannot %s the ledger %s: no space left on its disk",
+                         doing, path);
     case SQLITE_IOERR:
-        return error_set(err, WT_E_LEDGER, "cannot %s the ledger %s: %s%s%s: look at its disk", doing, path,
-                         sqlite3_errmsg(ledger->db), system ? ": " : "", system ? strerror(system) : "");
+        return error_set(err, WT_E_LEDGER, "cannot %s the ledger %s: %s%s%s: look at its disk",
+                         doing, path, sqlite3_errmsg(ledger->db), system ? ": " : "",
+                         system ? strerror(system) : "");
     default:
-        return error_set(err, WT_E_LEDGER, "cannot %s the ledger %s: %s", doing, path, sqlite3_errmsg(ledger->db));
+        return error_set(err, WT_E_LEDGER, "cannot %s the ledger %s: %s", doing, path,
+                         sqlite3_errmsg(ledger->db));
     }
 }
 
@@ -93,9 +109,12 @@ static int read_number(struct ledger *ledger, const char *sql, int64_t *value, s
     return answer;
 }
 
-/* --- Opening ----------------------------------------------------------------------------------------------------- */
+/* --- Opening
+ * -----------------------------------------------------------------------------------------------------
+ */
 
-/* The schema of the file, 0 when it is empty; refuses what is not ours before anything is changed in it. */
+/* The schema of the file, 0 when it is empty; refuses what is not ours before anything is changed
+ * in it. */
 static int read_schema(struct ledger *ledger, int64_t *schema, struct wt_error *err)
 {
     int64_t application = 0, version = 0, tables = 0;
@@ -107,33 +126,37 @@ static int read_schema(struct ledger *ledger, int64_t *schema, struct wt_error *
     if (rc)
         return rc;
     if (application != APPLICATION_ID && (application || version || tables))
-        return error_set(err, WT_E_LEDGER, "%s is an SQLite database of another program: name another file with "
-                         "--ledger", ledger->path);
+        return error_set(err, WT_E_LEDGER,
+                         "%s is an SQLite database of another program: name another file with "
+                         "--ledger",
+                         ledger->path);
     if (version > ledger_schema)
-        return error_set(err, WT_E_VERSION, "the ledger %s was made by a newer wattune (schema %lld, this one knows "
-                         "%d): use that one, or name another file with --ledger", ledger->path, (long long)version,
-                         ledger_schema);
+        return error_set(err, WT_E_VERSION,
+                         "the ledger %s was made by a newer wattune (schema %lld, this one knows "
+                         "%d): use that one, or name another file with --ledger",
+                         ledger->path, (long long)version, ledger_schema);
     *schema = version;
     return 0;
 }
 
-/* Going over to WAL needs the file for ourselves for a moment, and SQLite does not wait for that by itself when
- * another process is doing the same. */
+/* Going over to WAL needs the file for ourselves for a moment, and SQLite does not wait for that by
+ * itself when another process is doing the same. */
 static int use_wal(struct ledger *ledger, struct wt_error *err)
 {
     int64_t until_ns = clock_monotonic_ns() + ledger->wait_ms * NS_PER_MS;
     for (;;) {
         int rc = sqlite3_exec(ledger->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
         if (rc == SQLITE_OK)
-            return 0; /* a file system without shared memory keeps the rollback journal, which is as safe */
+            return 0; /* a file system without shared memory keeps the rollback journal, which is as
+                         safe */
         if ((rc & 0xff) != SQLITE_BUSY || clock_monotonic_ns() > until_ns)
             return failed(ledger, rc, "open", err);
         sqlite3_sleep(10);
     }
 }
 
-/* Applies what is missing, one transaction a version.  The version is read again under the write lock: another
- * process may have been faster. */
+/* Applies what is missing, one transaction a version.  The version is read again under the write
+ * lock: another process may have been faster. */
 static int migrate(struct ledger *ledger, struct wt_error *err)
 {
     for (;;) {
@@ -145,8 +168,8 @@ static int migrate(struct ledger *ledger, struct wt_error *err)
         bool done = rc == 0 && schema >= ledger_schema;
         if (rc == 0 && !done) {
             char stamp[96];
-            snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %lld", APPLICATION_ID,
-                     (long long)schema + 1);
+            snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %lld",
+                     APPLICATION_ID, (long long)schema + 1);
             rc = run_sql(ledger, ledger_migrations[schema], "bring up to date", err);
             if (rc == 0)
                 rc = run_sql(ledger, stamp, "bring up to date", err);
@@ -157,13 +180,14 @@ static int migrate(struct ledger *ledger, struct wt_error *err)
     }
 }
 
-/* The name for SQLite.  "./" in front: it takes "file:..." and ":memory:" for something else than a file's name.
- * At rest: as the URI of a file that nobody changes. */
+/* The name for SQLite.  "./" in front: it takes "file:..." and ":memory:" for something else than a
+ * file's name. At rest: as the URI of a file that nobody changes. */
 static void file_name(struct buffer *name, const char *path, bool at_rest)
 {
     buffer_print(name, "%s%s", at_rest ? "file:" : "", path[0] == '/' ? "" : "./");
     for (const char *c = path; *c; c++) {
-        bool plain = !at_rest || strchr("/._-", *c) || (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z');
+        bool plain =
+            !at_rest || strchr("/._-", *c) || (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z');
         buffer_print(name, plain ? "%c" : "%%%02X", (unsigned char)*c);
     }
     if (at_rest)
@@ -178,7 +202,8 @@ static int open_file(struct ledger *ledger, unsigned flags, bool at_rest, struct
                : flags & LEDGER_READ_ONLY ? SQLITE_OPEN_READWRITE
                                           : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     int rc = name.failed ? SQLITE_NOMEM
-                         : sqlite3_open_v2(buffer_text(&name), &ledger->db, mode | SQLITE_OPEN_NOMUTEX, NULL);
+                         : sqlite3_open_v2(buffer_text(&name), &ledger->db,
+                                           mode | SQLITE_OPEN_NOMUTEX, NULL);
     buffer_clear(&name);
     if (!ledger->db)
         return error_set(err, WT_E_NO_MEMORY, "open the ledger %s: out of memory", ledger->path);
@@ -187,16 +212,21 @@ static int open_file(struct ledger *ledger, unsigned flags, bool at_rest, struct
     sqlite3_extended_result_codes(ledger->db, 1);
     ledger->wait_ms = flags & LEDGER_SHORT_WAIT ? SHORT_WAIT_MS : WAIT_MS;
     sqlite3_busy_timeout(ledger->db, ledger->wait_ms);
-    /* A ledger may come from somebody else: its schema may call nothing, and its pages are checked. */
+    /* A ledger may come from somebody else: its schema may call nothing, and its pages are checked.
+     */
     sqlite3_db_config(ledger->db, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)0);
-    return run_sql(ledger, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON;"
-                           "PRAGMA synchronous = FULL", "open", err);
+    return run_sql(
+        ledger,
+        "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON;"
+        "PRAGMA synchronous = FULL",
+        "open", err);
 }
 
 static int prepare_file(struct ledger *ledger, unsigned flags, struct wt_error *err)
 {
     int64_t schema = 0;
-    int rc = ledger_begin(ledger, false, err); /* another process may be making the schema between two of the reads */
+    int rc = ledger_begin(
+        ledger, false, err); /* another process may be making the schema between two of the reads */
     if (rc == 0)
         rc = ledger_finish(ledger, read_schema(ledger, &schema, err), err);
     if (rc)
@@ -207,10 +237,13 @@ static int prepare_file(struct ledger *ledger, unsigned flags, struct wt_error *
     if (schema == ledger_schema)
         return 0;
     if (schema == 0 && (flags & LEDGER_READ_ONLY))
-        return error_set(err, WT_E_NOT_FOUND, "the ledger %s is empty: the first wattune run fills it", ledger->path);
+        return error_set(err, WT_E_NOT_FOUND,
+                         "the ledger %s is empty: the first wattune run fills it", ledger->path);
     if (read_only)
-        return error_set(err, WT_E_LEDGER, "the ledger %s is of an older schema (%lld) and cannot be brought up to "
-                         "date by this user: open it once as its owner", ledger->path, (long long)schema);
+        return error_set(err, WT_E_LEDGER,
+                         "the ledger %s is of an older schema (%lld) and cannot be brought up to "
+                         "date by this user: open it once as its owner",
+                         ledger->path, (long long)schema);
     rc = use_wal(ledger, err);
     return rc ? rc : migrate(ledger, err);
 }
@@ -262,12 +295,15 @@ struct ledger *ledger_close(struct ledger *ledger)
     return NULL;
 }
 
-/* --- Transactions ------------------------------------------------------------------------------------------------ */
+/* --- Transactions
+ * ------------------------------------------------------------------------------------------------
+ */
 
 int ledger_begin(struct ledger *ledger, bool write, struct wt_error *err)
 {
     if (ledger->batch && ledger->batch_rc)
-        return error_set(err, ledger->batch_rc, "the ledger %s takes no more bookings with those that have failed",
+        return error_set(err, ledger->batch_rc,
+                         "the ledger %s takes no more bookings with those that have failed",
                          ledger->path);
     if (ledger->batch)
         return 0;
@@ -303,7 +339,9 @@ int ledger_batch_end(struct ledger *ledger, bool keep, struct wt_error *err)
 {
     int failed_rc = ledger->batch_rc;
     if (failed_rc)
-        error_set(err, failed_rc, "the ledger %s keeps nothing of the bookings with those that have failed", ledger->path);
+        error_set(err, failed_rc,
+                  "the ledger %s keeps nothing of the bookings with those that have failed",
+                  ledger->path);
     ledger->batch = false;
     ledger->batch_rc = 0;
     if (keep && !failed_rc)
@@ -333,7 +371,9 @@ int ledger_changes(struct ledger *ledger)
     return sqlite3_changes(ledger->db);
 }
 
-/* --- Statements -------------------------------------------------------------------------------------------------- */
+/* --- Statements
+ * --------------------------------------------------------------------------------------------------
+ */
 
 struct query *ledger_query(struct ledger *ledger, enum ledger_sql which)
 {
@@ -397,7 +437,8 @@ void query_put_id(struct query *query, int64_t value)
 
 void query_put_bytes(struct query *query, const void *bytes, size_t length)
 {
-    put_done(query, sqlite3_bind_blob64(query->statement, query->put, bytes, length, SQLITE_TRANSIENT));
+    put_done(query,
+             sqlite3_bind_blob64(query->statement, query->put, bytes, length, SQLITE_TRANSIENT));
 }
 
 void query_put_real(struct query *query, double value)
@@ -444,7 +485,8 @@ int query_run(struct query *query, struct wt_error *err)
     return rc;
 }
 
-/* NULL reads as 0, so that only a 0 has to be asked what it is: reports read tens of millions of columns. */
+/* NULL reads as 0, so that only a 0 has to be asked what it is: reports read tens of millions of
+ * columns. */
 static bool is_null(struct query *query, int column)
 {
     return sqlite3_column_type(query->statement, column) == SQLITE_NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What was learned of batch sizes, kept as bytes that only those who decide understand; and forgetting.
+ * What was learned of batch sizes, kept as bytes that only those who decide understand; and
+ * forgetting.
  */
 #include "ledger/sqlite.h"
 
@@ -9,9 +10,12 @@
 
 #include "base/clock.h"
 
-/* --- One state --------------------------------------------------------------------------------------------------- */
+/* --- One state
+ * ---------------------------------------------------------------------------------------------------
+ */
 
-static void put_key(struct query *query, int64_t job_id, const struct wt_profile_key *key, const char *options)
+static void put_key(struct query *query, int64_t job_id, const struct wt_profile_key *key,
+                    const char *options)
 {
     query_put_int(query, job_id);
     query_put_text(query, key->gpu_model);
@@ -21,8 +25,9 @@ static void put_key(struct query *query, int64_t job_id, const struct wt_profile
     query_put_text(query, options);
 }
 
-static int read_state(struct ledger *ledger, int64_t job_id, const struct wt_profile_key *key, const char *options,
-                      int64_t *id, unsigned char *bytes, size_t *length, struct wt_error *err)
+static int read_state(struct ledger *ledger, int64_t job_id, const struct wt_profile_key *key,
+                      const char *options, int64_t *id, unsigned char *bytes, size_t *length,
+                      struct wt_error *err)
 {
     struct query *query = ledger_query(ledger, SQL_STATE_FIND);
     put_key(query, job_id, key, options);
@@ -31,14 +36,16 @@ static int read_state(struct ledger *ledger, int64_t job_id, const struct wt_pro
         *id = query_int(query, 0);
         *length = query_bytes(query, bytes, LEDGER_STATE_MOST);
         if (*length > LEDGER_STATE_MOST)
-            rc = error_set(err, WT_E_LEDGER, "the ledger's state of the batch sizes is too long to be one");
+            rc = error_set(err, WT_E_LEDGER,
+                           "the ledger's state of the batch sizes is too long to be one");
     }
     query_leave(query);
     return rc < 0 ? rc : 0;
 }
 
-static int write_state(struct ledger *ledger, int64_t job_id, const struct wt_profile_key *key, const char *options,
-                       int64_t *id, const unsigned char *bytes, size_t length, struct wt_error *err)
+static int write_state(struct ledger *ledger, int64_t job_id, const struct wt_profile_key *key,
+                       const char *options, int64_t *id, const unsigned char *bytes, size_t length,
+                       struct wt_error *err)
 {
     struct query *query = ledger_query(ledger, *id ? SQL_STATE_PUT : SQL_STATE_MAKE);
     if (!*id)
@@ -53,8 +60,9 @@ static int write_state(struct ledger *ledger, int64_t job_id, const struct wt_pr
     return rc;
 }
 
-int ledger_state_change(struct ledger *ledger, const struct wt_profile_key *key, const char *options,
-                        ledger_state_changer *change, void *ctx, int64_t *state_id, struct wt_error *err)
+int ledger_state_change(struct ledger *ledger, const struct wt_profile_key *key,
+                        const char *options, ledger_state_changer *change, void *ctx,
+                        int64_t *state_id, struct wt_error *err)
 {
     unsigned char *bytes = malloc(LEDGER_STATE_MOST);
     size_t length = 0;
@@ -78,10 +86,12 @@ int ledger_state_change(struct ledger *ledger, const struct wt_profile_key *key,
     return rc;
 }
 
-/* --- All of a job ------------------------------------------------------------------------------------------------ */
+/* --- All of a job
+ * ------------------------------------------------------------------------------------------------
+ */
 
-static int read_states(struct ledger *ledger, const char *job, struct ledger_state **states, size_t *count,
-                       struct wt_error *err)
+static int read_states(struct ledger *ledger, const char *job, struct ledger_state **states,
+                       size_t *count, struct wt_error *err)
 {
     struct query *query = ledger_query(ledger, SQL_STATES);
     query_put_text(query, job);
@@ -104,8 +114,8 @@ static int read_states(struct ledger *ledger, const char *job, struct ledger_sta
     return rc;
 }
 
-int ledger_states(struct ledger *ledger, const char *job, struct ledger_state **states, size_t *count,
-                  struct wt_error *err)
+int ledger_states(struct ledger *ledger, const char *job, struct ledger_state **states,
+                  size_t *count, struct wt_error *err)
 {
     struct ledger_state *read = NULL;
     size_t n = 0;
@@ -121,12 +131,16 @@ int ledger_states(struct ledger *ledger, const char *job, struct ledger_state **
     return 0;
 }
 
-/* --- Forgetting -------------------------------------------------------------------------------------------------- */
+/* --- Forgetting
+ * --------------------------------------------------------------------------------------------------
+ */
 
-static int forget(struct ledger *ledger, const char *job, enum ledger_part part, struct wt_error *err)
+static int forget(struct ledger *ledger, const char *job, enum ledger_part part,
+                  struct wt_error *err)
 {
-    static const enum ledger_sql statements[] = {
-        [LEDGER_WHOLE_JOB] = SQL_FORGET_JOB, [LEDGER_PROFILES] = SQL_FORGET_PROFILES, [LEDGER_STATES] = SQL_FORGET_STATES};
+    static const enum ledger_sql statements[] = {[LEDGER_WHOLE_JOB] = SQL_FORGET_JOB,
+                                                 [LEDGER_PROFILES] = SQL_FORGET_PROFILES,
+                                                 [LEDGER_STATES] = SQL_FORGET_STATES};
     struct query *query = ledger_query(ledger, SQL_JOB_FIND);
     query_put_text(query, job);
     int rc = query_step(query, err);
@@ -139,7 +153,8 @@ static int forget(struct ledger *ledger, const char *job, enum ledger_part part,
     return query_run(query, err);
 }
 
-int ledger_forget(struct ledger *ledger, const char *job, enum ledger_part part, struct wt_error *err)
+int ledger_forget(struct ledger *ledger, const char *job, enum ledger_part part,
+                  struct wt_error *err)
 {
     int rc = ledger_begin(ledger, true, err);
     return rc ? rc : ledger_finish(ledger, forget(ledger, job, part, err), err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Stretches: what whole devices used, whoever used them.  Whoever books one is the only one who books that GPU then.
+ * Stretches: what whole devices used, whoever used them.  Whoever books one is the only one who
+ * books that GPU then.
  */
 #include "ledger/sqlite.h"
 
@@ -8,7 +9,8 @@
 
 #include "base/clock.h"
 
-static int check_alone(struct ledger *ledger, int64_t device_id, const struct wt_stretch *stretch, struct wt_error *err)
+static int check_alone(struct ledger *ledger, int64_t device_id, const struct wt_stretch *stretch,
+                       struct wt_error *err)
 {
     char from[32], to[32];
     struct query *query = ledger_query(ledger, SQL_STRETCH_BEFORE);
@@ -21,16 +23,21 @@ static int check_alone(struct ledger *ledger, int64_t device_id, const struct wt
     query_leave(query);
     if (rc < 0 || end_ms <= stretch->begin_ms)
         return rc < 0 ? rc : 0;
-    return error_set(err, WT_E_BUSY, "GPU %u (%s) is booked until %s already, and would be booked again from %s on: is another monitor at it?",
-                     stretch->index, stretch->uuid, clock_format_wall(end_ms, to), clock_format_wall(stretch->begin_ms, from));
+    return error_set(err, WT_E_BUSY,
+                     "GPU %u (%s) is booked until %s already, and would be booked again from %s "
+                     "on: is another monitor at it?",
+                     stretch->index, stretch->uuid, clock_format_wall(end_ms, to),
+                     clock_format_wall(stretch->begin_ms, from));
 }
 
-static int put(struct ledger *ledger, const char *node, const struct wt_stretch *stretch, struct wt_error *err)
+static int put(struct ledger *ledger, const char *node, const struct wt_stretch *stretch,
+               struct wt_error *err)
 {
     const double unknown = NAN;
     bool known = stretch->source != WT_SOURCE_NONE;
     int64_t device_id = 0, factor_id = 0;
-    int rc = ledger_device_make(ledger, WT_DEVICE_GPU, stretch->index, stretch->uuid, stretch->name, &device_id, err);
+    int rc = ledger_device_make(ledger, WT_DEVICE_GPU, stretch->index, stretch->uuid, stretch->name,
+                                &device_id, err);
     if (rc == 0)
         rc = check_alone(ledger, device_id, stretch, err);
     if (rc == 0)
@@ -57,8 +64,8 @@ static int put(struct ledger *ledger, const char *node, const struct wt_stretch 
     return query_run(query, err);
 }
 
-static int put_all(struct ledger *ledger, const char *node, const struct wt_stretch stretches[], size_t count,
-                   struct wt_error *err)
+static int put_all(struct ledger *ledger, const char *node, const struct wt_stretch stretches[],
+                   size_t count, struct wt_error *err)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < count; i++)
@@ -66,12 +73,13 @@ static int put_all(struct ledger *ledger, const char *node, const struct wt_stre
     return rc;
 }
 
-int ledger_stretches_put(struct ledger *ledger, const char *node, const struct wt_stretch stretches[], size_t count,
-                         struct wt_error *err)
+int ledger_stretches_put(struct ledger *ledger, const char *node,
+                         const struct wt_stretch stretches[], size_t count, struct wt_error *err)
 {
     for (size_t i = 0; i < count; i++)
         if (stretches[i].source > WT_SOURCE_REPLAYED || stretches[i].end_ms < stretches[i].begin_ms)
-            return error_set(err, WT_E_INVALID, "a stretch of no known source, or one that ends before it begins");
+            return error_set(err, WT_E_INVALID,
+                             "a stretch of no known source, or one that ends before it begins");
     int rc = ledger_begin(ledger, true, err);
     return rc ? rc : ledger_finish(ledger, put_all(ledger, node, stretches, count, err), err);
 }

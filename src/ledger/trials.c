@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Booking trials: a trial is there from the moment it begins, so that a killed run stays visible, and is completed
- * once, with all that it measured, in one transaction.
+ * Booking trials: a trial is there from the moment it begins, so that a killed run stays visible,
+ * and is completed once, with all that it measured, in one transaction.
  */
 #include "ledger/sqlite.h"
 
@@ -25,7 +25,8 @@ int ledger_job_make(struct ledger *ledger, const char *job, int64_t *job_id, str
     query_leave(query);
     if (rc)
         return rc < 0 ? rc : 0;
-    query = ledger_query(ledger, SQL_JOB_MAKE); /* the write lock is held: nobody else makes it in between */
+    query = ledger_query(
+        ledger, SQL_JOB_MAKE); /* the write lock is held: nobody else makes it in between */
     query_put_text(query, job);
     query_put_int(query, clock_wall_ms());
     rc = query_run(query, err);
@@ -44,11 +45,13 @@ static int read_one(struct query *query, int64_t *number, struct wt_error *err)
     return rc;
 }
 
-/* --- The beginning ----------------------------------------------------------------------------------------------- */
+/* --- The beginning
+ * -----------------------------------------------------------------------------------------------
+ */
 
 /* Fills in the numbers that were not given.  The write lock is held: nobody else takes the same. */
-static int take_numbers(struct ledger *ledger, int64_t job_id, const struct wt_trial *trial, int64_t *recurrence,
-                        int64_t *try_number, struct wt_error *err)
+static int take_numbers(struct ledger *ledger, int64_t job_id, const struct wt_trial *trial,
+                        int64_t *recurrence, int64_t *try_number, struct wt_error *err)
 {
     *recurrence = trial->recurrence;
     *try_number = trial->try_number;
@@ -75,21 +78,23 @@ static int take_numbers(struct ledger *ledger, int64_t job_id, const struct wt_t
     rc = read_one(query, &there, err);
     char name[64];
     if (rc > 0)
-        return error_set(err, WT_E_BUSY, "try %lld of recurrence %lld of the job %s is booked already (trial %lld)",
+        return error_set(err, WT_E_BUSY,
+                         "try %lld of recurrence %lld of the job %s is booked already (trial %lld)",
                          (long long)*try_number, (long long)*recurrence,
                          text_escape_into(name, sizeof name, trial->job), (long long)there);
     return rc;
 }
 
-static int put_gpus(struct ledger *ledger, int64_t id, const struct wt_trial *trial, struct wt_error *err)
+static int put_gpus(struct ledger *ledger, int64_t id, const struct wt_trial *trial,
+                    struct wt_error *err)
 {
     struct query *query = ledger_query(ledger, SQL_GPU_CLEAR);
     query_put_int(query, id);
     int rc = query_run(query, err);
     for (unsigned i = 0; rc == 0 && i < trial->gpu_count; i++) {
         int64_t device_id = 0;
-        rc = ledger_device_make(ledger, WT_DEVICE_GPU, trial->gpus[i].index, trial->gpus[i].uuid, trial->gpus[i].name,
-                                &device_id, err);
+        rc = ledger_device_make(ledger, WT_DEVICE_GPU, trial->gpus[i].index, trial->gpus[i].uuid,
+                                trial->gpus[i].name, &device_id, err);
         if (rc)
             break;
         query = ledger_query(ledger, SQL_GPU_PUT);
@@ -101,8 +106,8 @@ static int put_gpus(struct ledger *ledger, int64_t id, const struct wt_trial *tr
     return rc;
 }
 
-static int begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *id, int64_t *recurrence,
-                 struct wt_error *err)
+static int begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *id,
+                 int64_t *recurrence, struct wt_error *err)
 {
     int64_t job_id = 0, try_number = 0, place_id = 0;
     int rc = ledger_job_make(ledger, trial->job, &job_id, err);
@@ -131,13 +136,13 @@ static int begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *i
 static int check(const struct wt_trial *trial, struct wt_error *err)
 {
     if (trial->gpu_count > WT_MAX_DEVICES)
-        return error_set(err, WT_E_RANGE, "a trial with %u GPUs: at most %d are kept", trial->gpu_count,
-                         WT_MAX_DEVICES);
+        return error_set(err, WT_E_RANGE, "a trial with %u GPUs: at most %d are kept",
+                         trial->gpu_count, WT_MAX_DEVICES);
     return ledger_points_check(trial->profile, trial->point_count, err);
 }
 
-int ledger_trial_begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *id, unsigned *recurrence,
-                       struct wt_error *err)
+int ledger_trial_begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *id,
+                       unsigned *recurrence, struct wt_error *err)
 {
     int rc = check(trial, err);
     if (rc == 0)
@@ -171,8 +176,8 @@ int ledger_trial_cancel(struct ledger *ledger, const struct wt_trial *trial, str
     return rc ? rc : ledger_finish(ledger, cancel(ledger, trial, err), err);
 }
 
-int ledger_steps_per_epoch(struct ledger *ledger, const char *job, uint32_t batch_size, double *steps,
-                           struct wt_error *err)
+int ledger_steps_per_epoch(struct ledger *ledger, const char *job, uint32_t batch_size,
+                           double *steps, struct wt_error *err)
 {
     struct query *query = ledger_query(ledger, SQL_STEPS_PER_EPOCH);
     query_put_text(query, job);
@@ -184,7 +189,9 @@ int ledger_steps_per_epoch(struct ledger *ledger, const char *job, uint32_t batc
     return rc < 0 ? rc : 0;
 }
 
-/* --- The end ----------------------------------------------------------------------------------------------------- */
+/* --- The end
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 /* The parameters of SQL_TRIAL_END, in the order of OUTCOME. */
 static void put_outcome(struct query *query, const struct wt_trial *trial, int64_t factor_id)
@@ -225,13 +232,14 @@ static void put_outcome(struct query *query, const struct wt_trial *trial, int64
     query_put_int(query, trial->id);
 }
 
-static int put_device(struct ledger *ledger, int64_t id, size_t position, const struct ledger_device_energy *device,
-                      struct wt_error *err)
+static int put_device(struct ledger *ledger, int64_t id, size_t position,
+                      const struct ledger_device_energy *device, struct wt_error *err)
 {
     const double unknown = NAN;
     bool known = device->source != WT_SOURCE_NONE;
     int64_t device_id = 0;
-    int rc = ledger_device_make(ledger, device->kind, device->index, device->uuid, device->name, &device_id, err);
+    int rc = ledger_device_make(ledger, device->kind, device->index, device->uuid, device->name,
+                                &device_id, err);
     if (rc)
         return rc;
     struct query *query = ledger_query(ledger, SQL_MEASUREMENT_PUT);
@@ -249,20 +257,24 @@ static int put_device(struct ledger *ledger, int64_t id, size_t position, const 
 /* Which of the devices the hour before was of: mostly it is the same. */
 struct last_device {
     size_t position;
-    int64_t id;                      /* 0: there is none yet */
+    int64_t id; /* 0: there is none yet */
 };
 
 /* Of the device among `used` that it is of. */
-static int put_hour(struct ledger *ledger, int64_t id, const struct ledger_used *used, const struct ledger_hour *hour,
-                    struct last_device *last, struct wt_error *err)
+static int put_hour(struct ledger *ledger, int64_t id, const struct ledger_used *used,
+                    const struct ledger_hour *hour, struct last_device *last, struct wt_error *err)
 {
     size_t i = 0;
-    while (i < used->device_count && (used->devices[i].kind != hour->kind || used->devices[i].index != hour->index))
+    while (i < used->device_count &&
+           (used->devices[i].kind != hour->kind || used->devices[i].index != hour->index))
         i++;
     if (i == used->device_count)
-        return error_set(err, WT_E_INVALID, "an hour of a device that is not among those of the trial");
-    int rc = last->id && last->position == i ? 0 : ledger_device_make(ledger, hour->kind, hour->index, used->devices[i].uuid,
-                                                                      used->devices[i].name, &last->id, err);
+        return error_set(err, WT_E_INVALID,
+                         "an hour of a device that is not among those of the trial");
+    int rc = last->id && last->position == i
+                 ? 0
+                 : ledger_device_make(ledger, hour->kind, hour->index, used->devices[i].uuid,
+                                      used->devices[i].name, &last->id, err);
     if (rc)
         return rc;
     last->position = i;
@@ -276,7 +288,8 @@ static int put_hour(struct ledger *ledger, int64_t id, const struct ledger_used 
     return query_run(query, err);
 }
 
-static int end(struct ledger *ledger, const struct wt_trial *trial, const struct ledger_used *used, struct wt_error *err)
+static int end(struct ledger *ledger, const struct wt_trial *trial, const struct ledger_used *used,
+               struct wt_error *err)
 {
     int64_t factor_id = 0;
     struct last_device last = {0};
@@ -292,14 +305,17 @@ static int end(struct ledger *ledger, const struct wt_trial *trial, const struct
         query_put_int(query, trial->id);
         rc = read_one(query, &ended, err);
         if (rc == 0)
-            return error_set(err, WT_E_NOT_FOUND, "there is no trial %lld in the ledger", (long long)trial->id);
-        return rc < 0 ? rc : error_set(err, WT_E_INVALID, "trial %lld has ended and is booked already",
-                                       (long long)trial->id);
+            return error_set(err, WT_E_NOT_FOUND, "there is no trial %lld in the ledger",
+                             (long long)trial->id);
+        return rc < 0 ? rc
+                      : error_set(err, WT_E_INVALID, "trial %lld has ended and is booked already",
+                                  (long long)trial->id);
     }
     if (rc == 0)
         rc = put_gpus(ledger, trial->id, trial, err);
     if (rc == 0)
-        rc = ledger_points_put(ledger, SQL_POINT_PUT, trial->id, trial->profile, trial->point_count, err);
+        rc = ledger_points_put(ledger, SQL_POINT_PUT, trial->id, trial->profile, trial->point_count,
+                               err);
     for (size_t i = 0; rc == 0 && i < used->device_count; i++)
         rc = put_device(ledger, trial->id, i, &used->devices[i], err);
     for (size_t i = 0; rc == 0 && i < used->hour_count; i++)
@@ -307,8 +323,8 @@ static int end(struct ledger *ledger, const struct wt_trial *trial, const struct
     return rc;
 }
 
-int ledger_trial_end(struct ledger *ledger, const struct wt_trial *trial, const struct ledger_used *used,
-                     struct wt_error *err)
+int ledger_trial_end(struct ledger *ledger, const struct wt_trial *trial,
+                     const struct ledger_used *used, struct wt_error *err)
 {
     static const struct ledger_used nothing;
     int rc = check(trial, err);

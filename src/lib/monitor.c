@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Energy windows for programs: the public names over sense and meter.  Counters are read in the caller's thread and
- * without a lock, since a vendor call may take long; the lock is held for the bookkeeping only.
+ * Energy windows for programs: the public names over sense and meter.  Counters are read in the
+ * caller's thread and without a lock, since a vendor call may take long; the lock is held for the
+ * bookkeeping only.
  *
- * Time: a virtual machine has its own clock, and base/clock has one for the whole process.  The first monitor that
- * meets such a machine sets it, and it stays set: the library that holds it is never unloaded (base/dl.h), and
- * another monitor may have windows open on it.  Beside a real driver the clock is never touched.
+ * Time: a virtual machine has its own clock, and base/clock has one for the whole process.  The
+ * first monitor that meets such a machine sets it, and it stays set: the library that holds it is
+ * never unloaded (base/dl.h), and another monitor may have windows open on it.  Beside a real
+ * driver the clock is never touched.
  */
 #include <math.h>
 #include <pthread.h>
@@ -21,9 +23,9 @@ struct wt_monitor {
     struct sense *sense;
     unsigned count;
     unsigned devices[WT_MAX_DEVICES]; /* positions in the source */
-    pthread_mutex_t lock;            /* of the meter */
+    pthread_mutex_t lock;             /* of the meter */
     struct meter *meter;
-    struct sampler *sampler;         /* of GPUs without a counter; NULL: all have one */
+    struct sampler *sampler; /* of GPUs without a counter; NULL: all have one */
 };
 
 static void use_machine_clock(int64_t (*now_ns)(void))
@@ -45,7 +47,8 @@ int wt_monitor_open(struct wt_monitor **out)
     struct wt_monitor *monitor = calloc(1, sizeof *monitor);
     if (!monitor)
         return WT_E_NO_MEMORY;
-    const char *named = secure_getenv("WATTUNE_NVML"); /* not for a program that runs with more rights than its caller */
+    const char *named = secure_getenv(
+        "WATTUNE_NVML"); /* not for a program that runs with more rights than its caller */
     const char *sysfs = secure_getenv("WATTUNE_SYSFS");
     struct sense_options options = {.nvml_path = named && *named ? named : NULL,
                                     .sysfs_path = sysfs && *sysfs ? sysfs : NULL};
@@ -55,8 +58,8 @@ int wt_monitor_open(struct wt_monitor **out)
     if (rc)
         goto fail;
     use_machine_clock(sense_clock(monitor->sense));
-    rc = sense_select(monitor->sense, NULL, getenv("CUDA_VISIBLE_DEVICES"), getenv("CUDA_DEVICE_ORDER"),
-                      monitor->devices, &monitor->count, words, NULL);
+    rc = sense_select(monitor->sense, NULL, getenv("CUDA_VISIBLE_DEVICES"),
+                      getenv("CUDA_DEVICE_ORDER"), monitor->devices, &monitor->count, words, NULL);
     if (rc)
         goto fail;
     for (unsigned i = 0; i < monitor->count; i++)

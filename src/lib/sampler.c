@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The sampler: a thread, a ring of readings a device, and the marks at which open windows began.  The lock is held for
- * bookkeeping only, never over a call of the driver.  After a fork the child has no thread, and the lock may be held by it for
- * ever: the child touches neither.
+ * The sampler: a thread, a ring of readings a device, and the marks at which open windows began.
+ * The lock is held for bookkeeping only, never over a call of the driver.  After a fork the child
+ * has no thread, and the lock may be held by it for ever: the child touches neither.
  */
 #include "lib/sampler.h"
 
@@ -17,12 +17,13 @@
 #include "meter/window.h"
 #include "sense/integrate.h"
 
-/* As often as while slices are profiled; in real time never under 2 ms, however fast a machine's clock runs. */
+/* As often as while slices are profiled; in real time never under 2 ms, however fast a machine's
+ * clock runs. */
 static const int64_t GAP_NS = 25 * NS_PER_MS, REAL_LEAST_NS = 2 * NS_PER_MS;
 
 struct sampled {
-    unsigned place;                  /* among the monitor's devices */
-    unsigned position;               /* in `sense` */
+    unsigned place;    /* among the monitor's devices */
+    unsigned position; /* in `sense` */
     struct integrate integrate;
 };
 
@@ -30,7 +31,8 @@ struct begun {
     bool open;
     char name[METER_NAME_LEN];
     int64_t t_ns;
-    struct integrate_mark *marks;    /* one a sampled device, as seen then: for windows that outlast the ring */
+    struct integrate_mark
+        *marks; /* one a sampled device, as seen then: for windows that outlast the ring */
     bool *known;
 };
 
@@ -39,7 +41,7 @@ struct sampler {
     pid_t owner;
     pthread_t thread;
     atomic_bool ended;
-    pthread_mutex_t lock;            /* of what follows */
+    pthread_mutex_t lock; /* of what follows */
     unsigned window_count;
     struct begun *windows;
     unsigned count;
@@ -50,7 +52,8 @@ static void read_power(struct sampler *sampler, struct sampled *d)
 {
     struct wt_state state;
     int64_t begin_ns = clock_now_ns();
-    if (sense_state(sampler->sense, d->position, WT_STATE_POWER, &state, NULL) || !(state.known & WT_STATE_POWER))
+    if (sense_state(sampler->sense, d->position, WT_STATE_POWER, &state, NULL) ||
+        !(state.known & WT_STATE_POWER))
         return; /* a hole in the readings, which the bound shows */
     int64_t end_ns = clock_now_ns();
     pthread_mutex_lock(&sampler->lock);
@@ -118,7 +121,8 @@ int sampler_new(struct sense *sense, const unsigned devices[], unsigned count, s
         struct sampled *d = &sampler->devices[sampler->count++];
         d->place = i;
         d->position = devices[i];
-        integrate_init(&d->integrate, device->power_tick_ns, device->power_window_ns, device->power_resolution_mw, GAP_NS);
+        integrate_init(&d->integrate, device->power_tick_ns, device->power_window_ns,
+                       device->power_resolution_mw, GAP_NS);
         d->integrate.most_mw = device->most_mw;
     }
     if (pthread_mutex_init(&sampler->lock, NULL)) {
@@ -153,7 +157,9 @@ struct sampler *sampler_free(struct sampler *sampler)
     return NULL;
 }
 
-/* --- Windows ------------------------------------------------------------------------------------------------------ */
+/* --- Windows
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 /* A closed slot, or a new one; NULL when there is no memory. */
 static struct begun *free_slot(struct sampler *sampler)
@@ -161,11 +167,13 @@ static struct begun *free_slot(struct sampler *sampler)
     for (unsigned i = 0; i < sampler->window_count; i++)
         if (!sampler->windows[i].open)
             return &sampler->windows[i];
-    struct begun *windows = realloc(sampler->windows, (sampler->window_count + 1) * sizeof *windows);
+    struct begun *windows =
+        realloc(sampler->windows, (sampler->window_count + 1) * sizeof *windows);
     if (!windows)
         return NULL;
     sampler->windows = windows;
-    struct begun fresh = {.marks = calloc(sampler->count, sizeof *fresh.marks), .known = calloc(sampler->count, sizeof *fresh.known)};
+    struct begun fresh = {.marks = calloc(sampler->count, sizeof *fresh.marks),
+                          .known = calloc(sampler->count, sizeof *fresh.known)};
     if (!fresh.marks || !fresh.known) {
         free(fresh.marks);
         free(fresh.known);
@@ -188,13 +196,16 @@ void sampler_begin(struct sampler *sampler, const char *name)
         window->t_ns = clock_now_ns();
         memcpy(window->name, name, strlen(name) + 1);
         for (unsigned i = 0; i < sampler->count; i++)
-            window->known[i] = integrate_at(&sampler->devices[i].integrate, window->t_ns, &window->marks[i]) == 0;
+            window->known[i] =
+                integrate_at(&sampler->devices[i].integrate, window->t_ns, &window->marks[i]) == 0;
     }
     pthread_mutex_unlock(&sampler->lock);
 }
 
-/* The begin is looked up again, now that there are readings behind it, unless the ring has forgotten it. */
-static bool measure(const struct sampled *d, const struct begun *window, unsigned i, int64_t end_ns, struct wt_measurement *m)
+/* The begin is looked up again, now that there are readings behind it, unless the ring has
+ * forgotten it. */
+static bool measure(const struct sampled *d, const struct begun *window, unsigned i, int64_t end_ns,
+                    struct wt_measurement *m)
 {
     struct integrate_mark begin = window->marks[i], end;
     bool known = integrate_at(&d->integrate, window->t_ns, &begin) == 0 || window->known[i];
@@ -217,7 +228,8 @@ void sampler_end(struct sampler *sampler, const char *name, struct wt_measuremen
         if (!window->open || strcmp(window->name, name) != 0)
             continue;
         for (unsigned i = 0; i < sampler->count; i++)
-            measure(&sampler->devices[i], window, i, end_ns, &measurements[sampler->devices[i].place]);
+            measure(&sampler->devices[i], window, i, end_ns,
+                    &measurements[sampler->devices[i].place]);
         window->open = false;
     }
     pthread_mutex_unlock(&sampler->lock);

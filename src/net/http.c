@@ -12,9 +12,11 @@
 #include "base/dl.h"
 
 /* Members without "curl_": the header has macros of the functions' own names. */
-#define FUNCTIONS(X)                                                                                                   \
-    X(global_init) X(easy_init) X(easy_setopt) X(easy_perform) X(easy_getinfo) X(easy_cleanup) X(easy_strerror)        \
-    X(slist_append) X(slist_free_all)
+/* clang-format off */
+#define FUNCTIONS(X) \
+    X(global_init) X(easy_init) X(easy_setopt) X(easy_perform) X(easy_getinfo) X(easy_cleanup) \
+    X(easy_strerror) X(slist_append) X(slist_free_all)
+/* clang-format on */
 
 #define MEMBER(name) __typeof__(&(curl_##name)) name;
 static struct {
@@ -31,13 +33,13 @@ static int load(struct wt_error *err)
     void *library = dl_open_first(names, err);
     if (!library)
         return error_prefix(err, "fetching over HTTP needs libcurl (Debian: libcurl4)");
-#define BIND(name)                                                                                                     \
-    {                                                                                                                  \
-        static const char *const symbols[] = {"curl_" #name, NULL};                                                    \
-        void *address = dl_first_symbol(library, symbols);                                                             \
-        if (!address)                                                                                                  \
-            return error_set(err, WT_E_NO_LIBRARY, "this libcurl has no curl_" #name);                                 \
-        memcpy(&c.name, &address, sizeof address);                                                                     \
+#define BIND(name)                                                                                 \
+    {                                                                                              \
+        static const char *const symbols[] = {"curl_" #name, NULL};                                \
+        void *address = dl_first_symbol(library, symbols);                                         \
+        if (!address)                                                                              \
+            return error_set(err, WT_E_NO_LIBRARY, "this libcurl has no curl_" #name);             \
+        memcpy(&c.name, &address, sizeof address);                                                 \
     }
     FUNCTIONS(BIND)
 #undef BIND
@@ -64,11 +66,14 @@ static int check(const struct http_request *request, struct wt_error *err)
 {
     bool is_clear = strncasecmp(request->url, "http://", 7) == 0;
     if (!is_clear && strncasecmp(request->url, "https://", 8) != 0)
-        return error_set(err, WT_E_INVALID, "%s is no address that begins with https:// or http://", request->shown);
+        return error_set(err, WT_E_INVALID, "%s is no address that begins with https:// or http://",
+                         request->shown);
     if (is_clear && request->secret_header && !is_loopback(request->url))
-        return error_set(err, WT_E_INVALID, "%s would get a secret in the clear; it needs https://", request->shown);
+        return error_set(err, WT_E_INVALID, "%s would get a secret in the clear; it needs https://",
+                         request->shown);
     if (request->secret_header && strpbrk(request->secret_header, "\r\n"))
-        return error_set(err, WT_E_INVALID, "the secret for %s holds an end of line", request->shown);
+        return error_set(err, WT_E_INVALID, "the secret for %s holds an end of line",
+                         request->shown);
     return 0;
 }
 
@@ -88,22 +93,28 @@ static size_t take(char *bytes, size_t size, size_t count, void *opaque)
     return answer->body.failed ? 0 : size * count;
 }
 
-static CURLcode set_up(CURL *handle, const struct http_request *request, struct answer *answer, struct curl_slist *headers)
+static CURLcode set_up(CURL *handle, const struct http_request *request, struct answer *answer,
+                       struct curl_slist *headers)
 {
     long timeout_ms = (long)(request->timeout_s * 1000);
     const struct {
         CURLoption option;
         long value;
     } numbers[] = {
-        {CURLOPT_NOSIGNAL, 1}, {CURLOPT_FOLLOWLOCATION, 0}, {CURLOPT_SSL_VERIFYPEER, 1}, {CURLOPT_SSL_VERIFYHOST, 2},
-        {CURLOPT_TIMEOUT_MS, timeout_ms}, {CURLOPT_CONNECTTIMEOUT_MS, timeout_ms},
+        {CURLOPT_NOSIGNAL, 1},
+        {CURLOPT_FOLLOWLOCATION, 0},
+        {CURLOPT_SSL_VERIFYPEER, 1},
+        {CURLOPT_SSL_VERIFYHOST, 2},
+        {CURLOPT_TIMEOUT_MS, timeout_ms},
+        {CURLOPT_CONNECTTIMEOUT_MS, timeout_ms},
     };
     CURLcode rc = CURLE_OK;
     for (unsigned i = 0; rc == CURLE_OK && i < sizeof numbers / sizeof numbers[0]; i++)
         rc = c.easy_setopt(handle, numbers[i].option, numbers[i].value);
     if (rc == CURLE_OK)
         rc = c.easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-    if (rc == CURLE_OK && is_loopback(request->url)) /* never by way of a proxy: it would see the secret */
+    if (rc == CURLE_OK &&
+        is_loopback(request->url)) /* never by way of a proxy: it would see the secret */
         rc = c.easy_setopt(handle, CURLOPT_PROXY, "");
     if (rc == CURLE_OK)
         rc = c.easy_setopt(handle, CURLOPT_URL, request->url);
@@ -118,23 +129,28 @@ static CURLcode set_up(CURL *handle, const struct http_request *request, struct 
     return rc;
 }
 
-static int judge(const struct http_request *request, CURL *handle, CURLcode rc, const struct answer *answer,
-                 struct wt_error *err)
+static int judge(const struct http_request *request, CURL *handle, CURLcode rc,
+                 const struct answer *answer, struct wt_error *err)
 {
     long status = 0;
     if (answer->body.failed || rc == CURLE_OUT_OF_MEMORY)
         return error_set(err, WT_E_NO_MEMORY, "fetch %s: out of memory", request->shown);
     if (answer->too_long)
-        return error_set(err, WT_E_RANGE, "%s answers with more than %zu bytes", request->shown, request->most_bytes);
+        return error_set(err, WT_E_RANGE, "%s answers with more than %zu bytes", request->shown,
+                         request->most_bytes);
     if (rc == CURLE_OPERATION_TIMEDOUT)
-        return error_set(err, WT_E_TIMEOUT, "%s has not answered within %g s", request->shown, request->timeout_s);
+        return error_set(err, WT_E_TIMEOUT, "%s has not answered within %g s", request->shown,
+                         request->timeout_s);
     if (rc != CURLE_OK)
         return error_set(err, WT_E_IO, "fetch %s: %s", request->shown, c.easy_strerror(rc));
     c.easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
     if (status >= 300 && status < 400)
-        return error_set(err, WT_E_IO, "%s answers with a redirect (%ld), which is not followed", request->shown, status);
+        return error_set(err, WT_E_IO, "%s answers with a redirect (%ld), which is not followed",
+                         request->shown, status);
     if (status == 401 || status == 403)
-        return error_set(err, WT_E_NO_PERMISSION, "%s does not let us in (%ld); is the token right?", request->shown, status);
+        return error_set(err, WT_E_NO_PERMISSION,
+                         "%s does not let us in (%ld); is the token right?", request->shown,
+                         status);
     if (status != 200)
         return error_set(err, WT_E_IO, "%s answers with status %ld", request->shown, status);
     return 0;
@@ -149,7 +165,8 @@ int http_get(const struct http_request *request, struct buffer *body, struct wt_
     if (rc)
         return rc;
     CURL *handle = c.easy_init();
-    struct curl_slist *headers = request->secret_header ? c.slist_append(NULL, request->secret_header) : NULL;
+    struct curl_slist *headers =
+        request->secret_header ? c.slist_append(NULL, request->secret_header) : NULL;
     if (!handle || (request->secret_header && !headers)) {
         rc = error_set(err, WT_E_NO_MEMORY, "fetch %s: out of memory", request->shown);
     } else {
@@ -164,5 +181,7 @@ int http_get(const struct http_request *request, struct buffer *body, struct wt_
     c.slist_free_all(headers);
     if (handle)
         c.easy_cleanup(handle);
-    return rc == 0 && body->failed ? error_set(err, WT_E_NO_MEMORY, "fetch %s: out of memory", request->shown) : rc;
+    return rc == 0 && body->failed
+               ? error_set(err, WT_E_NO_MEMORY, "fetch %s: out of memory", request->shown)
+               : rc;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The supervisor's end of the channel: the file, and copying slots out of it while they are being written.
- * What the copies mean is channel_merge.c's.
+ * The supervisor's end of the channel: the file, and copying slots out of it while they are being
+ * written. What the copies mean is channel_merge.c's.
  */
 #include "progress/channel.h"
 
@@ -41,8 +41,8 @@ struct channel {
 static bool is_left(int fd)
 {
     struct stat st;
-    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == sizeof(struct channel_file) &&
-           flock(fd, LOCK_EX | LOCK_NB) == 0;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+           st.st_size == sizeof(struct channel_file) && flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
 /* Removes what killed supervisors left in the folder; only what we may remove goes. */
@@ -73,10 +73,11 @@ static int try_folder(struct channel *channel, const char *folder)
     sweep(folder);
     if (getrandom(&name, sizeof name, 0) != sizeof name)
         return -1;
-    if ((size_t)snprintf(channel->path, sizeof channel->path, "%s/" NAME_PREFIX "%016" PRIx64, folder, name) >=
-        sizeof channel->path)
+    if ((size_t)snprintf(channel->path, sizeof channel->path, "%s/" NAME_PREFIX "%016" PRIx64,
+                         folder, name) >= sizeof channel->path)
         return -1;
-    /* Locked before it has its name, and for as long as we live: who finds it unlocked knows that we were killed. */
+    /* Locked before it has its name, and for as long as we live: who finds it unlocked knows that
+     * we were killed. */
     char fresh[PATH_MAX + 8];
     snprintf(fresh, sizeof fresh, "%s.new", channel->path);
     channel->fd = open(fresh, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -109,7 +110,8 @@ static int prepare(const struct channel *channel, uid_t owner)
         errno = rc;
         return -1;
     }
-    if (pwrite(channel->fd, &header, sizeof header, 0) != sizeof header || fchmod(channel->fd, 0600))
+    if (pwrite(channel->fd, &header, sizeof header, 0) != sizeof header ||
+        fchmod(channel->fd, 0600))
         return -1;
     return owner == geteuid() ? 0 : fchown(channel->fd, owner, (gid_t)-1);
 }
@@ -169,10 +171,10 @@ static int read_exactly(const struct channel *channel, void *bytes, size_t size,
     return 0;
 }
 
-/* Takes the parts of a slot that are whole.  A sequence that is even and the same in two reads, one after the
- * other, frames values that nobody changed in between.  One that stays odd is a writer that was stopped
- * halfway: its last whole values stay.  One that still moves after several reads steps faster than we read;
- * then a count and a time that are one such step apart do no harm. */
+/* Takes the parts of a slot that are whole.  A sequence that is even and the same in two reads, one
+ * after the other, frames values that nobody changed in between.  One that stays odd is a writer
+ * that was stopped halfway: its last whole values stay.  One that still moves after several reads
+ * steps faster than we read; then a count and a time that are one such step apart do no harm. */
 static void keep_whole(struct channel_slot *kept, const struct channel_slot *before,
                        const struct channel_slot *after)
 {
@@ -211,7 +213,8 @@ static int copy_slots(struct channel *channel, unsigned used, struct wt_error *e
     return 0;
 }
 
-/* Brings what was merged into the words of the house; a moment is converted once, so that it stays the same.
+/* Brings what was merged into the words of the house; a moment is converted once, so that it stays
+ * the same.
  */
 static void answer(struct channel *channel, const struct channel_merged *now)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The channel's file, byte for byte: what training processes write and the supervisor reads.  Both ends may
- * be of different builds, so the layout is fixed and its version is in the file.  Times are CLOCK_MONOTONIC
- * nanoseconds.
+ * The channel's file, byte for byte: what training processes write and the supervisor reads.  Both
+ * ends may be of different builds, so the layout is fixed and its version is in the file.  Times
+ * are CLOCK_MONOTONIC nanoseconds.
  *
- * A slot belongs to one thread of one process, so its writer needs no lock; the last slot is shared by all
- * threads that came when the others were taken, and is written with atomic adds.  Steps and epoch lie in a
- * cache line each: threads never wait for one another, and the line of the steps stays with its core.
+ * A slot belongs to one thread of one process, so its writer needs no lock; the last slot is shared
+ * by all threads that came when the others were taken, and is written with atomic adds.  Steps and
+ * epoch lie in a cache line each: threads never wait for one another, and the line of the steps
+ * stays with its core.
  */
 #ifndef WATTUNE_PROGRESS_CHANNEL_LAYOUT_H
 #define WATTUNE_PROGRESS_CHANNEL_LAYOUT_H
@@ -20,8 +21,8 @@
 
 enum {
     CHANNEL_VERSION = 1,
-    /* Threads that step are few (one a rank); 256 leaves room for programs that start a thread an epoch, and
-     * the whole file is 33 KB. */
+    /* Threads that step are few (one a rank); 256 leaves room for programs that start a thread an
+     * epoch, and the whole file is 33 KB. */
     CHANNEL_SLOTS = 256,
     CHANNEL_SHARED_SLOT = CHANNEL_SLOTS - 1,
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Merging the slots: check each, sum the threads of a process, then find the heaviest sequence of processes
- * that ran one after another.  Ranks overlap, so that a sequence holds one of them; phases of a script do
- * not.
+ * Merging the slots: check each, sum the threads of a process, then find the heaviest sequence of
+ * processes that ran one after another.  Ranks overlap, so that a sequence holds one of them;
+ * phases of a script do not.
  */
 #include "progress/channel_merge.h"
 
@@ -11,7 +11,8 @@
 
 #include "base/clock.h"
 
-/* No step takes less: the call that reports it reads a clock.  A count beyond that is not a count. */
+/* No step takes less: the call that reports it reads a clock.  A count beyond that is not a count.
+ */
 enum { SHORTEST_STEP_NS = 5 };
 
 struct process {
@@ -50,8 +51,10 @@ static void add_slot(struct process *process, const struct channel_slot *slot, i
         process->last_ns = last_ns;
     if (slot->steps > 0 && last_ns > process->last_step_ns)
         process->last_step_ns = last_ns;
-    /* After a single step nobody knows how long steps are; ranks begin within a second of each other. */
-    int64_t step_ns = slot->steps > 1 ? (last_ns - claimed_ns) / (int64_t)(slot->steps - 1) : NS_PER_S / 2;
+    /* After a single step nobody knows how long steps are; ranks begin within a second of each
+     * other. */
+    int64_t step_ns =
+        slot->steps > 1 ? (last_ns - claimed_ns) / (int64_t)(slot->steps - 1) : NS_PER_S / 2;
     if (step_ns > process->step_ns)
         process->step_ns = step_ns;
     if (slot->epochs == 0)
@@ -65,13 +68,15 @@ static void add_slot(struct process *process, const struct channel_slot *slot, i
     }
 }
 
-static unsigned collect(const struct channel_slot slots[], unsigned count, int64_t created_ns, int64_t now_ns,
-                        struct process processes[])
+static unsigned collect(const struct channel_slot slots[], unsigned count, int64_t created_ns,
+                        int64_t now_ns, struct process processes[])
 {
-    uint64_t most = (uint64_t)(now_ns > created_ns ? now_ns - created_ns : 0) / SHORTEST_STEP_NS + 1;
+    uint64_t most =
+        (uint64_t)(now_ns > created_ns ? now_ns - created_ns : 0) / SHORTEST_STEP_NS + 1;
     unsigned found = 0;
     for (unsigned i = 0; i < count; i++)
-        if ((slots[i].steps || slots[i].epochs) && slots[i].steps <= most && slots[i].epochs <= most)
+        if ((slots[i].steps || slots[i].epochs) && slots[i].steps <= most &&
+            slots[i].epochs <= most)
             add_slot(find_process(processes, &found, slots[i].pid), &slots[i], created_ns, now_ns);
     return found;
 }
@@ -119,12 +124,12 @@ static void take_metric(const struct channel_slot *slot, struct channel_merged *
     }
 }
 
-void channel_merge(const struct channel_slot slots[], unsigned count, int64_t created_ns, int64_t now_ns,
-                   struct channel_merged *merged)
+void channel_merge(const struct channel_slot slots[], unsigned count, int64_t created_ns,
+                   int64_t now_ns, struct channel_merged *merged)
 {
     struct process processes[CHANNEL_SLOTS];
-    unsigned found =
-        collect(slots, count < CHANNEL_SLOTS ? count : CHANNEL_SLOTS, created_ns, now_ns, processes);
+    unsigned found = collect(slots, count < CHANNEL_SLOTS ? count : CHANNEL_SLOTS, created_ns,
+                             now_ns, processes);
     sort_by_beginning(processes, found);
     add_up(processes, found);
     *merged = (struct channel_merged){.metric = NAN};

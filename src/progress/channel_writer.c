@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The training's end of the channel.  The first call of a process opens the file, the first call of a thread
- * takes a slot; after that a step is a clock reading (vDSO) and four stores.
+ * The training's end of the channel.  The first call of a process opens the file, the first call of
+ * a thread takes a slot; after that a step is a clock reading (vDSO) and four stores.
  *
- * fork() leaves the child with its parent's slot, and two writers of one slot would lose steps.  Asking
- * getpid() at each step would be a system call, and a fork handler cannot be taken back when the library is
- * unloaded.  So the process keeps its pid in a page that the kernel wipes in the child (MADV_WIPEONFORK): a
- * zero there means "take a slot of your own".
+ * fork() leaves the child with its parent's slot, and two writers of one slot would lose steps.
+ * Asking getpid() at each step would be a system call, and a fork handler cannot be taken back when
+ * the library is unloaded.  So the process keeps its pid in a page that the kernel wipes in the
+ * child (MADV_WIPEONFORK): a zero there means "take a slot of your own".
  */
 #include "progress/channel_writer.h"
 
@@ -28,16 +28,18 @@ enum { UNKNOWN, OFF, ON };
 
 static atomic_int state;
 static _Atomic(struct channel_file *) channel;
-static _Atomic(_Atomic uint32_t *) own_pid; /* the page that a fork wipes; NULL when the kernel cannot */
+static _Atomic(_Atomic uint32_t *)
+    own_pid; /* the page that a fork wipes; NULL when the kernel cannot */
 
-/* initial-exec: an offset from the thread's base instead of a call into the loader at each step.  Libraries
- * that are loaded late (from Python) draw it from a reserve that glibc keeps; 16 bytes are little of it. */
+/* initial-exec: an offset from the thread's base instead of a call into the loader at each step.
+ * Libraries that are loaded late (from Python) draw it from a reserve that glibc keeps; 16 bytes
+ * are little of it. */
 #define PER_THREAD static _Thread_local __attribute__((tls_model("initial-exec")))
 PER_THREAD struct channel_slot *my_slot;
 PER_THREAD uint32_t my_slot_pid;
 
-/* Maps the channel's file, NULL when it is not one.  The size is checked first: a page beyond the end of a
- * file that is too short would kill the training. */
+/* Maps the channel's file, NULL when it is not one.  The size is checked first: a page beyond the
+ * end of a file that is too short would kill the training. */
 static struct channel_file *map_file(const char *path)
 {
     int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -66,7 +68,8 @@ static void make_own_pid(void)
     if (page == MAP_FAILED)
         return;
     _Atomic uint32_t *none = NULL;
-    if (madvise(page, size, MADV_WIPEONFORK) || !atomic_compare_exchange_strong(&own_pid, &none, page))
+    if (madvise(page, size, MADV_WIPEONFORK) ||
+        !atomic_compare_exchange_strong(&own_pid, &none, page))
         munmap(page, size);
 }
 
@@ -152,16 +155,17 @@ void channel_write_step(void)
     __atomic_store_n(&slot->sequence, sequence + 2, __ATOMIC_RELEASE);
 }
 
-/* Makes the epoch's sequence odd.  In the shared slot that is a lock between writers; one that died holding
- * it must not hang the others, so that after some tries they write all the same. */
+/* Makes the epoch's sequence odd.  In the shared slot that is a lock between writers; one that died
+ * holding it must not hang the others, so that after some tries they write all the same. */
 static uint32_t begin_epoch(struct channel_slot *slot)
 {
     for (int tries = 0;; tries++) {
         uint32_t sequence = __atomic_load_n(&slot->epoch_sequence, __ATOMIC_RELAXED);
         if (tries > 1000)
             return sequence | 1;
-        if (!(sequence & 1) && __atomic_compare_exchange_n(&slot->epoch_sequence, &sequence, sequence + 1,
-                                                           false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        if (!(sequence & 1) &&
+            __atomic_compare_exchange_n(&slot->epoch_sequence, &sequence, sequence + 1, false,
+                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
             return sequence + 1;
         sched_yield();
     }

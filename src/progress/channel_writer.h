@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The training's end of the channel: what wt_step() and its sisters do.  Runs inside somebody else's process:
- * no locks, no allocation, no signal handlers, no system call after a thread's first call, nothing printed.
- * Without a channel in the environment each call is one load.
+ * The training's end of the channel: what wt_step() and its sisters do.  Runs inside somebody
+ * else's process: no locks, no allocation, no signal handlers, no system call after a thread's
+ * first call, nothing printed. Without a channel in the environment each call is one load.
  */
 #ifndef WATTUNE_PROGRESS_CHANNEL_WRITER_H
 #define WATTUNE_PROGRESS_CHANNEL_WRITER_H

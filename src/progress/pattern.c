@@ -15,12 +15,12 @@
 
 enum {
     LINE_MOST = 65536,
-    /* Backtracking points of one attempt: ordinary patterns need a few per character; this is about a
-     * millisecond, after which the line is given up. */
+    /* Backtracking points of one attempt: ordinary patterns need a few per character; this is about
+     * a millisecond, after which the line is given up. */
     MATCH_LIMIT = 50000,
     HEAP_LIMIT_KIB = 1024,
-    /* Matches of the step pattern in one line: enough for a dot a step over a line of a terminal or many;
-     * bounds what one hostile line can cost. */
+    /* Matches of the step pattern in one line: enough for a dot a step over a line of a terminal or
+     * many; bounds what one hostile line can cost. */
     MATCHES_MOST = 4096,
 };
 
@@ -57,15 +57,17 @@ static int compile(struct regex *regex, const char *what, const char *text, uint
     if (!regex->code) {
         char reason[120] = "";
         pcre2_get_error_message(code, (PCRE2_UCHAR *)reason, sizeof reason);
-        return error_set(err, WT_E_PARSE, "the %s pattern is wrong at character %zu: %s", what, offset + 1,
-                         reason);
+        return error_set(err, WT_E_PARSE, "the %s pattern is wrong at character %zu: %s", what,
+                         offset + 1, reason);
     }
     pcre2_pattern_info(regex->code, PCRE2_INFO_CAPTURECOUNT, &regex->groups);
     if (regex->groups < groups_needed)
-        return error_set(err, WT_E_PARSE, "the %s pattern needs a group, such as ([0-9.]+), around its value",
-                         what);
+        return error_set(err, WT_E_PARSE,
+                         "the %s pattern needs a group, such as ([0-9.]+), around its value", what);
     regex->match = pcre2_match_data_create_from_pattern(regex->code, NULL);
-    return regex->match ? 0 : error_set(err, WT_E_NO_MEMORY, "prepare the %s pattern: out of memory", what);
+    return regex->match
+               ? 0
+               : error_set(err, WT_E_NO_MEMORY, "prepare the %s pattern: out of memory", what);
 }
 
 int pattern_new(struct pattern **made, const struct pattern_options *options, struct wt_error *err)
@@ -110,8 +112,8 @@ struct pattern *pattern_free(struct pattern *pattern)
     return NULL;
 }
 
-/* The next match in the line from *from on, which moves behind it.  Empty matches are none: x* would find one
- * between any two characters. */
+/* The next match in the line from *from on, which moves behind it.  Empty matches are none: x*
+ * would find one between any two characters. */
 static bool match(const struct pattern *pattern, const struct regex *regex, const struct line *line,
                   size_t *from)
 {
@@ -155,8 +157,10 @@ static void find_steps(struct pattern *pattern, const struct line *line)
     for (int i = 0; i < MATCHES_MOST && match(pattern, regex, line, &from); i++) {
         if (regex->groups == 0)
             more++;
-        /* 10^15 steps are more than anybody takes; below it sums cannot overflow in the life of a machine. */
-        else if (group(regex, line, text) && parse_u64(text, 0, UINT64_C(1000000000000000), &count) == 0)
+        /* 10^15 steps are more than anybody takes; below it sums cannot overflow in the life of a
+         * machine. */
+        else if (group(regex, line, text) &&
+                 parse_u64(text, 0, UINT64_C(1000000000000000), &count) == 0)
             more += steps_of_count(pattern, count);
     }
     if (more == 0)
@@ -200,7 +204,8 @@ static size_t until_end(const char *bytes, size_t length)
     return n;
 }
 
-void pattern_feed(struct pattern *pattern, unsigned stream, const char *bytes, size_t length, int64_t t_ns)
+void pattern_feed(struct pattern *pattern, unsigned stream, const char *bytes, size_t length,
+                  int64_t t_ns)
 {
     struct line *line = &pattern->lines[stream < PATTERN_STREAMS ? stream : 0];
     while (length > 0) {

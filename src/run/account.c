@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The account of a run.  A mark is what a device had used when an hour was over; a slice lies between two marks and
- * may hold several hours, when the energy was not known at the end of some.
+ * The account of a run.  A mark is what a device had used when an hour was over; a slice lies
+ * between two marks and may hold several hours, when the energy was not known at the end of some.
  */
 #include "run/account.h"
 
@@ -15,7 +15,7 @@ static const int64_t HOUR_MS = 3600 * 1000;
 /* One hour of all devices.  so_far_j and busy_s have one value a device. */
 struct hour {
     int64_t hour;
-    double length_s;                 /* of the run in it */
+    double length_s; /* of the run in it */
     double *so_far_j, *busy_s;
 };
 
@@ -23,9 +23,9 @@ struct account {
     const struct wt_device *devices;
     unsigned count;
     int64_t started_ms, begin_ns, mark_ns;
-    int64_t *busy_ns;                /* when busy was last said of a device */
-    double *busy_fraction;           /* and what */
-    struct hour *hours;              /* those that are over, and the one that runs */
+    int64_t *busy_ns;      /* when busy was last said of a device */
+    double *busy_fraction; /* and what */
+    struct hour *hours;    /* those that are over, and the one that runs */
     size_t hour_count;
     struct ledger_hour *rows;
     bool out_of_memory;
@@ -50,26 +50,33 @@ static struct hour *add_hour(struct account *account, int64_t number)
         account->hours = hours;
     if (!values)
         return NULL;
-    hours[account->hour_count] = (struct hour){.hour = number, .so_far_j = values, .busy_s = values + account->count};
+    hours[account->hour_count] =
+        (struct hour){.hour = number, .so_far_j = values, .busy_s = values + account->count};
     return &hours[account->hour_count++];
 }
 
-int account_new(const struct wt_device devices[], unsigned count, int64_t started_ms, int64_t begin_ns,
-                struct account **out, struct wt_error *err)
+int account_new(const struct wt_device devices[], unsigned count, int64_t started_ms,
+                int64_t begin_ns, struct account **out, struct wt_error *err)
 {
     struct account *account = calloc(1, sizeof *account);
     int64_t *busy_ns = calloc(count + 1, sizeof *busy_ns);
     double *busy_fraction = calloc(count + 1, sizeof *busy_fraction);
     struct wt_device *copy = calloc(count + 1, sizeof *copy);
     if (account) {
-        *account = (struct account){.count = count, .started_ms = started_ms, .begin_ns = begin_ns, .mark_ns = begin_ns,
-                                    .busy_ns = busy_ns, .busy_fraction = busy_fraction, .devices = copy};
+        *account = (struct account){.count = count,
+                                    .started_ms = started_ms,
+                                    .begin_ns = begin_ns,
+                                    .mark_ns = begin_ns,
+                                    .busy_ns = busy_ns,
+                                    .busy_fraction = busy_fraction,
+                                    .devices = copy};
     } else {
         free(busy_ns);
         free(busy_fraction);
         free(copy);
     }
-    if (!account || !busy_ns || !busy_fraction || !copy || !add_hour(account, hour_of(started_ms))) {
+    if (!account || !busy_ns || !busy_fraction || !copy ||
+        !add_hour(account, hour_of(started_ms))) {
         account_free(account);
         return error_set(err, WT_E_NO_MEMORY, "account for the run by hours: out of memory");
     }
@@ -107,7 +114,8 @@ void account_busy(struct account *account, unsigned i, int64_t now_ns, double bu
     double length_s = (double)(now_ns - account->busy_ns[i]) / (double)NS_PER_S;
     if (length_s <= 0)
         return;
-    now_running(account)->busy_s[i] += busy_fraction * length_s; /* NaN stays: part of the hour is not known */
+    now_running(account)->busy_s[i] +=
+        busy_fraction * length_s; /* NaN stays: part of the hour is not known */
     account->busy_ns[i] = now_ns;
     account->busy_fraction[i] = busy_fraction;
 }
@@ -115,7 +123,8 @@ void account_busy(struct account *account, unsigned i, int64_t now_ns, double bu
 int64_t account_hour_ends_ns(const struct account *account)
 {
     int64_t ms = (now_running(account)->hour + 1) * HOUR_MS - account->started_ms;
-    return ms > (INT64_MAX - account->begin_ns) / NS_PER_MS ? INT64_MAX : account->begin_ns + ms * NS_PER_MS;
+    return ms > (INT64_MAX - account->begin_ns) / NS_PER_MS ? INT64_MAX
+                                                            : account->begin_ns + ms * NS_PER_MS;
 }
 
 /* Closes the hour that runs, and those that passed unseen after it. */
@@ -135,18 +144,25 @@ void account_hour(struct account *account, int64_t now_ns, const double so_far_j
     }
 }
 
-/* --- The end ------------------------------------------------------------------------------------------------------ */
+/* --- The end
+ * ------------------------------------------------------------------------------------------------------
+ */
 
-/* The hours of one device: from mark to mark, evenly over the time where there is none in between.  A mark is a plain
- * reading and may lie a little above what the whole window says; no hour is given more than is left of it. */
-static void split(const struct account *account, unsigned i, double used_j, struct ledger_hour rows[])
+/* The hours of one device: from mark to mark, evenly over the time where there is none in between.
+ * A mark is a plain reading and may lie a little above what the whole window says; no hour is given
+ * more than is left of it. */
+static void split(const struct account *account, unsigned i, double used_j,
+                  struct ledger_hour rows[])
 {
     double booked_j = 0;
     for (size_t first = 0, last; first < account->hour_count; first = last + 1) {
         double length_s = account->hours[first].length_s;
-        for (last = first; last + 1 < account->hour_count && !isfinite(account->hours[last].so_far_j[i]);)
+        for (last = first;
+             last + 1 < account->hour_count && !isfinite(account->hours[last].so_far_j[i]);)
             length_s += account->hours[++last].length_s;
-        double mark_j = last + 1 == account->hour_count ? used_j : fmin(account->hours[last].so_far_j[i], used_j);
+        double mark_j = last + 1 == account->hour_count
+                            ? used_j
+                            : fmin(account->hours[last].so_far_j[i], used_j);
         double slice_j = fmax(mark_j - booked_j, 0), left_j = slice_j;
         for (size_t k = first; k < last; k++) {
             rows[k].energy_j = length_s > 0 ? slice_j * (account->hours[k].length_s / length_s) : 0;
@@ -157,15 +173,19 @@ static void split(const struct account *account, unsigned i, double used_j, stru
     }
 }
 
-static void fill_device(const struct account *account, unsigned i, const struct wt_measurement *used,
-                        struct ledger_hour rows[])
+static void fill_device(const struct account *account, unsigned i,
+                        const struct wt_measurement *used, struct ledger_hour rows[])
 {
     const struct wt_device *device = &account->devices[i];
     bool known = used->source != WT_SOURCE_NONE;
     for (size_t k = 0; k < account->hour_count; k++)
-        rows[k] = (struct ledger_hour){.hour = account->hours[k].hour, .kind = device->kind, .index = device->index,
-                                       .energy_j = NAN, .intensity_g_per_kwh = NAN,
-                                       .busy_s = device->kind == WT_DEVICE_GPU ? account->hours[k].busy_s[i] : (double)NAN};
+        rows[k] = (struct ledger_hour){
+            .hour = account->hours[k].hour,
+            .kind = device->kind,
+            .index = device->index,
+            .energy_j = NAN,
+            .intensity_g_per_kwh = NAN,
+            .busy_s = device->kind == WT_DEVICE_GPU ? account->hours[k].busy_s[i] : (double)NAN};
     if (known)
         split(account, i, (double)used->energy_mj / 1000, rows);
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The account of a run: what each device used in each hour of the wall clock, and how long its GPUs were busy.  Grids
- * change by the hour, and reports ask for days.  Knows neither prices nor grids, and reads nothing itself.
+ * The account of a run: what each device used in each hour of the wall clock, and how long its GPUs
+ * were busy.  Grids change by the hour, and reports ask for days.  Knows neither prices nor grids,
+ * and reads nothing itself.
  *
- * The hours of a device add up to what the run's window says of it, to the last bit that a double has: what is split
- * is the one measurement, never measured again.  The wall clock is read once, at the start; from there on time is the
- * run's own, so that a clock that is set meanwhile makes no hour longer.
+ * The hours of a device add up to what the run's window says of it, to the last bit that a double
+ * has: what is split is the one measurement, never measured again.  The wall clock is read once, at
+ * the start; from there on time is the run's own, so that a clock that is set meanwhile makes no
+ * hour longer.
  */
 #ifndef WATTUNE_RUN_ACCOUNT_H
 #define WATTUNE_RUN_ACCOUNT_H
@@ -15,24 +17,25 @@
 
 struct account;
 
-/* A run of `count` devices that began at begin_ns (base/clock.h), which was started_ms by the wall clock.  The caller
- * frees *out with account_free(). */
-int account_new(const struct wt_device devices[], unsigned count, int64_t started_ms, int64_t begin_ns,
-                struct account **out, struct wt_error *err);
+/* A run of `count` devices that began at begin_ns (base/clock.h), which was started_ms by the wall
+ * clock.  The caller frees *out with account_free(). */
+int account_new(const struct wt_device devices[], unsigned count, int64_t started_ms,
+                int64_t begin_ns, struct account **out, struct wt_error *err);
 struct account *account_free(struct account *account); /* takes NULL, returns NULL */
 
-/* A GPU was busy for that fraction of the time since this was last said of it (at first: since the begin); NaN: not known. */
+/* A GPU was busy for that fraction of the time since this was last said of it (at first: since the
+ * begin); NaN: not known. */
 void account_busy(struct account *account, unsigned i, int64_t now_ns, double busy_fraction);
 
 /* When an hour of the wall clock ends next (base/clock.h). */
 int64_t account_hour_ends_ns(const struct account *account);
 
-/* An hour has ended: what each device has used since the begin, joules (NaN: not known now; the hours until it is known
- * again share what was used in them evenly). */
+/* An hour has ended: what each device has used since the begin, joules (NaN: not known now; the
+ * hours until it is known again share what was used in them evenly). */
 void account_hour(struct account *account, int64_t now_ns, const double so_far_j[]);
 
-/* The run has ended, and this is what each device used.  WT_E_NO_MEMORY: *hours would not fit.  What it gives lives as long
- * as the account. */
+/* The run has ended, and this is what each device used.  WT_E_NO_MEMORY: *hours would not fit. What
+ * it gives lives as long as the account. */
 int account_end(struct account *account, int64_t end_ns, const struct wt_measurement used[],
                 struct ledger_hour **hours, size_t *count, struct wt_error *err);
 

@@ -14,7 +14,11 @@
 void aware_begin(struct aware *aware, const struct aware_grid *grid, double eta)
 {
     char why[TUNER_WHY];
-    *aware = (struct aware){.grid = grid, .eta = eta, .wall_ms = clock_wall_ms(), .begin_ns = clock_now_ns(), .asked_s = -1};
+    *aware = (struct aware){.grid = grid,
+                            .eta = eta,
+                            .wall_ms = clock_wall_ms(),
+                            .begin_ns = clock_now_ns(),
+                            .asked_s = -1};
     aware_eta(aware, why);
     if (!aware->told)
         log_note("%s", why);
@@ -37,11 +41,13 @@ double aware_eta(void *ctx, char why[TUNER_WHY])
     double eta = carbon_aware_eta(aware->eta, aware->g_per_kwh, aware->most_g_per_kwh);
     bool unknown = isnan(eta);
     if (unknown && !aware->told)
-        log_warning("the series of the grid has nothing for this hour: limits are chosen as without --carbon-aware until it has");
+        log_warning("the series of the grid has nothing for this hour: limits are chosen as "
+                    "without --carbon-aware until it has");
     aware->told = unknown;
     if (unknown)
         snprintf(why, TUNER_WHY, "the grid is not known");
     else
-        snprintf(why, TUNER_WHY, "the grid is at %.4g g/kWh, of at most %.4g in 24 h", aware->g_per_kwh, aware->most_g_per_kwh);
+        snprintf(why, TUNER_WHY, "the grid is at %.4g g/kWh, of at most %.4g in 24 h",
+                 aware->g_per_kwh, aware->most_g_per_kwh);
     return unknown ? aware->eta : eta;
 }

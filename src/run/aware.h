@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Carbon-aware tuning of a run (Chase): which eta limits are chosen by as the grid changes under it.  The wall clock is read
- * once; from there on time is the run's own.  Where grids come from is the caller's, the rule is carbon/operational.h's; the
- * tuner chooses.
+ * Carbon-aware tuning of a run (Chase): which eta limits are chosen by as the grid changes under
+ * it.  The wall clock is read once; from there on time is the run's own.  Where grids come from is
+ * the caller's, the rule is carbon/operational.h's; the tuner chooses.
  */
 #ifndef WATTUNE_RUN_AWARE_H
 #define WATTUNE_RUN_AWARE_H
@@ -19,17 +19,18 @@ struct aware_grid {
 
 struct aware {
     const struct aware_grid *grid;
-    double eta;                      /* that was asked for */
+    double eta; /* that was asked for */
     int64_t wall_ms, begin_ns;
-    int64_t asked_s;                 /* unix time of the last question */
+    int64_t asked_s;                  /* unix time of the last question */
     double g_per_kwh, most_g_per_kwh; /* the answer */
-    bool told;                       /* that there was none */
+    bool told;                        /* that there was none */
 };
 
 /* `grid` is borrowed.  Says in words what the grid is now. */
 void aware_begin(struct aware *aware, const struct aware_grid *grid, double eta);
 
-/* tuner_options.eta_now over a struct aware.  Where the grid is not known, eta as it was asked for: Zeus's choice. */
+/* tuner_options.eta_now over a struct aware.  Where the grid is not known, eta as it was asked for:
+ * Zeus's choice. */
 double aware_eta(void *aware, char why[TUNER_WHY]);
 
 #endif

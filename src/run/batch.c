@@ -10,10 +10,13 @@
 
 #include "base/clock.h"
 
-_Static_assert((int)BATCH_SIZE_BYTES_MOST <= (int)LEDGER_STATE_MOST, "a state fits into the ledger");
-_Static_assert((int)BATCH_SIZES_MOST <= (int)WT_MAX_BATCH_SIZES, "beliefs have room for every size");
+_Static_assert((int)BATCH_SIZE_BYTES_MOST <= (int)LEDGER_STATE_MOST,
+               "a state fits into the ledger");
+_Static_assert((int)BATCH_SIZES_MOST <= (int)WT_MAX_BATCH_SIZES,
+               "beliefs have room for every size");
 
-/* One change: what is asked of the state, and its answer, which is kept apart from whether the change itself is kept. */
+/* One change: what is asked of the state, and its answer, which is kept apart from whether the
+ * change itself is kept. */
 struct change {
     struct batch *batch;
     struct batch_size state;
@@ -32,14 +35,16 @@ static int apply(void *ctx, unsigned char *bytes, size_t *length, struct wt_erro
     struct change *change = ctx;
     int64_t now_ms = clock_wall_ms();
     if (!*length && change->id)
-        return error_set(err, WT_E_NOT_FOUND, "there is no claim %llu: it was forgotten", (unsigned long long)change->id);
+        return error_set(err, WT_E_NOT_FOUND, "there is no claim %llu: it was forgotten",
+                         (unsigned long long)change->id);
     int rc = *length ? batch_size_decode(bytes, *length, &change->state, err)
                      : batch_size_init(&change->state, &change->batch->sizes, err);
     if (rc == 0 && !*length && change->batch->past_count)
-        batch_size_take_over(&change->state, change->batch->past, change->batch->past_count, change->batch->epoch_cost_j,
-                             change->batch->max_epochs);
+        batch_size_take_over(&change->state, change->batch->past, change->batch->past_count,
+                             change->batch->epoch_cost_j, change->batch->max_epochs);
     if (rc == WT_E_PARSE)
-        return error_set(err, WT_E_LEDGER, "what the ledger has of the batch sizes is damaged: `wattune forget JOB "
+        return error_set(err, WT_E_LEDGER,
+                         "what the ledger has of the batch sizes is damaged: `wattune forget JOB "
                          "--batch-sizes` begins anew");
     if (rc < 0)
         return rc;
@@ -52,25 +57,32 @@ static int apply(void *ctx, unsigned char *bytes, size_t *length, struct wt_erro
     return 0;
 }
 
-static int run_change(struct batch *batch, struct change **out, struct batch_try *attempt, struct wt_error *err)
+static int run_change(struct batch *batch, struct change **out, struct batch_try *attempt,
+                      struct wt_error *err)
 {
     struct change *change = *out;
     int64_t state_id = 0;
     change->batch = batch;
-    int rc = ledger_state_change(batch->ledger, &batch->key, batch->options, apply, change, &state_id, err);
+    int rc = ledger_state_change(batch->ledger, &batch->key, batch->options, apply, change,
+                                 &state_id, err);
     if (rc == 0 && change->answer < 0) {
         rc = change->answer;
         if (rc == WT_E_NO_DATA && change->state.pruning.stage == PRUNING_DEFAULT_FAILED)
-            error_set(&change->err, rc, "the default batch size did not reach the target (it is %u)",
+            error_set(&change->err, rc,
+                      "the default batch size did not reach the target (it is %u)",
                       (unsigned)batch->sizes.default_size);
         if (err)
             *err = change->err;
     } else if (rc == 0) {
         rc = change->answer;
         if (attempt && change->claim.id)
-            *attempt = (struct batch_try){.claim = change->claim.id, .state_id = state_id, .number = change->claim.tries,
-                                          .size = change->state.sizes[change->claim.size], .bound_j = change->bound_j,
-                                          .waiting = batch_size_waiting(&change->state, change->claim.size)};
+            *attempt = (struct batch_try){
+                .claim = change->claim.id,
+                .state_id = state_id,
+                .number = change->claim.tries,
+                .size = change->state.sizes[change->claim.size],
+                .bound_j = change->bound_j,
+                .waiting = batch_size_waiting(&change->state, change->claim.size)};
         if (attempt)
             attempt->taken_over = change->state.taken_over;
     }
@@ -79,7 +91,8 @@ static int run_change(struct batch *batch, struct change **out, struct batch_try
     return rc;
 }
 
-static struct change *new_change(int (*ask)(struct change *, int64_t), uint64_t id, struct wt_error *err)
+static struct change *new_change(int (*ask)(struct change *, int64_t), uint64_t id,
+                                 struct wt_error *err)
 {
     struct change *change = calloc(1, sizeof *change);
     if (!change) {
@@ -100,7 +113,8 @@ static int ask_claim(struct change *change, int64_t now_ms)
         if (rc)
             return rc;
     }
-    return batch_size_claim(state, normals, now_ms, change->batch->hold_ms, &change->claim, &change->err);
+    return batch_size_claim(state, normals, now_ms, change->batch->hold_ms, &change->claim,
+                            &change->err);
 }
 
 int batch_claim(struct batch *batch, struct batch_try *attempt, struct wt_error *err)
@@ -111,13 +125,16 @@ int batch_claim(struct batch *batch, struct batch_try *attempt, struct wt_error 
 
 static int ask_report(struct change *change, int64_t now_ms)
 {
-    int rc = batch_size_report(&change->state, &change->batch->normals, change->id, change->result, &change->claim,
-                               &change->err);
-    return rc > 0 && batch_size_renew(&change->state, change->id, now_ms, change->batch->hold_ms, NULL) ? WT_E_NOT_FOUND : rc;
+    int rc = batch_size_report(&change->state, &change->batch->normals, change->id, change->result,
+                               &change->claim, &change->err);
+    return rc > 0 && batch_size_renew(&change->state, change->id, now_ms, change->batch->hold_ms,
+                                      NULL)
+               ? WT_E_NOT_FOUND
+               : rc;
 }
 
-int batch_report(struct batch *batch, struct batch_try *attempt, const struct batch_size_result *result,
-                 struct wt_error *err)
+int batch_report(struct batch *batch, struct batch_try *attempt,
+                 const struct batch_size_result *result, struct wt_error *err)
 {
     struct change *change = new_change(ask_report, attempt->claim, err);
     if (!change)
@@ -128,7 +145,8 @@ int batch_report(struct batch *batch, struct batch_try *attempt, const struct ba
 
 static int ask_renew(struct change *change, int64_t now_ms)
 {
-    return batch_size_renew(&change->state, change->id, now_ms, change->batch->hold_ms, &change->err);
+    return batch_size_renew(&change->state, change->id, now_ms, change->batch->hold_ms,
+                            &change->err);
 }
 
 int batch_renew(struct batch *batch, const struct batch_try *attempt, struct wt_error *err)
@@ -152,10 +170,13 @@ int batch_give_back(struct batch *batch, const struct batch_try *attempt, struct
 
 bool batch_taught(const struct wt_trial *trial)
 {
-    return trial->ended && !trial->not_started && (trial->reached > 0 || (trial->reached == 0 && trial->exit_code <= 0));
+    return trial->ended && !trial->not_started &&
+           (trial->reached > 0 || (trial->reached == 0 && trial->exit_code <= 0));
 }
 
-/* --- What it says ------------------------------------------------------------------------------------------------ */
+/* --- What it says
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static void tell_sizes(const struct batch_size *state, struct wt_beliefs *beliefs)
 {
@@ -164,8 +185,10 @@ static void tell_sizes(const struct batch_size *state, struct wt_beliefs *belief
         struct belief belief = {NAN, NAN};
         if (state->arms[i].observed)
             belief = arm_belief(&state->arms[i], &state->thompson);
-        beliefs->sizes[i] = (struct wt_belief){.batch_size = state->sizes[i], .runs = state->arms[i].observed,
-                                               .mean_j = belief.mean_j, .sd_j = belief.sd_j,
+        beliefs->sizes[i] = (struct wt_belief){.batch_size = state->sizes[i],
+                                               .runs = state->arms[i].observed,
+                                               .mean_j = belief.mean_j,
+                                               .sd_j = belief.sd_j,
                                                .left = state->pruning.left >> i & 1};
     }
 }
@@ -180,7 +203,8 @@ static void tell_next(struct batch_size *copy, int64_t now_ms, struct wt_beliefs
         beliefs->next = copy->sizes[claim.size];
 }
 
-int batch_beliefs(const struct ledger_state *kept, int64_t now_ms, struct wt_beliefs *beliefs, struct wt_error *err)
+int batch_beliefs(const struct ledger_state *kept, int64_t now_ms, struct wt_beliefs *beliefs,
+                  struct wt_error *err)
 {
     struct batch_size *state = calloc(1, sizeof *state);
     if (!state)

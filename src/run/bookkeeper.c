@@ -13,7 +13,8 @@
 
 static const int64_t HOUR_MS = 3600 * 1000;
 
-/* How often a GPU is looked at, by the clock in use and in real time: a machine may run a thousand times faster. */
+/* How often a GPU is looked at, by the clock in use and in real time: a machine may run a thousand
+ * times faster. */
 static const int64_t LOOK_NS = NS_PER_S, REAL_LOOK_NS = 50 * NS_PER_MS;
 static const int64_t BOOK_NS = 60 * NS_PER_S, REAL_BOOK_NS = NS_PER_S;
 
@@ -23,20 +24,21 @@ static const int64_t UNKNOWN_NS = 5 * NS_PER_S;
 /* A wall clock that is off by more than this was set, or the machine slept. */
 static const int64_t SET_MS = 2000;
 
-/* Stretches that wait for a ledger that cannot be written; what does not fit any more is given up, and said. */
+/* Stretches that wait for a ledger that cannot be written; what does not fit any more is given up,
+ * and said. */
 enum { WAITING_MOST = 100000 };
 
 /* One GPU: the stretch that grows. */
 struct kept {
-    bool known;                      /* its energy is; then it lies between two marks */
+    bool known; /* its energy is; then it lies between two marks */
     struct watch_mark from, last;
-    bool marked;                     /* `last` is a mark */
-    int64_t begin_ms, end_ms;        /* wall clock */
-    int64_t end_ns;                  /* the clock in use */
-    int in_use;                      /* of the stretch; 1, 0, -1 */
+    bool marked;              /* `last` is a mark */
+    int64_t begin_ms, end_ms; /* wall clock */
+    int64_t end_ns;           /* the clock in use */
+    int in_use;               /* of the stretch; 1, 0, -1 */
     int64_t looked_ns;
-    int seen;                        /* in use, at that look */
-    int between;                     /* the same of all looks from the stretch's end on */
+    int seen;    /* in use, at that look */
+    int between; /* the same of all looks from the stretch's end on */
     double busy_s;
 };
 
@@ -47,14 +49,16 @@ struct bookkeeper {
     unsigned node_gpus, count;
     const char *node;
     int64_t looked_ns, booked_ns;
-    int64_t wall_ms, wall_ns;        /* a moment by the wall clock and by the clock in use */
+    int64_t wall_ms, wall_ns; /* a moment by the wall clock and by the clock in use */
     bool failing, lossy;
-    struct wt_stretch *waiting;      /* ended, not booked */
+    struct wt_stretch *waiting; /* ended, not booked */
     size_t waiting_count, waiting_room;
     struct kept gpus[];
 };
 
-/* --- Time --------------------------------------------------------------------------------------------------------- */
+/* --- Time
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static int64_t wall_of(const struct bookkeeper *keeper, int64_t t_ns)
 {
@@ -66,14 +70,21 @@ static int64_t hour_end_ms(int64_t ms)
     return (ms / HOUR_MS - (ms % HOUR_MS < 0) + 1) * HOUR_MS;
 }
 
-/* --- Stretches ---------------------------------------------------------------------------------------------------- */
+/* --- Stretches
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static struct wt_stretch stretch_of(const struct bookkeeper *keeper, unsigned i)
 {
     const struct kept *gpu = &keeper->gpus[i];
     const struct wt_device *device = watch_device(keeper->watch, i);
-    struct wt_stretch stretch = {.index = device->index, .begin_ms = gpu->begin_ms, .end_ms = gpu->end_ms, .energy_j = NAN,
-                                 .energy_error_j = NAN, .in_use = gpu->in_use, .busy_s = gpu->busy_s};
+    struct wt_stretch stretch = {.index = device->index,
+                                 .begin_ms = gpu->begin_ms,
+                                 .end_ms = gpu->end_ms,
+                                 .energy_j = NAN,
+                                 .energy_error_j = NAN,
+                                 .in_use = gpu->in_use,
+                                 .busy_s = gpu->busy_s};
     struct wt_measurement measured;
     memcpy(stretch.uuid, device->uuid, sizeof stretch.uuid);
     memcpy(stretch.name, device->name, sizeof stretch.name);
@@ -93,10 +104,12 @@ static void put_away(struct bookkeeper *keeper, unsigned i)
         return;
     if (keeper->waiting_count == keeper->waiting_room) {
         size_t room = keeper->waiting_room ? 2 * keeper->waiting_room : 64;
-        struct wt_stretch *more = room <= WAITING_MOST ? reallocarray(keeper->waiting, room, sizeof *more) : NULL;
+        struct wt_stretch *more =
+            room <= WAITING_MOST ? reallocarray(keeper->waiting, room, sizeof *more) : NULL;
         if (!more) {
             if (!keeper->lossy)
-                log_warning("too much waits to be booked: what comes now is lost until the ledger can be written");
+                log_warning("too much waits to be booked: what comes now is lost until the ledger "
+                            "can be written");
             keeper->lossy = true;
             return;
         }
@@ -120,15 +133,16 @@ static void begin_next(struct bookkeeper *keeper, unsigned i, int in_use, bool k
     gpu->known = known;
 }
 
-/* Moves the mark at the stretch's end on; where that is not possible its energy is unknown from the old mark on.  True: the new
- * mark and the one before make sense together. */
+/* Moves the mark at the stretch's end on; where that is not possible its energy is unknown from the
+ * old mark on.  True: the new mark and the one before make sense together. */
 static bool mark_end(struct bookkeeper *keeper, unsigned i, int64_t t_ns)
 {
     struct kept *gpu = &keeper->gpus[i];
     struct watch_mark mark;
     struct wt_measurement unused;
     bool marked = watch_mark(keeper->watch, i, t_ns, &mark) == 0;
-    bool joins = marked && gpu->marked && watch_between(keeper->watch, i, &gpu->last, &mark, &unused) == 0;
+    bool joins =
+        marked && gpu->marked && watch_between(keeper->watch, i, &gpu->last, &mark, &unused) == 0;
     if (gpu->known && !joins)
         begin_next(keeper, i, gpu->in_use, false);
     gpu->marked = marked;
@@ -137,13 +151,14 @@ static bool mark_end(struct bookkeeper *keeper, unsigned i, int64_t t_ns)
     return joins;
 }
 
-/* On to t_ns, by way of the hours that end until then.  While a clock that was set back has not reached the stretch's end yet, the
- * stretch takes what is used and grows no longer. */
+/* On to t_ns, by way of the hours that end until then.  While a clock that was set back has not
+ * reached the stretch's end yet, the stretch takes what is used and grows no longer. */
 static void grow(struct bookkeeper *keeper, unsigned i, int64_t t_ns, double busy_fraction)
 {
     struct kept *gpu = &keeper->gpus[i];
     int64_t to_ms = wall_of(keeper, t_ns), over_ms;
-    double ahead_ms = fmax((double)(to_ms - gpu->end_ms), 1), busy_ns = busy_fraction * (double)(t_ns - gpu->end_ns);
+    double ahead_ms = fmax((double)(to_ms - gpu->end_ms), 1),
+           busy_ns = busy_fraction * (double)(t_ns - gpu->end_ns);
     while ((over_ms = hour_end_ms(gpu->end_ms)) < to_ms) {
         mark_end(keeper, i, keeper->wall_ns + (over_ms - keeper->wall_ms) * NS_PER_MS);
         gpu->busy_s += busy_ns / 1e9 * ((double)(over_ms - gpu->end_ms) / ahead_ms);
@@ -160,14 +175,16 @@ static void grow(struct bookkeeper *keeper, unsigned i, int64_t t_ns, double bus
     }
 }
 
-/* Follows a wall clock that was set.  Forward: nobody watched the time that was left out; what the counters say of it goes to
- * the stretches that begin then.  Under another clock than the kernel's there is none to follow. */
+/* Follows a wall clock that was set.  Forward: nobody watched the time that was left out; what the
+ * counters say of it goes to the stretches that begin then.  Under another clock than the kernel's
+ * there is none to follow. */
 static void look_at_wall(struct bookkeeper *keeper, int64_t now_ns)
 {
     int64_t off_ms = clock_wall_ms() - wall_of(keeper, now_ns);
     if (clock_scale() != 1 || (off_ms <= SET_MS && off_ms >= -SET_MS))
         return;
-    log_note("the wall clock was set %s by %.0f s", off_ms > 0 ? "forward" : "back", fabs((double)off_ms) / 1000);
+    log_note("the wall clock was set %s by %.0f s", off_ms > 0 ? "forward" : "back",
+             fabs((double)off_ms) / 1000);
     keeper->wall_ms += off_ms;
     for (unsigned i = 0; off_ms > 0 && i < keeper->count; i++) {
         struct kept *gpu = &keeper->gpus[i];
@@ -179,7 +196,9 @@ static void look_at_wall(struct bookkeeper *keeper, int64_t now_ns)
     }
 }
 
-/* --- Looks -------------------------------------------------------------------------------------------------------- */
+/* --- Looks
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static int is_in_use(const struct watch *watch, unsigned i)
 {
@@ -191,7 +210,8 @@ static int is_in_use(const struct watch *watch, unsigned i)
 static double busy_now(const struct watch *watch, unsigned i)
 {
     struct wt_state state;
-    bool known = watch_state(watch, i, WT_STATE_UTILIZATION, &state) == 0 && (state.known & WT_STATE_UTILIZATION);
+    bool known = watch_state(watch, i, WT_STATE_UTILIZATION, &state) == 0 &&
+                 (state.known & WT_STATE_UTILIZATION);
     return known ? state.utilization_percent / 100.0 : (double)NAN;
 }
 
@@ -223,7 +243,8 @@ static bool is_settled(const struct bookkeeper *keeper, unsigned i, int64_t now_
             watch_between(keeper->watch, i, &gpu->last, &mark, &unused) == 0);
 }
 
-/* The stretch grows up to the look before, since what was used by then is known better than what is used now. */
+/* The stretch grows up to the look before, since what was used by then is known better than what is
+ * used now. */
 static void look(struct bookkeeper *keeper, unsigned i, int64_t now_ns)
 {
     struct kept *gpu = &keeper->gpus[i];
@@ -234,9 +255,12 @@ static void look(struct bookkeeper *keeper, unsigned i, int64_t now_ns)
     gpu->looked_ns = now_ns;
 }
 
-/* --- Booking ------------------------------------------------------------------------------------------------------ */
+/* --- Booking
+ * ------------------------------------------------------------------------------------------------------
+ */
 
-/* What ended and what grows, in one transaction; the latter is booked again, longer, the next time. */
+/* What ended and what grows, in one transaction; the latter is booked again, longer, the next time.
+ */
 static int book(struct bookkeeper *keeper, struct wt_error *err)
 {
     size_t count = keeper->waiting_count;
@@ -302,16 +326,25 @@ int bookkeeper_end(struct bookkeeper *keeper, struct wt_error *err)
     return book(keeper, err);
 }
 
-int bookkeeper_new(struct watch *watch, struct ledger *ledger, const struct booking_factors *factors, unsigned node_gpus,
-                   const char *node, struct bookkeeper **out, struct wt_error *err)
+int bookkeeper_new(struct watch *watch, struct ledger *ledger,
+                   const struct booking_factors *factors, unsigned node_gpus, const char *node,
+                   struct bookkeeper **out, struct wt_error *err)
 {
     unsigned count = watch_gpu_count(watch);
     struct bookkeeper *keeper = calloc(1, sizeof *keeper + count * sizeof keeper->gpus[0]);
     if (!keeper)
         return error_set(err, WT_E_NO_MEMORY, "book the GPUs: out of memory");
     int64_t now_ns = clock_now_ns(), now_ms = clock_wall_ms();
-    *keeper = (struct bookkeeper){.watch = watch, .ledger = ledger, .factors = factors, .node_gpus = node_gpus, .count = count,
-                                  .node = node, .looked_ns = now_ns, .booked_ns = now_ns, .wall_ms = now_ms, .wall_ns = now_ns};
+    *keeper = (struct bookkeeper){.watch = watch,
+                                  .ledger = ledger,
+                                  .factors = factors,
+                                  .node_gpus = node_gpus,
+                                  .count = count,
+                                  .node = node,
+                                  .looked_ns = now_ns,
+                                  .booked_ns = now_ns,
+                                  .wall_ms = now_ms,
+                                  .wall_ns = now_ns};
     watch_poll(watch);
     for (unsigned i = 0; i < count; i++) {
         struct kept *gpu = &keeper->gpus[i];

@@ -26,11 +26,14 @@ static const struct grouping {
     {2, {WT_BY_JOB, WT_BY_PHASE}, offsetof(struct wt_fleet, tasks)},
 };
 
-static int read_groups(struct ledger *ledger, const struct fleet_options *options, struct fleet_read *read, struct wt_error *err)
+static int read_groups(struct ledger *ledger, const struct fleet_options *options,
+                       struct fleet_read *read, struct wt_error *err)
 {
     struct ledger_report what[FLEET_GROUPINGS];
     for (unsigned i = 0; i < FLEET_GROUPINGS; i++) {
-        what[i] = (struct ledger_report){.key_count = groupings[i].key_count, .from_ms = options->from_ms, .to_ms = options->to_ms,
+        what[i] = (struct ledger_report){.key_count = groupings[i].key_count,
+                                         .from_ms = options->from_ms,
+                                         .to_ms = options->to_ms,
                                          .whole_runs = true};
         memcpy(what[i].keys, groupings[i].keys, sizeof groupings[i].keys);
     }
@@ -45,7 +48,9 @@ static int read_groups(struct ledger *ledger, const struct fleet_options *option
     return rc;
 }
 
-/* --- Potentials --------------------------------------------------------------------------------------------------- */
+/* --- Potentials
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 /* The jobs by name, to find those that have a profile. */
 struct choices {
@@ -57,7 +62,8 @@ struct choices {
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp((*(const struct wt_report_row *const *)a)->keys[0], (*(const struct wt_report_row *const *)b)->keys[0]);
+    return strcmp((*(const struct wt_report_row *const *)a)->keys[0],
+                  (*(const struct wt_report_row *const *)b)->keys[0]);
 }
 
 static int is_name(const void *name, const void *row)
@@ -65,10 +71,12 @@ static int is_name(const void *name, const void *row)
     return strcmp(name, (*(const struct wt_report_row *const *)row)->keys[0]);
 }
 
-static int take(void *ctx, const char *job, uint32_t limit_mw, const struct wt_profile_point points[], unsigned count)
+static int take(void *ctx, const char *job, uint32_t limit_mw,
+                const struct wt_profile_point points[], unsigned count)
 {
     struct choices *choices = ctx;
-    const struct wt_report_row **found = bsearch(job, choices->jobs, choices->rows->count, sizeof *choices->jobs, is_name);
+    const struct wt_report_row **found =
+        bsearch(job, choices->jobs, choices->rows->count, sizeof *choices->jobs, is_name);
     if (!found)
         return 0;
     struct wt_potential *potential = &choices->potentials[*found - choices->rows->rows];
@@ -92,17 +100,22 @@ static void sum_up(struct wt_fleet *fleet)
     }
 }
 
-static int read_potentials(struct ledger *ledger, double eta, struct fleet_read *read, struct wt_error *err)
+static int read_potentials(struct ledger *ledger, double eta, struct fleet_read *read,
+                           struct wt_error *err)
 {
     const struct wt_rows *rows = &read->fleet.jobs;
     const double none = NAN;
-    struct choices choices = {.rows = rows, .eta = eta, .jobs = malloc((rows->count + 1) * sizeof *choices.jobs)};
+    struct choices choices = {
+        .rows = rows, .eta = eta, .jobs = malloc((rows->count + 1) * sizeof *choices.jobs)};
     free(read->potentials);
     read->potentials = choices.potentials = malloc((rows->count + 1) * sizeof *choices.potentials);
-    int rc = choices.jobs && choices.potentials ? 0 : error_set(err, WT_E_NO_MEMORY, "read the fleet: out of memory");
+    int rc = choices.jobs && choices.potentials
+                 ? 0
+                 : error_set(err, WT_E_NO_MEMORY, "read the fleet: out of memory");
     for (size_t i = 0; rc == 0 && i < rows->count; i++) {
         choices.jobs[i] = &rows->rows[i];
-        choices.potentials[i] = (struct wt_potential){rows->rows[i].keys[0], 0, 0, 0, none, none, none, none};
+        choices.potentials[i] =
+            (struct wt_potential){rows->rows[i].keys[0], 0, 0, 0, none, none, none, none};
     }
     if (rc == 0 && rows->count) {
         qsort(choices.jobs, rows->count, sizeof *choices.jobs, by_name);
@@ -113,9 +126,12 @@ static int read_potentials(struct ledger *ledger, double eta, struct fleet_read 
     return rc;
 }
 
-/* --- All of it ---------------------------------------------------------------------------------------------------- */
+/* --- All of it
+ * ----------------------------------------------------------------------------------------------------
+ */
 
-static int look_ahead(struct ledger *ledger, const struct fleet_options *options, struct fleet_read *read, struct wt_error *err)
+static int look_ahead(struct ledger *ledger, const struct fleet_options *options,
+                      struct fleet_read *read, struct wt_error *err)
 {
     struct wt_fleet *fleet = &read->fleet;
     int rc = 0;
@@ -127,16 +143,21 @@ static int look_ahead(struct ledger *ledger, const struct fleet_options *options
     if (isfinite(options->what_if.eta))
         rc = read_potentials(ledger, options->what_if.eta, read, err);
     if (rc == 0)
-        fleet->then = fleet_under(fleet, &fleet->now, &options->what_if, options->lifetime_years, options->utilisation);
+        fleet->then = fleet_under(fleet, &fleet->now, &options->what_if, options->lifetime_years,
+                                  options->utilisation);
     return rc;
 }
 
-int fleet_read(struct ledger *ledger, const struct fleet_options *options, struct fleet_read *read, struct wt_error *err)
+int fleet_read(struct ledger *ledger, const struct fleet_options *options, struct fleet_read *read,
+               struct wt_error *err)
 {
     struct wt_fleet *fleet = &read->fleet;
-    *read = (struct fleet_read){.fleet = {.from_ms = options->from_ms, .to_ms = options->to_ms, .made_ms = clock_wall_ms(),
-                                          .by_hour = options->from_ms != INT64_MIN || options->to_ms != INT64_MAX,
-                                          .eta = options->eta}};
+    *read = (struct fleet_read){
+        .fleet = {.from_ms = options->from_ms,
+                  .to_ms = options->to_ms,
+                  .made_ms = clock_wall_ms(),
+                  .by_hour = options->from_ms != INT64_MIN || options->to_ms != INT64_MAX,
+                  .eta = options->eta}};
     int rc = read_groups(ledger, options, read, err);
     if (rc == 0)
         rc = ledger_lines(ledger, options->from_ms, options->to_ms, &read->lines, err);
@@ -145,7 +166,8 @@ int fleet_read(struct ledger *ledger, const struct fleet_options *options, struc
     fleet->lines = read->lines.total;
     fleet->devices = read->lines.devices;
     fleet->device_count = read->lines.count;
-    rc = look_ahead(ledger, options, read, err); /* the potentials at the eta that is in force come last, and stay */
+    rc = look_ahead(ledger, options, read,
+                    err); /* the potentials at the eta that is in force come last, and stay */
     if (rc == 0)
         rc = read_potentials(ledger, options->eta, read, err);
     if (rc == 0)

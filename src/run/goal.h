@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a run is for: its target, how many epochs it may have and what it may cost.  Looks at progress and energy as the run
- * goes on and says when the training has reached its target and when its next epoch must not begin.  It ends nothing itself.
+ * What a run is for: its target, how many epochs it may have and what it may cost.  Looks at
+ * progress and energy as the run goes on and says when the training has reached its target and when
+ * its next epoch must not begin.  It ends nothing itself.
  */
 #ifndef WATTUNE_RUN_GOAL_H
 #define WATTUNE_RUN_GOAL_H
@@ -11,18 +12,18 @@
 #include "run/watch.h"
 
 struct goal_options {
-    bool has_target;                 /* without one the run ends by itself and the rest does not matter */
+    bool has_target; /* without one the run ends by itself and the rest does not matter */
     struct target target;
     unsigned max_epochs;
-    double bound_j;                  /* what the run may cost; INFINITY: anything */
-    double eta, max_power_w;         /* of that cost */
-    double grace_s;                  /* between SIGTERM and SIGKILL */
+    double bound_j;          /* what the run may cost; INFINITY: anything */
+    double eta, max_power_w; /* of that cost */
+    double grace_s;          /* between SIGTERM and SIGKILL */
 };
 
 enum goal_state {
     GOAL_OPEN,
-    GOAL_REACHED,                    /* the training may end, and is not ended */
-    GOAL_MISSED,                     /* the next epoch must not begin */
+    GOAL_REACHED, /* the training may end, and is not ended */
+    GOAL_MISSED,  /* the next epoch must not begin */
 };
 
 struct goal {
@@ -31,21 +32,23 @@ struct goal {
     enum goal_state state;
     struct target_seen seen;
     struct early_stop stop;
-    int64_t started_ns, known_ns;    /* energy is summed up to the latter */
+    int64_t started_ns, known_ns; /* energy is summed up to the latter */
     double energy_j;
     uint64_t epochs;
-    bool profiled;                   /* limits were tried in the epoch that runs */
+    bool profiled; /* limits were tried in the epoch that runs */
 };
 
 /* `watch` is borrowed. */
-void goal_begin(struct goal *goal, const struct goal_options *options, const struct watch *watch, int64_t started_ns);
+void goal_begin(struct goal *goal, const struct goal_options *options, const struct watch *watch,
+                int64_t started_ns);
 
-/* Looks at the run.  `tuned` is what a step costs at the limit that holds, NULL while none does; `profiling` says that limits
- * are being tried.  Returns the state, which leaves GOAL_OPEN once. */
+/* Looks at the run.  `tuned` is what a step costs at the limit that holds, NULL while none does;
+ * `profiling` says that limits are being tried.  Returns the state, which leaves GOAL_OPEN once. */
 enum goal_state goal_poll(struct goal *goal, const struct wt_progress *progress, bool profiling,
                           const struct wt_profile_point *tuned);
 
-/* The training has ended: the last epoch may have reached the target.  Says in words why a target could not be reached. */
+/* The training has ended: the last epoch may have reached the target.  Says in words why a target
+ * could not be reached. */
 enum goal_state goal_end(struct goal *goal, const struct wt_progress *progress);
 
 #endif

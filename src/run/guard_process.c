@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The guard process.  It has a session of its own, so that neither Ctrl-C nor a closed terminal ends it before its
- * work; it ends on a word of the supervisor, or when the limits are back or cannot be put back.
+ * The guard process.  It has a session of its own, so that neither Ctrl-C nor a closed terminal
+ * ends it before its work; it ends on a word of the supervisor, or when the limits are back or
+ * cannot be put back.
  */
 #include "run/guard_process.h"
 
@@ -31,8 +32,8 @@ enum { SOCKET_FD = 3 };
 static const int READY_WAIT_MS = 20000;
 /* A restore that fails (a driver that is busy, a reset under way) is tried again for this long. */
 static const int64_t RETRY_FOR_NS = 120 * NS_PER_S, RETRY_EVERY_NS = 250 * NS_PER_MS;
-/* A dying process's socket can close before its lock is released.  A lease that is held for longer than this is
- * somebody else's, who has put the limit back when he took it. */
+/* A dying process's socket can close before its lock is released.  A lease that is held for longer
+ * than this is somebody else's, who has put the limit back when he took it. */
 static const int64_t HELD_FOR_NS = 5 * NS_PER_S, HELD_EVERY_NS = 5 * NS_PER_MS;
 
 static void ignore_signals(void)
@@ -69,16 +70,22 @@ static int wait_ready(int fd)
     return n == 1 && recv(fd, &byte, 1, 0) == 1 && byte == READY ? 0 : -1;
 }
 
-int guard_process_start(struct guard_process *process, const struct sense_options *options, const char *folder,
-                        const unsigned devices[], unsigned count, struct wt_error *err)
+int guard_process_start(struct guard_process *process, const struct sense_options *options,
+                        const char *folder, const unsigned devices[], unsigned count,
+                        struct wt_error *err)
 {
     int pair[2];
     char list[WT_MAX_DEVICES * 4] = "";
     size_t length = 0;
     for (unsigned i = 0; i < count; i++)
-        length += (size_t)snprintf(list + length, sizeof list - length, "%s%u", i ? "," : "", devices[i]);
-    char *argv[] = {(char *)"wattune", (char *)GUARD_PROCESS_COMMAND, (char *)folder, list,
-                    (char *)options->nvml_path, NULL};
+        length +=
+            (size_t)snprintf(list + length, sizeof list - length, "%s%u", i ? "," : "", devices[i]);
+    char *argv[] = {(char *)"wattune",
+                    (char *)GUARD_PROCESS_COMMAND,
+                    (char *)folder,
+                    list,
+                    (char *)options->nvml_path,
+                    NULL};
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
         return error_set(err, WT_E_IO, "start the guard process: %s", strerror(errno));
     pid_t pid = fork();
@@ -117,7 +124,8 @@ void guard_process_leave(struct guard_process *process)
     process->pid = 0;
 }
 
-/* True when the supervisor says that all is done; false when it has ended, or leaves the rest to us. */
+/* True when the supervisor says that all is done; false when it has ended, or leaves the rest to
+ * us. */
 static bool wait_for_end(void)
 {
     for (;;) {
@@ -144,9 +152,11 @@ static enum verdict attempt(struct guard *guard, const struct wt_device *device,
     if (rc)
         log_error("%s; the next wattune on this machine tries again", err.text);
     else if (outcome == GUARD_RESTORED)
-        log_note("the run has ended; the power limit of GPU %u is back at what was found", device->index);
+        log_note("the run has ended; the power limit of GPU %u is back at what was found",
+                 device->index);
     else if (outcome == GUARD_CHANGED_BY_OTHERS)
-        log_warning("somebody else has changed the power limit of GPU %u: it is left as it is", device->index);
+        log_warning("somebody else has changed the power limit of GPU %u: it is left as it is",
+                    device->index);
     return rc ? GIVEN_UP : PUT_BACK;
 }
 
@@ -157,7 +167,8 @@ static bool is_pipe(int fd)
 }
 
 /* In rounds over all of them: one that does not let itself be set must not hold up the others. */
-static int restore(struct guard *guard, struct sense *sense, const unsigned devices[], unsigned count)
+static int restore(struct guard *guard, struct sense *sense, const unsigned devices[],
+                   unsigned count)
 {
     enum verdict verdicts[WT_MAX_DEVICES] = {TRY_AGAIN};
     int64_t begin_ns = clock_monotonic_ns();
@@ -166,7 +177,8 @@ static int restore(struct guard *guard, struct sense *sense, const unsigned devi
         bool again = false, soon = false;
         for (unsigned i = 0; i < count; i++) {
             if (verdicts[i] <= TRY_SOON)
-                verdicts[i] = attempt(guard, sense_device(sense, devices[i]), clock_monotonic_ns() - begin_ns);
+                verdicts[i] = attempt(guard, sense_device(sense, devices[i]),
+                                      clock_monotonic_ns() - begin_ns);
             again |= verdicts[i] == TRY_AGAIN;
             soon |= verdicts[i] == TRY_SOON;
             given_up |= verdicts[i] == GIVEN_UP;
@@ -175,7 +187,8 @@ static int restore(struct guard *guard, struct sense *sense, const unsigned devi
             return given_up ? 1 : 0;
         if (again && !said && is_pipe(STDERR_FILENO)) {
             log_warning("a power limit could not be put back yet: tried again for two minutes");
-            dup2(STDIN_FILENO, STDERR_FILENO); /* whoever reads to the end of a pipe must not wait for us */
+            dup2(STDIN_FILENO,
+                 STDERR_FILENO); /* whoever reads to the end of a pipe must not wait for us */
             said = true;
         }
         struct timespec pause = {.tv_nsec = soon ? HELD_EVERY_NS : RETRY_EVERY_NS};
@@ -203,14 +216,16 @@ static unsigned parse_devices(const char *list, unsigned present, unsigned devic
     return count;
 }
 
-static int open_driver(const char *nvml_path, const char *folder, struct sense **sense, struct guard **guard,
-                       struct wt_error *err)
+static int open_driver(const char *nvml_path, const char *folder, struct sense **sense,
+                       struct guard **guard, struct wt_error *err)
 {
     struct sense_options options = {.nvml_path = nvml_path};
     int rc = sense_open(&options, sense, err);
-    if (rc == 0 && !sense_driver(*sense)) /* the host's own sensors alone: there is no limit to set */
+    if (rc == 0 &&
+        !sense_driver(*sense)) /* the host's own sensors alone: there is no limit to set */
         rc = error_set(err, WT_E_NO_DEVICE, "there is no GPU");
-    return rc ? rc : guard_new(&guard_nvml, sense_driver(*sense), folder, "guard process", guard, err);
+    return rc ? rc
+              : guard_new(&guard_nvml, sense_driver(*sense), folder, "guard process", guard, err);
 }
 
 /* argv: wattune guard-process FOLDER INDEXES [NVML] */

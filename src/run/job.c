@@ -2,8 +2,9 @@
  *
  * One training command from start to booking.
  *
- * The order matters: what was left by a killed run is put back, the ledger is known to be writable, then the command
- * starts; limits come back before anything is booked; and whatever of ours fails after the start, the command goes on.
+ * The order matters: what was left by a killed run is put back, the ledger is known to be writable,
+ * then the command starts; limits come back before anything is booked; and whatever of ours fails
+ * after the start, the command goes on.
  */
 #include "run/job.h"
 
@@ -28,21 +29,22 @@
 #include "run/stop.h"
 #include "run/supervise.h"
 
-/* While slices are measured progress is read as often as counters; afterwards four times a second is enough to see an
- * epoch end.  Ticks of counters are aimed at to a fifth of a millisecond; under a fast clock it is 2 ms of real time, or it would cost
- * a core. */
+/* While slices are measured progress is read as often as counters; afterwards four times a second
+ * is enough to see an epoch end.  Ticks of counters are aimed at to a fifth of a millisecond; under
+ * a fast clock it is 2 ms of real time, or it would cost a core. */
 static const int64_t POLL_PROFILING_NS = 25 * NS_PER_MS, POLL_HOLDING_NS = 250 * NS_PER_MS;
 static const int64_t POLL_REAL_LEAST_NS = NS_PER_MS / 5, POLL_SCALED_LEAST_NS = 2 * NS_PER_MS;
-/* Over many GPUs the errors of their sum grow more slowly than the sum: all together their counters are read so many times a second while
- * slices are measured, but each no more seldom than edges are still learned for (sense/edges.c). */
+/* Over many GPUs the errors of their sum grow more slowly than the sum: all together their counters
+ * are read so many times a second while slices are measured, but each no more seldom than edges are
+ * still learned for (sense/edges.c). */
 enum { READS_MOST = 80 };
 static const int64_t POLL_PROFILING_MOST_NS = 100 * NS_PER_MS;
 /* Listing processes takes the driver some 5 ms. */
 static const int64_t SHARING_EVERY_NS = 2 * NS_PER_S;
 /* A guard process that was ended is started again this often before tuning goes without limits. */
 enum { GUARD_TRIES = 3 };
-/* How busy the GPUs are is asked first after this, so that a short run knows it too, and then from time to time: the driver
- * tells the mean over up to a second. */
+/* How busy the GPUs are is asked first after this, so that a short run knows it too, and then from
+ * time to time: the driver tells the mean over up to a second. */
 static const int64_t BUSY_FIRST_NS = NS_PER_S / 2, BUSY_EVERY_NS = 2 * NS_PER_S;
 /* When there is no step after this long, the user is told how to report steps. */
 static const int64_t NO_STEPS_AFTER_NS = 30 * NS_PER_S;
@@ -51,7 +53,7 @@ struct job {
     const struct job_options *options;
     struct sense *sense;
     const unsigned *devices;
-    unsigned count, gpu_count;       /* the GPUs come first */
+    unsigned count, gpu_count; /* the GPUs come first */
     struct ledger *ledger;
     struct watch *watch;
     struct guard *guard;
@@ -59,26 +61,26 @@ struct job {
     struct tuner *tuner;
     struct channel *channel;
     struct pattern *pattern;
-    pthread_mutex_t pattern_lock;    /* it is fed by the supervising thread */
+    pthread_mutex_t pattern_lock; /* it is fed by the supervising thread */
     struct supervised *command;
     struct sharing sharing;
     struct wt_progress progress;
     int64_t started_ns, ended_ns, sharing_ns;
     bool told_no_steps;
-    struct account *account;         /* NULL: nothing is booked */
+    struct account *account; /* NULL: nothing is booked */
     int64_t busy_due_ns;
     struct goal goal;
     struct spending spending;
     struct aware aware;
-    bool over_budget;                /* it is ended for that */
-    struct stop stop;                /* of a training that must not go on */
-    bool by_us;                      /* it got a signal from us */
+    bool over_budget; /* it is ended for that */
+    struct stop stop; /* of a training that must not go on */
+    bool by_us;       /* it got a signal from us */
     char **argv;
     char env_values[SUBSTITUTE_WORDS][SUBSTITUTE_ENV_SIZE];
     unsigned env_count;
     char folder[512];
     char env_channel[600];
-    char not_tuned[128];             /* why; empty: it is tuned */
+    char not_tuned[128]; /* why; empty: it is tuned */
 };
 
 static void say_not_tuned(struct job *job, const char *why)
@@ -87,21 +89,25 @@ static void say_not_tuned(struct job *job, const char *why)
     log_note("measured, not tuned: %s", why);
 }
 
-/* --- Profiles in the ledger -------------------------------------------------------------------------------------- */
+/* --- Profiles in the ledger
+ * -------------------------------------------------------------------------------------- */
 
-static int load_profile(void *ctx, const struct wt_profile_key *key, struct wt_profile_point points[],
-                        unsigned capacity, unsigned *count, struct wt_error *err)
+static int load_profile(void *ctx, const struct wt_profile_key *key,
+                        struct wt_profile_point points[], unsigned capacity, unsigned *count,
+                        struct wt_error *err)
 {
     return ledger_profile_get(((struct job *)ctx)->ledger, key, points, capacity, count, err);
 }
 
-static int save_profile(void *ctx, const struct wt_profile_key *key, const struct wt_profile_point points[],
-                        unsigned count, struct wt_error *err)
+static int save_profile(void *ctx, const struct wt_profile_key *key,
+                        const struct wt_profile_point points[], unsigned count,
+                        struct wt_error *err)
 {
     return ledger_profile_put(((struct job *)ctx)->ledger, key, points, count, 0, err);
 }
 
-/* --- Limits that were left --------------------------------------------------------------------------------------- */
+/* --- Limits that were left
+ * --------------------------------------------------------------------------------------- */
 
 void job_recover(struct sense *sense)
 {
@@ -118,15 +124,18 @@ void job_recover(struct sense *sense)
         if (rc)
             log_warning("a killed run left its power limit on GPU %u: %s", device->index, err.text);
         else if (outcome == GUARD_RESTORED)
-            log_note("a killed run left its power limit on GPU %u: it is back at what was found", device->index);
+            log_note("a killed run left its power limit on GPU %u: it is back at what was found",
+                     device->index);
         else if (outcome == GUARD_CHANGED_BY_OTHERS)
-            log_note("a killed run had set the power limit of GPU %u, which somebody else has changed: it is left as it is",
+            log_note("a killed run had set the power limit of GPU %u, which somebody else has "
+                     "changed: it is left as it is",
                      device->index);
     }
     guard_close(guard);
 }
 
-/* --- Before the command ------------------------------------------------------------------------------------------ */
+/* --- Before the command
+ * ------------------------------------------------------------------------------------------ */
 
 static int start_progress(struct job *job, struct wt_error *err)
 {
@@ -139,13 +148,16 @@ static int start_progress(struct job *job, struct wt_error *err)
         int rc = channel_create(&job->channel, uid, err);
         if (rc)
             return rc;
-        snprintf(job->env_channel, sizeof job->env_channel, "WATTUNE_CHANNEL=%s", channel_path(job->channel));
+        snprintf(job->env_channel, sizeof job->env_channel, "WATTUNE_CHANNEL=%s",
+                 channel_path(job->channel));
     }
     if (!options->step_pattern && !options->metric_pattern && !options->epoch_pattern)
         return 0;
-    struct pattern_options patterns = {.step = options->step_pattern, .metric = options->metric_pattern,
-                                       .epoch = options->epoch_pattern,
-                                       .metric_name = options->goal.has_target ? options->goal.target.name : "metric"};
+    struct pattern_options patterns = {
+        .step = options->step_pattern,
+        .metric = options->metric_pattern,
+        .epoch = options->epoch_pattern,
+        .metric_name = options->goal.has_target ? options->goal.target.name : "metric"};
     return pattern_new(&job->pattern, &patterns, err);
 }
 
@@ -164,7 +176,9 @@ static const char *known_reason(struct job *job, char text[128])
     if (!job->options->use_channel && !job->options->step_pattern)
         return "without steps there is nothing to compare limits by (--progress)";
     if (!job->options->shared && sharing_stranger(&job->sharing, job->watch, &pid, &index)) {
-        snprintf(text, 128, "GPU %u is shared: process %u uses it too (--shared tunes all the same)", index, pid);
+        snprintf(text, 128,
+                 "GPU %u is shared: process %u uses it too (--shared tunes all the same)", index,
+                 pid);
         return text;
     }
     return NULL;
@@ -177,10 +191,15 @@ static void say_blind_spots(const struct job *job)
         struct wt_state state;
         uint32_t pids[1];
         unsigned count, index = watch_device(job->watch, i)->index;
-        if (!job->options->shared && watch_processes(job->watch, i, pids, 1, &count) == WT_E_NOT_SUPPORTED)
-            log_note("GPU %u does not tell which processes use it: that nobody else does is taken on trust", index);
+        if (!job->options->shared &&
+            watch_processes(job->watch, i, pids, 1, &count) == WT_E_NOT_SUPPORTED)
+            log_note("GPU %u does not tell which processes use it: that nobody else does is taken "
+                     "on trust",
+                     index);
         if (watch_state(job->watch, i, WT_STATE_THROTTLE, &state) == WT_E_NOT_SUPPORTED)
-            log_note("GPU %u does not tell what lowers its clock: a slice that heat slows down is not seen as such", index);
+            log_note("GPU %u does not tell what lowers its clock: a slice that heat slows down is "
+                     "not seen as such",
+                     index);
     }
 }
 
@@ -200,15 +219,18 @@ static void start_tuner(struct job *job)
         tuner.eta_now = aware_eta;
         tuner.ctx = &job->aware;
     }
-    struct tuner_store store = {job, job->ledger ? load_profile : NULL, job->ledger ? save_profile : NULL};
+    struct tuner_store store = {job, job->ledger ? load_profile : NULL,
+                                job->ledger ? save_profile : NULL};
     snprintf(holder, sizeof holder, "wattune run (pid %ld)", (long)getpid());
     int rc = journal_default_folder(job->folder, sizeof job->folder, &err);
     if (rc == 0)
-        rc = guard_new(&guard_nvml, sense_driver(job->sense), job->folder, holder, &job->guard, &err);
+        rc = guard_new(&guard_nvml, sense_driver(job->sense), job->folder, holder, &job->guard,
+                       &err);
     if (rc == 0)
         rc = tuner_new(&tuner, job->watch, job->guard, &store, &job->tuner, &err);
     if (rc == 0) {
-        rc = guard_process_start(&job->guard_process, &job->options->sense, job->folder, job->devices, job->gpu_count, &err);
+        rc = guard_process_start(&job->guard_process, &job->options->sense, job->folder,
+                                 job->devices, job->gpu_count, &err);
         if (rc)
             job->tuner = tuner_free(job->tuner);
     }
@@ -216,7 +238,9 @@ static void start_tuner(struct job *job)
         say_not_tuned(job, err.text);
 }
 
-/* --- While it runs ----------------------------------------------------------------------------------------------- */
+/* --- While it runs
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static void on_output(void *ctx, unsigned stream, const char *bytes, size_t length)
 {
@@ -226,7 +250,8 @@ static void on_output(void *ctx, unsigned stream, const char *bytes, size_t leng
     pthread_mutex_unlock(&job->pattern_lock);
 }
 
-/* Steps come from the pattern when there is one for them, else from the channel; epochs and metrics likewise. */
+/* Steps come from the pattern when there is one for them, else from the channel; epochs and metrics
+ * likewise. */
 static void read_progress(struct job *job)
 {
     struct wt_progress channel = {.metric = NAN}, pattern = {.metric = NAN};
@@ -264,7 +289,9 @@ static void watch_sharing(struct job *job)
     job->sharing_ns = now_ns;
     if (sharing_stranger(&job->sharing, job->watch, &pid, &index)) {
         char why[128];
-        snprintf(why, sizeof why, "GPU %u is shared: process %u uses it too (--shared tunes all the same)", index, pid);
+        snprintf(why, sizeof why,
+                 "GPU %u is shared: process %u uses it too (--shared tunes all the same)", index,
+                 pid);
         tuner_stop(job->tuner, why);
     }
 }
@@ -274,9 +301,11 @@ static void replace_guard_process(struct job *job)
     struct wt_error err;
     log_warning("the guard process was ended; a new one takes its place");
     int rc = WT_E_IO;
-    for (unsigned i = 0; rc && i < GUARD_TRIES; i++) { /* whatever ended the last one may end this one as it starts */
+    for (unsigned i = 0; rc && i < GUARD_TRIES;
+         i++) { /* whatever ended the last one may end this one as it starts */
         guard_process_end(&job->guard_process);
-        rc = guard_process_start(&job->guard_process, &job->options->sense, job->folder, job->devices, job->gpu_count, &err);
+        rc = guard_process_start(&job->guard_process, &job->options->sense, job->folder,
+                                 job->devices, job->gpu_count, &err);
     }
     if (rc) /* no limit without a guard process */
         tuner_stop(job->tuner, err.text);
@@ -296,9 +325,11 @@ static void poll_tuner(struct job *job)
     watch_sharing(job);
     tuner_poll(job->tuner, &job->progress);
     watch_set_gap(job->watch, poll_gap_ns(job));
-    if (job->progress.steps == 0 && !job->told_no_steps && clock_now_ns() - job->started_ns > NO_STEPS_AFTER_NS) {
+    if (job->progress.steps == 0 && !job->told_no_steps &&
+        clock_now_ns() - job->started_ns > NO_STEPS_AFTER_NS) {
         job->told_no_steps = true;
-        log_note("no sign of steps so far, so nothing is tuned yet: call wt_step() once a step, or tell what a step prints "
+        log_note("no sign of steps so far, so nothing is tuned yet: call wt_step() once a step, or "
+                 "tell what a step prints "
                  "with --progress pattern:REGEX");
     }
 }
@@ -315,7 +346,8 @@ static void begin_stopping(struct job *job)
 {
     bool listens = job->channel && !job->options->step_pattern && job->progress.steps > 0;
     ask_to_stop(job);
-    stop_begin(&job->stop, clock_monotonic_ns(), (int64_t)(job->options->goal.grace_s * (double)NS_PER_S), listens,
+    stop_begin(&job->stop, clock_monotonic_ns(),
+               (int64_t)(job->options->goal.grace_s * (double)NS_PER_S), listens,
                job->progress.steps);
 }
 
@@ -341,8 +373,10 @@ static bool is_profiling(const struct job *job)
 static void poll_goal(struct job *job)
 {
     struct wt_profile_point point;
-    bool holds = job->tuner && tuner_holds(job->tuner, &point), was_open = job->goal.state == GOAL_OPEN;
-    enum goal_state state = goal_poll(&job->goal, &job->progress, is_profiling(job), holds ? &point : NULL);
+    bool holds = job->tuner && tuner_holds(job->tuner, &point),
+         was_open = job->goal.state == GOAL_OPEN;
+    enum goal_state state =
+        goal_poll(&job->goal, &job->progress, is_profiling(job), holds ? &point : NULL);
     if (was_open && state == GOAL_REACHED)
         ask_to_stop(job);
     else if (was_open && state == GOAL_MISSED && job->stop.stage == STOP_NOT)
@@ -353,10 +387,12 @@ static void poll_budget(struct job *job)
 {
     const struct budget_amount *budget = &job->options->spending.budget;
     char all[SPENDING_TEXT], used[SPENDING_TEXT];
-    if (job->stop.stage != STOP_NOT || !spending_poll(&job->spending, &job->progress, is_profiling(job)))
+    if (job->stop.stage != STOP_NOT ||
+        !spending_poll(&job->spending, &job->progress, is_profiling(job)))
         return;
     job->over_budget = true;
-    log_note("stopped: the budget of %s is used up (%s)", spending_text(all, budget, budget->amount),
+    log_note("stopped: the budget of %s is used up (%s)",
+             spending_text(all, budget, budget->amount),
              spending_text(used, budget, job->spending.budget.used));
     begin_stopping(job);
 }
@@ -368,7 +404,8 @@ static void ask_busy(struct job *job, int64_t now_ns)
         return;
     job->busy_due_ns = now_ns + BUSY_EVERY_NS;
     for (unsigned i = 0; i < job->gpu_count; i++)
-        if (watch_state(job->watch, i, WT_STATE_UTILIZATION, &state) == 0 && (state.known & WT_STATE_UTILIZATION))
+        if (watch_state(job->watch, i, WT_STATE_UTILIZATION, &state) == 0 &&
+            (state.known & WT_STATE_UTILIZATION))
             account_busy(job->account, i, now_ns, state.utilization_percent / 100.0);
 }
 
@@ -398,8 +435,8 @@ static bool command_has_ended(void *ctx)
     return supervise_has_ended(((struct job *)ctx)->command);
 }
 
-/* Two rhythms: counters are read when their edges are due, which over many GPUs is hundreds of times a second; progress
- * and the tuner are looked at far more seldom. */
+/* Two rhythms: counters are read when their edges are due, which over many GPUs is hundreds of
+ * times a second; progress and the tuner are looked at far more seldom. */
 static void supervise_until_end(struct job *job)
 {
     int64_t poll_ns = clock_now_ns(), watch_ns;
@@ -428,7 +465,9 @@ static void supervise_until_end(struct job *job)
     }
 }
 
-/* --- Afterwards -------------------------------------------------------------------------------------------------- */
+/* --- Afterwards
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static void finish_tuner(struct job *job, struct job_result *result)
 {
@@ -454,7 +493,8 @@ static double unknown_or(double value, bool known)
 }
 
 /* What all devices of a kind used; NaN when there is none, or one of them is unknown. */
-static double sum_of_kind(const struct job *job, const struct job_result *result, enum wt_device_kind kind)
+static double sum_of_kind(const struct job *job, const struct job_result *result,
+                          enum wt_device_kind kind)
 {
     struct wt_measurement of_kind[WT_MAX_DEVICES] = {0};
     unsigned n = 0;
@@ -481,7 +521,8 @@ static void put_note(const struct job *job, char note[128])
     memcpy(note, job->not_tuned, sizeof job->not_tuned);
     if (!job->over_budget)
         return;
-    int n = snprintf(note, 128, "Ended by the budget of %s%s", spending_text(amount, budget, budget->amount),
+    int n = snprintf(note, 128, "Ended by the budget of %s%s",
+                     spending_text(amount, budget, budget->amount),
                      job->not_tuned[0] ? "; not tuned: " : "");
     snprintf(note + n, 128 - (size_t)n, "%s", job->not_tuned);
 }
@@ -512,7 +553,8 @@ static void fill_trial(const struct job *job, struct job_result *result)
     trial->cpu_energy_j = sum_of_kind(job, result, WT_DEVICE_CPU);
     trial->dram_energy_j = sum_of_kind(job, result, WT_DEVICE_DRAM);
     trial->cost_j = cost_j(cost_eta(&job->options->tuner.preference),
-                           job_max_power_w(job->sense, job->devices, job->count), trial->energy_j, trial->time_s);
+                           job_max_power_w(job->sense, job->devices, job->count), trial->energy_j,
+                           trial->time_s);
 }
 
 double job_max_power_w(const struct sense *sense, const unsigned devices[], unsigned count)
@@ -529,17 +571,22 @@ double job_max_power_w(const struct sense *sense, const unsigned devices[], unsi
     return most_mw ? cost_max_power_w(most_mw, gpus) : (double)NAN;
 }
 
-void job_begin_trial(const struct job_options *options, const struct sense *sense, const unsigned devices[],
-                     unsigned count, struct wt_trial *trial)
+void job_begin_trial(const struct job_options *options, const struct sense *sense,
+                     const unsigned devices[], unsigned count, struct wt_trial *trial)
 {
     *trial = (struct wt_trial){.try_number = options->try_number ? options->try_number : 1,
-                               .recurrence = options->recurrence, .started_ms = clock_wall_ms(), .reached = -1, .source = WT_SOURCE_NONE,
-                               .batch_size = options->tuner.key.batch_size, .state_id = options->state_id};
+                               .recurrence = options->recurrence,
+                               .started_ms = clock_wall_ms(),
+                               .reached = -1,
+                               .source = WT_SOURCE_NONE,
+                               .batch_size = options->tuner.key.batch_size,
+                               .state_id = options->state_id};
     snprintf(trial->job, sizeof trial->job, "%s", options->job);
     snprintf(trial->phase, sizeof trial->phase, "%s", options->phase);
     snprintf(trial->project, sizeof trial->project, "%s", options->project ? options->project : "");
     trial->time_s = trial->energy_j = trial->energy_error_j = trial->sensor_error_fraction = NAN;
-    trial->cpu_energy_j = trial->dram_energy_j = trial->cost_j = trial->metric = trial->busy_s = NAN;
+    trial->cpu_energy_j = trial->dram_energy_j = trial->cost_j = trial->metric = trial->busy_s =
+        NAN;
     trial->carbon = (struct wt_carbon){NAN, NAN, "", NAN, NAN, NAN, NAN, ""};
     snprintf(trial->user, sizeof trial->user, "%s", options->user ? options->user : "");
     snprintf(trial->node, sizeof trial->node, "%s", options->node ? options->node : "");
@@ -563,7 +610,8 @@ static void begin_trial(struct job *job, struct job_result *result)
     job_begin_trial(job->options, job->sense, job->devices, job->count, trial);
     if (!job->ledger)
         return;
-    result->booked = ledger_trial_begin(job->ledger, trial, &trial->id, &trial->recurrence, &err) == 0;
+    result->booked =
+        ledger_trial_begin(job->ledger, trial, &trial->id, &trial->recurrence, &err) == 0;
     if (!result->booked)
         log_error("this run is not booked: %s", err.text);
 }
@@ -589,7 +637,8 @@ static int fill_in_values(struct job *job, const struct wt_trial *trial, struct 
 }
 
 /* The hours of the run and what they stand for. */
-static void fill_hours(struct job *job, struct job_result *result, struct ledger_hour **hours, size_t *count)
+static void fill_hours(struct job *job, struct job_result *result, struct ledger_hour **hours,
+                       size_t *count)
 {
     struct wt_error err;
     if (account_end(job->account, job->ended_ns, result->devices, hours, count, &err)) {
@@ -598,7 +647,8 @@ static void fill_hours(struct job *job, struct job_result *result, struct ledger
     }
     result->trial.busy_s = account_busy_s(job->account);
     if (job->options->factors)
-        booking_fill(job->options->factors, sense_gpu_count(job->sense), *hours, *count, &result->trial);
+        booking_fill(job->options->factors, sense_gpu_count(job->sense), *hours, *count,
+                     &result->trial);
 }
 
 static void book(struct job *job, struct job_result *result)
@@ -613,10 +663,14 @@ static void book(struct job *job, struct job_result *result)
     for (unsigned i = 0; i < job->count; i++) {
         const struct wt_device *device = watch_device(job->watch, i);
         const struct wt_measurement *m = &result->devices[i];
-        energies[i] = (struct ledger_device_energy){
-            .kind = device->kind, .index = device->index, .energy_j = (double)m->energy_mj / 1000,
-            .energy_error_j = (double)m->energy_error_mj / 1000, .source = m->source,
-            .begin_ms = result->trial.started_ms, .end_ms = now_ms};
+        energies[i] =
+            (struct ledger_device_energy){.kind = device->kind,
+                                          .index = device->index,
+                                          .energy_j = (double)m->energy_mj / 1000,
+                                          .energy_error_j = (double)m->energy_error_mj / 1000,
+                                          .source = m->source,
+                                          .begin_ms = result->trial.started_ms,
+                                          .end_ms = now_ms};
         memcpy(energies[i].uuid, device->uuid, sizeof device->uuid);
         memcpy(energies[i].name, device->name, sizeof device->name);
     }
@@ -649,15 +703,20 @@ static int start_command(struct job *job, struct job_result *result, struct wt_e
 {
     const char *env[16];
     unsigned n = 0;
-    for (const char *const *e = job->options->env; e && *e && n < 10; e++) /* room is left for five of ours */
+    for (const char *const *e = job->options->env; e && *e && n < 10;
+         e++) /* room is left for five of ours */
         env[n++] = *e;
     for (unsigned i = 0; i < job->env_count; i++)
         env[n++] = job->env_values[i];
     if (job->channel)
         env[n++] = job->env_channel;
     env[n] = NULL;
-    struct supervise_options options = {.argv = job->argv ? job->argv : job->options->argv, .env = env, .relay = job->pattern != NULL,
-                                        .on_output = on_output, .ctx = job, .helper = job->guard_process.pid};
+    struct supervise_options options = {.argv = job->argv ? job->argv : job->options->argv,
+                                        .env = env,
+                                        .relay = job->pattern != NULL,
+                                        .on_output = on_output,
+                                        .ctx = job,
+                                        .helper = job->guard_process.pid};
     return supervise_start(&options, &job->command, &result->exit_code, err);
 }
 
@@ -665,11 +724,13 @@ static void say_left_running(const struct job *job)
 {
     unsigned left = supervise_left_running(job->command);
     if (left)
-        log_note("%u process%s of the command still run%s: what they use from here on is not measured", left,
-                 left == 1 ? "" : "es", left == 1 ? "s" : "");
+        log_note(
+            "%u process%s of the command still run%s: what they use from here on is not measured",
+            left, left == 1 ? "" : "es", left == 1 ? "s" : "");
 }
 
-/* What its end says: whether it failed, was ended by us or by somebody who wants all of it to end. */
+/* What its end says: whether it failed, was ended by us or by somebody who wants all of it to end.
+ */
 static void end_of_command(struct job *job, struct job_result *result)
 {
     goal_end(&job->goal, &job->progress);
@@ -691,17 +752,22 @@ static void start_account(struct job *job, const struct job_result *result)
     for (unsigned i = 0; i < job->count; i++)
         devices[i] = *watch_device(job->watch, i);
     job->busy_due_ns = job->started_ns + BUSY_FIRST_NS;
-    if (account_new(devices, job->count, result->trial.started_ms, job->started_ns, &job->account, &err))
+    if (account_new(devices, job->count, result->trial.started_ms, job->started_ns, &job->account,
+                    &err))
         log_error("%s", err.text);
 }
 
-int job_run(const struct job_options *options, struct sense *sense, const unsigned devices[], unsigned count,
-            struct ledger *ledger, struct job_result *result, struct wt_error *err)
+int job_run(const struct job_options *options, struct sense *sense, const unsigned devices[],
+            unsigned count, struct ledger *ledger, struct job_result *result, struct wt_error *err)
 {
     struct job *job = calloc(1, sizeof *job);
     if (!job)
         return error_set(err, WT_E_NO_MEMORY, "start the run: out of memory");
-    *job = (struct job){.options = options, .sense = sense, .devices = devices, .count = count, .ledger = ledger,
+    *job = (struct job){.options = options,
+                        .sense = sense,
+                        .devices = devices,
+                        .count = count,
+                        .ledger = ledger,
                         .guard_process = {0, -1}};
     *result = (struct job_result){0};
     pthread_mutex_init(&job->pattern_lock, NULL);
@@ -724,8 +790,8 @@ int job_run(const struct job_options *options, struct sense *sense, const unsign
         job->started_ns = clock_now_ns();
         start_account(job, result);
         goal_begin(&job->goal, &options->goal, job->watch, job->started_ns);
-        spending_begin(&job->spending, &options->spending, job->watch, options->factors, sense_gpu_count(sense), &result->trial,
-                       job->started_ns);
+        spending_begin(&job->spending, &options->spending, job->watch, options->factors,
+                       sense_gpu_count(sense), &result->trial, job->started_ns);
         if (rc == 0)
             rc = start_command(job, result, err);
         if (rc)
@@ -752,10 +818,12 @@ int job_run(const struct job_options *options, struct sense *sense, const unsign
     return rc;
 }
 
-int job_measure(char *const *argv, const char *const *env, struct sense *sense, const unsigned devices[],
-                unsigned count, struct job_result *result, struct wt_error *err)
+int job_measure(char *const *argv, const char *const *env, struct sense *sense,
+                const unsigned devices[], unsigned count, struct job_result *result,
+                struct wt_error *err)
 {
     /* No search: no tuner, no guard, no guard process. */
-    struct job_options options = {.argv = argv, .env = env, .job = "", .phase = "", .observe = true};
+    struct job_options options = {
+        .argv = argv, .env = env, .job = "", .phase = "", .observe = true};
     return job_run(&options, sense, devices, count, NULL, result, err);
 }

@@ -48,12 +48,16 @@ static void add_name(char *list, size_t size, const char *name)
         snprintf(list + length, size - length, "%s%s", length ? ", " : "", escaped);
 }
 
-/* --- The target ---------------------------------------------------------------------------------------------------- */
+/* --- The target
+ * ----------------------------------------------------------------------------------------------------
+ */
 
-/* The target that is asked for, or that of the state that was changed last; and the default size that it was run with. */
+/* The target that is asked for, or that of the state that was changed last; and the default size
+ * that it was run with. */
 static int choose_target(struct reading *reading, struct wt_error *err)
 {
-    char wanted[WT_TARGET_LEN] = "", words[WT_TARGET_LEN], *target = reading->offer->study.target_words;
+    char wanted[WT_TARGET_LEN] = "", words[WT_TARGET_LEN],
+         *target = reading->offer->study.target_words;
     uint32_t default_size;
     if (reading->options->target)
         recur_target_words(reading->options->target, wanted);
@@ -70,10 +74,13 @@ static int choose_target(struct reading *reading, struct wt_error *err)
     if (target[0])
         return 0;
     if (reading->offer->other_targets[0])
-        return error_set(err, WT_E_INVALID, "the job %s was never run for %s; it was for %s", shown(reading->options->job),
-                         wanted, reading->offer->other_targets);
-    return error_set(err, WT_E_NOT_FOUND, "no batch sizes were chosen for the job %s, or they were forgotten: there is nothing to "
-                     "compare before `wattune run --batch-sizes`", shown(reading->options->job));
+        return error_set(err, WT_E_INVALID, "the job %s was never run for %s; it was for %s",
+                         shown(reading->options->job), wanted, reading->offer->other_targets);
+    return error_set(
+        err, WT_E_NOT_FOUND,
+        "no batch sizes were chosen for the job %s, or they were forgotten: there is nothing to "
+        "compare before `wattune run --batch-sizes`",
+        shown(reading->options->job));
 }
 
 static bool is_for_target(const struct reading *reading, const struct wt_trial *trial)
@@ -87,12 +94,14 @@ static bool is_for_target(const struct reading *reading, const struct wt_trial *
     return false;
 }
 
-/* --- The GPUs ------------------------------------------------------------------------------------------------------ */
+/* --- The GPUs
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static bool same_gpus(const struct wt_profile_key *a, const struct wt_profile_key *b)
 {
-    return strcmp(a->gpu_model, b->gpu_model) == 0 && a->gpu_count == b->gpu_count && a->limit_min_mw == b->limit_min_mw &&
-           a->limit_max_mw == b->limit_max_mw;
+    return strcmp(a->gpu_model, b->gpu_model) == 0 && a->gpu_count == b->gpu_count &&
+           a->limit_min_mw == b->limit_min_mw && a->limit_max_mw == b->limit_max_mw;
 }
 
 /* The GPUs that were profiled last, among those of the name that is asked for. */
@@ -116,13 +125,20 @@ static int choose_gpus(struct reading *reading, struct wt_error *err)
     if (reading->gpus)
         return 0;
     if (others[0])
-        return error_set(err, WT_E_INVALID, "no batch size of the job %s was profiled on a GPU called \"%.40s\"; on %s they were",
-                         shown(reading->options->job), gpu, others);
-    return error_set(err, WT_E_NOT_FOUND, "no batch size of the job %s has a profile of power limits: run it without --observe, "
-                     "with a sign of its steps", shown(reading->options->job));
+        return error_set(
+            err, WT_E_INVALID,
+            "no batch size of the job %s was profiled on a GPU called \"%.40s\"; on %s they were",
+            shown(reading->options->job), gpu, others);
+    return error_set(
+        err, WT_E_NOT_FOUND,
+        "no batch size of the job %s has a profile of power limits: run it without --observe, "
+        "with a sign of its steps",
+        shown(reading->options->job));
 }
 
-/* --- The batch sizes ----------------------------------------------------------------------------------------------- */
+/* --- The batch sizes
+ * -----------------------------------------------------------------------------------------------
+ */
 
 /* The entry of a size, in rising order; NULL when there is no room. */
 static struct expected_size *entry_of(struct reading *reading, uint32_t batch_size)
@@ -148,8 +164,8 @@ static int count_runs(struct reading *reading, struct wt_error *err)
             continue;
         struct expected_size *size = entry_of(reading, trial->batch_size);
         if (!size)
-            return error_set(err, WT_E_RANGE, "the job %s has more than %d batch sizes", shown(reading->options->job),
-                             WT_MAX_BATCH_SIZES);
+            return error_set(err, WT_E_RANGE, "the job %s has more than %d batch sizes",
+                             shown(reading->options->job), WT_MAX_BATCH_SIZES);
         if (!batch_taught(trial))
             continue;
         size->runs++;
@@ -165,26 +181,32 @@ static int complete(struct reading *reading, struct expected_size *size, struct 
     size->steps_per_epoch = NAN;
     for (size_t i = 0; i < reading->profile_count; i++) {
         const struct ledger_profile *profile = &reading->profiles[i];
-        if (profile->key.batch_size == size->batch_size && same_gpus(&profile->key, reading->gpus)) {
+        if (profile->key.batch_size == size->batch_size &&
+            same_gpus(&profile->key, reading->gpus)) {
             size->points = profile->points;
             size->point_count = profile->count;
         }
     }
-    return ledger_steps_per_epoch(reading->ledger, reading->options->job, size->batch_size, &size->steps_per_epoch, err);
+    return ledger_steps_per_epoch(reading->ledger, reading->options->job, size->batch_size,
+                                  &size->steps_per_epoch, err);
 }
 
-/* --- What comes of it ---------------------------------------------------------------------------------------------- */
+/* --- What comes of it
+ * ---------------------------------------------------------------------------------------------- */
 
-static void leave_out(struct wt_study *study, const struct expected_size *size, enum wt_left_why why)
+static void leave_out(struct wt_study *study, const struct expected_size *size,
+                      enum wt_left_why why)
 {
-    study->left_out[study->left_count++] = (struct wt_left_out){size->batch_size, size->runs, size->reached, why};
+    study->left_out[study->left_count++] =
+        (struct wt_left_out){size->batch_size, size->runs, size->reached, why};
 }
 
 /* The default size at its highest limit; of one that is left out its numbers are not known. */
 static int find_standard(struct reading *reading, struct wt_error *err)
 {
     struct offer *offer = reading->offer;
-    uint32_t wanted = reading->options->default_size ? reading->options->default_size : reading->default_size;
+    uint32_t wanted =
+        reading->options->default_size ? reading->options->default_size : reading->default_size;
     const struct expected_size *size = NULL;
     char names[200] = "";
     for (unsigned i = 0; i < reading->size_count; i++) {
@@ -195,12 +217,18 @@ static int find_standard(struct reading *reading, struct wt_error *err)
             size = &reading->sizes[i];
     }
     if (!size && reading->options->default_size)
-        return error_set(err, WT_E_INVALID, "the default batch size %u is not among those of the job %s for %s: %s",
-                         (unsigned)wanted, shown(reading->options->job), offer->study.target_words, names);
+        return error_set(err, WT_E_INVALID,
+                         "the default batch size %u is not among those of the job %s for %s: %s",
+                         (unsigned)wanted, shown(reading->options->job), offer->study.target_words,
+                         names);
     if (!size)
         return 0;
-    offer->study.standard = (struct wt_point){.batch_size = wanted, .epochs = size->reached == size->runs ? size->epochs : (double)NAN,
-                                              .time_s = NAN, .energy_j = NAN, .cost_j = NAN};
+    offer->study.standard =
+        (struct wt_point){.batch_size = wanted,
+                          .epochs = size->reached == size->runs ? size->epochs : (double)NAN,
+                          .time_s = NAN,
+                          .energy_j = NAN,
+                          .cost_j = NAN};
     for (unsigned i = offer->point_count; i-- > 0;)
         if (offer->points[i].batch_size == wanted)
             offer->study.standard = offer->points[i];
@@ -218,8 +246,9 @@ static int work_out(struct reading *reading, struct wt_error *err)
     study->eta = reading->options->eta;
     target_parse(study->target_words, &target, NULL);
     study->target = target.value;
-    study->max_power_w = reading->gpus->limit_max_mw ? cost_max_power_w(reading->gpus->limit_max_mw, study->gpu_count)
-                                                     : (double)NAN;
+    study->max_power_w = reading->gpus->limit_max_mw
+                             ? cost_max_power_w(reading->gpus->limit_max_mw, study->gpu_count)
+                             : (double)NAN;
     for (unsigned i = 0; i < reading->size_count; i++) {
         struct expected_size *size = &reading->sizes[i];
         int rc = complete(reading, size, err);
@@ -228,7 +257,8 @@ static int work_out(struct reading *reading, struct wt_error *err)
         enum wt_left_why why = expected_left_out(size);
         if (why != WT_LEFT_NOT)
             leave_out(study, size, why);
-        offer->point_count += expected_points(size, study->eta, study->max_power_w, offer->points + offer->point_count);
+        offer->point_count += expected_points(size, study->eta, study->max_power_w,
+                                              offer->points + offer->point_count);
     }
     expected_mark_front(offer->points, offer->point_count);
     const struct wt_point *cheapest = expected_cheapest(offer->points, offer->point_count);
@@ -237,7 +267,8 @@ static int work_out(struct reading *reading, struct wt_error *err)
     return find_standard(reading, err);
 }
 
-int offer_read(struct ledger *ledger, const struct offer_options *options, struct offer *offer, struct wt_error *err)
+int offer_read(struct ledger *ledger, const struct offer_options *options, struct offer *offer,
+               struct wt_error *err)
 {
     struct reading *reading = calloc(1, sizeof *reading);
     if (!reading)
@@ -248,7 +279,8 @@ int offer_read(struct ledger *ledger, const struct offer_options *options, struc
     if (rc == 0)
         rc = ledger_states(ledger, options->job, &reading->states, &reading->state_count, err);
     if (rc == 0)
-        rc = ledger_profiles(ledger, options->job, &reading->profiles, &reading->profile_count, err);
+        rc =
+            ledger_profiles(ledger, options->job, &reading->profiles, &reading->profile_count, err);
     if (rc == 0)
         rc = choose_target(reading, err);
     if (rc == 0)

@@ -19,7 +19,7 @@
 #include "run/batch.h"
 #include "run/supervise.h"
 
-enum { RENEWALS = 4 };               /* in the time that a claim is held */
+enum { RENEWALS = 4 }; /* in the time that a claim is held */
 
 struct recur {
     const struct recur_options *options;
@@ -28,25 +28,34 @@ struct recur {
     unsigned count;
     struct ledger *ledger;
     struct recur_result *result;
-    struct job_options job;          /* of the try that runs */
+    struct job_options job; /* of the try that runs */
     struct job_result *run;
     struct batch batch;
-    struct batch_size_past *past;    /* of other GPUs; batch.past */
+    struct batch_size_past *past; /* of other GPUs; batch.past */
     struct batch_try attempt;
-    int64_t renew_ns;                /* CLOCK_MONOTONIC: when to renew the claim next */
+    int64_t renew_ns; /* CLOCK_MONOTONIC: when to renew the claim next */
     bool lapsed, told_rate;
 };
 
-/* --- What was asked for ------------------------------------------------------------------------------------------- */
+/* --- What was asked for
+ * ------------------------------------------------------------------------------------------- */
 
 static void put_preference(struct buffer *words, const struct tuner_options *tuner)
 {
     const struct wt_preference *p = &tuner->preference;
     switch (p->selector) {
-    case WT_SELECT_ENERGY: buffer_print(words, "least energy"); break;
-    case WT_SELECT_TIME: buffer_print(words, "least time"); break;
-    case WT_SELECT_MAX_SLOWDOWN: buffer_print(words, "eta %.12g, slowdown %.12g", p->eta, p->max_slowdown); break;
-    case WT_SELECT_COST: buffer_print(words, "eta %.12g", p->eta); break;
+    case WT_SELECT_ENERGY:
+        buffer_print(words, "least energy");
+        break;
+    case WT_SELECT_TIME:
+        buffer_print(words, "least time");
+        break;
+    case WT_SELECT_MAX_SLOWDOWN:
+        buffer_print(words, "eta %.12g, slowdown %.12g", p->eta, p->max_slowdown);
+        break;
+    case WT_SELECT_COST:
+        buffer_print(words, "eta %.12g", p->eta);
+        break;
     }
     for (unsigned i = 0; i < tuner->wanted_count; i++)
         buffer_print(words, i ? ",%g" : ", limits %g", tuner->wanted_mw[i] / 1000.0);
@@ -56,7 +65,8 @@ static void put_preference(struct buffer *words, const struct tuner_options *tun
 
 void recur_target_words(const struct target *target, char text[WT_TARGET_LEN])
 {
-    snprintf(text, WT_TARGET_LEN, "%s%s%.12g", target->name, target->at_least ? ">=" : "<=", target->value);
+    snprintf(text, WT_TARGET_LEN, "%s%s%.12g", target->name,
+             target->at_least ? ">=" : "<=", target->value);
 }
 
 void recur_words(const struct recur_options *options, char text[WT_OPTIONS_LEN])
@@ -65,17 +75,20 @@ void recur_words(const struct recur_options *options, char text[WT_OPTIONS_LEN])
     struct buffer words = {0};
     char target[WT_TARGET_LEN];
     recur_target_words(&goal->target, target);
-    buffer_print(&words, "%s in %u epochs, default %u of ", target, goal->max_epochs, (unsigned)options->sizes.default_size);
+    buffer_print(&words, "%s in %u epochs, default %u of ", target, goal->max_epochs,
+                 (unsigned)options->sizes.default_size);
     for (unsigned i = 0; i < options->sizes.count; i++)
         buffer_print(&words, i ? ",%u" : "%u", (unsigned)options->sizes.sizes[i]);
     buffer_print(&words, ", ");
     put_preference(&words, &options->job.tuner);
     if (options->job.grid)
         buffer_print(&words, ", carbon-aware");
-    buffer_print(&words, "%s, beta %.12g, window %u, seed %llu", options->job.observe ? ", observed" : "", options->sizes.beta,
+    buffer_print(&words, "%s, beta %.12g, window %u, seed %llu",
+                 options->job.observe ? ", observed" : "", options->sizes.beta,
                  options->sizes.thompson.window, (unsigned long long)options->sizes.seed);
     if (options->learning_rate > 0)
-        buffer_print(&words, ", lr %.12g %s", options->learning_rate, options->optimizer ? options->optimizer : "");
+        buffer_print(&words, ", lr %.12g %s", options->learning_rate,
+                     options->optimizer ? options->optimizer : "");
     snprintf(text, WT_OPTIONS_LEN, "%s", buffer_text(&words));
     buffer_clear(&words);
 }
@@ -85,7 +98,8 @@ bool recur_read_words(const char *words, char target[WT_TARGET_LEN], uint32_t *d
     /* A metric's name may hold blanks, but neither < nor >. */
     const char *end = strstr(words + strcspn(words, "<>"), " in ");
     unsigned epochs, size;
-    if (!end || end - words >= WT_TARGET_LEN || sscanf(end, " in %u epochs, default %u of ", &epochs, &size) != 2)
+    if (!end || end - words >= WT_TARGET_LEN ||
+        sscanf(end, " in %u epochs, default %u of ", &epochs, &size) != 2)
         return false;
     snprintf(target, WT_TARGET_LEN, "%.*s", (int)(end - words), words);
     *default_size = size;
@@ -112,11 +126,14 @@ static void fill_key(struct recur *recur, struct wt_profile_key *key)
     for (unsigned i = 0; i < key->gpu_count; i++) {
         size_t length = strlen(key->gpu_model);
         if (i == 0 || strcmp(gpus[i].name, gpus[i - 1].name) != 0)
-            snprintf(key->gpu_model + length, sizeof key->gpu_model - length, "%s%s", length ? " + " : "", gpus[i].name);
+            snprintf(key->gpu_model + length, sizeof key->gpu_model - length, "%s%s",
+                     length ? " + " : "", gpus[i].name);
     }
 }
 
-/* --- One try ------------------------------------------------------------------------------------------------------ */
+/* --- One try
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static void renew(void *ctx)
 {
@@ -128,7 +145,8 @@ static void renew(void *ctx)
     int rc = batch_renew(&recur->batch, &recur->attempt, &err);
     recur->lapsed = rc == WT_E_NOT_FOUND;
     if (rc)
-        log_warning("%s%s", err.text, recur->lapsed ? "; what this run teaches is not counted" : "");
+        log_warning("%s%s", err.text,
+                    recur->lapsed ? "; what this run teaches is not counted" : "");
 }
 
 /* The rate that suits the size, given the one that suits the default. */
@@ -140,8 +158,10 @@ static double rate_for(struct recur *recur, uint32_t size)
     if (!options->chooses || !(rate > 0))
         return rate;
     if (!options->optimizer)
-        error_set(&err, WT_E_NOT_SUPPORTED, "without --optimizer the learning rate stays %g at every batch size", rate);
-    else if (learning_rate_scale(options->optimizer, rate, options->sizes.default_size, size, &rate, &err) == 0)
+        error_set(&err, WT_E_NOT_SUPPORTED,
+                  "without --optimizer the learning rate stays %g at every batch size", rate);
+    else if (learning_rate_scale(options->optimizer, rate, options->sizes.default_size, size, &rate,
+                                 &err) == 0)
         return rate;
     if (!recur->told_rate)
         log_note("%s", err.text);
@@ -149,8 +169,8 @@ static double rate_for(struct recur *recur, uint32_t size)
     return options->learning_rate;
 }
 
-/* What an epoch of this size costs by what the ledger has of it: its steps at the limit that would be chosen.  NaN: not
- * known. */
+/* What an epoch of this size costs by what the ledger has of it: its steps at the limit that would
+ * be chosen.  NaN: not known. */
 static double known_epoch_cost_j(struct recur *recur, uint32_t size)
 {
     const struct job_options *job = &recur->job;
@@ -162,7 +182,8 @@ static double known_epoch_cost_j(struct recur *recur, uint32_t size)
     key.batch_size = size;
     if (ledger_steps_per_epoch(recur->ledger, key.job, size, &steps, NULL) || !isfinite(steps) ||
         ledger_profile_get(recur->ledger, &key, points, WT_MAX_LIMITS, &count, NULL) || !count ||
-        selector_choose(points, count, NULL, &job->tuner.preference, job->goal.max_power_w, &decision, NULL))
+        selector_choose(points, count, NULL, &job->tuner.preference, job->goal.max_power_w,
+                        &decision, NULL))
         return NAN;
     return steps * cost_per_step_j(job->goal.eta, job->goal.max_power_w, &points[decision.point]);
 }
@@ -189,8 +210,9 @@ static int book_not_started(struct recur *recur, double epoch_j, struct wt_error
         trial.time_s = trial.energy_j = trial.energy_error_j = trial.cost_j = 0;
         trial.reached = 0;
         trial.exit_code = -1;
-        snprintf(trial.note, sizeof trial.note, "not started: an epoch costs %.4g kJ, and a run may cost %.4g kJ",
-                 epoch_j / 1e3, recur->attempt.bound_j / 1e3);
+        snprintf(trial.note, sizeof trial.note,
+                 "not started: an epoch costs %.4g kJ, and a run may cost %.4g kJ", epoch_j / 1e3,
+                 recur->attempt.bound_j / 1e3);
         if (ledger_trial_end(recur->ledger, &trial, NULL, &book_err) == 0) {
             recur->job.recurrence = trial.recurrence;
             return keep(recur, &trial, err);
@@ -214,13 +236,16 @@ static void say_try(const struct recur *recur)
         snprintf(limit, sizeof limit, "%g W, ", t->limit_mw / 1000.0);
     if (isfinite(t->energy_j))
         snprintf(energy, sizeof energy, "%.4g kJ", t->energy_j / 1e3);
-    log_note("recurrence %u, try %u: %s%s%llu epochs, %s in %.4g s%s", t->recurrence, t->try_number, size, limit,
-             (unsigned long long)t->epochs, energy, t->time_s,
-             t->reached > 0 ? ": target reached" : t->reached == 0 ? ": target not reached" : "");
+    log_note("recurrence %u, try %u: %s%s%llu epochs, %s in %.4g s%s", t->recurrence, t->try_number,
+             size, limit, (unsigned long long)t->epochs, energy, t->time_s,
+             t->reached > 0    ? ": target reached"
+             : t->reached == 0 ? ": target not reached"
+                               : "");
 }
 
-/* How many epochs the run may take, by earlier runs of this batch size: those that reached a target, or, without one, those
- * that ended by themselves.  Without any, --max-epochs is the most. */
+/* How many epochs the run may take, by earlier runs of this batch size: those that reached a
+ * target, or, without one, those that ended by themselves.  Without any, --max-epochs is the most.
+ */
 static void expect_epochs(struct recur *recur)
 {
     struct spending_options *spending = &recur->job.spending;
@@ -229,17 +254,21 @@ static void expect_epochs(struct recur *recur)
     size_t count = 0;
     spending->least_epochs = spending->earlier_runs = 0;
     spending->most_epochs = goal->has_target ? goal->max_epochs : 0;
-    if (spending->budget.kind == BUDGET_NONE || ledger_job_trials(recur->ledger, recur->job.job, &trials, &count, NULL))
+    if (spending->budget.kind == BUDGET_NONE ||
+        ledger_job_trials(recur->ledger, recur->job.job, &trials, &count, NULL))
         return;
     for (size_t i = 0; i < count; i++) {
         const struct wt_trial *t = &trials[i];
-        bool whole = goal->has_target ? t->reached > 0 && t->state_id == recur->job.state_id
-                                      : t->ended && !t->early_stopped && !t->not_started && t->exit_code == 0;
+        bool whole = goal->has_target
+                         ? t->reached > 0 && t->state_id == recur->job.state_id
+                         : t->ended && !t->early_stopped && !t->not_started && t->exit_code == 0;
         if (!whole || !t->epochs || t->batch_size != recur->job.tuner.key.batch_size)
             continue;
         bool first = spending->earlier_runs++ == 0;
-        spending->least_epochs = first || t->epochs < spending->least_epochs ? t->epochs : spending->least_epochs;
-        spending->most_epochs = first || t->epochs > spending->most_epochs ? t->epochs : spending->most_epochs;
+        spending->least_epochs =
+            first || t->epochs < spending->least_epochs ? t->epochs : spending->least_epochs;
+        spending->most_epochs =
+            first || t->epochs > spending->most_epochs ? t->epochs : spending->most_epochs;
     }
     free(trials);
 }
@@ -260,7 +289,8 @@ static int run_once(struct recur *recur, struct wt_error *err)
     struct recur_result *result = recur->result;
     expect_epochs(recur);
     *recur->run = (struct job_result){0};
-    int rc = job_run(&recur->job, recur->sense, recur->devices, recur->count, recur->ledger, recur->run, err);
+    int rc = job_run(&recur->job, recur->sense, recur->devices, recur->count, recur->ledger,
+                     recur->run, err);
     result->exit_code = recur->run->exit_code;
     if (rc)
         return rc;
@@ -272,7 +302,8 @@ static int run_once(struct recur *recur, struct wt_error *err)
     bool has_budget = recur->job.spending.budget.kind != BUDGET_NONE;
     if (recur->run->asked_to_end) {
         result->end = RECUR_ASKED_TO_END;
-        if (!result->exit_code && (recur->options->recurrences > 1 || recur->job.goal.has_target || has_budget))
+        if (!result->exit_code &&
+            (recur->options->recurrences > 1 || recur->job.goal.has_target || has_budget))
             result->exit_code = 128 + recur->run->asked_to_end;
     } else if (recur->run->failed) {
         result->end = RECUR_COMMAND_FAILED;
@@ -292,8 +323,8 @@ static bool goes_on(struct recur *recur)
         recur->result->end = RECUR_ASKED_TO_END;
         recur->result->exit_code = 128 + number;
     }
-    if ((recur->result->end == RECUR_DONE || recur->result->end == RECUR_MISSED) && spending->budget.kind != BUDGET_NONE &&
-        spending->before >= spending->budget.amount) {
+    if ((recur->result->end == RECUR_DONE || recur->result->end == RECUR_MISSED) &&
+        spending->budget.kind != BUDGET_NONE && spending->before >= spending->budget.amount) {
         log_note("the budget of %s is used up: nothing more is started",
                  spending_text(all, &spending->budget, spending->budget.amount));
         recur->result->end = RECUR_OVER_BUDGET;
@@ -301,7 +332,9 @@ static bool goes_on(struct recur *recur)
     return recur->result->end == RECUR_DONE || recur->result->end == RECUR_MISSED;
 }
 
-/* --- One recurrence ------------------------------------------------------------------------------------------------ */
+/* --- One recurrence
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static void prepare_try(struct recur *recur)
 {
@@ -314,35 +347,40 @@ static void prepare_try(struct recur *recur)
     recur->renew_ns = clock_monotonic_ns() + recur->batch.hold_ms * NS_PER_MS / RENEWALS;
     recur->lapsed = false;
     if (isfinite(attempt->bound_j))
-        log_note("batch size %u; the run may cost %.4g kJ", (unsigned)attempt->size, attempt->bound_j / 1e3);
+        log_note("batch size %u; the run may cost %.4g kJ", (unsigned)attempt->size,
+                 attempt->bound_j / 1e3);
     else
         log_note("batch size %u", (unsigned)attempt->size);
     if (attempt->waiting)
-        log_note("%u run%s of it on other GPUs count%s once this one has shown what an epoch costs here", attempt->waiting,
-                 attempt->waiting == 1 ? "" : "s", attempt->waiting == 1 ? "s" : "");
+        log_note(
+            "%u run%s of it on other GPUs count%s once this one has shown what an epoch costs here",
+            attempt->waiting, attempt->waiting == 1 ? "" : "s", attempt->waiting == 1 ? "s" : "");
 }
 
 static void say_taken_over(const struct batch_try *attempt)
 {
     if (attempt->taken_over)
-        log_note("%u run%s on other GPUs count%s here, at what their epochs cost on these", attempt->taken_over,
-                 attempt->taken_over == 1 ? "" : "s", attempt->taken_over == 1 ? "s" : "");
+        log_note("%u run%s on other GPUs count%s here, at what their epochs cost on these",
+                 attempt->taken_over, attempt->taken_over == 1 ? "" : "s",
+                 attempt->taken_over == 1 ? "s" : "");
 }
 
-/* What an epoch of the size costs, now that it ran: by its profile, or, where none was made, by what the run took. */
+/* What an epoch of the size costs, now that it ran: by its profile, or, where none was made, by
+ * what the run took. */
 static double shown_epoch_cost_j(struct recur *recur, const struct wt_trial *trial)
 {
     double epoch_j = known_epoch_cost_j(recur, trial->batch_size);
     return isfinite(epoch_j) || !trial->epochs ? epoch_j : trial->cost_j / (double)trial->epochs;
 }
 
-/* Runs the size that is claimed, or finds that it need not be run.  1: *outcome is for the beliefs; 0: it was none. */
+/* Runs the size that is claimed, or finds that it need not be run.  1: *outcome is for the beliefs;
+ * 0: it was none. */
 static int make_try(struct recur *recur, struct batch_size_result *outcome, struct wt_error *err)
 {
     prepare_try(recur);
     double epoch_j = known_epoch_cost_j(recur, recur->attempt.size);
-    if (isfinite(epoch_j) &&
-        batch_size_epochs_allowed(recur->attempt.bound_j, epoch_j, recur->job.goal.max_epochs) == 0) {
+    if (isfinite(epoch_j) && batch_size_epochs_allowed(recur->attempt.bound_j, epoch_j,
+                                                       recur->job.goal.max_epochs) == 0) {
         log_note("not started: an epoch of batch size %u costs %.4g kJ, and a run may cost %.4g kJ",
                  (unsigned)recur->attempt.size, epoch_j / 1e3, recur->attempt.bound_j / 1e3);
         *outcome = (struct batch_size_result){.ran = false, .epoch_cost_j = epoch_j};
@@ -353,9 +391,12 @@ static int make_try(struct recur *recur, struct batch_size_result *outcome, stru
     if (rc)
         return rc;
     const struct wt_trial *trial = &recur->run->trial;
-    *outcome = (struct batch_size_result){.ran = true, .cost_j = trial->cost_j, .reached = trial->reached > 0,
+    *outcome = (struct batch_size_result){.ran = true,
+                                          .cost_j = trial->cost_j,
+                                          .reached = trial->reached > 0,
                                           .epoch_cost_j = shown_epoch_cost_j(recur, trial)};
-    if (outcome->reached || (!recur->run->failed && !recur->run->asked_to_end && !recur->run->over_budget)) {
+    if (outcome->reached ||
+        (!recur->run->failed && !recur->run->asked_to_end && !recur->run->over_budget)) {
         if (isfinite(trial->cost_j))
             return 1;
         log_warning("what this run cost is not known: nothing is learned from it");
@@ -388,7 +429,8 @@ static int choose_and_run(struct recur *recur, struct wt_error *err)
             return rc;
         }
         rc = batch_report(&recur->batch, &recur->attempt, &outcome, err);
-        if (rc == WT_E_NOT_FOUND) { /* it was said when it was noticed, or the job was forgotten meanwhile */
+        if (rc == WT_E_NOT_FOUND) { /* it was said when it was noticed, or the job was forgotten
+                                       meanwhile */
             log_warning("%s: what this run taught is not counted", err->text);
             rc = 0;
         } else if (rc >= 0) {
@@ -406,9 +448,12 @@ static int choose_and_run(struct recur *recur, struct wt_error *err)
     }
 }
 
-/* --- Other GPUs ----------------------------------------------------------------------------------------------------- */
+/* --- Other GPUs
+ * -----------------------------------------------------------------------------------------------------
+ */
 
-/* The states of this job under the same options: the ids of those on other GPUs, and whether these have one. */
+/* The states of this job under the same options: the ids of those on other GPUs, and whether these
+ * have one. */
 static bool find_states(struct recur *recur, int64_t others[], unsigned capacity, unsigned *count)
 {
     struct ledger_state *states = NULL;
@@ -439,8 +484,9 @@ static bool is_past(const struct wt_trial *t, const int64_t others[], unsigned c
     return false;
 }
 
-/* How many epochs a size takes is the same on any GPU, what an epoch costs is not: a job that is new on these GPUs begins with
- * the runs of others, which count as soon as the epochs' cost here is known.  What cannot be read is not taken over. */
+/* How many epochs a size takes is the same on any GPU, what an epoch costs is not: a job that is
+ * new on these GPUs begins with the runs of others, which count as soon as the epochs' cost here is
+ * known.  What cannot be read is not taken over. */
 static void learn_from_others(struct recur *recur)
 {
     int64_t others[16];
@@ -454,8 +500,10 @@ static void learn_from_others(struct recur *recur)
     recur->past = calloc(count ? count : 1, sizeof *recur->past);
     for (size_t i = 0; recur->past && i < count; i++)
         if (is_past(&trials[i], others, other_count))
-            recur->past[batch->past_count++] = (struct batch_size_past){
-                .size = trials[i].batch_size, .epochs = (unsigned)trials[i].epochs, .reached = trials[i].reached > 0};
+            recur->past[batch->past_count++] =
+                (struct batch_size_past){.size = trials[i].batch_size,
+                                         .epochs = (unsigned)trials[i].epochs,
+                                         .reached = trials[i].reached > 0};
     free(trials);
     batch->past = recur->past;
     batch->max_epochs = recur->job.goal.max_epochs;
@@ -472,7 +520,9 @@ static int run_plainly(struct recur *recur, struct wt_error *err)
     return rc;
 }
 
-/* --- All of them --------------------------------------------------------------------------------------------------- */
+/* --- All of them
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 /* A training that does not look at what was chosen would be the same at every size. */
 static void say_if_unused(const struct job_options *job)
@@ -480,7 +530,8 @@ static void say_if_unused(const struct job_options *job)
     for (char *const *word = job->argv; *word; word++)
         if (strstr(*word, "{batch_size}"))
             return;
-    log_note("no argument of the command has {batch_size}: it has to take its batch size from WATTUNE_BATCH_SIZE");
+    log_note("no argument of the command has {batch_size}: it has to take its batch size from "
+             "WATTUNE_BATCH_SIZE");
 }
 
 static int prepare(struct recur *recur, struct wt_error *err)
@@ -492,27 +543,35 @@ static int prepare(struct recur *recur, struct wt_error *err)
     recur->job.goal.bound_j = INFINITY;
     if (!options->chooses)
         return 0;
-    recur->batch = (struct batch){.ledger = recur->ledger, .sizes = options->sizes, .hold_ms = options->hold_ms};
+    recur->batch = (struct batch){
+        .ledger = recur->ledger, .sizes = options->sizes, .hold_ms = options->hold_ms};
     recur_words(options, recur->batch.options);
     fill_key(recur, &recur->batch.key);
     random_normals_init(&recur->batch.normals);
     if (recur->batch.key.gpu_count == 0)
-        return error_set(err, WT_E_NO_DEVICE, "batch sizes are compared by the cost of GPUs, and there is none");
+        return error_set(err, WT_E_NO_DEVICE,
+                         "batch sizes are compared by the cost of GPUs, and there is none");
     say_if_unused(&recur->job);
     learn_from_others(recur);
     return 0;
 }
 
-int recur_run(const struct recur_options *options, struct sense *sense, const unsigned devices[], unsigned count,
-              struct ledger *ledger, struct recur_result *result, struct wt_error *err)
+int recur_run(const struct recur_options *options, struct sense *sense, const unsigned devices[],
+              unsigned count, struct ledger *ledger, struct recur_result *result,
+              struct wt_error *err)
 {
     *result = (struct recur_result){.booked = true};
     struct recur *recur = calloc(1, sizeof *recur);
     struct job_result *run = calloc(1, sizeof *run);
     int rc = recur && run ? 0 : error_set(err, WT_E_NO_MEMORY, "start the run: out of memory");
     if (rc == 0) {
-        *recur = (struct recur){.options = options, .sense = sense, .devices = devices, .count = count, .ledger = ledger,
-                                .result = result, .run = run};
+        *recur = (struct recur){.options = options,
+                                .sense = sense,
+                                .devices = devices,
+                                .count = count,
+                                .ledger = ledger,
+                                .result = result,
+                                .run = run};
         rc = prepare(recur, err);
     }
     supervise_hold_signals(); /* around all of them: a signal between two ends the rest */

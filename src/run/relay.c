@@ -13,7 +13,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* CAPACITY: what a pipe can hold when it was made as large as users may, so that a command's last words have room. */
+/* CAPACITY: what a pipe can hold when it was made as large as users may, so that a command's last
+ * words have room. */
 enum { CAPACITY = 1 << 20, ONE_READ = 16384, ONE_TURN = 65536 };
 
 int relay_open(struct relay *relay, int ours, int *theirs)
@@ -92,15 +93,16 @@ static bool read_some(struct relay *relay, size_t most, relay_see see, void *ctx
     return true;
 }
 
-/* Our streams are shared with others, so they cannot be made non-blocking; a pipe that is ready takes PIPE_BUF bytes
- * without waiting.  False when the reader has to be waited for. */
+/* Our streams are shared with others, so they cannot be made non-blocking; a pipe that is ready
+ * takes PIPE_BUF bytes without waiting.  False when the reader has to be waited for. */
 static bool write_some(struct relay *relay)
 {
     struct pollfd ready = {.fd = relay->to, .events = POLLOUT};
     size_t length = relay->end - relay->begin;
     if (poll(&ready, 1, 0) == 0)
         return false;
-    ssize_t n = write(relay->to, relay->bytes + relay->begin, length < PIPE_BUF ? length : PIPE_BUF);
+    ssize_t n =
+        write(relay->to, relay->bytes + relay->begin, length < PIPE_BUF ? length : PIPE_BUF);
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return false;
     if (n < 0 && errno == EPIPE) /* our reader is gone: let the command see the same */
@@ -131,7 +133,8 @@ void relay_read_rest(struct relay *relay, relay_see see, void *ctx)
         memmove(relay->bytes, relay->bytes + relay->begin, relay->end - relay->begin);
     relay->end -= relay->begin;
     relay->begin = 0;
-    while (relay->from >= 0 && relay->end < CAPACITY && read_some(relay, CAPACITY - relay->end, see, ctx))
+    while (relay->from >= 0 && relay->end < CAPACITY &&
+           read_some(relay, CAPACITY - relay->end, see, ctx))
         ;
     end_reading(relay);
 }
@@ -139,7 +142,8 @@ void relay_read_rest(struct relay *relay, relay_see see, void *ctx)
 bool relay_follow_size(struct relay *relay)
 {
     struct winsize size;
-    if (relay->from < 0 || ioctl(relay->to, TIOCGWINSZ, &size) || memcmp(&size, &relay->size, sizeof size) == 0)
+    if (relay->from < 0 || ioctl(relay->to, TIOCGWINSZ, &size) ||
+        memcmp(&size, &relay->size, sizeof size) == 0)
         return false;
     relay->size = size;
     return ioctl(relay->from, TIOCSWINSZ, &size) == 0;

@@ -41,7 +41,8 @@ void sharing_begin(struct sharing *sharing, const struct watch *watch)
     for (unsigned i = 0; i < watch_gpu_count(watch); i++) {
         if (watch_processes(watch, i, pids, SHARING_PIDS, &count))
             continue;
-        for (unsigned k = 0; k < count && k < SHARING_PIDS && sharing->before_count < SHARING_PIDS; k++)
+        for (unsigned k = 0; k < count && k < SHARING_PIDS && sharing->before_count < SHARING_PIDS;
+             k++)
             sharing->before[sharing->before_count++] = pids[k];
     }
 }
@@ -55,9 +56,11 @@ static bool is_stranger(const struct sharing *sharing, uint32_t pid)
     return false; /* ended between the driver's answer and now */
 }
 
-bool sharing_stranger(const struct sharing *sharing, const struct watch *watch, uint32_t *pid, unsigned *index)
+bool sharing_stranger(const struct sharing *sharing, const struct watch *watch, uint32_t *pid,
+                      unsigned *index)
 {
-    uint32_t pids[SHARING_PIDS], ours = 0; /* one process often uses all GPUs: it is looked up once */
+    uint32_t pids[SHARING_PIDS],
+        ours = 0; /* one process often uses all GPUs: it is looked up once */
     unsigned count;
     for (unsigned i = 0; i < watch_gpu_count(watch); i++) {
         if (watch_processes(watch, i, pids, SHARING_PIDS, &count))

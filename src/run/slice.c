@@ -8,7 +8,8 @@
 
 #include "base/clock.h"
 
-/* Steps are counted at polls some 25 ms apart; over 150 ms one poll more or less is not the scatter. */
+/* Steps are counted at polls some 25 ms apart; over 150 ms one poll more or less is not the
+ * scatter. */
 static const int64_t BATCH_NS = 150 * NS_PER_MS;
 
 static double seconds(int64_t length_ns)
@@ -30,13 +31,14 @@ void slice_step(struct slice *slice, struct step_mark mark)
     }
     slice->last = mark;
     if (mark.t_ns - slice->batch.t_ns >= BATCH_NS && mark.steps > slice->batch.steps) {
-        stats_add(&slice->batch_step_s,
-                  seconds(mark.t_ns - slice->batch.t_ns) / (double)(mark.steps - slice->batch.steps));
+        stats_add(&slice->batch_step_s, seconds(mark.t_ns - slice->batch.t_ns) /
+                                            (double)(mark.steps - slice->batch.steps));
         slice->batch = mark;
     }
 }
 
-static void book(struct slice *slice, const struct watch *watch, struct step_mark begin, struct step_mark end)
+static void book(struct slice *slice, const struct watch *watch, struct step_mark begin,
+                 struct step_mark end)
 {
     double energy_j, error_j;
     slice->steps += end.steps - begin.steps;
@@ -51,7 +53,8 @@ static void book(struct slice *slice, const struct watch *watch, struct step_mar
 
 void slice_interrupt(struct slice *slice)
 {
-    if (slice->open && slice->last.steps > slice->begin.steps && slice->piece_count < SLICE_PIECES) {
+    if (slice->open && slice->last.steps > slice->begin.steps &&
+        slice->piece_count < SLICE_PIECES) {
         slice->pieces[slice->piece_count].begin = slice->begin;
         slice->pieces[slice->piece_count++].end = slice->last;
     }

@@ -9,7 +9,11 @@ enum { DEAF_STEPS = 2 };
 
 void stop_begin(struct stop *stop, int64_t now_ns, int64_t grace_ns, bool listens, uint64_t steps)
 {
-    *stop = (struct stop){.stage = STOP_ASKED, .since_ns = now_ns, .grace_ns = grace_ns, .listens = listens, .steps = steps};
+    *stop = (struct stop){.stage = STOP_ASKED,
+                          .since_ns = now_ns,
+                          .grace_ns = grace_ns,
+                          .listens = listens,
+                          .steps = steps};
 }
 
 enum stop_stage stop_next(struct stop *stop, int64_t now_ns, uint64_t steps)

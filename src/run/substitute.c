@@ -32,7 +32,8 @@ static void print_rate(char text[VALUE_SIZE], double rate)
 }
 
 /* In the order of `words`; empty: there is no value. */
-static void print_values(const struct substitute_values *values, char texts[SUBSTITUTE_WORDS][VALUE_SIZE])
+static void print_values(const struct substitute_values *values,
+                         char texts[SUBSTITUTE_WORDS][VALUE_SIZE])
 {
     memset(texts, 0, SUBSTITUTE_WORDS * sizeof texts[0]);
     if (values->batch_size)
@@ -45,7 +46,8 @@ static void print_values(const struct substitute_values *values, char texts[SUBS
         snprintf(texts[3], VALUE_SIZE, "%u", values->recurrence);
 }
 
-/* Writes the argument with its words replaced to `out` (NULL: only counts); returns its length without the 0. */
+/* Writes the argument with its words replaced to `out` (NULL: only counts); returns its length
+ * without the 0. */
 static size_t replace(const char *argument, char texts[SUBSTITUTE_WORDS][VALUE_SIZE], char *out)
 {
     size_t length = 0;
@@ -70,7 +72,8 @@ static size_t replace(const char *argument, char texts[SUBSTITUTE_WORDS][VALUE_S
     return length;
 }
 
-int substitute_argv(char *const argv[], const struct substitute_values *values, char ***copy, struct wt_error *err)
+int substitute_argv(char *const argv[], const struct substitute_values *values, char ***copy,
+                    struct wt_error *err)
 {
     char texts[SUBSTITUTE_WORDS][VALUE_SIZE];
     size_t count = 0, size = 0;
@@ -90,7 +93,8 @@ int substitute_argv(char *const argv[], const struct substitute_values *values, 
     return 0;
 }
 
-unsigned substitute_env(const struct substitute_values *values, char env[SUBSTITUTE_WORDS][SUBSTITUTE_ENV_SIZE])
+unsigned substitute_env(const struct substitute_values *values,
+                        char env[SUBSTITUTE_WORDS][SUBSTITUTE_ENV_SIZE])
 {
     char texts[SUBSTITUTE_WORDS][VALUE_SIZE];
     unsigned n = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Supervising a command.  One thread beside its owner's, signals through a signalfd, output (when it must be seen)
- * through relays.
+ * Supervising a command.  One thread beside its owner's, signals through a signalfd, output (when
+ * it must be seen) through relays.
  */
 #include "run/supervise.h"
 
@@ -32,25 +32,26 @@
 struct supervised {
     struct supervise_options options;
     pid_t pid, helper;
-    int signals;                     /* signalfd */
-    bool has_terminal;               /* we gave the terminal to the command's group */
-    bool gone;                       /* the command has ended; the thread's own */
+    int signals;       /* signalfd */
+    bool has_terminal; /* we gave the terminal to the command's group */
+    bool gone;         /* the command has ended; the thread's own */
     int status;
     int64_t ended_ns;
-    struct relay relays[2];          /* of the output and the errors */
-    atomic_int asked;                /* supervise_asked_to_end() */
-    bool dropped;                    /* a signal after the end: what waits for a slow reader is let go */
+    struct relay relays[2]; /* of the output and the errors */
+    atomic_int asked;       /* supervise_asked_to_end() */
+    bool dropped;           /* a signal after the end: what waits for a slow reader is let go */
     pthread_t thread;
     bool has_thread;
-    pthread_mutex_t lock;            /* of what is below, and of `helper`; held while the command is being started */
+    pthread_mutex_t
+        lock; /* of what is below, and of `helper`; held while the command is being started */
     pthread_cond_t changed;
-    atomic_bool ended;               /* also read without the lock */
+    atomic_bool ended; /* also read without the lock */
     bool helper_ended, stillborn;
 };
 
 /* The signal mask and what SIGPIPE did when we were started; the command gets both. */
 static sigset_t old_mask;
-static unsigned held;                /* how often signals are held */
+static unsigned held; /* how often signals are held */
 static void (*old_child)(int) = SIG_DFL;
 static void (*old_pipe)(int) = SIG_DFL;
 
@@ -63,7 +64,8 @@ static const int enders[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 /* How often to look whether our terminal has another size; nobody tells us (see follow_window). */
 enum { WINDOW_EVERY_MS = 100 };
 
-/* A reader that reads gets the command's last words before ours; limits do not wait longer than this for one that does not. */
+/* A reader that reads gets the command's last words before ours; limits do not wait longer than
+ * this for one that does not. */
 enum { USUAL_REST_MS = 200 };
 
 /* The group "nogroup": it owns nothing. */
@@ -91,7 +93,8 @@ bool supervise_sudo_user(uid_t *uid, gid_t *gid, char name[64], char home[256])
     return true;
 }
 
-/* In the child: gives root's rights back for good.  Failing is fatal: the command must not run as root by accident. */
+/* In the child: gives root's rights back for good.  Failing is fatal: the command must not run as
+ * root by accident. */
 static int drop_privileges(void)
 {
     uid_t uid;
@@ -112,9 +115,11 @@ static bool is_foreground(void)
     return isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
 }
 
-/* --- Starting ---------------------------------------------------------------------------------------------------- */
+/* --- Starting
+ * ----------------------------------------------------------------------------------------------------
+ */
 
-struct child_ends {                  /* what the child uses as its output; -1: ours */
+struct child_ends { /* what the child uses as its output; -1: ours */
     int out, err;
 };
 
@@ -160,7 +165,8 @@ void supervise_hold_signals(void)
     if (held++ > 0)
         return;
     sigprocmask(SIG_BLOCK, &mask, &old_mask);
-    old_child = signal(SIGCHLD, SIG_DFL); /* ignored, as a parent may have left it, no end would ever be told */
+    old_child = signal(
+        SIGCHLD, SIG_DFL); /* ignored, as a parent may have left it, no end would ever be told */
     /* Whoever reads what is printed may go away; the run goes on to its booking. */
     old_pipe = signal(SIGPIPE, SIG_IGN);
 }
@@ -196,7 +202,8 @@ int supervise_waiting_signal(void)
 
 static void *supervise_thread(void *supervised);
 
-/* The thread waits at the lock, which the caller holds until the command runs: there is nothing to reap before. */
+/* The thread waits at the lock, which the caller holds until the command runs: there is nothing to
+ * reap before. */
 static int start_thread(struct supervised *s)
 {
     pthread_condattr_t monotonic;
@@ -221,15 +228,17 @@ static void take_terminal_back(struct supervised *s)
     signal(SIGTTOU, old);
 }
 
-int supervise_start(const struct supervise_options *options, struct supervised **out, int *exit_code,
-                    struct wt_error *err)
+int supervise_start(const struct supervise_options *options, struct supervised **out,
+                    int *exit_code, struct wt_error *err)
 {
     struct supervised *s = calloc(1, sizeof *s);
     int report[2] = {-1, -1}, why = 0, rc = 0;
     struct child_ends ends = {-1, -1};
     if (!s)
         return error_set(err, WT_E_NO_MEMORY, "start the command: out of memory");
-    *s = (struct supervised){.options = *options, .helper = options->helper, .signals = -1,
+    *s = (struct supervised){.options = *options,
+                             .helper = options->helper,
+                             .signals = -1,
                              .relays = {{.from = -1}, {.from = -1}}};
     s->has_terminal = is_foreground();
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* what the command leaves behind stays ours to see */
@@ -301,7 +310,9 @@ struct supervised *supervise_free(struct supervised *s)
     return NULL;
 }
 
-/* --- While it runs ----------------------------------------------------------------------------------------------- */
+/* --- While it runs
+ * -----------------------------------------------------------------------------------------------
+ */
 
 struct seen_from {
     struct supervised *s;
@@ -324,8 +335,8 @@ static void relay_both(struct supervised *s, void (*what)(struct relay *, relay_
     }
 }
 
-/* The size of our terminal changed.  The signal of that goes to the foreground group, which is the command's: it has
- * asked its own terminal before we changed that, so it is told again. */
+/* The size of our terminal changed.  The signal of that goes to the foreground group, which is the
+ * command's: it has asked its own terminal before we changed that, so it is told again. */
 static void follow_window(struct supervised *s)
 {
     bool changed = relay_follow_size(&s->relays[0]);
@@ -334,8 +345,8 @@ static void follow_window(struct supervised *s)
         kill(-s->pid, SIGWINCH);
 }
 
-/* The command was stopped (Ctrl-Z, or it reads from the terminal in the background): stop as well, and let it go on, with
- * the terminal if we got it, when we go on. */
+/* The command was stopped (Ctrl-Z, or it reads from the terminal in the background): stop as well,
+ * and let it go on, with the terminal if we got it, when we go on. */
 static void stop_together(struct supervised *s)
 {
     take_terminal_back(s);
@@ -468,7 +479,8 @@ void supervise_set_helper(struct supervised *s, pid_t helper)
 {
     pthread_mutex_lock(&s->lock);
     s->helper = helper;
-    s->helper_ended |= helper && kill(helper, 0) && errno == ESRCH; /* and reaped before it was known to be one */
+    s->helper_ended |=
+        helper && kill(helper, 0) && errno == ESRCH; /* and reaped before it was known to be one */
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -496,11 +508,14 @@ int supervise_asked_to_end(const struct supervised *s)
     return s->asked;
 }
 
-/* --- Ending it --------------------------------------------------------------------------------------------------- */
+/* --- Ending it
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 bool supervise_signal_group(struct supervised *s, int number)
 {
-    return kill(-s->pid, number) == 0; /* a group keeps its number for as long as it has a member, reaped or not */
+    return kill(-s->pid, number) ==
+           0; /* a group keeps its number for as long as it has a member, reaped or not */
 }
 
 void supervise_end_group(struct supervised *s, int64_t grace_ns)
@@ -522,7 +537,8 @@ void supervise_end_group(struct supervised *s, int64_t grace_ns)
     }
 }
 
-/* --- Whose process is it ----------------------------------------------------------------------------------------- */
+/* --- Whose process is it
+ * ----------------------------------------------------------------------------------------- */
 
 static pid_t parent_of(pid_t pid)
 {
@@ -562,7 +578,8 @@ unsigned supervise_left_running(const struct supervised *s)
     struct dirent *entry;
     while ((entry = readdir(proc))) {
         uint64_t pid;
-        if (parse_u64(entry->d_name, 2, INT_MAX, &pid) || (pid_t)pid == getpid() || (pid_t)pid == s->helper)
+        if (parse_u64(entry->d_name, 2, INT_MAX, &pid) || (pid_t)pid == getpid() ||
+            (pid_t)pid == s->helper)
             continue;
         count += supervise_is_ours((pid_t)pid);
     }

@@ -2,14 +2,15 @@
  *
  * The tuner.
  *
- *   WAITING --first step--> WARMING --settled--> MEASURING --enough--> CLOSING --edges passed--> next slice, WARMING
- *                                                                          \--plan is done--> HOLDING at the optimum
- *   HOLDING --drift, within a share of the run--> WARMING, the plan anew
+ *   WAITING --first step--> WARMING --settled--> MEASURING --enough--> CLOSING --edges passed-->
+ * next slice, WARMING
+ *                                                                          \--plan is done-->
+ * HOLDING at the optimum HOLDING --drift, within a share of the run--> WARMING, the plan anew
  *   HOLDING --another eta, and with it another optimum--> HOLDING there
  *   any --tuner_stop() or a limit that cannot be set--> OFF, limits restored
  *
- * HOLDING goes on measuring in slices of its own: what is saved is said of the whole run, not of the one slice that
- * chose the limit.
+ * HOLDING goes on measuring in slices of its own: what is saved is said of the whole run, not of
+ * the one slice that chose the limit.
  */
 #include "run/tuner.h"
 
@@ -27,29 +28,39 @@
 #include "decide/slice.h"
 #include "run/slice.h"
 
-/* A gap between steps of eight times the usual step, and of at least this, is something else than steps. */
+/* A gap between steps of eight times the usual step, and of at least this, is something else than
+ * steps. */
 static const int64_t STALL_LEAST_NS = 300 * NS_PER_MS;
-/* The state of a device (enforced limit, throttling) is asked this often while a slice is measured. */
+/* The state of a device (enforced limit, throttling) is asked this often while a slice is measured.
+ */
 static const int64_t STATE_EVERY_NS = 500 * NS_PER_MS;
-/* A driver that is slow to answer is asked so seldom that it spends at most one part in so many on it. */
+/* A driver that is slow to answer is asked so seldom that it spends at most one part in so many on
+ * it. */
 enum { STATE_SHARE = 20 };
-/* Whether a slice is long enough is worked out this often: over eight GPUs it costs as much as a read. */
+/* Whether a slice is long enough is worked out this often: over eight GPUs it costs as much as a
+ * read. */
 static const int64_t ENOUGH_EVERY_NS = 100 * NS_PER_MS;
-/* A closed slice waits for the counters' edges at most this long; then its energy is taken for unknown. */
+/* A closed slice waits for the counters' edges at most this long; then its energy is taken for
+ * unknown. */
 static const int64_t CLOSING_MOST_NS = NS_PER_S;
-/* A limit that could not be put back is tried again at once, and then this often for as long as the training runs. */
+/* A limit that could not be put back is tried again at once, and then this often for as long as the
+ * training runs. */
 enum { RESTORE_TRIES = 3 };
 static const int64_t RESTORE_EVERY_NS = NS_PER_S;
-/* Holding is booked in slices of this length, seconds: long enough for 1 % at four reads a second. */
+/* Holding is booked in slices of this length, seconds: long enough for 1 % at four reads a second.
+ */
 static const double HOLDING_SLICE_S = 10;
-/* A stored profile whose starting limit is now off by more than this is of another job: it is measured again. */
+/* A stored profile whose starting limit is now off by more than this is of another job: it is
+ * measured again. */
 static const double STORED_TOLERANCE = 0.15;
 
-/* Drift: two holding slices in a row that differ by more than this, and their error, from the profile's entry re-open the profile, as
- * long as all profiling together stays within this share of the run. */
+/* Drift: two holding slices in a row that differ by more than this, and their error, from the
+ * profile's entry re-open the profile, as long as all profiling together stays within this share of
+ * the run. */
 static const double DRIFT = 0.05, PROFILING_SHARE = 0.2;
 enum { DRIFT_SLICES = 2 };
-/* A slice whose energy cannot be known is begun again this often; then the device is not one to tune. */
+/* A slice whose energy cannot be known is begun again this often; then the device is not one to
+ * tune. */
 enum { UNKNOWN_SLICES_MOST = 3 };
 static const double UNKNOWN_SLICE_S = 3;
 
@@ -64,32 +75,35 @@ struct tuner {
     double max_power_w;
     uint32_t limits_mw[POWER_LIMITS_MAX];
     unsigned limit_count;
-    uint32_t found_mw;               /* the starting limit; the smallest when the GPUs differ */
-    uint32_t set_mw;                 /* in force; 0: not all GPUs have the same */
+    uint32_t found_mw; /* the starting limit; the smallest when the GPUs differ */
+    uint32_t set_mw;   /* in force; 0: not all GPUs have the same */
     struct plan plan;
     unsigned stored_count;
     struct wt_profile_point stored[WT_MAX_LIMITS];
-    bool compared;                   /* they were held against a slice of this run */
-    unsigned added;                  /* slices of this run in the plan */
+    bool compared;  /* they were held against a slice of this run */
+    unsigned added; /* slices of this run in the plan */
     struct slice slice;
-    struct slice held;               /* of holding, complete, waiting for the counters' edges */
+    struct slice held; /* of holding, complete, waiting for the counters' edges */
     struct step_mark last, warm_from;
     uint64_t epochs;
-    int64_t state_ns, closing_ns;    /* state_ns: when to ask next */
-    bool owes;                       /* a limit that is not back yet */
-    int64_t restore_ns;              /* CLOCK_MONOTONIC: when to try again */
+    int64_t state_ns, closing_ns; /* state_ns: when to ask next */
+    bool owes;                    /* a limit that is not back yet */
+    int64_t restore_ns;           /* CLOCK_MONOTONIC: when to try again */
     double usual_step_s;
     struct wt_profile_point holding; /* what was measured at the optimum after profiling */
-    struct wt_profile_point before;  /* and at those that were the optimum before, under another eta */
-    struct wt_profile_point chosen;  /* the profile's entry that holding is compared with */
+    struct wt_profile_point
+        before; /* and at those that were the optimum before, under another eta */
+    struct wt_profile_point chosen; /* the profile's entry that holding is compared with */
     unsigned drifting, unknown_slices;
     int64_t enough_ns, first_step_ns, profile_from_ns, profiling_ns;
     struct tuner_result result;
-    struct tuner_result earlier;     /* before a drift opened the profile again: holds until the new one is whole */
+    struct tuner_result
+        earlier; /* before a drift opened the profile again: holds until the new one is whole */
 };
 
 /* Failing once is no reason to leave a limit for the next start of ours. */
-static int restore(struct tuner *tuner, const struct wt_device *device, enum guard_outcome *outcome, struct wt_error *err)
+static int restore(struct tuner *tuner, const struct wt_device *device, enum guard_outcome *outcome,
+                   struct wt_error *err)
 {
     int rc = 0;
     for (unsigned i = 0; i < RESTORE_TRIES; i++)
@@ -116,10 +130,12 @@ static void restore_all(struct tuner *tuner, enum restore_moment moment)
             if (moment == RESTORE_STOP)
                 log_warning("%s; tried again until the run ends", err.text);
             else if (moment == RESTORE_END)
-                log_error("%s; %s", err.text, may_pass ? "the guard process goes on trying for two minutes"
-                                                       : "the next wattune on this machine tries again");
+                log_error("%s; %s", err.text,
+                          may_pass ? "the guard process goes on trying for two minutes"
+                                   : "the next wattune on this machine tries again");
         } else if (outcome == GUARD_CHANGED_BY_OTHERS) {
-            log_warning("somebody else has changed the power limit of GPU %u: it is left as it is", device->index);
+            log_warning("somebody else has changed the power limit of GPU %u: it is left as it is",
+                        device->index);
         } else if (outcome == GUARD_RESTORED && owed) {
             log_note("the power limit of GPU %u is back at what was found", device->index);
         } else if (outcome == GUARD_RESTORED) {
@@ -145,7 +161,8 @@ static int set_limit(struct tuner *tuner, uint32_t limit_mw)
         return 0;
     for (unsigned i = 0; i < watch_gpu_count(tuner->watch); i++) {
         struct wt_error err;
-        if (watch_is_over(tuner->watch)) /* a driver may take seconds for each: what was set goes back soon */
+        if (watch_is_over(
+                tuner->watch)) /* a driver may take seconds for each: what was set goes back soon */
             return WT_E_NO_DATA;
         int rc = guard_set(tuner->guard, watch_device(tuner->watch, i), limit_mw, &err);
         if (rc == WT_E_NO_PERMISSION)
@@ -166,8 +183,10 @@ static int fill_key(struct tuner *tuner, struct power_range range, struct wt_err
     struct wt_profile_key *key = &tuner->options.key;
     for (unsigned i = 1; i < watch_gpu_count(tuner->watch); i++)
         if (strcmp(watch_device(tuner->watch, i)->name, first->name) != 0)
-            return error_set(err, WT_E_NOT_SUPPORTED, "the GPUs are of different models (%s, %s): one limit does not "
-                             "fit both", first->name, watch_device(tuner->watch, i)->name);
+            return error_set(err, WT_E_NOT_SUPPORTED,
+                             "the GPUs are of different models (%s, %s): one limit does not "
+                             "fit both",
+                             first->name, watch_device(tuner->watch, i)->name);
     memcpy(key->gpu_model, first->name, sizeof key->gpu_model);
     key->gpu_count = watch_gpu_count(tuner->watch);
     key->limit_min_mw = range.min_mw;
@@ -182,8 +201,10 @@ static int choose_grid(struct tuner *tuner, struct wt_error *err)
     for (unsigned i = 0; i < count; i++) {
         devices[i] = *watch_device(tuner->watch, i);
         if (!devices[i].has_energy_counter && !devices[i].power_tick_ns)
-            return error_set(err, WT_E_NOT_SUPPORTED, "GPU %u (%s) tells neither energy nor power, so what a limit saves "
-                             "cannot be measured", devices[i].index, devices[i].name);
+            return error_set(err, WT_E_NOT_SUPPORTED,
+                             "GPU %u (%s) tells neither energy nor power, so what a limit saves "
+                             "cannot be measured",
+                             devices[i].index, devices[i].name);
     }
     struct power_range range;
     int rc = power_limits_common(devices, count, &range, err);
@@ -209,7 +230,8 @@ static int take_leases(struct tuner *tuner, struct wt_error *err)
             return rc;
         if (i == 0)
             tuner->found_mw = tuner->set_mw = found_mw;
-        if (found_mw != tuner->found_mw) { /* they come back each to its own; there is no one baseline */
+        if (found_mw !=
+            tuner->found_mw) { /* they come back each to its own; there is no one baseline */
             tuner->found_mw = 0;
             tuner->set_mw = 0;
         }
@@ -219,7 +241,8 @@ static int take_leases(struct tuner *tuner, struct wt_error *err)
 
 static double eta_now(const struct tuner *tuner, char why[TUNER_WHY])
 {
-    return tuner->options.eta_now ? tuner->options.eta_now(tuner->options.ctx, why) : tuner->options.preference.eta;
+    return tuner->options.eta_now ? tuner->options.eta_now(tuner->options.ctx, why)
+                                  : tuner->options.preference.eta;
 }
 
 /* Starts the plan, with or without what the store knows. */
@@ -229,13 +252,14 @@ static int start_plan(struct tuner *tuner, bool with_stored, struct wt_error *er
     struct wt_preference preference = tuner->options.preference;
     char why[TUNER_WHY];
     preference.eta = eta_now(tuner, why);
-    int rc = power_search_init(&search, tuner->options.search, tuner->limits_mw, tuner->limit_count, &preference,
-                               tuner->max_power_w, err);
+    int rc = power_search_init(&search, tuner->options.search, tuner->limits_mw, tuner->limit_count,
+                               &preference, tuner->max_power_w, err);
     if (rc)
         return rc;
     search.gpu_count = watch_gpu_count(tuner->watch);
     for (unsigned i = 0; with_stored && i < tuner->stored_count; i++)
-        if (power_search_find(&search, tuner->stored[i].limit_mw) >= 0 && !tuner->stored[i].throttled)
+        if (power_search_find(&search, tuner->stored[i].limit_mw) >= 0 &&
+            !tuner->stored[i].throttled)
             tuner->result.reused |= power_search_add(&search, &tuner->stored[i], NULL) == 0;
     if (!with_stored) {
         tuner->result.reused = false;
@@ -298,7 +322,9 @@ bool tuner_holds(const struct tuner *tuner, struct wt_profile_point *point)
     return true;
 }
 
-/* --- Slices ------------------------------------------------------------------------------------------------------ */
+/* --- Slices
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static void begin_slice(struct tuner *tuner, uint32_t limit_mw, enum phase phase)
 {
@@ -365,8 +391,8 @@ static void next_slice(struct tuner *tuner)
         hold(tuner);
 }
 
-/* A stored profile is believed while what it says of the first limit that both know agrees with what is measured now;
- * slices that heat slowed down say nothing about the job. */
+/* A stored profile is believed while what it says of the first limit that both know agrees with
+ * what is measured now; slices that heat slowed down say nothing about the job. */
 static bool stored_disagrees(struct tuner *tuner, const struct wt_profile_point *point)
 {
     for (unsigned i = 0; i < tuner->stored_count && !tuner->compared; i++) {
@@ -406,21 +432,22 @@ static void end_slice(struct tuner *tuner)
     tuner->added++;
     tuner->usual_step_s = point.time_per_step_s;
     log_detail("%g W: %.4g J and %.4g ms a step over %llu steps%s", point.limit_mw / 1000.0,
-               point.energy_per_step_j, point.time_per_step_s * 1000, (unsigned long long)point.steps,
-               point.throttled ? ", throttled" : "");
+               point.energy_per_step_j, point.time_per_step_s * 1000,
+               (unsigned long long)point.steps, point.throttled ? ", throttled" : "");
     next_slice(tuner);
 }
 
 /* Another cap than the one that was set: samples under it say little about the limit. */
 static bool is_capped(const struct tuner *tuner, const struct wt_state *state)
 {
-    const unsigned other_caps = WT_THROTTLE_HW_SLOWDOWN | WT_THROTTLE_SW_THERMAL | WT_THROTTLE_HW_THERMAL |
-                                WT_THROTTLE_HW_POWER_BRAKE;
+    const unsigned other_caps = WT_THROTTLE_HW_SLOWDOWN | WT_THROTTLE_SW_THERMAL |
+                                WT_THROTTLE_HW_THERMAL | WT_THROTTLE_HW_POWER_BRAKE;
     return ((state->known & WT_STATE_ENFORCED) && state->enforced_limit_mw < tuner->set_mw) ||
            ((state->known & WT_STATE_THROTTLE) && (state->throttle & other_caps));
 }
 
-/* One question at a time: between two the run may end, and a slow driver is not asked any further then. */
+/* One question at a time: between two the run may end, and a slow driver is not asked any further
+ * then. */
 static int ask_state(struct tuner *tuner, unsigned i, struct wt_state *state)
 {
     static const unsigned fields[] = {WT_STATE_LIMIT, WT_STATE_ENFORCED, WT_STATE_THROTTLE};
@@ -434,14 +461,15 @@ static int ask_state(struct tuner *tuner, unsigned i, struct wt_state *state)
             continue;
         state->known |= one.known;
         state->limit_mw = fields[k] == WT_STATE_LIMIT ? one.limit_mw : state->limit_mw;
-        state->enforced_limit_mw = fields[k] == WT_STATE_ENFORCED ? one.enforced_limit_mw : state->enforced_limit_mw;
+        state->enforced_limit_mw =
+            fields[k] == WT_STATE_ENFORCED ? one.enforced_limit_mw : state->enforced_limit_mw;
         state->throttle = fields[k] == WT_STATE_THROTTLE ? one.throttle : state->throttle;
     }
     return 0;
 }
 
-/* What the devices say of their caps, twice a second and as a slice ends; ends tuning when somebody else has set a
- * limit. */
+/* What the devices say of their caps, twice a second and as a slice ends; ends tuning when somebody
+ * else has set a limit. */
 static void check_states(struct tuner *tuner)
 {
     int64_t begin_ns = clock_now_ns();
@@ -485,16 +513,19 @@ static bool differs(double now, double then, double error)
     return isfinite(error) && fabs(now / then - 1) > DRIFT + error / then;
 }
 
-/* True when the training is not any more what was profiled, and profiling again is within its share of the run. */
+/* True when the training is not any more what was profiled, and profiling again is within its share
+ * of the run. */
 static bool has_drifted(struct tuner *tuner, const struct wt_profile_point *point)
 {
     const struct wt_profile_point *then = &tuner->chosen;
-    bool drifts = !point->throttled &&
-                  (differs(point->time_per_step_s, then->time_per_step_s, point->time_error_s) ||
-                   differs(point->energy_per_step_j, then->energy_per_step_j, point->energy_error_j));
+    bool drifts =
+        !point->throttled &&
+        (differs(point->time_per_step_s, then->time_per_step_s, point->time_error_s) ||
+         differs(point->energy_per_step_j, then->energy_per_step_j, point->energy_error_j));
     tuner->drifting = drifts ? tuner->drifting + 1 : 0;
     int64_t run_ns = clock_now_ns() - tuner->first_step_ns;
-    return tuner->drifting >= DRIFT_SLICES && (double)tuner->profiling_ns * 2 <= (double)run_ns * PROFILING_SHARE;
+    return tuner->drifting >= DRIFT_SLICES &&
+           (double)tuner->profiling_ns * 2 <= (double)run_ns * PROFILING_SHARE;
 }
 
 /* The profile and what was saved by it, as known now. */
@@ -541,10 +572,13 @@ static void book_holding(struct tuner *tuner, struct wt_profile_point *point)
         return;
     if (!isfinite(point->time_error_s))
         point->time_error_s = 0.01 * point->time_per_step_s; /* too short to see its own scatter */
-    profile_merge(point->limit_mw == tuner->result.decision.limit_mw ? &tuner->holding : &tuner->before, point);
+    profile_merge(point->limit_mw == tuner->result.decision.limit_mw ? &tuner->holding
+                                                                     : &tuner->before,
+                  point);
 }
 
-/* The slice of holding is long enough: it waits for the counters' edges, and the next begins at the same step. */
+/* The slice of holding is long enough: it waits for the counters' edges, and the next begins at the
+ * same step. */
 static void hold_on(struct tuner *tuner, struct step_mark mark)
 {
     slice_interrupt(&tuner->slice);
@@ -564,7 +598,8 @@ static void book_held(struct tuner *tuner)
         profile_again(tuner, &point);
 }
 
-/* Chooses anew from the same profile when eta has changed.  What was held until now waits for the counters' edges. */
+/* Chooses anew from the same profile when eta has changed.  What was held until now waits for the
+ * counters' edges. */
 static void choose_again(struct tuner *tuner)
 {
     struct wt_preference *preference = &tuner->plan.search.preference;
@@ -588,8 +623,9 @@ static void choose_again(struct tuner *tuner)
     begin_slice(tuner, next.limit_mw, HOLDING);
     if (tuner->phase != HOLDING)
         return;
-    log_note("%s: now at %g W instead of %g W: %.4g J and %.4g ms a step", why, next.limit_mw / 1000.0,
-             tuner->chosen.limit_mw / 1000.0, points[next.point].energy_per_step_j, points[next.point].time_per_step_s * 1000);
+    log_note("%s: now at %g W instead of %g W: %.4g J and %.4g ms a step", why,
+             next.limit_mw / 1000.0, tuner->chosen.limit_mw / 1000.0,
+             points[next.point].energy_per_step_j, points[next.point].time_per_step_s * 1000);
     if (tuner->holding.steps)
         profile_merge(&tuner->before, &tuner->holding);
     tuner->holding = (struct wt_profile_point){0};
@@ -610,7 +646,9 @@ static void end_holding(struct tuner *tuner)
     }
 }
 
-/* --- One poll ---------------------------------------------------------------------------------------------------- */
+/* --- One poll
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static void on_step(struct tuner *tuner, struct step_mark mark)
 {
@@ -630,8 +668,9 @@ static void on_step(struct tuner *tuner, struct step_mark mark)
         slice_step(&tuner->slice, mark);
         break;
     case HOLDING:
-        if (tuner->slice.open || slice_warm(mark.steps - tuner->warm_from.steps,
-                                            (double)(mark.t_ns - tuner->warm_from.t_ns) / (double)NS_PER_S))
+        if (tuner->slice.open ||
+            slice_warm(mark.steps - tuner->warm_from.steps,
+                       (double)(mark.t_ns - tuner->warm_from.t_ns) / (double)NS_PER_S))
             slice_step(&tuner->slice, mark);
         if (slice_length_s(&tuner->slice) > HOLDING_SLICE_S && tuner->held.piece_count == 0)
             hold_on(tuner, mark);
@@ -645,7 +684,8 @@ static void on_step(struct tuner *tuner, struct step_mark mark)
 static void close_slice(struct tuner *tuner)
 {
     slice_interrupt(&tuner->slice);
-    if (tuner->state_ns - clock_now_ns() <= STATE_EVERY_NS) { /* what began since the last question counts too */
+    if (tuner->state_ns - clock_now_ns() <=
+        STATE_EVERY_NS) { /* what began since the last question counts too */
         tuner->state_ns = 0;
         check_states(tuner);
         if (tuner->phase == OFF)
@@ -672,19 +712,23 @@ void tuner_poll(struct tuner *tuner, const struct wt_progress *progress)
     if (tuner->phase != OFF && watch_stale(tuner->watch, &stale)) {
         char why[128];
         const struct wt_device *device = watch_device(tuner->watch, stale);
-        snprintf(why, sizeof why, device->has_energy_counter ? "the energy counter of GPU %u has stopped"
-                 : "the power readings of GPU %u stand still", device->index);
+        snprintf(why, sizeof why,
+                 device->has_energy_counter ? "the energy counter of GPU %u has stopped"
+                                            : "the power readings of GPU %u stand still",
+                 device->index);
         tuner_stop(tuner, why);
     }
     if (tuner->phase == OFF)
         return;
     int64_t now_ns = clock_now_ns();
-    bool epoch_ended = progress->epochs != tuner->epochs, stepped = progress->steps > tuner->last.steps;
+    bool epoch_ended = progress->epochs != tuner->epochs,
+         stepped = progress->steps > tuner->last.steps;
     int64_t usual_ns = (int64_t)(usual_step_s(tuner) * (double)NS_PER_S);
     int64_t stall_ns = 8 * usual_ns > STALL_LEAST_NS ? 8 * usual_ns : STALL_LEAST_NS;
     bool stalled = usual_ns > 0 && now_ns - tuner->last.t_ns > stall_ns;
-    /* Between an epoch's end and the next step lies validation, which belongs to no step: the epoch's last step ends a
-     * piece.  Where a step of the next epoch was seen already, the piece ends at the step before and that one begins. */
+    /* Between an epoch's end and the next step lies validation, which belongs to no step: the
+     * epoch's last step ends a piece.  Where a step of the next epoch was seen already, the piece
+     * ends at the step before and that one begins. */
     bool last_of_epoch = epoch_ended && progress->t_ns <= progress->epoch_t_ns;
     if (stalled || (epoch_ended && !last_of_epoch))
         slice_interrupt(&tuner->slice);
@@ -708,7 +752,8 @@ void tuner_poll(struct tuner *tuner, const struct wt_progress *progress)
     }
     if (tuner->phase == CLOSING) {
         slice_point(&tuner->slice, tuner->watch);
-        bool known = tuner->slice.piece_count == 0, waited = now_ns - tuner->closing_ns > CLOSING_MOST_NS;
+        bool known = tuner->slice.piece_count == 0,
+             waited = now_ns - tuner->closing_ns > CLOSING_MOST_NS;
         tuner->slice.unknown |= !known && waited;
         if (known || waited)
             end_slice(tuner);
@@ -722,7 +767,8 @@ static void take_earlier(struct tuner *tuner)
     tuner->result = tuner->earlier;
     tuner->result.owes = now.owes;
     memcpy(tuner->result.why_not, now.why_not, sizeof now.why_not);
-    tuner->result.limit_mw = tuner->options.profile_only ? tuner->found_mw : tuner->result.decision.limit_mw;
+    tuner->result.limit_mw =
+        tuner->options.profile_only ? tuner->found_mw : tuner->result.decision.limit_mw;
 }
 
 void tuner_finish(struct tuner *tuner, struct tuner_result *result)

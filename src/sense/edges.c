@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Edges of an energy counter: interval arithmetic over what each read says.  Two reads less than a period apart that
- * differ have one tick between them; two that agree have none.  Either cuts the span in which that tick was expected,
- * and with it where all ticks lie.  A contradiction is never argued away: the phase is forgotten and learned anew.
+ * Edges of an energy counter: interval arithmetic over what each read says.  Two reads less than a
+ * period apart that differ have one tick between them; two that agree have none.  Either cuts the
+ * span in which that tick was expected, and with it where all ticks lie.  A contradiction is never
+ * argued away: the phase is forgotten and learned anew.
  */
 #include "sense/edges.h"
 
@@ -12,21 +13,27 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-/* How far a period may be from the table's: sensors were measured at 100 to 104 ms where 100 is meant. */
+/* How far a period may be from the table's: sensors were measured at 100 to 104 ms where 100 is
+ * meant. */
 static const double PERIOD_TOLERANCE = 0.045;
-/* Scheduling and the call itself are not known better than this; ticks that scatter more are found out. */
+/* Scheduling and the call itself are not known better than this; ticks that scatter more are found
+ * out. */
 static const int64_t JITTER_LEAST_NS = 50000;
-/* A tick known to this part of the period is known well enough: at 200 W and 100 ms it is worth 0.25 J.  Who rests between reads so long
- * that only every other tick of 20 ms is seen does with 1 ms. */
+/* A tick known to this part of the period is known well enough: at 200 W and 100 ms it is worth
+ * 0.25 J.  Who rests between reads so long that only every other tick of 20 ms is seen does with 1
+ * ms. */
 enum { WIDTH_GOAL_PARTS = 40, WIDTH_GOAL_REST = 50 };
 static const int64_t WIDTH_GOAL_NS = NS_PER_MS;
-/* Reads that may follow each other within a tick while it is searched; each is made up for by one and a half. */
+/* Reads that may follow each other within a tick while it is searched; each is made up for by one
+ * and a half. */
 enum { CLOSE_READS = 1 };
-/* Reads that may follow each other more closely while the period is learned; one is earned again by so many others. */
+/* Reads that may follow each other more closely while the period is learned; one is earned again by
+ * so many others. */
 enum { LEARNING_READS = 400, LEARNING_EVERY = 16 };
 /* Known to this part of a period, ticks are told from each other with ease. */
 enum { KNOWN_PARTS = 8 };
-/* Who rests longer than so many times the shorter gap does not ask for exact edges, and they are not worth the reads. */
+/* Who rests longer than so many times the shorter gap does not ask for exact edges, and they are
+ * not worth the reads. */
 enum { LEARNED_FOR = 4 };
 /* Between two ticks, so far from either a read may be put where it suits others. */
 enum { CLEAR_PARTS = 8 };
@@ -35,12 +42,12 @@ enum { STILL_PERIODS = 4 };
 /* The recent past that tells how a load varies: knots on either side. */
 enum { NEIGHBOURS = 16 };
 
-/* Fewer pairs of knots than this do not show between what powers a load moves: what they leave open is anything that the
- * device can do, the more so the fewer they are. */
+/* Fewer pairs of knots than this do not show between what powers a load moves: what they leave open
+ * is anything that the device can do, the more so the fewer they are. */
 enum { ENOUGH_PAIRS = 8 };
 
-/* What swings within a tick and in step with it does not show in any knot: a load that swings by half its mean at twice
- * the tick's rate is off the line by a thirtieth of a tick's energy. */
+/* What swings within a tick and in step with it does not show in any knot: a load that swings by
+ * half its mean at twice the tick's rate is off the line by a thirtieth of a tick's energy. */
 static const double USUAL_TO_95 = 2.5;
 static const double HIDDEN_SWING = 0.03;
 
@@ -69,7 +76,8 @@ void edges_init(struct edges *edges, int64_t tick_ns, int64_t gap_ns)
     forget_period(edges);
 }
 
-/* --- Where the ticks lie ---------------------------------------------------------------------------------------- */
+/* --- Where the ticks lie
+ * ---------------------------------------------------------------------------------------- */
 
 /* The place of tick n, counted from the tick whose phase is kept; its jitter apart. */
 static struct span place_of(const struct edges *edges, int64_t n)
@@ -111,7 +119,8 @@ static int64_t last_by(const struct edges *edges, int64_t t_ns)
     return n;
 }
 
-/* What was seen does not fit: the ticks scatter more than assumed, or are not where we took them to be. */
+/* What was seen does not fit: the ticks scatter more than assumed, or are not where we took them to
+ * be. */
 static void contradicted(struct edges *edges)
 {
     edges->phase_known = false;
@@ -147,8 +156,10 @@ static void cut(struct edges *edges, int64_t n, int64_t lo_ns, int64_t hi_ns)
     if (edges->anchor_ticks <= 0)
         return;
     double ticks = (double)edges->anchor_ticks;
-    edges->period_lo_ns = fmax(edges->period_lo_ns, (double)(place.lo_ns - edges->anchor_hi_ns) / ticks);
-    edges->period_hi_ns = fmin(edges->period_hi_ns, (double)(place.hi_ns - edges->anchor_lo_ns) / ticks);
+    edges->period_lo_ns =
+        fmax(edges->period_lo_ns, (double)(place.lo_ns - edges->anchor_hi_ns) / ticks);
+    edges->period_hi_ns =
+        fmin(edges->period_hi_ns, (double)(place.hi_ns - edges->anchor_lo_ns) / ticks);
     if (edges->period_lo_ns > edges->period_hi_ns)
         contradicted(edges);
 }
@@ -186,13 +197,16 @@ static void learn_from_rest(struct edges *edges, int64_t begin_ns)
     }
 }
 
-/* --- Reads ------------------------------------------------------------------------------------------------------- */
+/* --- Reads
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 /* How well ticks have to be known. */
 static int64_t width_goal_ns(const struct edges *edges)
 {
     int64_t rest_ns = edges->gap_ns / WIDTH_GOAL_REST;
-    return later(edges->tick_ns / WIDTH_GOAL_PARTS, rest_ns < WIDTH_GOAL_NS ? rest_ns : WIDTH_GOAL_NS);
+    return later(edges->tick_ns / WIDTH_GOAL_PARTS,
+                 rest_ns < WIDTH_GOAL_NS ? rest_ns : WIDTH_GOAL_NS);
 }
 
 /* The place of a tick is known well enough: reads need not make it smaller. */
@@ -203,14 +217,19 @@ static bool is_narrow(const struct edges *edges, struct span tick)
 
 static void add_knot(struct edges *edges, int64_t begin_ns, int64_t end_ns, uint64_t energy_mj)
 {
-    /* The value is that of the newest tick before the read, and that tick came after the read before. */
-    struct edges_knot fresh = {.lo_ns = begin_ns - (int64_t)edges->period_hi_ns - 2 * edges->jitter_ns,
-                               .hi_ns = end_ns, .energy_mj = energy_mj};
+    /* The value is that of the newest tick before the read, and that tick came after the read
+     * before. */
+    struct edges_knot fresh = {.lo_ns =
+                                   begin_ns - (int64_t)edges->period_hi_ns - 2 * edges->jitter_ns,
+                               .hi_ns = end_ns,
+                               .energy_mj = energy_mj};
     if (fresh.lo_ns < edges->read_ns)
         fresh.lo_ns = edges->read_ns;
     if (edges->phase_known) {
-        int64_t oldest = later(first_after(edges, begin_ns) - 1, first_after(edges, edges->read_ns));
-        /* Ticks that scatter by less than the goal are not found out by reads that are content with it. */
+        int64_t oldest =
+            later(first_after(edges, begin_ns) - 1, first_after(edges, edges->read_ns));
+        /* Ticks that scatter by less than the goal are not found out by reads that are content with
+         * it. */
         int64_t hidden_ns = (width_goal_ns(edges) - edges->tick_ns / WIDTH_GOAL_PARTS) * 3 / 2;
         int64_t lo_ns = span_of(edges, oldest).lo_ns - hidden_ns;
         int64_t hi_ns = span_of(edges, last_by(edges, end_ns)).hi_ns + hidden_ns;
@@ -238,11 +257,13 @@ static bool is_known_ahead(const struct edges *edges)
     return tick.hi_ns - tick.lo_ns <= edges->tick_ns / KNOWN_PARTS;
 }
 
-/* How long to rest after a read.  After a long rest a tick is not told from its neighbours unless their period is known well: where the
- * rests are long it is learned by shorter ones first.  A counter whose ticks cannot be learned gets long ones in the end. */
+/* How long to rest after a read.  After a long rest a tick is not told from its neighbours unless
+ * their period is known well: where the rests are long it is learned by shorter ones first.  A
+ * counter whose ticks cannot be learned gets long ones in the end. */
 static int64_t take_gap_ns(struct edges *edges)
 {
-    if (edges->gap_ns <= edges->learning_gap_ns || edges->gap_ns > LEARNED_FOR * edges->learning_gap_ns)
+    if (edges->gap_ns <= edges->learning_gap_ns ||
+        edges->gap_ns > LEARNED_FOR * edges->learning_gap_ns)
         return edges->gap_ns;
     if (is_known_ahead(edges) || edges->learning_left < LEARNING_EVERY) {
         edges->learning_left += edges->learning_left < LEARNING_READS * LEARNING_EVERY;
@@ -270,7 +291,8 @@ void edges_add(struct edges *edges, int64_t begin_ns, int64_t end_ns, uint64_t e
     } else {
         edges->moved_ns = begin_ns;
     }
-    if (edges->phase_known) { /* long unread, or never well known: better none than ticks that run into each other */
+    if (edges->phase_known) { /* long unread, or never well known: better none than ticks that run
+                                 into each other */
         struct span next = span_of(edges, first_after(edges, end_ns));
         edges->phase_known = next.hi_ns - next.lo_ns <= edges->tick_ns * 4 / 5;
     }
@@ -284,7 +306,8 @@ void edges_add(struct edges *edges, int64_t begin_ns, int64_t end_ns, uint64_t e
     edges->read_mj = energy_mj;
 }
 
-/* The first moment from `earliest_ns` on that is clear of ticks, and in another tick than the last read. */
+/* The first moment from `earliest_ns` on that is clear of ticks, and in another tick than the last
+ * read. */
 static int64_t next_clear_ns(const struct edges *edges, int64_t earliest_ns)
 {
     int64_t n = later(first_after(edges, edges->read_ns), last_by(edges, earliest_ns) - 1);
@@ -313,7 +336,8 @@ bool edges_may_read(const struct edges *edges, int64_t now_ns)
     if (!edges_can_wait(edges) || now_ns < edges->rested_ns)
         return false;
     int64_t n = last_by(edges, now_ns), margin_ns = edges->tick_ns / CLEAR_PARTS;
-    return now_ns - span_of(edges, n).hi_ns >= margin_ns && span_of(edges, n + 1).lo_ns - now_ns >= margin_ns;
+    return now_ns - span_of(edges, n).hi_ns >= margin_ns &&
+           span_of(edges, n + 1).lo_ns - now_ns >= margin_ns;
 }
 
 int64_t edges_next_read_ns(const struct edges *edges, int64_t now_ns)
@@ -334,8 +358,10 @@ int64_t edges_next_read_ns(const struct edges *edges, int64_t now_ns)
     if (is_narrow(edges, next))
         return next_clear_ns(edges, rested_ns);
     int64_t earliest_ns = may_be_close ? now_ns : rested_ns;
-    /* Aimed only from a read that is known to show the tick before, or its outcome would not say which tick it was. */
-    bool certain = next.lo_ns >= edges->read_end_ns && span_of(edges, n - 1).hi_ns <= edges->read_ns;
+    /* Aimed only from a read that is known to show the tick before, or its outcome would not say
+     * which tick it was. */
+    bool certain =
+        next.lo_ns >= edges->read_end_ns && span_of(edges, n - 1).hi_ns <= edges->read_ns;
     return certain && aim_ns >= earliest_ns ? aim_ns : next_clear_ns(edges, earliest_ns);
 }
 
@@ -351,7 +377,8 @@ bool edges_take_reset(struct edges *edges)
     return was;
 }
 
-/* --- Energy at a moment ------------------------------------------------------------------------------------------ */
+/* --- Energy at a moment
+ * ------------------------------------------------------------------------------------------ */
 
 static const struct edges_knot *knot(const struct edges *edges, unsigned ago)
 {
@@ -387,22 +414,25 @@ static unsigned later_knot(const struct edges *edges, int64_t t_ns)
 
 /* How the load varies around a pair. */
 struct variation {
-    double lowest, highest;          /* mean power of a pair */
-    double open;                     /* how far power may leave that of the pair where too few were seen to tell */
-    double bend_mj;                  /* how far knots lie from the line between others nearby: 95 % of them nearer */
+    double lowest, highest; /* mean power of a pair */
+    double open;    /* how far power may leave that of the pair where too few were seen to tell */
+    double bend_mj; /* how far knots lie from the line between others nearby: 95 % of them nearer */
 };
 
 /* How far knot `ago` lies from the line between those `stride` before and after it, mJ. */
 static double bend_at(const struct edges *edges, unsigned ago, unsigned stride)
 {
-    const struct edges_knot *a = knot(edges, ago + stride), *k = knot(edges, ago), *b = knot(edges, ago - stride);
+    const struct edges_knot *a = knot(edges, ago + stride), *k = knot(edges, ago),
+                            *b = knot(edges, ago - stride);
     double length = (double)(middle(b) - middle(a)), from_a = (double)(middle(k) - middle(a));
     double line = length > 0 ? (double)(b->energy_mj - a->energy_mj) * from_a / length : 0;
     return fabs((double)(k->energy_mj - a->energy_mj) - line);
 }
 
-/* Their median, so that a few steps of the load do not count: those show in the pairs that hold them. */
-static double usual_bend(const struct edges *edges, unsigned newest, unsigned oldest, unsigned stride)
+/* Their median, so that a few steps of the load do not count: those show in the pairs that hold
+ * them. */
+static double usual_bend(const struct edges *edges, unsigned newest, unsigned oldest,
+                         unsigned stride)
 {
     double bends[2 * NEIGHBOURS + 2];
     unsigned count = 0;
@@ -427,14 +457,17 @@ static struct variation variation_around(const struct edges *edges, unsigned pai
         found.highest = fmax(found.highest, slope);
     }
     if (oldest - newest < ENOUGH_PAIRS) {
-        double own = slope_before(edges, pair), most = fmax(edges->most_mw > 0 ? edges->most_mw / 1e9 : 2 * own, own);
+        double own = slope_before(edges, pair),
+               most = fmax(edges->most_mw > 0 ? edges->most_mw / 1e9 : 2 * own, own);
         found.open = fmax(most - own, own) * (1 - (double)(oldest - newest) / ENOUGH_PAIRS);
         found.highest = fmax(found.highest, fmin(own + found.open, most));
         found.lowest = fmin(found.lowest, fmax(own - found.open, 0));
     }
-    /* Several strides: a load in step with the ticks moves against them slowly, and hides from neighbours. */
+    /* Several strides: a load in step with the ticks moves against them slowly, and hides from
+     * neighbours. */
     for (unsigned stride = 1; stride <= 8; stride *= 2)
-        found.bend_mj = fmax(found.bend_mj, USUAL_TO_95 * usual_bend(edges, newest, oldest, stride));
+        found.bend_mj =
+            fmax(found.bend_mj, USUAL_TO_95 * usual_bend(edges, newest, oldest, stride));
     return found;
 }
 
@@ -454,15 +487,18 @@ int edges_energy_at(const struct edges *edges, int64_t t_ns, struct wt_sample *s
     double energy = (double)a->energy_mj + slope * from_a, error;
     double timing = seen.highest * (double)later(a->hi_ns - a->lo_ns, b->hi_ns - b->lo_ns) / 2;
     if (from_a >= 0 && to_b >= 0) {
-        /* Power may have changed inside the pair: the pairs beside it tell between which values.  What swings faster
-         * than the knots shows only as knots that lie beside the line. */
+        /* Power may have changed inside the pair: the pairs beside it tell between which values.
+         * What swings faster than the knots shows only as knots that lie beside the line. */
         double before = pair + 2 < edges->count ? slope_before(edges, pair + 1) : slope;
         double after = pair > 0 ? slope_before(edges, pair - 1) : slope;
-        double change = fmax(fmax(fabs(slope - before), fabs(slope - after)), seen.open), near = fmin(from_a, to_b);
+        double change = fmax(fmax(fabs(slope - before), fabs(slope - after)), seen.open),
+               near = fmin(from_a, to_b);
         error = timing + fmax(change * near, seen.bend_mj * fmin(1, 8 * near / length));
     } else {
-        /* Outside: the power seen last goes on, or becomes any that was seen; after some periods, any at all. */
-        double away = fmax(-from_a, -to_b), most = (double)(STILL_PERIODS * edges->tick_ns + edges->gap_ns);
+        /* Outside: the power seen last goes on, or becomes any that was seen; after some periods,
+         * any at all. */
+        double away = fmax(-from_a, -to_b),
+               most = (double)(STILL_PERIODS * edges->tick_ns + edges->gap_ns);
         double change = fmax(0.05 * slope, fmax(seen.highest - slope, slope - seen.lowest));
         error = timing + change * away + seen.highest * fmax(0, away - most);
         error = fmax(error, timing + seen.bend_mj);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The source "hwmon": GPUs of AMD and Intel and the processors of NVIDIA's Grace, through the kernel's hwmon class
- * (vendor/hwmon.h).  AMD's cards and Grace tell power only, which somebody else integrates; Intel's have a counter.
+ * The source "hwmon": GPUs of AMD and Intel and the processors of NVIDIA's Grace, through the
+ * kernel's hwmon class (vendor/hwmon.h).  AMD's cards and Grace tell power only, which somebody
+ * else integrates; Intel's have a counter.
  *
- * What contains something else is left out: an amdgpu without a power cap is a part of a processor whose sensor shows the
- * whole package, i915_gtN is a part of its card, and the module of a Grace Hopper holds its GPU.
+ * What contains something else is left out: an amdgpu without a power cap is a part of a processor
+ * whose sensor shows the whole package, i915_gtN is a part of its card, and the module of a Grace
+ * Hopper holds its GPU.
  */
 #include "base/clock.h"
 #include "sense/sense.h"
@@ -14,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* amdgpu: the firmware's moving average; neither its window nor its period is published, and 100 ms is a cautious guess
- * for both.  Intel's register moves about every millisecond. */
+/* amdgpu: the firmware's moving average; neither its window nor its period is published, and 100 ms
+ * is a cautious guess for both.  Intel's register moves about every millisecond. */
 static const int64_t AMD_TICK_NS = 100 * NS_PER_MS, INTEL_TICK_NS = NS_PER_MS;
 /* ACPI's meters tell their interval; the ones that do not are taken to be slow. */
 static const uint64_t ACPI_INTERVAL_MS = 1000, ACPI_INTERVAL_MOST_MS = 60000;
@@ -23,7 +25,7 @@ static const uint64_t ACPI_INTERVAL_MS = 1000, ACPI_INTERVAL_MOST_MS = 60000;
 struct meter_chip {
     struct hwmon_chip chip;
     struct wt_device device;
-    const char *power, *energy;      /* files; NULL: has none */
+    const char *power, *energy; /* files; NULL: has none */
 };
 
 struct hwmon_source {
@@ -44,7 +46,9 @@ static const char *first_of(const struct hwmon_chip *chip, const char *const fil
 static uint32_t power_mw(const struct hwmon_chip *chip, const char *file)
 {
     uint64_t uw;
-    return hwmon_read_u64(chip, file, &uw, NULL) == 0 && uw / 1000 <= UINT32_MAX ? (uint32_t)(uw / 1000) : 0;
+    return hwmon_read_u64(chip, file, &uw, NULL) == 0 && uw / 1000 <= UINT32_MAX
+               ? (uint32_t)(uw / 1000)
+               : 0;
 }
 
 static void name_gpu(struct meter_chip *found, const char *maker)
@@ -56,7 +60,8 @@ static void name_gpu(struct meter_chip *found, const char *maker)
     /* There is no serial number for all of them; the slot is what stays from boot to boot. */
     snprintf(device->uuid, sizeof device->uuid, "GPU-%.12s-%s", found->chip.name,
              found->chip.device[0] ? found->chip.device : "0");
-    if (hwmon_read_line(&found->chip, "device/product_name", product, sizeof product, NULL) == 0 && product[0])
+    if (hwmon_read_line(&found->chip, "device/product_name", product, sizeof product, NULL) == 0 &&
+        product[0])
         snprintf(device->name, sizeof device->name, "%s", product);
     else
         snprintf(device->name, sizeof device->name, "%s GPU (%s)", maker, found->chip.name);
@@ -91,8 +96,9 @@ static bool find_intel(struct meter_chip *found)
     return true;
 }
 
-/* Of the meters of a Grace only the processor's own is one: "Grace" adds the rest of the chip and is taken where the
- * firmware does not split it; "Module" and a meter without such a name hold more than a processor. */
+/* Of the meters of a Grace only the processor's own is one: "Grace" adds the rest of the chip and
+ * is taken where the firmware does not split it; "Module" and a meter without such a name hold more
+ * than a processor. */
 static bool find_acpi(struct meter_chip *found)
 {
     char info[64];
@@ -105,8 +111,8 @@ static bool find_acpi(struct meter_chip *found)
     bool whole = sscanf(info, "Grace Power Socket %u", &socket) == 1;
     if (!whole && sscanf(info, "CPU Power Socket %u", &socket) != 1)
         return false;
-    if (hwmon_read_u64(&found->chip, "device/power1_average_interval", &interval_ms, NULL) || interval_ms == 0 ||
-        interval_ms > ACPI_INTERVAL_MOST_MS)
+    if (hwmon_read_u64(&found->chip, "device/power1_average_interval", &interval_ms, NULL) ||
+        interval_ms == 0 || interval_ms > ACPI_INTERVAL_MOST_MS)
         interval_ms = ACPI_INTERVAL_MS;
     found->power = "device/power1_average";
     device->kind = WT_DEVICE_CPU;
@@ -121,7 +127,8 @@ static bool identify(struct meter_chip *found)
     static const struct {
         const char *driver;
         bool (*find)(struct meter_chip *);
-    } known[] = {{"amdgpu", find_amd}, {"i915", find_intel}, {"xe", find_intel}, {"power_meter", find_acpi}};
+    } known[] = {
+        {"amdgpu", find_amd}, {"i915", find_intel}, {"xe", find_intel}, {"power_meter", find_acpi}};
     for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcmp(found->chip.name, known[i].driver) == 0)
             return known[i].find(found);
@@ -143,7 +150,8 @@ static void add(struct hwmon_source *source, const struct meter_chip *found)
 
 static int by_uuid(const void *a, const void *b)
 {
-    return strcmp(((const struct meter_chip *)a)->device.uuid, ((const struct meter_chip *)b)->device.uuid);
+    return strcmp(((const struct meter_chip *)a)->device.uuid,
+                  ((const struct meter_chip *)b)->device.uuid);
 }
 
 /* GPUs in PCI order whatever their driver, then sockets; each kind counts from 0. */
@@ -212,22 +220,25 @@ static int device(void *source, unsigned i, struct wt_device *found, struct wt_e
     return 0;
 }
 
-/* Intel's driver adds up its 32-bit register only when it is read: whoever watches reads every some seconds. */
+/* Intel's driver adds up its 32-bit register only when it is read: whoever watches reads every some
+ * seconds. */
 static int energy(void *source, unsigned i, struct wt_sample *sample, struct wt_error *err)
 {
     const struct meter_chip *chip = &((struct hwmon_source *)source)->chips[i];
-    struct wt_sample read = {.t_ns = clock_now_ns(), .lag_ns = INTEL_TICK_NS, .source = WT_SOURCE_COUNTER};
+    struct wt_sample read = {
+        .t_ns = clock_now_ns(), .lag_ns = INTEL_TICK_NS, .source = WT_SOURCE_COUNTER};
     uint64_t uj;
     int rc = hwmon_read_u64(&chip->chip, chip->energy, &uj, err);
     if (rc)
         return rc;
     read.energy_mj = uj / 1000;
-    read.energy_error_mj = 1;        /* what the division cuts off */
+    read.energy_error_mj = 1; /* what the division cuts off */
     *sample = read;
     return 0;
 }
 
-static bool field(const struct meter_chip *chip, const char *file, uint64_t unit, uint64_t most, uint64_t *value)
+static bool field(const struct meter_chip *chip, const char *file, uint64_t unit, uint64_t most,
+                  uint64_t *value)
 {
     uint64_t raw;
     if (hwmon_read_u64(&chip->chip, file, &raw, NULL) || raw / unit > most)
@@ -236,16 +247,17 @@ static bool field(const struct meter_chip *chip, const char *file, uint64_t unit
     return true;
 }
 
-static int state(void *source, unsigned i, unsigned wanted_fields, struct wt_state *found, struct wt_error *err)
+static int state(void *source, unsigned i, unsigned wanted_fields, struct wt_state *found,
+                 struct wt_error *err)
 {
     const struct meter_chip *chip = &((struct hwmon_source *)source)->chips[i];
     struct wt_state read = {.t_ns = clock_now_ns()};
     uint64_t value;
     bool gpu = chip->device.kind == WT_DEVICE_GPU;
-#define FIELD(bit, condition, file, unit, most, store)                                                         \
-    if ((wanted_fields & (bit)) && (condition) && field(chip, file, unit, most, &value)) {                     \
-        read.known |= (bit);                                                                                   \
-        store;                                                                                                 \
+#define FIELD(bit, condition, file, unit, most, store)                                             \
+    if ((wanted_fields & (bit)) && (condition) && field(chip, file, unit, most, &value)) {         \
+        read.known |= (bit);                                                                       \
+        store;                                                                                     \
     }
     if ((wanted_fields & WT_STATE_POWER) && chip->power) {
         int rc = hwmon_read_u64(&chip->chip, chip->power, &value, err);
@@ -258,19 +270,23 @@ static int state(void *source, unsigned i, unsigned wanted_fields, struct wt_sta
             read.power_mw = (uint32_t)(value / 1000);
         }
     }
-    FIELD(WT_STATE_ENERGY, chip->energy != NULL, chip->energy, 1000, UINT64_MAX, read.energy_mj = value)
+    FIELD(WT_STATE_ENERGY, chip->energy != NULL, chip->energy, 1000, UINT64_MAX,
+          read.energy_mj = value)
     FIELD(WT_STATE_LIMIT, gpu, chip->energy ? "power1_max" : "power1_cap", 1000, UINT32_MAX,
           read.limit_mw = (uint32_t)value)
     FIELD(WT_STATE_TEMPERATURE, gpu, "temp1_input", 1000, 1000, read.temperature_c = (int32_t)value)
-    FIELD(WT_STATE_SM_CLOCK, gpu, "freq1_input", 1000000, 100000, read.sm_clock_mhz = (uint32_t)value)
-    FIELD(WT_STATE_UTILIZATION, gpu, "device/gpu_busy_percent", 1, 100, read.utilization_percent = (uint32_t)value)
-    FIELD(WT_STATE_MEMORY, gpu, "device/mem_info_vram_used", 1, UINT64_MAX, read.memory_used_bytes = value)
+    FIELD(WT_STATE_SM_CLOCK, gpu, "freq1_input", 1000000, 100000,
+          read.sm_clock_mhz = (uint32_t)value)
+    FIELD(WT_STATE_UTILIZATION, gpu, "device/gpu_busy_percent", 1, 100,
+          read.utilization_percent = (uint32_t)value)
+    FIELD(WT_STATE_MEMORY, gpu, "device/mem_info_vram_used", 1, UINT64_MAX,
+          read.memory_used_bytes = value)
 #undef FIELD
     if ((read.known & WT_STATE_LIMIT) && read.limit_mw == 0)
         read.known &= ~(unsigned)WT_STATE_LIMIT; /* Intel: 0 is "not limited" */
     if (read.known == 0)
-        return error_set(err, WT_E_NOT_SUPPORTED, "%s %s tells nothing of what was asked", chip->device.name,
-                         chip->chip.device);
+        return error_set(err, WT_E_NOT_SUPPORTED, "%s %s tells nothing of what was asked",
+                         chip->device.name, chip->chip.device);
     *found = read;
     return 0;
 }

@@ -50,19 +50,22 @@ static unsigned count(void *source)
     return nvml_device_count(((struct nvml_source *)source)->nvml);
 }
 
-/* What nvmlDeviceGetPowerUsage shows, by generation: a mean over `window` that is renewed every `tick` (sensor studies of
- * some 70 cards, SC'24).  The counter moves with the sensor: every 20 ms on Volta, every 100 ms on all later ones as far
- * as published.  First match wins, so the longer of two names stands first; what is not listed behaves as the newest. */
+/* What nvmlDeviceGetPowerUsage shows, by generation: a mean over `window` that is renewed every
+ * `tick` (sensor studies of some 70 cards, SC'24).  The counter moves with the sensor: every 20 ms
+ * on Volta, every 100 ms on all later ones as far as published.  First match wins, so the longer of
+ * two names stands first; what is not listed behaves as the newest. */
 static const struct habits {
     const char *name;
     int tick_ms, window_ms;
     uint32_t resolution_mw;
 } habits[] = {
-    {"A100", 100, 25, 10},   {"A800", 100, 25, 10},    {"A3000", 100, 1000, 10}, {"A30", 100, 25, 10},    {"V100", 20, 10, 50},
-    {"TITAN V", 20, 10, 50}, {"GV100", 20, 10, 50},    {"P100", 20, 10, 50},     {"Tesla P4", 20, 10, 50},
-    {"GTX 10", 20, 10, 50},  {"TITAN X", 20, 10, 50},  {"Quadro P", 20, 10, 50}, {"GP100", 20, 10, 50},
-    {"Tesla T", 100, 100, 10}, {"RTX 20", 100, 100, 10}, {"GTX 16", 100, 100, 10}, {"Quadro RTX", 100, 100, 10},
-    {"TITAN RTX", 100, 100, 10}, {"Tesla M", 100, 100, 10}, {"GTX 9", 100, 100, 10}, {"Tesla K", 100, 100, 10},
+    {"A100", 100, 25, 10},     {"A800", 100, 25, 10},        {"A3000", 100, 1000, 10},
+    {"A30", 100, 25, 10},      {"V100", 20, 10, 50},         {"TITAN V", 20, 10, 50},
+    {"GV100", 20, 10, 50},     {"P100", 20, 10, 50},         {"Tesla P4", 20, 10, 50},
+    {"GTX 10", 20, 10, 50},    {"TITAN X", 20, 10, 50},      {"Quadro P", 20, 10, 50},
+    {"GP100", 20, 10, 50},     {"Tesla T", 100, 100, 10},    {"RTX 20", 100, 100, 10},
+    {"GTX 16", 100, 100, 10},  {"Quadro RTX", 100, 100, 10}, {"TITAN RTX", 100, 100, 10},
+    {"Tesla M", 100, 100, 10}, {"GTX 9", 100, 100, 10},      {"Tesla K", 100, 100, 10},
     {"", 100, 1000, 10},
 };
 
@@ -95,14 +98,16 @@ static int energy(void *opaque, unsigned i, struct wt_sample *sample, struct wt_
     int rc = nvml_energy_mj(source->nvml, i, &read.energy_mj, err);
     if (rc)
         return rc;
-    /* The read happened somewhere inside the call, which may be slow; the value was up to a tick old then. */
+    /* The read happened somewhere inside the call, which may be slow; the value was up to a tick
+     * old then. */
     read.t_ns = clock_now_ns();
     read.lag_ns = source->tick_ns[i] + read.t_ns - begin_ns;
     *sample = read;
     return 0;
 }
 
-static int state(void *source, unsigned i, unsigned fields, struct wt_state *found, struct wt_error *err)
+static int state(void *source, unsigned i, unsigned fields, struct wt_state *found,
+                 struct wt_error *err)
 {
     struct wt_state read = {.t_ns = clock_now_ns()};
     int rc = nvml_state(((struct nvml_source *)source)->nvml, i, fields, &read, err);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The source "rapl": processor packages and their memory through powercap (vendor/powercap.h).  It decides what is
- * added up: packages (or their dies) and DRAM.  Cores and uncore are inside their package, and psys holds the packages,
- * so none of these is a device.
+ * The source "rapl": processor packages and their memory through powercap (vendor/powercap.h).  It
+ * decides what is added up: packages (or their dies) and DRAM.  Cores and uncore are inside their
+ * package, and psys holds the packages, so none of these is a device.
  *
- * A zone's counter wraps at the range of that zone; here it becomes one that only grows.  A failed read changes
- * nothing, so that it can never look like a wrap.
+ * A zone's counter wraps at the range of that zone; here it becomes one that only grows.  A failed
+ * read changes nothing, so that it can never look like a wrap.
  */
 #include "base/clock.h"
 #include "sense/sense.h"
@@ -18,7 +18,8 @@
 /* The counters move about every millisecond. */
 static const int64_t TICK_NS = NS_PER_MS;
 
-/* No package draws this.  A counter that went back although no wrap can explain it was set back (a suspend does). */
+/* No package draws this.  A counter that went back although no wrap can explain it was set back (a
+ * suspend does). */
 static const double IMPOSSIBLE_W = 5000;
 
 struct meter_zone {
@@ -26,12 +27,12 @@ struct meter_zone {
     struct wt_device device;
     bool has_read;
     int64_t read_ns;
-    uint64_t read_uj, total_uj;      /* raw, and unwrapped: starts as the raw one */
+    uint64_t read_uj, total_uj; /* raw, and unwrapped: starts as the raw one */
 };
 
 struct rapl_source {
     unsigned count;
-    char remark[480];                /* about files that only root may read */
+    char remark[480]; /* about files that only root may read */
     struct meter_zone zones[POWERCAP_ZONES_MOST];
 };
 
@@ -51,8 +52,8 @@ static const struct powercap_zone *parent_of(const struct powercap_zone zones[],
 }
 
 /* What a zone is as a device; false when it is a part of another one, or nothing we know. */
-static bool identify(const struct powercap_zone zones[], unsigned count, const struct powercap_zone *zone,
-                     struct wt_device *device)
+static bool identify(const struct powercap_zone zones[], unsigned count,
+                     const struct powercap_zone *zone, struct wt_device *device)
 {
     if (zone->child < 0 && strncmp(zone->name, "package-", 8) == 0) {
         device->kind = WT_DEVICE_CPU;
@@ -64,8 +65,10 @@ static bool identify(const struct powercap_zone zones[], unsigned count, const s
     if (strcmp(zone->name, "dram") != 0 || (parent && is_psys(parent)))
         return false;
     device->kind = WT_DEVICE_DRAM;
-    snprintf(device->name, sizeof device->name, parent ? "dram of %s" : "dram", parent ? parent->name : "");
-    snprintf(device->uuid, sizeof device->uuid, parent ? "dram-%s" : "dram", parent ? parent->name : "");
+    snprintf(device->name, sizeof device->name, parent ? "dram of %s" : "dram",
+             parent ? parent->name : "");
+    snprintf(device->uuid, sizeof device->uuid, parent ? "dram-%s" : "dram",
+             parent ? parent->name : "");
     return true;
 }
 
@@ -73,9 +76,12 @@ static void remark(struct rapl_source *source, const struct meter_zone *zone)
 {
     if (!source->remark[0])
         snprintf(source->remark, sizeof source->remark,
-                 "%.120s is only for root, so the energy of processors and memory is unknown; root can open it to all users "
-                 "by this line in /etc/udev/rules.d/70-wattune.rules: ACTION==\"add\", SUBSYSTEM==\"powercap\", "
-                 "KERNEL==\"intel-rapl:*\", RUN+=\"/bin/chmod a+r /sys%%p/energy_uj\"", zone->zone.path);
+                 "%.120s is only for root, so the energy of processors and memory is unknown; root "
+                 "can open it to all users "
+                 "by this line in /etc/udev/rules.d/70-wattune.rules: ACTION==\"add\", "
+                 "SUBSYSTEM==\"powercap\", "
+                 "KERNEL==\"intel-rapl:*\", RUN+=\"/bin/chmod a+r /sys%%p/energy_uj\"",
+                 zone->zone.path);
 }
 
 static bool is_listed(const struct rapl_source *source, const char *uuid)
@@ -86,8 +92,8 @@ static bool is_listed(const struct rapl_source *source, const char *uuid)
     return false;
 }
 
-static void add_zone(struct rapl_source *source, const struct powercap_zone zones[], unsigned count, unsigned i,
-                     unsigned of_kind[3])
+static void add_zone(struct rapl_source *source, const struct powercap_zone zones[], unsigned count,
+                     unsigned i, unsigned of_kind[3])
 {
     struct meter_zone added = {.zone = zones[i]};
     uint64_t energy_uj;
@@ -95,7 +101,8 @@ static void add_zone(struct rapl_source *source, const struct powercap_zone zone
         return; /* two zones of one name are two ways to one counter */
     added.device.index = of_kind[added.device.kind]++;
     added.device.counter_tick_ns = TICK_NS;
-    /* What cannot be read stays in the list with an energy that is unknown: leaving it out would make a sum look whole. */
+    /* What cannot be read stays in the list with an energy that is unknown: leaving it out would
+     * make a sum look whole. */
     int rc = powercap_energy_uj(&zones[i], &energy_uj, NULL);
     added.device.has_energy_counter = rc != WT_E_NO_PERMISSION;
     if (rc == WT_E_NO_PERMISSION)
@@ -123,7 +130,8 @@ static int open_source(const struct sense_options *options, void **out, struct w
         rc = error_set(err, WT_E_NO_MEMORY, "look for RAPL counters: out of memory");
     } else {
         unsigned of_kind[3] = {0};
-        unsigned count = powercap_zones(options->sysfs_path ? options->sysfs_path : "/sys", zones, POWERCAP_ZONES_MOST);
+        unsigned count = powercap_zones(options->sysfs_path ? options->sysfs_path : "/sys", zones,
+                                        POWERCAP_ZONES_MOST);
         for (unsigned i = 0; i < count; i++)
             add_zone(source, zones, count, i, of_kind);
         if (source->count == 0) /* virtual machines and containers: nothing to be sorry for */
@@ -160,13 +168,15 @@ static bool step_uj(const struct meter_zone *zone, uint64_t now_uj, int64_t now_
         return false;
     *step = zone->zone.range_uj - zone->read_uj + now_uj;
     double length_s = (double)(now_ns - zone->read_ns) / (double)NS_PER_S;
-    return (double)*step / 1e6 <= IMPOSSIBLE_W * (length_s + 0.01); /* 10 ms: updates come in lumps */
+    return (double)*step / 1e6 <=
+           IMPOSSIBLE_W * (length_s + 0.01); /* 10 ms: updates come in lumps */
 }
 
 static int energy(void *opaque, unsigned i, struct wt_sample *sample, struct wt_error *err)
 {
     struct meter_zone *zone = &((struct rapl_source *)opaque)->zones[i];
-    struct wt_sample read = {.t_ns = clock_now_ns(), .lag_ns = TICK_NS, .source = WT_SOURCE_COUNTER};
+    struct wt_sample read = {
+        .t_ns = clock_now_ns(), .lag_ns = TICK_NS, .source = WT_SOURCE_COUNTER};
     uint64_t now_uj, step;
     int rc = powercap_energy_uj(&zone->zone, &now_uj, err);
     if (rc)
@@ -182,19 +192,21 @@ static int energy(void *opaque, unsigned i, struct wt_sample *sample, struct wt_
     zone->read_ns = read.t_ns;
     zone->read_uj = now_uj;
     read.energy_mj = zone->total_uj / 1000;
-    read.energy_error_mj = 1;        /* what the division cuts off */
+    read.energy_error_mj = 1; /* what the division cuts off */
     *sample = read;
     return 0;
 }
 
-static int state(void *source, unsigned i, unsigned fields, struct wt_state *found, struct wt_error *err)
+static int state(void *source, unsigned i, unsigned fields, struct wt_state *found,
+                 struct wt_error *err)
 {
     struct wt_sample sample;
     if (!(fields & WT_STATE_ENERGY))
         return error_set(err, WT_E_NOT_SUPPORTED, "RAPL tells energy only");
     int rc = energy(source, i, &sample, err);
     if (rc == 0)
-        *found = (struct wt_state){.t_ns = sample.t_ns, .known = WT_STATE_ENERGY, .energy_mj = sample.energy_mj};
+        *found = (struct wt_state){
+            .t_ns = sample.t_ns, .known = WT_STATE_ENERGY, .energy_mj = sample.energy_mj};
     return rc;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which devices are meant: --gpus, or what CUDA_VISIBLE_DEVICES leaves, in every form it has.  The rules for the
- * variable are CUDA's: the list ends at the first entry that is not valid, -1 and an empty value leave nothing.
- * We are stricter in one place: an entry that names no device is said, since a typing error would otherwise be
- * measured as "no GPU".
+ * Which devices are meant: --gpus, or what CUDA_VISIBLE_DEVICES leaves, in every form it has.  The
+ * rules for the variable are CUDA's: the list ends at the first entry that is not valid, -1 and an
+ * empty value leave nothing. We are stricter in one place: an entry that names no device is said,
+ * since a typing error would otherwise be measured as "no GPU".
  */
 #include "sense/sense.h"
 
@@ -26,7 +26,8 @@ static int add(struct sense_access *to, unsigned i, bool is_instance, struct wt_
         if (to->selected[k] == i && is_instance)
             return 0; /* several MIG instances of one GPU */
         else if (to->selected[k] == i)
-            return error_set(err, WT_E_NO_DEVICE, "GPU %u is named twice", sense_device(to->sense, i)->index);
+            return error_set(err, WT_E_NO_DEVICE, "GPU %u is named twice",
+                             sense_device(to->sense, i)->index);
     to->selected[(*to->count)++] = i; /* none twice, so there is room for all */
     return 0;
 }
@@ -42,11 +43,13 @@ static int by_uuid(struct sense *sense, const char *prefix, unsigned *found, str
         }
     if (matches == 1)
         return 0;
-    return error_set(err, WT_E_NO_DEVICE, matches ? "%s names %u GPUs: give more of the UUID" : "there is no GPU %s",
+    return error_set(err, WT_E_NO_DEVICE,
+                     matches ? "%s names %u GPUs: give more of the UUID" : "there is no GPU %s",
                      prefix, matches);
 }
 
-/* "0000:01:00.0" and "00000000:01:00.0" are the same address; so is one without its domain when it is 0. */
+/* "0000:01:00.0" and "00000000:01:00.0" are the same address; so is one without its domain when it
+ * is 0. */
 static const char *pci_tail(const char *address, unsigned long *domain)
 {
     unsigned colons = 0;
@@ -65,18 +68,22 @@ static int by_pci(struct sense *sense, const char *address, unsigned *found, str
     unsigned long wanted, domain;
     const char *tail = pci_tail(address, &wanted);
     for (unsigned i = 0; i < sense_gpu_count(sense); i++)
-        if (strcasecmp(pci_tail(sense_device(sense, i)->pci_address, &domain), tail) == 0 && domain == wanted) {
+        if (strcasecmp(pci_tail(sense_device(sense, i)->pci_address, &domain), tail) == 0 &&
+            domain == wanted) {
             *found = i;
             return 0;
         }
     return error_set(err, WT_E_NO_DEVICE, "there is no GPU at PCI address %s", address);
 }
 
-/* MIG: power and energy exist for the whole GPU only (NVML facts, 3.3), so an instance means its parent. */
-static int by_mig(struct sense *sense, const char *uuid, unsigned *found, char words[256], struct wt_error *err)
+/* MIG: power and energy exist for the whole GPU only (NVML facts, 3.3), so an instance means its
+ * parent. */
+static int by_mig(struct sense *sense, const char *uuid, unsigned *found, char words[256],
+                  struct wt_error *err)
 {
     int rc;
-    if (strncmp(uuid, "MIG-GPU-", 8) == 0) { /* the older form carries its parent: MIG-GPU-<uuid>/<gi>/<ci> */
+    if (strncmp(uuid, "MIG-GPU-", 8) ==
+        0) { /* the older form carries its parent: MIG-GPU-<uuid>/<gi>/<ci> */
         char parent[WT_UUID_LEN];
         snprintf(parent, sizeof parent, "%.*s", (int)strcspn(uuid + 4, "/"), uuid + 4);
         rc = by_uuid(sense, parent, found, err);
@@ -86,8 +93,10 @@ static int by_mig(struct sense *sense, const char *uuid, unsigned *found, char w
             error_set(err, rc = WT_E_NO_DEVICE, "there is no GPU that %.96s is a part of", uuid);
     }
     if (rc == 0)
-        snprintf(words, 256, "%.100s is a part of GPU %u: energy exists for the whole GPU only, which is measured",
-                 uuid, sense_device(sense, *found)->index);
+        snprintf(
+            words, 256,
+            "%.100s is a part of GPU %u: energy exists for the whole GPU only, which is measured",
+            uuid, sense_device(sense, *found)->index);
     return rc;
 }
 
@@ -96,18 +105,21 @@ static int by_index(struct sense *sense, const char *text, unsigned *found, stru
     uint64_t index;
     unsigned count = sense_gpu_count(sense);
     if (parse_u64(text, 0, 1000000, &index) || index >= count)
-        return error_set(err, WT_E_NO_DEVICE, "there is no GPU %s: this machine has %u", text, count);
+        return error_set(err, WT_E_NO_DEVICE, "there is no GPU %s: this machine has %u", text,
+                         count);
     *found = (unsigned)index;
     return 0;
 }
 
-static int parse_gpus(struct sense_access *to, const char *gpus, char words[256], struct wt_error *err)
+static int parse_gpus(struct sense_access *to, const char *gpus, char words[256],
+                      struct wt_error *err)
 {
     char part[128];
     int rc;
     while ((rc = parse_next_part(&gpus, ',', part, sizeof part)) == 1) {
         unsigned i = 0;
-        int found = part[0] == '\0' ? error_set(err, WT_E_NO_DEVICE, "the list of GPUs has an empty entry")
+        int found = part[0] == '\0'
+                        ? error_set(err, WT_E_NO_DEVICE, "the list of GPUs has an empty entry")
                     : strncasecmp(part, "GPU-", 4) == 0 ? by_uuid(to->sense, part, &i, err)
                     : strncasecmp(part, "MIG-", 4) == 0 ? by_mig(to->sense, part, &i, words, err)
                     : strchr(part, ':')                 ? by_pci(to->sense, part, &i, err)
@@ -120,8 +132,8 @@ static int parse_gpus(struct sense_access *to, const char *gpus, char words[256]
     return rc < 0 ? error_set(err, WT_E_NO_DEVICE, "an entry of the list of GPUs is too long") : 0;
 }
 
-/* CUDA's default order is "fastest first"; the driver does not tell speeds, so we rank by the largest power limit,
- * ties in PCI order, and say so when it matters (GPUs of different kinds). */
+/* CUDA's default order is "fastest first"; the driver does not tell speeds, so we rank by the
+ * largest power limit, ties in PCI order, and say so when it matters (GPUs of different kinds). */
 static void cuda_order(struct sense *sense, const char *order, unsigned by_rank[], char words[256])
 {
     unsigned n = sense_gpu_count(sense);
@@ -133,18 +145,21 @@ static void cuda_order(struct sense *sense, const char *order, unsigned by_rank[
     for (unsigned i = 1; i < n; i++) {
         unsigned device = by_rank[i], k = i;
         mixed |= strcmp(sense_device(sense, i)->name, sense_device(sense, 0)->name) != 0;
-        for (; k > 0 && sense_device(sense, by_rank[k - 1])->limit_max_mw < sense_device(sense, device)->limit_max_mw;
+        for (; k > 0 && sense_device(sense, by_rank[k - 1])->limit_max_mw <
+                            sense_device(sense, device)->limit_max_mw;
              k--)
             by_rank[k] = by_rank[k - 1];
         by_rank[k] = device;
     }
     if (mixed)
-        snprintf(words, 256, "the GPUs differ and CUDA_DEVICE_ORDER is not PCI_BUS_ID: indexes in CUDA_VISIBLE_DEVICES "
-                             "are taken as fastest (largest power limit) first");
+        snprintf(words, 256,
+                 "the GPUs differ and CUDA_DEVICE_ORDER is not PCI_BUS_ID: indexes in "
+                 "CUDA_VISIBLE_DEVICES "
+                 "are taken as fastest (largest power limit) first");
 }
 
-static int parse_visible(struct sense_access *to, const char *visible, const char *order, char words[256],
-                         struct wt_error *err)
+static int parse_visible(struct sense_access *to, const char *visible, const char *order,
+                         char words[256], struct wt_error *err)
 {
     unsigned by_rank[WT_MAX_DEVICES];
     char part[128], remark[256] = "";
@@ -172,11 +187,14 @@ static int parse_visible(struct sense_access *to, const char *visible, const cha
             return found;
         }
     }
-    return rc < 0 ? error_set(err, WT_E_NO_DEVICE, "CUDA_VISIBLE_DEVICES has an entry that is too long") : 0;
+    return rc < 0 ? error_set(err, WT_E_NO_DEVICE,
+                              "CUDA_VISIBLE_DEVICES has an entry that is too long")
+                  : 0;
 }
 
 int sense_select(struct sense *sense, const char *gpus, const char *visible, const char *order,
-                 unsigned selected[WT_MAX_DEVICES], unsigned *count, char words[256], struct wt_error *err)
+                 unsigned selected[WT_MAX_DEVICES], unsigned *count, char words[256],
+                 struct wt_error *err)
 {
     unsigned found[WT_MAX_DEVICES], n = 0; /* the caller's stay as they are when this fails */
     struct sense_access to = {sense, found, &n};
@@ -193,8 +211,9 @@ int sense_select(struct sense *sense, const char *gpus, const char *visible, con
             else
                 snprintf(words, 256, "GPU %u does not answer: it is left out", i);
     if (rc == 0 && n == 0)
-        rc = error_set(err, WT_E_NO_DEVICE, visible && !gpus ? "CUDA_VISIBLE_DEVICES leaves no GPU"
-                                                             : "there is no GPU that answers");
+        rc = error_set(err, WT_E_NO_DEVICE,
+                       visible && !gpus ? "CUDA_VISIBLE_DEVICES leaves no GPU"
+                                        : "there is no GPU that answers");
     if (rc == 0) {
         memcpy(selected, found, n * sizeof *selected);
         *count = n;

@@ -10,7 +10,8 @@
 #include "base/clock.h"
 #include "sense/calibration.h"
 
-const struct sense_source_ops *const sense_sources[] = {&sense_replay, &sense_nvml, &sense_hwmon, &sense_rapl, NULL};
+const struct sense_source_ops *const sense_sources[] = {&sense_replay, &sense_nvml, &sense_hwmon,
+                                                        &sense_rapl, NULL};
 
 enum { SOURCES_MOST = 8 };
 
@@ -20,17 +21,19 @@ struct sense {
         const struct sense_source_ops *ops;
         void *source;
     } sources[SOURCES_MOST];
-    struct place {                   /* of a device: which source, and its number there */
+    struct place { /* of a device: which source, and its number there */
         unsigned source, i;
         struct wt_device device;
     } places[WT_MAX_DEVICES];
 };
 
-/* A limit binds what a card draws, not what its sensor makes of it: the worst that was published reads 11 % too much
- * (sense/calibration.c); and a limit is kept as a mean over some milliseconds. */
+/* A limit binds what a card draws, not what its sensor makes of it: the worst that was published
+ * reads 11 % too much (sense/calibration.c); and a limit is kept as a mean over some milliseconds.
+ */
 static const double SHOWN_MOST = 1.15;
 
-static int open_sources(struct sense *sense, const struct sense_options *options, struct wt_error *err)
+static int open_sources(struct sense *sense, const struct sense_options *options,
+                        struct wt_error *err)
 {
     int first_rc = 0;
     for (unsigned i = 0; sense_sources[i] && sense->source_count < SOURCES_MOST; i++) {
@@ -45,13 +48,16 @@ static int open_sources(struct sense *sense, const struct sense_options *options
             sense->sources[sense->source_count++].source = source;
             continue;
         }
-        /* Memory that is short now says nothing about the devices: they would be missing without a word. */
+        /* Memory that is short now says nothing about the devices: they would be missing without a
+         * word. */
         if (rc == WT_E_NO_MEMORY || ops->needed(options))
             return error_set(err, rc, "%s", source_err.text);
         if (first_rc == 0) /* the first is the one to tell when nothing else opens */
             first_rc = error_set(err, rc, "%s", source_err.text);
     }
-    return sense->source_count ? 0 : first_rc ? first_rc : error_set(err, WT_E_NO_DEVICE, "there is no source of energy");
+    return sense->source_count ? 0
+           : first_rc          ? first_rc
+                               : error_set(err, WT_E_NO_DEVICE, "there is no source of energy");
 }
 
 /* Puts the devices of one kind (GPUs, or all others) in their places. */
@@ -68,8 +74,9 @@ static void place_devices(struct sense *sense, const struct sense_options *optio
             if ((device.kind == WT_DEVICE_GPU) != gpus)
                 continue;
             if (gpus)
-                device.sensor_error_ppm =
-                    options->sensor_error_ppm ? options->sensor_error_ppm : calibration_error_ppm(device.name);
+                device.sensor_error_ppm = options->sensor_error_ppm
+                                              ? options->sensor_error_ppm
+                                              : calibration_error_ppm(device.name);
             device.most_mw = (uint32_t)(SHOWN_MOST * device.limit_max_mw);
             of_kind[device.kind]++;
             device.index += before[device.kind];
@@ -122,7 +129,9 @@ const struct wt_device *sense_device(const struct sense *sense, unsigned i)
 const char *sense_remark(const struct sense *sense, unsigned i)
 {
     for (unsigned s = 0; s < sense->source_count; s++) {
-        const char *text = sense->sources[s].ops->remark ? sense->sources[s].ops->remark(sense->sources[s].source) : NULL;
+        const char *text = sense->sources[s].ops->remark
+                               ? sense->sources[s].ops->remark(sense->sources[s].source)
+                               : NULL;
         if (text && text[0] && i-- == 0)
             return text;
     }
@@ -130,8 +139,8 @@ const char *sense_remark(const struct sense *sense, unsigned i)
 }
 
 /* The call of device i's source, with the source and the device's number there in front. */
-#define CALL(sense, i, function, ...)                                                                          \
-    (sense)->sources[(sense)->places[i].source].ops->function(                                                 \
+#define CALL(sense, i, function, ...)                                                              \
+    (sense)->sources[(sense)->places[i].source].ops->function(                                     \
         (sense)->sources[(sense)->places[i].source].source, (sense)->places[i].i, __VA_ARGS__)
 
 int sense_energy(struct sense *sense, unsigned i, struct wt_sample *sample, struct wt_error *err)
@@ -139,20 +148,23 @@ int sense_energy(struct sense *sense, unsigned i, struct wt_sample *sample, stru
     const struct wt_device *device = sense_device(sense, i);
     if (!device->has_energy_counter)
         return error_set(err, WT_E_NOT_SUPPORTED, "%s %u (%s) has no energy counter",
-                         device->kind == WT_DEVICE_GPU ? "GPU" : "device", device->index, device->name);
+                         device->kind == WT_DEVICE_GPU ? "GPU" : "device", device->index,
+                         device->name);
     return CALL(sense, i, energy, sample, err);
 }
 
-int sense_state(struct sense *sense, unsigned i, unsigned wanted, struct wt_state *state, struct wt_error *err)
+int sense_state(struct sense *sense, unsigned i, unsigned wanted, struct wt_state *state,
+                struct wt_error *err)
 {
     return CALL(sense, i, state, wanted, state, err);
 }
 
-int sense_processes(struct sense *sense, unsigned i, uint32_t pids[], unsigned capacity, unsigned *count,
-                    struct wt_error *err)
+int sense_processes(struct sense *sense, unsigned i, uint32_t pids[], unsigned capacity,
+                    unsigned *count, struct wt_error *err)
 {
     if (!sense->sources[sense->places[i].source].ops->processes)
-        return error_set(err, WT_E_NOT_SUPPORTED, "this device does not tell which processes use it");
+        return error_set(err, WT_E_NOT_SUPPORTED,
+                         "this device does not tell which processes use it");
     return CALL(sense, i, processes, pids, capacity, count, err);
 }
 
@@ -173,7 +185,8 @@ int sense_mig_parent(struct sense *sense, const char *mig_uuid, unsigned *i, str
 void *sense_driver(struct sense *sense)
 {
     unsigned s = gpu_source(sense);
-    return sense->sources[s].ops->driver ? sense->sources[s].ops->driver(sense->sources[s].source) : NULL;
+    return sense->sources[s].ops->driver ? sense->sources[s].ops->driver(sense->sources[s].source)
+                                         : NULL;
 }
 
 void sense_versions(struct sense *sense, char driver[80], char library[80])
@@ -187,7 +200,9 @@ void sense_versions(struct sense *sense, char driver[80], char library[80])
 void *sense_symbol(struct sense *sense, const char *name)
 {
     unsigned s = gpu_source(sense);
-    return sense->sources[s].ops->symbol ? sense->sources[s].ops->symbol(sense->sources[s].source, name) : NULL;
+    return sense->sources[s].ops->symbol
+               ? sense->sources[s].ops->symbol(sense->sources[s].source, name)
+               : NULL;
 }
 
 /* The virtual GPU keeps its machine's time; a real NVML has no such symbol. */

@@ -72,11 +72,15 @@ static unsigned cores(void)
     return count < 1 ? 1 : count > THREADS_MOST ? THREADS_MOST : (unsigned)count;
 }
 
-int sim_run_seeds(const struct sim *sim, uint64_t first, unsigned count, struct wt_simulation results[],
-                  struct wt_choices *choices, struct wt_error *err)
+int sim_run_seeds(const struct sim *sim, uint64_t first, unsigned count,
+                  struct wt_simulation results[], struct wt_choices *choices, struct wt_error *err)
 {
-    struct work work = {
-        .sim = sim, .first = first, .count = count, .results = results, .choices = choices, .failed = count};
+    struct work work = {.sim = sim,
+                        .first = first,
+                        .count = count,
+                        .results = results,
+                        .choices = choices,
+                        .failed = count};
     pthread_t threads[THREADS_MOST];
     unsigned wanted = cores(), started = 0;
     pthread_mutex_init(&work.lock, NULL);
@@ -97,13 +101,13 @@ void sim_summary(const struct wt_simulation results[], unsigned count, struct wt
                  struct wt_simulation *sd)
 {
     *mean = *sd = (struct wt_simulation){0};
-#define SUMMARY(field)                                                                                       \
-    do {                                                                                                     \
-        struct stats stats = {0};                                                                            \
-        for (unsigned i = 0; i < count; i++)                                                                 \
-            stats_add(&stats, results[i].field);                                                             \
-        mean->field = stats.mean;                                                                            \
-        sd->field = stats_sd(&stats);                                                                        \
+#define SUMMARY(field)                                                                             \
+    do {                                                                                           \
+        struct stats stats = {0};                                                                  \
+        for (unsigned i = 0; i < count; i++)                                                       \
+            stats_add(&stats, results[i].field);                                                   \
+        mean->field = stats.mean;                                                                  \
+        sd->field = stats_sd(&stats);                                                              \
     } while (0)
     SUMMARY(energy_j);
     SUMMARY(time_s);

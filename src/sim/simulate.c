@@ -39,7 +39,8 @@ struct choice {
     unsigned epochs_allowed;
 };
 
-/* --- One run -------------------------------------------------------------------------------------------- */
+/* --- One run
+ * -------------------------------------------------------------------------------------------- */
 
 static void keep(struct walk *walk, const struct wt_simulated_try *run)
 {
@@ -66,7 +67,8 @@ static struct wt_simulated_try run_once(struct walk *walk, const struct choice *
     const struct sim_size *size = &sim->trace->sizes[choice->size];
     const struct sim_point *point = &size->points[choice->limit];
     const struct sim_cost *cost = &sim->costs[choice->size];
-    unsigned target = size->run_count ? size->run_epochs[random_below(&walk->draws, size->run_count)] : 0;
+    unsigned target =
+        size->run_count ? size->run_epochs[random_below(&walk->draws, size->run_count)] : 0;
     bool reached = target && target <= choice->epochs_allowed;
     unsigned epochs = reached ? target : choice->epochs_allowed;
     bool profiles = choice->profiles && epochs;
@@ -91,7 +93,8 @@ static struct wt_simulated_try run_once(struct walk *walk, const struct choice *
     return run;
 }
 
-/* --- Policies: each makes one recurrence ---------------------------------------------------------------- */
+/* --- Policies: each makes one recurrence
+ * ---------------------------------------------------------------- */
 
 static int zeus(struct walk *walk, struct wt_error *err)
 {
@@ -102,8 +105,8 @@ static int zeus(struct walk *walk, struct wt_error *err)
         const struct sim_cost *cost = &sim->costs[claim.size];
         uint64_t bit = UINT64_C(1) << claim.size;
         struct choice choice = {claim.size, cost->best, !(walk->profiled & bit),
-                                batch_size_epochs_allowed(batch_size_bound_j(&walk->sizes), cost->epoch_j,
-                                                          sim->options.max_epochs)};
+                                batch_size_epochs_allowed(batch_size_bound_j(&walk->sizes),
+                                                          cost->epoch_j, sim->options.max_epochs)};
         struct wt_simulated_try run = run_once(walk, &choice);
         if (run.profiled)
             walk->profiled |= bit;
@@ -123,7 +126,8 @@ static int always_default(struct walk *walk, struct wt_error *err)
     return 0;
 }
 
-/* Pair number n of sizes, smallest first, and their limits, highest first; false behind the last. */
+/* Pair number n of sizes, smallest first, and their limits, highest first; false behind the last.
+ */
 static bool grid_pair(const struct sim_trace *trace, unsigned n, struct choice *choice)
 {
     for (unsigned i = 0; i < trace->size_count; n -= trace->sizes[i++].point_count)
@@ -181,7 +185,8 @@ static const struct {
 
 enum { POLICIES = sizeof policies / sizeof policies[0] };
 
-/* --- By expectation ------------------------------------------------------------------------------------- */
+/* --- By expectation
+ * ------------------------------------------------------------------------------------- */
 
 /* Mean epochs to the target; NaN unless every recorded run reached it. */
 static double mean_epochs(const struct sim_size *size)
@@ -232,17 +237,19 @@ static void expect(struct sim *sim)
         study->optimum = *cheapest;
 }
 
-/* --- What does not change with the seed ----------------------------------------------------------------- */
+/* --- What does not change with the seed
+ * ----------------------------------------------------------------- */
 
-/* MAXPOWER of a size's choice of a limit is its own highest limit, that of all costs the power file's (as the
- * artifact). */
+/* MAXPOWER of a size's choice of a limit is its own highest limit, that of all costs the power
+ * file's (as the artifact). */
 static struct sim_cost cost_of(const struct sim *sim, const struct sim_size *size)
 {
     struct sim_cost cost = {0};
     double least_j = INFINITY, own_w = cost_max_power_w(size->points[0].limit_mw, 1);
     for (unsigned i = 0; i < size->point_count; i++) {
         const struct sim_point *point = &size->points[i];
-        double epoch_j = cost_j(sim->options.eta, own_w, point->epoch_energy_j, point->epoch_time_s);
+        double epoch_j =
+            cost_j(sim->options.eta, own_w, point->epoch_energy_j, point->epoch_time_s);
         if (epoch_j < least_j) { /* a tie keeps the higher limit */
             least_j = epoch_j;
             cost.best = i;
@@ -251,7 +258,8 @@ static struct sim_cost cost_of(const struct sim *sim, const struct sim_size *siz
         cost.profile_energy_j += point->epoch_energy_j / size->point_count;
     }
     const struct sim_point *best = &size->points[cost.best];
-    cost.epoch_j = cost_j(sim->options.eta, sim->study.max_power_w, best->epoch_energy_j, best->epoch_time_s);
+    cost.epoch_j =
+        cost_j(sim->options.eta, sim->study.max_power_w, best->epoch_energy_j, best->epoch_time_s);
     return cost;
 }
 
@@ -263,7 +271,8 @@ static int check(const struct sim_options *options, unsigned *policy, struct wt_
         return error_set(err, WT_E_RANGE, "beta is above 0");
     if (options->window > ARM_WINDOW_MOST || options->recurrences > SIM_RECURRENCES_MOST ||
         options->max_epochs < 1)
-        return error_set(err, WT_E_RANGE, "the window, the recurrences or the epochs are out of range");
+        return error_set(err, WT_E_RANGE,
+                         "the window, the recurrences or the epochs are out of range");
     for (*policy = 0; *policy < POLICIES; ++*policy)
         if (strcmp(policies[*policy].name, options->policy) == 0)
             return 0;
@@ -283,8 +292,8 @@ static int find_default(struct sim *sim, struct wt_error *err)
             return 0;
         }
     return error_set(err, WT_E_INVALID,
-                     "the default batch size %u is not among the %u of %s, which go from %u to %u", size,
-                     trace->size_count, trace->job, trace->sizes[0].batch_size,
+                     "the default batch size %u is not among the %u of %s, which go from %u to %u",
+                     size, trace->size_count, trace->job, trace->sizes[0].batch_size,
                      trace->sizes[trace->size_count - 1].batch_size);
 }
 
@@ -330,7 +339,8 @@ int sim_init(struct sim *sim, const struct sim_trace *trace, const struct sim_op
     return find_default(sim, err);
 }
 
-/* --- One seed ------------------------------------------------------------------------------------------- */
+/* --- One seed
+ * ------------------------------------------------------------------------------------------- */
 
 static int start(struct walk *walk, uint64_t seed, struct wt_error *err)
 {
@@ -352,14 +362,15 @@ unsigned sim_bins(unsigned recurrences)
     return recurrences < WT_MAX_BINS ? recurrences : WT_MAX_BINS;
 }
 
-int sim_run(const struct sim *sim, uint64_t seed, struct sim_history *history, struct wt_choices *choices,
-            struct wt_simulation *result, struct wt_error *err)
+int sim_run(const struct sim *sim, uint64_t seed, struct sim_history *history,
+            struct wt_choices *choices, struct wt_simulation *result, struct wt_error *err)
 {
     struct walk walk = {.sim = sim, .history = history};
     const struct wt_study *study = &sim->study;
     struct wt_simulation sum = {.seed = seed};
     int rc = start(&walk, seed, err);
-    unsigned last = study->recurrences < 5 ? study->recurrences : 5, bins = sim_bins(study->recurrences);
+    unsigned last = study->recurrences < 5 ? study->recurrences : 5,
+             bins = sim_bins(study->recurrences);
     for (walk.recurrence = 1; rc == 0 && walk.recurrence <= study->recurrences; walk.recurrence++) {
         walk.energy_j = walk.time_s = walk.cost_j = 0;
         rc = policies[sim->policy].recur(&walk, err);
@@ -371,14 +382,16 @@ int sim_run(const struct sim *sim, uint64_t seed, struct sim_history *history, s
             sum.last5_time_s += walk.time_s / last;
         }
         if (choices)
-            choices->counts[(uint64_t)(walk.recurrence - 1) * bins / study->recurrences][walk.last_size]++;
+            choices->counts[(uint64_t)(walk.recurrence - 1) * bins / study->recurrences]
+                           [walk.last_size]++;
     }
     if (rc == 0 && walk.out_of_memory)
         rc = error_set(err, WT_E_NO_MEMORY, "out of memory");
     if (rc)
         return rc;
-    sum.regret_j =
-        study->optimum.batch_size ? sum.cost_j - study->recurrences * study->optimum.cost_j : (double)NAN;
+    sum.regret_j = study->optimum.batch_size
+                       ? sum.cost_j - study->recurrences * study->optimum.cost_j
+                       : (double)NAN;
     sum.last5_energy_fraction = sum.last5_energy_j / study->standard.energy_j;
     sum.last5_time_fraction = sum.last5_time_s / study->standard.time_s;
     *result = sum;

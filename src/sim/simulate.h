@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Trace-driven simulation (Zeus section 6): a job recurs, a policy says with which batch size and power
- * limit, and what a run of it gives is drawn from the trace.  A seed means the same history as in the
- * published artifact.
+ * Trace-driven simulation (Zeus section 6): a job recurs, a policy says with which batch size and
+ * power limit, and what a run of it gives is drawn from the trace.  A seed means the same history
+ * as in the published artifact.
  *
- * What does not change with the seed is worked out once and shared; seeds are independent and run on all
- * cores.
+ * What does not change with the seed is worked out once and shared; seeds are independent and run
+ * on all cores.
  */
 #ifndef WATTUNE_SIM_SIMULATE_H
 #define WATTUNE_SIM_SIMULATE_H
@@ -39,19 +39,19 @@ struct sim {
     unsigned policy; /* row of the table of policies */
     struct wt_study study;
     unsigned point_count;
-    struct wt_point points[SIM_POINTS_MOST]; /* by expectation, of sizes that always reached the target: size
-                                              * by size, highest limit first */
+    struct wt_point points[SIM_POINTS_MOST]; /* by expectation, of sizes that always reached the
+                                              * target: size by size, highest limit first */
     struct sim_cost {                        /* of a batch size, by its index in the trace */
-        unsigned best;                       /* the power limit of least cost: index of its points */
-        double epoch_j;                      /* what an epoch costs at it */
+        unsigned best;  /* the power limit of least cost: index of its points */
+        double epoch_j; /* what an epoch costs at it */
         double profile_time_s, profile_energy_j; /* of the epoch that tries all limits */
     } costs[WT_MAX_BATCH_SIZES];
     unsigned default_index;
     struct random_normals normals;
 };
 
-/* Fills *sim, some 200 KB; the trace must outlive it.  WT_E_INVALID: no such policy, or the default batch
- * size is not in the trace; WT_E_RANGE: an option out of range. */
+/* Fills *sim, some 200 KB; the trace must outlive it.  WT_E_INVALID: no such policy, or the default
+ * batch size is not in the trace; WT_E_RANGE: an option out of range. */
 int sim_init(struct sim *sim, const struct sim_trace *trace, const struct sim_options *options,
              struct wt_error *err);
 
@@ -61,18 +61,18 @@ struct sim_history {
     size_t count, capacity;
 };
 
-/* One seed.  History and choices, which are added to, may be NULL.  WT_E_NO_DATA: the default batch size did
- * not reach the target in the first recurrence, or none did later on. */
-int sim_run(const struct sim *sim, uint64_t seed, struct sim_history *history, struct wt_choices *choices,
-            struct wt_simulation *result, struct wt_error *err);
+/* One seed.  History and choices, which are added to, may be NULL.  WT_E_NO_DATA: the default batch
+ * size did not reach the target in the first recurrence, or none did later on. */
+int sim_run(const struct sim *sim, uint64_t seed, struct sim_history *history,
+            struct wt_choices *choices, struct wt_simulation *result, struct wt_error *err);
 
 /* How many bins the choices of so many recurrences take. */
 unsigned sim_bins(unsigned recurrences);
 
-/* Seeds first, first + 1, ... on all cores; results[0..count) in their order.  The error is that of the first
- * seed that has one. */
-int sim_run_seeds(const struct sim *sim, uint64_t first, unsigned count, struct wt_simulation results[],
-                  struct wt_choices *choices, struct wt_error *err);
+/* Seeds first, first + 1, ... on all cores; results[0..count) in their order.  The error is that of
+ * the first seed that has one. */
+int sim_run_seeds(const struct sim *sim, uint64_t first, unsigned count,
+                  struct wt_simulation results[], struct wt_choices *choices, struct wt_error *err);
 
 /* Mean and standard deviation (n - 1; NaN of one) of each value over the results. */
 void sim_summary(const struct wt_simulation results[], unsigned count, struct wt_simulation *mean,

@@ -18,9 +18,20 @@
 static const size_t FILE_MOST_BYTES = 64u << 20;
 
 enum column {
-    DATASET, NETWORK, BATCH_SIZE, OPTIMIZER, SHARED_COLUMNS,
-    LEARNING_RATE = SHARED_COLUMNS, RUN, TARGET_METRIC, TARGET_EPOCH, TRAINING_COLUMNS,
-    POWER_LIMIT = SHARED_COLUMNS, EPOCH_TIME, AVERAGE_POWER, POWER_COLUMNS,
+    DATASET,
+    NETWORK,
+    BATCH_SIZE,
+    OPTIMIZER,
+    SHARED_COLUMNS,
+    LEARNING_RATE = SHARED_COLUMNS,
+    RUN,
+    TARGET_METRIC,
+    TARGET_EPOCH,
+    TRAINING_COLUMNS,
+    POWER_LIMIT = SHARED_COLUMNS,
+    EPOCH_TIME,
+    AVERAGE_POWER,
+    POWER_COLUMNS,
     COLUMNS_MOST = TRAINING_COLUMNS,
 };
 
@@ -31,7 +42,11 @@ struct field {
     bool whole, may_be_nan;
 };
 
-#define SHARED_FIELDS {"dataset"}, {"network"}, {"batch_size", 1, 1e9, true}, {"optimizer"}
+#define SHARED_FIELDS                                                                              \
+    {"dataset"}, {"network"}, {"batch_size", 1, 1e9, true},                                        \
+    {                                                                                              \
+        "optimizer"                                                                                \
+    }
 static const struct field training_fields[TRAINING_COLUMNS] = {
     SHARED_FIELDS,
     {"learning_rate", 0, 1e6},
@@ -84,10 +99,11 @@ static int read_number(struct reader *reader, unsigned column, struct wt_error *
     if (parse_number(text, field->least, field->most, value) == 0 &&
         !(field->whole && *value != trunc(*value)))
         return 0;
-    return error_set(err, WT_E_PARSE, "%s:%u: %s is \"%s\", which is not a %snumber from %g to %g%s",
+    return error_set(err, WT_E_PARSE,
+                     "%s:%u: %s is \"%s\", which is not a %snumber from %g to %g%s",
                      reader->csv.path, reader->csv.line, field->name,
-                     text_escape_into(shown, sizeof shown, text), field->whole ? "whole " : "", field->least,
-                     field->most, field->may_be_nan ? " or nan" : "");
+                     text_escape_into(shown, sizeof shown, text), field->whole ? "whole " : "",
+                     field->least, field->most, field->may_be_nan ? " or nan" : "");
 }
 
 /* Where the size stands, or -1. */
@@ -109,7 +125,8 @@ static bool insert_limit(struct sim_trace *trace, uint32_t limit_mw)
         return true;
     if (trace->limit_count == WT_MAX_LIMITS)
         return false;
-    memmove(&trace->limits_mw[at + 1], &trace->limits_mw[at], (trace->limit_count++ - at) * sizeof limit_mw);
+    memmove(&trace->limits_mw[at + 1], &trace->limits_mw[at],
+            (trace->limit_count++ - at) * sizeof limit_mw);
     trace->limits_mw[at] = limit_mw;
     return true;
 }
@@ -134,24 +151,26 @@ static int add_power(struct reader *reader, bool of_job, struct wt_error *err)
     struct sim_trace *trace = reader->trace;
     struct sim_point point = {.limit_mw = (uint32_t)lround(reader->number[POWER_LIMIT] * 1000),
                               .epoch_time_s = reader->number[EPOCH_TIME],
-                              .epoch_energy_j = reader->number[AVERAGE_POWER] * reader->number[EPOCH_TIME]};
+                              .epoch_energy_j =
+                                  reader->number[AVERAGE_POWER] * reader->number[EPOCH_TIME]};
     if (point.limit_mw > trace->limit_most_mw)
         trace->limit_most_mw = point.limit_mw;
     if (!of_job)
         return 0;
     struct sim_size *size = insert_size(trace, (uint32_t)reader->number[BATCH_SIZE]);
     if (!size)
-        return error_set(err, WT_E_RANGE, "%s:%u: a job of more than %d batch sizes", reader->csv.path,
-                         reader->csv.line, WT_MAX_BATCH_SIZES);
+        return error_set(err, WT_E_RANGE, "%s:%u: a job of more than %d batch sizes",
+                         reader->csv.path, reader->csv.line, WT_MAX_BATCH_SIZES);
     unsigned at = 0;
     while (at < size->point_count && size->points[at].limit_mw > point.limit_mw)
         at++;
     if (at < size->point_count && size->points[at].limit_mw == point.limit_mw)
-        return error_set(err, WT_E_PARSE, "%s:%u: batch size %u at %g W is here for the second time",
-                         reader->csv.path, reader->csv.line, size->batch_size, point.limit_mw / 1e3);
+        return error_set(
+            err, WT_E_PARSE, "%s:%u: batch size %u at %g W is here for the second time",
+            reader->csv.path, reader->csv.line, size->batch_size, point.limit_mw / 1e3);
     if (!insert_limit(trace, point.limit_mw))
-        return error_set(err, WT_E_RANGE, "%s:%u: a job of more than %d power limits", reader->csv.path,
-                         reader->csv.line, WT_MAX_LIMITS);
+        return error_set(err, WT_E_RANGE, "%s:%u: a job of more than %d power limits",
+                         reader->csv.path, reader->csv.line, WT_MAX_LIMITS);
     memmove(&size->points[at + 1], &size->points[at], (size->point_count++ - at) * sizeof point);
     size->points[at] = point;
     return 0;
@@ -180,11 +199,13 @@ static int add_run(struct reader *reader, bool of_job, struct wt_error *err)
     return 0;
 }
 
-static int add_row(struct reader *reader, unsigned count, unsigned heading_count, struct wt_error *err)
+static int add_row(struct reader *reader, unsigned count, unsigned heading_count,
+                   struct wt_error *err)
 {
     if (reader->csv.field_count != heading_count)
         return error_set(err, WT_E_PARSE, "%s:%u: the row has %u columns and the heading %u",
-                         reader->csv.path, reader->csv.line, reader->csv.field_count, heading_count);
+                         reader->csv.path, reader->csv.line, reader->csv.field_count,
+                         heading_count);
     for (unsigned c = 0; c < count; c++)
         if (reader->fields[c].most > 0) {
             int rc = read_number(reader, c, err);
@@ -195,7 +216,8 @@ static int add_row(struct reader *reader, unsigned count, unsigned heading_count
                   strcmp(cell(reader, NETWORK), reader->network) == 0 &&
                   strcmp(cell(reader, OPTIMIZER), reader->optimizer) == 0;
     reader->has_job |= of_job;
-    return reader->fields == power_fields ? add_power(reader, of_job, err) : add_run(reader, of_job, err);
+    return reader->fields == power_fields ? add_power(reader, of_job, err)
+                                          : add_run(reader, of_job, err);
 }
 
 static int read_rows(struct reader *reader, const char *path, struct buffer *text,
@@ -214,7 +236,8 @@ static int read_rows(struct reader *reader, const char *path, struct buffer *tex
         rc = csv_columns(&reader->csv, names, count, reader->place, err);
     for (unsigned c = 0; rc == 0 && c < count; c++)
         if (reader->place[c] < 0)
-            rc = error_set(err, WT_E_PARSE, "%s:%u: there is no column %s", path, reader->csv.line, names[c]);
+            rc = error_set(err, WT_E_PARSE, "%s:%u: there is no column %s", path, reader->csv.line,
+                           names[c]);
     unsigned heading_count = reader->csv.field_count;
     while (rc == 0 && (rc = csv_next(&reader->csv, err)) == 1)
         rc = add_row(reader, count, heading_count, err);
@@ -223,8 +246,8 @@ static int read_rows(struct reader *reader, const char *path, struct buffer *tex
     return rc;
 }
 
-static int read_file(struct reader *reader, const char *path, const struct field fields[], unsigned count,
-                     struct wt_error *err)
+static int read_file(struct reader *reader, const char *path, const struct field fields[],
+                     unsigned count, struct wt_error *err)
 {
     struct buffer text = {0};
     int rc = file_read(path, FILE_MOST_BYTES, &text, err);
@@ -239,7 +262,8 @@ static int read_file(struct reader *reader, const char *path, const struct field
     return rc;
 }
 
-/* --- Joining the two ------------------------------------------------------------------------------------ */
+/* --- Joining the two
+ * ------------------------------------------------------------------------------------ */
 
 static int by_run(const void *a, const void *b)
 {
@@ -269,7 +293,8 @@ static int check_twice(struct reader *reader, struct wt_error *err)
     for (size_t i = 1; i < reader->run_count; i++)
         if (runs[i].size == runs[i - 1].size && runs[i].run == runs[i - 1].run &&
             runs[i].learning_rate == runs[i - 1].learning_rate)
-            return error_set(err, WT_E_PARSE, "%s:%u: run %.0f of batch size %u is here for the second time",
+            return error_set(err, WT_E_PARSE,
+                             "%s:%u: run %.0f of batch size %u is here for the second time",
                              reader->csv.path, runs[i].line, runs[i].run,
                              reader->trace->sizes[runs[i].size].batch_size);
     return 0;
@@ -306,9 +331,10 @@ static int split_job(struct reader *reader, const char *job, struct wt_error *er
     for (unsigned i = 0; i < 3; i++)
         good = good && parse_next_part(&cursor, '/', parts[i], WT_NAME_LEN) == 1 && parts[i][0];
     if (!good || cursor)
-        return error_set(err, WT_E_INVALID, "a job is DATASET/NETWORK/OPTIMIZER, not \"%.200s\"", job);
-    snprintf(reader->trace->job, sizeof reader->trace->job, "%s/%s/%s", reader->dataset, reader->network,
-             reader->optimizer);
+        return error_set(err, WT_E_INVALID, "a job is DATASET/NETWORK/OPTIMIZER, not \"%.200s\"",
+                         job);
+    snprintf(reader->trace->job, sizeof reader->trace->job, "%s/%s/%s", reader->dataset,
+             reader->network, reader->optimizer);
     return 0;
 }
 
@@ -323,7 +349,8 @@ int sim_trace_read(struct sim_trace *trace, const char *training_path, const cha
     if (rc == 0)
         rc = read_file(&reader, training_path, training_fields, TRAINING_COLUMNS, err);
     if (rc == 0 && reader.run_count == 0)
-        rc = error_set(err, WT_E_INVALID, "%s: no run of %s at the target %g with a batch size that %s has",
+        rc = error_set(err, WT_E_INVALID,
+                       "%s: no run of %s at the target %g with a batch size that %s has",
                        training_path, trace->job, target, power_path);
     if (rc == 0)
         rc = check_twice(&reader, err);

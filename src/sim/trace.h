@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A published trace of one job: how many epochs recorded runs of each batch size took to a target, and what
- * an epoch takes of time and power at each power limit.  Two CSV files, as the artifact of Zeus has them:
+ * A published trace of one job: how many epochs recorded runs of each batch size took to a target,
+ * and what an epoch takes of time and power at each power limit.  Two CSV files, as the artifact of
+ * Zeus has them:
  *
- *     training: dataset, network, batch_size, optimizer, learning_rate, run, target_metric, target_epoch
- *     power:    dataset, network, batch_size, optimizer, power_limit, time_per_epoch, average_power
+ *     training: dataset, network, batch_size, optimizer, learning_rate, run, target_metric,
+ * target_epoch power:    dataset, network, batch_size, optimizer, power_limit, time_per_epoch,
+ * average_power
  *
- * in any order of columns; a target_epoch of nan: never reached.  Only batch sizes that are in both are of
- * use.  What is wrong with a file is one sentence that names it and the line.
+ * in any order of columns; a target_epoch of nan: never reached.  Only batch sizes that are in both
+ * are of use.  What is wrong with a file is one sentence that names it and the line.
  */
 #ifndef WATTUNE_SIM_TRACE_H
 #define WATTUNE_SIM_TRACE_H
@@ -24,7 +26,8 @@ struct sim_size {
     uint32_t batch_size;
     unsigned point_count, run_count;
     struct sim_point points[WT_MAX_LIMITS]; /* highest limit first */
-    const unsigned *run_epochs; /* of each recorded run with this target, in the file's order; 0: never */
+    const unsigned
+        *run_epochs; /* of each recorded run with this target, in the file's order; 0: never */
 };
 
 struct sim_trace {
@@ -37,9 +40,9 @@ struct sim_trace {
     unsigned *epochs;                          /* of all sizes, one after the other */
 };
 
-/* Reads the job "dataset/network/optimizer" at the target, which is compared as a number.  The caller frees
- * it with sim_trace_free(), also after a failure.  WT_E_PARSE, WT_E_RANGE: a file is malformed; WT_E_INVALID:
- * it cannot be read, or has no such job or target. */
+/* Reads the job "dataset/network/optimizer" at the target, which is compared as a number.  The
+ * caller frees it with sim_trace_free(), also after a failure.  WT_E_PARSE, WT_E_RANGE: a file is
+ * malformed; WT_E_INVALID: it cannot be read, or has no such job or target. */
 int sim_trace_read(struct sim_trace *trace, const char *training_path, const char *power_path,
                    const char *job, double target, struct wt_error *err);
 

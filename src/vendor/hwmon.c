@@ -43,7 +43,8 @@ unsigned hwmon_chips(const char *sysfs, struct hwmon_chip chips[], unsigned capa
     for (struct dirent *entry; count < capacity && (entry = readdir(folder));) {
         struct hwmon_chip chip = {0};
         if (strncmp(entry->d_name, "hwmon", 5) != 0 ||
-            snprintf(chip.path, sizeof chip.path, "%s/%s", class_path, entry->d_name) >= (int)sizeof chip.path ||
+            snprintf(chip.path, sizeof chip.path, "%s/%s", class_path, entry->d_name) >=
+                (int)sizeof chip.path ||
             hwmon_read_line(&chip, "name", chip.name, sizeof chip.name, NULL))
             continue;
         fill_device(&chip);
@@ -59,18 +60,22 @@ static int path_of(const struct hwmon_chip *chip, const char *file, char path[PA
     return snprintf(path, PATH_MAX, "%s/%s", chip->path, file) < PATH_MAX ? 0 : WT_E_RANGE;
 }
 
-int hwmon_read_u64(const struct hwmon_chip *chip, const char *file, uint64_t *value, struct wt_error *err)
+int hwmon_read_u64(const struct hwmon_chip *chip, const char *file, uint64_t *value,
+                   struct wt_error *err)
 {
     char path[PATH_MAX];
-    return path_of(chip, file, path) ? error_set(err, WT_E_RANGE, "the path of %s is too long", file)
-                                     : sysfs_read_u64(path, value, err);
+    return path_of(chip, file, path)
+               ? error_set(err, WT_E_RANGE, "the path of %s is too long", file)
+               : sysfs_read_u64(path, value, err);
 }
 
-int hwmon_read_line(const struct hwmon_chip *chip, const char *file, char text[], size_t size, struct wt_error *err)
+int hwmon_read_line(const struct hwmon_chip *chip, const char *file, char text[], size_t size,
+                    struct wt_error *err)
 {
     char path[PATH_MAX];
-    return path_of(chip, file, path) ? error_set(err, WT_E_RANGE, "the path of %s is too long", file)
-                                     : sysfs_read_line(path, text, size, err);
+    return path_of(chip, file, path)
+               ? error_set(err, WT_E_RANGE, "the path of %s is too long", file)
+               : sysfs_read_line(path, text, size, err);
 }
 
 bool hwmon_has(const struct hwmon_chip *chip, const char *file)

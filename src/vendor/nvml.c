@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * NVIDIA's management library: loading by the table of nvml_abi.h, calling, and turning its codes into ours.  Not
- * supported, no permission and a lost GPU stay three different outcomes all the way up.
+ * NVIDIA's management library: loading by the table of nvml_abi.h, calling, and turning its codes
+ * into ours.  Not supported, no permission and a lost GPU stay three different outcomes all the way
+ * up.
  */
 #include "vendor/nvml.h"
 
@@ -43,8 +44,8 @@ static int code_of(int rc)
 }
 
 /* The sentence "what: NVML's words (NVML code)". */
-__attribute__((format(printf, 4, 5))) static int check(const struct nvml *nvml, int rc, struct wt_error *err,
-                                                       const char *format, ...)
+__attribute__((format(printf, 4, 5))) static int
+check(const struct nvml *nvml, int rc, struct wt_error *err, const char *format, ...)
 {
     if (rc == NVML_SUCCESS)
         return 0;
@@ -61,7 +62,8 @@ __attribute__((format(printf, 4, 5))) static int check(const struct nvml *nvml, 
 
 enum need { REQUIRED, OPTIONAL };
 
-/* POSIX lets a dlsym() result be a function; ISO C has no cast for it, copying the bytes is the way without. */
+/* POSIX lets a dlsym() result be a function; ISO C has no cast for it, copying the bytes is the way
+ * without. */
 static void put_symbol(void *member, void *address)
 {
     memcpy(member, &address, sizeof address);
@@ -69,12 +71,12 @@ static void put_symbol(void *member, void *address)
 
 static const char *bind(struct nvml *nvml)
 {
-#define BIND(need, name, args, ...)                                                                            \
-    {                                                                                                          \
-        static const char *const symbols[] = {__VA_ARGS__, NULL};                                              \
-        put_symbol(&nvml->name, dl_first_symbol(nvml->library, symbols));                                      \
-        if (need == REQUIRED && !nvml->name)                                                                   \
-            return symbols[0];                                                                                 \
+#define BIND(need, name, args, ...)                                                                \
+    {                                                                                              \
+        static const char *const symbols[] = {__VA_ARGS__, NULL};                                  \
+        put_symbol(&nvml->name, dl_first_symbol(nvml->library, symbols));                          \
+        if (need == REQUIRED && !nvml->name)                                                       \
+            return symbols[0];                                                                     \
     }
     NVML_ENTRY_POINTS(BIND)
 #undef BIND
@@ -85,7 +87,8 @@ static const char *bind(struct nvml *nvml)
 
 int nvml_open(const char *path, struct nvml **out, struct wt_error *err)
 {
-    const char *const named[] = {path, NULL}, *const usual[] = {"libnvidia-ml.so.1", "libnvidia-ml.so", NULL};
+    const char *const named[] = {path, NULL}, *const usual[] = {"libnvidia-ml.so.1",
+                                                                "libnvidia-ml.so", NULL};
     struct nvml *nvml = calloc(1, sizeof *nvml);
     if (!nvml)
         return error_set(err, WT_E_NO_MEMORY, "open NVML: out of memory");
@@ -155,7 +158,8 @@ unsigned nvml_device_count(struct nvml *nvml)
 static int handle_of(struct nvml *nvml, unsigned index, nvml_handle *handle, struct wt_error *err)
 {
     if (index >= nvml->count)
-        return error_set(err, WT_E_NO_DEVICE, "there is no GPU %u: this machine has %u", index, nvml->count);
+        return error_set(err, WT_E_NO_DEVICE, "there is no GPU %u: this machine has %u", index,
+                         nvml->count);
     if (!nvml->handles[index])
         return error_set(err, WT_E_DEVICE_LOST, "GPU %u does not answer", index);
     *handle = nvml->handles[index];
@@ -169,10 +173,11 @@ int nvml_device(struct nvml *nvml, unsigned index, struct wt_device *device, str
     if (rc)
         return rc;
     struct wt_device found = {.kind = WT_DEVICE_GPU, .index = index};
-    rc = check(nvml, nvml->get_uuid(handle, found.uuid, NVML_UUID_BYTES), err, "read the UUID of GPU %u", index);
+    rc = check(nvml, nvml->get_uuid(handle, found.uuid, NVML_UUID_BYTES), err,
+               "read the UUID of GPU %u", index);
     if (rc == 0)
-        rc = check(nvml, nvml->get_name(handle, found.name, NVML_NAME_BYTES), err, "read the name of GPU %u",
-                   index);
+        rc = check(nvml, nvml->get_name(handle, found.name, NVML_NAME_BYTES), err,
+                   "read the name of GPU %u", index);
     if (rc)
         return rc;
     struct nvml_pci_info pci = {0};
@@ -214,7 +219,8 @@ int nvml_energy_mj(struct nvml *nvml, unsigned index, uint64_t *energy_mj, struc
     if (rc)
         return rc;
     unsigned long long read_mj = 0;
-    rc = check(nvml, CALL(nvml, get_energy, handle, &read_mj), err, "read the energy counter of GPU %u", index);
+    rc = check(nvml, CALL(nvml, get_energy, handle, &read_mj), err,
+               "read the energy counter of GPU %u", index);
     if (rc == 0)
         *energy_mj = read_mj;
     return rc;
@@ -239,7 +245,8 @@ static unsigned throttle_of(unsigned long long reasons)
     return ours;
 }
 
-int nvml_state(struct nvml *nvml, unsigned index, unsigned wanted, struct wt_state *state, struct wt_error *err)
+int nvml_state(struct nvml *nvml, unsigned index, unsigned wanted, struct wt_state *state,
+               struct wt_error *err)
 {
     nvml_handle handle = NULL;
     int rc = handle_of(nvml, index, &handle, err);
@@ -252,26 +259,30 @@ int nvml_state(struct nvml *nvml, unsigned index, unsigned wanted, struct wt_sta
     struct nvml_memory memory;
     unsigned long long wide = 0;
 /* One field: read it when wanted; note that it is known, or why it is not. */
-#define FIELD(bit, call, store)                                                                                \
-    if (wanted & (bit)) {                                                                                      \
-        int read_rc = (call);                                                                                  \
-        if (read_rc == NVML_SUCCESS) {                                                                         \
-            found.known |= (bit);                                                                              \
-            store;                                                                                             \
-        } else {                                                                                               \
-            worst = read_rc;                                                                                   \
-        }                                                                                                      \
+#define FIELD(bit, call, store)                                                                    \
+    if (wanted & (bit)) {                                                                          \
+        int read_rc = (call);                                                                      \
+        if (read_rc == NVML_SUCCESS) {                                                             \
+            found.known |= (bit);                                                                  \
+            store;                                                                                 \
+        } else {                                                                                   \
+            worst = read_rc;                                                                       \
+        }                                                                                          \
     }
     FIELD(WT_STATE_POWER, CALL(nvml, get_power, handle, &value), found.power_mw = value)
     FIELD(WT_STATE_LIMIT, CALL(nvml, get_limit, handle, &value), found.limit_mw = value)
-    FIELD(WT_STATE_ENFORCED, CALL(nvml, get_enforced_limit, handle, &value), found.enforced_limit_mw = value)
+    FIELD(WT_STATE_ENFORCED, CALL(nvml, get_enforced_limit, handle, &value),
+          found.enforced_limit_mw = value)
     FIELD(WT_STATE_TEMPERATURE, CALL(nvml, get_temperature, handle, NVML_TEMPERATURE_GPU, &value),
           found.temperature_c = (int32_t)value)
     FIELD(WT_STATE_UTILIZATION, CALL(nvml, get_utilization, handle, &utilization),
           found.utilization_percent = utilization.gpu_percent)
-    FIELD(WT_STATE_SM_CLOCK, CALL(nvml, get_clock, handle, NVML_CLOCK_SM, &value), found.sm_clock_mhz = value)
-    FIELD(WT_STATE_MEMORY, CALL(nvml, get_memory, handle, &memory), found.memory_used_bytes = memory.used_bytes)
-    FIELD(WT_STATE_THROTTLE, CALL(nvml, get_throttle, handle, &wide), found.throttle = throttle_of(wide))
+    FIELD(WT_STATE_SM_CLOCK, CALL(nvml, get_clock, handle, NVML_CLOCK_SM, &value),
+          found.sm_clock_mhz = value)
+    FIELD(WT_STATE_MEMORY, CALL(nvml, get_memory, handle, &memory),
+          found.memory_used_bytes = memory.used_bytes)
+    FIELD(WT_STATE_THROTTLE, CALL(nvml, get_throttle, handle, &wide),
+          found.throttle = throttle_of(wide))
     FIELD(WT_STATE_ENERGY, CALL(nvml, get_energy, handle, &wide), found.energy_mj = wide)
 #undef FIELD
     if (worst != NVML_SUCCESS && (found.known == 0 || code_of(worst) == WT_E_DEVICE_LOST))
@@ -287,7 +298,8 @@ int nvml_limit_mw(struct nvml *nvml, unsigned index, uint32_t *limit_mw, struct 
     if (rc)
         return rc;
     unsigned read_mw = 0;
-    rc = check(nvml, CALL(nvml, get_limit, handle, &read_mw), err, "read the power limit of GPU %u", index);
+    rc = check(nvml, CALL(nvml, get_limit, handle, &read_mw), err, "read the power limit of GPU %u",
+               index);
     if (rc == 0)
         *limit_mw = read_mw;
     return rc;
@@ -299,12 +311,12 @@ int nvml_set_limit_mw(struct nvml *nvml, unsigned index, uint32_t limit_mw, stru
     int rc = handle_of(nvml, index, &handle, err);
     if (rc)
         return rc;
-    return check(nvml, CALL(nvml, set_limit, handle, limit_mw), err, "set power limit of GPU %u to %g W", index,
-                 limit_mw / 1000.0);
+    return check(nvml, CALL(nvml, set_limit, handle, limit_mw), err,
+                 "set power limit of GPU %u to %g W", index, limit_mw / 1000.0);
 }
 
-int nvml_compute_processes(struct nvml *nvml, unsigned index, uint32_t pids[], unsigned capacity, unsigned *count,
-                           struct wt_error *err)
+int nvml_compute_processes(struct nvml *nvml, unsigned index, uint32_t pids[], unsigned capacity,
+                           unsigned *count, struct wt_error *err)
 {
     enum { MOST = 256 };
     nvml_handle handle = NULL;
@@ -314,8 +326,10 @@ int nvml_compute_processes(struct nvml *nvml, unsigned index, uint32_t pids[], u
     struct nvml_process found[MOST] = {0};
     unsigned n = MOST;
     int read_rc = CALL(nvml, get_compute_processes, handle, &n, found);
-    if (read_rc == NVML_INSUFFICIENT_SIZE) /* more than any list of ours: the first ones say enough */
-        return error_set(err, WT_E_RANGE, "GPU %u has %u processes, more than can be read", index, n);
+    if (read_rc ==
+        NVML_INSUFFICIENT_SIZE) /* more than any list of ours: the first ones say enough */
+        return error_set(err, WT_E_RANGE, "GPU %u has %u processes, more than can be read", index,
+                         n);
     rc = check(nvml, read_rc, err, "list the processes of GPU %u", index);
     if (rc)
         return rc;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The kernel's powercap tree.  The class folder lists parents and children side by side, so one flat pass finds all.
+ * The kernel's powercap tree.  The class folder lists parents and children side by side, so one
+ * flat pass finds all.
  */
 #include "vendor/powercap.h"
 
@@ -11,7 +12,8 @@
 
 #include "base/parse.h"
 
-/* "intel-rapl:0" or "intel-rapl:0:1", and nothing else: kernels and test trees have had "intel-rapl:a". */
+/* "intel-rapl:0" or "intel-rapl:0:1", and nothing else: kernels and test trees have had
+ * "intel-rapl:a". */
 static int parse_zone(const char *folder, struct powercap_zone *zone)
 {
     static const char prefix[] = "intel-rapl:";
@@ -39,24 +41,29 @@ static int fill_zone(const char *class_path, const char *folder, struct powercap
         snprintf(path, sizeof path, "%s/%s/name", class_path, folder) >= (int)sizeof path ||
         sysfs_read_line(path, zone->name, sizeof zone->name, NULL) || !zone->name[0])
         return WT_E_PARSE;
-    if (snprintf(path, sizeof path, "%s/%s/max_energy_range_uj", class_path, folder) >= (int)sizeof path ||
+    if (snprintf(path, sizeof path, "%s/%s/max_energy_range_uj", class_path, folder) >=
+            (int)sizeof path ||
         sysfs_read_u64(path, &zone->range_uj, NULL))
         zone->range_uj = 0;
-    return snprintf(zone->path, sizeof zone->path, "%s/%s/energy_uj", class_path, folder) < (int)sizeof zone->path
-               ? 0 : WT_E_RANGE;
+    return snprintf(zone->path, sizeof zone->path, "%s/%s/energy_uj", class_path, folder) <
+                   (int)sizeof zone->path
+               ? 0
+               : WT_E_RANGE;
 }
 
 static int by_number(const void *a, const void *b)
 {
     const struct powercap_zone *x = a, *y = b;
-    return x->number != y->number ? (x->number > y->number) - (x->number < y->number) : x->child - y->child;
+    return x->number != y->number ? (x->number > y->number) - (x->number < y->number)
+                                  : x->child - y->child;
 }
 
 unsigned powercap_zones(const char *sysfs, struct powercap_zone zones[], unsigned capacity)
 {
     char class_path[SYSFS_PATH_LEN];
     unsigned count = 0;
-    if (snprintf(class_path, sizeof class_path, "%s/class/powercap", sysfs) >= (int)sizeof class_path)
+    if (snprintf(class_path, sizeof class_path, "%s/class/powercap", sysfs) >=
+        (int)sizeof class_path)
         return 0;
     DIR *folder = opendir(class_path);
     if (!folder)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Small files of /sys.  Each read opens the file anew: a zone that went and came back has a new file behind the name.
+ * Small files of /sys.  Each read opens the file anew: a zone that went and came back has a new
+ * file behind the name.
  */
 #include "vendor/sysfs.h"
 

@@ -49,14 +49,17 @@ void view_figures(struct buffer *out, const struct wt_figure figures[], size_t c
     table_print(&table, out, "", colour);
     for (size_t i = 0; i < count; i++)
         if (figures[i].remark[0])
-            buffer_print(out, "%s: %s.\n", figures[i].label, text_escape_into(words, sizeof words, figures[i].remark));
+            buffer_print(out, "%s: %s.\n", figures[i].label,
+                         text_escape_into(words, sizeof words, figures[i].remark));
 }
 
-void view_carbon_tables(struct buffer *out, const struct wt_figure intensities[], size_t intensity_count,
-                        const struct wt_figure embodied[], size_t embodied_count, bool colour)
+void view_carbon_tables(struct buffer *out, const struct wt_figure intensities[],
+                        size_t intensity_count, const struct wt_figure embodied[],
+                        size_t embodied_count, bool colour)
 {
     static const char *const places[] = {"LOCATION", "NAME", "G/KWH", "YEAR", "SOURCE"};
-    static const char *const things[] = {"EMBODIED", "KIND", "KG", "FROM", "TO", "DEVICES", "YEAR", "SOURCE"};
+    static const char *const things[] = {"EMBODIED", "KIND",    "KG",   "FROM",
+                                         "TO",       "DEVICES", "YEAR", "SOURCE"};
     struct table table = {.columns = "llrrl"};
     table_heading(&table, places);
     for (size_t i = 0; i < intensity_count; i++) {

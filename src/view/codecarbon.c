@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Runs as CodeCarbon writes them: the columns of its emissions.csv, in its order and its units (kWh, kg, W, s, percent), a
- * row a run.  A column of which the ledger knows nothing is there and empty.  Knows neither the ledger nor files.
+ * Runs as CodeCarbon writes them: the columns of its emissions.csv, in its order and its units
+ * (kWh, kg, W, s, percent), a row a run.  A column of which the ledger knows nothing is there and
+ * empty.  Knows neither the ledger nor files.
  */
 #include "view/view.h"
 
@@ -18,9 +19,11 @@ struct row {
     const struct wt_trial *run;
 };
 
-/* --- Numbers: NaN is unknown --------------------------------------------------------------------------------------- */
+/* --- Numbers: NaN is unknown
+ * --------------------------------------------------------------------------------------- */
 
-/* CodeCarbon's energies have the PUE in them.  Where none was booked they are of the devices alone, and the column pue is empty. */
+/* CodeCarbon's energies have the PUE in them.  Where none was booked they are of the devices alone,
+ * and the column pue is empty. */
 static double kwh(const struct row *row, double energy_j)
 {
     double pue = row->run->carbon.pue;
@@ -32,20 +35,44 @@ static double watts(const struct row *row, double energy_j)
     return row->run->time_s > 0 ? kwh(row, energy_j) * 3.6e6 / row->run->time_s : (double)NAN;
 }
 
-static double duration(const struct row *row) { return row->run->time_s; }
-static double emissions(const struct row *row) { return row->run->carbon.operational_g / 1000; }
+static double duration(const struct row *row)
+{
+    return row->run->time_s;
+}
+static double emissions(const struct row *row)
+{
+    return row->run->carbon.operational_g / 1000;
+}
 
 static double emissions_rate(const struct row *row)
 {
     return row->run->time_s > 0 ? emissions(row) / row->run->time_s : (double)NAN;
 }
 
-static double cpu_power(const struct row *row) { return watts(row, row->run->cpu_energy_j); }
-static double gpu_power(const struct row *row) { return watts(row, row->run->energy_j); }
-static double ram_power(const struct row *row) { return watts(row, row->run->dram_energy_j); }
-static double cpu_energy(const struct row *row) { return kwh(row, row->run->cpu_energy_j); }
-static double gpu_energy(const struct row *row) { return kwh(row, row->run->energy_j); }
-static double ram_energy(const struct row *row) { return kwh(row, row->run->dram_energy_j); }
+static double cpu_power(const struct row *row)
+{
+    return watts(row, row->run->cpu_energy_j);
+}
+static double gpu_power(const struct row *row)
+{
+    return watts(row, row->run->energy_j);
+}
+static double ram_power(const struct row *row)
+{
+    return watts(row, row->run->dram_energy_j);
+}
+static double cpu_energy(const struct row *row)
+{
+    return kwh(row, row->run->cpu_energy_j);
+}
+static double gpu_energy(const struct row *row)
+{
+    return kwh(row, row->run->energy_j);
+}
+static double ram_energy(const struct row *row)
+{
+    return kwh(row, row->run->dram_energy_j);
+}
 
 /* Of all that was measured. */
 static double energy_consumed(const struct row *row)
@@ -54,16 +81,24 @@ static double energy_consumed(const struct row *row)
     return kwh(row, report_plus(report_plus(run->energy_j, run->cpu_energy_j), run->dram_energy_j));
 }
 
-static double pue(const struct row *row) { return row->run->carbon.pue; }
-static double gpu_count(const struct row *row) { return row->run->gpu_count; }
+static double pue(const struct row *row)
+{
+    return row->run->carbon.pue;
+}
+static double gpu_count(const struct row *row)
+{
+    return row->run->gpu_count;
+}
 
 static double gpu_utilization(const struct row *row)
 {
-    double reserved_s = row->run->time_s * row->run->gpu_count, share = row->run->busy_s / reserved_s;
+    double reserved_s = row->run->time_s * row->run->gpu_count,
+           share = row->run->busy_s / reserved_s;
     return !(reserved_s > 0) ? (double)NAN : share > 1 ? 100 : 100 * share;
 }
 
-/* --- Text: "" is unknown ------------------------------------------------------------------------------------------- */
+/* --- Text: "" is unknown
+ * ------------------------------------------------------------------------------------------- */
 
 enum { TEXT_LEN = WT_MAX_DEVICES * (WT_NAME_LEN + 16) };
 
@@ -76,10 +111,22 @@ static void timestamp(const struct row *row, char text[TEXT_LEN])
         snprintf(text, TEXT_LEN, "%.19s", clock_format_wall((int64_t)end_ms, wall));
 }
 
-static void project(const struct row *row, char text[TEXT_LEN]) { snprintf(text, TEXT_LEN, "%s", row->run->project); }
-static void run_id(const struct row *row, char text[TEXT_LEN]) { snprintf(text, TEXT_LEN, "%s", row->id); }
-static void experiment(const struct row *row, char text[TEXT_LEN]) { snprintf(text, TEXT_LEN, "%s", row->run->job); }
-static void version(const struct row *row, char text[TEXT_LEN]) { snprintf(text, TEXT_LEN, "Wattune %s", row->version); }
+static void project(const struct row *row, char text[TEXT_LEN])
+{
+    snprintf(text, TEXT_LEN, "%s", row->run->project);
+}
+static void run_id(const struct row *row, char text[TEXT_LEN])
+{
+    snprintf(text, TEXT_LEN, "%s", row->id);
+}
+static void experiment(const struct row *row, char text[TEXT_LEN])
+{
+    snprintf(text, TEXT_LEN, "%s", row->run->job);
+}
+static void version(const struct row *row, char text[TEXT_LEN])
+{
+    snprintf(text, TEXT_LEN, "Wattune %s", row->version);
+}
 
 /* ISO 3166, three letters; a region is none. */
 static void country(const struct row *row, char text[TEXT_LEN])
@@ -96,7 +143,8 @@ static void tracking_mode(const struct row *row, char text[TEXT_LEN])
     snprintf(text, TEXT_LEN, "machine");
 }
 
-/* "2 x NVIDIA A40", and with ", " between them if there are several models, where CodeCarbon has nothing between. */
+/* "2 x NVIDIA A40", and with ", " between them if there are several models, where CodeCarbon has
+ * nothing between. */
 static void gpu_model(const struct row *row, char text[TEXT_LEN])
 {
     const struct wt_trial *run = row->run;
@@ -108,13 +156,17 @@ static void gpu_model(const struct row *row, char text[TEXT_LEN])
         for (unsigned k = i; k < run->gpu_count; k++)
             count += strcmp(run->gpus[k].name, run->gpus[i].name) == 0;
         if (first == i && run->gpus[i].name[0])
-            used += (size_t)snprintf(text + used, TEXT_LEN - used, "%s%u x %s", used ? ", " : "", count, run->gpus[i].name);
+            used += (size_t)snprintf(text + used, TEXT_LEN - used, "%s%u x %s", used ? ", " : "",
+                                     count, run->gpus[i].name);
     }
 }
 
-/* --- The table ----------------------------------------------------------------------------------------------------- */
+/* --- The table
+ * -----------------------------------------------------------------------------------------------------
+ */
 
-/* EmissionsData of CodeCarbon 3.3.2 (codecarbon/output_methods/emissions_data.py); neither function: never known here. */
+/* EmissionsData of CodeCarbon 3.3.2 (codecarbon/output_methods/emissions_data.py); neither
+ * function: never known here. */
 static const struct {
     const char *name;
     double (*number)(const struct row *row);
@@ -168,7 +220,8 @@ void view_codecarbon_heading(struct buffer *out)
     buffer_print(out, "\n");
 }
 
-void view_codecarbon(struct buffer *out, const char *id, const struct wt_trial *run, const char *wattune_version)
+void view_codecarbon(struct buffer *out, const char *id, const struct wt_trial *run,
+                     const char *wattune_version)
 {
     const struct row row = {id, wattune_version, run};
     struct buffer line = {0};

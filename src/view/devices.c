@@ -27,7 +27,8 @@ char *throttle_words(char text[96], const struct wt_state *state, const char *un
     text[0] = '\0';
     for (unsigned bit = 0; bit < sizeof names / sizeof names[0]; bit++)
         if (state->throttle & 1u << bit)
-            snprintf(text + strlen(text), 96 - strlen(text), "%s%s", text[0] ? "+" : "", names[bit]);
+            snprintf(text + strlen(text), 96 - strlen(text), "%s%s", text[0] ? "+" : "",
+                     names[bit]);
     if (!(state->known & WT_STATE_THROTTLE))
         snprintf(text, 96, "%s", unknown);
     else if (!text[0])
@@ -35,8 +36,8 @@ char *throttle_words(char text[96], const struct wt_state *state, const char *un
     return text;
 }
 
-void view_limits(struct buffer *out, const struct wt_device devices[], const struct wt_state states[], size_t count,
-                 bool colour)
+void view_limits(struct buffer *out, const struct wt_device devices[],
+                 const struct wt_state states[], size_t count, bool colour)
 {
     if (!count) {
         buffer_print(out, "no devices\n");
@@ -50,7 +51,8 @@ void view_limits(struct buffer *out, const struct wt_device devices[], const str
         table_put(&table, "%u", devices[i].index);
         table_put_name(&table, devices[i].name);
         table_put(&table, "%s", unit_limit(text, s->known & WT_STATE_LIMIT ? s->limit_mw : 0));
-        table_put(&table, "%s", unit_limit(text, s->known & WT_STATE_ENFORCED ? s->enforced_limit_mw : 0));
+        table_put(&table, "%s",
+                  unit_limit(text, s->known & WT_STATE_ENFORCED ? s->enforced_limit_mw : 0));
         table_put(&table, "%s", unit_limit(text, devices[i].limit_default_mw));
         table_put(&table, "%s", unit_limit(text, devices[i].limit_min_mw));
         table_put(&table, "%s", unit_limit(text, devices[i].limit_max_mw));
@@ -59,15 +61,17 @@ void view_limits(struct buffer *out, const struct wt_device devices[], const str
 }
 
 void view_measure(struct buffer *out, double time_s, const struct wt_device devices[],
-                  const struct wt_measurement measurements[], const double sensor_error_fraction[], size_t count,
-                  bool colour)
+                  const struct wt_measurement measurements[], const double sensor_error_fraction[],
+                  size_t count, bool colour)
 {
     static const char *const kinds[] = {"GPU", "CPU", "DRAM"};
-    static const char *const sources[] = {"unknown", "counter", "integrated", "estimated", "replayed"};
+    static const char *const sources[] = {"unknown", "counter", "integrated", "estimated",
+                                          "replayed"};
     struct table table = {.columns = "llrrrrl"};
     char text[UNIT_SIZE], sensor[UNIT_SIZE];
     double sum_j = count ? 0 : (double)NAN, sum_error_j = sum_j;
-    table_heading(&table, HEADINGS("DEVICE", "NAME", "ENERGY", "ERROR", "SENSOR", "POWER", "SOURCE"));
+    table_heading(&table,
+                  HEADINGS("DEVICE", "NAME", "ENERGY", "ERROR", "SENSOR", "POWER", "SOURCE"));
     for (size_t i = 0; i < count; i++) {
         const struct wt_measurement *m = &measurements[i];
         bool measured = m->source != WT_SOURCE_NONE;
@@ -94,15 +98,17 @@ void view_measure(struct buffer *out, double time_s, const struct wt_device devi
     buffer_print(out, "\n");
 }
 
-/* --- Monitor ----------------------------------------------------------------------------------------------------- */
+/* --- Monitor
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 void view_monitor_heading(struct buffer *out, bool precise, bool colour)
 {
     buffer_print(out, "%s%-12s %3s  ", paint(colour, 'b'), "TIME (UTC)", "GPU");
     if (precise)
         buffer_print(out, "%10s %11s %10s ", "USED", "+-", "MEAN POWER");
-    buffer_print(out, "%10s %10s %10s %10s %7s %7s %9s %10s  %s%s\n", "POWER", "LIMIT", "ENFORCED", "ENERGY", "TEMP", "UTIL",
-                 "SM CLOCK", "MEMORY", "THROTTLE", paint(colour, '0'));
+    buffer_print(out, "%10s %10s %10s %10s %7s %7s %9s %10s  %s%s\n", "POWER", "LIMIT", "ENFORCED",
+                 "ENERGY", "TEMP", "UTIL", "SM CLOCK", "MEMORY", "THROTTLE", paint(colour, '0'));
 }
 
 /* A number with its unit, or "unknown", in a column. */
@@ -130,7 +136,8 @@ static double length_s(const struct wt_measurement *m)
 }
 
 void view_monitor_lines(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
-                        const struct wt_state states[], const struct wt_measurement since[], size_t count)
+                        const struct wt_state states[], const struct wt_measurement since[],
+                        size_t count)
 {
     char iso[32], text[UNIT_SIZE], reasons[96];
     clock_format_wall(wall_ms, iso);
@@ -144,35 +151,44 @@ void view_monitor_lines(struct buffer *out, int64_t wall_ms, const struct wt_dev
         }
         buffer_print(out, " %10s", unit_power(text, known(s, WT_STATE_POWER, s->power_mw / 1e3)));
         buffer_print(out, " %10s", unit_limit(text, s->known & WT_STATE_LIMIT ? s->limit_mw : 0));
-        buffer_print(out, " %10s", unit_limit(text, s->known & WT_STATE_ENFORCED ? s->enforced_limit_mw : 0));
-        buffer_print(out, " %10s", unit_energy(text, known(s, WT_STATE_ENERGY, (double)s->energy_mj / 1e3)));
+        buffer_print(out, " %10s",
+                     unit_limit(text, s->known & WT_STATE_ENFORCED ? s->enforced_limit_mw : 0));
+        buffer_print(out, " %10s",
+                     unit_energy(text, known(s, WT_STATE_ENERGY, (double)s->energy_mj / 1e3)));
         put_column(out, 7, known(s, WT_STATE_TEMPERATURE, s->temperature_c), "C");
         put_column(out, 7, known(s, WT_STATE_UTILIZATION, s->utilization_percent), "%");
         put_column(out, 9, known(s, WT_STATE_SM_CLOCK, s->sm_clock_mhz), "MHz");
-        put_column(out, 10, known(s, WT_STATE_MEMORY, (double)s->memory_used_bytes / 1048576), "MiB");
+        put_column(out, 10, known(s, WT_STATE_MEMORY, (double)s->memory_used_bytes / 1048576),
+                   "MiB");
         buffer_print(out, "  %s\n", throttle_words(reasons, s, "unknown"));
     }
 }
 
-#define CSV_COLUMNS                                                                                            \
-    "time,index,uuid,name,power_w,energy_j,power_limit_w,enforced_limit_w,temperature_c,utilization,sm_clock_mhz,"    \
+#define CSV_COLUMNS                                                                                \
+    "time,index,uuid,name,power_w,energy_j,power_limit_w,enforced_limit_w,temperature_c,"          \
+    "utilization,sm_clock_mhz,"                                                                    \
     "memory_used_bytes,throttle"
 
 void view_monitor_csv_heading(struct buffer *out, bool precise)
 {
-    buffer_print(out, CSV_COLUMNS "%s\n", precise ? ",interval_s,interval_energy_j,interval_energy_error_j,interval_power_w,"
-                                                    "interval_source" : "");
+    buffer_print(out, CSV_COLUMNS "%s\n",
+                 precise ? ",interval_s,interval_energy_j,interval_energy_error_j,interval_power_w,"
+                           "interval_source"
+                         : "");
 }
 
-static void csv_row(struct buffer *out, int64_t wall_ms, const struct wt_device *device, const struct wt_state *s)
+static void csv_row(struct buffer *out, int64_t wall_ms, const struct wt_device *device,
+                    const struct wt_state *s)
 {
     char iso[32], reasons[96];
     buffer_print(out, "%s,%u", wall_ms ? clock_format_wall(wall_ms, iso) : "", device->index);
     csv_put_name(out, device->uuid);
     csv_put_name(out, device->name);
     csv_put_number(out, known(s, WT_STATE_POWER, s->power_mw / 1e3));
-    if (s->known & WT_STATE_ENERGY && s->energy_mj >= 100000000000) /* a double in 12 digits would drop millijoules */
-        buffer_print(out, ",%llu.%03u", (unsigned long long)(s->energy_mj / 1000), (unsigned)(s->energy_mj % 1000));
+    if (s->known & WT_STATE_ENERGY &&
+        s->energy_mj >= 100000000000) /* a double in 12 digits would drop millijoules */
+        buffer_print(out, ",%llu.%03u", (unsigned long long)(s->energy_mj / 1000),
+                     (unsigned)(s->energy_mj % 1000));
     else
         csv_put_number(out, known(s, WT_STATE_ENERGY, (double)s->energy_mj / 1e3));
     csv_put_number(out, known(s, WT_STATE_LIMIT, s->limit_mw / 1e3));
@@ -198,7 +214,8 @@ static void csv_interval(struct buffer *out, const struct wt_measurement *m)
 }
 
 void view_monitor_csv(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
-                      const struct wt_state states[], const struct wt_measurement since[], size_t count)
+                      const struct wt_state states[], const struct wt_measurement since[],
+                      size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         csv_row(out, wall_ms, &devices[i], &states[i]);
@@ -213,8 +230,8 @@ void view_record_heading(struct buffer *out)
     buffer_print(out, CSV_COLUMNS ",t_ns\n");
 }
 
-void view_record(struct buffer *out, int64_t wall_ms, const struct wt_device devices[], const struct wt_state states[],
-                 size_t count)
+void view_record(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
+                 const struct wt_state states[], size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (!states[i].known)

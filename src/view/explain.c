@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An explanation in words: three sentences, a picture, and how sure they are.  What the fit does not describe, or what the
- * points do not tell, is not claimed.
+ * An explanation in words: three sentences, a picture, and how sure they are.  What the fit does
+ * not describe, or what the points do not tell, is not claimed.
  */
 #include "view/view.h"
 
@@ -46,18 +46,22 @@ static bool same(const struct wt_side *a, const struct wt_side *b)
     return a->batch_size == b->batch_size && a->limit_mw == b->limit_mw;
 }
 
-/* Energy and time of a over b: of steps for the same size, of whole trainings for different ones. */
+/* Energy and time of a over b: of steps for the same size, of whole trainings for different ones.
+ */
 static double energy_over(const struct wt_side *a, const struct wt_side *b)
 {
-    return a->batch_size == b->batch_size ? a->energy_per_step_j / b->energy_per_step_j : a->energy_j / b->energy_j;
+    return a->batch_size == b->batch_size ? a->energy_per_step_j / b->energy_per_step_j
+                                          : a->energy_j / b->energy_j;
 }
 
 static double time_over(const struct wt_side *a, const struct wt_side *b)
 {
-    return a->batch_size == b->batch_size ? a->time_per_step_s / b->time_per_step_s : a->time_s / b->time_s;
+    return a->batch_size == b->batch_size ? a->time_per_step_s / b->time_per_step_s
+                                          : a->time_s / b->time_s;
 }
 
-/* --- Why least energy is where it is ------------------------------------------------------------------------------ */
+/* --- Why least energy is where it is
+ * ------------------------------------------------------------------------------ */
 
 static bool tells(const struct wt_fit *fit)
 {
@@ -92,9 +96,11 @@ static void put_measured_least(struct buffer *out, const struct wt_fit *fit)
         buffer_print(out, ".");
         return;
     }
-    buffer_print(out, "; of what was measured, a step takes least energy at %s", unit_limit(limit, least->limit_mw));
+    buffer_print(out, "; of what was measured, a step takes least energy at %s",
+                 unit_limit(limit, least->limit_mw));
     if (least != top)
-        buffer_print(out, ", %s of that at %s", unit_percent(share, least->energy_per_step_j / top->energy_per_step_j),
+        buffer_print(out, ", %s of that at %s",
+                     unit_percent(share, least->energy_per_step_j / top->energy_per_step_j),
                      unit_limit(top_limit, top->limit_mw));
     buffer_print(out, ".");
 }
@@ -104,25 +110,35 @@ static void put_no_fit(struct buffer *out, const struct wt_fit *fit)
     char time[UNIT_SIZE], power[UNIT_SIZE];
     switch (fit->state) {
     case WT_FIT_FEW:
-        buffer_print(out, "To tell static from dynamic power takes three limits at least, and %u %s measured", fit->used,
-                     fit->used == 1 ? "was" : "were");
+        buffer_print(
+            out,
+            "To tell static from dynamic power takes three limits at least, and %u %s measured",
+            fit->used, fit->used == 1 ? "was" : "were");
         break;
     case WT_FIT_THROTTLED:
-        buffer_print(out, "To tell static from dynamic power takes three limits at least, and of those measured %u %s left "
-                     "at which no other cap held", fit->used, fit->used == 1 ? "is" : "are");
+        buffer_print(out,
+                     "To tell static from dynamic power takes three limits at least, and of those "
+                     "measured %u %s left "
+                     "at which no other cap held",
+                     fit->used, fit->used == 1 ? "is" : "are");
         break;
     case WT_FIT_NOT_REACHED:
-        buffer_print(out, "No limit made a difference beyond the errors, since the training draws less than the limits allow: static and "
-                     "dynamic power cannot be told apart");
+        buffer_print(out, "No limit made a difference beyond the errors, since the training draws "
+                          "less than the limits allow: static and "
+                          "dynamic power cannot be told apart");
         break;
     case WT_FIT_IGNORED:
-        buffer_print(out, "No limit made a difference beyond the errors, although more was drawn than they allow: static and dynamic power "
-                     "cannot be told apart");
+        buffer_print(out, "No limit made a difference beyond the errors, although more was drawn "
+                          "than they allow: static and dynamic power "
+                          "cannot be told apart");
         break;
     case WT_FIT_DONE:
-        buffer_print(out, "The points are like no curve of static and dynamic power (steps are up to %s and power up to %s off "
+        buffer_print(out,
+                     "The points are like no curve of static and dynamic power (steps are up to %s "
+                     "and power up to %s off "
                      "the nearest one), so that why they lie where they do is not told",
-                     unit_percent(time, fit->time_largest), unit_percent(power, fit->power_largest));
+                     unit_percent(time, fit->time_largest),
+                     unit_percent(power, fit->power_largest));
         break;
     }
     put_measured_least(out, fit);
@@ -145,7 +161,10 @@ static void put_powers(struct buffer *out, const struct wt_explanation *e)
         buffer_print(out, " whatever its clock");
     }
     if (isfinite(fit->dynamic_w.value)) {
-        buffer_print(out, isfinite(fit->static_w.value) ? " and, working at %s, " : "Working at %s it draws ", limit);
+        buffer_print(out,
+                     isfinite(fit->static_w.value) ? " and, working at %s, "
+                                                   : "Working at %s it draws ",
+                     limit);
         put_power(out, fit->dynamic_w, e->gpu_count);
         buffer_print(out, isfinite(fit->static_w.value) ? " beside that" : " of dynamic power");
     }
@@ -165,20 +184,28 @@ static void put_powers(struct buffer *out, const struct wt_explanation *e)
 static void put_optimum(struct buffer *out, const struct wt_fit *fit)
 {
     struct wt_estimate least = fit->least_limit_w;
-    double low_w = least.value - least.error, high_w = least.value + least.error, slack_w = 0.01 * fit->high_w;
+    double low_w = least.value - least.error, high_w = least.value + least.error,
+           slack_w = 0.01 * fit->high_w;
     bool to_low = low_w <= fit->low_w + slack_w, to_high = high_w >= fit->high_w - slack_w;
     const char *so = knows_both(fit) ? "so" : "by all that fits,";
     if (!isfinite(least.value) || (to_low && to_high))
         buffer_print(out, "where a step takes least energy is open.");
     else if (to_low)
-        buffer_print(out, "%s down to %.0f W at least a lower clock saves more dynamic power than the longer steps cost static power.",
+        buffer_print(out,
+                     "%s down to %.0f W at least a lower clock saves more dynamic power than the "
+                     "longer steps cost static power.",
                      so, high_w);
     else if (to_high)
-        buffer_print(out, "%s from %.0f W on at the latest longer steps cost more static power than a lower clock saves.", so,
-                     low_w);
+        buffer_print(out,
+                     "%s from %.0f W on at the latest longer steps cost more static power than a "
+                     "lower clock saves.",
+                     so, low_w);
     else
-        buffer_print(out, "%s below %.0f W +- %.0f W longer steps cost more static power than a lower clock saves, and above it "
-                     "dynamic power grows faster than speed.", so, least.value, least.error);
+        buffer_print(out,
+                     "%s below %.0f W +- %.0f W longer steps cost more static power than a lower "
+                     "clock saves, and above it "
+                     "dynamic power grows faster than speed.",
+                     so, least.value, least.error);
 }
 
 static void put_why(struct buffer *out, const struct wt_explanation *e)
@@ -191,12 +218,14 @@ static void put_why(struct buffer *out, const struct wt_explanation *e)
     put_optimum(out, &e->fit);
 }
 
-/* --- How far the default is off ------------------------------------------------------------------------------------ */
+/* --- How far the default is off
+ * ------------------------------------------------------------------------------------ */
 
 static void put_less_more(struct buffer *out, double ratio, const char *of)
 {
     char text[UNIT_SIZE];
-    buffer_print(out, "%s %s %s", unit_percent(text, fabs(1 - ratio)), ratio <= 1 ? "less" : "more", of);
+    buffer_print(out, "%s %s %s", unit_percent(text, fabs(1 - ratio)), ratio <= 1 ? "less" : "more",
+                 of);
 }
 
 static void put_default(struct buffer *out, const struct wt_explanation *e)
@@ -205,7 +234,8 @@ static void put_default(struct buffer *out, const struct wt_explanation *e)
     if (!standard->limit_mw) {
         buffer_print(out, "How far the default is from the front is not known: ");
         if (standard->batch_size)
-            buffer_print(out, "its batch size %u was not profiled on these GPUs.", (unsigned)standard->batch_size);
+            buffer_print(out, "its batch size %u was not profiled on these GPUs.",
+                         (unsigned)standard->batch_size);
         else
             buffer_print(out, "it was not measured without another cap.");
         return;
@@ -222,7 +252,8 @@ static void put_default(struct buffer *out, const struct wt_explanation *e)
     } else if (same(least, standard)) {
         buffer_print(out, ", takes the least energy of all that was measured");
     } else if (fabs(1 - e->least_of_default.value) <= e->least_of_default.error) {
-        buffer_print(out, ", takes no more energy than the least that was measured, within the errors");
+        buffer_print(out,
+                     ", takes no more energy than the least that was measured, within the errors");
     } else {
         buffer_print(out, ", is the fast end of the front, where the last speed is dearest: ");
         put_choice(out, least);
@@ -234,7 +265,8 @@ static void put_default(struct buffer *out, const struct wt_explanation *e)
     buffer_print(out, ".");
 }
 
-/* --- What the choice saved ----------------------------------------------------------------------------------------- */
+/* --- What the choice saved
+ * ----------------------------------------------------------------------------------------- */
 
 static void put_points(struct buffer *out, const char *what, double saving)
 {
@@ -257,7 +289,8 @@ static void put_saved(struct buffer *out, const struct wt_explanation *e)
     put_choice(out, chosen);
     if (!isfinite(e->whole.value)) {
         buffer_print(out, ", cannot be compared with the default: %s.",
-                     !e->standard.limit_mw ? "that was not measured" : "how many epochs the two take is not known");
+                     !e->standard.limit_mw ? "that was not measured"
+                                           : "how many epochs the two take is not known");
         return;
     }
     buffer_print(out, ", takes ");
@@ -286,13 +319,15 @@ static void put_saved(struct buffer *out, const struct wt_explanation *e)
 
 void view_explain_sentence(struct buffer *out, const struct wt_explanation *e, unsigned which)
 {
-    void (*const sentences[VIEW_EXPLAIN_SENTENCES])(struct buffer *, const struct wt_explanation *) = {put_why, put_default,
-                                                                                                      put_saved};
+    void (*const sentences[VIEW_EXPLAIN_SENTENCES])(
+        struct buffer *, const struct wt_explanation *) = {put_why, put_default, put_saved};
     if (which < VIEW_EXPLAIN_SENTENCES)
         sentences[which](out, e);
 }
 
-/* --- The picture --------------------------------------------------------------------------------------------------- */
+/* --- The picture
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static void put_bar(struct table *table, double all_j, double static_j, double most_j)
 {
@@ -306,14 +341,16 @@ static void put_bar(struct table *table, double all_j, double static_j, double m
     table_put(table, "%.*s", length, bar);
 }
 
-static void put_marks(struct table *table, const struct wt_explanation *e, const struct wt_fit_point *p)
+static void put_marks(struct table *table, const struct wt_explanation *e,
+                      const struct wt_fit_point *p)
 {
     uint32_t limit_mw = p->measured.limit_mw;
     bool found = limit_mw == e->found_limit_mw, chosen = limit_mw == e->chosen.limit_mw;
     bool least = &p->measured == least_energy(&e->fit);
-    table_put(table, "%s%s%s%s%s%s%s", p->measured.throttled ? "throttled " : "", found || chosen || least ? "<- " : "",
-              found ? "found" : "", found && (chosen || least) ? ", " : "", chosen ? "chosen" : "", chosen && least ? ", " : "",
-              least ? "least energy" : "");
+    table_put(table, "%s%s%s%s%s%s%s", p->measured.throttled ? "throttled " : "",
+              found || chosen || least ? "<- " : "", found ? "found" : "",
+              found && (chosen || least) ? ", " : "", chosen ? "chosen" : "",
+              chosen && least ? ", " : "", least ? "least energy" : "");
 }
 
 static void put_picture(struct buffer *out, const struct wt_explanation *e, bool colour)
@@ -327,21 +364,27 @@ static void put_picture(struct buffer *out, const struct wt_explanation *e, bool
     for (unsigned i = 0; i < fit->count; i++)
         if (fit->points[i].measured.energy_per_step_j > most_j)
             most_j = fit->points[i].measured.energy_per_step_j;
-    table_heading(&table, HEADINGS("LIMIT", "POWER", "TIME/STEP", "ENERGY/STEP", splits ? "= static  # dynamic" : "", ""));
+    table_heading(&table, HEADINGS("LIMIT", "POWER", "TIME/STEP", "ENERGY/STEP",
+                                   splits ? "= static  # dynamic" : "", ""));
     for (unsigned i = 0; i < fit->count; i++) {
         const struct wt_profile_point *p = &fit->points[i].measured;
         double time_s = p->time_per_step_s > 0 ? p->time_per_step_s : (double)NAN;
         table_put(&table, "%s", unit_limit(text, p->limit_mw));
         table_put(&table, "%s", unit_power(text, p->energy_per_step_j / time_s / e->gpu_count));
-        table_put(&table, "%s", unit_percent(text, top ? time_s / top->time_per_step_s : (double)NAN));
-        table_put(&table, "%s", unit_percent(text, top ? p->energy_per_step_j / top->energy_per_step_j : (double)NAN));
-        put_bar(&table, p->energy_per_step_j, splits ? fit->static_w.value * time_s : (double)NAN, most_j);
+        table_put(&table, "%s",
+                  unit_percent(text, top ? time_s / top->time_per_step_s : (double)NAN));
+        table_put(
+            &table, "%s",
+            unit_percent(text, top ? p->energy_per_step_j / top->energy_per_step_j : (double)NAN));
+        put_bar(&table, p->energy_per_step_j, splits ? fit->static_w.value * time_s : (double)NAN,
+                most_j);
         put_marks(&table, e, &fit->points[i]);
     }
     table_print(&table, out, "  ", colour);
 }
 
-/* --- How sure that is ---------------------------------------------------------------------------------------------- */
+/* --- How sure that is
+ * ---------------------------------------------------------------------------------------------- */
 
 static void put_fit(struct buffer *out, const struct wt_explanation *e)
 {
@@ -349,12 +392,15 @@ static void put_fit(struct buffer *out, const struct wt_explanation *e)
     char time[UNIT_SIZE], time_most[UNIT_SIZE], power[UNIT_SIZE], power_most[UNIT_SIZE];
     if (fit->state != WT_FIT_DONE)
         return;
-    buffer_print(out, "The fit to %u limits %s them: steps are off by %s (%s at most), power by %s (%s at most)", fit->used,
-                 fit->describes ? "describes" : "does not describe", unit_percent(time, fit->time_rms),
-                 unit_percent(time_most, fit->time_largest), unit_percent(power, fit->power_rms),
-                 unit_percent(power_most, fit->power_largest));
+    buffer_print(
+        out,
+        "The fit to %u limits %s them: steps are off by %s (%s at most), power by %s (%s at most)",
+        fit->used, fit->describes ? "describes" : "does not describe",
+        unit_percent(time, fit->time_rms), unit_percent(time_most, fit->time_largest),
+        unit_percent(power, fit->power_rms), unit_percent(power_most, fit->power_largest));
     if (isfinite(fit->against_errors))
-        buffer_print(out, ", %.1f times the standard errors of what was measured", fit->against_errors);
+        buffer_print(out, ", %.1f times the standard errors of what was measured",
+                     fit->against_errors);
     buffer_print(out, ".\n");
     if (fit->describes && fit->used <= 4)
         buffer_print(out, "So few points could hardly contradict it.\n");
@@ -369,12 +415,14 @@ static void put_fit(struct buffer *out, const struct wt_explanation *e)
     }
 }
 
-static void put_factor(struct table *table, const char *what, double fraction, double error, double saving)
+static void put_factor(struct table *table, const char *what, double fraction, double error,
+                       double saving)
 {
     char text[UNIT_SIZE], bound[UNIT_SIZE];
     table_put(table, "%s", what);
     table_put(table, "%s", unit_percent(text, fraction));
-    table_put(table, "%s%s", isfinite(fraction) ? "+- " : "", isfinite(fraction) ? unit_percent(bound, error) : "");
+    table_put(table, "%s%s", isfinite(fraction) ? "+- " : "",
+              isfinite(fraction) ? unit_percent(bound, error) : "");
     if (isfinite(saving))
         table_put(table, "%+.1f", 100 * saving);
     else
@@ -385,9 +433,11 @@ static void put_factors(struct buffer *out, const struct wt_explanation *e, bool
 {
     static const char *const orders[] = {
         [WT_ORDER_MEAN] = "Size and limit: the mean of turning the one first and the other first.",
-        [WT_ORDER_SIZE_FIRST] = "Size and limit: the size turned first, since the default size was not measured at the chosen "
+        [WT_ORDER_SIZE_FIRST] = "Size and limit: the size turned first, since the default size was "
+                                "not measured at the chosen "
                                 "limit; the other order may share them out otherwise.",
-        [WT_ORDER_LIMIT_FIRST] = "Size and limit: the limit turned first, since the chosen size was not measured at the default "
+        [WT_ORDER_LIMIT_FIRST] = "Size and limit: the limit turned first, since the chosen size "
+                                 "was not measured at the default "
                                  "limit; the other order may share them out otherwise.",
         [WT_ORDER_UNKNOWN] = "Size and limit were not measured apart.",
     };
@@ -396,8 +446,10 @@ static void put_factors(struct buffer *out, const struct wt_explanation *e, bool
         return;
     table_heading(&table, HEADINGS("", "ENERGY", "", "POINTS SAVED"));
     put_factor(&table, "number of epochs", e->epochs.fraction, e->epochs.error, e->epochs.saving);
-    put_factor(&table, "an epoch, by the batch size", e->size.fraction, e->size.error, e->size.saving);
-    put_factor(&table, "an epoch, by the limit", e->limit.fraction, e->limit.error, e->limit.saving);
+    put_factor(&table, "an epoch, by the batch size", e->size.fraction, e->size.error,
+               e->size.saving);
+    put_factor(&table, "an epoch, by the limit", e->limit.fraction, e->limit.error,
+               e->limit.saving);
     put_factor(&table, "all of them", e->whole.value, e->whole.error, 1 - e->whole.value);
     buffer_print(out, "\n");
     table_print(&table, out, "  ", colour);
@@ -418,8 +470,9 @@ static void put_left(struct buffer *out, const struct wt_explanation *e)
         buffer_print(out, " of the energy.\n");
     }
     if (e->sizes_apart)
-        buffer_print(out, "%u more batch size%s measured, but the epochs to the target are not known.\n", e->sizes_apart,
-                     e->sizes_apart == 1 ? " was" : "s were");
+        buffer_print(out,
+                     "%u more batch size%s measured, but the epochs to the target are not known.\n",
+                     e->sizes_apart, e->sizes_apart == 1 ? " was" : "s were");
 }
 
 void view_explain(struct buffer *out, const struct wt_explanation *e, bool colour)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The lines of watched GPUs as bars: what runs used, what idle time did, and what is left.  A part below 0 has no bar and
- * says so: nothing is spread over the others.
+ * The lines of watched GPUs as bars: what runs used, what idle time did, and what is left.  A part
+ * below 0 has no bar and says so: nothing is spread over the others.
  */
 #include "view/fleet_charts.h"
 
@@ -49,7 +49,8 @@ static double length_of_bar(const struct bar *bar)
     return sum;
 }
 
-static void put_bar(struct buffer *out, const struct chart *chart, const struct bar *bar, double y, const char *amount)
+static void put_bar(struct buffer *out, const struct chart *chart, const struct bar *bar, double y,
+                    const char *amount)
 {
     double from = 0;
     svg_text(out, 0, y + 13, "start", bar->name);
@@ -57,17 +58,20 @@ static void put_bar(struct buffer *out, const struct chart *chart, const struct 
     for (unsigned i = 0; i < PARTS; i++) {
         double length = length_of(bar->parts[i].value);
         if (length > 0)
-            svg_bar(out, bar->parts[i].class, svg_x(chart, from), y + 18, svg_x(chart, from + length) - svg_x(chart, from), 10);
+            svg_bar(out, bar->parts[i].class, svg_x(chart, from), y + 18,
+                    svg_x(chart, from + length) - svg_x(chart, from), 10);
         from += length;
     }
 }
 
 static void put_key(struct buffer *out, const struct part *part)
 {
-    buffer_print(out, " <span class=\"part\"><span class=\"key %s\"></span> %s</span>", part->class, part->name);
+    buffer_print(out, " <span class=\"part\"><span class=\"key %s\"></span> %s</span>", part->class,
+                 part->name);
 }
 
-static void put_figure(struct buffer *out, const char *name, const char *id, const struct bar bars[2], const char *note,
+static void put_figure(struct buffer *out, const char *name, const char *id,
+                       const struct bar bars[2], const char *note,
                        char *(*in_units)(char[UNIT_SIZE], double))
 {
     char text[UNIT_SIZE];
@@ -101,14 +105,22 @@ void fleet_charts(struct buffer *out, const struct wt_fleet_lines *lines)
         return;
     const struct bar energy[2] = {
         {"what counters say", {{"counters", "counters", lines->energy_j}}, lines->energy_j},
-        {"what it was for", {{"runs", "energy", runs_j}, {"idle", "idle", lines->idle_j}, {"unattributed", "other", lines->unattributed_j}},
+        {"what it was for",
+         {{"runs", "energy", runs_j},
+          {"idle", "idle", lines->idle_j},
+          {"unattributed", "other", lines->unattributed_j}},
          runs_j + lines->idle_j + lines->unattributed_j}};
     const struct bar hours[2] = {
-        {"watched", {{"reserved by runs", "energy", lines->reserved_hours}, {"idle", "idle", lines->idle_hours},
-                     {"used without a run", "other", fleet_other_hours(lines)}}, known_hours},
+        {"watched",
+         {{"reserved by runs", "energy", lines->reserved_hours},
+          {"idle", "idle", lines->idle_hours},
+          {"used without a run", "other", fleet_other_hours(lines)}},
+         known_hours},
         {"known to be busy", {{"busy", "counters", lines->busy_hours}}, lines->busy_hours}};
     put_figure(out, "Energy of watched GPUs", "lines-energy", energy,
-               lines->unattributed_j < 0 ? "<br>Unattributed is below 0 and has no bar: runs have booked more than the counters say." : "",
+               lines->unattributed_j < 0 ? "<br>Unattributed is below 0 and has no bar: runs have "
+                                           "booked more than the counters say."
+                                         : "",
                unit_watt_hours);
     put_figure(out, "GPU hours of watched GPUs", "lines-hours", hours, "", in_hours);
 }

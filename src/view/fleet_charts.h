@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside view/: the charts of a fleet's page that a report has not: what watched GPUs were used for, as stacked bars.
+ * Inside view/: the charts of a fleet's page that a report has not: what watched GPUs were used
+ * for, as stacked bars.
  */
 #ifndef WATTUNE_VIEW_FLEET_CHARTS_H
 #define WATTUNE_VIEW_FLEET_CHARTS_H
@@ -14,7 +15,8 @@ double fleet_known_hours(const struct wt_fleet_lines *lines);
 /* Of these, the hours in which something used the GPUs that booked nothing. */
 double fleet_other_hours(const struct wt_fleet_lines *lines);
 
-/* Energy against the counters', and hours with those that were busy, each a figure; nothing where nothing is known. */
+/* Energy against the counters', and hours with those that were busy, each a figure; nothing where
+ * nothing is known. */
 void fleet_charts(struct buffer *out, const struct wt_fleet_lines *lines);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The tables of a fleet's page.  No row is looked for twice: a fleet may have thousands of jobs and devices.
+ * The tables of a fleet's page.  No row is looked for twice: a fleet may have thousands of jobs and
+ * devices.
  */
 #include "view/fleet_tables.h"
 
@@ -23,9 +24,19 @@ enum {
 static struct wt_report_row no_runs(void)
 {
     const double none = NAN;
-    return (struct wt_report_row){.gpu_hours = none, .busy_gpu_hours = none, .gpu_j = none, .cpu_j = none, .dram_j = none,
-                                  .facility_j = none, .operational_g = none, .market_g = none, .embodied_g = none,
-                                  .embodied_useful_g = none, .saved_j = none, .saved_error_j = none, .saved_g = none};
+    return (struct wt_report_row){.gpu_hours = none,
+                                  .busy_gpu_hours = none,
+                                  .gpu_j = none,
+                                  .cpu_j = none,
+                                  .dram_j = none,
+                                  .facility_j = none,
+                                  .operational_g = none,
+                                  .market_g = none,
+                                  .embodied_g = none,
+                                  .embodied_useful_g = none,
+                                  .saved_j = none,
+                                  .saved_error_j = none,
+                                  .saved_g = none};
 }
 
 static void begin_row(struct buffer *out, const char *name)
@@ -64,7 +75,8 @@ static void put_cell(struct buffer *out, void (*put)(struct buffer *, double), d
     buffer_print(out, "</td>");
 }
 
-static void put_rest(struct buffer *out, const struct wt_rows *rows, unsigned key_count, struct report_columns columns)
+static void put_rest(struct buffer *out, const struct wt_rows *rows, unsigned key_count,
+                     struct report_columns columns)
 {
     struct wt_report_row rest = no_runs();
     if (rows->count <= MOST_GROUPS)
@@ -75,14 +87,16 @@ static void put_rest(struct buffer *out, const struct wt_rows *rows, unsigned ke
     report_sums(out, &rest, columns);
 }
 
-static void put_total(struct buffer *out, const struct wt_report_row *total, unsigned key_count, struct report_columns columns)
+static void put_total(struct buffer *out, const struct wt_report_row *total, unsigned key_count,
+                      struct report_columns columns)
 {
     begin_total(out, key_count);
     report_sums(out, total, columns);
     buffer_print(out, "</tfoot>\n");
 }
 
-void fleet_table_groups(struct buffer *out, const char *id, const char *title, enum wt_report_key key, const struct wt_rows *rows,
+void fleet_table_groups(struct buffer *out, const char *id, const char *title,
+                        enum wt_report_key key, const struct wt_rows *rows,
                         const struct wt_report_row *total)
 {
     struct report_columns columns = report_columns(total);
@@ -102,9 +116,12 @@ void fleet_table_groups(struct buffer *out, const char *id, const char *title, e
     html_table_end(out);
 }
 
-/* --- Watched GPUs ------------------------------------------------------------------------------------------------- */
+/* --- Watched GPUs
+ * -------------------------------------------------------------------------------------------------
+ */
 
-static void put_line(struct buffer *out, const char *name, double hours, double known_hours, double energy_j, double of_j)
+static void put_line(struct buffer *out, const char *name, double hours, double known_hours,
+                     double energy_j, double of_j)
 {
     buffer_print(out, "<tr><th scope=\"row\" class=\"name\">%s</th>", name);
     put_cell(out, html_number, hours);
@@ -123,14 +140,19 @@ void fleet_table_lines(struct buffer *out, const struct wt_fleet_lines *lines)
     }
     buffer_print(out, "<h3 id=\"lines\">What watched GPUs used, by what it was for</h3>\n");
     html_table(out, "lines");
-    buffer_print(out, "<thead><tr><th scope=\"col\" class=\"name\">Line</th><th scope=\"col\">GPU hours</th><th scope=\"col\">Share</th>"
-                      "<th scope=\"col\">Energy</th><th scope=\"col\">Share</th></tr></thead>\n<tbody>\n");
-    put_line(out, "Runs, as they booked it", lines->reserved_hours + lines->overlap_hours, known, lines->runs_j, j);
+    buffer_print(
+        out, "<thead><tr><th scope=\"col\" class=\"name\">Line</th><th scope=\"col\">GPU "
+             "hours</th><th scope=\"col\">Share</th>"
+             "<th scope=\"col\">Energy</th><th scope=\"col\">Share</th></tr></thead>\n<tbody>\n");
+    put_line(out, "Runs, as they booked it", lines->reserved_hours + lines->overlap_hours, known,
+             lines->runs_j, j);
     put_line(out, "Counted more than once: runs that shared a GPU", 0 - lines->overlap_hours, known,
              0 - lines->overlap_j, j); /* not -0 */
     put_line(out, "Idle: no process, no run", lines->idle_hours, known, lines->idle_j, j);
-    put_line(out, "Unattributed: used without a run, or measured differently", fleet_other_hours(lines), known, lines->unattributed_j, j);
-    buffer_print(out, "</tbody>\n<tfoot><tr><th scope=\"row\" class=\"name\">What the counters say</th>");
+    put_line(out, "Unattributed: used without a run, or measured differently",
+             fleet_other_hours(lines), known, lines->unattributed_j, j);
+    buffer_print(
+        out, "</tbody>\n<tfoot><tr><th scope=\"row\" class=\"name\">What the counters say</th>");
     put_cell(out, html_number, known);
     put_cell(out, html_percent, 1);
     begin_cell(out, html_energy, j);
@@ -150,13 +172,18 @@ void fleet_table_lines(struct buffer *out, const struct wt_fleet_lines *lines)
 
 static void add_lines(struct wt_fleet_lines *sum, const struct wt_fleet_lines *lines)
 {
-    static const size_t values[] = {
-        offsetof(struct wt_fleet_lines, watched_hours), offsetof(struct wt_fleet_lines, unknown_hours),
-        offsetof(struct wt_fleet_lines, energy_j), offsetof(struct wt_fleet_lines, runs_j), offsetof(struct wt_fleet_lines, overlap_j),
-        offsetof(struct wt_fleet_lines, idle_j), offsetof(struct wt_fleet_lines, unattributed_j),
-        offsetof(struct wt_fleet_lines, reserved_hours), offsetof(struct wt_fleet_lines, idle_hours),
-        offsetof(struct wt_fleet_lines, busy_hours), offsetof(struct wt_fleet_lines, idle_operational_g),
-        offsetof(struct wt_fleet_lines, idle_embodied_g)};
+    static const size_t values[] = {offsetof(struct wt_fleet_lines, watched_hours),
+                                    offsetof(struct wt_fleet_lines, unknown_hours),
+                                    offsetof(struct wt_fleet_lines, energy_j),
+                                    offsetof(struct wt_fleet_lines, runs_j),
+                                    offsetof(struct wt_fleet_lines, overlap_j),
+                                    offsetof(struct wt_fleet_lines, idle_j),
+                                    offsetof(struct wt_fleet_lines, unattributed_j),
+                                    offsetof(struct wt_fleet_lines, reserved_hours),
+                                    offsetof(struct wt_fleet_lines, idle_hours),
+                                    offsetof(struct wt_fleet_lines, busy_hours),
+                                    offsetof(struct wt_fleet_lines, idle_operational_g),
+                                    offsetof(struct wt_fleet_lines, idle_embodied_g)};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         double *to = (double *)((char *)sum + values[i]);
         *to = report_plus(*to, *(const double *)((const char *)lines + values[i]));
@@ -193,7 +220,8 @@ static void put_lines(struct buffer *out, const struct wt_fleet_lines *lines)
 /* Most energy first, which is 0 where it is unknown; else in the order given. */
 static int by_energy(const void *a, const void *b)
 {
-    const struct wt_fleet_device *const x = *(const struct wt_fleet_device *const *)a, *const y = *(const struct wt_fleet_device *const *)b;
+    const struct wt_fleet_device *const x = *(const struct wt_fleet_device *const *)a,
+                                        *const y = *(const struct wt_fleet_device *const *)b;
     double of_x = x->lines.energy_j, of_y = y->lines.energy_j;
     return of_x < of_y ? 1 : of_x > of_y ? -1 : (x > y) - (x < y);
 }
@@ -202,7 +230,8 @@ static void put_device(struct buffer *out, const struct wt_fleet_device *device)
 {
     buffer_print(out, "<tr><th scope=\"row\" class=\"name\">");
     html_name(out, device->node);
-    buffer_print(out, " <small>GPU %u</small></th><th scope=\"row\" class=\"name gpu\">", device->index);
+    buffer_print(out, " <small>GPU %u</small></th><th scope=\"row\" class=\"name gpu\">",
+                 device->index);
     html_name(out, device->name);
     buffer_print(out, " <small>");
     html_name(out, device->uuid);
@@ -210,10 +239,12 @@ static void put_device(struct buffer *out, const struct wt_fleet_device *device)
     put_lines(out, &device->lines);
 }
 
-static void put_devices(struct buffer *out, const struct wt_fleet_device *const sorted[], size_t count)
+static void put_devices(struct buffer *out, const struct wt_fleet_device *const sorted[],
+                        size_t count)
 {
     const double none = NAN;
-    struct wt_fleet_lines rest = {.busy_hours = none, .idle_operational_g = none, .idle_embodied_g = none};
+    struct wt_fleet_lines rest = {
+        .busy_hours = none, .idle_operational_g = none, .idle_embodied_g = none};
     for (size_t i = 0; i < count && i < MOST_DEVICES; i++)
         put_device(out, sorted[i]);
     for (size_t i = MOST_DEVICES; i < count; i++)
@@ -224,7 +255,8 @@ static void put_devices(struct buffer *out, const struct wt_fleet_device *const 
     }
 }
 
-void fleet_table_devices(struct buffer *out, const struct wt_fleet_device devices[], size_t count, const struct wt_fleet_lines *total)
+void fleet_table_devices(struct buffer *out, const struct wt_fleet_device devices[], size_t count,
+                         const struct wt_fleet_lines *total)
 {
     const struct wt_fleet_device **sorted = malloc((count + 1) * sizeof *sorted);
     if (!sorted) {
@@ -236,10 +268,14 @@ void fleet_table_devices(struct buffer *out, const struct wt_fleet_device device
     qsort(sorted, count, sizeof *sorted, by_energy);
     buffer_print(out, "<h3 id=\"devices\">Watched GPUs, one by one</h3>\n");
     html_table(out, "devices");
-    buffer_print(out, "<thead><tr><th scope=\"col\" class=\"name\">Node</th><th scope=\"col\" class=\"name\">GPU</th>"
-                      "<th scope=\"col\">Hours <small>with unknown energy</small></th><th scope=\"col\">Reserved <small>busy</small></th>"
-                      "<th scope=\"col\">Counters <small>&#177; error</small></th><th scope=\"col\">Runs <small>counted more than once</small></th>"
-                      "<th scope=\"col\">Idle</th><th scope=\"col\">Unattributed</th><th scope=\"col\">Idle operational " HTML_CO2E "</th>"
+    buffer_print(out, "<thead><tr><th scope=\"col\" class=\"name\">Node</th><th scope=\"col\" "
+                      "class=\"name\">GPU</th>"
+                      "<th scope=\"col\">Hours <small>with unknown energy</small></th><th "
+                      "scope=\"col\">Reserved <small>busy</small></th>"
+                      "<th scope=\"col\">Counters <small>&#177; error</small></th><th "
+                      "scope=\"col\">Runs <small>counted more than once</small></th>"
+                      "<th scope=\"col\">Idle</th><th scope=\"col\">Unattributed</th><th "
+                      "scope=\"col\">Idle operational " HTML_CO2E "</th>"
                       "<th scope=\"col\">Idle embodied " HTML_CO2E "</th></tr></thead>\n<tbody>\n");
     put_devices(out, sorted, count);
     buffer_print(out, "</tbody>\n");
@@ -250,18 +286,21 @@ void fleet_table_devices(struct buffer *out, const struct wt_fleet_device device
     free(sorted);
 }
 
-/* --- Task view ---------------------------------------------------------------------------------------------------- */
+/* --- Task view
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 /* A job of the table, with its phases, most energy first. */
 struct task {
     const struct wt_report_row *job, *phases[MOST_PHASES];
-    size_t phase_count;              /* also those that did not fit */
-    struct wt_report_row rest;       /* the sum of these */
+    size_t phase_count;        /* also those that did not fit */
+    struct wt_report_row rest; /* the sum of these */
 };
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp((*(const struct task *const *)a)->job->keys[0], (*(const struct task *const *)b)->job->keys[0]);
+    return strcmp((*(const struct task *const *)a)->job->keys[0],
+                  (*(const struct task *const *)b)->job->keys[0]);
 }
 
 static int is_name(const void *name, const void *task)
@@ -289,7 +328,8 @@ static size_t take_tasks(const struct wt_fleet *fleet, struct task tasks[MOST_GR
     return count;
 }
 
-static void put_phase(struct buffer *out, const char *job, const char *phase, const struct wt_report_row *row, struct report_columns columns)
+static void put_phase(struct buffer *out, const char *job, const char *phase,
+                      const struct wt_report_row *row, struct report_columns columns)
 {
     begin_row(out, job);
     buffer_print(out, "<th scope=\"row\" class=\"name\">");
@@ -305,7 +345,8 @@ static void put_task(struct buffer *out, const struct task *task, struct report_
         put_phase(out, job, task->phases[i]->keys[1], task->phases[i], columns);
     if (task->phase_count > MOST_PHASES) {
         begin_row(out, job);
-        buffer_print(out, "<th scope=\"row\" class=\"name\">%zu more</th>", task->phase_count - MOST_PHASES);
+        buffer_print(out, "<th scope=\"row\" class=\"name\">%zu more</th>",
+                     task->phase_count - MOST_PHASES);
         report_sums(out, &task->rest, columns);
     }
     if (task->phase_count == 1)
@@ -334,7 +375,8 @@ static void put_tasks(struct buffer *out, const struct wt_fleet *fleet)
 }
 
 /* What another limit changes: energy with the joules that it saves, and time. */
-static void put_choice(struct buffer *out, uint32_t limit_mw, double energy, double time, double job_j)
+static void put_choice(struct buffer *out, uint32_t limit_mw, double energy, double time,
+                       double job_j)
 {
     buffer_print(out, "<td>");
     html_limit(out, limit_mw);
@@ -346,15 +388,18 @@ static void put_choice(struct buffer *out, uint32_t limit_mw, double energy, dou
     put_cell(out, html_change, time - 1);
 }
 
-static void put_potential(struct buffer *out, const struct wt_report_row *job, const struct wt_potential *potential)
+static void put_potential(struct buffer *out, const struct wt_report_row *job,
+                          const struct wt_potential *potential)
 {
     begin_row(out, job->keys[0]);
     put_cell(out, html_energy, job->gpu_j);
     buffer_print(out, "<td>");
     html_limit(out, potential->limit_mw);
     buffer_print(out, "</td>");
-    put_choice(out, potential->chosen_mw, potential->chosen_energy, potential->chosen_time, job->gpu_j);
-    put_choice(out, potential->least_mw, potential->least_energy, potential->least_time, job->gpu_j);
+    put_choice(out, potential->chosen_mw, potential->chosen_energy, potential->chosen_time,
+               job->gpu_j);
+    put_choice(out, potential->least_mw, potential->least_energy, potential->least_time,
+               job->gpu_j);
     buffer_print(out, "</tr>\n");
 }
 
@@ -363,20 +408,28 @@ static void put_potentials(struct buffer *out, const struct wt_fleet *fleet)
     size_t known = 0, shown = 0;
     for (size_t i = 0; i < fleet->jobs.count; i++)
         known += isfinite(fleet->potentials[i].chosen_energy);
-    buffer_print(out, "<h3 id=\"potentials\">What jobs could still save</h3>\n<p>By their profiles, per step: at the power limit that eta %.4g "
-                      "chooses, and at that of least energy, against the limit of the last run that was measured. ", fleet->eta);
+    buffer_print(out,
+                 "<h3 id=\"potentials\">What jobs could still save</h3>\n<p>By their profiles, per "
+                 "step: at the power limit that eta %.4g "
+                 "chooses, and at that of least energy, against the limit of the last run that was "
+                 "measured. ",
+                 fleet->eta);
     if (known < fleet->jobs.count)
-        buffer_print(out, "%zu of %zu jobs have no usable profile: what they could save is unknown.", fleet->jobs.count - known,
-                     fleet->jobs.count);
+        buffer_print(out,
+                     "%zu of %zu jobs have no usable profile: what they could save is unknown.",
+                     fleet->jobs.count - known, fleet->jobs.count);
     if (known > MOST_GROUPS)
         buffer_print(out, " Of %zu others, the %u that used most.", known, MOST_GROUPS);
     buffer_print(out, "</p>\n");
     if (!known)
         return;
     html_table(out, "potentials");
-    buffer_print(out, "<thead><tr><th scope=\"col\" class=\"name\">Job</th><th scope=\"col\">GPU energy</th><th scope=\"col\">Limit now</th>"
-                      "<th scope=\"col\">Limit by eta</th><th scope=\"col\">Energy <small>saves</small></th><th scope=\"col\">Time</th>"
-                      "<th scope=\"col\">Limit of least energy</th><th scope=\"col\">Energy <small>saves</small></th>"
+    buffer_print(out, "<thead><tr><th scope=\"col\" class=\"name\">Job</th><th scope=\"col\">GPU "
+                      "energy</th><th scope=\"col\">Limit now</th>"
+                      "<th scope=\"col\">Limit by eta</th><th scope=\"col\">Energy "
+                      "<small>saves</small></th><th scope=\"col\">Time</th>"
+                      "<th scope=\"col\">Limit of least energy</th><th scope=\"col\">Energy "
+                      "<small>saves</small></th>"
                       "<th scope=\"col\">Time</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < fleet->jobs.count && shown < MOST_GROUPS; i++)
         if (isfinite(fleet->potentials[i].chosen_energy)) {

@@ -12,12 +12,16 @@
 #include "base/text.h"
 #include "view/table.h"
 
-/* The colours are Okabe and Ito's, which people of any colour vision tell apart; they differ in lightness, too, for grey print.
- * Dark ones are for screens only. */
+/* The colours are Okabe and Ito's, which people of any colour vision tell apart; they differ in
+ * lightness, too, for grey print. Dark ones are for screens only. */
 static const char style[] =
-    ":root{color-scheme:light;--ink:#1a1a1a;--soft:#595959;--line:#c8c8c8;--page:#fff;--card:#f5f5f3;"
-    "--energy:#0072b2;--operational:#0072b2;--embodied:#e69f00;--idle:#e69f00;--other:#cc79a7;--counters:#7a7a7a}\n"
-    "@media screen and (prefers-color-scheme:dark){:root{color-scheme:dark;--ink:#ececec;--soft:#b0b0b0;--line:#4a4a4a;"
+    ":root{color-scheme:light;--ink:#1a1a1a;--soft:#595959;--line:#c8c8c8;--page:#fff;--card:#"
+    "f5f5f3;"
+    "--energy:#0072b2;--operational:#0072b2;--embodied:#e69f00;--idle:#e69f00;--other:#cc79a7;--"
+    "counters:#7a7a7a}\n"
+    "@media screen and "
+    "(prefers-color-scheme:dark){:root{color-scheme:dark;--ink:#ececec;--soft:#b0b0b0;--line:#"
+    "4a4a4a;"
     "--page:#161616;--card:#222;--energy:#56b4e9;--operational:#56b4e9}}\n"
     "*{box-sizing:border-box}\n"
     "body{margin:0;background:var(--page);color:var(--ink);font:16px/1.45 system-ui,sans-serif}\n"
@@ -28,12 +32,15 @@ static const char style[] =
     "p,ul{margin:.4em 0}\n"
     "bdi{overflow-wrap:anywhere}\n"
     ".soft,.note,figcaption{color:var(--soft);font-size:.875em}\n"
-    ".figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(250px,1fr));gap:12px;margin:16px 0}\n"
-    ".figures>div{background:var(--card);border:1px solid var(--line);border-radius:6px;padding:10px 14px}\n"
+    ".figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(250px,1fr));gap:12px;"
+    "margin:16px 0}\n"
+    ".figures>div{background:var(--card);border:1px solid "
+    "var(--line);border-radius:6px;padding:10px 14px}\n"
     "dt{font-size:.875em;color:var(--soft)}\n"
     "dd{margin:0}\n"
     ".main{font-size:1.5em;font-weight:600;line-height:1.3}\n"
-    ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:24px;align-items:start;margin-top:24px}\n"
+    ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:"
+    "24px;align-items:start;margin-top:24px}\n"
     "figure{margin:0}\n"
     "figcaption{margin-bottom:8px}\n"
     "figcaption strong{color:var(--ink);font-size:1.15em}\n"
@@ -56,34 +63,46 @@ static const char style[] =
     ".key.counters{background:var(--counters)}\n"
     "small{display:block;font-size:.86em;font-weight:normal;color:var(--soft)}\n"
     ".wide{overflow-x:auto}\n"
-    "table{border-collapse:collapse;width:100%;font-size:.875em;font-variant-numeric:tabular-nums}\n"
-    "th,td{padding:5px 8px;border-bottom:1px solid var(--line);text-align:right;vertical-align:top}\n"
+    "table{border-collapse:collapse;width:100%;font-size:.875em;font-variant-numeric:tabular-nums}"
+    "\n"
+    "th,td{padding:5px 8px;border-bottom:1px solid "
+    "var(--line);text-align:right;vertical-align:top}\n"
     "thead th{vertical-align:bottom;border-bottom:2px solid var(--soft)}\n"
     "td{white-space:nowrap}\n"
     "th.name{text-align:left}\n"
     "tbody th.name{font-weight:normal;min-width:8em}\n"
-    "th bdi{display:inline-block;max-width:16em;overflow:hidden;overflow-wrap:break-word;vertical-align:bottom}\n"
+    "th "
+    "bdi{display:inline-block;max-width:16em;overflow:hidden;overflow-wrap:break-word;vertical-"
+    "align:bottom}\n"
     "tbody th.gpu{min-width:19em}\n"
     "th.gpu bdi{max-width:22em}\n"
     "tfoot th,tfoot td{border-top:2px solid var(--soft);font-weight:600}\n"
     ".words{white-space:normal;text-align:left;min-width:9em}\n"
     "@media (max-width:500px){main{padding:10px}}\n"
     "@page{size:A4;margin:12mm}\n"
-    "@media print{body{font-size:9pt}main{max-width:none;padding:0}.figures{grid-template-columns:repeat(4,1fr);gap:5px;margin:8px 0}.figures>div{padding:4px 8px}.main{font-size:1.3em}"
-    ".figures>div,figure,tr,li{break-inside:avoid}h2,h3{break-after:avoid}.charts{grid-template-columns:1fr 1fr;gap:12px;margin-top:12px}h2{margin:1em 0 .3em}h3{margin:.8em 0 .3em}"
-    ".wide{overflow:visible}thead{display:table-header-group}tfoot{display:table-row-group}table{font-size:7.5pt}"
-    "th,td{padding:2px 3px}tbody th.name{min-width:6.5em}th bdi{max-width:11em}tbody th.gpu{min-width:14em}th.gpu bdi{max-width:18em}.words{min-width:0}}\n";
+    "@media "
+    "print{body{font-size:9pt}main{max-width:none;padding:0}.figures{grid-template-columns:repeat("
+    "4,1fr);gap:5px;margin:8px 0}.figures>div{padding:4px 8px}.main{font-size:1.3em}"
+    ".figures>div,figure,tr,li{break-inside:avoid}h2,h3{break-after:avoid}.charts{grid-template-"
+    "columns:1fr 1fr;gap:12px;margin-top:12px}h2{margin:1em 0 .3em}h3{margin:.8em 0 .3em}"
+    ".wide{overflow:visible}thead{display:table-header-group}tfoot{display:table-row-group}table{"
+    "font-size:7.5pt}"
+    "th,td{padding:2px 3px}tbody th.name{min-width:6.5em}th bdi{max-width:11em}tbody "
+    "th.gpu{min-width:14em}th.gpu bdi{max-width:18em}.words{min-width:0}}\n";
 
 void html_begin(struct buffer *out, const char *title)
 {
-    buffer_print(out,
-                 "<!DOCTYPE html>\n<html lang=\"en-GB\">\n<head>\n<meta charset=\"utf-8\">\n"
-                 "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
-                 "base-uri 'none'; form-action 'none'\">\n"
-                 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-                 "<meta name=\"referrer\" content=\"no-referrer\">\n<title>%s</title>\n<style>\n%s</style>\n</head>\n<body>\n"
-                 "<main>\n<h1>%s</h1>\n",
-                 title, style, title);
+    buffer_print(
+        out,
+        "<!DOCTYPE html>\n<html lang=\"en-GB\">\n<head>\n<meta charset=\"utf-8\">\n"
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
+        "'unsafe-inline'; "
+        "base-uri 'none'; form-action 'none'\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+        "<meta name=\"referrer\" "
+        "content=\"no-referrer\">\n<title>%s</title>\n<style>\n%s</style>\n</head>\n<body>\n"
+        "<main>\n<h1>%s</h1>\n",
+        title, style, title);
 }
 
 void html_end(struct buffer *out)
@@ -97,12 +116,23 @@ void html_text(struct buffer *out, const char *text)
     text_escape(&shown, text);
     for (const char *c = buffer_text(&shown); *c; c++)
         switch (*c) {
-        case '<': buffer_print(out, "&lt;"); break;
-        case '>': buffer_print(out, "&gt;"); break;
-        case '&': buffer_print(out, "&amp;"); break;
-        case '"': buffer_print(out, "&quot;"); break;
-        case '\'': buffer_print(out, "&#39;"); break;
-        default: buffer_append(out, c, 1);
+        case '<':
+            buffer_print(out, "&lt;");
+            break;
+        case '>':
+            buffer_print(out, "&gt;");
+            break;
+        case '&':
+            buffer_print(out, "&amp;");
+            break;
+        case '"':
+            buffer_print(out, "&quot;");
+            break;
+        case '\'':
+            buffer_print(out, "&#39;");
+            break;
+        default:
+            buffer_append(out, c, 1);
         }
     out->failed |= shown.failed;
     buffer_clear(&shown);
@@ -148,7 +178,9 @@ void html_time(struct buffer *out, int64_t wall_ms)
         buffer_print(out, "<time datetime=\"%s\">%.10s %.5s UTC</time>", iso, iso, iso + 11);
 }
 
-/* --- Values ------------------------------------------------------------------------------------------------------- */
+/* --- Values
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 void html_number(struct buffer *out, double value)
 {
@@ -215,7 +247,8 @@ void html_below(struct buffer *out, void (*put)(struct buffer *, double), double
     buffer_print(out, "</small>");
 }
 
-/* --- Figures and tables ------------------------------------------------------------------------------------------- */
+/* --- Figures and tables
+ * ------------------------------------------------------------------------------------------- */
 
 void html_figure(struct buffer *out, const char *name)
 {
@@ -234,7 +267,10 @@ void html_figure_end(struct buffer *out)
 
 void html_table(struct buffer *out, const char *id)
 {
-    buffer_print(out, "<div class=\"wide\" role=\"region\" aria-labelledby=\"%s\" tabindex=\"0\">\n<table>\n", id);
+    buffer_print(
+        out,
+        "<div class=\"wide\" role=\"region\" aria-labelledby=\"%s\" tabindex=\"0\">\n<table>\n",
+        id);
 }
 
 void html_table_end(struct buffer *out)

@@ -35,8 +35,8 @@ void view_jobs(struct buffer *out, const struct wt_job_row rows[], size_t count,
     struct table table = {.columns = "llrrrrrr"};
     char text[UNIT_SIZE];
     bool missing = false;
-    table_heading(&table, HEADINGS("JOB", "PHASE", "RECURRENCES", "TRIALS", "LAST STARTED", "TIME", "GPU ENERGY",
-                                   "BEST ENERGY/STEP"));
+    table_heading(&table, HEADINGS("JOB", "PHASE", "RECURRENCES", "TRIALS", "LAST STARTED", "TIME",
+                                   "GPU ENERGY", "BEST ENERGY/STEP"));
     for (size_t i = 0; i < count; i++) {
         const struct wt_job_row *row = &rows[i];
         bool part = row->energy_unknown && isfinite(row->energy_j);
@@ -55,7 +55,9 @@ void view_jobs(struct buffer *out, const struct wt_job_row rows[], size_t count,
         buffer_print(out, ">=: the energy of some trials is unknown and not in the sum\n");
 }
 
-/* --- Tries ------------------------------------------------------------------------------------------------------- */
+/* --- Tries
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 static const char *outcome(char text[UNIT_SIZE], const struct wt_trial *t)
 {
@@ -86,8 +88,8 @@ static void put_tries(struct buffer *out, const struct wt_trial trials[], size_t
 {
     struct table table = {.columns = "rrlrrrrrrl"};
     char text[UNIT_SIZE];
-    table_heading(&table, HEADINGS("RECURRENCE", "TRY", "STARTED", "BATCH", "LIMIT", "STEPS", "TIME", "GPU ENERGY",
-                                   "ENERGY/STEP", "OUTCOME"));
+    table_heading(&table, HEADINGS("RECURRENCE", "TRY", "STARTED", "BATCH", "LIMIT", "STEPS",
+                                   "TIME", "GPU ENERGY", "ENERGY/STEP", "OUTCOME"));
     for (size_t i = 0; i < count; i++) {
         const struct wt_trial *t = &trials[i];
         table_put(&table, "%u", t->recurrence);
@@ -124,7 +126,10 @@ static int higher_limit_first(const void *a, const void *b)
 static const char *mark(const struct wt_trial *t, uint32_t limit_mw)
 {
     bool chosen = limit_mw == t->limit_mw, baseline = limit_mw == t->savings.baseline_limit_mw;
-    return chosen && baseline ? "<- chosen, baseline" : chosen ? "<- chosen" : baseline ? "<- baseline" : "";
+    return chosen && baseline ? "<- chosen, baseline"
+           : chosen           ? "<- chosen"
+           : baseline         ? "<- baseline"
+                              : "";
 }
 
 static void put_profile(struct buffer *out, const struct wt_trial *t, bool colour)
@@ -139,12 +144,19 @@ static void put_profile(struct buffer *out, const struct wt_trial *t, bool colou
     for (unsigned i = 0; i < count; i++) {
         const struct wt_profile_point *p = &points[i];
         table_put(&table, "%s", unit_limit(text, p->limit_mw));
-        put_with_error(&table, unit_time(text, p->time_per_step_s), p->time_per_step_s, p->time_error_s);
-        put_with_error(&table, unit_energy(text, p->energy_per_step_j), p->energy_per_step_j, p->energy_error_j);
-        table_put(&table, "%s", unit_power(text, p->time_per_step_s > 0 ? p->energy_per_step_j / p->time_per_step_s
-                                                                        : (double)NAN));
+        put_with_error(&table, unit_time(text, p->time_per_step_s), p->time_per_step_s,
+                       p->time_error_s);
+        put_with_error(&table, unit_energy(text, p->energy_per_step_j), p->energy_per_step_j,
+                       p->energy_error_j);
+        table_put(&table, "%s",
+                  unit_power(text, p->time_per_step_s > 0
+                                       ? p->energy_per_step_j / p->time_per_step_s
+                                       : (double)NAN));
         table_put(&table, "%llu", (unsigned long long)p->steps);
-        table_put(&table, "%s", p->throttled ? "throttled" : view_is_above_limit(p, t->gpu_count) ? "above limit" : "");
+        table_put(&table, "%s",
+                  p->throttled                           ? "throttled"
+                  : view_is_above_limit(p, t->gpu_count) ? "above limit"
+                                                         : "");
         table_put(&table, "%s", mark(t, p->limit_mw));
     }
     table_print(&table, out, "  ", colour);
@@ -184,7 +196,8 @@ void view_show(struct buffer *out, const struct wt_trial trials[], size_t count,
     view_savings(out, t, colour);
 }
 
-/* --- The end of a run -------------------------------------------------------------------------------------------- */
+/* --- The end of a run
+ * -------------------------------------------------------------------------------------------- */
 
 static void put_devices(struct buffer *out, const struct wt_trial *t)
 {
@@ -200,7 +213,8 @@ static void put_devices(struct buffer *out, const struct wt_trial *t)
 
 static void put_energies(struct buffer *out, const struct wt_trial *t)
 {
-    static const char *const sources[] = {"", "hardware counter", "integrated power", "estimated", "replayed"};
+    static const char *const sources[] = {"", "hardware counter", "integrated power", "estimated",
+                                          "replayed"};
     char text[UNIT_SIZE];
     buffer_print(out, "  GPU energy    %s", unit_energy(text, t->energy_j));
     if (isfinite(t->energy_j)) {
@@ -208,7 +222,8 @@ static void put_energies(struct buffer *out, const struct wt_trial *t)
         if (t->source > WT_SOURCE_NONE && t->source <= WT_SOURCE_REPLAYED)
             buffer_print(out, ", %s", sources[t->source]);
         if (isfinite(t->sensor_error_fraction))
-            buffer_print(out, "; the sensor itself may be off by %s", unit_percent(text, t->sensor_error_fraction));
+            buffer_print(out, "; the sensor itself may be off by %s",
+                         unit_percent(text, t->sensor_error_fraction));
     }
     buffer_print(out, "\n  CPU energy    %s\n", unit_energy(text, t->cpu_energy_j));
     buffer_print(out, "  DRAM energy   %s\n", unit_energy(text, t->dram_energy_j));
@@ -218,7 +233,8 @@ void view_run_summary(struct buffer *out, const struct wt_trial *t, bool colour)
 {
     char text[UNIT_SIZE];
     put_title(out, t, colour);
-    buffer_print(out, ", recurrence %u, try %u: %s\n", t->recurrence, t->try_number, outcome(text, t));
+    buffer_print(out, ", recurrence %u, try %u: %s\n", t->recurrence, t->try_number,
+                 outcome(text, t));
     buffer_print(out, "  time          %s", unit_time(text, t->time_s));
     put_devices(out, t);
     buffer_print(out, "\n");

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A methods section for a paper: what was run on what, how its energy was measured, what carbon that stands for and on
- * which assumptions, and what was not measured.  Plain text, a paragraph a line.  Every sentence stays true when something is
- * unknown; work of others is cited where a number rests on it.
+ * A methods section for a paper: what was run on what, how its energy was measured, what carbon
+ * that stands for and on which assumptions, and what was not measured.  Plain text, a paragraph a
+ * line.  Every sentence stays true when something is unknown; work of others is cited where a
+ * number rests on it.
  */
 #include "view/view.h"
 
@@ -14,20 +15,24 @@
 #include "view/report.h"
 #include "view/table.h"
 
-/* --- Literature ---------------------------------------------------------------------------------------------------- */
+/* --- Literature
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 enum work { SUSTAINABLE_AI, ZEUS, WORKS };
 
 static const char *const works[WORKS] = {
-    [SUSTAINABLE_AI] = "C.-J. Wu et al. Sustainable AI: Environmental Implications, Challenges and Opportunities. Proceedings of Machine "
+    [SUSTAINABLE_AI] = "C.-J. Wu et al. Sustainable AI: Environmental Implications, Challenges and "
+                       "Opportunities. Proceedings of Machine "
                        "Learning and Systems 4 (MLSys 2022).",
-    [ZEUS] = "J. You, J.-W. Chung, M. Chowdhury. Zeus: Understanding and Optimizing GPU Energy Consumption of DNN Training. 20th USENIX "
+    [ZEUS] = "J. You, J.-W. Chung, M. Chowdhury. Zeus: Understanding and Optimizing GPU Energy "
+             "Consumption of DNN Training. 20th USENIX "
              "Symposium on Networked Systems Design and Implementation (NSDI 2023).",
 };
 
 struct text {
     struct buffer *out;
-    unsigned number[WORKS], cited;   /* in the order of their first citation; 0: not cited */
+    unsigned number[WORKS], cited; /* in the order of their first citation; 0: not cited */
 };
 
 static void cite(struct text *text, enum work work)
@@ -45,7 +50,9 @@ static void put_references(const struct text *text)
                 buffer_print(text->out, "%s[%u] %s\n", n == 1 ? "\n" : "", n, works[work]);
 }
 
-/* --- What was run -------------------------------------------------------------------------------------------------- */
+/* --- What was run
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static unsigned long long number(uint64_t runs)
 {
@@ -97,12 +104,14 @@ static void say_hardware(struct buffer *out, const struct view_report_page *page
     buffer_print(out, ".");
 }
 
-static void say_runs(struct buffer *out, const struct view_report_page *page, const char *job, const char *project,
-                     const char *wattune_version)
+static void say_runs(struct buffer *out, const struct view_report_page *page, const char *job,
+                     const char *project, const char *wattune_version)
 {
     const struct wt_report_row *total = page->total;
     char first[UNIT_SIZE], last[UNIT_SIZE], busy[UNIT_SIZE];
-    buffer_print(out, "Energy use and carbon emissions were measured and accounted for with Wattune (version %s). The account covers ",
+    buffer_print(out,
+                 "Energy use and carbon emissions were measured and accounted for with Wattune "
+                 "(version %s). The account covers ",
                  wattune_version);
     report_say_runs(out, total->runs);
     say_name(out, "job", job);
@@ -120,14 +129,18 @@ static void say_runs(struct buffer *out, const struct view_report_page *page, co
     else
         buffer_print(out, " The time that they took is not known.");
     if (isfinite(total->busy_gpu_hours / total->gpu_hours))
-        buffer_print(out, " The GPUs were busy for %s of that time.", unit_percent(busy, total->busy_gpu_hours / total->gpu_hours));
+        buffer_print(out, " The GPUs were busy for %s of that time.",
+                     unit_percent(busy, total->busy_gpu_hours / total->gpu_hours));
     if (total->unended)
-        buffer_print(out, " %llu of the runs had no regular end; nothing that %s used is known or included.", number(total->unended),
-                     total->unended == 1 ? "it" : "they");
+        buffer_print(
+            out, " %llu of the runs had no regular end; nothing that %s used is known or included.",
+            number(total->unended), total->unended == 1 ? "it" : "they");
     buffer_print(out, "\n");
 }
 
-/* --- What it used -------------------------------------------------------------------------------------------------- */
+/* --- What it used
+ * --------------------------------------------------------------------------------------------------
+ */
 
 /* "read from hardware energy counters (2 runs) and integrated from power readings (1 run)". */
 static void say_measured(struct buffer *out, const struct view_report_page *page)
@@ -167,7 +180,8 @@ static void say_gpu_energy(struct buffer *out, const struct view_report_page *pa
     }
     buffer_print(out, "The GPUs used %s in ", unit_watt_hours(text, total->gpu_j));
     say_share(out, total->runs - total->gpu_unknown, total->runs);
-    buffer_print(out, "%s This was ", total->gpu_unknown ? "; that of the others is not known." : ".");
+    buffer_print(out, "%s This was ",
+                 total->gpu_unknown ? "; that of the others is not known." : ".");
     say_measured(out, page);
     if (isfinite(total->gpu_error_j))
         buffer_print(out, ", with a 95 %% error bound of %s (the calibration of the sensors apart)",
@@ -175,7 +189,8 @@ static void say_gpu_energy(struct buffer *out, const struct view_report_page *pa
     buffer_print(out, ".");
 }
 
-static void say_other_energy(struct buffer *out, const char *name, double energy_j, uint64_t unknown, uint64_t runs)
+static void say_other_energy(struct buffer *out, const char *name, double energy_j,
+                             uint64_t unknown, uint64_t runs)
 {
     char text[UNIT_SIZE];
     if (!isfinite(energy_j)) {
@@ -196,7 +211,8 @@ static void say_facility(struct buffer *out, const struct view_report_page *page
     }
     buffer_print(out, " With a power usage effectiveness (PUE) of ");
     report_say_sources(out, page, WT_BASIS_PUE, false);
-    buffer_print(out, ", the facility drew %s for what was measured.", unit_watt_hours(text, page->total->facility_j));
+    buffer_print(out, ", the facility drew %s for what was measured.",
+                 unit_watt_hours(text, page->total->facility_j));
 }
 
 static void say_energy(struct buffer *out, const struct view_report_page *page)
@@ -209,7 +225,8 @@ static void say_energy(struct buffer *out, const struct view_report_page *page)
     buffer_print(out, "\n");
 }
 
-/* --- What that stands for ------------------------------------------------------------------------------------------ */
+/* --- What that stands for
+ * ------------------------------------------------------------------------------------------ */
 
 static void say_operational(struct buffer *out, const struct view_report_page *page)
 {
@@ -219,7 +236,8 @@ static void say_operational(struct buffer *out, const struct view_report_page *p
         buffer_print(out, "Operational emissions are not known.");
         return;
     }
-    buffer_print(out, "Location-based operational emissions were %s CO2e in ", unit_grams(text, total->operational_g));
+    buffer_print(out, "Location-based operational emissions were %s CO2e in ",
+                 unit_grams(text, total->operational_g));
     say_share(out, total->runs - total->operational_unknown, total->runs);
     buffer_print(out, ", at a carbon intensity of electricity of ");
     report_say_sources(out, page, WT_BASIS_INTENSITY, false);
@@ -230,11 +248,14 @@ static void say_market(struct buffer *out, const struct wt_report_row *total)
 {
     char text[UNIT_SIZE];
     if (!isfinite(total->market_g)) {
-        buffer_print(out, " Market-based emissions are not known, since no contract for electricity is on record.");
+        buffer_print(out, " Market-based emissions are not known, since no contract for "
+                          "electricity is on record.");
         return;
     }
-    buffer_print(out, " Market-based, by the contract for electricity, operational emissions were %s CO2e in ",
-                 unit_grams(text, total->market_g));
+    buffer_print(
+        out,
+        " Market-based, by the contract for electricity, operational emissions were %s CO2e in ",
+        unit_grams(text, total->market_g));
     say_share(out, total->runs - total->market_unknown, total->runs);
     buffer_print(out, "; this is another view of the same electricity and not to be added.");
 }
@@ -248,17 +269,22 @@ static void say_embodied(struct text *text, const struct view_report_page *page)
         buffer_print(out, " Embodied emissions are not known.");
         return;
     }
-    buffer_print(out, " Embodied emissions of %s CO2e were attributed to ", unit_grams(grams, total->embodied_g));
+    buffer_print(out, " Embodied emissions of %s CO2e were attributed to ",
+                 unit_grams(grams, total->embodied_g));
     say_share(out, total->runs - total->embodied_unknown, total->runs);
-    buffer_print(out, " by the share of the hardware's lifetime that was reserved, as in the Software Carbon Intensity specification "
+    buffer_print(out, " by the share of the hardware's lifetime that was reserved, as in the "
+                      "Software Carbon Intensity specification "
                       "(ISO/IEC 21031:2024), on the basis of: ");
     report_say_sources(out, page, WT_BASIS_EMBODIED, false);
     buffer_print(out, total->embodied_unknown ? ". For the others they are not known." : ".");
     if (isfinite(total->embodied_useful_g)) {
-        buffer_print(out, " Divided by the utilisation that was assumed for the hardware (%s), as in Sustainable AI",
+        buffer_print(out,
+                     " Divided by the utilisation that was assumed for the hardware (%s), as in "
+                     "Sustainable AI",
                      unit_percent(share, total->embodied_g / total->embodied_useful_g));
         cite(text, SUSTAINABLE_AI);
-        buffer_print(out, ", they come to %s CO2e, in place of that figure.", unit_grams(grams, total->embodied_useful_g));
+        buffer_print(out, ", they come to %s CO2e, in place of that figure.",
+                     unit_grams(grams, total->embodied_useful_g));
     }
 }
 
@@ -294,16 +320,19 @@ static void say_savings(struct text *text, const struct wt_report_row *total)
         return;
     buffer_print(out, "The power limits of the GPUs were tuned during training, after Zeus");
     cite(text, ZEUS);
-    buffer_print(out, ". Against the power limit found at the start, which was measured as a baseline in ");
+    buffer_print(
+        out, ". Against the power limit found at the start, which was measured as a baseline in ");
     say_share(out, total->saved_runs, total->runs);
-    buffer_print(out, ", the GPUs used %s %s", unit_watt_hours(saved, fabs(total->saved_j)), total->saved_j < 0 ? "more" : "less");
+    buffer_print(out, ", the GPUs used %s %s", unit_watt_hours(saved, fabs(total->saved_j)),
+                 total->saved_j < 0 ? "more" : "less");
     if (isfinite(total->saved_error_j))
-        buffer_print(out, " (with a 95 %% bound of %s)", unit_watt_hours(error, total->saved_error_j));
+        buffer_print(out, " (with a 95 %% bound of %s)",
+                     unit_watt_hours(error, total->saved_error_j));
     buffer_print(out, ".\n");
 }
 
-void view_methods(struct buffer *out, const struct view_report_page *page, const char *job, const char *project,
-                  const char *wattune_version)
+void view_methods(struct buffer *out, const struct view_report_page *page, const char *job,
+                  const char *project, const char *wattune_version)
 {
     struct text text = {.out = out};
     if (!page->total->runs) {
@@ -317,8 +346,10 @@ void view_methods(struct buffer *out, const struct view_report_page *page, const
     say_carbon(&text, page);
     buffer_print(out, "\n");
     say_savings(&text, page->total);
-    buffer_print(out, "%sNot included are other parts of the machines than those named, time in which the hardware was idle between these "
-                      "runs, networks and storage elsewhere, and work that was not run under Wattune.\n",
+    buffer_print(out,
+                 "%sNot included are other parts of the machines than those named, time in which "
+                 "the hardware was idle between these "
+                 "runs, networks and storage elsewhere, and work that was not run under Wattune.\n",
                  page->total->saved_runs ? "\n" : "");
     put_references(&text);
 }

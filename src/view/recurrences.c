@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Recurrences: what each took, what they taught about the batch sizes, and what is believed of those.
+ * Recurrences: what each took, what they taught about the batch sizes, and what is believed of
+ * those.
  */
 #include "view/view.h"
 
@@ -14,12 +15,15 @@
 
 enum { BAR_MOST = 32, LINES_MOST = 40 };
 
-/* --- Recurrences --------------------------------------------------------------------------------------------------- */
+/* --- Recurrences
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 struct recurrence {
-    const struct wt_trial *last;     /* its last try */
+    const struct wt_trial *last; /* its last try */
     unsigned tries;
-    double energy_j, time_s, cost_j; /* of all its tries; one that is unknown makes the sum unknown */
+    double energy_j, time_s,
+        cost_j; /* of all its tries; one that is unknown makes the sum unknown */
 };
 
 /* The recurrence that begins with tries[0]; returns how many tries it has. */
@@ -76,7 +80,8 @@ void view_recurrences(struct buffer *out, const struct wt_trial tries[], size_t 
         most_j = r.energy_j > most_j ? r.energy_j : most_j;
     }
     left_out = lines > LINES_MOST ? lines - LINES_MOST : 0;
-    table_heading(&table, HEADINGS("RECURRENCE", "TRIES", "BATCH", "LIMIT", "OUTCOME", "TIME", "COST", "GPU ENERGY", ""));
+    table_heading(&table, HEADINGS("RECURRENCE", "TRIES", "BATCH", "LIMIT", "OUTCOME", "TIME",
+                                   "COST", "GPU ENERGY", ""));
     for (size_t i = 0, line = 0; i < count; line++) {
         i += gather(tries + i, count - i, &r);
         if (line < left_out)
@@ -96,7 +101,8 @@ void view_recurrences(struct buffer *out, const struct wt_trial tries[], size_t 
     table_print(&table, out, "", colour);
 }
 
-/* --- What was learned ---------------------------------------------------------------------------------------------- */
+/* --- What was learned
+ * ---------------------------------------------------------------------------------------------- */
 
 struct learned {
     uint32_t size, limit_mw;
@@ -120,12 +126,14 @@ static struct learned *entry_of(struct learned sizes[], unsigned *count, uint32_
     return &sizes[at];
 }
 
-static unsigned learn(const struct wt_trial tries[], size_t count, int64_t state_id, struct learned sizes[])
+static unsigned learn(const struct wt_trial tries[], size_t count, int64_t state_id,
+                      struct learned sizes[])
 {
     unsigned n = 0;
     for (size_t i = 0; i < count; i++) {
         const struct wt_trial *t = &tries[i];
-        struct learned *l = t->state_id == state_id && t->ended ? entry_of(sizes, &n, t->batch_size) : NULL;
+        struct learned *l =
+            t->state_id == state_id && t->ended ? entry_of(sizes, &n, t->batch_size) : NULL;
         if (!l)
             continue;
         l->runs++;
@@ -147,7 +155,8 @@ static double mean(double sum, unsigned count)
     return count ? sum / count : (double)NAN;
 }
 
-static void put_learned(struct table *table, const struct learned *l, const struct learned *standard)
+static void put_learned(struct table *table, const struct learned *l,
+                        const struct learned *standard)
 {
     char text[UNIT_SIZE];
     put_size(table, l->size);
@@ -163,10 +172,14 @@ static void put_learned(struct table *table, const struct learned *l, const stru
     table_put(table, "%s", unit_energy(text, mean(l->energy_j, l->reached)));
     table_put(table, "%s", unit_energy(text, mean(l->cost_j, l->reached)));
     bool compared = standard && standard->reached;
-    table_put(table, "%s", compared ? unit_percent(text, mean(l->energy_j, l->reached) /
-                                                             mean(standard->energy_j, standard->reached)) : "unknown");
-    table_put(table, "%s", compared ? unit_percent(text, mean(l->cost_j, l->reached) /
-                                                             mean(standard->cost_j, standard->reached)) : "unknown");
+    table_put(table, "%s",
+              compared ? unit_percent(text, mean(l->energy_j, l->reached) /
+                                                mean(standard->energy_j, standard->reached))
+                       : "unknown");
+    table_put(table, "%s",
+              compared ? unit_percent(text, mean(l->cost_j, l->reached) /
+                                                mean(standard->cost_j, standard->reached))
+                       : "unknown");
 }
 
 void view_learned(struct buffer *out, const struct wt_trial tries[], size_t count, int64_t state_id,
@@ -179,25 +192,29 @@ void view_learned(struct buffer *out, const struct wt_trial tries[], size_t coun
     for (unsigned i = 0; i < n; i++) {
         const struct learned *l = &sizes[i];
         standard = l->size == default_size ? l : standard;
-        if (l->reached && (!best || mean(l->cost_j, l->reached) < mean(best->cost_j, best->reached)))
+        if (l->reached &&
+            (!best || mean(l->cost_j, l->reached) < mean(best->cost_j, best->reached)))
             best = l;
     }
     if (!n)
         return;
     buffer_print(out, "What was learned, a run to the target:\n");
-    table_heading(&table, HEADINGS("BATCH", "LIMIT", "REACHED", "EPOCHS", "TIME", "GPU ENERGY", "COST", "ENERGY/DEFAULT",
-                                   "COST/DEFAULT", ""));
+    table_heading(&table, HEADINGS("BATCH", "LIMIT", "REACHED", "EPOCHS", "TIME", "GPU ENERGY",
+                                   "COST", "ENERGY/DEFAULT", "COST/DEFAULT", ""));
     for (unsigned i = 0; i < n; i++) {
         put_learned(&table, &sizes[i], standard);
-        table_put(&table, "%s", &sizes[i] == best && best == standard ? "<- cheapest, default"
-                                : &sizes[i] == best                   ? "<- cheapest"
-                                : &sizes[i] == standard               ? "<- default"
-                                                                      : "");
+        table_put(&table, "%s",
+                  &sizes[i] == best && best == standard ? "<- cheapest, default"
+                  : &sizes[i] == best                   ? "<- cheapest"
+                  : &sizes[i] == standard               ? "<- default"
+                                                        : "");
     }
     table_print(&table, out, "", colour);
 }
 
-/* --- Beliefs ------------------------------------------------------------------------------------------------------- */
+/* --- Beliefs
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 void view_beliefs(struct buffer *out, const struct wt_beliefs *beliefs, bool colour)
 {
@@ -222,15 +239,21 @@ void view_beliefs(struct buffer *out, const struct wt_beliefs *beliefs, bool col
     if (beliefs->failed)
         buffer_print(out, "  No size reached the target: the next run explores anew.\n");
     else
-        buffer_print(out, "  %s; ", beliefs->exploring ? "Exploring: sizes that do not reach the target are dropped"
-                                                       : "Explored: sizes are drawn by what is believed of their cost");
+        buffer_print(out, "  %s; ",
+                     beliefs->exploring
+                         ? "Exploring: sizes that do not reach the target are dropped"
+                         : "Explored: sizes are drawn by what is believed of their cost");
     if (!beliefs->failed && isfinite(beliefs->bound_j))
         buffer_print(out, "a run may cost %s.\n", unit_energy(text, beliefs->bound_j));
     else if (!beliefs->failed)
         buffer_print(out, "nothing bounds the cost of a run yet.\n");
     if (beliefs->waiting)
-        buffer_print(out, "  %u run%s on other GPUs count%s here once it is known what an epoch of the size costs.\n",
-                     beliefs->waiting, beliefs->waiting == 1 ? "" : "s", beliefs->waiting == 1 ? "s" : "");
+        buffer_print(out,
+                     "  %u run%s on other GPUs count%s here once it is known what an epoch of the "
+                     "size costs.\n",
+                     beliefs->waiting, beliefs->waiting == 1 ? "" : "s",
+                     beliefs->waiting == 1 ? "s" : "");
     if (beliefs->running)
-        buffer_print(out, "  %u recurrence%s under way.\n", beliefs->running, beliefs->running == 1 ? " is" : "s are");
+        buffer_print(out, "  %u recurrence%s under way.\n", beliefs->running,
+                     beliefs->running == 1 ? " is" : "s are");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reports as text and CSV.  A sum that lacks runs says so under the table: what is not known is not 0.
+ * Reports as text and CSV.  A sum that lacks runs says so under the table: what is not known is not
+ * 0.
  */
 #include "view/view.h"
 
@@ -13,8 +14,9 @@
 #include "view/table.h"
 
 const char *const view_report_keys[WT_REPORT_KEYS] = {
-    [WT_BY_JOB] = "job", [WT_BY_PHASE] = "phase", [WT_BY_USER] = "user", [WT_BY_PROJECT] = "project",
-    [WT_BY_GPU] = "gpu", [WT_BY_NODE] = "node", [WT_BY_DAY] = "day"};
+    [WT_BY_JOB] = "job",         [WT_BY_PHASE] = "phase", [WT_BY_USER] = "user",
+    [WT_BY_PROJECT] = "project", [WT_BY_GPU] = "gpu",     [WT_BY_NODE] = "node",
+    [WT_BY_DAY] = "day"};
 
 double report_plus(double a, double b)
 {
@@ -33,23 +35,35 @@ double report_total_g(const struct wt_report_row *row)
 
 void report_add(struct wt_report_row *sum, const struct wt_report_row *row)
 {
-    static const size_t values[] = {
-        offsetof(struct wt_report_row, gpu_hours), offsetof(struct wt_report_row, busy_gpu_hours), offsetof(struct wt_report_row, gpu_j),
-        offsetof(struct wt_report_row, cpu_j), offsetof(struct wt_report_row, dram_j), offsetof(struct wt_report_row, facility_j),
-        offsetof(struct wt_report_row, operational_g), offsetof(struct wt_report_row, market_g), offsetof(struct wt_report_row, embodied_g),
-        offsetof(struct wt_report_row, embodied_useful_g), offsetof(struct wt_report_row, saved_j),
-        offsetof(struct wt_report_row, saved_error_j), offsetof(struct wt_report_row, saved_g)};
-    static const size_t counts[] = {
-        offsetof(struct wt_report_row, runs), offsetof(struct wt_report_row, unended), offsetof(struct wt_report_row, gpu_unknown),
-        offsetof(struct wt_report_row, cpu_unknown), offsetof(struct wt_report_row, dram_unknown),
-        offsetof(struct wt_report_row, operational_unknown), offsetof(struct wt_report_row, market_unknown),
-        offsetof(struct wt_report_row, embodied_unknown), offsetof(struct wt_report_row, saved_runs)};
+    static const size_t values[] = {offsetof(struct wt_report_row, gpu_hours),
+                                    offsetof(struct wt_report_row, busy_gpu_hours),
+                                    offsetof(struct wt_report_row, gpu_j),
+                                    offsetof(struct wt_report_row, cpu_j),
+                                    offsetof(struct wt_report_row, dram_j),
+                                    offsetof(struct wt_report_row, facility_j),
+                                    offsetof(struct wt_report_row, operational_g),
+                                    offsetof(struct wt_report_row, market_g),
+                                    offsetof(struct wt_report_row, embodied_g),
+                                    offsetof(struct wt_report_row, embodied_useful_g),
+                                    offsetof(struct wt_report_row, saved_j),
+                                    offsetof(struct wt_report_row, saved_error_j),
+                                    offsetof(struct wt_report_row, saved_g)};
+    static const size_t counts[] = {offsetof(struct wt_report_row, runs),
+                                    offsetof(struct wt_report_row, unended),
+                                    offsetof(struct wt_report_row, gpu_unknown),
+                                    offsetof(struct wt_report_row, cpu_unknown),
+                                    offsetof(struct wt_report_row, dram_unknown),
+                                    offsetof(struct wt_report_row, operational_unknown),
+                                    offsetof(struct wt_report_row, market_unknown),
+                                    offsetof(struct wt_report_row, embodied_unknown),
+                                    offsetof(struct wt_report_row, saved_runs)};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         double *to = (double *)((char *)sum + values[i]);
         *to = report_plus(*to, *(const double *)((const char *)row + values[i]));
     }
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
-        *(uint64_t *)((char *)sum + counts[i]) += *(const uint64_t *)((const char *)row + counts[i]);
+        *(uint64_t *)((char *)sum + counts[i]) +=
+            *(const uint64_t *)((const char *)row + counts[i]);
 }
 
 static void put_row(struct table *table, const struct wt_report_row *row)
@@ -67,7 +81,8 @@ static void put_row(struct table *table, const struct wt_report_row *row)
     table_put(table, "%s", unit_grams(text, row->embodied_g));
     table_put(table, "%s", unit_grams(text, report_total_g(row)));
     if (isfinite(row->saved_j))
-        table_put(table, "%s +- %s", unit_watt_hours(text, row->saved_j), unit_watt_hours(error, row->saved_error_j));
+        table_put(table, "%s +- %s", unit_watt_hours(text, row->saved_j),
+                  unit_watt_hours(error, row->saved_error_j));
     else
         table_put(table, "unknown");
 }
@@ -75,7 +90,10 @@ static void put_row(struct table *table, const struct wt_report_row *row)
 void report_say_keys(struct buffer *out, const enum wt_report_key keys[], unsigned key_count)
 {
     for (unsigned i = 0; i < key_count; i++)
-        buffer_print(out, "%s%s", i == 0 ? " by " : i + 1 < key_count ? ", " : " and ",
+        buffer_print(out, "%s%s",
+                     i == 0              ? " by "
+                     : i + 1 < key_count ? ", "
+                                         : " and ",
                      keys[i] == WT_BY_GPU ? "GPU" : view_report_keys[keys[i]]);
 }
 
@@ -96,15 +114,17 @@ unsigned report_gaps(const struct wt_report_row *row, struct report_gap gaps[REP
     return count;
 }
 
-void report_say_gap(struct buffer *out, const struct report_gap *gap, const struct wt_report_row *row)
+void report_say_gap(struct buffer *out, const struct report_gap *gap,
+                    const struct wt_report_row *row)
 {
-    buffer_print(out, "%s unknown of %llu of %llu runs and not in the sums", gap->sentence, (unsigned long long)gap->runs,
-                 (unsigned long long)row->runs);
+    buffer_print(out, "%s unknown of %llu of %llu runs and not in the sums", gap->sentence,
+                 (unsigned long long)gap->runs, (unsigned long long)row->runs);
 }
 
 const char *report_energy_source(const char *word)
 {
-    static const char *const words[][2] = {{"counter", "hardware counters"}, {"integrated", "power, integrated over time"}};
+    static const char *const words[][2] = {{"counter", "hardware counters"},
+                                           {"integrated", "power, integrated over time"}};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (!strcmp(word, words[i][0]))
             return words[i][1];
@@ -132,11 +152,14 @@ static void say_range(struct buffer *out, double least, double most)
     buffer_print(out, "%s%s%s", from, strcmp(from, to) ? " to " : "", strcmp(from, to) ? to : "");
 }
 
-void report_say_sources(struct buffer *out, const struct view_report_page *page, enum wt_basis kind, bool counts)
+void report_say_sources(struct buffer *out, const struct view_report_page *page, enum wt_basis kind,
+                        bool counts)
 {
     enum { MOST = 5 }; /* a provider's answers are as many sources as hours */
-    static const char *const units[WT_BASES] = {
-        [WT_BASIS_ENERGY] = "", [WT_BASIS_PUE] = "", [WT_BASIS_INTENSITY] = " g CO2e/kWh", [WT_BASIS_EMBODIED] = " years of lifetime"};
+    static const char *const units[WT_BASES] = {[WT_BASIS_ENERGY] = "",
+                                                [WT_BASIS_PUE] = "",
+                                                [WT_BASIS_INTENSITY] = " g CO2e/kWh",
+                                                [WT_BASIS_EMBODIED] = " years of lifetime"};
     size_t all = 0, count = 0;
     for (size_t i = 0; i < page->basis_count; i++)
         all += page->basis[i].kind == kind;
@@ -149,7 +172,9 @@ void report_say_sources(struct buffer *out, const struct view_report_page *page,
             say_range(out, basis->least, basis->most);
             buffer_print(out, "%s, ", units[kind]);
         }
-        text_escape(out, !basis->source[0] ? "source unknown" : kind == WT_BASIS_ENERGY ? report_energy_source(basis->source) : basis->source);
+        text_escape(out, !basis->source[0]         ? "source unknown"
+                         : kind == WT_BASIS_ENERGY ? report_energy_source(basis->source)
+                                                   : basis->source);
         if (!counts && all == 1)
             continue;
         buffer_print(out, " (");
@@ -172,18 +197,23 @@ static void say_what_is_missing(struct buffer *out, const struct wt_report_row *
         buffer_print(out, "\n");
     }
     if (isfinite(total->market_g))
-        buffer_print(out, "market-based, by contract: %s operational\n", unit_grams(grams, total->market_g));
+        buffer_print(out, "market-based, by contract: %s operational\n",
+                     unit_grams(grams, total->market_g));
     if (isfinite(total->embodied_useful_g))
-        buffer_print(out, "embodied, divided by the fleet's utilisation: %s (beside the above, never added to it)\n",
+        buffer_print(out,
+                     "embodied, divided by the fleet's utilisation: %s (beside the above, never "
+                     "added to it)\n",
                      unit_grams(grams, total->embodied_useful_g));
 }
 
-void view_report(struct buffer *out, const enum wt_report_key keys[], unsigned key_count, const struct wt_report_row rows[],
-                 size_t count, const struct wt_report_row *total, bool colour)
+void view_report(struct buffer *out, const enum wt_report_key keys[], unsigned key_count,
+                 const struct wt_report_row rows[], size_t count, const struct wt_report_row *total,
+                 bool colour)
 {
-    static const char *const sums[] = {"RUNS", "GPU HOURS", "BUSY", "ENERGY", "FACILITY", "OPERATIONAL", "EMBODIED",
-                                       "CO2E", "SAVED"};
-    static const char *const names[WT_REPORT_KEYS] = {"JOB", "PHASE", "USER", "PROJECT", "GPU", "NODE", "DAY"};
+    static const char *const sums[] = {"RUNS",        "GPU HOURS", "BUSY", "ENERGY", "FACILITY",
+                                       "OPERATIONAL", "EMBODIED",  "CO2E", "SAVED"};
+    static const char *const names[WT_REPORT_KEYS] = {"JOB", "PHASE", "USER", "PROJECT",
+                                                      "GPU", "NODE",  "DAY"};
     const size_t sum_count = sizeof sums / sizeof sums[0];
     char columns[WT_REPORT_KEYS + 16] = "";
     if (!total->runs) {
@@ -221,17 +251,31 @@ void view_report_csv(struct buffer *out, const enum wt_report_key keys[], unsign
     struct buffer line = {0};
     for (unsigned i = 0; i < key_count; i++)
         buffer_print(out, "%s,", view_report_keys[keys[i]]);
-    buffer_print(out, "runs,gpu_hours,busy_gpu_hours,energy_gpu_j,energy_cpu_j,energy_dram_j,energy_total_j,facility_energy_j,"
-                      "operational_location_g,operational_market_g,embodied_g,embodied_useful_g,total_location_g,savings_energy_j,"
+    buffer_print(out, "runs,gpu_hours,busy_gpu_hours,energy_gpu_j,energy_cpu_j,energy_dram_j,"
+                      "energy_total_j,facility_energy_j,"
+                      "operational_location_g,operational_market_g,embodied_g,embodied_useful_g,"
+                      "total_location_g,savings_energy_j,"
                       "savings_energy_error_j,savings_carbon_g\n");
     for (size_t k = 0; k < count; k++) {
         const struct wt_report_row *row = &rows[k];
         for (unsigned i = 0; i < key_count; i++)
             csv_put_name(&line, row->keys[i]);
         buffer_print(&line, ",%llu", (unsigned long long)row->runs);
-        const double values[] = {row->gpu_hours, row->busy_gpu_hours, row->gpu_j, row->cpu_j, row->dram_j, report_measured_j(row),
-                                 row->facility_j, row->operational_g, row->market_g, row->embodied_g, row->embodied_useful_g,
-                                 report_total_g(row), row->saved_j, row->saved_error_j, row->saved_g};
+        const double values[] = {row->gpu_hours,
+                                 row->busy_gpu_hours,
+                                 row->gpu_j,
+                                 row->cpu_j,
+                                 row->dram_j,
+                                 report_measured_j(row),
+                                 row->facility_j,
+                                 row->operational_g,
+                                 row->market_g,
+                                 row->embodied_g,
+                                 row->embodied_useful_g,
+                                 report_total_g(row),
+                                 row->saved_j,
+                                 row->saved_error_j,
+                                 row->saved_g};
         for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
             csv_put_number(&line, values[i]);
         buffer_print(out, "%s\n", buffer_text(&line) + 1); /* each field has brought a comma */

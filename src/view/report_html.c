@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A report as a page of HTML: figures, charts, table, and what they rest on.  Numbers are those of the JSON, shown with units and
- * kept whole beside (see view/html.h).
+ * A report as a page of HTML: figures, charts, table, and what they rest on.  Numbers are those of
+ * the JSON, shown with units and kept whole beside (see view/html.h).
  */
 #include <math.h>
 
@@ -10,7 +10,9 @@
 
 enum { MOST_ROWS = 500 }; /* some twenty pages of paper */
 
-/* --- Figures ----------------------------------------------------------------------------------------------------- */
+/* --- Figures
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static void put_energy_figures(struct buffer *out, const struct wt_report_row *total)
 {
@@ -82,7 +84,9 @@ static void put_unknown(struct buffer *out, const struct wt_report_row *total)
     buffer_clear(&items);
 }
 
-/* --- Table ------------------------------------------------------------------------------------------------------- */
+/* --- Table
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 static void put_table(struct buffer *out, const struct view_report_page *page)
 {
@@ -91,8 +95,10 @@ static void put_table(struct buffer *out, const struct view_report_page *page)
     size_t shown = page->count < MOST_ROWS ? page->count : MOST_ROWS;
     buffer_print(out, "<h2 id=\"groups\">Groups</h2>\n");
     if (shown < page->count)
-        buffer_print(out, "<p>The first %u of %zu groups; <code>wattune report --format csv</code> has all.</p>\n", MOST_ROWS,
-                     page->count);
+        buffer_print(out,
+                     "<p>The first %u of %zu groups; <code>wattune report --format csv</code> has "
+                     "all.</p>\n",
+                     MOST_ROWS, page->count);
     html_table(out, "groups");
     report_heading(out, page->keys, page->key_count, columns);
     buffer_print(out, "<tbody>\n");
@@ -121,7 +127,8 @@ static void put_charts(struct buffer *out, const struct view_report_page *page)
     buffer_print(out, "<div class=\"charts\">\n");
     for (unsigned i = 0; i < page->key_count; i++)
         if (page->keys[i] == WT_BY_DAY)
-            report_day_charts(out, &(struct report_days){page->rows, page->count, i, "the table", ""});
+            report_day_charts(out,
+                              &(struct report_days){page->rows, page->count, i, "the table", ""});
     if (page->key_count != 1 || page->keys[0] != WT_BY_DAY)
         report_group_charts(out, page);
     buffer_print(out, "</div>\n");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What pages of HTML over runs have in common: their range, the columns of sums, what is not known, and what the figures rest on.
- * Numbers are those of the JSON, shown with units and kept whole beside (see view/html.h).
+ * What pages of HTML over runs have in common: their range, the columns of sums, what is not known,
+ * and what the figures rest on. Numbers are those of the JSON, shown with units and kept whole
+ * beside (see view/html.h).
  */
 #include "view/report.h"
 
@@ -11,7 +12,8 @@
 
 enum { MOST_SOURCES = 8 }; /* of each kind */
 
-void report_range(struct buffer *out, int64_t from_ms, int64_t to_ms, const struct wt_report_row *total, int64_t made_ms)
+void report_range(struct buffer *out, int64_t from_ms, int64_t to_ms,
+                  const struct wt_report_row *total, int64_t made_ms)
 {
     buffer_print(out, "<p class=\"soft\">");
     if (from_ms == INT64_MIN && to_ms == INT64_MAX)
@@ -37,7 +39,9 @@ void report_range(struct buffer *out, int64_t from_ms, int64_t to_ms, const stru
     buffer_print(out, " by Wattune.</p>\n");
 }
 
-/* --- Sums ---------------------------------------------------------------------------------------------------------- */
+/* --- Sums
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 void report_saved_figure(struct buffer *out, const struct wt_report_row *total)
 {
@@ -59,22 +63,30 @@ void report_saved_figure(struct buffer *out, const struct wt_report_row *total)
 struct report_columns report_columns(const struct wt_report_row *total)
 {
     struct report_gap gaps[REPORT_GAPS];
-    return (struct report_columns){isfinite(total->market_g), isfinite(total->embodied_useful_g), report_gaps(total, gaps) > 0};
+    return (struct report_columns){isfinite(total->market_g), isfinite(total->embodied_useful_g),
+                                   report_gaps(total, gaps) > 0};
 }
 
-void report_heading(struct buffer *out, const enum wt_report_key keys[], unsigned key_count, struct report_columns columns)
+void report_heading(struct buffer *out, const enum wt_report_key keys[], unsigned key_count,
+                    struct report_columns columns)
 {
-    static const char *const names[WT_REPORT_KEYS] = {"Job", "Phase", "User", "Project", "GPU", "Node", "Day"};
+    static const char *const names[WT_REPORT_KEYS] = {"Job", "Phase", "User", "Project",
+                                                      "GPU", "Node",  "Day"};
     buffer_print(out, "<thead><tr>");
     for (unsigned i = 0; i < key_count; i++)
         buffer_print(out, "<th scope=\"col\" class=\"name\">%s</th>", names[keys[i]]);
     if (!key_count)
         buffer_print(out, "<th scope=\"col\" class=\"name\">Group</th>");
-    buffer_print(out, "<th scope=\"col\">Runs</th><th scope=\"col\">GPU hours <small>known to be busy</small></th>"
-                      "<th scope=\"col\">Energy</th><th scope=\"col\">Energy of the facility</th>"
-                      "<th scope=\"col\">Operational " HTML_CO2E "%s</th><th scope=\"col\">Embodied " HTML_CO2E "%s</th>"
-                      "<th scope=\"col\">Both</th><th scope=\"col\">Saved energy <small>&#177; error</small></th>%s</tr></thead>\n",
-                 columns.market ? " <small>market-based</small>" : "", columns.useful ? " <small>divided by utilisation</small>" : "",
+    buffer_print(out,
+                 "<th scope=\"col\">Runs</th><th scope=\"col\">GPU hours <small>known to be "
+                 "busy</small></th>"
+                 "<th scope=\"col\">Energy</th><th scope=\"col\">Energy of the facility</th>"
+                 "<th scope=\"col\">Operational " HTML_CO2E
+                 "%s</th><th scope=\"col\">Embodied " HTML_CO2E "%s</th>"
+                 "<th scope=\"col\">Both</th><th scope=\"col\">Saved energy <small>&#177; "
+                 "error</small></th>%s</tr></thead>\n",
+                 columns.market ? " <small>market-based</small>" : "",
+                 columns.useful ? " <small>divided by utilisation</small>" : "",
                  columns.gaps ? "<th scope=\"col\" class=\"words\">Runs without</th>" : "");
 }
 
@@ -84,7 +96,8 @@ static void put_gaps(struct buffer *out, const struct wt_report_row *row)
     unsigned count = report_gaps(row, gaps);
     buffer_print(out, "<td class=\"words\">");
     for (unsigned i = 0; i < count; i++)
-        buffer_print(out, "%s%s %llu", i ? ", " : "", gaps[i].words, (unsigned long long)gaps[i].runs);
+        buffer_print(out, "%s%s %llu", i ? ", " : "", gaps[i].words,
+                     (unsigned long long)gaps[i].runs);
     buffer_print(out, "</td>");
 }
 
@@ -124,7 +137,8 @@ void report_unknown(struct buffer *out, const struct wt_report_row *total)
     struct report_gap gaps[REPORT_GAPS + 1] = {0};
     unsigned count = report_gaps(total, gaps);
     if (isfinite(total->market_g) && total->market_unknown)
-        gaps[count++] = (struct report_gap){"the market-based figure is", "", total->market_unknown};
+        gaps[count++] =
+            (struct report_gap){"the market-based figure is", "", total->market_unknown};
     for (unsigned i = 0; i < count; i++) {
         buffer_print(out, "<li>");
         report_say_gap(out, &gaps[i], total);
@@ -132,7 +146,8 @@ void report_unknown(struct buffer *out, const struct wt_report_row *total)
     }
 }
 
-/* --- What they rest on -------------------------------------------------------------------------------------------- */
+/* --- What they rest on
+ * -------------------------------------------------------------------------------------------- */
 
 static void put_factor(struct buffer *out, const struct wt_report_basis *basis, const char *unit)
 {
@@ -146,15 +161,18 @@ static void put_factor(struct buffer *out, const struct wt_report_basis *basis, 
 
 static void put_basis(struct buffer *out, const struct wt_report_basis *basis)
 {
-    static const struct { const char *name, *unit; } kinds[WT_BASES] = {
-        [WT_BASIS_ENERGY] = {"GPU energy: ", ""},
-        [WT_BASIS_PUE] = {"PUE: ", ", "},
-        [WT_BASIS_INTENSITY] = {"Grid intensity: ", " g " HTML_CO2E "/kWh, "},
-        [WT_BASIS_EMBODIED] = {"Embodied carbon: ", " years of lifetime, "}};
+    static const struct {
+        const char *name, *unit;
+    } kinds[WT_BASES] = {[WT_BASIS_ENERGY] = {"GPU energy: ", ""},
+                         [WT_BASIS_PUE] = {"PUE: ", ", "},
+                         [WT_BASIS_INTENSITY] = {"Grid intensity: ", " g " HTML_CO2E "/kWh, "},
+                         [WT_BASIS_EMBODIED] = {"Embodied carbon: ", " years of lifetime, "}};
     buffer_print(out, "<li>%s", kinds[basis->kind].name);
     put_factor(out, basis, kinds[basis->kind].unit);
     buffer_print(out, "<bdi>");
-    html_text(out, !basis->source[0] ? "source unknown" : basis->kind == WT_BASIS_ENERGY ? report_energy_source(basis->source) : basis->source);
+    html_text(out, !basis->source[0]                ? "source unknown"
+                   : basis->kind == WT_BASIS_ENERGY ? report_energy_source(basis->source)
+                                                    : basis->source);
     buffer_print(out, "</bdi> (");
     report_say_runs(out, basis->runs);
     buffer_print(out, ")</li>\n");
@@ -169,10 +187,12 @@ void report_sources(struct buffer *out, const struct wt_report_basis basis[], si
         if (of_kind++ < MOST_SOURCES)
             put_basis(out, &basis[i]);
         if (last && of_kind > MOST_SOURCES)
-            buffer_print(out, "<li>and %zu more sources of the same</li>\n", of_kind - MOST_SOURCES);
+            buffer_print(out, "<li>and %zu more sources of the same</li>\n",
+                         of_kind - MOST_SOURCES);
         if (last)
             of_kind = 0;
     }
-    buffer_print(out, "<li>Carbon is as it was booked with each run; each hour at its grid&#8217;s intensity where a series was at hand."
+    buffer_print(out, "<li>Carbon is as it was booked with each run; each hour at its grid&#8217;s "
+                      "intensity where a series was at hand."
                       "</li>\n</ul>\n");
 }

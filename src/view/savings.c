@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What was saved, in words.  A difference within its error is no saving, and what was not measured is not claimed.
+ * What was saved, in words.  A difference within its error is no saving, and what was not measured
+ * is not claimed.
  */
 #include "view/view.h"
 
@@ -20,13 +21,15 @@ static void put_difference(struct buffer *out, double difference, double error)
         buffer_print(out, " (error unknown)");
 }
 
-/* All steps ran at the baseline's limit; a run that only ended at it has saved or lost something. */
+/* All steps ran at the baseline's limit; a run that only ended at it has saved or lost something.
+ */
 static bool was_kept(const struct wt_savings *s, uint32_t limit_mw)
 {
     return limit_mw && limit_mw == s->baseline_limit_mw && !(fabs(s->energy_fraction - 1) > 0);
 }
 
-static void put_energy(struct buffer *out, const struct wt_savings *s, uint32_t limit_mw, bool colour)
+static void put_energy(struct buffer *out, const struct wt_savings *s, uint32_t limit_mw,
+                       bool colour)
 {
     char limit[UNIT_SIZE];
     double saved = 1 - s->energy_fraction;
@@ -36,7 +39,8 @@ static void put_energy(struct buffer *out, const struct wt_savings *s, uint32_t 
     } else if (isfinite(s->energy_fraction_error) && fabs(saved) <= s->energy_fraction_error) {
         buffer_print(out, "No saving beyond the error of measurement: a step takes ");
         put_difference(out, saved, s->energy_fraction_error);
-        buffer_print(out, " %s energy than at the baseline of %s.", saved < 0 ? "more" : "less", limit);
+        buffer_print(out, " %s energy than at the baseline of %s.", saved < 0 ? "more" : "less",
+                     limit);
     } else if (saved <= 0) {
         buffer_print(out, "Nothing saved: a step takes ");
         put_difference(out, saved, s->energy_fraction_error);
@@ -44,7 +48,8 @@ static void put_energy(struct buffer *out, const struct wt_savings *s, uint32_t 
     } else {
         buffer_print(out, "%sSaved ", paint(colour, 'g'));
         put_difference(out, saved, s->energy_fraction_error);
-        buffer_print(out, " of the energy per step%s, against the baseline measured at %s.", paint(colour, '0'), limit);
+        buffer_print(out, " of the energy per step%s, against the baseline measured at %s.",
+                     paint(colour, '0'), limit);
     }
 }
 
@@ -58,7 +63,8 @@ static void put_time(struct buffer *out, const struct wt_savings *s, uint32_t li
         return;
     }
     bool within = isfinite(s->time_fraction_error) && fabs(longer) <= s->time_fraction_error;
-    buffer_print(out, within ? " Steps take as long as before, within the error (" : " Steps take ");
+    buffer_print(out,
+                 within ? " Steps take as long as before, within the error (" : " Steps take ");
     put_difference(out, longer, s->time_fraction_error);
     buffer_print(out, within ? ")." : longer < 0 ? " less time." : " longer.");
 }
@@ -72,8 +78,10 @@ void view_savings(struct buffer *out, const struct wt_trial *trial, bool colour)
         return;
     }
     if (trial->note[0]) {
-        if (!trial->early_stopped || trial->reached == 0) /* else it begins with the budget that ended the run */
-            buffer_print(out, isfinite(s->energy_fraction) ? "Tuning ended early: " : "Not tuned: ");
+        if (!trial->early_stopped ||
+            trial->reached == 0) /* else it begins with the budget that ended the run */
+            buffer_print(out,
+                         isfinite(s->energy_fraction) ? "Tuning ended early: " : "Not tuned: ");
         text_escape(out, trial->note);
         buffer_print(out, ".\n");
     }

@@ -52,7 +52,8 @@ static void put_values(struct table *table, double energy_j, double time_s, doub
     table_put(table, "%s", unit_energy(text, cost_j));
 }
 
-/* --- Simulations ---------------------------------------------------------------------------------------- */
+/* --- Simulations
+ * ---------------------------------------------------------------------------------------- */
 
 static const char *outcome(const struct wt_study *study, const struct wt_simulated_try *t)
 {
@@ -62,13 +63,13 @@ static const char *outcome(const struct wt_study *study, const struct wt_simulat
                                             : "stopped early";
 }
 
-static void put_tries(struct buffer *out, const struct wt_study *study, const struct wt_simulated_try tries[],
-                      size_t count, bool colour)
+static void put_tries(struct buffer *out, const struct wt_study *study,
+                      const struct wt_simulated_try tries[], size_t count, bool colour)
 {
     struct table table = {.columns = "rrrrrrrrll"};
     char text[UNIT_SIZE];
-    table_heading(&table, HEADINGS("RECURRENCE", "TRY", "BATCH", "LIMIT", "EPOCHS", "ENERGY", "TIME", "COST",
-                                   "OUTCOME", ""));
+    table_heading(&table, HEADINGS("RECURRENCE", "TRY", "BATCH", "LIMIT", "EPOCHS", "ENERGY",
+                                   "TIME", "COST", "OUTCOME", ""));
     unsigned try_number = 0;
     for (size_t i = 0; i < count; i++) {
         const struct wt_simulated_try *t = &tries[i];
@@ -101,14 +102,16 @@ static void put_point(struct table *table, const struct wt_study *study, const c
     table_put(table, "%s", name);
     put_batch_size(table, point->batch_size);
     table_put(table, "%s", unit_limit(text, point->limit_mw));
-    double energy_j = known ? point->energy_j : (double)NAN, time_s = known ? point->time_s : (double)NAN;
+    double energy_j = known ? point->energy_j : (double)NAN,
+           time_s = known ? point->time_s : (double)NAN;
     put_values(table, energy_j, time_s, known ? point->cost_j : (double)NAN);
     bool compared = study->standard.batch_size > 0;
     put_fractions(table, compared ? energy_j / study->standard.energy_j : (double)NAN,
                   compared ? time_s / study->standard.time_s : (double)NAN);
 }
 
-/* The cost of a mean is the mean of the costs; of deviations there is no such rule, and none is shown. */
+/* The cost of a mean is the mean of the costs; of deviations there is no such rule, and none is
+ * shown. */
 static void put_last5(struct table *table, const char *name, const struct wt_simulation *result,
                       const char *cost)
 {
@@ -124,17 +127,19 @@ static void put_last5(struct table *table, const char *name, const struct wt_sim
 
 /* Default and optimum by expectation, and the end of what was simulated. */
 static void put_comparison(struct buffer *out, const struct wt_study *study,
-                           const struct wt_simulation *result, const struct wt_simulation *sd, bool colour)
+                           const struct wt_simulation *result, const struct wt_simulation *sd,
+                           bool colour)
 {
     struct table table = {.columns = "lrrrrrrr"};
-    table_heading(&table,
-                  HEADINGS("", "BATCH", "LIMIT", "ENERGY", "TIME", "COST", "ENERGY/DEFAULT", "TIME/DEFAULT"));
+    table_heading(&table, HEADINGS("", "BATCH", "LIMIT", "ENERGY", "TIME", "COST", "ENERGY/DEFAULT",
+                                   "TIME/DEFAULT"));
     put_point(&table, study, "default", &study->standard);
     put_point(&table, study, "optimum", &study->optimum);
     char cost[UNIT_SIZE];
     unit_energy(cost, study->eta * result->last5_energy_j +
                           (1 - study->eta) * study->max_power_w * result->last5_time_s);
-    put_last5(&table, study->recurrences < 5 ? "all recurrences" : "last 5 recurrences", result, cost);
+    put_last5(&table, study->recurrences < 5 ? "all recurrences" : "last 5 recurrences", result,
+              cost);
     if (sd)
         put_last5(&table, "  standard deviation", sd, "");
     table_print(&table, out, "", colour);
@@ -148,22 +153,26 @@ static void put_totals(struct buffer *out, const struct wt_simulation *result)
                  unit_energy(cost, result->cost_j), unit_energy(regret, result->regret_j));
 }
 
-void view_simulated_fleet(struct buffer *out, const struct wt_simulated_fleet *fleet, const char *ledger_path)
+void view_simulated_fleet(struct buffer *out, const struct wt_simulated_fleet *fleet,
+                          const char *ledger_path)
 {
     char first[UNIT_SIZE], last[UNIT_SIZE], energy[UNIT_SIZE];
-    buffer_print(out, "A simulated fleet of %u GPU%s and %u user%s (seed %llu): %llu run%s", fleet->gpus, fleet->gpus == 1 ? "" : "s",
-                 fleet->users, fleet->users == 1 ? "" : "s", (unsigned long long)fleet->seed, (unsigned long long)fleet->runs,
-                 fleet->runs == 1 ? "" : "s");
+    buffer_print(out, "A simulated fleet of %u GPU%s and %u user%s (seed %llu): %llu run%s",
+                 fleet->gpus, fleet->gpus == 1 ? "" : "s", fleet->users,
+                 fleet->users == 1 ? "" : "s", (unsigned long long)fleet->seed,
+                 (unsigned long long)fleet->runs, fleet->runs == 1 ? "" : "s");
     if (fleet->runs)
-        buffer_print(out, " from %s to %s", unit_wall(first, fleet->first_ms), unit_wall(last, fleet->last_ms));
-    buffer_print(out, ", %.4g GPU hours, %s.\nLook at them with `wattune fleet --ledger ", fleet->gpu_hours,
-                 unit_watt_hours(energy, fleet->energy_j));
+        buffer_print(out, " from %s to %s", unit_wall(first, fleet->first_ms),
+                     unit_wall(last, fleet->last_ms));
+    buffer_print(out, ", %.4g GPU hours, %s.\nLook at them with `wattune fleet --ledger ",
+                 fleet->gpu_hours, unit_watt_hours(energy, fleet->energy_j));
     text_escape(out, ledger_path);
     buffer_print(out, "`, or with report, jobs, show and explain.\n");
 }
 
-void view_simulation(struct buffer *out, const struct wt_study *study, const struct wt_simulation *result,
-                     const struct wt_simulated_try tries[], size_t count, bool colour)
+void view_simulation(struct buffer *out, const struct wt_study *study,
+                     const struct wt_simulation *result, const struct wt_simulated_try tries[],
+                     size_t count, bool colour)
 {
     put_simulation(out, study, colour);
     buffer_print(out, ", seed %llu\n\n", (unsigned long long)result->seed);
@@ -186,7 +195,8 @@ void view_seeds(struct buffer *out, const struct wt_study *study, const struct w
     buffer_print(out, " +- %s (standard deviation).\n", unit_energy(regret, sd->regret_j));
 }
 
-/* --- The trade-off -------------------------------------------------------------------------------------- */
+/* --- The trade-off
+ * -------------------------------------------------------------------------------------- */
 
 static int front_first(const void *a, const void *b)
 {
@@ -210,10 +220,17 @@ static void put_left_out(struct buffer *out, const struct wt_study *study)
         case WT_LEFT_MISSED:
             buffer_print(out, "%u of %u runs reached the target", left->reached, left->runs);
             break;
-        case WT_LEFT_NO_RUN: buffer_print(out, "no run of it counts"); break;
-        case WT_LEFT_NO_PROFILE: buffer_print(out, "no profile on these GPUs"); break;
-        case WT_LEFT_NO_STEPS: buffer_print(out, "nobody counted the steps of its epochs"); break;
-        case WT_LEFT_NOT: break;
+        case WT_LEFT_NO_RUN:
+            buffer_print(out, "no run of it counts");
+            break;
+        case WT_LEFT_NO_PROFILE:
+            buffer_print(out, "no profile on these GPUs");
+            break;
+        case WT_LEFT_NO_STEPS:
+            buffer_print(out, "nobody counted the steps of its epochs");
+            break;
+        case WT_LEFT_NOT:
+            break;
         }
         buffer_print(out, ")%s", i + 1 == study->left_count ? ".\n" : "");
     }
@@ -234,7 +251,8 @@ void view_pareto(struct buffer *out, const struct wt_study *study, const struct 
     qsort(sorted, count, sizeof *sorted, front_first);
     struct table table = {.columns = "rrrrrrll"};
     char text[UNIT_SIZE];
-    table_heading(&table, HEADINGS("BATCH", "LIMIT", "EPOCHS", "TIME", "ENERGY", "COST", "FRONT", ""));
+    table_heading(&table,
+                  HEADINGS("BATCH", "LIMIT", "EPOCHS", "TIME", "ENERGY", "COST", "FRONT", ""));
     for (size_t i = 0; i < count; i++) {
         const struct wt_point *p = &sorted[i];
         put_batch_size(&table, p->batch_size);

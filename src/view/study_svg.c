@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The figures of a study: the trade-off between energy and time with its front, and how the choice of the
- * batch size went.
+ * The figures of a study: the trade-off between energy and time with its front, and how the choice
+ * of the batch size went.
  */
 #include "view/view.h"
 
@@ -12,8 +12,10 @@
 
 #include "view/svg.h"
 
-static const struct svg_unit energy_units[SVG_UNITS] = {{"J", 1}, {"kJ", 1e3}, {"MJ", 1e6}, {"GJ", 1e9}};
-static const struct svg_unit time_units[SVG_UNITS] = {{"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}};
+static const struct svg_unit energy_units[SVG_UNITS] = {
+    {"J", 1}, {"kJ", 1e3}, {"MJ", 1e6}, {"GJ", 1e9}};
+static const struct svg_unit time_units[SVG_UNITS] = {
+    {"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}};
 
 static void widen(double *least, double *most, double value)
 {
@@ -21,8 +23,8 @@ static void widen(double *least, double *most, double value)
     *most = fmax(*most, value);
 }
 
-/* The range of what there is to choose between, front and default, with a margin so that no mark is on the
- * frame.  The worst points of a trace are so far off that all others would be one blot. */
+/* The range of what there is to choose between, front and default, with a margin so that no mark is
+ * on the frame.  The worst points of a trace are so far off that all others would be one blot. */
 static void fit(struct chart *chart, const struct wt_study *study, const struct wt_point points[],
                 size_t count)
 {
@@ -50,7 +52,8 @@ static void fit(struct chart *chart, const struct wt_study *study, const struct 
 
 static int faster_first(const void *a, const void *b)
 {
-    const struct wt_point *x = *(const struct wt_point *const *)a, *y = *(const struct wt_point *const *)b;
+    const struct wt_point *x = *(const struct wt_point *const *)a,
+                          *y = *(const struct wt_point *const *)b;
     return (x->time_s > y->time_s) - (x->time_s < y->time_s);
 }
 
@@ -76,19 +79,19 @@ static void put_front(struct buffer *out, const struct chart *chart, const struc
     free(front);
 }
 
-static void put_named(struct buffer *out, const struct chart *chart, const char *name, const char *fill,
-                      const struct wt_point *point)
+static void put_named(struct buffer *out, const struct chart *chart, const char *name,
+                      const char *fill, const struct wt_point *point)
 {
     char text[96];
     if (!point->batch_size || !isfinite(point->time_s) || !isfinite(point->energy_j))
         return;
     double x = svg_x(chart, point->time_s), y = svg_y(chart, point->energy_j);
     snprintf(text, sizeof text, "%s: %u, %g W", name, point->batch_size, point->limit_mw / 1e3);
-    buffer_print(out, "<path d=\"M%.1f %.1fl6 6l-6 6l-6 -6z\" fill=\"%s\" stroke=\"black\"/>\n", x, y - 6,
-                 fill);
+    buffer_print(out, "<path d=\"M%.1f %.1fl6 6l-6 6l-6 -6z\" fill=\"%s\" stroke=\"black\"/>\n", x,
+                 y - 6, fill);
     bool right = x > chart->left + chart->width * 0.6;
-    svg_text(out, right ? x - 10 : x + 10, y < chart->top + 30 ? y + 16 : y - 8, right ? "end" : "start",
-             text);
+    svg_text(out, right ? x - 10 : x + 10, y < chart->top + 30 ? y + 16 : y - 8,
+             right ? "end" : "start", text);
 }
 
 static bool is_beyond(const struct chart *chart, const struct wt_point *point)
@@ -105,8 +108,10 @@ static void put_trade_off(struct buffer *out, struct chart *chart, const struct 
     for (size_t i = 0; i < count; i++)
         outside += is_beyond(chart, &points[i]);
     if (outside)
-        snprintf(beyond, sizeof beyond, "; %u of %u choices are beyond", (unsigned)outside, (unsigned)count);
-    struct svg_unit time = svg_unit_for(time_units, chart->x_most), energy = svg_unit_for(energy_units, chart->y_most);
+        snprintf(beyond, sizeof beyond, "; %u of %u choices are beyond", (unsigned)outside,
+                 (unsigned)count);
+    struct svg_unit time = svg_unit_for(time_units, chart->x_most),
+                    energy = svg_unit_for(energy_units, chart->y_most);
     snprintf(x_name, sizeof x_name, "time to the target (%s)%s", time.name, beyond);
     snprintf(y_name, sizeof y_name, "energy to the target (%s)", energy.name);
     svg_frame(out, chart, study->job, x_name, y_name);
@@ -114,10 +119,12 @@ static void put_trade_off(struct buffer *out, struct chart *chart, const struct 
     svg_ticks_y(out, chart, energy.size);
     for (size_t i = 0; i < count; i++)
         if (!is_beyond(chart, &points[i]))
-            buffer_print(
-                out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"><title>%u, %g W</title></circle>\n",
-                svg_x(chart, points[i].time_s), svg_y(chart, points[i].energy_j),
-                points[i].on_front ? "#1f77b4" : "#bbb", points[i].batch_size, points[i].limit_mw / 1e3);
+            buffer_print(out,
+                         "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"><title>%u, %g "
+                         "W</title></circle>\n",
+                         svg_x(chart, points[i].time_s), svg_y(chart, points[i].energy_j),
+                         points[i].on_front ? "#1f77b4" : "#bbb", points[i].batch_size,
+                         points[i].limit_mw / 1e3);
     put_front(out, chart, points, count);
     put_named(out, chart, "default", "#d62728", &study->standard);
     put_named(out, chart, "optimum", "#2ca02c", &study->optimum);
@@ -133,7 +140,8 @@ static void put_choices(struct buffer *out, struct chart *chart, const struct wt
     chart->x_most = study->recurrences;
     chart->y_least = -0.5;
     chart->y_most = study->size_count - 0.5;
-    snprintf(text, sizeof text, "batch size that a recurrence ended with, policy %s", study->policy);
+    snprintf(text, sizeof text, "batch size that a recurrence ended with, policy %s",
+             study->policy);
     svg_frame(out, chart, text, "recurrence", "batch size");
     svg_ticks_x(out, chart, 1);
     double width = chart->width / bins, height = chart->height / study->size_count;
@@ -152,17 +160,18 @@ static void put_choices(struct buffer *out, struct chart *chart, const struct wt
             for (unsigned j = 0; j < study->size_count; j++)
                 all += choices->counts[i][j];
             if (choices->counts[i][k])
-                buffer_print(out,
-                             "<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\" fill=\"#1f77b4\" "
-                             "fill-opacity=\"%.3f\"/>\n",
-                             chart->left + i * width, y - height * 0.4, width, height * 0.8,
-                             (double)choices->counts[i][k] / (double)all);
+                buffer_print(
+                    out,
+                    "<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\" fill=\"#1f77b4\" "
+                    "fill-opacity=\"%.3f\"/>\n",
+                    chart->left + i * width, y - height * 0.4, width, height * 0.8,
+                    (double)choices->counts[i][k] / (double)all);
         }
     }
 }
 
-void view_study_svg(struct buffer *out, const struct wt_study *study, const struct wt_point points[],
-                    size_t count, const struct wt_choices *choices)
+void view_study_svg(struct buffer *out, const struct wt_study *study,
+                    const struct wt_point points[], size_t count, const struct wt_choices *choices)
 {
     struct chart left = {.left = 70, .top = 40, .width = 520, .height = 360};
     struct chart right = {.left = 680, .top = 40, .width = 520, .height = 360};

@@ -13,17 +13,22 @@
 
 void svg_begin(struct buffer *out, double width, double height)
 {
-    buffer_print(
-        out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %g %g\" width=\"%g\" height=\"%g\" "
-        "font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"%g\" height=\"%g\" fill=\"white\"/>\n",
-        width, height, width, height, width, height);
+    buffer_print(out,
+                 "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %g %g\" width=\"%g\" "
+                 "height=\"%g\" "
+                 "font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"%g\" height=\"%g\" "
+                 "fill=\"white\"/>\n",
+                 width, height, width, height, width, height);
 }
 
-void svg_begin_inline(struct buffer *out, double width, double height, const char *id, const char *title)
+void svg_begin_inline(struct buffer *out, double width, double height, const char *id,
+                      const char *title)
 {
-    buffer_print(out, "<svg role=\"img\" aria-labelledby=\"%s\" viewBox=\"0 0 %g %g\" font-family=\"sans-serif\" font-size=\"12\">\n"
-                 "<title id=\"%s\">", id, width, height, id);
+    buffer_print(out,
+                 "<svg role=\"img\" aria-labelledby=\"%s\" viewBox=\"0 0 %g %g\" "
+                 "font-family=\"sans-serif\" font-size=\"12\">\n"
+                 "<title id=\"%s\">",
+                 id, width, height, id);
     html_text(out, title);
     buffer_print(out, "</title>\n");
 }
@@ -40,16 +45,20 @@ void svg_text(struct buffer *out, double x, double y, const char *anchor, const 
     buffer_print(out, "</text>\n");
 }
 
-void svg_names(struct buffer *out, double x, double y, double width, const char *const names[], unsigned count)
+void svg_names(struct buffer *out, double x, double y, double width, const char *const names[],
+               unsigned count)
 {
-    /* Each between U+2068 and U+2069, so that it keeps its direction to itself; those in the names are shown escaped. */
+    /* Each between U+2068 and U+2069, so that it keeps its direction to itself; those in the names
+     * are shown escaped. */
     enum { ALL = 48 };
     char shown[ALL];
     size_t size = count > 1 ? ALL / count : ALL;
-    buffer_print(out, "<svg x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"18\"><text y=\"13\">", x, y - 13, width);
+    buffer_print(out, "<svg x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"18\"><text y=\"13\">", x,
+                 y - 13, width);
     for (unsigned i = 0; i < count; i++) {
         buffer_print(out, "%s&#x2068;", i ? ", " : "");
-        html_text(out, names[i][0] ? text_escape_into(shown, size < 16 ? 16 : size, names[i]) : "unknown");
+        html_text(out, names[i][0] ? text_escape_into(shown, size < 16 ? 16 : size, names[i])
+                                   : "unknown");
         buffer_print(out, "&#x2069;");
     }
     buffer_print(out, "</text></svg>\n");
@@ -57,7 +66,8 @@ void svg_names(struct buffer *out, double x, double y, double width, const char 
 
 void svg_bar(struct buffer *out, const char *class, double x, double y, double width, double height)
 {
-    buffer_print(out, "<rect class=\"%s\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\"/>\n", class, x, y, width, height);
+    buffer_print(out, "<rect class=\"%s\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\"/>\n",
+                 class, x, y, width, height);
 }
 
 double svg_x(const struct chart *chart, double value)
@@ -74,8 +84,9 @@ void svg_frame(struct buffer *out, const struct chart *chart, const char *title,
                const char *y_name)
 {
     double middle = chart->left + chart->width / 2, center = chart->top + chart->height / 2;
-    buffer_print(out, "<rect x=\"%g\" y=\"%g\" width=\"%g\" height=\"%g\" fill=\"none\" stroke=\"#888\"/>\n",
-                 chart->left, chart->top, chart->width, chart->height);
+    buffer_print(
+        out, "<rect x=\"%g\" y=\"%g\" width=\"%g\" height=\"%g\" fill=\"none\" stroke=\"#888\"/>\n",
+        chart->left, chart->top, chart->width, chart->height);
     if (title)
         svg_text(out, middle, chart->top - 12, "middle", title);
     if (x_name)
@@ -103,8 +114,8 @@ static double round_step(double range)
     return power * (times < 1.5 ? 1 : times < 3.5 ? 2 : times < 7.5 ? 5 : 10);
 }
 
-static void put_ticks(struct buffer *out, const struct chart *chart, bool along_x, double least, double most,
-                      double unit)
+static void put_ticks(struct buffer *out, const struct chart *chart, bool along_x, double least,
+                      double most, double unit)
 {
     double step = round_step((most - least) / unit);
     char text[32];
@@ -117,8 +128,10 @@ static void put_ticks(struct buffer *out, const struct chart *chart, bool along_
         snprintf(text, sizeof text, "%.6g", value);
         double x = along_x ? svg_x(chart, value * unit) : chart->left;
         double y = along_x ? chart->top + chart->height : svg_y(chart, value * unit);
-        buffer_print(out, "<path d=\"M%.1f %.1f%s\" stroke=\"#888\"/>\n", x, y, along_x ? "v5" : "h-5");
-        svg_text(out, along_x ? x : x - 8, along_x ? y + 18 : y + 4, along_x ? "middle" : "end", text);
+        buffer_print(out, "<path d=\"M%.1f %.1f%s\" stroke=\"#888\"/>\n", x, y,
+                     along_x ? "v5" : "h-5");
+        svg_text(out, along_x ? x : x - 8, along_x ? y + 18 : y + 4, along_x ? "middle" : "end",
+                 text);
     }
 }
 

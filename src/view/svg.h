@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside view/: figures as SVG.  A chart is a rectangle on the page with a range on each side; marks are put
- * at values and land inside.  Plain SVG 1.1 without scripts, styles or anything to fetch, as a document of its own or within
- * a page of HTML, whose style sheet colours it then.
+ * Inside view/: figures as SVG.  A chart is a rectangle on the page with a range on each side;
+ * marks are put at values and land inside.  Plain SVG 1.1 without scripts, styles or anything to
+ * fetch, as a document of its own or within a page of HTML, whose style sheet colours it then.
  */
 #ifndef WATTUNE_VIEW_SVG_H
 #define WATTUNE_VIEW_SVG_H
@@ -17,18 +17,21 @@ struct chart {
 };
 
 void svg_begin(struct buffer *out, double width, double height);
-void svg_begin_inline(struct buffer *out, double width, double height, const char *id, const char *title); /* within HTML */
+void svg_begin_inline(struct buffer *out, double width, double height, const char *id,
+                      const char *title); /* within HTML */
 void svg_end(struct buffer *out);
 
 /* Text at a place of the page; anchor is start, middle or end.  The text may be anything. */
 void svg_text(struct buffer *out, double x, double y, const char *anchor, const char *text);
 
-/* Names that others chose, "unknown" where one is empty, with commas between them: each isolated from the direction of the others,
- * cut with "..." and all of it at `width`. */
-void svg_names(struct buffer *out, double x, double y, double width, const char *const names[], unsigned count);
+/* Names that others chose, "unknown" where one is empty, with commas between them: each isolated
+ * from the direction of the others, cut with "..." and all of it at `width`. */
+void svg_names(struct buffer *out, double x, double y, double width, const char *const names[],
+               unsigned count);
 
 /* A bar, of the colour that the page's style sheet gives to its class. */
-void svg_bar(struct buffer *out, const char *class, double x, double y, double width, double height);
+void svg_bar(struct buffer *out, const char *class, double x, double y, double width,
+             double height);
 
 /* The largest unit of which the value has two. */
 enum { SVG_UNITS = 4 };

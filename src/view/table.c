@@ -42,7 +42,8 @@ static void pad(struct buffer *out, size_t width)
     buffer_print(out, "%*s", (int)width, "");
 }
 
-static void print_row(struct buffer *out, const char *columns, const char *cell, const size_t widths[])
+static void print_row(struct buffer *out, const char *columns, const char *cell,
+                      const size_t widths[])
 {
     size_t owed = 0; /* spaces are printed only in front of something: lines have no tail of them */
     for (size_t c = 0; columns[c]; c++, cell += strlen(cell) + 1) {
@@ -86,10 +87,14 @@ const char *paint(bool colour, char what)
     return !colour ? "" : what == 'b' ? "\x1b[1m" : what == 'g' ? "\x1b[32m" : "\x1b[0m";
 }
 
-/* --- Units ------------------------------------------------------------------------------------------------------- */
+/* --- Units
+ * -------------------------------------------------------------------------------------------------------
+ */
 
-/* The value in the largest of the units (each 1000 of the one before) that leaves at least 1; 0 in the `plain` one. */
-static char *scaled(char text[UNIT_SIZE], double value, const char *const units[], int count, double first, int plain)
+/* The value in the largest of the units (each 1000 of the one before) that leaves at least 1; 0 in
+ * the `plain` one. */
+static char *scaled(char text[UNIT_SIZE], double value, const char *const units[], int count,
+                    double first, int plain)
 {
     if (!isfinite(value)) {
         snprintf(text, UNIT_SIZE, "unknown");
@@ -97,13 +102,18 @@ static char *scaled(char text[UNIT_SIZE], double value, const char *const units[
     }
     int unit = value == 0 ? plain : 0;
     value /= first;
-    while (unit + 1 < count && fabs(value) >= 999.95) { /* would be printed as 1000 of the smaller unit */
+    while (unit + 1 < count &&
+           fabs(value) >= 999.95) { /* would be printed as 1000 of the smaller unit */
         value /= 1000;
         unit++;
     }
     /* Four digits without an exponent. */
     double size = fabs(value);
-    snprintf(text, UNIT_SIZE, "%.*f %s", value == 0 || size >= 999.95 ? 0 : size >= 99.995 ? 1 : size >= 9.9995 ? 2 : 3,
+    snprintf(text, UNIT_SIZE, "%.*f %s",
+             value == 0 || size >= 999.95 ? 0
+             : size >= 99.995             ? 1
+             : size >= 9.9995             ? 2
+                                          : 3,
              value, units[unit]);
     return text;
 }
@@ -178,7 +188,9 @@ char *unit_wall(char text[UNIT_SIZE], int64_t wall_ms)
     return text;
 }
 
-/* --- CSV --------------------------------------------------------------------------------------------------------- */
+/* --- CSV
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 void csv_put_name(struct buffer *out, const char *name)
 {

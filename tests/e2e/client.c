@@ -2,12 +2,13 @@
  *
  * What the end-to-end tests put on a virtual machine, in one small program:
  *
- *   e2e_client train [OPTION=VALUE...]   a training program that calls wt_step() and logs what truly happened
- *   e2e_client watch                     prints every change of GPU 0's limit, until it is ended
- *   e2e_client hold                      keeps the machine alive and prints "ready"
+ *   e2e_client train [OPTION=VALUE...]   a training program that calls wt_step() and logs what
+ * truly happened e2e_client watch                     prints every change of GPU 0's limit, until
+ * it is ended e2e_client hold                      keeps the machine alive and prints "ready"
  *   e2e_client set WATTS [GPU]           sets a limit behind wattune's back
- *   e2e_client get                       prints index, UUID, limit in W and true energy in J of every GPU
- *   e2e_client work SECONDS [GPU]        uses a GPU for that long (machine time), as a stranger
+ *   e2e_client get                       prints index, UUID, limit in W and true energy in J of
+ * every GPU e2e_client work SECONDS [GPU]        uses a GPU for that long (machine time), as a
+ * stranger
  *
  * It opens libnvidia-ml.so.1 by name, as training programs do.
  */
@@ -80,21 +81,31 @@ static double seconds(void)
     return (double)nvml.now_ns() / 1e9;
 }
 
-/* --- train ------------------------------------------------------------------------------------------------------- */
+/* --- train
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 static struct {
-    long steps, epoch, crash_at, drift_at;   /* epoch: steps per epoch, 0: none */
+    long steps, epoch, crash_at, drift_at; /* epoch: steps per epoch, 0: none */
     double drift, step_s, watts, share, host, validation_s, start_s;
     unsigned gpu, ranks;
     int print, channel, leave;
     char *log, *pidfile;
-    /* with a batch size: epochs of `samples`, steps as long as they have samples, a metric that reaches 0.9 after as many
-     * epochs as `need` has for the size ("32:4,64:6"; none: never) */
+    /* with a batch size: epochs of `samples`, steps as long as they have samples, a metric that
+     * reaches 0.9 after as many epochs as `need` has for the size ("32:4,64:6"; none: never) */
     unsigned batch, epochs, fail_batch;
     long samples;
     const char *need, *metric, *seen;
     int polls, deaf, nan, code;
-} training = {.samples = 1280, .epochs = 1000, .metric = "accuracy", .steps = 100, .step_s = 0.1, .watts = 240, .share = 0.5, .host = 0.1, .ranks = 1,
+} training = {.samples = 1280,
+              .epochs = 1000,
+              .metric = "accuracy",
+              .steps = 100,
+              .step_s = 0.1,
+              .watts = 240,
+              .share = 0.5,
+              .host = 0.1,
+              .ranks = 1,
               .channel = 1};
 
 static void option(const char *word)
@@ -103,43 +114,75 @@ static void option(const char *word)
     size_t n = value ? (size_t)(value - word) : strlen(word);
     double number = value ? atof(value + 1) : 1;
 #define IS(name) (strlen(name) == n && strncmp(word, name, n) == 0)
-    if (IS("steps")) training.steps = (long)number;
-    else if (IS("epoch")) training.epoch = (long)number;
-    else if (IS("step_s")) training.step_s = number;
-    else if (IS("watts")) training.watts = number;
-    else if (IS("share")) training.share = number;
-    else if (IS("host")) training.host = number;
-    else if (IS("validation_s")) training.validation_s = number;
-    else if (IS("start_s")) training.start_s = number;
-    else if (IS("gpu")) training.gpu = (unsigned)number;
-    else if (IS("ranks")) training.ranks = (unsigned)number;
-    else if (IS("print")) training.print = (int)number;      /* "step N" on standard output, "warn N" on standard error */
-    else if (IS("channel")) training.channel = (int)number;  /* 0: no wt_step() */
-    else if (IS("leave")) training.leave = (int)number;      /* leave a child behind that goes on for so many seconds */
-    else if (IS("drift_at")) training.drift_at = (long)number;  /* from this step on a step is `drift` times as long */
-    else if (IS("drift")) training.drift = number;
-    else if (IS("crash_at")) training.crash_at = (long)number;
-    else if (IS("batch")) training.batch = (unsigned)number;
-    else if (IS("epochs")) training.epochs = (unsigned)number;
-    else if (IS("samples")) training.samples = (long)number;
-    else if (IS("need")) training.need = strdup(value + 1);
-    else if (IS("metric")) training.metric = value[1] ? strdup(value + 1) : NULL;
-    else if (IS("nan")) training.nan = (int)number;
-    else if (IS("polls")) training.polls = (int)number;      /* ends when it is asked to */
-    else if (IS("deaf")) training.deaf = (int)number;        /* ignores SIGTERM */
-    else if (IS("fail_batch")) training.fail_batch = (unsigned)number; /* exit code 3 after an epoch of this size */
-    else if (IS("code")) training.code = (int)number;        /* exit code at the end */
-    else if (IS("seen")) training.seen = strdup(value + 1);  /* a line an epoch: batch size, epoch, seed, rate, recurrence */
-    else if (IS("log")) training.log = strdup(value + 1);
-    else if (IS("pidfile")) training.pidfile = strdup(value + 1);
-    else exit(98);
+    if (IS("steps"))
+        training.steps = (long)number;
+    else if (IS("epoch"))
+        training.epoch = (long)number;
+    else if (IS("step_s"))
+        training.step_s = number;
+    else if (IS("watts"))
+        training.watts = number;
+    else if (IS("share"))
+        training.share = number;
+    else if (IS("host"))
+        training.host = number;
+    else if (IS("validation_s"))
+        training.validation_s = number;
+    else if (IS("start_s"))
+        training.start_s = number;
+    else if (IS("gpu"))
+        training.gpu = (unsigned)number;
+    else if (IS("ranks"))
+        training.ranks = (unsigned)number;
+    else if (IS("print"))
+        training.print = (int)number; /* "step N" on standard output, "warn N" on standard error */
+    else if (IS("channel"))
+        training.channel = (int)number; /* 0: no wt_step() */
+    else if (IS("leave"))
+        training.leave = (int)number; /* leave a child behind that goes on for so many seconds */
+    else if (IS("drift_at"))
+        training.drift_at = (long)number; /* from this step on a step is `drift` times as long */
+    else if (IS("drift"))
+        training.drift = number;
+    else if (IS("crash_at"))
+        training.crash_at = (long)number;
+    else if (IS("batch"))
+        training.batch = (unsigned)number;
+    else if (IS("epochs"))
+        training.epochs = (unsigned)number;
+    else if (IS("samples"))
+        training.samples = (long)number;
+    else if (IS("need"))
+        training.need = strdup(value + 1);
+    else if (IS("metric"))
+        training.metric = value[1] ? strdup(value + 1) : NULL;
+    else if (IS("nan"))
+        training.nan = (int)number;
+    else if (IS("polls"))
+        training.polls = (int)number; /* ends when it is asked to */
+    else if (IS("deaf"))
+        training.deaf = (int)number; /* ignores SIGTERM */
+    else if (IS("fail_batch"))
+        training.fail_batch = (unsigned)number; /* exit code 3 after an epoch of this size */
+    else if (IS("code"))
+        training.code = (int)number; /* exit code at the end */
+    else if (IS("seen"))
+        training.seen =
+            strdup(value + 1); /* a line an epoch: batch size, epoch, seed, rate, recurrence */
+    else if (IS("log"))
+        training.log = strdup(value + 1);
+    else if (IS("pidfile"))
+        training.pidfile = strdup(value + 1);
+    else
+        exit(98);
 }
 
 /* A line a step: machine time, true energy, limit. */
 static void log_step(FILE *log, long step)
 {
     if (log)
-        fprintf(log, "%ld %.9f %.6f %u\n", step, seconds(), nvml.true_energy_j(training.gpu), limit_mw(training.gpu));
+        fprintf(log, "%ld %.9f %.6f %u\n", step, seconds(), nvml.true_energy_j(training.gpu),
+                limit_mw(training.gpu));
 }
 
 static int train(void)
@@ -149,8 +192,11 @@ static int train(void)
         nvml.work(training.gpu, training.start_s, 60, 0, 0);
     log_step(log, 0);
     for (long step = 1; step <= training.steps; step++) {
-        double factor = training.drift_at && step > training.drift_at ? training.drift : 1; /* longer sequences, say */
-        if (nvml.work(training.gpu, factor * training.step_s, training.watts, training.share, training.host))
+        double factor = training.drift_at && step > training.drift_at
+                            ? training.drift
+                            : 1; /* longer sequences, say */
+        if (nvml.work(training.gpu, factor * training.step_s, training.watts, training.share,
+                      training.host))
             return 97;
         if (training.channel)
             wt_step();
@@ -168,7 +214,8 @@ static int train(void)
             if (training.channel)
                 wt_epoch_end("accuracy", (double)step / (double)training.steps);
             if (training.print) {
-                printf("epoch %ld accuracy %.4f\n", step / training.epoch, (double)step / (double)training.steps);
+                printf("epoch %ld accuracy %.4f\n", step / training.epoch,
+                       (double)step / (double)training.steps);
                 fflush(stdout);
             }
             log_step(log, step);
@@ -185,11 +232,13 @@ static int train(void)
     return 0;
 }
 
-/* --- train, with a batch size -------------------------------------------------------------------------------------- */
+/* --- train, with a batch size
+ * -------------------------------------------------------------------------------------- */
 
 static unsigned epochs_needed(void)
 {
-    for (const char *at = training.need; at && *at; at = strchr(at, ',') ? strchr(at, ',') + 1 : "") {
+    for (const char *at = training.need; at && *at;
+         at = strchr(at, ',') ? strchr(at, ',') + 1 : "") {
         unsigned size = 0, epochs = 0;
         if (sscanf(at, "%u:%u", &size, &epochs) == 2 && size == training.batch)
             return epochs;
@@ -208,8 +257,9 @@ static void note_epoch(unsigned epoch)
     FILE *seen = training.seen ? fopen(training.seen, "a") : NULL;
     if (!seen)
         return;
-    fprintf(seen, "%u %u %s %s %s %s\n", training.batch, epoch, variable("WATTUNE_BATCH_SIZE"), variable("WATTUNE_SEED"),
-            variable("WATTUNE_LEARNING_RATE"), variable("WATTUNE_RECURRENCE"));
+    fprintf(seen, "%u %u %s %s %s %s\n", training.batch, epoch, variable("WATTUNE_BATCH_SIZE"),
+            variable("WATTUNE_SEED"), variable("WATTUNE_LEARNING_RATE"),
+            variable("WATTUNE_RECURRENCE"));
     fclose(seen);
 }
 
@@ -219,7 +269,8 @@ static int train_to_target(void)
     note_epoch(0);
     for (unsigned epoch = 1; epoch <= training.epochs; epoch++) {
         for (long done = 0; done < training.samples; done += training.batch) {
-            if (nvml.work(training.gpu, training.step_s * training.batch / 64, training.watts, training.share, training.host))
+            if (nvml.work(training.gpu, training.step_s * training.batch / 64, training.watts,
+                          training.share, training.host))
                 return 97;
             wt_step();
             if (training.polls && wt_stop_requested())
@@ -273,7 +324,9 @@ static int train_main(int argc, char **argv)
     return code;
 }
 
-/* --- The others -------------------------------------------------------------------------------------------------- */
+/* --- The others
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static void watch(void)
 {
@@ -306,12 +359,14 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "set") == 0 && argc > 2) {
         void *device;
         unsigned gpu = argc > 3 ? (unsigned)atoi(argv[3]) : 0;
-        return nvml.handle(gpu, &device) || nvml.set_limit(device, (unsigned)(atof(argv[2]) * 1000));
+        return nvml.handle(gpu, &device) ||
+               nvml.set_limit(device, (unsigned)(atof(argv[2]) * 1000));
     }
     if (strcmp(argv[1], "get") == 0) {
         void *device;
         char uuid[96];
-        for (unsigned i = 0; nvml.handle(i, &device) == 0 && nvml.uuid(device, uuid, sizeof uuid) == 0; i++)
+        for (unsigned i = 0;
+             nvml.handle(i, &device) == 0 && nvml.uuid(device, uuid, sizeof uuid) == 0; i++)
             printf("%u %s %g %.6f\n", i, uuid, limit_mw(i) / 1000.0, nvml.true_energy_j(i));
         return 0;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Preloaded by tests: CLOCK_REALTIME as if somebody had set it, by the seconds that stand in the file SET_CLOCK names.  Other
- * clocks stay as they are, as they do when a wall clock is set.
+ * Preloaded by tests: CLOCK_REALTIME as if somebody had set it, by the seconds that stand in the
+ * file SET_CLOCK names.  Other clocks stay as they are, as they do when a wall clock is set.
  */
 #include <dlfcn.h>
 #include <stdio.h>

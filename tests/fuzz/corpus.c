@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A main() for the fuzz targets where there is no libFuzzer: runs the target once with every file of the folder given,
- * and with no bytes at all.
+ * A main() for the fuzz targets where there is no libFuzzer: runs the target once with every file
+ * of the folder given, and with no bytes at all.
  */
 #include <dirent.h>
 #include <fcntl.h>

@@ -47,7 +47,8 @@ const char *fuzz_folder(void)
 {
     if (!folder[0]) {
         /* In memory: a disk would make thousands of runs into tens. */
-        snprintf(folder, sizeof folder, "%s/wattune-fuzz-XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+        snprintf(folder, sizeof folder, "%s/wattune-fuzz-XXXXXX",
+                 access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
         CHECK(mkdtemp(folder));
         owner = getpid();
         atexit(remove_folder);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the fuzz targets share: a check that ends the program, an input as text, an input as a file.  A target is one
- * function; libFuzzer calls it millions of times with inputs of its own, and corpus.c once with each file that is kept,
- * so that what was found stays found under any compiler.
+ * What the fuzz targets share: a check that ends the program, an input as text, an input as a file.
+ * A target is one function; libFuzzer calls it millions of times with inputs of its own, and
+ * corpus.c once with each file that is kept, so that what was found stays found under any compiler.
  */
 #ifndef WATTUNE_TESTS_FUZZ_H
 #define WATTUNE_TESTS_FUZZ_H
@@ -16,27 +16,31 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A property that does not hold is a finding like a crash. */
-#define CHECK(condition)                                                                                       \
-    do {                                                                                                       \
-        if (!(condition)) {                                                                                    \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                            \
-            abort();                                                                                           \
-        }                                                                                                      \
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                \
+            abort();                                                                               \
+        }                                                                                          \
     } while (0)
 
-/* The bytes with a 0 behind them, in memory of exactly that size: what reads on is seen.  The caller frees. */
+/* The bytes with a 0 behind them, in memory of exactly that size: what reads on is seen.  The
+ * caller frees. */
 char *fuzz_text(const uint8_t *data, size_t size);
 
-/* Takes the text up to the first '\n' off *text, for targets that need several; NULL when nothing is left. */
+/* Takes the text up to the first '\n' off *text, for targets that need several; NULL when nothing
+ * is left. */
 char *fuzz_line(char **text);
 
-/* A file that holds the bytes; one path for the life of the process, in a folder of its own that goes with it. */
+/* A file that holds the bytes; one path for the life of the process, in a folder of its own that
+ * goes with it. */
 const char *fuzz_file(const uint8_t *data, size_t size);
 
 /* That folder. */
 const char *fuzz_folder(void);
 
-/* Valid UTF-8 by the table of the Unicode standard (3-7), written apart from the code under test. */
+/* Valid UTF-8 by the table of the Unicode standard (3-7), written apart from the code under test.
+ */
 int fuzz_is_utf8(const char *text);
 
 #endif

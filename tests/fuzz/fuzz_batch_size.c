@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * decide/batch_size.c: a state out of bytes that somebody may have changed.  What is accepted is written back
- * as it was, and goes on without harm.
+ * decide/batch_size.c: a state out of bytes that somebody may have changed.  What is accepted is
+ * written back as it was, and goes on without harm.
  */
 #include "decide/batch_size.h"
 #include "fuzz.h"
@@ -26,7 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             CHECK(held.size < state.count);
         struct batch_size_result result = {true, 1 + i % 7, i % 3 > 0, i % 5};
         if (state.claim_count)
-            batch_size_report(&state, &normals, state.claims[i % state.claim_count].id, &result, &held, &err);
+            batch_size_report(&state, &normals, state.claims[i % state.claim_count].id, &result,
+                              &held, &err);
         batch_size_lapse(&state, i);
         CHECK(state.claim_count <= BATCH_CLAIMS_MOST);
     }

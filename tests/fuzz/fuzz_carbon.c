@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * carbon/: the files that users bring.  The first letter chooses (s: a series, i: intensities, e: embodied carbon, p: a provider's
- * answer), the rest is the text.  What is accepted keeps its promises; what is not gives one harmless sentence that names
- * file and line, and leaves nothing.
+ * carbon/: the files that users bring.  The first letter chooses (s: a series, i: intensities, e:
+ * embodied carbon, p: a provider's answer), the rest is the text.  What is accepted keeps its
+ * promises; what is not gives one harmless sentence that names file and line, and leaves nothing.
  */
 #include <math.h>
 #include <stdbool.h>
@@ -66,7 +66,8 @@ static void intensities(struct buffer *text)
         refused(rc, &err, "file:");
     for (size_t i = 0; i < table.count; i++) {
         CHECK(table.rows[i].code[0] && table.rows[i].source[0] && table.rows[i].year >= 1900);
-        CHECK(carbon_intensity_find(tables, 1, table.rows[i].code, &row, &err) == 0 && row == &table.rows[i]);
+        CHECK(carbon_intensity_find(tables, 1, table.rows[i].code, &row, &err) == 0 &&
+              row == &table.rows[i]);
     }
     rc = carbon_intensity_find(tables, 1, "q?q", &row, &err);
     CHECK(rc == WT_E_NOT_FOUND && !strpbrk(err.text, "\n\x1b"));
@@ -82,7 +83,8 @@ static void embodied(struct buffer *text)
         refused(rc, &err, "file:");
     for (size_t i = 0; i < table.count; i++) {
         const struct carbon_embodied_row *row = &table.rows[i];
-        CHECK(row->kg > 0 && row->kg < 2e9 && row->source[0] && !(row->low_kg > row->kg) && !(row->high_kg < row->kg));
+        CHECK(row->kg > 0 && row->kg < 2e9 && row->source[0] && !(row->low_kg > row->kg) &&
+              !(row->high_kg < row->kg));
         CHECK((row->kind == CARBON_GPU) == (row->match[0] != '\0'));
         const struct carbon_embodied_row *found = carbon_embodied_gpu(&table, row->match);
         CHECK(row->kind != CARBON_GPU || (found && strlen(found->match) >= strlen(row->match)));
@@ -110,11 +112,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > 1)
         buffer_append(&text, (const char *)data + 1, size - 1);
     switch (size ? data[0] : 0) {
-    case 's': series(&text); break;
-    case 'i': intensities(&text); break;
-    case 'e': embodied(&text); break;
-    case 'p': provider(&text); break;
-    default: break;
+    case 's':
+        series(&text);
+        break;
+    case 'i':
+        intensities(&text);
+        break;
+    case 'e':
+        embodied(&text);
+        break;
+    case 'p':
+        provider(&text);
+        break;
+    default:
+        break;
     }
     buffer_clear(&text);
     return 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * progress/channel*.c: the file that training processes can write to as they like.  The input is a list of writes, as
- * text, one a line: `slot field value`, of which a letter names the field, or `cut N`, `raw OFFSET HEX`; a `read` between
- * them.  A reader sees counts that never go back, times of the past and a metric that can be printed.
+ * progress/channel*.c: the file that training processes can write to as they like.  The input is a
+ * list of writes, as text, one a line: `slot field value`, of which a letter names the field, or
+ * `cut N`, `raw OFFSET HEX`; a `read` between them.  A reader sees counts that never go back, times
+ * of the past and a metric that can be printed.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -69,19 +70,41 @@ static void write_field(unsigned i, char field, const char *value)
     struct channel_slot *slot = &slots[i % CHANNEL_SLOTS];
     uint64_t number = strtoull(value, NULL, 10);
     switch (field) {
-    case 'q': slot->sequence = (uint32_t)number; break;
-    case 'p': slot->pid = (uint32_t)number; break;
-    case 's': slot->steps = number; break;
-    case 'c': slot->claimed_ns = value[0] == '+' ? created_ns + (int64_t)(number >> 2) : (int64_t)number; break;
-    case 'l': slot->last_ns = value[0] == '+' ? created_ns + (int64_t)(number >> 2) : (int64_t)number; break;
-    case 'r': slot->epoch_sequence = (uint32_t)number; break;
-    case 'e': slot->epochs = number; break;
-    case 't': slot->epoch_ns = (int64_t)number; break;
-    case 'm': slot->metric = strtod(value, NULL); break;
-    case 'n': strncpy(slot->metric_name, value, WT_METRIC_LEN); break;
-    default: return;
+    case 'q':
+        slot->sequence = (uint32_t)number;
+        break;
+    case 'p':
+        slot->pid = (uint32_t)number;
+        break;
+    case 's':
+        slot->steps = number;
+        break;
+    case 'c':
+        slot->claimed_ns = value[0] == '+' ? created_ns + (int64_t)(number >> 2) : (int64_t)number;
+        break;
+    case 'l':
+        slot->last_ns = value[0] == '+' ? created_ns + (int64_t)(number >> 2) : (int64_t)number;
+        break;
+    case 'r':
+        slot->epoch_sequence = (uint32_t)number;
+        break;
+    case 'e':
+        slot->epochs = number;
+        break;
+    case 't':
+        slot->epoch_ns = (int64_t)number;
+        break;
+    case 'm':
+        slot->metric = strtod(value, NULL);
+        break;
+    case 'n':
+        strncpy(slot->metric_name, value, WT_METRIC_LEN);
+        break;
+    default:
+        return;
     }
-    put((off_t)(offsetof(struct channel_file, slots) + (i % CHANNEL_SLOTS) * sizeof *slot), slot, sizeof *slot);
+    put((off_t)(offsetof(struct channel_file, slots) + (i % CHANNEL_SLOTS) * sizeof *slot), slot,
+        sizeof *slot);
 }
 
 static void take_line(const char *line, struct channel *channel, struct wt_progress *before)

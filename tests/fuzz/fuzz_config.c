@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli/config.c: the file of settings.  What it accepts passes as a flag too and is the same again when written out; what it
- * refuses is told with the file and a line of it, and leaves the defaults.
+ * cli/config.c: the file of settings.  What it accepts passes as a flag too and is the same again
+ * when written out; what it refuses is told with the file and a line of it, and leaves the
+ * defaults.
  */
 #include "base/buffer.h"
 #include "cli/config.h"
@@ -32,11 +33,13 @@ static void accepted(struct config *config, unsigned lines)
         CHECK(strlen(config_shown(config, i, shown, sizeof shown)) < sizeof shown);
         CHECK(!strpbrk(config_where(config, i, shown, sizeof shown), "\n"));
         if (config_keys[i].type == CONFIG_NUMBER)
-            CHECK(config_number(config, i) >= config_keys[i].least && config_number(config, i) <= config_keys[i].most);
+            CHECK(config_number(config, i) >= config_keys[i].least &&
+                  config_number(config, i) <= config_keys[i].most);
         buffer_print(&text, "%s=%s\n", config_keys[i].name, value->text);
     }
     same(config, &flags);
-    snprintf(places.system_path, sizeof places.system_path, "%s", fuzz_file((const uint8_t *)text.text, text.length));
+    snprintf(places.system_path, sizeof places.system_path, "%s",
+             fuzz_file((const uint8_t *)text.text, text.length));
     if (config_load(&again, &places, &err))
         fprintf(stderr, "%s\n%s", err.text, buffer_text(&text));
     same(config, &again);
@@ -60,7 +63,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(rc == WT_E_PARSE || rc == WT_E_RANGE);
         CHECK(strncmp(err.text, places.system_path, strlen(places.system_path)) == 0);
         for (const char *c = err.text; *c; c++)
-            CHECK((unsigned char)*c >= 0x20 && *c != 0x7f); /* what is quoted from the file is harmless */
+            CHECK((unsigned char)*c >= 0x20 &&
+                  *c != 0x7f); /* what is quoted from the file is harmless */
         same(&config, &defaults);
     } else {
         accepted(&config, lines);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * act/journal.c: an entry decides which limit is put back, so that one that was not written by us in whole must not be
- * taken for one.  "%BOOT%" in the input stands for this boot's id, which no fuzzer can guess.
+ * act/journal.c: an entry decides which limit is put back, so that one that was not written by us
+ * in whole must not be taken for one.  "%BOOT%" in the input stands for this boot's id, which no
+ * fuzzer can guess.
  */
 #include <unistd.h>
 
@@ -34,7 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     with_boot_id(&text, data, size);
     snprintf(path, sizeof path, "%s/%s.limit", fuzz_folder(), UUID);
     FILE *file = fopen(path, "we");
-    CHECK(file && fwrite(buffer_text(&text), 1, text.length, file) == text.length && fclose(file) == 0);
+    CHECK(file && fwrite(buffer_text(&text), 1, text.length, file) == text.length &&
+          fclose(file) == 0);
     struct journal_entry entry = {.found_mw = 42}, same = {0};
     int rc = journal_read(fuzz_folder(), UUID, &entry, &err);
     if (rc) {
@@ -45,7 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(journal_write(fuzz_folder(), &entry, &err) == 0);
         CHECK(file_read(path, 4096, &again, &err) == 0);
         CHECK(again.length == text.length && memcmp(again.text, text.text, text.length) == 0);
-        CHECK(journal_read(fuzz_folder(), UUID, &same, &err) == 0 && memcmp(&same, &entry, sizeof same) == 0);
+        CHECK(journal_read(fuzz_folder(), UUID, &same, &err) == 0 &&
+              memcmp(&same, &entry, sizeof same) == 0);
     }
     buffer_clear(&text);
     buffer_clear(&again);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ledger/: a file that was damaged, or made by somebody who means harm.  The input is a list of changes to a good ledger:
- * three bytes of place, one of value.  It opens or says why not; what it gives can be printed.
+ * ledger/: a file that was damaged, or made by somebody who means harm.  The input is a list of
+ * changes to a good ledger: three bytes of place, one of value.  It opens or says why not; what it
+ * gives can be printed.
  */
 #include <fcntl.h>
 #include <math.h>
@@ -28,15 +29,25 @@ static void make_good(void)
 {
     struct wt_error err = {0};
     struct ledger *ledger = NULL;
-    struct wt_trial trial = {.job = "resnet", .phase = "training", .project = "vision", .energy_j = 12, .time_s = 3,
-                             .reached = -1, .source = WT_SOURCE_COUNTER, .gpu_count = 1, .point_count = 1,
+    struct wt_trial trial = {.job = "resnet",
+                             .phase = "training",
+                             .project = "vision",
+                             .energy_j = 12,
+                             .time_s = 3,
+                             .reached = -1,
+                             .source = WT_SOURCE_COUNTER,
+                             .gpu_count = 1,
+                             .point_count = 1,
                              .profile = {{175000, 40, 0.0025, 0.4375, 0.01, 0.0001, false}}};
-    struct ledger_device_energy device = {.uuid = "GPU-0", .name = "V100", .energy_j = 12, .source = WT_SOURCE_COUNTER};
+    struct ledger_device_energy device = {
+        .uuid = "GPU-0", .name = "V100", .energy_j = 12, .source = WT_SOURCE_COUNTER};
     snprintf(trial.gpus[0].uuid, WT_UUID_LEN, "GPU-0");
     snprintf(path, sizeof path, "%s/ledger.db", fuzz_folder());
     CHECK(ledger_open(path, 0, &ledger, &err) == 0);
     CHECK(ledger_trial_begin(ledger, &trial, &trial.id, NULL, &err) == 0);
-    CHECK(ledger_trial_end(ledger, &trial, &(struct ledger_used){.devices = &device, .device_count = 1}, &err) == 0);
+    CHECK(ledger_trial_end(ledger, &trial,
+                           &(struct ledger_used){.devices = &device, .device_count = 1},
+                           &err) == 0);
     const struct wt_profile_key key = {.job = "resnet", .gpu_model = "V100", .gpu_count = 1};
     CHECK(ledger_state_change(ledger, &key, "accuracy>=0.9", put_state, NULL, NULL, &err) == 0);
     ledger_close(ledger);
@@ -45,8 +56,10 @@ static void make_good(void)
 
 static void is_known(int rc, const struct wt_error *err)
 {
-    CHECK(rc == 0 || ((rc == WT_E_LEDGER || rc == WT_E_VERSION || rc == WT_E_NOT_FOUND || rc == WT_E_RANGE ||
-                       rc == WT_E_INVALID || rc == WT_E_NO_MEMORY || rc == WT_E_BUSY) && err->text[0] && err->code == rc));
+    CHECK(rc == 0 ||
+          ((rc == WT_E_LEDGER || rc == WT_E_VERSION || rc == WT_E_NOT_FOUND || rc == WT_E_RANGE ||
+            rc == WT_E_INVALID || rc == WT_E_NO_MEMORY || rc == WT_E_BUSY) &&
+           err->text[0] && err->code == rc));
 }
 
 static void read_all(struct ledger *ledger)
@@ -56,19 +69,22 @@ static void read_all(struct ledger *ledger)
     struct wt_trial *trials = NULL;
     struct ledger_device_energy *devices = NULL;
     struct wt_profile_point points[WT_MAX_LIMITS];
-    struct wt_profile_key key = {.job = "resnet", .batch_size = 1, .gpu_model = "V100", .gpu_count = 1};
+    struct wt_profile_key key = {
+        .job = "resnet", .batch_size = 1, .gpu_model = "V100", .gpu_count = 1};
     size_t count = 0;
     unsigned point_count = 0;
     int rc = ledger_jobs(ledger, &rows, &count, &err);
     is_known(rc, &err);
     for (size_t i = 0; rc == 0 && i < count; i++)
-        CHECK(memchr(rows[i].job, '\0', sizeof rows[i].job) && memchr(rows[i].phase, '\0', sizeof rows[i].phase));
+        CHECK(memchr(rows[i].job, '\0', sizeof rows[i].job) &&
+              memchr(rows[i].phase, '\0', sizeof rows[i].phase));
     free(rows);
     rc = ledger_job_trials(ledger, "resnet", &trials, &count, &err);
     is_known(rc, &err);
     for (size_t i = 0; rc == 0 && i < count; i++) {
         CHECK(trials[i].gpu_count <= WT_MAX_DEVICES && trials[i].point_count <= WT_MAX_LIMITS);
-        CHECK(trials[i].source <= WT_SOURCE_REPLAYED && memchr(trials[i].note, '\0', sizeof trials[i].note));
+        CHECK(trials[i].source <= WT_SOURCE_REPLAYED &&
+              memchr(trials[i].note, '\0', sizeof trials[i].note));
     }
     free(trials);
     is_known(ledger_trial_devices(ledger, 1, &devices, &count, &err), &err);
@@ -78,7 +94,8 @@ static void read_all(struct ledger *ledger)
     rc = ledger_states(ledger, "resnet", &states, &count, &err);
     is_known(rc, &err);
     for (size_t i = 0; rc == 0 && i < count; i++)
-        CHECK(states[i].length <= LEDGER_STATE_MOST && memchr(states[i].options, '\0', sizeof states[i].options) &&
+        CHECK(states[i].length <= LEDGER_STATE_MOST &&
+              memchr(states[i].options, '\0', sizeof states[i].options) &&
               memchr(states[i].gpu_model, '\0', sizeof states[i].gpu_model));
     free(states);
     is_known(ledger_steps_per_epoch(ledger, "resnet", 32, &steps, &err), &err);
@@ -95,7 +112,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct wt_error err = {0};
     buffer_append(&bad, good.text, good.length);
     for (size_t i = 0; i + 4 <= size; i += 4)
-        bad.text[((size_t)data[i] << 16 | (size_t)data[i + 1] << 8 | data[i + 2]) % good.length] = (char)data[i + 3];
+        bad.text[((size_t)data[i] << 16 | (size_t)data[i + 1] << 8 | data[i + 2]) % good.length] =
+            (char)data[i + 3];
     char other[128];
     static const char *const beside[] = {"-wal", "-shm", "-journal"};
     for (unsigned i = 0; i < 3; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/parse.c.  The first letter chooses the function (of "unfwptq"), the rest is the text.  What is accepted lies in its range and is
- * the value of the text; what is not leaves the outputs alone.
+ * base/parse.c.  The first letter chooses the function (of "unfwptq"), the rest is the text.  What
+ * is accepted lies in its range and is the value of the text; what is not leaves the outputs alone.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -73,10 +73,12 @@ static void watts(const char *text)
         CHECK(limits_mw[i] >= 1000 && limits_mw[i] <= 10000000);
         for (int k = 0; k < i; k++)
             CHECK(limits_mw[k] != limits_mw[i]);
-        length += (size_t)snprintf(again + length, sizeof again - length, "%s%.3f", i ? "," : "", limits_mw[i] / 1e3);
+        length += (size_t)snprintf(again + length, sizeof again - length, "%s%.3f", i ? "," : "",
+                                   limits_mw[i] / 1e3);
     }
     uint32_t same[8];
-    CHECK(parse_watt_list(again, same, 8) == count && memcmp(same, limits_mw, (size_t)count * sizeof same[0]) == 0);
+    CHECK(parse_watt_list(again, same, 8) == count &&
+          memcmp(same, limits_mw, (size_t)count * sizeof same[0]) == 0);
 }
 
 static void parts(const char *text)
@@ -106,7 +108,9 @@ static void moment(const char *text)
         return;
     char again[32];
     clock_format_wall(ms, again);
-    bool in_range = again[0] != 'u' && ms >= INT64_C(-62167219200000); /* an offset may lead out of the years 0 to 9999 */
+    bool in_range =
+        again[0] != 'u' &&
+        ms >= INT64_C(-62167219200000); /* an offset may lead out of the years 0 to 9999 */
     CHECK(!in_range || (parse_time(again, &same) == 0 && same == ms));
     size_t length = strlen(text);
     if (in_range && strchr("zZ", text[length - 1]))
@@ -116,7 +120,8 @@ static void moment(const char *text)
 /* What is taken is a number and the name of one unit, and nothing besides but a blank. */
 static void quantity(const char *text)
 {
-    static const struct parse_unit units[] = {{"J", 1, 0}, {"kJ", 1e3, 1}, {"h", 3600, 2}, {"Wh", 3600, 3}, {"kWh", 3.6e6, 4}};
+    static const struct parse_unit units[] = {
+        {"J", 1, 0}, {"kJ", 1e3, 1}, {"h", 3600, 2}, {"Wh", 3600, 3}, {"kWh", 3.6e6, 4}};
     const struct parse_unit *unit = NULL;
     double value = 42, number;
     int rc = parse_quantity(text, units, 5, &value, &unit);
@@ -135,7 +140,8 @@ static void quantity(const char *text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char letters[] = "unfwptq";
-    static void (*const functions[])(const char *) = {whole_number, real_number, fraction, watts, parts, moment, quantity};
+    static void (*const functions[])(const char *) = {whole_number, real_number, fraction, watts,
+                                                      parts,        moment,      quantity};
     const char *letter = size ? memchr(letters, data[0], sizeof letters - 1) : NULL;
     if (!letter)
         return 0;

@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * progress/pattern.c: the first three lines are the step, metric and epoch patterns (empty: none), the rest is what the
- * training prints.  However the output is cut into pieces, it says the same.
+ * progress/pattern.c: the first three lines are the step, metric and epoch patterns (empty: none),
+ * the rest is what the training prints.  However the output is cut into pieces, it says the same.
  */
 #include <math.h>
 
 #include "fuzz.h"
 #include "progress/pattern.h"
 
-enum { PATTERN_MOST = 48, OUTPUT_MOST = 2048 }; /* hostile backtracking is bounded per line, not per run */
+enum {
+    PATTERN_MOST = 48,
+    OUTPUT_MOST = 2048
+}; /* hostile backtracking is bounded per line, not per run */
 
 static const char *or_none(const char *line)
 {
     return line && *line ? line : NULL;
 }
 
-static struct wt_progress fed(const struct pattern_options *options, const char *bytes, size_t length, size_t piece)
+static struct wt_progress fed(const struct pattern_options *options, const char *bytes,
+                              size_t length, size_t piece)
 {
     struct pattern *pattern = NULL;
     struct wt_progress progress, before = {.metric = NAN};
@@ -24,7 +28,8 @@ static struct wt_progress fed(const struct pattern_options *options, const char 
         size_t n = length - at < piece ? length - at : piece;
         pattern_feed(pattern, 0, bytes + at, n, (int64_t)at + 1);
         pattern_read(pattern, &progress);
-        CHECK(progress.steps >= before.steps && progress.epochs >= before.epochs && progress.t_ns >= before.t_ns);
+        CHECK(progress.steps >= before.steps && progress.epochs >= before.epochs &&
+              progress.t_ns >= before.t_ns);
         before = progress;
     }
     pattern_finish(pattern);
@@ -40,7 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct pattern_options options = {or_none(step), or_none(metric), or_none(epoch), "loss"};
     struct pattern *pattern = NULL;
     struct wt_error err = {0};
-    if (strlen(step) > PATTERN_MOST || (metric && strlen(metric) > PATTERN_MOST) || (epoch && strlen(epoch) > PATTERN_MOST))
+    if (strlen(step) > PATTERN_MOST || (metric && strlen(metric) > PATTERN_MOST) ||
+        (epoch && strlen(epoch) > PATTERN_MOST))
         goto done;
     int rc = pattern_new(&pattern, &options, &err);
     pattern_free(pattern);

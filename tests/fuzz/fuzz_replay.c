@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sense/replay.c: a recording, which is a file that somebody was given.  What it accepts answers like a device, and is
- * the same again when `monitor --csv` has printed it.
+ * sense/replay.c: a recording, which is a file that somebody was given.  What it accepts answers
+ * like a device, and is the same again when `monitor --csv` has printed it.
  */
 #include "base/clock.h"
 #include "fuzz.h"
@@ -26,7 +26,8 @@ static void same_state(const struct wt_state *a, const struct wt_state *b)
     CHECK(!(a->known & WT_STATE_SM_CLOCK) || a->sm_clock_mhz == b->sm_clock_mhz);
     CHECK(!(a->known & WT_STATE_MEMORY) || a->memory_used_bytes == b->memory_used_bytes);
     /* twelve digits are printed: exact below 10^12 mJ, some thirty years of a GPU */
-    CHECK(!(a->known & WT_STATE_ENERGY) || a->energy_mj >= 1000000000000 || a->energy_mj == b->energy_mj);
+    CHECK(!(a->known & WT_STATE_ENERGY) || a->energy_mj >= 1000000000000 ||
+          a->energy_mj == b->energy_mj);
 }
 
 static void print_and_read_again(const struct wt_device *device, const struct wt_state *state)
@@ -34,7 +35,8 @@ static void print_and_read_again(const struct wt_device *device, const struct wt
     struct buffer csv = {0};
     view_monitor_csv_heading(&csv, false);
     view_monitor_csv(&csv, INT64_C(1740830400123), device, state, NULL, 1);
-    struct sense_options options = {.replay_path = fuzz_file((const uint8_t *)csv.text, csv.length)};
+    struct sense_options options = {.replay_path =
+                                        fuzz_file((const uint8_t *)csv.text, csv.length)};
     struct sense *sense = NULL;
     struct wt_error err = {0};
     struct wt_state again;
@@ -60,7 +62,8 @@ static void device(struct sense *sense, unsigned i)
         int rc = sense_energy(sense, i, &sample, &err);
         CHECK(rc == 0 || rc == WT_E_NO_DATA || rc == WT_E_NOT_SUPPORTED);
         if (rc == 0) {
-            CHECK(sample.t_ns == now_ns && sample.lag_ns > 0 && sample.source == WT_SOURCE_REPLAYED);
+            CHECK(sample.t_ns == now_ns && sample.lag_ns > 0 &&
+                  sample.source == WT_SOURCE_REPLAYED);
             before = sample;
         }
         rc = sense_state(sense, i, ~0u, &state, &err);
@@ -69,7 +72,8 @@ static void device(struct sense *sense, unsigned i)
             CHECK(state.energy_mj == sample.energy_mj);
     }
     now_ns = opened_ns;
-    if (i == 0 && sense_state(sense, i, ~0u, &state, &err) == 0 && !strpbrk(d->uuid, "\r\n") && !strpbrk(d->name, "\r\n"))
+    if (i == 0 && sense_state(sense, i, ~0u, &state, &err) == 0 && !strpbrk(d->uuid, "\r\n") &&
+        !strpbrk(d->name, "\r\n"))
         print_and_read_again(d, &state);
 }
 

@@ -1,18 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sense/select.c over devices of our own: the first line is CUDA_DEVICE_ORDER, the second CUDA_VISIBLE_DEVICES, the
- * third --gpus (empty lines: not given).  What is selected is there, answers, and is named once.
+ * sense/select.c over devices of our own: the first line is CUDA_DEVICE_ORDER, the second
+ * CUDA_VISIBLE_DEVICES, the third --gpus (empty lines: not given).  What is selected is there,
+ * answers, and is named once.
  */
 #include "fuzz.h"
 #include "sense/sense.h"
 
 enum { GPUS = 5 };
 static struct wt_device devices[GPUS] = {
-    {.index = 0, .uuid = "GPU-11111111-aaaa", .name = "V100", .pci_address = "00000000:01:00.0", .limit_max_mw = 250000},
-    {.index = 1, .uuid = "GPU-11111111-bbbb", .name = "V100", .pci_address = "00000000:02:00.0", .limit_max_mw = 250000},
+    {.index = 0,
+     .uuid = "GPU-11111111-aaaa",
+     .name = "V100",
+     .pci_address = "00000000:01:00.0",
+     .limit_max_mw = 250000},
+    {.index = 1,
+     .uuid = "GPU-11111111-bbbb",
+     .name = "V100",
+     .pci_address = "00000000:02:00.0",
+     .limit_max_mw = 250000},
     {.index = 2}, /* lost */
-    {.index = 3, .uuid = "GPU-22222222-cccc", .name = "A100", .pci_address = "00010000:01:00.0", .limit_max_mw = 400000},
-    {.index = 4, .uuid = "GPU-33333333-dddd", .name = "V100", .pci_address = "00000000:03:00.0", .limit_max_mw = 300000},
+    {.index = 3,
+     .uuid = "GPU-22222222-cccc",
+     .name = "A100",
+     .pci_address = "00010000:01:00.0",
+     .limit_max_mw = 400000},
+    {.index = 4,
+     .uuid = "GPU-33333333-dddd",
+     .name = "V100",
+     .pci_address = "00000000:03:00.0",
+     .limit_max_mw = 300000},
 };
 
 /* What select.c asks of its neighbour. */
@@ -48,7 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(words, 'x', sizeof words);
     memset(selected, 0xff, sizeof selected);
     gpus = gpus && *gpus ? gpus : NULL;
-    int rc = sense_select(NULL, gpus, visible, order && *order ? order : NULL, selected, &count, words, &err);
+    int rc = sense_select(NULL, gpus, visible, order && *order ? order : NULL, selected, &count,
+                          words, &err);
     if (rc) {
         CHECK((rc == WT_E_NO_DEVICE || rc == WT_E_DEVICE_LOST) && err.text[0]);
         CHECK(count == 77 && selected[0] == ~0u); /* outputs are untouched */

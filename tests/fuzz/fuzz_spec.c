@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * vgpu/spec.c: both grammars.  An input with a line break is a machine file, any other a list of models.  What is
- * accepted is a machine that can be built; what is not has a sentence.
+ * vgpu/spec.c: both grammars.  An input with a line break is a machine file, any other a list of
+ * models.  What is accepted is a machine that can be built; what is not has a sentence.
  */
 #include <errno.h>
 #include <math.h>
@@ -46,7 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char message[400] = "";
     bool is_file = memchr(data, '\n', size) != NULL;
     char *text = fuzz_text(data, size);
-    if (!is_file && (strchr(text, '/') || text[0] == '.')) { /* a path of this machine: not ours to read */
+    if (!is_file &&
+        (strchr(text, '/') || text[0] == '.')) { /* a path of this machine: not ours to read */
         free(text);
         return 0;
     }

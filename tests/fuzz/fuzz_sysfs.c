@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sense/rapl.c and sense/hwmon.c over vendor/powercap.c, hwmon.c and sysfs.c: a tree of small files, which may be anybody's.
- * A line of the input is one of them: its path below the tree, a blank, and what it holds; "@PATH TARGET" is a link, "!PATH" a
- * file that is gone, and "--" the moment at which everything is read again, after which the lines change the tree.
+ * sense/rapl.c and sense/hwmon.c over vendor/powercap.c, hwmon.c and sysfs.c: a tree of small
+ * files, which may be anybody's. A line of the input is one of them: its path below the tree, a
+ * blank, and what it holds; "@PATH TARGET" is a link, "!PATH" a file that is gone, and "--" the
+ * moment at which everything is read again, after which the lines change the tree.
  */
 #include <ftw.h>
 #include <sys/stat.h>
@@ -30,8 +31,10 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 /* Nothing outside the tree: plain names only. */
 static int is_plain(const char *path)
 {
-    return path[0] && path[0] != '/' && strlen(path) < 200 && !strstr(path, "..") && !strstr(path, "//") &&
-           strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:.-/") == strlen(path) &&
+    return path[0] && path[0] != '/' && strlen(path) < 200 && !strstr(path, "..") &&
+           !strstr(path, "//") &&
+           strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:.-/") ==
+               strlen(path) &&
            path[strlen(path) - 1] != '/';
 }
 
@@ -74,20 +77,25 @@ static void look(struct source *s)
         struct wt_device device = {0}, other;
         struct wt_error err = {0};
         CHECK(s->ops->device(s->source, i, &device, &err) == 0);
-        CHECK(memchr(device.name, '\0', sizeof device.name) && memchr(device.uuid, '\0', sizeof device.uuid));
+        CHECK(memchr(device.name, '\0', sizeof device.name) &&
+              memchr(device.uuid, '\0', sizeof device.uuid));
         CHECK(device.uuid[0] && memchr(device.pci_address, '\0', sizeof device.pci_address));
         CHECK(device.has_energy_counter ? device.counter_tick_ns > 0 : device.power_tick_ns >= 0);
         for (unsigned k = 0; k < i; k++)
-            CHECK(s->ops->device(s->source, k, &other, &err) == 0 && strcmp(other.uuid, device.uuid) != 0);
+            CHECK(s->ops->device(s->source, k, &other, &err) == 0 &&
+                  strcmp(other.uuid, device.uuid) != 0);
         struct wt_sample sample = {.energy_mj = 42, .quality = 77};
-        int rc = device.has_energy_counter ? s->ops->energy(s->source, i, &sample, &err) : WT_E_NOT_SUPPORTED;
+        int rc = device.has_energy_counter ? s->ops->energy(s->source, i, &sample, &err)
+                                           : WT_E_NOT_SUPPORTED;
         if (rc == 0) {
             CHECK(sample.t_ns == now_ns && sample.lag_ns > 0 && sample.source == WT_SOURCE_COUNTER);
             /* RAPL's wraps are ours to undo; Intel's counters are the driver's */
-            CHECK(s->ops != &sense_rapl || (sample.quality & WT_QUALITY_RESET) || sample.energy_mj >= s->energy_mj[i]);
+            CHECK(s->ops != &sense_rapl || (sample.quality & WT_QUALITY_RESET) ||
+                  sample.energy_mj >= s->energy_mj[i]);
             s->energy_mj[i] = sample.energy_mj;
         } else {
-            CHECK(sample.energy_mj == 42 && sample.quality == 77); /* a failed read makes no sample */
+            CHECK(sample.energy_mj == 42 &&
+                  sample.quality == 77); /* a failed read makes no sample */
             CHECK(!device.has_energy_counter || err.text[0]);
         }
         struct wt_state state = {.known = 12345};
@@ -109,7 +117,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     now_ns = NS_PER_S;
     snprintf(tree, sizeof tree, "%s/tree", fuzz_folder());
     CHECK(mkdir(tree, 0700) == 0);
-    for (char *line; files < MOST_FILES && reads < MOST_READS && (line = rest ? fuzz_line(&rest) : NULL);) {
+    for (char *line;
+         files < MOST_FILES && reads < MOST_READS && (line = rest ? fuzz_line(&rest) : NULL);) {
         if (strcmp(line, "--") != 0) {
             put(tree, line);
             files++;

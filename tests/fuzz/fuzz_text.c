@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Names that others chose, on every way to a page: base/text.c, the tables of view/, and the door of json/.
+ * Names that others chose, on every way to a page: base/text.c, the tables of view/, and the door
+ * of json/.
  */
 #include <jansson.h>
 
@@ -13,8 +14,8 @@ static int has_control(const char *text, const char *allowed)
 {
     uint32_t point;
     for (size_t n; (n = text_decode(text, &point)) > 0; text += n)
-        if ((point < 0x20 || (point >= 0x7f && point < 0xa0) || (point >= 0x202a && point <= 0x202e) ||
-             (point >= 0x2066 && point <= 0x2069)) &&
+        if ((point < 0x20 || (point >= 0x7f && point < 0xa0) ||
+             (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069)) &&
             !(point < 0x80 && strchr(allowed, (int)point)))
             return 1;
     return 0;
@@ -27,7 +28,9 @@ static void decoded(const char *text)
     for (const char *at = text; *at; width++) {
         size_t n = text_decode(at, &point);
         CHECK(n >= 1 && n <= 4);
-        CHECK(point == UINT32_MAX ? n == 1 : point > 0 && point <= 0x10ffff && (point < 0xd800 || point > 0xdfff));
+        CHECK(point == UINT32_MAX
+                  ? n == 1
+                  : point > 0 && point <= 0x10ffff && (point < 0xd800 || point > 0xdfff));
         at += n;
         sum += n;
     }
@@ -47,9 +50,11 @@ static void repaired(const char *text)
     struct buffer json = {0};
     json_put_text(doc, "text", text);
     CHECK(json_write_buffer(doc, JSON_LINE, &json, NULL) == 0);
-    CHECK(json.text[json.length - 1] == '\n' && strchr(json.text, '\n') == json.text + json.length - 1);
+    CHECK(json.text[json.length - 1] == '\n' &&
+          strchr(json.text, '\n') == json.text + json.length - 1);
     json_t *read = json_loadb(json.text, json.length, 0, NULL);
-    CHECK(read && strcmp(json_string_value(json_object_get(read, "text")), buffer_text(&once)) == 0);
+    CHECK(read &&
+          strcmp(json_string_value(json_object_get(read, "text")), buffer_text(&once)) == 0);
     json_decref(read);
     json_doc_free(doc);
     buffer_clear(&json);
@@ -74,7 +79,8 @@ static void escaped(const char *text)
         if (once.length < size)
             CHECK(strcmp(place, shown) == 0);
         else
-            CHECK(length >= 3 && strcmp(place + length - 3, "...") == 0 && strncmp(place, shown, length - 3) == 0);
+            CHECK(length >= 3 && strcmp(place + length - 3, "...") == 0 &&
+                  strncmp(place, shown, length - 3) == 0);
     }
     buffer_clear(&once);
     buffer_clear(&twice);
@@ -83,7 +89,8 @@ static void escaped(const char *text)
 /* A row of a table stays one line, whatever the job and its project are called. */
 static void in_tables(const char *text)
 {
-    struct wt_job_row row = {.phase = "training", .recurrences = 1, .trials = 1, .energy_j = 1, .time_s = 1};
+    struct wt_job_row row = {
+        .phase = "training", .recurrences = 1, .trials = 1, .energy_j = 1, .time_s = 1};
     struct wt_device device = {.name = ""};
     struct wt_state state = {.known = 0};
     struct buffer out = {0};
@@ -122,17 +129,26 @@ static size_t count_of(const char *text, char what)
 
 static void put_page(struct buffer *out, const char *name)
 {
-    struct wt_report_row row = {.runs = 1, .gpu_j = 1, .cpu_j = 1, .dram_j = 1, .operational_g = 1, .embodied_g = 1};
+    struct wt_report_row row = {
+        .runs = 1, .gpu_j = 1, .cpu_j = 1, .dram_j = 1, .operational_g = 1, .embodied_g = 1};
     struct wt_report_basis basis = {.kind = WT_BASIS_INTENSITY, .runs = 1};
     const enum wt_report_key key = WT_BY_JOB;
     row.keys[0] = basis.source = name;
-    view_report_html(out, &(struct view_report_page){.keys = &key, .key_count = 1, .rows = &row, .count = 1, .total = &row,
-                                                     .basis = &basis, .basis_count = 1, .from_ms = INT64_MIN, .to_ms = INT64_MAX});
+    view_report_html(out, &(struct view_report_page){.keys = &key,
+                                                     .key_count = 1,
+                                                     .rows = &row,
+                                                     .count = 1,
+                                                     .total = &row,
+                                                     .basis = &basis,
+                                                     .basis_count = 1,
+                                                     .from_ms = INT64_MIN,
+                                                     .to_ms = INT64_MAX});
 }
 
 static void put_fleet_page(struct buffer *out, const char *name)
 {
-    struct wt_report_row row = {.runs = 1, .gpu_j = 1, .cpu_j = 1, .dram_j = 1, .operational_g = 1, .embodied_g = 1};
+    struct wt_report_row row = {
+        .runs = 1, .gpu_j = 1, .cpu_j = 1, .dram_j = 1, .operational_g = 1, .embodied_g = 1};
     struct wt_report_basis basis = {.kind = WT_BASIS_INTENSITY, .runs = 1};
     struct wt_potential potential = {.limit_mw = 1000, .chosen_energy = 1, .least_energy = 1};
     struct wt_fleet_device device = {.lines = {.watched_hours = 1, .energy_j = 1, .runs_j = 1}};
@@ -141,13 +157,25 @@ static void put_fleet_page(struct buffer *out, const char *name)
     snprintf(device.uuid, sizeof device.uuid, "%s", name);
     snprintf(device.name, sizeof device.name, "%s", name);
     snprintf(device.node, sizeof device.node, "%s", name);
-    view_fleet_html(out, &(struct wt_fleet){
-        .from_ms = INT64_MIN, .to_ms = INT64_MAX, .total = row, .phases = rows, .users = rows, .projects = rows, .gpus = rows, .jobs = rows,
-        .tasks = rows, .basis = &basis, .basis_count = 1, .lines = device.lines, .devices = &device, .device_count = 1,
-        .potentials = &potential});
+    view_fleet_html(out, &(struct wt_fleet){.from_ms = INT64_MIN,
+                                            .to_ms = INT64_MAX,
+                                            .total = row,
+                                            .phases = rows,
+                                            .users = rows,
+                                            .projects = rows,
+                                            .gpus = rows,
+                                            .jobs = rows,
+                                            .tasks = rows,
+                                            .basis = &basis,
+                                            .basis_count = 1,
+                                            .lines = device.lines,
+                                            .devices = &device,
+                                            .device_count = 1,
+                                            .potentials = &potential});
 }
 
-/* A page of HTML has the markup that it has of a harmless name; a title more for each time that the name is cut. */
+/* A page of HTML has the markup that it has of a harmless name; a title more for each time that the
+ * name is cut. */
 static void in_pages(const char *text, void (*put)(struct buffer *out, const char *name))
 {
     struct buffer page = {0}, harmless = {0};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sim/trace.c: two files that somebody downloaded, here one input with a line "=" between them.  What is
- * accepted is in order and can be simulated with every policy; what is not gives one sentence that names a
- * file.
+ * sim/trace.c: two files that somebody downloaded, here one input with a line "=" between them.
+ * What is accepted is in order and can be simulated with every policy; what is not gives one
+ * sentence that names a file.
  */
 #include <math.h>
 #include <stdbool.h>
@@ -66,7 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const uint8_t *cut = size ? memmem(data, size, "\n=\n", 3) : NULL;
     size_t first = cut ? (size_t)(cut - data) + 1 : size;
     const char *training = fuzz_file(data, first);
-    const char *power = cut ? power_file((const char *)cut + 3, size - first - 2) : power_file("", 0);
+    const char *power =
+        cut ? power_file((const char *)cut + 3, size - first - 2) : power_file("", 0);
     struct sim_trace trace;
     struct wt_error err = {0};
     int rc = sim_trace_read(&trace, training, power, "d/n/o", 0.5, &err);
@@ -82,7 +83,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                           .beta = 2,
                                           .max_epochs = 50,
                                           .recurrences = 30,
-                                          .default_size = trace.sizes[trace.size_count / 2].batch_size};
+                                          .default_size =
+                                              trace.sizes[trace.size_count / 2].batch_size};
             CHECK(sim_init(&sim, &trace, &options, &err) == 0);
             simulate(&sim);
         }

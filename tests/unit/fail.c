@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The n-th failing allocation or system call.  What is wrapped here stands in meson.build's list as well.
+ * The n-th failing allocation or system call.  What is wrapped here stands in meson.build's list as
+ * well.
  */
 #include "fail.h"
 
@@ -69,7 +70,9 @@ int fail_files(void)
     return count;
 }
 
-/* --- Memory ------------------------------------------------------------------------------------------------------ */
+/* --- Memory
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -115,7 +118,8 @@ void *__wrap_realloc(void *block, size_t size)
 
 void *__wrap_reallocarray(void *block, size_t count, size_t size)
 {
-    return no_memory("reallocarray") ? NULL : counted(block, __real_reallocarray(block, count, size));
+    return no_memory("reallocarray") ? NULL
+                                     : counted(block, __real_reallocarray(block, count, size));
 }
 
 char *__wrap_strdup(const char *text)
@@ -141,15 +145,18 @@ void fail_free(void *block)
 
 /* PCRE2 takes its memory from the C library; its constructors stand for it. */
 struct pcre2_real_code_8;
-struct pcre2_real_code_8 *__real_pcre2_compile_8(const unsigned char *, size_t, unsigned, int *, size_t *, void *);
-struct pcre2_real_code_8 *__wrap_pcre2_compile_8(const unsigned char *, size_t, unsigned, int *, size_t *, void *);
+struct pcre2_real_code_8 *__real_pcre2_compile_8(const unsigned char *, size_t, unsigned, int *,
+                                                 size_t *, void *);
+struct pcre2_real_code_8 *__wrap_pcre2_compile_8(const unsigned char *, size_t, unsigned, int *,
+                                                 size_t *, void *);
 void *__real_pcre2_match_context_create_8(void *);
 void *__wrap_pcre2_match_context_create_8(void *);
 void *__real_pcre2_match_data_create_from_pattern_8(const void *, void *);
 void *__wrap_pcre2_match_data_create_from_pattern_8(const void *, void *);
 
-struct pcre2_real_code_8 *__wrap_pcre2_compile_8(const unsigned char *text, size_t length, unsigned options, int *code,
-                                                 size_t *offset, void *context)
+struct pcre2_real_code_8 *__wrap_pcre2_compile_8(const unsigned char *text, size_t length,
+                                                 unsigned options, int *code, size_t *offset,
+                                                 void *context)
 {
     enum { PCRE2_NO_MEMORY = 121 }; /* PCRE2_ERROR_HEAP_FAILED */
     if (!no_memory("pcre2_compile"))
@@ -161,7 +168,8 @@ struct pcre2_real_code_8 *__wrap_pcre2_compile_8(const unsigned char *text, size
 
 void *__wrap_pcre2_match_context_create_8(void *general)
 {
-    return no_memory("pcre2_match_context_create") ? NULL : __real_pcre2_match_context_create_8(general);
+    return no_memory("pcre2_match_context_create") ? NULL
+                                                   : __real_pcre2_match_context_create_8(general);
 }
 
 void *__wrap_pcre2_match_data_create_from_pattern_8(const void *code, void *general)
@@ -171,7 +179,9 @@ void *__wrap_pcre2_match_data_create_from_pattern_8(const void *code, void *gene
                : __real_pcre2_match_data_create_from_pattern_8(code, general);
 }
 
-/* --- System calls ------------------------------------------------------------------------------------------------ */
+/* --- System calls
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static bool refused(const char *name, int error)
 {
@@ -195,30 +205,31 @@ static size_t cut(const char *name, size_t size)
 }
 
 /* One that fails with `error` or does what it does. */
-#define REFUSE(result, name, parameters, arguments, error)                                                     \
-    result __real_##name parameters;                                                                           \
-    result __wrap_##name parameters;                                                                           \
-    result __wrap_##name parameters                                                                            \
-    {                                                                                                          \
-        return refused(#name, error) ? (result)-1 : __real_##name arguments;                                   \
+#define REFUSE(result, name, parameters, arguments, error)                                         \
+    result __real_##name parameters;                                                               \
+    result __wrap_##name parameters;                                                               \
+    result __wrap_##name parameters                                                                \
+    {                                                                                              \
+        return refused(#name, error) ? (result)-1 : __real_##name arguments;                       \
     }
 
 /* One that reads or writes: also interrupted, also by half. */
-#define TRANSFER(name, parameters, arguments, error)                                                           \
-    ssize_t __real_##name parameters;                                                                          \
-    ssize_t __wrap_##name parameters;                                                                          \
-    ssize_t __wrap_##name parameters                                                                           \
-    {                                                                                                          \
-        if (refused(#name, error) || interrupted(#name))                                                       \
-            return -1;                                                                                         \
-        size = cut(#name, size);                                                                               \
-        return __real_##name arguments;                                                                        \
+#define TRANSFER(name, parameters, arguments, error)                                               \
+    ssize_t __real_##name parameters;                                                              \
+    ssize_t __wrap_##name parameters;                                                              \
+    ssize_t __wrap_##name parameters                                                               \
+    {                                                                                              \
+        if (refused(#name, error) || interrupted(#name))                                           \
+            return -1;                                                                             \
+        size = cut(#name, size);                                                                   \
+        return __real_##name arguments;                                                            \
     }
 
 TRANSFER(read, (int fd, void *bytes, size_t size), (fd, bytes, size), EIO)
 TRANSFER(write, (int fd, const void *bytes, size_t size), (fd, bytes, size), ENOSPC)
 TRANSFER(pread64, (int fd, void *bytes, size_t size, off_t at), (fd, bytes, size, at), EIO)
-TRANSFER(pwrite64, (int fd, const void *bytes, size_t size, off_t at), (fd, bytes, size, at), ENOSPC)
+TRANSFER(pwrite64, (int fd, const void *bytes, size_t size, off_t at), (fd, bytes, size, at),
+         ENOSPC)
 REFUSE(int, fsync, (int fd), (fd), EIO)
 REFUSE(int, rename, (const char *from, const char *to), (from, to), ENOSPC)
 REFUSE(int, mkdir, (const char *path, mode_t mode), (path, mode), ENOSPC)
@@ -228,7 +239,8 @@ REFUSE(int, fchmod, (int fd, mode_t mode), (fd, mode), EIO)
 REFUSE(ssize_t, getrandom, (void *bytes, size_t size, unsigned flags), (bytes, size, flags), ENOSYS)
 REFUSE(int, ftruncate64, (int fd, off_t size), (fd, size), ENOSPC)
 REFUSE(int, pipe2, (int pair[2], int flags), (pair, flags), EMFILE)
-REFUSE(int, socketpair, (int domain, int type, int protocol, int pair[2]), (domain, type, protocol, pair), EMFILE)
+REFUSE(int, socketpair, (int domain, int type, int protocol, int pair[2]),
+       (domain, type, protocol, pair), EMFILE)
 REFUSE(int, signalfd, (int fd, const sigset_t *mask, int flags), (fd, mask, flags), EMFILE)
 REFUSE(void *, mmap64, (void *at, size_t size, int protection, int flags, int fd, off_t offset),
        (at, size, protection, flags, fd, offset), ENOMEM)
@@ -237,10 +249,12 @@ int __real_posix_fallocate64(int fd, off_t from, off_t size);
 int __wrap_posix_fallocate64(int fd, off_t from, off_t size);
 int __wrap_posix_fallocate64(int fd, off_t from, off_t size)
 {
-    return fail_now(FAIL_SYSTEM, "posix_fallocate") ? ENOSPC : __real_posix_fallocate64(fd, from, size);
+    return fail_now(FAIL_SYSTEM, "posix_fallocate") ? ENOSPC
+                                                    : __real_posix_fallocate64(fd, from, size);
 }
 
-/* Of a child only what it does before exec is ours, and nobody would hear of its failing: it goes on unharmed. */
+/* Of a child only what it does before exec is ours, and nobody would hear of its failing: it goes
+ * on unharmed. */
 pid_t __real_fork(void);
 pid_t __wrap_fork(void);
 pid_t __wrap_fork(void)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The n-th allocation or system call of our code fails.  The linker puts these functions in the place of the C library's
- * (--wrap, see meson.build) for what is linked statically into a test: the boxes, not the C library itself, nor SQLite,
- * jansson and the virtual GPU, for which there are hooks of their own.
+ * The n-th allocation or system call of our code fails.  The linker puts these functions in the
+ * place of the C library's
+ * (--wrap, see meson.build) for what is linked statically into a test: the boxes, not the C library
+ * itself, nor SQLite, jansson and the virtual GPU, for which there are hooks of their own.
  */
 #ifndef WATTUNE_TESTS_FAIL_H
 #define WATTUNE_TESTS_FAIL_H
@@ -11,7 +12,8 @@
 
 enum fail_what {
     FAIL_MEMORY,    /* malloc and its sisters: NULL, ENOMEM */
-    FAIL_SYSTEM,    /* a system call: the error that is most likely in life (a full disk, no more files, ...) */
+    FAIL_SYSTEM,    /* a system call: the error that is most likely in life (a full disk, no more
+                       files, ...) */
     FAIL_INTERRUPT, /* a read or write: EINTR, once */
     FAIL_SHORT,     /* a write takes half, a read gives half */
     FAIL_SQLITE_IO, /* a write, sync, open or read below SQLite (fail_sqlite.c) */
@@ -28,7 +30,8 @@ const char *fail_where(void);
 /* For hooks: true when this call of `what` is the one to fail. */
 bool fail_now(enum fail_what what, const char *name);
 
-/* Blocks that our code holds, and open files of the process: equal before and after, or something leaks. */
+/* Blocks that our code holds, and open files of the process: equal before and after, or something
+ * leaks. */
 long fail_blocks(void);
 int fail_files(void);
 

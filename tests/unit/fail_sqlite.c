@@ -35,7 +35,9 @@ static sqlite3_file *real(sqlite3_file *file)
 
 static int read_some(sqlite3_file *file, void *bytes, int size, sqlite3_int64 at)
 {
-    return fail_now(FAIL_SQLITE_IO, "xRead") ? SQLITE_IOERR_READ : real(file)->pMethods->xRead(real(file), bytes, size, at);
+    return fail_now(FAIL_SQLITE_IO, "xRead")
+               ? SQLITE_IOERR_READ
+               : real(file)->pMethods->xRead(real(file), bytes, size, at);
 }
 
 static int write_some(sqlite3_file *file, const void *bytes, int size, sqlite3_int64 at)
@@ -49,26 +51,29 @@ static int write_some(sqlite3_file *file, const void *bytes, int size, sqlite3_i
 
 static int truncate_file(sqlite3_file *file, sqlite3_int64 size)
 {
-    return fail_now(FAIL_SQLITE_IO, "xTruncate") ? SQLITE_IOERR_TRUNCATE
-                                                 : real(file)->pMethods->xTruncate(real(file), size);
+    return fail_now(FAIL_SQLITE_IO, "xTruncate")
+               ? SQLITE_IOERR_TRUNCATE
+               : real(file)->pMethods->xTruncate(real(file), size);
 }
 
 static int sync_file(sqlite3_file *file, int flags)
 {
-    return fail_now(FAIL_SQLITE_IO, "xSync") ? SQLITE_IOERR_FSYNC : real(file)->pMethods->xSync(real(file), flags);
+    return fail_now(FAIL_SQLITE_IO, "xSync") ? SQLITE_IOERR_FSYNC
+                                             : real(file)->pMethods->xSync(real(file), flags);
 }
 
 static int map(sqlite3_file *file, int region, int size, int extend, void volatile **at)
 {
-    return fail_now(FAIL_SQLITE_IO, "xShmMap") ? SQLITE_IOERR_SHMMAP
-                                               : real(file)->pMethods->xShmMap(real(file), region, size, extend, at);
+    return fail_now(FAIL_SQLITE_IO, "xShmMap")
+               ? SQLITE_IOERR_SHMMAP
+               : real(file)->pMethods->xShmMap(real(file), region, size, extend, at);
 }
 
 /* The rest goes through as it is. */
-#define PASS(name, parameters, ...)                                                                            \
-    static int pass_##name parameters                                                                          \
-    {                                                                                                          \
-        return real(file)->pMethods->name(__VA_ARGS__);                                                        \
+#define PASS(name, parameters, ...)                                                                \
+    static int pass_##name parameters                                                              \
+    {                                                                                              \
+        return real(file)->pMethods->name(__VA_ARGS__);                                            \
     }
 PASS(xClose, (sqlite3_file * file), real(file))
 PASS(xFileSize, (sqlite3_file * file, sqlite3_int64 *size), real(file), size)
@@ -78,7 +83,8 @@ PASS(xCheckReservedLock, (sqlite3_file * file, int *held), real(file), held)
 PASS(xFileControl, (sqlite3_file * file, int what, void *with), real(file), what, with)
 PASS(xSectorSize, (sqlite3_file * file), real(file))
 PASS(xDeviceCharacteristics, (sqlite3_file * file), real(file))
-PASS(xShmLock, (sqlite3_file * file, int from, int count, int flags), real(file), from, count, flags)
+PASS(xShmLock, (sqlite3_file * file, int from, int count, int flags), real(file), from, count,
+     flags)
 PASS(xShmUnmap, (sqlite3_file * file, int drop), real(file), drop)
 
 static void barrier(sqlite3_file *file)
@@ -86,7 +92,8 @@ static void barrier(sqlite3_file *file)
     real(file)->pMethods->xShmBarrier(real(file));
 }
 
-static int open_file(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *made, int flags, int *out)
+static int open_file(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *made, int flags,
+                     int *out)
 {
     (void)vfs;
     struct file *file = (struct file *)made;
@@ -103,7 +110,8 @@ static int open_file(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *made
 static int delete_file(sqlite3_vfs *vfs, const char *name, int sync)
 {
     (void)vfs;
-    return fail_now(FAIL_SQLITE_IO, "xDelete") ? SQLITE_IOERR_DELETE : below->xDelete(below, name, sync);
+    return fail_now(FAIL_SQLITE_IO, "xDelete") ? SQLITE_IOERR_DELETE
+                                               : below->xDelete(below, name, sync);
 }
 
 void fail_sqlite(void)
@@ -112,7 +120,8 @@ void fail_sqlite(void)
     sqlite3_mem_methods failing = memory;
     failing.xMalloc = take;
     failing.xRealloc = change;
-    if (sqlite3_config(SQLITE_CONFIG_MALLOC, &failing) || sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0))
+    if (sqlite3_config(SQLITE_CONFIG_MALLOC, &failing) ||
+        sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0))
         abort(); /* without a lookaside each allocation comes here */
     below = sqlite3_vfs_find(NULL);
     layer = *below;
@@ -122,11 +131,22 @@ void fail_sqlite(void)
     layer.xDelete = delete_file;
     methods = (sqlite3_io_methods){
         .iVersion = 2, /* 3 would let it map the file, which nothing can make fail */
-        .xClose = pass_xClose, .xRead = read_some, .xWrite = write_some, .xTruncate = truncate_file, .xSync = sync_file,
-        .xFileSize = pass_xFileSize, .xLock = pass_xLock, .xUnlock = pass_xUnlock,
-        .xCheckReservedLock = pass_xCheckReservedLock, .xFileControl = pass_xFileControl,
-        .xSectorSize = pass_xSectorSize, .xDeviceCharacteristics = pass_xDeviceCharacteristics, .xShmMap = map,
-        .xShmLock = pass_xShmLock, .xShmBarrier = barrier, .xShmUnmap = pass_xShmUnmap};
+        .xClose = pass_xClose,
+        .xRead = read_some,
+        .xWrite = write_some,
+        .xTruncate = truncate_file,
+        .xSync = sync_file,
+        .xFileSize = pass_xFileSize,
+        .xLock = pass_xLock,
+        .xUnlock = pass_xUnlock,
+        .xCheckReservedLock = pass_xCheckReservedLock,
+        .xFileControl = pass_xFileControl,
+        .xSectorSize = pass_xSectorSize,
+        .xDeviceCharacteristics = pass_xDeviceCharacteristics,
+        .xShmMap = map,
+        .xShmLock = pass_xShmLock,
+        .xShmBarrier = barrier,
+        .xShmUnmap = pass_xShmUnmap};
     if (sqlite3_vfs_register(&layer, 1))
         abort();
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A small NVML that does what a test tells it through the exported knobs.  Built three times: whole; OLD, with the
- * old names only and nothing optional; BROKEN, without an entry point nobody can do without.
+ * A small NVML that does what a test tells it through the exported knobs.  Built three times:
+ * whole; OLD, with the old names only and nothing optional; BROKEN, without an entry point nobody
+ * can do without.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +10,8 @@
 #pragma GCC visibility push(default)
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
-int fake_rc, fake_init_rc, fake_lost = -1; /* what calls answer; a GPU whose handle is not given out */
+int fake_rc, fake_init_rc,
+    fake_lost = -1; /* what calls answer; a GPU whose handle is not given out */
 unsigned fake_count = 2, fake_shutdowns, fake_limit_mw = 250000;
 
 #ifdef OLD
@@ -66,7 +68,10 @@ int nvmlDeviceGetUUID(void *handle, char *uuid, unsigned length)
 #ifndef OLD
 const char *nvmlErrorString(int rc)
 {
-    return rc == 4 ? "Insufficient Permissions" : rc == 15 ? "GPU is lost" : rc == 3 ? "Not Supported" : "Error";
+    return rc == 4    ? "Insufficient Permissions"
+           : rc == 15 ? "GPU is lost"
+           : rc == 3  ? "Not Supported"
+                      : "Error";
 }
 
 int nvmlDeviceGetTotalEnergyConsumption(void *handle, unsigned long long *mj)

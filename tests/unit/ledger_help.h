@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the tests of the ledger share: a folder of their own and a trial with a value in every field.
+ * What the tests of the ledger share: a folder of their own and a trial with a value in every
+ * field.
  */
 #ifndef WATTUNE_TESTS_LEDGER_HELP_H
 #define WATTUNE_TESTS_LEDGER_HELP_H
@@ -50,14 +51,35 @@ static inline struct ledger *open_ledger(unsigned flags)
 static inline struct wt_trial full_trial(const char *job)
 {
     struct wt_trial t = {
-        .try_number = 1, .phase = "experimentation", .project = "vision", .batch_size = 128,
-        .started_ms = INT64_C(1740830400123), .time_s = 12.5, .limit_mw = 175000, .energy_j = 2187.5,
-        .energy_error_j = 3.25, .sensor_error_fraction = 0.05, .cpu_energy_j = 700.125, .dram_energy_j = 33.5,
-        .cost_j = 2200.75, .steps = 5000, .epochs = 7, .metric = 0.9375, .reached = 1, .early_stopped = true,
-        .exit_code = 143, .source = WT_SOURCE_INTEGRATED, .note = "the GPU is shared",
-        .user = "ada", .node = "node-7", .busy_s = 20.25,
-        .carbon = {1.1, 381, "DEU 2023", 320.5, 12.25, 15.5, 34.5, "a system's default", "--pue", "DEU", 4},
-        .savings = {250000, 0.82, 1.03, 0.012, 0.004}, .gpu_count = 2, .point_count = 2,
+        .try_number = 1,
+        .phase = "experimentation",
+        .project = "vision",
+        .batch_size = 128,
+        .started_ms = INT64_C(1740830400123),
+        .time_s = 12.5,
+        .limit_mw = 175000,
+        .energy_j = 2187.5,
+        .energy_error_j = 3.25,
+        .sensor_error_fraction = 0.05,
+        .cpu_energy_j = 700.125,
+        .dram_energy_j = 33.5,
+        .cost_j = 2200.75,
+        .steps = 5000,
+        .epochs = 7,
+        .metric = 0.9375,
+        .reached = 1,
+        .early_stopped = true,
+        .exit_code = 143,
+        .source = WT_SOURCE_INTEGRATED,
+        .note = "the GPU is shared",
+        .user = "ada",
+        .node = "node-7",
+        .busy_s = 20.25,
+        .carbon = {1.1, 381, "DEU 2023", 320.5, 12.25, 15.5, 34.5, "a system's default", "--pue",
+                   "DEU", 4},
+        .savings = {250000, 0.82, 1.03, 0.012, 0.004},
+        .gpu_count = 2,
+        .point_count = 2,
     };
     snprintf(t.job, sizeof t.job, "%s", job);
     t.gpus[0].index = 3;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The guard over devices in memory.  A kill is simulated by making every device call after the n-th end the story:
- * the guard is dropped and a new one recovers in the same folder.  Whatever n was, the limit found must come back,
- * and a limit that somebody else set must stay.
+ * The guard over devices in memory.  A kill is simulated by making every device call after the n-th
+ * end the story: the guard is dropped and a new one recovers in the same folder.  Whatever n was,
+ * the limit found must come back, and a limit that somebody else set must stay.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,15 +39,16 @@ static int remove_folder(void **state)
     return system(command);
 }
 
-/* --- Devices in memory ------------------------------------------------------------------------------------------- */
+/* --- Devices in memory
+ * ------------------------------------------------------------------------------------------- */
 
 struct board {
     uint32_t limit_mw;
-    bool ignores;                    /* confirms and does nothing */
-    uint32_t grain_mw;               /* rounds down to a multiple of it; 0: takes any value */
-    int calls_left;                  /* -1: any number; at 0 calls fail, with fail_code */
+    bool ignores;      /* confirms and does nothing */
+    uint32_t grain_mw; /* rounds down to a multiple of it; 0: takes any value */
+    int calls_left;    /* -1: any number; at 0 calls fail, with fail_code */
     int fail_code;
-    bool half_done;                  /* the failing call of set still takes effect: killed right after it */
+    bool half_done; /* the failing call of set still takes effect: killed right after it */
     unsigned sets;
 };
 
@@ -84,8 +85,12 @@ static int set_limit(void *driver, unsigned index, uint32_t limit_mw, struct wt_
 }
 
 static const struct guard_device_ops ops = {get_limit, set_limit};
-static const struct wt_device gpu = {.index = 3, .uuid = "GPU-aaaa-1", .name = "X", .limit_min_mw = 100000,
-                                     .limit_max_mw = 300000, .limit_default_mw = 300000};
+static const struct wt_device gpu = {.index = 3,
+                                     .uuid = "GPU-aaaa-1",
+                                     .name = "X",
+                                     .limit_min_mw = 100000,
+                                     .limit_max_mw = 300000,
+                                     .limit_default_mw = 300000};
 
 static struct board board_at(uint32_t limit_mw)
 {
@@ -271,7 +276,8 @@ static void test_ignored(void **state)
     assert_int_equal(board.limit_mw, 280000);
 }
 
-/* A driver that rounds sets a value that was never asked for.  It is still ours to put back, by the owner and after a kill. */
+/* A driver that rounds sets a value that was never asked for.  It is still ours to put back, by the
+ * owner and after a kill. */
 static void test_rounded(void **state)
 {
     (void)state;
@@ -296,7 +302,8 @@ static void test_rounded(void **state)
     }
 }
 
-/* What somebody sets between the lease and a write of ours, the first or a later one, is neither overwritten nor forgotten. */
+/* What somebody sets between the lease and a write of ours, the first or a later one, is neither
+ * overwritten nor forgotten. */
 static void test_others_between(void **state)
 {
     (void)state;
@@ -321,7 +328,8 @@ static void test_others_between(void **state)
     }
 }
 
-/* A set that fails leaves the limit of the one before: killed right behind the next, that too is known for ours. */
+/* A set that fails leaves the limit of the one before: killed right behind the next, that too is
+ * known for ours. */
 static void test_failed_set_then_killed(void **state)
 {
     (void)state;
@@ -330,7 +338,7 @@ static void test_failed_set_then_killed(void **state)
     uint32_t found_mw;
     assert_int_equal(guard_take(guard, &gpu, &found_mw, NULL), 0);
     assert_int_equal(guard_set(guard, &gpu, 200000, NULL), 0);
-    board.calls_left = 1;                   /* reads, and fails to set */
+    board.calls_left = 1; /* reads, and fails to set */
     assert_int_equal(guard_set(guard, &gpu, 175000, NULL), WT_E_DRIVER);
     board.calls_left = 1;
     assert_int_equal(guard_set(guard, &gpu, 150000, NULL), WT_E_DRIVER);
@@ -345,12 +353,14 @@ static void test_busy(void **state)
 {
     (void)state;
     struct board board = board_at(280000);
-    struct guard *first = guard_of(&board, "wattune run (pid 42)"), *second = guard_of(&board, "other");
+    struct guard *first = guard_of(&board, "wattune run (pid 42)"),
+                 *second = guard_of(&board, "other");
     struct wt_error err;
     uint32_t found_mw;
     enum guard_outcome outcome;
     assert_int_equal(guard_take(first, &gpu, &found_mw, NULL), 0);
-    assert_int_equal(guard_take(second, &gpu, &found_mw, &err), WT_E_BUSY); /* before anything was written */
+    assert_int_equal(guard_take(second, &gpu, &found_mw, &err),
+                     WT_E_BUSY); /* before anything was written */
     assert_non_null(strstr(err.text, "wattune run (pid 42)"));
     assert_int_equal(guard_set(first, &gpu, 200000, NULL), 0);
     assert_int_equal(guard_take(second, &gpu, &found_mw, &err), WT_E_BUSY);
@@ -367,7 +377,9 @@ static void test_busy(void **state)
     assert_int_equal(board.limit_mw, 150000);
 }
 
-/* --- The journal -------------------------------------------------------------------------------------------------- */
+/* --- The journal
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static void put_entry(const char *text)
 {
@@ -382,10 +394,16 @@ static void test_bad_entries(void **state)
     char boot[40], good[512], text[512];
     assert_int_equal(journal_boot_id(boot, NULL), 0);
     static const char *const forms[] = {
-        "", "\n", "garbage", "wattune-limit 2\nboot %s\nuuid GPU-aaaa-1\nfound_mw 250000\nwritten_mw 200000 0\nholder x\n",
-        ("wattune-limit 1\nboot 00000000-0000-0000-0000-000000000000%.0s\nuuid GPU-aaaa-1\nfound_mw 250000\n"
+        "",
+        "\n",
+        "garbage",
+        "wattune-limit 2\nboot %s\nuuid GPU-aaaa-1\nfound_mw 250000\nwritten_mw 200000 0\nholder "
+        "x\n",
+        ("wattune-limit 1\nboot 00000000-0000-0000-0000-000000000000%.0s\nuuid "
+         "GPU-aaaa-1\nfound_mw 250000\n"
          "written_mw 200000 0\nholder x\n"),
-        "wattune-limit 1\nboot %s\nuuid GPU-other\nfound_mw 250000\nwritten_mw 200000 0\nholder x\n",
+        "wattune-limit 1\nboot %s\nuuid GPU-other\nfound_mw 250000\nwritten_mw 200000 0\nholder "
+        "x\n",
         "wattune-limit 1\nboot %s\nuuid GPU-aaaa-1\nfound_mw 0\nwritten_mw 200000 0\nholder x\n",
         "wattune-limit 1\nboot %s\nuuid GPU-aaaa-1\nfound_mw x\nwritten_mw 200000 0\nholder x\n",
     };
@@ -400,8 +418,10 @@ static void test_bad_entries(void **state)
         assert_int_equal(board.sets, 0);
     }
     /* Cut short at any byte: either whole enough to mean the same, or nothing. */
-    int length = snprintf(good, sizeof good, "wattune-limit 1\nboot %s\nuuid GPU-aaaa-1\nfound_mw 250000\n"
-                          "written_mw 200000 0\nholder x\n", boot);
+    int length = snprintf(good, sizeof good,
+                          "wattune-limit 1\nboot %s\nuuid GPU-aaaa-1\nfound_mw 250000\n"
+                          "written_mw 200000 0\nholder x\n",
+                          boot);
     for (int n = 0; n <= length; n++) {
         struct board board = board_at(200000);
         snprintf(text, sizeof text, "%.*s", n, good);
@@ -413,8 +433,10 @@ static void test_bad_entries(void **state)
     static const char *const values[] = {"4000000000", "18446744073709801616", "-5", "90000"};
     for (unsigned i = 0; i < sizeof values / sizeof values[0]; i++) {
         struct board board = board_at(200000);
-        snprintf(text, sizeof text, "wattune-limit 1\nboot %s\nuuid GPU-aaaa-1\nfound_mw %s\nwritten_mw 200000 0\n"
-                 "holder x\n", boot, values[i]);
+        snprintf(text, sizeof text,
+                 "wattune-limit 1\nboot %s\nuuid GPU-aaaa-1\nfound_mw %s\nwritten_mw 200000 0\n"
+                 "holder x\n",
+                 boot, values[i]);
         put_entry(text);
         enum guard_outcome outcome;
         struct guard *guard = guard_of(&board, "recovery");
@@ -443,7 +465,8 @@ static void test_holder_with_line_breaks(void **state)
 static void test_hostile_uuid(void **state)
 {
     (void)state;
-    static const char *const uuids[] = {"../../x", "", "a/b", "GPU 1", "GPU-\n", ".", "GPU-1.limit"};
+    static const char *const uuids[] = {"../../x", "",  "a/b",        "GPU 1",
+                                        "GPU-\n",  ".", "GPU-1.limit"};
     for (unsigned i = 0; i < sizeof uuids / sizeof uuids[0]; i++) {
         struct board board = board_at(280000);
         struct wt_device hostile = gpu;
@@ -470,9 +493,11 @@ static void test_disk_full(void **state)
         struct wt_error err;
         signal(SIGXFSZ, SIG_IGN);
         setrlimit(RLIMIT_FSIZE, &(struct rlimit){20, 20});
-        if (guard_new(&ops, &board, folder, "run", &guard, NULL) || guard_take(guard, &gpu, &found_mw, NULL))
+        if (guard_new(&ops, &board, folder, "run", &guard, NULL) ||
+            guard_take(guard, &gpu, &found_mw, NULL))
             _exit(2);
-        if (guard_set(guard, &gpu, 200000, &err) != WT_E_IO || board.sets || board.limit_mw != 280000)
+        if (guard_set(guard, &gpu, 200000, &err) != WT_E_IO || board.sets ||
+            board.limit_mw != 280000)
             _exit(3);
         _exit(strstr(err.text, "GPU 3") ? 0 : 4);
     }
@@ -486,12 +511,20 @@ static void test_disk_full(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_take_set_restore), cmocka_unit_test(test_killed_anywhere),
-        cmocka_unit_test(test_recovery_killed), cmocka_unit_test(test_others_changed_it),
-        cmocka_unit_test(test_take_after_death), cmocka_unit_test(test_range), cmocka_unit_test(test_ignored),
-        cmocka_unit_test(test_rounded), cmocka_unit_test(test_others_between), cmocka_unit_test(test_failed_set_then_killed),
-        cmocka_unit_test(test_busy), cmocka_unit_test(test_bad_entries),
-        cmocka_unit_test(test_holder_with_line_breaks), cmocka_unit_test(test_hostile_uuid),
+        cmocka_unit_test(test_take_set_restore),
+        cmocka_unit_test(test_killed_anywhere),
+        cmocka_unit_test(test_recovery_killed),
+        cmocka_unit_test(test_others_changed_it),
+        cmocka_unit_test(test_take_after_death),
+        cmocka_unit_test(test_range),
+        cmocka_unit_test(test_ignored),
+        cmocka_unit_test(test_rounded),
+        cmocka_unit_test(test_others_between),
+        cmocka_unit_test(test_failed_set_then_killed),
+        cmocka_unit_test(test_busy),
+        cmocka_unit_test(test_bad_entries),
+        cmocka_unit_test(test_holder_with_line_breaks),
+        cmocka_unit_test(test_hostile_uuid),
         cmocka_unit_test(test_disk_full),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

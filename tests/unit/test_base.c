@@ -51,7 +51,9 @@ static void test_error(void **state)
     assert_string_equal(wt_strerror(-1000), "unknown error");
 }
 
-/* --- Clock -------------------------------------------------------------------------------------------------------- */
+/* --- Clock
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static int64_t tenfold(void)
 {
@@ -93,21 +95,27 @@ static void test_wall(void **state)
     assert_string_equal(clock_format_wall(0, text), "1970-01-01T00:00:00.000Z");
     assert_string_equal(clock_format_wall(-1, text), "1969-12-31T23:59:59.999Z");
     assert_string_equal(clock_format_wall(-1000, text), "1969-12-31T23:59:59.000Z");
-    assert_string_equal(clock_format_wall(INT64_C(1709164800007), text), "2024-02-29T00:00:00.007Z");
-    assert_string_equal(clock_format_wall(INT64_C(253402300799999), text), "9999-12-31T23:59:59.999Z");
+    assert_string_equal(clock_format_wall(INT64_C(1709164800007), text),
+                        "2024-02-29T00:00:00.007Z");
+    assert_string_equal(clock_format_wall(INT64_C(253402300799999), text),
+                        "9999-12-31T23:59:59.999Z");
     assert_string_equal(clock_format_wall(INT64_C(253402300800000), text), "unknown");
     assert_string_equal(clock_format_wall(INT64_MAX, text), "unknown");
-    assert_string_equal(clock_format_wall(INT64_C(-62167219200000), text), "0000-01-01T00:00:00.000Z");
+    assert_string_equal(clock_format_wall(INT64_C(-62167219200000), text),
+                        "0000-01-01T00:00:00.000Z");
     clock_format_wall(INT64_MIN, text); /* whatever it says, it fits */
     assert_true(strlen(text) < sizeof text);
 }
 
-/* --- Parsing ------------------------------------------------------------------------------------------------------ */
+/* --- Parsing
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static void test_parse_u64(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"", " 1", "1 ", "+1", "-1", "-0", "0x10", "1.0", "1e3", "a", "1\n"};
+    static const char *const wrong[] = {"",     " 1",  "1 ",  "+1", "-1", "-0",
+                                        "0x10", "1.0", "1e3", "a",  "1\n"};
     uint64_t value = 7;
     for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_int_equal(parse_u64(wrong[i], 0, UINT64_MAX, &value), WT_E_PARSE);
@@ -125,8 +133,8 @@ static void test_parse_u64(void **state)
 static void test_parse_number(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"", " 1", "1 ", "0x10", "nan", "inf", "-inf", "1e", "e5", ".", "-", "1..2",
-                                        "1,5", "1-2", "--1"};
+    static const char *const wrong[] = {"",   " 1", "1 ", "0x10", "nan", "inf", "-inf", "1e",
+                                        "e5", ".",  "-",  "1..2", "1,5", "1-2", "--1"};
     double value = 7;
     for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_int_equal(parse_number(wrong[i], -1e300, 1e300, &value), WT_E_PARSE);
@@ -152,14 +160,34 @@ static void test_parse_number(void **state)
 static void test_parse_quantity(void **state)
 {
     (void)state;
-    static const struct parse_unit units[] = {{"J", 1, 7}, {"kJ", 1000, 8}, {"h", 3600, 9}, {"Wh", 3600, 10}, {"kWh", 3.6e6, 11}};
-    static const struct { const char *text; double value; int kind; } good[] = {
-        {"2kWh", 7.2e6, 11}, {"2 kWh", 7.2e6, 11}, {"0.5Wh", 1800, 10}, {"3h", 10800, 9}, {"1e3J", 1000, 7}, {"0J", 0, 7},
-        {"2.kJ", 2000, 8}};
-    static const struct { const char *text; int rc; } bad[] = {
-        {"", WT_E_PARSE}, {"kWh", WT_E_PARSE}, {" kWh", WT_E_PARSE}, {"2", WT_E_PARSE}, {"2kwh", WT_E_PARSE}, {"2  kWh", WT_E_PARSE},
-        {"2kWh ", WT_E_PARSE}, {" 2kWh", WT_E_PARSE}, {"2kkWh", WT_E_PARSE}, {"nanJ", WT_E_PARSE}, {"infJ", WT_E_PARSE},
-        {"0x2J", WT_E_PARSE}, {"2kWh,3h", WT_E_PARSE}, {"-1J", WT_E_RANGE}, {"1e400J", WT_E_RANGE}, {"1e308kWh", WT_E_RANGE},
+    static const struct parse_unit units[] = {
+        {"J", 1, 7}, {"kJ", 1000, 8}, {"h", 3600, 9}, {"Wh", 3600, 10}, {"kWh", 3.6e6, 11}};
+    static const struct {
+        const char *text;
+        double value;
+        int kind;
+    } good[] = {{"2kWh", 7.2e6, 11}, {"2 kWh", 7.2e6, 11}, {"0.5Wh", 1800, 10}, {"3h", 10800, 9},
+                {"1e3J", 1000, 7},   {"0J", 0, 7},         {"2.kJ", 2000, 8}};
+    static const struct {
+        const char *text;
+        int rc;
+    } bad[] = {
+        {"", WT_E_PARSE},
+        {"kWh", WT_E_PARSE},
+        {" kWh", WT_E_PARSE},
+        {"2", WT_E_PARSE},
+        {"2kwh", WT_E_PARSE},
+        {"2  kWh", WT_E_PARSE},
+        {"2kWh ", WT_E_PARSE},
+        {" 2kWh", WT_E_PARSE},
+        {"2kkWh", WT_E_PARSE},
+        {"nanJ", WT_E_PARSE},
+        {"infJ", WT_E_PARSE},
+        {"0x2J", WT_E_PARSE},
+        {"2kWh,3h", WT_E_PARSE},
+        {"-1J", WT_E_RANGE},
+        {"1e400J", WT_E_RANGE},
+        {"1e308kWh", WT_E_RANGE},
         {"00000000000000000000000000000000000000000000000000000000000000000001J", WT_E_PARSE}};
     const struct parse_unit *unit = NULL;
     double value = -1;
@@ -178,19 +206,43 @@ static void test_parse_quantity(void **state)
 static void test_parse_time(void **state)
 {
     (void)state;
-    static const struct { const char *text; int64_t ms; } good[] = {
-        {"1970-01-01T00:00:00Z", 0}, {"2024-02-29T00:00:00.007Z", INT64_C(1709164800007)},
-        {"2025-03-01T12:00:00Z", INT64_C(1740830400000)}, {"2025-03-01 13:00:00+01:00", INT64_C(1740830400000)},
-        {"2025-03-01t06:29:59.9999z", INT64_C(1740810599999)}, {"2025-03-01T06:30:00-05:30", INT64_C(1740830400000)},
-        {"1969-12-31T23:59:59.5Z", -500}, {"2000-12-31T23:59:59Z", INT64_C(978307199000)},
-        {"0000-01-01T00:00:00Z", INT64_C(-62167219200000)}, {"9999-12-31T23:59:59.999Z", INT64_C(253402300799999)},
-        {"1900-02-28T00:00:00Z", INT64_C(-2203977600000)}};
-    static const char *const bad[] = {
-        "", "2025-03-01", "2025-03-01T12:00:00", "2025-03-01T12:00Z", "2025-02-29T12:00:00Z", "1900-02-29T00:00:00Z",
-        "2025-13-01T12:00:00Z", "2025-00-01T12:00:00Z", "2025-04-31T12:00:00Z", "2025-03-00T12:00:00Z", "2025-03-01T24:00:00Z",
-        "2025-03-01T12:60:00Z", "2025-03-01T12:00:60Z", "2025-03-01T12:00:00.Z", "2025-03-01T12:00:00+24:00",
-        "2025-03-01T12:00:00+1:00", "2025-03-01T12:00:00+01:60", "2025-03-01T12:00:00Zz", "2025-03-01T12:00:00+01:00 ",
-        "+025-03-01T12:00:00Z", " 2025-03-01T12:00:00Z", "2025-03-01_12:00:00Z", "12025-03-01T12:00:00Z"};
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } good[] = {{"1970-01-01T00:00:00Z", 0},
+                {"2024-02-29T00:00:00.007Z", INT64_C(1709164800007)},
+                {"2025-03-01T12:00:00Z", INT64_C(1740830400000)},
+                {"2025-03-01 13:00:00+01:00", INT64_C(1740830400000)},
+                {"2025-03-01t06:29:59.9999z", INT64_C(1740810599999)},
+                {"2025-03-01T06:30:00-05:30", INT64_C(1740830400000)},
+                {"1969-12-31T23:59:59.5Z", -500},
+                {"2000-12-31T23:59:59Z", INT64_C(978307199000)},
+                {"0000-01-01T00:00:00Z", INT64_C(-62167219200000)},
+                {"9999-12-31T23:59:59.999Z", INT64_C(253402300799999)},
+                {"1900-02-28T00:00:00Z", INT64_C(-2203977600000)}};
+    static const char *const bad[] = {"",
+                                      "2025-03-01",
+                                      "2025-03-01T12:00:00",
+                                      "2025-03-01T12:00Z",
+                                      "2025-02-29T12:00:00Z",
+                                      "1900-02-29T00:00:00Z",
+                                      "2025-13-01T12:00:00Z",
+                                      "2025-00-01T12:00:00Z",
+                                      "2025-04-31T12:00:00Z",
+                                      "2025-03-00T12:00:00Z",
+                                      "2025-03-01T24:00:00Z",
+                                      "2025-03-01T12:60:00Z",
+                                      "2025-03-01T12:00:60Z",
+                                      "2025-03-01T12:00:00.Z",
+                                      "2025-03-01T12:00:00+24:00",
+                                      "2025-03-01T12:00:00+1:00",
+                                      "2025-03-01T12:00:00+01:60",
+                                      "2025-03-01T12:00:00Zz",
+                                      "2025-03-01T12:00:00+01:00 ",
+                                      "+025-03-01T12:00:00Z",
+                                      " 2025-03-01T12:00:00Z",
+                                      "2025-03-01_12:00:00Z",
+                                      "12025-03-01T12:00:00Z"};
     for (unsigned i = 0; i < sizeof good / sizeof good[0]; i++) {
         int64_t ms = 42;
         if (parse_time(good[i].text, &ms) || ms != good[i].ms)
@@ -233,11 +285,12 @@ static void test_parse_lists(void **state)
     assert_int_equal(mw[1], 150500);
     assert_int_equal(mw[2], 100000);
     assert_int_equal(parse_watt_list("200,150,100,50", mw, 3), WT_E_RANGE);
-    static const char *const wrong[] = {"", ",", "200,", ",200", "200,,100", "200 100", "200W", "0x10", "200,200.0"};
+    static const char *const wrong[] = {"",        ",",    "200,", ",200",     "200,,100",
+                                        "200 100", "200W", "0x10", "200,200.0"};
     for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_int_equal(parse_watt_list(wrong[i], mw, 3), WT_E_PARSE);
-    static const char *const beyond[] = {"0", "-200", "0.999", "10001", "1e400",
-                                         "1000000000000000000000000000000000000000000"};
+    static const char *const beyond[] = {
+        "0", "-200", "0.999", "10001", "1e400", "1000000000000000000000000000000000000000000"};
     for (unsigned i = 0; i < sizeof beyond / sizeof beyond[0]; i++)
         assert_int_equal(parse_watt_list(beyond[i], mw, 3), WT_E_RANGE);
     const char *cursor = " a ,\tb\t,,c";
@@ -274,7 +327,9 @@ static void test_buffer(void **state)
     buffer_clear(&b);
 }
 
-/* --- Files -------------------------------------------------------------------------------------------------------- */
+/* --- Files
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static char folder[64];
 
@@ -327,7 +382,8 @@ static void test_files(void **state)
     assert_int_equal(file_write_atomic(in_folder("f"), "new", 3, 0600, NULL), 0);
     assert_file("f", "new");
     assert_int_equal(file_write_atomic(in_folder("gone/f"), "new", 3, 0600, NULL), WT_E_NOT_FOUND);
-    /* The target may be a link that somebody put there: the link is replaced, what it points at is not written. */
+    /* The target may be a link that somebody put there: the link is replaced, what it points at is
+     * not written. */
     assert_int_equal(file_write_atomic(in_folder("victim"), "kept", 4, 0600, NULL), 0);
     char victim[128];
     snprintf(victim, sizeof victim, "%s", in_folder("victim"));
@@ -385,7 +441,8 @@ static void test_private_folder(void **state)
     }
 }
 
-/* --- Statistics and words ------------------------------------------------------------------------------------------ */
+/* --- Statistics and words
+ * ------------------------------------------------------------------------------------------ */
 
 static void test_stats(void **state)
 {
@@ -395,7 +452,8 @@ static void test_stats(void **state)
     stats_add(&s, 1e9 + 4);
     assert_true(isnan(stats_sd(&s)));
     stats_add(&s, 1e9 + 7);
-    assert_true(fabs(stats_mean_error(&s) - 12.706 * 3 / 2) < 1e-3); /* sd = 3/sqrt 2, over sqrt 2 */
+    assert_true(fabs(stats_mean_error(&s) - 12.706 * 3 / 2) <
+                1e-3); /* sd = 3/sqrt 2, over sqrt 2 */
     stats_add(&s, 1e9 + 13);
     stats_add(&s, 1e9 + 16);
     assert_true(fabs(s.mean - 1e9 - 10) < 1e-6);
@@ -461,7 +519,9 @@ static void ages(void **state)
     assert_int_equal(ms, now + 250);
     assert_int_equal(parse_time_or_age("2025-02-29", now, &ms), WT_E_RANGE);
     assert_int_equal(parse_time_or_age("100001d", now, &ms), WT_E_RANGE);
-    static const char *const wrong[] = {"d", "-7d", "7 d", "7days", "1.5d", "2025-3-1", "2025-03-1x", "12345678901234567890d", NULL};
+    static const char *const wrong[] = {"d",    "-7d",      "7 d",        "7days",
+                                        "1.5d", "2025-3-1", "2025-03-1x", "12345678901234567890d",
+                                        NULL};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_true(parse_time_or_age(wrong[i], now, &ms) < 0);
 }
@@ -470,12 +530,21 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ages),
-        cmocka_unit_test(test_error), cmocka_unit_test(test_clock), cmocka_unit_test(test_wall),
-        cmocka_unit_test(test_parse_u64), cmocka_unit_test(test_parse_number), cmocka_unit_test(test_parse_lists),
+        cmocka_unit_test(test_error),
+        cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_wall),
+        cmocka_unit_test(test_parse_u64),
+        cmocka_unit_test(test_parse_number),
+        cmocka_unit_test(test_parse_lists),
         cmocka_unit_test(test_parse_quantity),
-        cmocka_unit_test(test_parse_time), cmocka_unit_test(test_distance),
-        cmocka_unit_test(test_buffer), cmocka_unit_test(test_files), cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_private_folder), cmocka_unit_test(test_stats), cmocka_unit_test(test_log),
+        cmocka_unit_test(test_parse_time),
+        cmocka_unit_test(test_distance),
+        cmocka_unit_test(test_buffer),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_private_folder),
+        cmocka_unit_test(test_stats),
+        cmocka_unit_test(test_log),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

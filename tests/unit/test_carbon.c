@@ -33,7 +33,9 @@ enum { H = 3600 };
 
 static struct wt_error err;
 
-/* --- Operational --------------------------------------------------------------------------------------------------- */
+/* --- Operational
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static void facility_and_location(void **state)
 {
@@ -64,19 +66,22 @@ static void hours_add_up(void **state)
         weighted += carbon_location_g(hour_kwh, ci[i]);
         sum += energy_j[i] / 3.6e6 * 1.1 * ci[i];
     }
-    assert_near(at_one, carbon_location_g(carbon_facility_kwh(1e6 + 2.5e6 + 4e5 + 7e6, 1.1), 250), 1e-9);
+    assert_near(at_one, carbon_location_g(carbon_facility_kwh(1e6 + 2.5e6 + 4e5 + 7e6, 1.1), 250),
+                1e-9);
     assert_near(weighted, sum, 1e-9);
-    assert_true(fabs(weighted - carbon_location_g(kwh, (120 + 480 + 30 + 381) / 4.0)) > 50); /* no plain mean of the hours */
+    assert_true(fabs(weighted - carbon_location_g(kwh, (120 + 480 + 30 + 381) / 4.0)) >
+                50); /* no plain mean of the hours */
 }
 
 static void market(void **state)
 {
     (void)state;
-    struct carbon_contract half = {5, 20, 400}, more = {20, 20, 400}, none = {0, NAN, 400}, unknown = {5, 20, NAN};
+    struct carbon_contract half = {5, 20, 400}, more = {20, 20, 400}, none = {0, NAN, 400},
+                           unknown = {5, 20, NAN};
     assert_near(carbon_market_g(10, &half), 5 * 20 + 5 * 400, 1e-9);
     assert_near(carbon_market_g(10, &more), 20 * 20, 1e-9); /* the residual mix is never negative */
     assert_near(carbon_market_g(10, &none), 4000, 1e-9);
-    assert_near(carbon_market_g(5, &unknown), 100, 1e-9);   /* no rest, no need of the residual mix */
+    assert_near(carbon_market_g(5, &unknown), 100, 1e-9); /* no rest, no need of the residual mix */
     assert_nan(carbon_market_g(10, &unknown));
     assert_nan(carbon_market_g(10, NULL));
     assert_nan(carbon_market_g(NAN, &half));
@@ -84,8 +89,9 @@ static void market(void **state)
 }
 
 /* A V100's profile of the README: power, time per step. */
-static const struct { double power_w, time_s; } limits[] = {
-    {220.6, 0.01616}, {188.2, 0.01687}, {165.9, 0.01763}, {144.1, 0.01868}};
+static const struct {
+    double power_w, time_s;
+} limits[] = {{220.6, 0.01616}, {188.2, 0.01687}, {165.9, 0.01763}, {144.1, 0.01868}};
 enum { LIMITS = 4 };
 
 static unsigned cheapest(double eta, double ci, double most)
@@ -93,7 +99,8 @@ static unsigned cheapest(double eta, double ci, double most)
     unsigned best = 0;
     double least = INFINITY;
     for (unsigned i = 0; i < LIMITS; i++) {
-        double cost = carbon_aware_cost(eta, limits[i].power_w, ci, most, 250, 1 / limits[i].time_s);
+        double cost =
+            carbon_aware_cost(eta, limits[i].power_w, ci, most, 250, 1 / limits[i].time_s);
         if (cost < least) {
             least = cost;
             best = i;
@@ -102,18 +109,23 @@ static unsigned cheapest(double eta, double ci, double most)
     return best;
 }
 
-/* Where the grid is as dirty as it gets, Chase's rule is Zeus's (section 3.1: eta*E + (1-eta)*MAXPOWER*T) times MaxCI. */
+/* Where the grid is as dirty as it gets, Chase's rule is Zeus's (section 3.1: eta*E +
+ * (1-eta)*MAXPOWER*T) times MaxCI. */
 static void aware_cost_is_zeus_at_the_dirtiest(void **state)
 {
     (void)state;
     for (double eta = 0; eta <= 1; eta += 0.125)
         for (unsigned i = 0; i < LIMITS; i++) {
-            double zeus = eta * limits[i].power_w * limits[i].time_s + (1 - eta) * 250 * limits[i].time_s;
-            assert_near(carbon_aware_cost(eta, limits[i].power_w, 380, 380, 250, 1 / limits[i].time_s), 380 * zeus, 1e-9);
+            double zeus =
+                eta * limits[i].power_w * limits[i].time_s + (1 - eta) * 250 * limits[i].time_s;
+            assert_near(
+                carbon_aware_cost(eta, limits[i].power_w, 380, 380, 250, 1 / limits[i].time_s),
+                380 * zeus, 1e-9);
         }
     assert_int_equal(cheapest(0.5, 380, 380), 2); /* 175 W, as the README's run chose */
     assert_int_equal(cheapest(0.5, 20, 380), 0);  /* energy is clean now: time counts */
-    assert_int_equal(cheapest(1, 20, 380), 3);    /* only carbon counts: the least energy, clean or not */
+    assert_int_equal(cheapest(1, 20, 380),
+                     3); /* only carbon counts: the least energy, clean or not */
     assert_int_equal(cheapest(0, 380, 380), 0);
 }
 
@@ -127,8 +139,10 @@ static void aware_eta_orders_as_the_cost_does(void **state)
             assert_true(now >= 0 && now <= eta);
             for (unsigned i = 0; i < LIMITS; i++)
                 for (unsigned k = 0; k < LIMITS; k++) {
-                    double chase = carbon_aware_cost(eta, limits[i].power_w, ci, 380, 250, 1 / limits[i].time_s) -
-                                   carbon_aware_cost(eta, limits[k].power_w, ci, 380, 250, 1 / limits[k].time_s);
+                    double chase = carbon_aware_cost(eta, limits[i].power_w, ci, 380, 250,
+                                                     1 / limits[i].time_s) -
+                                   carbon_aware_cost(eta, limits[k].power_w, ci, 380, 250,
+                                                     1 / limits[k].time_s);
                     double zeus = (now * limits[i].power_w + (1 - now) * 250) * limits[i].time_s -
                                   (now * limits[k].power_w + (1 - now) * 250) * limits[k].time_s;
                     if (fabs(chase) > 1e-9 && (eta < 1 || ci > 0))
@@ -146,8 +160,8 @@ static void aware_eta_is_zeus_at_the_dirtiest(void **state)
     for (double eta = 0; eta <= 1; eta += 0.001)
         for (unsigned i = 0; i < sizeof most / sizeof most[0]; i++)
             assert_true(carbon_aware_eta(eta, most[i], most[i]) == eta);
-    assert_true(carbon_aware_eta(0.3, 0, 0) == 0.3);   /* nothing is emitted at any hour */
-    assert_true(carbon_aware_eta(1, 0, 380) == 1);     /* nothing has a weight */
+    assert_true(carbon_aware_eta(0.3, 0, 0) == 0.3); /* nothing is emitted at any hour */
+    assert_true(carbon_aware_eta(1, 0, 380) == 1);   /* nothing has a weight */
     assert_true(carbon_aware_eta(0.3, 0, 380) == 0);
     assert_true(carbon_aware_eta(1, 20, 380) == 1);
     assert_nan(carbon_aware_eta(0.5, NAN, 380));
@@ -159,14 +173,17 @@ static void aware_eta_is_zeus_at_the_dirtiest(void **state)
 static void aware_cost_is_unknown(void **state)
 {
     (void)state;
-    assert_near(carbon_aware_cost(0.5, 200, 100, 400, 250, 2), (0.5 * 200 * 100 + 0.5 * 250 * 400) / 2, 1e-9);
+    assert_near(carbon_aware_cost(0.5, 200, 100, 400, 250, 2),
+                (0.5 * 200 * 100 + 0.5 * 250 * 400) / 2, 1e-9);
     assert_nan(carbon_aware_cost(0.5, 200, 100, NAN, 250, 2)); /* no series: refused */
     assert_nan(carbon_aware_cost(0.5, 200, 100, 400, 250, 0));
     assert_nan(carbon_aware_cost(1.1, 200, 100, 400, 250, 2));
     assert_nan(carbon_aware_cost(0.5, NAN, 100, 400, 250, 2));
 }
 
-/* --- Embodied ------------------------------------------------------------------------------------------------------ */
+/* --- Embodied
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static void published_shares(void **state)
 {
@@ -189,7 +206,8 @@ static void a_lifetime_is_the_system(void **state)
         for (unsigned year = 0; year < 4; year++)
             grams += carbon_embodied_g(2000, 8760.0 * H, 4, 1, 1, 8);
     assert_near(grams, 2e6, 1e-3);
-    assert_near(carbon_embodied_g(2000, 8760.0 * H * 0.45 * 4, 4, 0.45, 8, 8), 2e6, 1e-3); /* so do the useful ones */
+    assert_near(carbon_embodied_g(2000, 8760.0 * H * 0.45 * 4, 4, 0.45, 8, 8), 2e6,
+                1e-3); /* so do the useful ones */
     assert_nan(carbon_embodied_g(NAN, H, 4, 1, 1, 1));
     assert_nan(carbon_embodied_g(2000, H, 4, 0, 1, 1));
     assert_nan(carbon_embodied_g(2000, H, 4, 1.01, 1, 1));
@@ -201,11 +219,13 @@ static void a_lifetime_is_the_system(void **state)
 static void die_of_act(void **state)
 {
     (void)state;
-    assert_near(carbon_die_kg(826, 7, 642, 0.97, 0.875), 20.3, 0.05); /* an A100's, made in Taiwan; its package apart */
+    assert_near(carbon_die_kg(826, 7, 642, 0.97, 0.875), 20.3,
+                0.05); /* an A100's, made in Taiwan; its package apart */
     assert_near(carbon_die_kg(100, 28, 0, 0.95, 1), (175 + 500) / 1000.0, 1e-12);
     assert_near(carbon_die_kg(100, 28, 0, 0.99, 1), (100 + 500) / 1000.0, 1e-12);
     assert_near(carbon_die_kg(100, 3, 100, 0.97, 1), (325 + (470 + 275) / 2.0 + 500) / 1000, 1e-12);
-    assert_near(carbon_die_kg(200, 14, 500, 0.96, 0.5), 2 * (600 + 181.25 + 500) / 0.5 / 1000, 1e-12);
+    assert_near(carbon_die_kg(200, 14, 500, 0.96, 0.5), 2 * (600 + 181.25 + 500) / 0.5 / 1000,
+                1e-12);
     assert_nan(carbon_die_kg(826, 12, 642, 0.97, 0.875)); /* no figures for that node */
     assert_nan(carbon_die_kg(826, 7, 642, 0.94, 0.875));  /* nothing is extrapolated */
     assert_nan(carbon_die_kg(826, 7, 642, 1, 0.875));
@@ -215,7 +235,8 @@ static void die_of_act(void **state)
     struct carbon_fab_node nodes[CARBON_FAB_MOST];
     assert_int_equal(carbon_fab_nodes(nodes), 8);
     for (unsigned i = 1; i < 8; i++)
-        assert_true(nodes[i].node_nm < nodes[i - 1].node_nm && nodes[i].epa_kwh >= nodes[i - 1].epa_kwh);
+        assert_true(nodes[i].node_nm < nodes[i - 1].node_nm &&
+                    nodes[i].epa_kwh >= nodes[i - 1].epa_kwh);
 }
 
 /* Sustainable AI's chain of optimisations: what the paper prints as 810 times. */
@@ -229,7 +250,9 @@ static void chain_of_optimisations(void **state)
     assert_near(grams, carbon_location_g(carbon_facility_kwh(3.6e6, 1.1), 381), 0.1);
 }
 
-/* --- Tables -------------------------------------------------------------------------------------------------------- */
+/* --- Tables
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static int read_systems(struct carbon_embodied_table *table, const char *csv)
 {
@@ -265,10 +288,12 @@ static void own_systems(void **state)
 {
     (void)state;
     struct carbon_embodied_table table;
-    assert_int_equal(read_systems(&table, "source,year,kg,kind,match,name,devices,low_kg,high_kg,die_mm2,node_nm,fab_g_per_kwh,packages\n"
+    assert_int_equal(read_systems(&table, "source,year,kg,kind,match,name,devices,low_kg,high_kg,"
+                                          "die_mm2,node_nm,fab_g_per_kwh,packages\n"
                                           "me,2025,1200,gpu,H100,\"Node, ours\",8,1000,1500,,,,\n"
                                           "me,2025,,gpu,H100 PCIe,From parts,,,,826,7,642,2\n"
-                                          "me,2025,,gpu,RTX 6000,One package,,,,826,7,642,\n"), 0);
+                                          "me,2025,,gpu,RTX 6000,One package,,,,826,7,642,\n"),
+                     0);
     const struct carbon_embodied_row *row = carbon_embodied_gpu(&table, "NVIDIA H100 80GB HBM3");
     assert_string_equal(row->name, "Node, ours");
     assert_near(row->devices, 8, 0);
@@ -282,29 +307,43 @@ static void own_systems(void **state)
     carbon_embodied_clear(&table);
 }
 
-#define SYSTEMS "name,kind,match,kg,low_kg,high_kg,devices,source,year,die_mm2,node_nm,fab_g_per_kwh\n"
+#define SYSTEMS                                                                                    \
+    "name,kind,match,kg,low_kg,high_kg,devices,source,year,die_mm2,node_nm,fab_g_per_kwh\n"
 
 static void wrong_systems(void **state)
 {
     (void)state;
-    static const struct { const char *csv, *sentence; } cases[] = {
+    static const struct {
+        const char *csv, *sentence;
+    } cases[] = {
         {"", "own.csv: the file is empty"},
         {"name,kind,kg,year\n", "own.csv:1: the heading has no column source"},
-        {SYSTEMS "x,gpu,A1,100,,,,me,2025,,,\nx,gpus,,100,,,,me,2025,,,\n", "own.csv:3: kind is gpu_system, cpu_system, gpu or part, not \"gpus\""},
-        {SYSTEMS "x,gpu,,100,,,,me,2025,,,\n", "own.csv:2: a row of kind gpu needs a match: what its driver calls it"},
+        {SYSTEMS "x,gpu,A1,100,,,,me,2025,,,\nx,gpus,,100,,,,me,2025,,,\n",
+         "own.csv:3: kind is gpu_system, cpu_system, gpu or part, not \"gpus\""},
+        {SYSTEMS "x,gpu,,100,,,,me,2025,,,\n",
+         "own.csv:2: a row of kind gpu needs a match: what its driver calls it"},
         {SYSTEMS "x,part,A1,100,,,,me,2025,,,\n", "own.csv:2: only a row of kind gpu has a match"},
-        {SYSTEMS "x,part,,,,,,me,2025,,,\n", "own.csv:2: the row has neither kg nor die_mm2, node_nm and fab_g_per_kwh"},
-        {SYSTEMS "x,part,,100,,,,me,2025,826,7,642\n", "own.csv:2: the row has kg and parts; one of them says what it weighs"},
-        {SYSTEMS "x,part,,,,,,me,2025,826,,642\n", "own.csv:2: an estimate from parts needs die_mm2, node_nm and fab_g_per_kwh"},
-        {SYSTEMS "x,part,,,,,,me,2025,826,12,642\n", "own.csv:2: there are no figures for a node of 12 nm, but for 28, 20, 14, 10, 8, 7, 5 and 3"},
-        {SYSTEMS "x,part,,-5,,,,me,2025,,,\n", "own.csv:2: kg is \"-5\", which is not a number from 0.001 to 1e+06"},
-        {SYSTEMS "x,part,,nan,,,,me,2025,,,\n", "own.csv:2: kg is \"nan\", which is not a number from 0.001 to 1e+06"},
+        {SYSTEMS "x,part,,,,,,me,2025,,,\n",
+         "own.csv:2: the row has neither kg nor die_mm2, node_nm and fab_g_per_kwh"},
+        {SYSTEMS "x,part,,100,,,,me,2025,826,7,642\n",
+         "own.csv:2: the row has kg and parts; one of them says what it weighs"},
+        {SYSTEMS "x,part,,,,,,me,2025,826,,642\n",
+         "own.csv:2: an estimate from parts needs die_mm2, node_nm and fab_g_per_kwh"},
+        {SYSTEMS "x,part,,,,,,me,2025,826,12,642\n",
+         "own.csv:2: there are no figures for a node of 12 nm, but for 28, 20, 14, 10, 8, 7, 5 and "
+         "3"},
+        {SYSTEMS "x,part,,-5,,,,me,2025,,,\n",
+         "own.csv:2: kg is \"-5\", which is not a number from 0.001 to 1e+06"},
+        {SYSTEMS "x,part,,nan,,,,me,2025,,,\n",
+         "own.csv:2: kg is \"nan\", which is not a number from 0.001 to 1e+06"},
         {SYSTEMS "x,part,,100,120,,,me,2025,,,\n", "own.csv:2: 100 kg lie outside their own range"},
-        {SYSTEMS "x,part,,100,,,1.5,me,2025,,,\n", "own.csv:2: devices is \"1.5\", which is not a whole number from 1 to 1024"},
+        {SYSTEMS "x,part,,100,,,1.5,me,2025,,,\n",
+         "own.csv:2: devices is \"1.5\", which is not a whole number from 1 to 1024"},
         {SYSTEMS "x,part,,100,,,,,2025,,,\n", "own.csv:2: the row has no source"},
         {SYSTEMS "x,part,,100,,,,me,,,,\n", "own.csv:2: the row has no year"},
         {SYSTEMS "x,part,,100\n", "own.csv:2: the row has 4 columns and the heading 12"},
-        {SYSTEMS "x,gpu,A1,100,,,,me,2025,,,\ny,gpu,a1,90,,,,me,2025,,,\n", "own.csv:3: there is another row of kind gpu with the same match already"},
+        {SYSTEMS "x,gpu,A1,100,,,,me,2025,,,\ny,gpu,a1,90,,,,me,2025,,,\n",
+         "own.csv:3: there is another row of kind gpu with the same match already"},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct carbon_embodied_table table;
@@ -330,12 +369,16 @@ static void locations(void **state)
     (void)state;
     struct carbon_intensity_table own, project;
     assert_int_equal(carbon_intensity_builtin(&project, &err), 0);
-    assert_int_equal(read_table(&own, "code,g_per_kwh,source,year\nUS-CA,210,me,2024\ndeu,300,me,2024\n"), 0);
+    assert_int_equal(
+        read_table(&own, "code,g_per_kwh,source,year\nUS-CA,210,me,2024\ndeu,300,me,2024\n"), 0);
     const struct carbon_intensity_table *const tables[] = {&own, &project};
     const struct carbon_intensity_row *row = NULL;
-    static const struct { const char *code; double g_per_kwh; int year; } known[] = {
-        {"DEU", 300, 2024}, {"FRA", 56, 2023}, {"pol", 662, 2023}, {"us-ca", 210, 2024}, {"WORLD", 481, 2023},
-        {"LTU", 160, 2023}, {"USA", 369, 2023}};
+    static const struct {
+        const char *code;
+        double g_per_kwh;
+        int year;
+    } known[] = {{"DEU", 300, 2024},   {"FRA", 56, 2023},  {"pol", 662, 2023}, {"us-ca", 210, 2024},
+                 {"WORLD", 481, 2023}, {"LTU", 160, 2023}, {"USA", 369, 2023}};
     for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++) {
         assert_int_equal(carbon_intensity_find(tables, 2, known[i].code, &row, &err), 0);
         assert_near(row->g_per_kwh, known[i].g_per_kwh, 0);
@@ -355,17 +398,23 @@ static void similar_locations(void **state)
     assert_int_equal(carbon_intensity_builtin(&project, &err), 0);
     const struct carbon_intensity_table *const tables[] = {&project};
     const struct carbon_intensity_row *row = NULL;
-    static const struct { const char *code, *words; } cases[] = {
+    static const struct {
+        const char *code, *words;
+    } cases[] = {
         {"Germany", "there is no location \"Germany\" in the table; similar: DEU (Germany)"},
         {"DE", "there is no location \"DE\" in the table; similar: DEU (Germany)"},
         {"uk", "there is no location \"uk\" in the table; similar: GBR (United Kingdom)"},
         {"GRB", "there is no location \"GRB\" in the table; similar: GRC (Greece)"},
-        {"South", "there is no location \"South\" in the table; similar: ZAF (South Africa), KOR (South Korea)"},
-        {"x\x1b[2J", "there is no location \"x\\x1b[2J\" in the table: codes are those of ISO 3166, three letters, such as DEU"},
-        {"", "there is no location \"\" in the table: codes are those of ISO 3166, three letters, such as DEU"},
+        {"South", "there is no location \"South\" in the table; similar: ZAF (South Africa), KOR "
+                  "(South Korea)"},
+        {"x\x1b[2J", "there is no location \"x\\x1b[2J\" in the table: codes are those of ISO "
+                     "3166, three letters, such as DEU"},
+        {"", "there is no location \"\" in the table: codes are those of ISO 3166, three letters, "
+             "such as DEU"},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_int_equal(carbon_intensity_find(tables, 1, cases[i].code, &row, &err), WT_E_NOT_FOUND);
+        assert_int_equal(carbon_intensity_find(tables, 1, cases[i].code, &row, &err),
+                         WT_E_NOT_FOUND);
         assert_string_equal(err.text, cases[i].words);
         assert_null(row);
     }
@@ -375,14 +424,21 @@ static void similar_locations(void **state)
 static void wrong_tables(void **state)
 {
     (void)state;
-    static const struct { const char *csv, *sentence; } cases[] = {
+    static const struct {
+        const char *csv, *sentence;
+    } cases[] = {
         {"code,source,year\n", "own.csv:1: the heading has no column g_per_kwh"},
-        {"code,g_per_kwh,source,year\nA B,1,x,2020\n", "own.csv:2: a code is made of letters, digits, - and _, not \"A B\""},
-        {"code,g_per_kwh,source,year\nDEU,300,x,2020\n\nDeu,2,x,2020\n", "own.csv:4: Deu is in line 2 already"},
-        {"code,g_per_kwh,source,year\nDEU,5001,x,2020\n", "own.csv:2: g_per_kwh is \"5001\", which is not a number from 0 to 5000"},
-        {"code,g_per_kwh,source,year\nDEU,300,x,20\n", "own.csv:2: year is \"20\", which is not a whole number from 1900 to 2200"},
+        {"code,g_per_kwh,source,year\nA B,1,x,2020\n",
+         "own.csv:2: a code is made of letters, digits, - and _, not \"A B\""},
+        {"code,g_per_kwh,source,year\nDEU,300,x,2020\n\nDeu,2,x,2020\n",
+         "own.csv:4: Deu is in line 2 already"},
+        {"code,g_per_kwh,source,year\nDEU,5001,x,2020\n",
+         "own.csv:2: g_per_kwh is \"5001\", which is not a number from 0 to 5000"},
+        {"code,g_per_kwh,source,year\nDEU,300,x,20\n",
+         "own.csv:2: year is \"20\", which is not a whole number from 1900 to 2200"},
         {"code,g_per_kwh,source,year\nDEU,0.3,x,2020\nPOL,0.66,x,2020\n",
-         "own.csv:3: the largest g_per_kwh is 0.66; is this table in kg/kWh? It has to be in g/kWh"},
+         "own.csv:3: the largest g_per_kwh is 0.66; is this table in kg/kWh? It has to be in "
+         "g/kWh"},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct carbon_intensity_table table;
@@ -393,7 +449,9 @@ static void wrong_tables(void **state)
     }
 }
 
-/* --- Series -------------------------------------------------------------------------------------------------------- */
+/* --- Series
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static int read_series(struct carbon_series *series, const char *csv, int64_t now_s)
 {
@@ -409,18 +467,22 @@ static void an_hour_holds_its_value(void **state)
 {
     (void)state;
     struct carbon_series series;
-    assert_int_equal(read_series(&series, "time,g_per_kwh\n2025-03-01T00:00:00Z,100\n2025-03-01T01:00:00Z,200.5\n"
-                                          "2025-03-01T04:00:00+01:00,300\n2025-03-01T05:00:00+01:00,\n2025-03-01 05:00:00z,50\n",
-                                 DAY + 24 * H), 0);
+    assert_int_equal(
+        read_series(
+            &series,
+            "time,g_per_kwh\n2025-03-01T00:00:00Z,100\n2025-03-01T01:00:00Z,200.5\n"
+            "2025-03-01T04:00:00+01:00,300\n2025-03-01T05:00:00+01:00,\n2025-03-01 05:00:00z,50\n",
+            DAY + 24 * H),
+        0);
     assert_int_equal(series.step_s, H);
     assert_string_equal(series.remark, "");
     assert_near(carbon_series_at(&series, DAY), 100, 0);
     assert_near(carbon_series_at(&series, DAY + H - 1), 100, 0);
     assert_near(carbon_series_at(&series, DAY + H), 200.5, 0);
     assert_nan(carbon_series_at(&series, DAY - 1));
-    assert_nan(carbon_series_at(&series, DAY + 2 * H));       /* a gap is not filled */
+    assert_nan(carbon_series_at(&series, DAY + 2 * H)); /* a gap is not filled */
     assert_near(carbon_series_at(&series, DAY + 3 * H), 300, 0);
-    assert_nan(carbon_series_at(&series, DAY + 4 * H));       /* an empty value is none */
+    assert_nan(carbon_series_at(&series, DAY + 4 * H)); /* an empty value is none */
     assert_near(carbon_series_at(&series, DAY + 6 * H - 1), 50, 0);
     assert_nan(carbon_series_at(&series, DAY + 6 * H));
     carbon_series_clear(&series);
@@ -431,14 +493,20 @@ static void shorter_steps(void **state)
 {
     (void)state;
     struct carbon_series series;
-    assert_int_equal(read_series(&series, "2025-03-01T00:00:00Z,100\n2025-03-01T00:15:00Z,110\n2025-03-01T00:30:00Z,120\n"
-                                          "2025-03-01T01:00:00Z,130\n", DAY + 24 * H), 0);
+    assert_int_equal(
+        read_series(&series,
+                    "2025-03-01T00:00:00Z,100\n2025-03-01T00:15:00Z,110\n2025-03-01T00:30:00Z,120\n"
+                    "2025-03-01T01:00:00Z,130\n",
+                    DAY + 24 * H),
+        0);
     assert_int_equal(series.step_s, 900);
     assert_near(carbon_series_at(&series, DAY + 20 * 60), 110, 0);
     assert_nan(carbon_series_at(&series, DAY + 50 * 60));
     carbon_series_clear(&series);
     /* Days apart: each value holds for an hour, and the rest is unknown. */
-    assert_int_equal(read_series(&series, "2025-03-01T00:00:00Z,100\n2025-03-02T00:00:00Z,110\n", DAY + 48 * H), 0);
+    assert_int_equal(
+        read_series(&series, "2025-03-01T00:00:00Z,100\n2025-03-02T00:00:00Z,110\n", DAY + 48 * H),
+        0);
     assert_near(carbon_series_at(&series, DAY + 59 * 60), 100, 0);
     assert_nan(carbon_series_at(&series, DAY + 12 * H));
     carbon_series_clear(&series);
@@ -448,16 +516,26 @@ static void headings(void **state)
 {
     (void)state;
     static const char *const good[] = {
-        "time,g_per_kwh", "datetime,carbon_intensity", "Timestamp,gCO2e/kWh", "Date (UTC),Carbon intensity gCO\u2082eq/kWh (direct)",
+        "time,g_per_kwh",           "datetime,carbon_intensity",
+        "Timestamp,gCO2e/kWh",      "Date (UTC),Carbon intensity gCO\u2082eq/kWh (direct)",
         "time,intensity_g_per_kwh", "\xef\xbb\xbftime,\"g CO2 per kWh\""};
-    static const struct { const char *heading, *words; } bad[] = {
-        {"time,kg_per_kwh", "grid.csv:1: the column \"kg_per_kwh\" is in another unit: intensities are in g CO2e/kWh"},
-        {"time,kgCO2e/kWh", "grid.csv:1: the column \"kgCO2e/kWh\" is in another unit: intensities are in g CO2e/kWh"},
-        {"time,lbs/MWh", "grid.csv:1: the column \"lbs/MWh\" is in another unit: intensities are in g CO2e/kWh"},
-        {"time,mg_per_kwh", "grid.csv:1: the column \"mg_per_kwh\" is in another unit: intensities are in g CO2e/kWh"},
-        {"hour,g_per_kwh", "grid.csv:1: there is no column of times: a series has the columns time,g_per_kwh"},
-        {"time,gCO2/kWh,g_per_kwh", "grid.csv:1: two columns are in g/kWh; leave the one that is meant"},
-        {"time,zone,intensity", "grid.csv:1: no column says that it is in g/kWh: a series has the columns time,g_per_kwh"},
+    static const struct {
+        const char *heading, *words;
+    } bad[] = {
+        {"time,kg_per_kwh",
+         "grid.csv:1: the column \"kg_per_kwh\" is in another unit: intensities are in g CO2e/kWh"},
+        {"time,kgCO2e/kWh",
+         "grid.csv:1: the column \"kgCO2e/kWh\" is in another unit: intensities are in g CO2e/kWh"},
+        {"time,lbs/MWh",
+         "grid.csv:1: the column \"lbs/MWh\" is in another unit: intensities are in g CO2e/kWh"},
+        {"time,mg_per_kwh",
+         "grid.csv:1: the column \"mg_per_kwh\" is in another unit: intensities are in g CO2e/kWh"},
+        {"hour,g_per_kwh",
+         "grid.csv:1: there is no column of times: a series has the columns time,g_per_kwh"},
+        {"time,gCO2/kWh,g_per_kwh",
+         "grid.csv:1: two columns are in g/kWh; leave the one that is meant"},
+        {"time,zone,intensity",
+         "grid.csv:1: no column says that it is in g/kWh: a series has the columns time,g_per_kwh"},
     };
     struct carbon_series series;
     char csv[200];
@@ -473,7 +551,9 @@ static void headings(void **state)
         assert_int_equal(read_series(&series, csv, DAY + H), WT_E_PARSE);
         assert_string_equal(err.text, bad[i].words);
     }
-    assert_int_equal(read_series(&series, "zone,g_per_kwh,note,time\nDE,7,x,2025-03-01T00:00:00Z\n", DAY + H), 0);
+    assert_int_equal(
+        read_series(&series, "zone,g_per_kwh,note,time\nDE,7,x,2025-03-01T00:00:00Z\n", DAY + H),
+        0);
     assert_near(carbon_series_at(&series, DAY), 7, 0);
     carbon_series_clear(&series);
 }
@@ -483,27 +563,40 @@ static void wrong_series(void **state)
     (void)state;
 #define ROW1 "2025-03-01T00:00:00Z,100\n"
 #define ROW2 "2025-03-01T01:00:00Z,100\n"
-    static const struct { const char *csv, *sentence; } cases[] = {
+    static const struct {
+        const char *csv, *sentence;
+    } cases[] = {
         {"", "grid.csv: the series has no values: a row is a time and g/kWh"},
         {"time,g_per_kwh\n", "grid.csv: the series has no values: a row is a time and g/kWh"},
-        {ROW1 "2025-03-01T02:00:00,100\n", "grid.csv:2: \"2025-03-01T02:00:00\" is no time with Z or an offset, such as 2025-03-01T12:00:00Z"},
-        {ROW1 "2025-02-29T02:00:00Z,100\n", "grid.csv:2: \"2025-02-29T02:00:00Z\" is no time with Z or an offset, such as 2025-03-01T12:00:00Z"},
+        {ROW1 "2025-03-01T02:00:00,100\n", "grid.csv:2: \"2025-03-01T02:00:00\" is no time with Z "
+                                           "or an offset, such as 2025-03-01T12:00:00Z"},
+        {ROW1 "2025-02-29T02:00:00Z,100\n", "grid.csv:2: \"2025-02-29T02:00:00Z\" is no time with "
+                                            "Z or an offset, such as 2025-03-01T12:00:00Z"},
         {ROW1 "\n" ROW1, "grid.csv:3: the time 2025-03-01T00:00:00Z is in line 1 already"},
-        {ROW1 "2025-03-01T01:00:00+01:00,1\n", "grid.csv:2: the time 2025-03-01T01:00:00+01:00 is in line 1 already"},
-        {ROW2 ROW1, "grid.csv:2: the time 2025-03-01T00:00:00Z lies before that of line 1; sort the rows by time"},
-        {ROW1 ROW2 "2025-03-01T01:30:00Z,5\n", "grid.csv:3: this row begins 30 minutes behind the one of line 2, whose value holds for 60 minutes: they overlap"},
+        {ROW1 "2025-03-01T01:00:00+01:00,1\n",
+         "grid.csv:2: the time 2025-03-01T01:00:00+01:00 is in line 1 already"},
+        {ROW2 ROW1, "grid.csv:2: the time 2025-03-01T00:00:00Z lies before that of line 1; sort "
+                    "the rows by time"},
+        {ROW1 ROW2 "2025-03-01T01:30:00Z,5\n",
+         "grid.csv:3: this row begins 30 minutes behind the one of line 2, whose value holds for "
+         "60 minutes: they overlap"},
         {ROW1 "2025-03-01T01:00:00Z,-1\n", "grid.csv:2: -1 g/kWh is less than nothing"},
         {ROW1 "2025-03-01T01:00:00Z,nan\n", "grid.csv:2: \"nan\" is no number of g/kWh"},
         {ROW1 "2025-03-01T01:00:00Z,inf\n", "grid.csv:2: \"inf\" is no number of g/kWh"},
         {ROW1 "2025-03-01T01:00:00Z,1e999\n", "grid.csv:2: \"1e999\" is no number of g/kWh"},
-        {ROW1 "2025-03-01T01:00:00Z,381000\n", "grid.csv:2: 381000 g/kWh is more than any grid's; is the unit another one?"},
+        {ROW1 "2025-03-01T01:00:00Z,381000\n",
+         "grid.csv:2: 381000 g/kWh is more than any grid's; is the unit another one?"},
         {"2025-03-01T00:00:00Z,0.3\n2025-03-01T01:00:00Z,0.35\n2025-03-01T02:00:00Z,0.32\n",
          "grid.csv:2: 0.35 is the largest value; is this series in kg/kWh? It has to be in g/kWh"},
-        {ROW1 "2027-03-01T01:00:00Z,100\n", "grid.csv:2: the time 2027-03-01T01:00:00Z lies more than a year ahead of now"},
-        {"1969-12-31T23:00:00Z,100\n", "grid.csv:1: the time 1969-12-31T23:00:00Z lies before 1970"},
-        {"2025-03-01T00:00:00.5Z,100\n", "grid.csv:1: the time 2025-03-01T00:00:00.5Z has parts of a second"},
+        {ROW1 "2027-03-01T01:00:00Z,100\n",
+         "grid.csv:2: the time 2027-03-01T01:00:00Z lies more than a year ahead of now"},
+        {"1969-12-31T23:00:00Z,100\n",
+         "grid.csv:1: the time 1969-12-31T23:00:00Z lies before 1970"},
+        {"2025-03-01T00:00:00.5Z,100\n",
+         "grid.csv:1: the time 2025-03-01T00:00:00.5Z has parts of a second"},
         {ROW1 "2025-03-01T01:00:00Z\n", "grid.csv:2: the row has 1 columns and the first one 2"},
-        {"2025-03-01T00:00:00Z,1,2\n", "grid.csv:1: without a heading a row is a time and g/kWh, not 3 columns"},
+        {"2025-03-01T00:00:00Z,1,2\n",
+         "grid.csv:1: without a heading a row is a time and g/kWh, not 3 columns"},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct carbon_series series;
@@ -513,7 +606,8 @@ static void wrong_series(void **state)
         assert_nan(carbon_series_at(&series, DAY));
     }
     struct carbon_series still; /* zeroes are a grid's own power plant, not kilograms */
-    assert_int_equal(read_series(&still, "2025-03-01T00:00:00Z,0\n2025-03-01T01:00:00Z,0\n", DAY), 0);
+    assert_int_equal(read_series(&still, "2025-03-01T00:00:00Z,0\n2025-03-01T01:00:00Z,0\n", DAY),
+                     0);
     assert_near(carbon_series_at(&still, DAY), 0, 0);
     carbon_series_clear(&still);
 }
@@ -522,12 +616,16 @@ static void what_lies_ahead_is_a_forecast(void **state)
 {
     (void)state;
     struct carbon_series series;
-    assert_int_equal(read_series(&series, ROW1 ROW2 "2025-03-01T02:00:00Z,700\n2025-03-01T03:00:00Z,90\n", DAY + H + 60), 0);
+    assert_int_equal(read_series(&series,
+                                 ROW1 ROW2 "2025-03-01T02:00:00Z,700\n2025-03-01T03:00:00Z,90\n",
+                                 DAY + H + 60),
+                     0);
     assert_string_equal(series.remark, "from line 3 on the times lie in the future: a forecast");
     assert_false(carbon_series_is_forecast(&series, DAY + H + 600));
     assert_true(carbon_series_is_forecast(&series, DAY + 2 * H));
     assert_near(carbon_series_at(&series, DAY + 2 * H), 700, 0);
-    assert_near(carbon_series_most(&series, DAY + H + 60), 100, 0); /* a forecast is not the largest so far */
+    assert_near(carbon_series_most(&series, DAY + H + 60), 100,
+                0); /* a forecast is not the largest so far */
     carbon_series_clear(&series);
 }
 
@@ -536,13 +634,19 @@ static void most_of_a_day(void **state)
     (void)state;
     struct carbon_series series;
     char csv[4096] = "";
-    for (unsigned hour = 0; hour < 48; hour++) /* 900 at 3 o'clock of the first day, 500 at 20 o'clock, 400 at 7 of the second */
-        snprintf(csv + strlen(csv), sizeof csv - strlen(csv), "2025-03-%02uT%02u:00:00Z,%d\n", 1 + hour / 24, hour % 24,
-                 hour == 3 ? 900 : hour == 20 ? 500 : hour == 31 ? 400 : 100);
+    for (unsigned hour = 0; hour < 48;
+         hour++) /* 900 at 3 o'clock of the first day, 500 at 20 o'clock, 400 at 7 of the second */
+        snprintf(csv + strlen(csv), sizeof csv - strlen(csv), "2025-03-%02uT%02u:00:00Z,%d\n",
+                 1 + hour / 24, hour % 24,
+                 hour == 3    ? 900
+                 : hour == 20 ? 500
+                 : hour == 31 ? 400
+                              : 100);
     assert_int_equal(read_series(&series, csv, DAY + 72 * H), 0);
     assert_near(carbon_series_most(&series, DAY + 3 * H), 900, 0);
     assert_near(carbon_series_most(&series, DAY + 2 * H), 100, 0);
-    assert_near(carbon_series_most(&series, DAY + 28 * H - 1), 900, 0); /* its hour ended less than 24 h ago */
+    assert_near(carbon_series_most(&series, DAY + 28 * H - 1), 900,
+                0); /* its hour ended less than 24 h ago */
     assert_near(carbon_series_most(&series, DAY + 28 * H), 500, 0);
     assert_near(carbon_series_most(&series, DAY + 71 * H), 100, 0);
     assert_nan(carbon_series_most(&series, DAY + 72 * H));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli: which source of an intensity goes first and what is said of those passed over; which figure a GPU gets; what a
- * provider is not believed.
+ * cli: which source of an intensity goes first and what is said of those passed over; which figure
+ * a GPU gets; what a provider is not believed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -68,7 +68,8 @@ static int reopen(void)
     return carbon_settings_open(&carbon, &config, NOW, &err);
 }
 
-static void says(int64_t unix_s, double g_per_kwh, enum carbon_intensity_source source, const char *text, const char *remark)
+static void says(int64_t unix_s, double g_per_kwh, enum carbon_intensity_source source,
+                 const char *text, const char *remark)
 {
     struct carbon_intensity found;
     carbon_settings_intensity_at(&carbon, unix_s, &found);
@@ -76,7 +77,9 @@ static void says(int64_t unix_s, double g_per_kwh, enum carbon_intensity_source 
     assert_int_equal(found.source, source);
     assert_string_equal(found.source_text, text);
     assert_string_equal(found.remark, remark);
-    assert_int_equal(found.year, source == CARBON_INTENSITY_TABLE || source == CARBON_INTENSITY_ASSUMED ? 2023 : 0);
+    assert_int_equal(found.year,
+                     source == CARBON_INTENSITY_TABLE || source == CARBON_INTENSITY_ASSUMED ? 2023
+                                                                                            : 0);
 }
 
 static void sources_in_their_order(void **state)
@@ -88,13 +91,16 @@ static void sources_in_their_order(void **state)
     set(CONFIG_LOCATION, "deu");
     assert_int_equal(reopen(), 0);
     assert_string_equal(carbon.location, "DEU");
-    says(NOW, 381, CARBON_INTENSITY_TABLE, "DEU: Our World in Data on Ember: yearly average of 2023 or 2022", "");
+    says(NOW, 381, CARBON_INTENSITY_TABLE,
+         "DEU: Our World in Data on Ember: yearly average of 2023 or 2022", "");
     set(CONFIG_PROVIDER_URL, "http://127.0.0.1:9/");
     set(CONFIG_PROVIDER_ZONE, "DE");
     assert_int_equal(reopen(), 0);
-    says(NOW, 381, CARBON_INTENSITY_TABLE, "DEU: Our World in Data on Ember: yearly average of 2023 or 2022",
+    says(NOW, 381, CARBON_INTENSITY_TABLE,
+         "DEU: Our World in Data on Ember: yearly average of 2023 or 2022",
          "the provider was not asked in this hour");
-    put_file(series_path, "2025-03-01T11:00:00Z,250\n2025-03-01T12:00:00Z,270\n2025-03-01T13:00:00Z,290\n");
+    put_file(series_path,
+             "2025-03-01T11:00:00Z,250\n2025-03-01T12:00:00Z,270\n2025-03-01T13:00:00Z,290\n");
     set(CONFIG_INTENSITY_FILE, series_path);
     assert_int_equal(reopen(), 0);
     snprintf(text, sizeof text, "series %s", series_path);
@@ -102,13 +108,17 @@ static void sources_in_their_order(void **state)
     says(NOW - 1, 250, CARBON_INTENSITY_SERIES, text, "");
     snprintf(text, sizeof text, "series %s, a forecast", series_path);
     says(NOW + 3600, 290, CARBON_INTENSITY_SERIES, text, "");
-    snprintf(remark, sizeof remark, "the series %s has no value for this hour; the provider was not asked in this hour", series_path);
-    says(NOW - 3601, 381, CARBON_INTENSITY_TABLE, "DEU: Our World in Data on Ember: yearly average of 2023 or 2022", remark);
+    snprintf(remark, sizeof remark,
+             "the series %s has no value for this hour; the provider was not asked in this hour",
+             series_path);
+    says(NOW - 3601, 381, CARBON_INTENSITY_TABLE,
+         "DEU: Our World in Data on Ember: yearly average of 2023 or 2022", remark);
     assert_true(carbon_settings_most(&carbon, NOW) == 270);
     set(CONFIG_INTENSITY, "30");
     assert_int_equal(reopen(), 0);
     says(NOW, 30, CARBON_INTENSITY_GIVEN, "given by --intensity", "");
-    assert_int_equal(carbon_settings_refresh(&carbon, NOW, &err), 0); /* asks nobody: its word would not count */
+    assert_int_equal(carbon_settings_refresh(&carbon, NOW, &err),
+                     0); /* asks nobody: its word would not count */
 }
 
 static void no_series_no_most(void **state)
@@ -124,8 +134,10 @@ static void own_tables_go_first(void **state)
 {
     (void)state;
     struct carbon_system system;
-    put_file(table_path, "code,g_per_kwh,source,year\nDEU,300,me,2023\nWORLD,100,me,2023\nHERE,7,me,2023\n");
-    put_file(embodied_path, "name,kind,match,kg,devices,source,year\nOurs,gpu_system,,3000,4,me,2024\nCard,gpu,V100,90,,me,2024\n");
+    put_file(table_path,
+             "code,g_per_kwh,source,year\nDEU,300,me,2023\nWORLD,100,me,2023\nHERE,7,me,2023\n");
+    put_file(embodied_path, "name,kind,match,kg,devices,source,year\nOurs,gpu_system,,3000,4,me,"
+                            "2024\nCard,gpu,V100,90,,me,2024\n");
     set(CONFIG_INTENSITY_TABLE, table_path);
     set(CONFIG_EMBODIED_TABLE, embodied_path);
     assert_int_equal(reopen(), 0);
@@ -152,9 +164,12 @@ static void which_system(void **state)
     struct carbon_system system;
     assert_int_equal(reopen(), 0);
     carbon_settings_system(&carbon, "NVIDIA H100 PCIe", &system);
-    assert_true(system.kg == 2000 && isnan(system.devices) && system.assumed && isnan(system.low_kg));
-    assert_string_equal(system.source_text, "GPU training system: Sustainable AI (Wu et al., MLSys'22); the default for a GPU "
-                                            "without a figure of its own");
+    assert_true(system.kg == 2000 && isnan(system.devices) && system.assumed &&
+                isnan(system.low_kg));
+    assert_string_equal(
+        system.source_text,
+        "GPU training system: Sustainable AI (Wu et al., MLSys'22); the default for a GPU "
+        "without a figure of its own");
     carbon_settings_system(&carbon, "NVIDIA A100-SXM4-40GB", &system);
     assert_true(system.kg == 318 && system.devices == 1 && !system.assumed && system.year == 2023);
     carbon_settings_system(&carbon, NULL, &system);
@@ -169,7 +184,8 @@ static void contracts(void **state)
     struct carbon_contract contract = {.contracted_kwh = -1};
     set(CONFIG_RESIDUAL, "400");
     assert_int_equal(reopen(), 0);
-    assert_false(carbon_settings_contract(&carbon, 10, &contract)); /* a residual mix is no contract */
+    assert_false(
+        carbon_settings_contract(&carbon, 10, &contract)); /* a residual mix is no contract */
     assert_true(contract.contracted_kwh == -1);
     set(CONFIG_CONTRACT, "20");
     assert_int_equal(reopen(), 0);
@@ -187,12 +203,14 @@ static void wrong_settings(void **state)
     char expected[300];
     set(CONFIG_LOCATION, "Germny");
     assert_int_equal(reopen(), WT_E_INVALID);
-    assert_string_equal(err.text, "--location: there is no location \"Germny\" in the table: codes are those of ISO 3166, three "
+    assert_string_equal(err.text, "--location: there is no location \"Germny\" in the table: codes "
+                                  "are those of ISO 3166, three "
                                   "letters, such as DEU (`wattune carbon --list` has them all)");
     set(CONFIG_LOCATION, "DEU");
     set(CONFIG_INTENSITY_FILE, series_path);
     assert_int_equal(reopen(), WT_E_INVALID);
-    snprintf(expected, sizeof expected, "--intensity-file: open %s: No such file or directory", series_path);
+    snprintf(expected, sizeof expected, "--intensity-file: open %s: No such file or directory",
+             series_path);
     assert_string_equal(err.text, expected);
     put_file(series_path, "2025-03-01T11:00:00Z,250\n2025-03-01T12:00:00Z,-1\n");
     assert_int_equal(reopen(), WT_E_PARSE);
@@ -205,7 +223,8 @@ static void wrong_settings(void **state)
     set(CONFIG_SYSTEM_GPUS, "2");
     set(CONFIG_PROVIDER_URL, "https://example.org");
     assert_int_equal(reopen(), WT_E_INVALID);
-    assert_string_equal(err.text, "--provider-url: a provider needs provider_zone, the place as it calls it (DE)");
+    assert_string_equal(
+        err.text, "--provider-url: a provider needs provider_zone, the place as it calls it (DE)");
 }
 
 static int reads(const char *json, struct carbon_answer *answer)
@@ -216,17 +235,25 @@ static int reads(const char *json, struct carbon_answer *answer)
 static void answers(void **state)
 {
     (void)state;
-    static const struct { const char *json, *words; } lies[] = {
-        {"{\"zone\":\"FR\",\"carbonIntensity\":302,\"datetime\":\"2025-03-01T12:00:00.000Z\"}", "the answer is about zone \"FR\""},
-        {"{\"zone\":\"DE\",\"carbonIntensity\":-1,\"datetime\":\"2025-03-01T12:00:00.000Z\"}", "-1 g/kWh is no grid's carbon intensity"},
-        {"{\"zone\":\"DE\",\"carbonIntensity\":5001,\"datetime\":\"2025-03-01T12:00:00.000Z\"}", "5001 g/kWh is no grid's carbon intensity"},
-        {"{\"zone\":\"DE\",\"carbonIntensity\":\"302\",\"datetime\":\"2025-03-01T12:00:00.000Z\"}", "\"carbonIntensity\" is no number"},
-        {"{\"zone\":\"DE\",\"carbonIntensity\":302,\"datetime\":\"today\"}", "\"today\" is no time"},
+    static const struct {
+        const char *json, *words;
+    } lies[] = {
+        {"{\"zone\":\"FR\",\"carbonIntensity\":302,\"datetime\":\"2025-03-01T12:00:00.000Z\"}",
+         "the answer is about zone \"FR\""},
+        {"{\"zone\":\"DE\",\"carbonIntensity\":-1,\"datetime\":\"2025-03-01T12:00:00.000Z\"}",
+         "-1 g/kWh is no grid's carbon intensity"},
+        {"{\"zone\":\"DE\",\"carbonIntensity\":5001,\"datetime\":\"2025-03-01T12:00:00.000Z\"}",
+         "5001 g/kWh is no grid's carbon intensity"},
+        {"{\"zone\":\"DE\",\"carbonIntensity\":\"302\",\"datetime\":\"2025-03-01T12:00:00.000Z\"}",
+         "\"carbonIntensity\" is no number"},
+        {"{\"zone\":\"DE\",\"carbonIntensity\":302,\"datetime\":\"today\"}",
+         "\"today\" is no time"},
         {"{\"zone\":\"DE\",\"carbonIntensity\":302,\"datetime\":\"2025-03-01T08:59:59.000Z\"}",
          "its latest value is of 2025-03-01T08:59:59.000Z, which is too old"},
         {"{\"zone\":\"DE\",\"carbonIntensity\":302,\"datetime\":\"2025-03-01T13:10:01.000Z\"}",
          "its time 2025-03-01T13:10:01.000Z lies in the future"},
-        {"{\"zone\":\"DE\",\"datetime\":\"2025-03-01T12:00:00.000Z\"}", "there is no \"carbonIntensity\""},
+        {"{\"zone\":\"DE\",\"datetime\":\"2025-03-01T12:00:00.000Z\"}",
+         "there is no \"carbonIntensity\""},
     };
     struct carbon_answer answer = {.g_per_kwh = -7};
     for (unsigned i = 0; i < sizeof lies / sizeof lies[0]; i++) {
@@ -235,12 +262,16 @@ static void answers(void **state)
         assert_string_equal(err.text, lies[i].words);
         assert_true(answer.g_per_kwh == -7);
     }
-    assert_int_equal(reads("{\"zone\":\"DE\",\"carbonIntensity\":302,\"datetime\":\"2025-03-01T11:00:00.000Z\",\"isEstimated\":true}",
-                           &answer), 0);
-    assert_true(answer.g_per_kwh == 302 && answer.estimated && answer.hour_s == NOW && answer.of_s == NOW - 3600);
+    assert_int_equal(reads("{\"zone\":\"DE\",\"carbonIntensity\":302,\"datetime\":\"2025-03-01T11:"
+                           "00:00.000Z\",\"isEstimated\":true}",
+                           &answer),
+                     0);
+    assert_true(answer.g_per_kwh == 302 && answer.estimated && answer.hour_s == NOW &&
+                answer.of_s == NOW - 3600);
 }
 
-static int looks_back(const char *json, struct carbon_answer found[CARBON_HISTORY_MOST], size_t *count)
+static int looks_back(const char *json, struct carbon_answer found[CARBON_HISTORY_MOST],
+                      size_t *count)
 {
     return carbon_provider_read_history(json, strlen(json), "DE", NOW + 600, found, count, &err);
 }
@@ -250,24 +281,43 @@ static void histories(void **state)
     (void)state;
     struct carbon_answer found[CARBON_HISTORY_MOST];
     size_t count = 9;
-    assert_int_equal(looks_back("{\"zone\":\"DE\",\"history\":["
-                                "{\"zone\":\"DE\",\"carbonIntensity\":300,\"datetime\":\"2025-03-01T10:00:00.000Z\",\"isEstimated\":true},"
-                                "{\"zone\":\"DE\",\"carbonIntensity\":null,\"datetime\":\"2025-03-01T11:00:00.000Z\"},"
-                                "{\"zone\":\"DE\",\"datetime\":\"2025-03-01T11:00:00.000Z\"},"
-                                "{\"zone\":\"DE\",\"carbonIntensity\":320.5,\"datetime\":\"2025-03-01T12:00:00.000Z\"}]}", found, &count), 0);
+    assert_int_equal(
+        looks_back(
+            "{\"zone\":\"DE\",\"history\":["
+            "{\"zone\":\"DE\",\"carbonIntensity\":300,\"datetime\":\"2025-03-01T10:00:00.000Z\","
+            "\"isEstimated\":true},"
+            "{\"zone\":\"DE\",\"carbonIntensity\":null,\"datetime\":\"2025-03-01T11:00:00.000Z\"},"
+            "{\"zone\":\"DE\",\"datetime\":\"2025-03-01T11:00:00.000Z\"},"
+            "{\"zone\":\"DE\",\"carbonIntensity\":320.5,\"datetime\":\"2025-03-01T12:00:00.000Z\"}]"
+            "}",
+            found, &count),
+        0);
     assert_int_equal(count, 2);
-    assert_true(found[0].hour_s == NOW - 7200 && found[0].of_s == NOW - 7200 && found[0].g_per_kwh == 300 && found[0].estimated);
+    assert_true(found[0].hour_s == NOW - 7200 && found[0].of_s == NOW - 7200 &&
+                found[0].g_per_kwh == 300 && found[0].estimated);
     assert_true(found[1].hour_s == NOW && found[1].g_per_kwh == 320.5 && !found[1].estimated);
     assert_int_equal(looks_back("{\"history\":[]}", found, &count), 0);
     assert_int_equal(count, 0);
-    static const struct { const char *json, *words; } lies[] = {
-        {"[]", "there is no list \"history\""}, {"{\"history\":{}}", "there is no list \"history\""}, {"{", "no JSON: "},
+    static const struct {
+        const char *json, *words;
+    } lies[] = {
+        {"[]", "there is no list \"history\""},
+        {"{\"history\":{}}", "there is no list \"history\""},
+        {"{", "no JSON: "},
         {"{\"history\":[3]}", "no JSON object"},
-        {"{\"history\":[{\"zone\":\"DE\",\"carbonIntensity\":\"3\",\"datetime\":\"2025-03-01T10:00:00.000Z\"}]}", "\"carbonIntensity\" is no number"},
-        {"{\"history\":[{\"zone\":\"DE\",\"carbonIntensity\":1,\"datetime\":\"2025-03-01T10:00:00.000Z\"},"
-         "{\"zone\":\"FR\",\"carbonIntensity\":1,\"datetime\":\"2025-03-01T11:00:00.000Z\"}]}", "the answer is about zone \"FR\""},
-        {"{\"history\":[{\"zone\":\"DE\",\"carbonIntensity\":1,\"datetime\":\"2025-03-01T15:00:00.000Z\"}]}", "its time "},
-        {"{\"history\":[{\"zone\":\"DE\",\"carbonIntensity\":1e9,\"datetime\":\"2025-03-01T10:00:00.000Z\"}]}", "1e+09 g/kWh"}};
+        {"{\"history\":[{\"zone\":\"DE\",\"carbonIntensity\":\"3\",\"datetime\":\"2025-03-01T10:00:"
+         "00.000Z\"}]}",
+         "\"carbonIntensity\" is no number"},
+        {"{\"history\":[{\"zone\":\"DE\",\"carbonIntensity\":1,\"datetime\":\"2025-03-01T10:00:00."
+         "000Z\"},"
+         "{\"zone\":\"FR\",\"carbonIntensity\":1,\"datetime\":\"2025-03-01T11:00:00.000Z\"}]}",
+         "the answer is about zone \"FR\""},
+        {"{\"history\":[{\"zone\":\"DE\",\"carbonIntensity\":1,\"datetime\":\"2025-03-01T15:00:00."
+         "000Z\"}]}",
+         "its time "},
+        {"{\"history\":[{\"zone\":\"DE\",\"carbonIntensity\":1e9,\"datetime\":\"2025-03-01T10:00:"
+         "00.000Z\"}]}",
+         "1e+09 g/kWh"}};
     for (unsigned i = 0; i < sizeof lies / sizeof lies[0]; i++) {
         int rc = looks_back(lies[i].json, found, &count);
         assert_true((rc == WT_E_PARSE || rc == WT_E_RANGE) && count == 0);
@@ -276,7 +326,10 @@ static void histories(void **state)
     struct buffer many = {0};
     buffer_print(&many, "{\"history\":[");
     for (unsigned i = 0; i <= CARBON_HISTORY_MOST; i++)
-        buffer_print(&many, "%s{\"zone\":\"DE\",\"carbonIntensity\":1,\"datetime\":\"2025-03-01T10:00:00.000Z\"}", i ? "," : "");
+        buffer_print(
+            &many,
+            "%s{\"zone\":\"DE\",\"carbonIntensity\":1,\"datetime\":\"2025-03-01T10:00:00.000Z\"}",
+            i ? "," : "");
     buffer_print(&many, "]}");
     assert_int_equal(looks_back(buffer_text(&many), found, &count), WT_E_RANGE);
     buffer_clear(&many);
@@ -298,8 +351,14 @@ int main(void)
 {
 #define WITH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        WITH(sources_in_their_order), WITH(no_series_no_most), WITH(own_tables_go_first), WITH(which_system), WITH(contracts),
-        WITH(wrong_settings), WITH(answers), WITH(histories),
+        WITH(sources_in_their_order),
+        WITH(no_series_no_most),
+        WITH(own_tables_go_first),
+        WITH(which_system),
+        WITH(contracts),
+        WITH(wrong_settings),
+        WITH(answers),
+        WITH(histories),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -32,7 +32,8 @@ static double energy_mj(int64_t t_ns, int64_t half_ns)
 }
 
 /* Reads both sensors every 0.5 ms for 1.5 s.  gain: of the power reading. */
-static void read_sensors(int64_t counter_tick_ns, int64_t power_tick_ns, int64_t window_ns, int64_t half_ns, double gain)
+static void read_sensors(int64_t counter_tick_ns, int64_t power_tick_ns, int64_t window_ns,
+                         int64_t half_ns, double gain)
 {
     const int64_t begin_ns = 10000 * MS + 7 * MS; /* off the tick */
     counter = power = (struct trace){0};
@@ -40,7 +41,8 @@ static void read_sensors(int64_t counter_tick_ns, int64_t power_tick_ns, int64_t
         int64_t at_ns = t_ns - t_ns % power_tick_ns;
         if (counter_tick_ns)
             trace_add(&counter, t_ns, floor(energy_mj(t_ns - t_ns % counter_tick_ns, half_ns)));
-        double mean_mw = (energy_mj(at_ns, half_ns) - energy_mj(at_ns - window_ns, half_ns)) * 1e9 / (double)window_ns;
+        double mean_mw = (energy_mj(at_ns, half_ns) - energy_mj(at_ns - window_ns, half_ns)) * 1e9 /
+                         (double)window_ns;
         trace_add(&power, t_ns, gain * 50 * floor(mean_mw / 50));
     }
 }
@@ -232,24 +234,27 @@ static void powercap(void **state)
         struct powercap_facts facts;
         enum wt_check_status status;
     } rows[] = {
-        {{2, 2, true}, WT_CHECK_GOOD},      {{2, 1, true}, WT_CHECK_DEGRADED},   {{2, 0, false}, WT_CHECK_DEGRADED},
-        {{0, 0, true}, WT_CHECK_DEGRADED},  {{0, 0, false}, WT_CHECK_MISSING},
+        {{2, 2, true}, WT_CHECK_GOOD},      {{2, 1, true}, WT_CHECK_DEGRADED},
+        {{2, 0, false}, WT_CHECK_DEGRADED}, {{0, 0, true}, WT_CHECK_DEGRADED},
+        {{0, 0, false}, WT_CHECK_MISSING},
     };
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         check_powercap(&check, &rows[i].facts);
         assert_int_equal(check.status, rows[i].status);
         assert_false(check.needed);
-        assert_int_equal(strstr(check.todo, "KERNEL==\"intel-rapl:*\"") != NULL, rows[i].facts.readable < rows[i].facts.zones);
+        assert_int_equal(strstr(check.todo, "KERNEL==\"intel-rapl:*\"") != NULL,
+                         rows[i].facts.readable < rows[i].facts.zones);
     }
 }
 
 static void exit_codes(void **state)
 {
     (void)state;
-    struct wt_check checks[] = {{.name = "devices", .status = WT_CHECK_GOOD, .needed = true},
-                                {.name = "powercap", .status = WT_CHECK_MISSING, .needed = false},
-                                {.name = "progress_channel", .status = WT_CHECK_DEGRADED, .needed = true},
-                                {.name = "ledger", .status = WT_CHECK_GOOD, .needed = true}};
+    struct wt_check checks[] = {
+        {.name = "devices", .status = WT_CHECK_GOOD, .needed = true},
+        {.name = "powercap", .status = WT_CHECK_MISSING, .needed = false},
+        {.name = "progress_channel", .status = WT_CHECK_DEGRADED, .needed = true},
+        {.name = "ledger", .status = WT_CHECK_GOOD, .needed = true}};
     assert_int_equal(checks_exit_code(checks, 4, 1), 0);
     assert_int_equal(checks_exit_code(checks, 4, 0), EXIT_NO_DEVICE);
     checks[2].status = WT_CHECK_MISSING;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli: forms of arguments, and the configuration: who goes before whom, and what a file may not hold.
+ * cli: forms of arguments, and the configuration: who goes before whom, and what a file may not
+ * hold.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -101,7 +102,8 @@ static void stronger_places_go_first(void **state)
     assert_null(config_text(&config, CONFIG_GPUS));
 }
 
-/* Loads the user's file with these bytes: the sentence begins with file and line and goes on with the words. */
+/* Loads the user's file with these bytes: the sentence begins with file and line and goes on with
+ * the words. */
 static void assert_refused(const char *bytes, size_t length, unsigned line, const char *words)
 {
     char wanted[PATH_MAX + 400];
@@ -110,7 +112,8 @@ static void assert_refused(const char *bytes, size_t length, unsigned line, cons
     assert_true(rc == WT_E_PARSE || rc == WT_E_RANGE);
     snprintf(wanted, sizeof wanted, "%s:%u: %s", places.user_path, line, words);
     assert_string_equal(err.text, wanted);
-    assert_string_equal(config_text(&config, CONFIG_ETA), "0.5"); /* nothing of a wrong file stays */
+    assert_string_equal(config_text(&config, CONFIG_ETA),
+                        "0.5"); /* nothing of a wrong file stays */
     assert_null(config_text(&config, CONFIG_PROJECT));
 }
 
@@ -124,9 +127,12 @@ static void errors_name_file_and_line(void **state)
         {"project = x\neta = 2\n", "eta is a number from 0 to 1, not \"2\"", 2},
         {"eta = nan\n", "eta is a number from 0 to 1, not \"nan\"", 1},
         {"eta =\n", "eta is a number from 0 to 1, not \"\"", 1},
-        {"\n\nphase = nap\n", "phase is data, experimentation, training or inference, not \"nap\"", 3},
-        {"power_limits = 100,100\n", "power_limits is auto or a list of at most 64 different watts, not \"100,100\"", 1},
-        {"progress = pattern:\n", "progress is auto, channel, none or pattern:REGEX, not \"pattern:\"", 1},
+        {"\n\nphase = nap\n", "phase is data, experimentation, training or inference, not \"nap\"",
+         3},
+        {"power_limits = 100,100\n",
+         "power_limits is auto or a list of at most 64 different watts, not \"100,100\"", 1},
+        {"progress = pattern:\n",
+         "progress is auto, channel, none or pattern:REGEX, not \"pattern:\"", 1},
         {"ledgr = x\n", "there is no key \"ledgr\"; similar: ledger", 1},
         {"power-limits = auto\n", "there is no key \"power-limits\"; similar: power_limits", 1},
         {"colour = no\n", "there is no key \"colour\"; similar: color", 1},
@@ -156,8 +162,11 @@ static void hostile_files(void **state)
     assert_refused("eta = 0.1\nproject = a\0b\n", 24, 2, "the line holds a control character");
     assert_refused("project = \x1b[2J\n", 15, 1, "the line holds a control character");
     assert_refused("\x1b = 1\n", 6, 1, "the line holds a control character");
-    assert_refused("\xff\xfe" "e\0t\0a\0", 8, 1, "the line holds a control character");
-    assert_refused("\xe2\x80\xae = 1\n", 8, 1, "there is no key \"\\u202e\"; `wattune config` lists them");
+    assert_refused("\xff\xfe"
+                   "e\0t\0a\0",
+                   8, 1, "the line holds a control character");
+    assert_refused("\xe2\x80\xae = 1\n", 8, 1,
+                   "there is no key \"\\u202e\"; `wattune config` lists them");
     char *large = malloc(100000);
     assert_non_null(large);
     memset(large, '#', 100000);
@@ -179,13 +188,14 @@ static void harmless_files(void **state)
 {
     (void)state;
     const char *const texts[] = {
-        ("\xef\xbb\xbf" "eta = 0.25\n"),       /* byte order mark */
-        "eta = 0.25\r\nphase = data\r\n",    /* another system's line ends */
-        "eta = 0.25",                        /* no end of the last line */
+        ("\xef\xbb\xbf"
+         "eta = 0.25\n"),                 /* byte order mark */
+        "eta = 0.25\r\nphase = data\r\n", /* another system's line ends */
+        "eta = 0.25",                     /* no end of the last line */
         "  eta   =   0.25   \n",
         "# remark\n; remark\neta = 0.25 ; why\n",
         "eta: 0.25\n",
-        "project = x\n\teta = 0.25\n",       /* indented: a line of its own, not more of the one above */
+        "project = x\n\teta = 0.25\n", /* indented: a line of its own, not more of the one above */
     };
     for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         put_text(places.user_path, texts[i]);
@@ -237,7 +247,8 @@ static void variables_and_flags_are_checked(void **state)
     variables[0][0] = NULL;
     assert_int_equal(load(), 0);
     assert_int_equal(config_put_flag(&config, CONFIG_POWER_LIMITS, "abc", &err), WT_E_PARSE);
-    assert_string_equal(err.text, "--power-limits is auto or a list of at most 64 different watts, not \"abc\"");
+    assert_string_equal(
+        err.text, "--power-limits is auto or a list of at most 64 different watts, not \"abc\"");
     assert_string_equal(config_text(&config, CONFIG_POWER_LIMITS), "auto");
 }
 
@@ -262,7 +273,8 @@ static void passwords_are_masked(void **state)
         assert_int_equal(config_put_flag(&config, CONFIG_LEDGER, rows[i][0], &err), 0);
         assert_string_equal(config_shown(&config, CONFIG_LEDGER, shown, sizeof shown), rows[i][1]);
         assert_int_equal(config_put_flag(&config, CONFIG_PROVIDER_URL, rows[i][0], &err), 0);
-        assert_string_equal(config_shown(&config, CONFIG_PROVIDER_URL, shown, sizeof shown), rows[i][1]);
+        assert_string_equal(config_shown(&config, CONFIG_PROVIDER_URL, shown, sizeof shown),
+                            rows[i][1]);
     }
     assert_string_equal(config_shown(&config, CONFIG_PROVIDER_TOKEN, shown, sizeof shown), "");
     assert_int_equal(config_put_flag(&config, CONFIG_PROVIDER_TOKEN, "geheim", &err), 0);
@@ -288,7 +300,8 @@ static void forms(void **state)
     assert_string_equal(form_sentence("a|b|c", text, sizeof text), "a, b or c");
     assert_string_equal(form_sentence("a", text, sizeof text), "a");
     assert_string_equal(form_sentence("abcdef|ghi", text, 6), "abcde");
-    assert_true(form_has_job("JOB|DATASET/NETWORK") && form_has_job("a|JOB") && !form_has_job("JOBS|NAME"));
+    assert_true(form_has_job("JOB|DATASET/NETWORK") && form_has_job("a|JOB") &&
+                !form_has_job("JOBS|NAME"));
     assert_true(form_has_file("p100|FILE") && form_has_file("PATH") && !form_has_file("JOB"));
     assert_true(form_alternative("auto|pattern:REGEX", 1, text, sizeof text, &open));
     assert_string_equal(text, "pattern:");
@@ -314,7 +327,8 @@ static void the_table_is_consistent(void **state)
         for (char *c = expected; *c; c++)
             if (*c == '_')
                 *c = '-';
-        /* A token has no flag, since others see a process's options; --intensity goes without its unit, which it takes. */
+        /* A token has no flag, since others see a process's options; --intensity goes without its
+         * unit, which it takes. */
         if (!key->flag)
             assert_int_equal(key->secret, CONFIG_TOKEN);
         else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Cost, selector, grid and slice rules: values computed by hand, ties, noise, and what must hold for any
- * numbers.
+ * Cost, selector, grid and slice rules: values computed by hand, ties, noise, and what must hold
+ * for any numbers.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -21,8 +21,10 @@
 
 static struct wt_profile_point point(uint32_t watts, double time_s, double energy_j)
 {
-    return (struct wt_profile_point){
-        .limit_mw = watts * 1000, .steps = 40, .time_per_step_s = time_s, .energy_per_step_j = energy_j};
+    return (struct wt_profile_point){.limit_mw = watts * 1000,
+                                     .steps = 40,
+                                     .time_per_step_s = time_s,
+                                     .energy_per_step_j = energy_j};
 }
 
 static uint32_t chosen_w(const struct wt_profile_point points[], unsigned count,
@@ -53,9 +55,11 @@ static void cost_by_hand(void **state)
 static void selectors_by_hand(void **state)
 {
     (void)state;
-    /* At 150 W: 12 % slower, least energy within 20 %; at 100 W least time x energy is worse in both. */
-    const struct wt_profile_point p[] = {point(250, 1.00, 240), point(200, 1.04, 200), point(150, 1.12, 165),
-                                         point(125, 1.30, 160), point(100, 1.80, 175)};
+    /* At 150 W: 12 % slower, least energy within 20 %; at 100 W least time x energy is worse in
+     * both. */
+    const struct wt_profile_point p[] = {point(250, 1.00, 240), point(200, 1.04, 200),
+                                         point(150, 1.12, 165), point(125, 1.30, 160),
+                                         point(100, 1.80, 175)};
     assert_int_equal(chosen_w(p, 5, (struct wt_preference){WT_SELECT_ENERGY, 0, 0}), 125);
     assert_int_equal(chosen_w(p, 5, (struct wt_preference){WT_SELECT_TIME, 0, 0}), 250);
     assert_int_equal(chosen_w(p, 5, (struct wt_preference){WT_SELECT_COST, 1, 0}), 125);
@@ -63,7 +67,8 @@ static void selectors_by_hand(void **state)
     /* 245, 230, 222.5, 242.5, 312.5 */
     assert_int_equal(chosen_w(p, 5, (struct wt_preference){WT_SELECT_COST, 0.5, 0}), 150);
     assert_int_equal(chosen_w(p, 5, (struct wt_preference){WT_SELECT_MAX_SLOWDOWN, 0, 0.10}), 200);
-    assert_int_equal(chosen_w(p, 5, (struct wt_preference){WT_SELECT_MAX_SLOWDOWN, 0, 0.12 + 1e-9}), 150);
+    assert_int_equal(chosen_w(p, 5, (struct wt_preference){WT_SELECT_MAX_SLOWDOWN, 0, 0.12 + 1e-9}),
+                     150);
     assert_int_equal(chosen_w(p, 5, (struct wt_preference){WT_SELECT_MAX_SLOWDOWN, 0, 0}), 250);
     /* Not the lowest limit within the slowdown: the one with least energy. */
     assert_int_equal(chosen_w(p, 5, (struct wt_preference){WT_SELECT_MAX_SLOWDOWN, 0, 1.0}), 125);
@@ -72,7 +77,8 @@ static void selectors_by_hand(void **state)
 static void ties_keep_the_higher_limit(void **state)
 {
     (void)state;
-    struct wt_profile_point falling[] = {point(250, 1, 100), point(225, 1, 100), point(200, 1, 100)};
+    struct wt_profile_point falling[] = {point(250, 1, 100), point(225, 1, 100),
+                                         point(200, 1, 100)};
     struct wt_profile_point rising[] = {falling[2], falling[1], falling[0]};
     const struct wt_preference all[] = {{WT_SELECT_COST, 0.5, 0},
                                         {WT_SELECT_ENERGY, 0, 0},
@@ -89,7 +95,8 @@ static void ties_keep_the_higher_limit(void **state)
 static void least_time_is_not_noise(void **state)
 {
     (void)state;
-    struct wt_profile_point p[] = {point(250, 1.001, 240), point(225, 0.999, 225), point(150, 1.2, 165)};
+    struct wt_profile_point p[] = {point(250, 1.001, 240), point(225, 0.999, 225),
+                                   point(150, 1.2, 165)};
     assert_int_equal(chosen_w(p, 3, (struct wt_preference){WT_SELECT_TIME, 0, 0}), 225);
     p[0].time_error_s = p[1].time_error_s = 0.002;
     assert_int_equal(chosen_w(p, 3, (struct wt_preference){WT_SELECT_TIME, 0, 0}), 250);
@@ -102,7 +109,8 @@ static void least_time_is_not_noise(void **state)
 static void throttled_and_unknown_points(void **state)
 {
     (void)state;
-    struct wt_profile_point p[] = {point(250, 1.3, 300), point(200, 1.05, 200), point(150, 1.2, 150)};
+    struct wt_profile_point p[] = {point(250, 1.3, 300), point(200, 1.05, 200),
+                                   point(150, 1.2, 150)};
     p[0].throttled = p[2].throttled = true;
     assert_int_equal(chosen_w(p, 3, (struct wt_preference){WT_SELECT_ENERGY, 0, 0}), 200);
     p[1].throttled = true;
@@ -118,7 +126,8 @@ static void throttled_and_unknown_points(void **state)
     struct wt_decision decision = {.limit_mw = 7};
     const bool only_second[] = {false, true, false};
     const struct wt_preference energy = {.selector = WT_SELECT_ENERGY};
-    assert_int_equal(selector_choose(p, 3, only_second, &energy, 250, &decision, NULL), WT_E_NO_DATA);
+    assert_int_equal(selector_choose(p, 3, only_second, &energy, 250, &decision, NULL),
+                     WT_E_NO_DATA);
     assert_int_equal(decision.limit_mw, 7);
     const struct wt_preference bad = {.selector = WT_SELECT_COST, .eta = 1.5};
     assert_int_equal(selector_choose(p, 3, NULL, &bad, 250, &decision, NULL), WT_E_INVALID);
@@ -127,12 +136,14 @@ static void throttled_and_unknown_points(void **state)
 static void slowdown_counts_from_a_limit_that_may_not_be_chosen(void **state)
 {
     (void)state;
-    const struct wt_profile_point p[] = {point(250, 1.0, 240), point(200, 1.05, 200), point(150, 1.12, 165)};
+    const struct wt_profile_point p[] = {point(250, 1.0, 240), point(200, 1.05, 200),
+                                         point(150, 1.12, 165)};
     const bool listed[] = {false, true, true};
     struct wt_decision decision;
     const struct wt_preference ten = {.selector = WT_SELECT_MAX_SLOWDOWN, .max_slowdown = 0.10};
     assert_int_equal(selector_choose(p, 3, listed, &ten, 250, &decision, NULL), 0);
-    assert_int_equal(decision.limit_mw, 200000); /* 150 W is 12 % slower than 250 W, only 7 % than 200 W */
+    assert_int_equal(decision.limit_mw,
+                     200000); /* 150 W is 12 % slower than 250 W, only 7 % than 200 W */
     const struct wt_preference one = {.selector = WT_SELECT_MAX_SLOWDOWN, .max_slowdown = 0.01};
     assert_int_equal(selector_choose(p, 3, listed, &one, 250, &decision, NULL), 0);
     assert_int_equal(decision.limit_mw, 200000); /* none is allowed: the fastest */

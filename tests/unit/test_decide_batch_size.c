@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The batch size over recurrences: orders and beliefs worked out by hand, many recurrences at once, and what
- * must hold for any history, above all that a state that was put away and taken out again goes on as if
- * nothing had been.
+ * The batch size over recurrences: orders and beliefs worked out by hand, many recurrences at once,
+ * and what must hold for any history, above all that a state that was put away and taken out again
+ * goes on as if nothing had been.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -21,10 +21,11 @@
 
 static struct random_normals normals;
 
-/* --- Pruning -------------------------------------------------------------------------------------------- */
+/* --- Pruning
+ * -------------------------------------------------------------------------------------------- */
 
-/* Runs pruning with a table of costs, negative for a size that misses the target; gives the order of the
- * sizes. */
+/* Runs pruning with a table of costs, negative for a size that misses the target; gives the order
+ * of the sizes. */
 static const char *order_of(struct pruning *pruning, const double costs[PRUNING_ROUNDS][8])
 {
     static char order[64];
@@ -42,8 +43,8 @@ static void pruning_by_hand(void **state)
 {
     (void)state;
     struct pruning pruning;
-    /* Down from 3 to the first that fails (1), then up to the first that fails (5): 0, 6 and 7 are never
-     * tried.  The second round begins with 2, the cheapest. */
+    /* Down from 3 to the first that fails (1), then up to the first that fails (5): 0, 6 and 7 are
+     * never tried.  The second round begins with 2, the cheapest. */
     const double fails_at_both_ends[2][8] = {{1, -9, 5, 6, 7, -9, 1, 1}, {0, 0, 5, 4, 7, 0, 0, 0}};
     pruning_init(&pruning, 8, 3);
     assert_string_equal(order_of(&pruning, fails_at_both_ends), "3214"
@@ -101,11 +102,13 @@ static void pruning_of_the_largest_set(void **state)
             seen[pruning.round] ^= UINT64_C(1) << pruning.next;
             pruning_add(&pruning, 1, true);
         }
-        assert_true(pruning.stage == PRUNING_DONE && seen[0] == UINT64_MAX && seen[1] == UINT64_MAX);
+        assert_true(pruning.stage == PRUNING_DONE && seen[0] == UINT64_MAX &&
+                    seen[1] == UINT64_MAX);
     }
 }
 
-/* --- Beliefs -------------------------------------------------------------------------------------------- */
+/* --- Beliefs
+ * -------------------------------------------------------------------------------------------- */
 
 static void beliefs_by_hand(void **state)
 {
@@ -151,8 +154,8 @@ static void exploring_comes_first(void **state)
     assert_int_not_equal(thompson_choose(arms, 0x7, &options, &random, &normals), 3);
 }
 
-/* With point masses the cheapest is chosen, the smaller size on a tie; and an arm that is not asked about
- * never is. */
+/* With point masses the cheapest is chosen, the smaller size on a tie; and an arm that is not asked
+ * about never is. */
 static void the_cheapest_is_chosen(void **state)
 {
     (void)state;
@@ -175,7 +178,8 @@ static void the_cheapest_is_chosen(void **state)
     assert_in_range(wins, 1587 - 150, 1587 + 150); /* four standard deviations */
 }
 
-/* The draws in their order: an order of the arms, then a normal for each from the smallest size on, added to the reward. */
+/* The draws in their order: an order of the arms, then a normal for each from the smallest size on,
+ * added to the reward. */
 static void the_draws_of_a_choice(void **state)
 {
     (void)state;
@@ -204,7 +208,8 @@ static void the_draws_of_a_choice(void **state)
     }
 }
 
-/* --- One recurrence after the other --------------------------------------------------------------------- */
+/* --- One recurrence after the other
+ * --------------------------------------------------------------------- */
 
 static struct batch_size_options usual_options(double beta)
 {
@@ -231,7 +236,8 @@ static uint32_t claim(struct batch_size *state, struct batch_size_claim *held)
 }
 
 /* Reports and gives the next size of the recurrence, 0 when it is over. */
-static uint32_t report(struct batch_size *state, struct batch_size_claim *held, double cost_j, bool reached)
+static uint32_t report(struct batch_size *state, struct batch_size_claim *held, double cost_j,
+                       bool reached)
 {
     struct batch_size_result result = {.ran = true, .cost_j = cost_j, .reached = reached};
     int rc = batch_size_report(state, &normals, held->id, &result, held, NULL);
@@ -258,7 +264,8 @@ static void a_recurrence_with_retries(void **state)
     assert_int_equal(claim(&sizes, &held), 128); /* the cheapest run begins the second round */
     assert_int_equal(report(&sizes, &held, 90, true), 0);
     NEAR(batch_size_bound_j(&sizes), 180);
-    assert_int_equal(sizes.arms[1].observed, 1); /* of 32, with what it had cost when it was stopped */
+    assert_int_equal(sizes.arms[1].observed,
+                     1); /* of 32, with what it had cost when it was stopped */
     NEAR(sizes.arms[1].mean_j, 190);
     assert_int_equal(claim(&sizes, &held), 64);
     assert_int_equal(report(&sizes, &held, 100, true), 0);
@@ -293,7 +300,8 @@ static void a_run_that_cannot_start(void **state)
     struct wt_error err;
     const struct batch_size_result not_started = {.ran = false};
     claim(&sizes, &held);
-    assert_int_equal(batch_size_report(&sizes, &normals, held.id, &not_started, &held, &err), WT_E_INVALID);
+    assert_int_equal(batch_size_report(&sizes, &normals, held.id, &not_started, &held, &err),
+                     WT_E_INVALID);
     report(&sizes, &held, 100, true);
     assert_int_equal(claim(&sizes, &held), 32);
     assert_int_equal(batch_size_report(&sizes, &normals, held.id, &not_started, &held, &err), 1);
@@ -301,9 +309,11 @@ static void a_run_that_cannot_start(void **state)
     NEAR(held.spent_j, 0); /* nothing was spent */
     assert_int_equal(sizes.sizes[held.size], 128);
     struct batch_size_result impossible = {.ran = true, .cost_j = NAN, .reached = true};
-    assert_int_equal(batch_size_report(&sizes, &normals, held.id, &impossible, &held, &err), WT_E_INVALID);
+    assert_int_equal(batch_size_report(&sizes, &normals, held.id, &impossible, &held, &err),
+                     WT_E_INVALID);
     impossible.cost_j = -1;
-    assert_int_equal(batch_size_report(&sizes, &normals, held.id, &impossible, &held, &err), WT_E_INVALID);
+    assert_int_equal(batch_size_report(&sizes, &normals, held.id, &impossible, &held, &err),
+                     WT_E_INVALID);
     assert_int_equal(sizes.arms[3].observed, 0);
 }
 
@@ -315,7 +325,8 @@ static void a_default_that_fails(void **state)
     struct wt_error err;
     const struct batch_size_result missed = {.ran = true, .cost_j = 100};
     claim(&sizes, &held);
-    assert_int_equal(batch_size_report(&sizes, &normals, held.id, &missed, &held, &err), WT_E_NO_DATA);
+    assert_int_equal(batch_size_report(&sizes, &normals, held.id, &missed, &held, &err),
+                     WT_E_NO_DATA);
     assert_string_equal(err.text, "the default batch size 64 did not reach the target");
     assert_int_equal(batch_size_claim(&sizes, &normals, 0, 1, &held, &err), WT_E_NO_DATA);
     assert_int_equal(sizes.claim_count, 0);
@@ -339,7 +350,8 @@ static void epochs_that_fit(void **state)
     assert_true(batch_size_epoch_fits(INFINITY, 1e9, 1e9) && !batch_size_epoch_fits(100, 0, 101));
 }
 
-/* --- Several at once ------------------------------------------------------------------------------------ */
+/* --- Several at once
+ * ------------------------------------------------------------------------------------ */
 
 static void others_run_the_best_while_pruning_waits(void **state)
 {
@@ -362,7 +374,8 @@ static void others_run_the_best_while_pruning_waits(void **state)
     assert_int_equal(report(&sizes, &d, 1000, false),
                      32); /* it fails: again the best, in the same recurrence */
     assert_int_equal(report(&sizes, &c, 200, true), 0);
-    assert_int_equal(report(&sizes, &d, 1000, false), 128); /* nobody runs what pruning wants: now it does */
+    assert_int_equal(report(&sizes, &d, 1000, false),
+                     128); /* nobody runs what pruning wants: now it does */
     assert_true(d.prunes);
     assert_true(sizes.pruning.stage == PRUNING_RUNS && sizes.pruning.good == 0x7);
 }
@@ -427,7 +440,8 @@ static void options_that_cannot_be(void **state)
     assert_int_equal(batch_size_init(&sizes, &o, NULL), WT_E_RANGE);
 }
 
-/* --- Putting away and taking out ------------------------------------------------------------------------ */
+/* --- Putting away and taking out
+ * ------------------------------------------------------------------------ */
 
 static uint64_t draw_state;
 
@@ -437,8 +451,8 @@ static unsigned draw(unsigned count)
     return (unsigned)(draw_state >> 33) % count;
 }
 
-/* One random event of a job whose recurrences overlap: begin, end with or without success, renew, time
- * passing. */
+/* One random event of a job whose recurrences overlap: begin, end with or without success, renew,
+ * time passing. */
 static void random_event(struct batch_size *sizes, int64_t *now_ms)
 {
     struct batch_size_claim held;
@@ -458,13 +472,15 @@ static void random_event(struct batch_size *sizes, int64_t *now_ms)
     }
     /* The default reaches its target as a rule, the ends of the list less often. */
     bool bounded = isfinite(batch_size_bound_j(sizes));
-    struct batch_size_result result = {
-        .ran = !bounded || draw(20) > 0, .cost_j = cost_j, .reached = draw(10) > (one->size == 2 ? 0u : 2u)};
+    struct batch_size_result result = {.ran = !bounded || draw(20) > 0,
+                                       .cost_j = cost_j,
+                                       .reached = draw(10) > (one->size == 2 ? 0u : 2u)};
     result.epoch_cost_j = draw(4) ? cost_j / (1 + draw(9)) : (double)NAN;
     batch_size_report(sizes, &normals, id, &result, &held, NULL);
 }
 
-/* Up to sixty runs on another GPU model, of which it is known for half of the sizes what an epoch costs. */
+/* Up to sixty runs on another GPU model, of which it is known for half of the sizes what an epoch
+ * costs. */
 static void random_past(struct batch_size *sizes)
 {
     struct batch_size_past past[60];
@@ -489,7 +505,8 @@ static void stopping_between_any_two_events_changes_nothing(void **state)
         struct batch_size_options options = usual_options(seed % 3 ? 2 : (double)INFINITY);
         options.seed = seed;
         options.thompson.window = seed % 4 * 3;
-        options.thompson.explorations = 2 + seed % 5; /* more than pruning gives: their order is random */
+        options.thompson.explorations =
+            2 + seed % 5; /* more than pruning gives: their order is random */
         assert_int_equal(batch_size_init(&plain, &options, NULL), 0);
         draw_state = seed;
         if (seed % 2)
@@ -539,7 +556,8 @@ static void what_always_holds(void **state)
                 assert_true(!c->prunes || (left >> c->size & 1));
             }
             assert_true(pruners <= 1);
-            assert_true((sizes.pruning.left & ~left) == 0); /* a size that was dropped stays dropped */
+            assert_true((sizes.pruning.left & ~left) ==
+                        0); /* a size that was dropped stays dropped */
             assert_true(sizes.min_cost_j <= min_cost_j);
             min_cost_j = sizes.min_cost_j;
         }
@@ -566,12 +584,13 @@ static void refuse_damage(struct batch_size sizes, unsigned char version)
     assert_int_equal(bytes[7], version);
     bytes[7] = 3;
     assert_int_equal(batch_size_decode(bytes, length, &read, &err), WT_E_VERSION);
-    bytes[7] = (unsigned char)(3 - version); /* with what another GPU taught missing, or left over */
+    bytes[7] =
+        (unsigned char)(3 - version); /* with what another GPU taught missing, or left over */
     assert_int_equal(batch_size_decode(bytes, length, &read, &err), WT_E_PARSE);
     bytes[7] = version;
     assert_memory_equal(&read, &untouched, sizeof read);
-    /* Whatever a flipped bit makes of it: refused, or a state that is written back as it was read and can be
-     * worked with. */
+    /* Whatever a flipped bit makes of it: refused, or a state that is written back as it was read
+     * and can be worked with. */
     for (size_t bit = 0; bit < 8 * length; bit++) {
         bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
         if (batch_size_decode(bytes, length, &read, NULL) == 0) {
@@ -596,7 +615,8 @@ static void damaged_bytes_are_refused(void **state)
         random_event(&sizes, &now_ms);
     refuse_damage(sizes, 1);
     sizes = started(2);
-    const struct batch_size_past past[] = {{64, 5, true}, {32, 6, true}, {16, 9, false}, {64, 4, true}};
+    const struct batch_size_past past[] = {
+        {64, 5, true}, {32, 6, true}, {16, 9, false}, {64, 4, true}};
     const double costs_j[] = {NAN, NAN, 10, 20};
     struct batch_size_claim held;
     batch_size_take_over(&sizes, past, COUNT(past), costs_j, 100);
@@ -604,7 +624,8 @@ static void damaged_bytes_are_refused(void **state)
     refuse_damage(sizes, 2);
 }
 
-/* --- Another GPU model, and the learning rate ----------------------------------------------------------- */
+/* --- Another GPU model, and the learning rate
+ * ----------------------------------------------------------- */
 
 /* As the ledger keeps it between any two questions. */
 static void put_away_and_take_out(struct batch_size *sizes)
@@ -620,10 +641,11 @@ static void put_away_and_take_out(struct batch_size *sizes)
 }
 
 /* The same as report(), and what an epoch costs here; *taken is how many runs came to count. */
-static uint32_t report_epoch(struct batch_size *state, struct batch_size_claim *held, double cost_j, bool reached,
-                             double epoch_cost_j, unsigned *taken)
+static uint32_t report_epoch(struct batch_size *state, struct batch_size_claim *held, double cost_j,
+                             bool reached, double epoch_cost_j, unsigned *taken)
 {
-    struct batch_size_result result = {.ran = true, .cost_j = cost_j, .reached = reached, .epoch_cost_j = epoch_cost_j};
+    struct batch_size_result result = {
+        .ran = true, .cost_j = cost_j, .reached = reached, .epoch_cost_j = epoch_cost_j};
     put_away_and_take_out(state);
     int rc = batch_size_report(state, &normals, held->id, &result, held, NULL);
     assert_true(rc == 0 || rc == 1);
@@ -637,23 +659,25 @@ static void history_of_another_gpu(void **state)
     struct batch_size sizes = started(2);
     struct batch_size_claim held;
     /* There: both rounds of 16..128 in pruning's order from 64, 16 stopped early after 9 epochs. */
-    const struct batch_size_past past[] = {{64, 5, true}, {32, 6, true},  {16, 9, false}, {128, 4, true},
-                                           {64, 6, true}, {128, 5, true}, {32, 7, true},  {64, 5, true}};
+    const struct batch_size_past past[] = {{64, 5, true},  {32, 6, true}, {16, 9, false},
+                                           {128, 4, true}, {64, 6, true}, {128, 5, true},
+                                           {32, 7, true},  {64, 5, true}};
     const double costs_j[] = {12, 10, 10, 20};
-    /* Here: 64 costs 50, 32 60; the bound is 100, so 16 may run 8 epochs; 128 costs 80.  Round two begins
-     * with 64, the cheapest: 60, 70, then 128 with 100; and 64 once more with 50. */
+    /* Here: 64 costs 50, 32 60; the bound is 100, so 16 may run 8 epochs; 128 costs 80.  Round two
+     * begins with 64, the cheapest: 60, 70, then 128 with 100; and 64 once more with 50. */
     batch_size_take_over(&sizes, past, COUNT(past), costs_j, 100);
     assert_int_equal(sizes.taken_over, 8);
     assert_int_equal(sizes.carry.count, 0); /* all of it counts */
     assert_int_equal(sizes.pruning.stage, PRUNING_DONE);
     assert_true(sizes.pruning.left == 0xe);
-    assert_true(isinf(batch_size_bound_j(&sizes))); /* once pruning is done only what ran here bounds what runs here */
+    assert_true(isinf(batch_size_bound_j(
+        &sizes))); /* once pruning is done only what ran here bounds what runs here */
     assert_int_equal(sizes.arms[2].observed, 3);
     NEAR(sizes.arms[2].mean_j, (50 + 60 + 50) / 3.0);
     NEAR(sizes.arms[0].mean_j, 108);
 
-    /* Where 16 could run on for longer here, nobody knows how it would end: it is asked for.  What it may cost
-     * is twice what the cheapest run there would have cost here. */
+    /* Where 16 could run on for longer here, nobody knows how it would end: it is asked for.  What
+     * it may cost is twice what the cheapest run there would have cost here. */
     sizes = started(2);
     const double cheap_small_j[] = {9, 10, 10, 20};
     batch_size_take_over(&sizes, past, COUNT(past), cheap_small_j, 100);
@@ -665,7 +689,8 @@ static void history_of_another_gpu(void **state)
     unsigned taken;
     assert_int_not_equal(report_epoch(&sizes, &held, 95, false, 9, &taken), 0);
     assert_int_equal(taken, 0); /* nothing that was not believed before */
-    assert_true(sizes.pruning.stage == PRUNING_DONE && sizes.pruning.left == 0xe && sizes.carry.count == 0);
+    assert_true(sizes.pruning.stage == PRUNING_DONE && sizes.pruning.left == 0xe &&
+                sizes.carry.count == 0);
 
     /* What has no profile here is run for it first, and the rest waits for it. */
     sizes = started(2);
@@ -690,8 +715,9 @@ static void a_history_that_waits_for_its_profiles(void **state)
     struct batch_size sizes = started(2);
     struct batch_size_claim held;
     unsigned taken;
-    const struct batch_size_past past[] = {{64, 5, true}, {32, 6, true},  {16, 9, false}, {128, 4, true},
-                                           {64, 6, true}, {128, 5, true}, {32, 7, true},  {64, 5, true}};
+    const struct batch_size_past past[] = {{64, 5, true},  {32, 6, true}, {16, 9, false},
+                                           {128, 4, true}, {64, 6, true}, {128, 5, true},
+                                           {32, 7, true},  {64, 5, true}};
     const double unknown_j[] = {NAN, NAN, NAN, NAN};
     batch_size_take_over(&sizes, past, COUNT(past), unknown_j, 100);
     assert_int_equal(sizes.taken_over, 0);
@@ -704,16 +730,19 @@ static void a_history_that_waits_for_its_profiles(void **state)
     assert_int_equal(taken, 3);
     assert_int_equal(sizes.arms[2].observed, 4);
     NEAR(sizes.arms[2].mean_j, (55 + 50 + 60 + 50) / 4.0);
-    NEAR(batch_size_bound_j(&sizes), 110); /* of the run, not of history's 50, which are without its start */
+    NEAR(batch_size_bound_j(&sizes),
+         110); /* of the run, not of history's 50, which are without its start */
     assert_int_equal(claim(&sizes, &held), 32);
     assert_int_equal(report_epoch(&sizes, &held, 66, true, 10, &taken), 0);
     assert_int_equal(taken, 2);
-    /* 16 was stopped after 9 epochs there; whether it would have been here is not known before it ran. */
+    /* 16 was stopped after 9 epochs there; whether it would have been here is not known before it
+     * ran. */
     assert_int_equal(claim(&sizes, &held), 16);
     assert_int_equal(batch_size_waiting(&sizes, held.size), 0);
     assert_int_equal(report_epoch(&sizes, &held, 99, false, 12, &taken), 128);
     assert_int_equal(taken, 0);
-    assert_int_equal(sizes.arms[0].observed, 1); /* what ran here; how it ended there says no more */
+    assert_int_equal(sizes.arms[0].observed,
+                     1); /* what ran here; how it ended there says no more */
     /* The second round is all history: 64, the cheapest here, then 32 and 128. */
     assert_int_equal(report_epoch(&sizes, &held, 90, true, 20, &taken), 0);
     assert_int_equal(taken, 2);
@@ -735,7 +764,8 @@ static void what_a_history_may_say_without_a_profile(void **state)
     unsigned taken;
     const double unknown_j[] = {NAN, NAN, NAN, NAN};
     /* Who had all epochs there has no more here: 32 is dropped unseen, and with it 16. */
-    const struct batch_size_past all_epochs[] = {{64, 5, true}, {32, 100, false}, {16, 3, true}, {64, 6, true}};
+    const struct batch_size_past all_epochs[] = {
+        {64, 5, true}, {32, 100, false}, {16, 3, true}, {64, 6, true}};
     batch_size_take_over(&sizes, all_epochs, COUNT(all_epochs), unknown_j, 100);
     assert_int_equal(claim(&sizes, &held), 64);
     assert_int_equal(report_epoch(&sizes, &held, 55, true, 10, &taken), 0);
@@ -743,21 +773,24 @@ static void what_a_history_may_say_without_a_profile(void **state)
     assert_int_equal(sizes.arms[1].observed, 0); /* what it would have cost is not known */
     assert_int_equal(claim(&sizes, &held), 128);
     assert_true(held.prunes);
-    assert_int_equal(report_epoch(&sizes, &held, 70, true, 0, &taken), 0); /* no profile: its run counts all the same */
+    assert_int_equal(report_epoch(&sizes, &held, 70, true, 0, &taken),
+                     0); /* no profile: its run counts all the same */
     /* Round two: 64 by its history, 128 has none left. */
     assert_int_equal(claim(&sizes, &held), 128);
     assert_int_equal(sizes.pruning.round, 1);
 
-    /* A run that was stopped where it would have gone on here tells nothing, but a later one may. */
+    /* A run that was stopped where it would have gone on here tells nothing, but a later one may.
+     */
     sizes = started(2);
     const double known_j[] = {10, 10, 10, 10};
-    const struct batch_size_past twice[] = {{64, 5, true}, {32, 6, false}, {32, 7, true}, {32, 12, false}};
+    const struct batch_size_past twice[] = {
+        {64, 5, true}, {32, 6, false}, {32, 7, true}, {32, 12, false}};
     batch_size_take_over(&sizes, twice, COUNT(twice), known_j, 100);
     assert_int_equal(sizes.taken_over, 2);
     assert_int_equal(claim(&sizes, &held), 16);
 
-    /* While a size runs for its profile others run beside it, and what they learn counts at once: when it is lost, it
-     * is not needed any more. */
+    /* While a size runs for its profile others run beside it, and what they learn counts at once:
+     * when it is lost, it is not needed any more. */
     sizes = started(2);
     const struct batch_size_past three[] = {{64, 5, true}, {32, 6, true}};
     batch_size_take_over(&sizes, three, COUNT(three), unknown_j, 100);
@@ -778,7 +811,8 @@ static void a_long_history(void **state)
     static struct batch_size_past past[BATCH_PAST_MOST + 200];
     static unsigned char bytes[BATCH_SIZE_BYTES_MOST];
     static struct batch_size sizes;
-    struct batch_size_options options = {.count = BATCH_SIZES_MOST, .beta = 2, .thompson = batch_size_usual()};
+    struct batch_size_options options = {
+        .count = BATCH_SIZES_MOST, .beta = 2, .thompson = batch_size_usual()};
     double unknown_j[BATCH_SIZES_MOST];
     struct batch_size_claim held;
     for (unsigned i = 0; i < BATCH_SIZES_MOST; i++) {

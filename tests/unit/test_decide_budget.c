@@ -64,8 +64,8 @@ static double uniform(struct random *random)
     return (double)(random_u64(random) >> 11) * 0x1p-53;
 }
 
-/* Looked at in steps of any size, a run ends at the first look at or behind the amount: never before, and never more than one
- * step behind it. */
+/* Looked at in steps of any size, a run ends at the first look at or behind the amount: never
+ * before, and never more than one step behind it. */
 static void it_ends_neither_early_nor_a_step_late(void **state)
 {
     (void)state;
@@ -73,7 +73,8 @@ static void it_ends_neither_early_nor_a_step_late(void **state)
     random_seed(&random, 3);
     for (unsigned run = 0; run < 2000; run++) {
         struct budget b;
-        double amount = 1 + 1000 * uniform(&random), before = uniform(&random) < 0.5 ? 0 : amount * uniform(&random);
+        double amount = 1 + 1000 * uniform(&random),
+               before = uniform(&random) < 0.5 ? 0 : amount * uniform(&random);
         double step = amount * pow(10, -3 * uniform(&random)), used = 0, last = 0;
         unsigned warnings = 0;
         budget_begin(&b, amount, before, false);
@@ -92,12 +93,13 @@ static void it_ends_neither_early_nor_a_step_late(void **state)
 }
 
 struct noise {
-    double scatter;                  /* of an epoch, of its mean */
-    double first;                    /* what the first takes more than the others */
+    double scatter; /* of an epoch, of its mean */
+    double first;   /* what the first takes more than the others */
 };
 
 /* How often the interval after `seen` epochs holds what the run takes in the end. */
-static double coverage(struct random *random, const struct random_normals *normals, unsigned seen, unsigned epochs, struct noise noise, double *width)
+static double coverage(struct random *random, const struct random_normals *normals, unsigned seen,
+                       unsigned epochs, struct noise noise, double *width)
 {
     enum { RUNS = 4000 };
     unsigned held = 0;
@@ -108,7 +110,9 @@ static double coverage(struct random *random, const struct random_normals *norma
         double used = 0;
         budget_begin(&b, 1e9, 0, false);
         for (unsigned epoch = 1; epoch <= epochs; epoch++) {
-            used += fmax(20 * (1 + noise.scatter * random_normal(random, normals)) + (epoch == 1 ? 20 * noise.first : 0), 0.1);
+            used += fmax(20 * (1 + noise.scatter * random_normal(random, normals)) +
+                             (epoch == 1 ? 20 * noise.first : 0),
+                         0.1);
             if (epoch > seen)
                 continue;
             budget_use(&b, used);
@@ -116,7 +120,8 @@ static double coverage(struct random *random, const struct random_normals *norma
             if (epoch == seen) {
                 assert_true(budget_predict(&b, epochs - seen, &rest));
                 assert_int_not_equal(budget_judge(&b, epochs, epochs, &total), BUDGET_UNKNOWN);
-                assert_true(fabs(total.low - (used + rest.low)) < 1e-9 && fabs(total.high - (used + rest.high)) < 1e-9);
+                assert_true(fabs(total.low - (used + rest.low)) < 1e-9 &&
+                            fabs(total.high - (used + rest.high)) < 1e-9);
                 *width += (rest.high - rest.low) / (20.0 * (epochs - seen)) / RUNS;
             }
         }
@@ -125,12 +130,13 @@ static double coverage(struct random *random, const struct random_normals *norma
     return (double)held / RUNS;
 }
 
-/* At least 90 % of runs end within the interval, from the first epoch on, for epochs that scatter by up to a fifth; and the
- * interval is worth something: it narrows as epochs are seen. */
+/* At least 90 % of runs end within the interval, from the first epoch on, for epochs that scatter
+ * by up to a fifth; and the interval is worth something: it narrows as epochs are seen. */
 static void the_interval_holds_the_total(void **state)
 {
     (void)state;
-    static const struct noise noises[] = {{0.001, 0}, {0.02, 0}, {0.1, 0}, {0.2, 0}, {0.02, 0.3}, {0.1, 0.2}};
+    static const struct noise noises[] = {{0.001, 0}, {0.02, 0},   {0.1, 0},
+                                          {0.2, 0},   {0.02, 0.3}, {0.1, 0.2}};
     static const unsigned seen[] = {1, 2, 3, 5, 10, 30};
     struct random random;
     struct random_normals normals;
@@ -141,12 +147,14 @@ static void the_interval_holds_the_total(void **state)
         for (unsigned i = 0; i < sizeof seen / sizeof seen[0]; i++) {
             double held = coverage(&random, &normals, seen[i], 60, noises[n], &width);
             if (held < 0.9)
-                fail_msg("noise %g, %g: after %u epochs %g of the runs end within the interval", noises[n].scatter,
-                         noises[n].first, seen[i], held);
+                fail_msg("noise %g, %g: after %u epochs %g of the runs end within the interval",
+                         noises[n].scatter, noises[n].first, seen[i], held);
             first_width = i == 0 ? width : first_width;
         }
-        assert_true(first_width > 0.5);   /* nobody knows after one epoch */
-        assert_true(width < (noises[n].scatter < 0.05 ? 0.06 : 0.25)); /* after thirty, with thirty to come */
+        assert_true(first_width > 0.5); /* nobody knows after one epoch */
+        assert_true(
+            width <
+            (noises[n].scatter < 0.05 ? 0.06 : 0.25)); /* after thirty, with thirty to come */
     }
 }
 
@@ -163,7 +171,8 @@ static void how_many_more_fit(void **state)
         budget_use(&b, 10 * epoch + (epoch % 2 ? 0.1 : 0));
         budget_epoch(&b, epoch, true);
     }
-    assert_true(budget_epochs_left(&b, &surely, &at_best)); /* 600 are left, and an epoch takes 10 */
+    assert_true(
+        budget_epochs_left(&b, &surely, &at_best)); /* 600 are left, and an epoch takes 10 */
     assert_true(surely >= 58 && surely <= 60 && at_best >= 60 && at_best <= 62);
     /* the ends of the interval are what they say */
     assert_true(budget_predict(&b, surely, &more) && more.high <= 600);
@@ -175,7 +184,8 @@ static void how_many_more_fit(void **state)
     assert_true(surely == 0 && at_best == 0);
 }
 
-/* The first epoch starts the program, others try power limits: none of them counts once there is one that does neither. */
+/* The first epoch starts the program, others try power limits: none of them counts once there is
+ * one that does neither. */
 static void disturbed_epochs_do_not_count(void **state)
 {
     (void)state;
@@ -187,7 +197,8 @@ static void disturbed_epochs_do_not_count(void **state)
     assert_true(budget_predict(&b, 1, &one) && one.low < 50 && one.high > 50);
     budget_use(&b, 80);
     budget_epoch(&b, 2, false);
-    assert_true(budget_predict(&b, 1, &one) && one.low < 30 && one.high > 30 && one.high < 50); /* nearer than the start */
+    assert_true(budget_predict(&b, 1, &one) && one.low < 30 && one.high > 30 &&
+                one.high < 50); /* nearer than the start */
     budget_use(&b, 90);
     budget_epoch(&b, 3, true);
     assert_true(budget_predict(&b, 1, &one) && one.low > 2 && one.high < 20);
@@ -195,7 +206,7 @@ static void disturbed_epochs_do_not_count(void **state)
     budget_epoch(&b, 4, false);
     assert_true(budget_predict(&b, 1, &one) && one.high < 20);
     budget_use(&b, 220);
-    budget_epoch(&b, 7, true);                 /* three at once, of 10 each */
+    budget_epoch(&b, 7, true); /* three at once, of 10 each */
     budget_epoch(&b, 7, true);
     assert_int_equal(b.steady.count, 2);
     assert_true(fabs(b.steady.mean - 10) < 1e-9);
@@ -230,8 +241,9 @@ static void verdicts(void **state)
     assert_true(total.low > 1100 && total.low < 1200 && total.high > 1200 && total.high < 1300);
     assert_int_equal(budget_judge(&b, 50, 150, &total), BUDGET_DOUBTFUL);
     assert_int_equal(budget_judge(&b, 0, 150, &total), BUDGET_DOUBTFUL); /* at most 150 */
-    assert_true(total.low == 200);                                     /* it may end now */
-    assert_int_equal(budget_judge(&b, 10, 15, &total), BUDGET_ENOUGH);   /* it has had more than it was to take */
+    assert_true(total.low == 200);                                       /* it may end now */
+    assert_int_equal(budget_judge(&b, 10, 15, &total),
+                     BUDGET_ENOUGH); /* it has had more than it was to take */
     assert_true(total.low == 200 && total.high == 200);
 }
 

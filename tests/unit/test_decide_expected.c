@@ -14,14 +14,23 @@
 
 static const struct wt_profile_point profile[] = {
     {.limit_mw = 250000, .steps = 40, .time_per_step_s = 0.1, .energy_per_step_j = 24},
-    {.limit_mw = 200000, .steps = 50, .time_per_step_s = 0.125, .energy_per_step_j = 22, .throttled = true},
+    {.limit_mw = 200000,
+     .steps = 50,
+     .time_per_step_s = 0.125,
+     .energy_per_step_j = 22,
+     .throttled = true},
     {.limit_mw = 150000, .steps = 0, .time_per_step_s = 0.125, .energy_per_step_j = 20},
     {.limit_mw = 100000, .steps = 9, .time_per_step_s = 0.25, .energy_per_step_j = 16},
 };
 
 static struct expected_size a_size(void)
 {
-    return (struct expected_size){.batch_size = 64, .runs = 2, .reached = 2, .epochs = 3.5, .steps_per_epoch = 20, .point_count = 4,
+    return (struct expected_size){.batch_size = 64,
+                                  .runs = 2,
+                                  .reached = 2,
+                                  .epochs = 3.5,
+                                  .steps_per_epoch = 20,
+                                  .point_count = 4,
                                   .points = profile};
 }
 
@@ -31,14 +40,16 @@ static void epochs_times_steps(void **state)
     const struct expected_size size = a_size();
     struct wt_point points[WT_MAX_LIMITS];
     assert_int_equal(expected_left_out(&size), WT_LEFT_NOT);
-    assert_int_equal(expected_points(&size, 0.25, 500, points), 2); /* without the throttled one and the one without steps */
+    assert_int_equal(expected_points(&size, 0.25, 500, points),
+                     2); /* without the throttled one and the one without steps */
     assert_int_equal(points[0].batch_size, 64);
     assert_int_equal(points[0].limit_mw, 250000);
     assert_int_equal(points[1].limit_mw, 100000);
     assert_true(points[1].epochs == 3.5);
     assert_true(points[1].time_s == 70 * 0.25 && points[1].energy_j == 70 * 16);
     assert_true(points[1].cost_j == 70 * (0.25 * 16 + 0.75 * 500 * 0.25));
-    assert_int_equal(expected_points(&size, 1, NAN, points), 2); /* energy alone needs no largest power */
+    assert_int_equal(expected_points(&size, 1, NAN, points),
+                     2); /* energy alone needs no largest power */
     assert_true(points[0].cost_j == 70 * 24);
 }
 
@@ -83,8 +94,10 @@ static void the_front_and_the_cheapest(void **state)
 {
     (void)state;
     struct wt_point points[] = {
-        {.batch_size = 1, .time_s = 10, .energy_j = 50, .cost_j = 30}, {.batch_size = 2, .time_s = 10, .energy_j = 60, .cost_j = 20},
-        {.batch_size = 3, .time_s = 20, .energy_j = 40, .cost_j = 25}, {.batch_size = 4, .time_s = 20, .energy_j = 40, .cost_j = 20},
+        {.batch_size = 1, .time_s = 10, .energy_j = 50, .cost_j = 30},
+        {.batch_size = 2, .time_s = 10, .energy_j = 60, .cost_j = 20},
+        {.batch_size = 3, .time_s = 20, .energy_j = 40, .cost_j = 25},
+        {.batch_size = 4, .time_s = 20, .energy_j = 40, .cost_j = 20},
         {.batch_size = 5, .time_s = 21, .energy_j = 40, .cost_j = NAN},
     };
     expected_mark_front(points, 5);

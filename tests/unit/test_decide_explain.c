@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Explanations: what the fit recovers of trainings whose numbers are known, where it says that it does not know or does not
- * describe, published measurements, and parts that add up.
+ * Explanations: what the fit recovers of trainings whose numbers are known, where it says that it
+ * does not know or does not describe, published measurements, and parts that add up.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,8 @@ static const char *traces;
 
 enum { SEEDS = 40, MOST_W = 250 };
 
-/* --- What is known of a training ---------------------------------------------------------------------------------- */
+/* --- What is known of a training
+ * ---------------------------------------------------------------------------------- */
 
 struct truth {
     struct curve curve;
@@ -30,9 +31,11 @@ struct truth {
 };
 
 /* On a GPU of 250 W, at limits from there down to 100 W. */
-static struct truth truth_of_curve(const struct power_curve *curve, const uint32_t limits_w[], unsigned count)
+static struct truth truth_of_curve(const struct power_curve *curve, const uint32_t limits_w[],
+                                   unsigned count)
 {
-    struct truth truth = {.static_w = curve->idle * MOST_W, .full_dynamic_w = (curve->full - curve->idle) * MOST_W};
+    struct truth truth = {.static_w = curve->idle * MOST_W,
+                          .full_dynamic_w = (curve->full - curve->idle) * MOST_W};
     truth.curve.max_power_w = MOST_W;
     for (unsigned i = 0; i < count; i++) {
         struct power_curve_point at = power_curve_at(curve, (double)limits_w[i] / MOST_W);
@@ -41,18 +44,22 @@ static struct truth truth_of_curve(const struct power_curve *curve, const uint32
     struct power_curve_point top = power_curve_at(curve, truth.curve.limits_mw[0] / 1e3 / MOST_W);
     truth.dynamic_w = (top.gpu_power - curve->idle) * MOST_W;
     truth.compute = top.follows;
-    snprintf(truth.curve.name, sizeof truth.curve.name, "curve %g %g %g", curve->idle, curve->full, curve->compute);
+    snprintf(truth.curve.name, sizeof truth.curve.name, "curve %g %g %g", curve->idle, curve->full,
+             curve->compute);
     return truth;
 }
 
-/* A virtual card, whose physics are a special case of the fit's: memory and computing do not overlap. */
+/* A virtual card, whose physics are a special case of the fit's: memory and computing do not
+ * overlap. */
 static struct truth truth_of_card(const struct vgpu_model *model, const struct workload *work)
 {
     struct truth truth = {.curve = curve_of_model(model, work), .static_w = model->static_w};
-    struct physics_point top = physics_settle(model, work->full_w, work->clock_share, truth.curve.limits_mw[0] / 1e3, 1);
+    struct physics_point top =
+        physics_settle(model, work->full_w, work->clock_share, truth.curve.limits_mw[0] / 1e3, 1);
     truth.full_dynamic_w = work->full_w - model->static_w;
     truth.dynamic_w = top.power_w - model->static_w;
-    truth.compute = work->step_s * (1 - work->host_share) * work->clock_share / top.clock_ratio / truth.curve.time_s[0];
+    truth.compute = work->step_s * (1 - work->host_share) * work->clock_share / top.clock_ratio /
+                    truth.curve.time_s[0];
     return truth;
 }
 
@@ -62,10 +69,12 @@ static void fit_noisy(const struct truth *truth, double noise, uint64_t seed, st
     const struct curve *curve = &truth->curve;
     for (unsigned i = 0; i < curve->count; i++)
         points[i] = slice_at(curve, i, noise, seed);
-    power_fit(points, curve->count, 1, curve->limits_mw[curve->count - 1], (uint32_t)(curve->max_power_w * 1e3), fit);
+    power_fit(points, curve->count, 1, curve->limits_mw[curve->count - 1],
+              (uint32_t)(curve->max_power_w * 1e3), fit);
 }
 
-/* How often an estimate was told, how often it was right, and how wide it was, as a share of what it is of. */
+/* How often an estimate was told, how often it was right, and how wide it was, as a share of what
+ * it is of. */
 struct tally {
     unsigned told, right;
     struct stats errors;
@@ -102,29 +111,42 @@ static void print(const char *what, const struct tallies *t)
     const struct {
         const char *name;
         const struct tally *tally;
-    } rows[] = {{"static", &t->fixed}, {"dynamic", &t->dynamic}, {"at the top", &t->top}, {"compute", &t->compute}};
+    } rows[] = {{"static", &t->fixed},
+                {"dynamic", &t->dynamic},
+                {"at the top", &t->top},
+                {"compute", &t->compute}};
     print_message("%s: %u of %u described\n", what, t->described, t->fits);
     for (unsigned i = 0; i < 4; i++)
-        print_message("  %-10s told %3u, right %3u, +- %.3f\n", rows[i].name, rows[i].tally->told, rows[i].tally->right,
-                      rows[i].tally->errors.mean);
+        print_message("  %-10s told %3u, right %3u, +- %.3f\n", rows[i].name, rows[i].tally->told,
+                      rows[i].tally->right, rows[i].tally->errors.mean);
 }
 
-/* Of what was told at least 95 of 100 are right (of a few, one may be wrong by chance); and it was told so often, and as
- * narrowly as that. */
+/* Of what was told at least 95 of 100 are right (of a few, one may be wrong by chance); and it was
+ * told so often, and as narrowly as that. */
 static void holds(const struct tally *tally, unsigned told_least, double widest)
 {
     assert_true(tally->told >= told_least);
-    assert_true(tally->right * 100 >= tally->told * 95 || (tally->told < 20 && tally->right + 1 >= tally->told));
+    assert_true(tally->right * 100 >= tally->told * 95 ||
+                (tally->told < 20 && tally->right + 1 >= tally->told));
     assert_true(tally->told == 0 || tally->errors.mean <= widest);
 }
 
-/* --- The fit ------------------------------------------------------------------------------------------------------ */
+/* --- The fit
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static const uint32_t every_25_w[] = {250, 225, 200, 175, 150, 125, 100};
 
 /* At 250 W it runs nearly at full clock; memory and computing overlap a little. */
-static const struct power_curve usual_training = {.idle = 0.30, .full = 0.98, .gamma = 1.0 / 3, .linear = 0.4, .compute = 0.55,
-                                                  .overlap = 1.4, .host = 0.15, .lowest = 0.14, .waiting = 0.85};
+static const struct power_curve usual_training = {.idle = 0.30,
+                                                  .full = 0.98,
+                                                  .gamma = 1.0 / 3,
+                                                  .linear = 0.4,
+                                                  .compute = 0.55,
+                                                  .overlap = 1.4,
+                                                  .host = 0.15,
+                                                  .lowest = 0.14,
+                                                  .waiting = 0.85};
 
 static void known_numbers_are_recovered(void **state)
 {
@@ -162,7 +184,8 @@ static void virtual_cards_are_recovered(void **state)
             tally_fit(&t, &fit, &truth);
         else
             flat += fit.state == WT_FIT_NOT_REACHED;
-        if (truth.curve.energy_j[0] / truth.curve.time_s[0] > 1.2 * truth.curve.limits_mw[truth.curve.count - 1] / 1e3)
+        if (truth.curve.energy_j[0] / truth.curve.time_s[0] >
+            1.2 * truth.curve.limits_mw[truth.curve.count - 1] / 1e3)
             assert_int_equal(fit.state, WT_FIT_DONE); /* some limit binds */
     }
     print("virtual cards", &t);
@@ -174,7 +197,8 @@ static void virtual_cards_are_recovered(void **state)
     holds(&t.dynamic, 0, 0.9);
 }
 
-/* The search's curves: clock is a power of the limit, and memory and computing may overlap more than the fit thinks. */
+/* The search's curves: clock is a power of the limit, and memory and computing may overlap more
+ * than the fit thinks. */
 static void another_law_is_recovered(void **state)
 {
     (void)state;
@@ -206,7 +230,8 @@ static void less_is_known_of_less(void **state)
 {
     (void)state;
     static const uint32_t few[] = {250, 175, 100};
-    struct truth all = truth_of_curve(&usual_training, every_25_w, 7), some = truth_of_curve(&usual_training, few, 3);
+    struct truth all = truth_of_curve(&usual_training, every_25_w, 7),
+                 some = truth_of_curve(&usual_training, few, 3);
     struct tallies exact = {0}, noisy = {0}, sparse = {0};
     struct wt_fit fit;
     for (unsigned seed = 0; seed < 6; seed++) {
@@ -221,7 +246,8 @@ static void less_is_known_of_less(void **state)
     print("noisy", &noisy);
     print("sparse", &sparse);
     assert_true(exact.top.told == 6 && exact.fixed.told == 6);
-    assert_true(noisy.compute.told < exact.compute.told || noisy.compute.errors.mean > 1.2 * exact.compute.errors.mean);
+    assert_true(noisy.compute.told < exact.compute.told ||
+                noisy.compute.errors.mean > 1.2 * exact.compute.errors.mean);
     assert_true(sparse.top.errors.mean > 1.2 * exact.top.errors.mean);
     assert_true(noisy.described == 6); /* large errors are known to be large */
 }
@@ -254,21 +280,28 @@ static void published_curves_are_described(void **state)
                 stats_add(&fixed[f], fit.static_w.value);
         }
     }
-    print_message("published: %u of %u described; time %.2f %%, power %.2f %%; static %.1f W of %lu, %.1f W of %lu\n", described, fits,
-                  100 * time.mean, 100 * power.mean, fixed[0].mean, fixed[0].count, fixed[1].mean, fixed[1].count);
+    print_message("published: %u of %u described; time %.2f %%, power %.2f %%; static %.1f W of "
+                  "%lu, %.1f W of %lu\n",
+                  described, fits, 100 * time.mean, 100 * power.mean, fixed[0].mean, fixed[0].count,
+                  fixed[1].mean, fixed[1].count);
     assert_true(fits >= 60 && described * 100 >= fits * 85);
     assert_true(time.mean < 0.02 && power.mean < 0.02);
-    /* One card has one static power, whatever trains: 70.5 W and 98 W by a fit over all its curves. */
+    /* One card has one static power, whatever trains: 70.5 W and 98 W by a fit over all its curves.
+     */
     assert_true(fixed[0].count > 15 && fabs(fixed[0].mean - 70.5) < 10);
     assert_true(fixed[1].count > 10 && fabs(fixed[1].mean - 98) < 12);
 }
 
-/* --- What is like no curve ---------------------------------------------------------------------------------------- */
+/* --- What is like no curve
+ * ---------------------------------------------------------------------------------------- */
 
 static struct wt_profile_point point(uint32_t watts, double time_s, double power_w)
 {
-    return (struct wt_profile_point){.limit_mw = watts * 1000, .steps = 100, .time_per_step_s = time_s,
-                                     .energy_per_step_j = time_s * power_w, .time_error_s = 0.005 * time_s,
+    return (struct wt_profile_point){.limit_mw = watts * 1000,
+                                     .steps = 100,
+                                     .time_per_step_s = time_s,
+                                     .energy_per_step_j = time_s * power_w,
+                                     .time_error_s = 0.005 * time_s,
                                      .energy_error_j = 0.005 * time_s * power_w};
 }
 
@@ -293,7 +326,8 @@ static void other_points_are_not_described(void **state)
         assert_true(fit.time_largest > 0.05 && fit.time_rms > 0.03 && fit.against_errors > 5);
         assert_int_equal(fit.count, 7);
         for (unsigned k = 0; k < 7; k++)
-            assert_true(fit.points[k].measured.time_per_step_s == rows[i][k].time_per_step_s && fit.points[k].used);
+            assert_true(fit.points[k].measured.time_per_step_s == rows[i][k].time_per_step_s &&
+                        fit.points[k].used);
     }
 }
 
@@ -309,7 +343,8 @@ static void residuals_are_what_they_are(void **state)
         assert_int_equal(p->measured.limit_mw, every_25_w[i] * 1000);
         double t = p->measured.time_per_step_s / p->time_per_step_s - 1;
         double w = p->measured.energy_per_step_j / p->measured.time_per_step_s /
-                       (p->energy_per_step_j / p->time_per_step_s) - 1;
+                       (p->energy_per_step_j / p->time_per_step_s) -
+                   1;
         time += t * t / 7;
         power += w * w / 7;
         time_most = fmax(time_most, fabs(t));
@@ -339,9 +374,11 @@ static void residuals_are_what_they_are(void **state)
     NEAR(twice.least_limit_w.value, fit.least_limit_w.value);
 }
 
-/* --- Too little to fit -------------------------------------------------------------------------------------------- */
+/* --- Too little to fit
+ * -------------------------------------------------------------------------------------------- */
 
-static void nothing_is_told(const struct wt_profile_point points[], unsigned count, enum wt_fit_state state, unsigned used)
+static void nothing_is_told(const struct wt_profile_point points[], unsigned count,
+                            enum wt_fit_state state, unsigned used)
 {
     struct wt_fit fit;
     power_fit(points, count, 1, 100000, 250000, &fit);
@@ -349,8 +386,10 @@ static void nothing_is_told(const struct wt_profile_point points[], unsigned cou
     assert_int_equal(fit.used, used);
     assert_int_equal(fit.count, count);
     assert_false(fit.describes);
-    assert_true(isnan(fit.static_w.value) && isnan(fit.static_w.error) && isnan(fit.full_dynamic_w.value));
-    assert_true(isnan(fit.dynamic_w.value) && isnan(fit.compute.value) && isnan(fit.least_limit_w.value));
+    assert_true(isnan(fit.static_w.value) && isnan(fit.static_w.error) &&
+                isnan(fit.full_dynamic_w.value));
+    assert_true(isnan(fit.dynamic_w.value) && isnan(fit.compute.value) &&
+                isnan(fit.least_limit_w.value));
     assert_true(isnan(fit.time_rms) && isnan(fit.power_largest) && isnan(fit.against_errors));
     for (unsigned i = 0; i < count; i++)
         assert_true(isnan(fit.points[i].time_per_step_s) && isnan(fit.points[i].energy_per_step_j));
@@ -370,7 +409,8 @@ static void too_little_to_fit(void **state)
     equal[1].time_per_step_s *= 1.3;
     nothing_is_told(equal, 4, WT_FIT_FEW, 2); /* a limit counts once */
 
-    struct wt_profile_point bad[6] = {points[0], points[1], points[2], points[3], points[4], points[5]};
+    struct wt_profile_point bad[6] = {points[0], points[1], points[2],
+                                      points[3], points[4], points[5]};
     bad[0].steps = 0;
     bad[1].time_per_step_s = NAN;
     bad[2].energy_per_step_j = NAN;
@@ -430,14 +470,19 @@ static void odd_points_end(void **state)
     assert_true(!fit.points[7].used && isfinite(fit.points[7].time_per_step_s));
 }
 
-/* --- Parts -------------------------------------------------------------------------------------------------------- */
+/* --- Parts
+ * --------------------------------------------------------------------------------------------------------
+ */
 
-static struct explain_size size_of(uint32_t batch_size, double time_s, const double joules[], unsigned count)
+static struct explain_size size_of(uint32_t batch_size, double time_s, const double joules[],
+                                   unsigned count)
 {
     static const uint32_t limits_w[] = {250, 200, 150, 100};
-    struct explain_size size = {.batch_size = batch_size, .count = count, .steps_per_epoch = 6400.0 / batch_size};
+    struct explain_size size = {
+        .batch_size = batch_size, .count = count, .steps_per_epoch = 6400.0 / batch_size};
     for (unsigned i = 0; i < count; i++)
-        size.points[i] = point(limits_w[i], time_s * (1 + 0.1 * i), joules[i] / (time_s * (1 + 0.1 * i)));
+        size.points[i] =
+            point(limits_w[i], time_s * (1 + 0.1 * i), joules[i] / (time_s * (1 + 0.1 * i)));
     return size;
 }
 
@@ -446,8 +491,13 @@ static void parts_by_hand(void **state)
     (void)state;
     struct explain_size sizes[2] = {size_of(64, 0.2, (const double[]){40, 30, 24, 28}, 4),
                                     size_of(32, 0.1, (const double[]){18, 16, 12, 14}, 4)};
-    const struct explain_question question = {.count = 2, .sizes = sizes, .standard = 0, .chosen = 1, .gpu_count = 1,
-                                              .limit_min_mw = 100000, .limit_max_mw = 250000};
+    const struct explain_question question = {.count = 2,
+                                              .sizes = sizes,
+                                              .standard = 0,
+                                              .chosen = 1,
+                                              .gpu_count = 1,
+                                              .limit_min_mw = 100000,
+                                              .limit_max_mw = 250000};
     struct wt_explanation e;
     stats_add(&sizes[0].epochs, 6);
     stats_add(&sizes[0].epochs, 8);
@@ -504,12 +554,15 @@ static void what_is_not_known_stays_so(void **state)
 {
     (void)state;
     struct explain_size sizes[3] = {size_of(64, 0.2, (const double[]){40, 30, 24, 28}, 4),
-                                    size_of(32, 0.1, (const double[]){18, 16, 12, 14}, 4), {.batch_size = 16, .steps_per_epoch = NAN}};
-    struct explain_question question = {.count = 3, .sizes = sizes, .standard = 0, .chosen = 1, .gpu_count = 1};
+                                    size_of(32, 0.1, (const double[]){18, 16, 12, 14}, 4),
+                                    {.batch_size = 16, .steps_per_epoch = NAN}};
+    struct explain_question question = {
+        .count = 3, .sizes = sizes, .standard = 0, .chosen = 1, .gpu_count = 1};
     struct wt_explanation e;
     sizes[1].limit_mw = 200000;
     explain(&question, &e); /* no run reached a target: sizes cannot be compared */
-    assert_true(isnan(e.whole.value) && isnan(e.whole_time.value) && isnan(e.epochs.fraction) && isnan(e.epochs.saving));
+    assert_true(isnan(e.whole.value) && isnan(e.whole_time.value) && isnan(e.epochs.fraction) &&
+                isnan(e.epochs.saving));
     assert_true(isnan(e.standard.energy_j) && e.standard.energy_per_step_j == 40);
     assert_int_equal(e.size_count, 1);
     assert_int_equal(e.sizes_apart, 1); /* 16 was not measured at all */
@@ -521,7 +574,8 @@ static void what_is_not_known_stays_so(void **state)
     NEAR(e.whole.value, 16 / 18.0);
     NEAR(e.limit.fraction, 16 / 18.0);
     NEAR(e.whole.error, 16 / 18.0 * hypot(0.005, 0.005));
-    assert_true(e.epochs.fraction == 1 && e.epochs.error == 0 && e.size.fraction == 1 && e.epochs.saving == 0);
+    assert_true(e.epochs.fraction == 1 && e.epochs.error == 0 && e.size.fraction == 1 &&
+                e.epochs.saving == 0);
     NEAR(e.limit.saving, 1 - 16 / 18.0);
     /* the default is the fast end: 150 W takes less energy, and longer */
     assert_int_equal(e.front.limit_mw, 250000);
@@ -532,13 +586,16 @@ static void what_is_not_known_stays_so(void **state)
     assert_true(e.whole.value == 1 && e.whole.error == 0 && e.limit.saving == 0);
     sizes[1].limit_mw = 225000; /* chosen, and not measured */
     explain(&question, &e);
-    assert_true(e.chosen.limit_mw == 0 && isnan(e.whole.value) && isnan(e.left.value) && isnan(e.limit.fraction));
+    assert_true(e.chosen.limit_mw == 0 && isnan(e.whole.value) && isnan(e.left.value) &&
+                isnan(e.limit.fraction));
     question.standard = 2;
     explain(&question, &e);
-    assert_true(e.standard.limit_mw == 0 && isnan(e.whole.value) && e.standard.batch_size == 16 && e.front.limit_mw == 0);
+    assert_true(e.standard.limit_mw == 0 && isnan(e.whole.value) && e.standard.batch_size == 16 &&
+                e.front.limit_mw == 0);
 }
 
-/* Whatever is measured: factors multiply to the whole, points add up to it, and so turned round they are its inverse. */
+/* Whatever is measured: factors multiply to the whole, points add up to it, and so turned round
+ * they are its inverse. */
 static void parts_add_up(void **state)
 {
     (void)state;
@@ -548,12 +605,14 @@ static void parts_add_up(void **state)
             double joules[4];
             for (unsigned i = 0; i < 4; i++)
                 joules[i] = 1 + 99 * uniform(40 * key + 8 * s + i);
-            sizes[s] = size_of(s ? 32 : 64, 0.1 + uniform(40 * key + 8 * s + 4), joules, 2); /* too few for a fit */
+            sizes[s] = size_of(s ? 32 : 64, 0.1 + uniform(40 * key + 8 * s + 4), joules,
+                               2); /* too few for a fit */
             sizes[s].limit_mw = uniform(40 * key + 8 * s + 5) < 0.5 ? 250000 : 200000;
             stats_add(&sizes[s].epochs, 1 + floor(20 * uniform(40 * key + 8 * s + 6)));
             stats_add(&sizes[s].epochs, 1 + floor(20 * uniform(40 * key + 8 * s + 7)));
         }
-        struct explain_question question = {.count = 2, .sizes = sizes, .standard = 0, .chosen = 1, .gpu_count = 1};
+        struct explain_question question = {
+            .count = 2, .sizes = sizes, .standard = 0, .chosen = 1, .gpu_count = 1};
         struct wt_explanation e, back;
         explain(&question, &e);
         assert_int_equal(e.order, WT_ORDER_MEAN);
@@ -581,14 +640,23 @@ int main(int argc, char **argv)
     traces = argc > 1 ? argv[1] : "";
     /* Hundreds of fits, which take minutes in a sanitized build and go the same ways there. */
     const struct CMUnitTest many[] = {
-        cmocka_unit_test(known_numbers_are_recovered), cmocka_unit_test(virtual_cards_are_recovered),
-        cmocka_unit_test(another_law_is_recovered), cmocka_unit_test(published_curves_are_described),
+        cmocka_unit_test(known_numbers_are_recovered),
+        cmocka_unit_test(virtual_cards_are_recovered),
+        cmocka_unit_test(another_law_is_recovered),
+        cmocka_unit_test(published_curves_are_described),
     };
     const struct CMUnitTest few[] = {
-        cmocka_unit_test(less_is_known_of_less), cmocka_unit_test(other_points_are_not_described),
-        cmocka_unit_test(residuals_are_what_they_are), cmocka_unit_test(too_little_to_fit), cmocka_unit_test(odd_points_end),
-        cmocka_unit_test(parts_by_hand), cmocka_unit_test(what_is_not_known_stays_so), cmocka_unit_test(parts_add_up),
+        cmocka_unit_test(less_is_known_of_less),
+        cmocka_unit_test(other_points_are_not_described),
+        cmocka_unit_test(residuals_are_what_they_are),
+        cmocka_unit_test(too_little_to_fit),
+        cmocka_unit_test(odd_points_end),
+        cmocka_unit_test(parts_by_hand),
+        cmocka_unit_test(what_is_not_known_stays_so),
+        cmocka_unit_test(parts_add_up),
     };
     int failed = cmocka_run_group_tests_name("decide: explain", few, NULL, NULL);
-    return argc > 1 ? failed + cmocka_run_group_tests_name("decide: explain, many fits", many, NULL, NULL) : failed;
+    return argc > 1 ? failed + cmocka_run_group_tests_name("decide: explain, many fits", many, NULL,
+                                                           NULL)
+                    : failed;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The search, the slice plan and the savings, driven as a tuner drives them: against the power model M3 with
- * the constants fitted to a V100 and an A40, whose least-cost limits were worked out apart from this code.
+ * The search, the slice plan and the savings, driven as a tuner drives them: against the power
+ * model M3 with the constants fitted to a V100 and an A40, whose least-cost limits were worked out
+ * apart from this code.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -35,37 +36,44 @@ static struct wt_profile_point measured(const struct m3 *gpu, uint32_t limit_mw)
     double p = gpu->a / (1 - gpu->a), q = y / (1 - gpu->a);
     double phi = 2 * sqrt(p / 3) * sinh(asinh(1.5 * (q / p) * sqrt(3 / p)) / 3);
     phi = phi < gpu->phi_min ? gpu->phi_min : phi > 1 ? 1 : phi;
-    double power_w = gpu->p0 + (gpu->pb_w - gpu->p0) * (gpu->a * phi + (1 - gpu->a) * phi * phi * phi);
-    double gpu_s = gpu->t1_s * (1 - gpu->h) * (1 - gpu->mu + gpu->mu / phi), host_s = gpu->t1_s * gpu->h;
+    double power_w =
+        gpu->p0 + (gpu->pb_w - gpu->p0) * (gpu->a * phi + (1 - gpu->a) * phi * phi * phi);
+    double gpu_s = gpu->t1_s * (1 - gpu->h) * (1 - gpu->mu + gpu->mu / phi),
+           host_s = gpu->t1_s * gpu->h;
     return (struct wt_profile_point){.limit_mw = limit_mw,
                                      .steps = 100,
                                      .time_per_step_s = gpu_s + host_s,
                                      .energy_per_step_j = gpu_s * power_w + host_s * gpu->p_idle};
 }
 
-static struct power_search sweep_w(const uint32_t watts[], unsigned count, struct wt_preference preference)
+static struct power_search sweep_w(const uint32_t watts[], unsigned count,
+                                   struct wt_preference preference)
 {
     uint32_t mw[POWER_LIMITS_MAX];
     for (unsigned i = 0; i < count; i++)
         mw[i] = watts[i] * 1000;
     struct power_search search;
-    assert_int_equal(power_search_init(&search, "sweep", mw, count, &preference, watts[0], NULL), 0);
+    assert_int_equal(power_search_init(&search, "sweep", mw, count, &preference, watts[0], NULL),
+                     0);
     return search;
 }
 
-static struct plan auto_plan(uint32_t min_w, uint32_t max_w, uint32_t start_w, bool baseline, double eta)
+static struct plan auto_plan(uint32_t min_w, uint32_t max_w, uint32_t start_w, bool baseline,
+                             double eta)
 {
     uint32_t mw[POWER_LIMITS_MAX];
     int count = power_limits_auto((struct power_range){min_w * 1000, max_w * 1000}, mw);
     struct wt_preference preference = {.selector = WT_SELECT_COST, .eta = eta};
     struct power_search search;
-    assert_int_equal(power_search_init(&search, "sweep", mw, (unsigned)count, &preference, max_w, NULL), 0);
+    assert_int_equal(
+        power_search_init(&search, "sweep", mw, (unsigned)count, &preference, max_w, NULL), 0);
     struct plan plan;
     plan_init(&plan, &search, start_w * 1000, baseline);
     return plan;
 }
 
-/* Runs the plan to its end; writes the order as "b250 225 ..." and returns the chosen limit in watts. */
+/* Runs the plan to its end; writes the order as "b250 225 ..." and returns the chosen limit in
+ * watts. */
 static uint32_t drive(struct plan *plan, const struct m3 *gpu, char *order)
 {
     struct plan_slice slice;
@@ -223,8 +231,10 @@ static void bad_slices_are_refused(void **state)
     assert_int_equal(plan_decide(&plan, &decision, NULL), WT_E_NO_DATA);
     struct power_search search;
     const uint32_t rising[] = {100000, 200000};
-    assert_int_equal(power_search_init(&search, "sweep", rising, 2, &even, 250, NULL), WT_E_INVALID);
-    assert_int_equal(power_search_init(&search, "magic", rising, 1, &even, 250, NULL), WT_E_NOT_FOUND);
+    assert_int_equal(power_search_init(&search, "sweep", rising, 2, &even, 250, NULL),
+                     WT_E_INVALID);
+    assert_int_equal(power_search_init(&search, "magic", rising, 1, &even, 250, NULL),
+                     WT_E_NOT_FOUND);
     assert_int_equal(power_search_init(&search, "sweep", rising, 0, &even, 250, NULL), WT_E_RANGE);
 }
 
@@ -318,15 +328,20 @@ static void noise_costs_no_more_than_itself(void **state)
 
 static struct wt_profile_point at(uint32_t watts, double time_s, bool throttled)
 {
-    return (struct wt_profile_point){.limit_mw = watts * 1000, .steps = 10, .time_per_step_s = time_s,
-                                     .energy_per_step_j = 1, .throttled = throttled};
+    return (struct wt_profile_point){.limit_mw = watts * 1000,
+                                     .steps = 10,
+                                     .time_per_step_s = time_s,
+                                     .energy_per_step_j = 1,
+                                     .throttled = throttled};
 }
 
 static void older_points_fill_the_gaps(void **state)
 {
     (void)state;
-    struct wt_profile_point points[WT_MAX_LIMITS] = {at(250, 1, false), at(200, 2, true), at(150, 3, true)};
-    const struct wt_profile_point older[] = {at(300, 11, false), at(250, 12, false), at(200, 13, false), at(150, 14, true),
+    struct wt_profile_point points[WT_MAX_LIMITS] = {at(250, 1, false), at(200, 2, true),
+                                                     at(150, 3, true)};
+    const struct wt_profile_point older[] = {at(300, 11, false), at(250, 12, false),
+                                             at(200, 13, false), at(150, 14, true),
                                              at(100, 15, false)};
     assert_int_equal(profile_unite(points, 3, older, 5), 5);
     const double times_s[] = {11, 1, 13, 3, 15};

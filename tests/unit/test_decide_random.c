@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Random numbers against NumPy's: every value here was printed by numpy.random.default_rng(seed) (2.4). After
- * each kind of draw the next raw output is compared as well: it tells whether as much was drawn.
+ * Random numbers against NumPy's: every value here was printed by numpy.random.default_rng(seed)
+ * (2.4). After each kind of draw the next raw output is compared as well: it tells whether as much
+ * was drawn.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -36,14 +37,16 @@ static void raw_outputs(void **state)
 static void bounded_integers(void **state)
 {
     (void)state;
-    static const uint32_t counts[] = {2, 3, 10, 1, 1000, 3, 3, 2}, values[] = {1, 1, 6, 0, 897, 1, 2, 1};
+    static const uint32_t counts[] = {2, 3, 10, 1, 1000, 3, 3, 2},
+                          values[] = {1, 1, 6, 0, 897, 1, 2, 1};
     struct random random;
     random_seed(&random, 7);
     for (unsigned i = 0; i < COUNT(counts); i++)
         assert_int_equal(random_below(&random, counts[i]), values[i]);
     assert_true(random_u64(&random) == 0x4cd7b2990e375145);
     /* A quarter of all draws is thrown away. */
-    static const uint32_t large[] = {2593095922, 72971127, 2602559451, 1659979823, 2030125912, 3155266737};
+    static const uint32_t large[] = {2593095922, 72971127,   2602559451,
+                                     1659979823, 2030125912, 3155266737};
     random_seed(&random, 5);
     for (unsigned i = 0; i < COUNT(large); i++)
         assert_true(random_below(&random, 3u << 30) == large[i]);
@@ -53,7 +56,8 @@ static void bounded_integers(void **state)
 static void orders(void **state)
 {
     (void)state;
-    static const unsigned char five[] = {1, 2, 3, 0, 4}, twelve[] = {0, 10, 1, 4, 5, 7, 8, 9, 6, 2, 11, 3};
+    static const unsigned char five[] = {1, 2, 3, 0, 4},
+                               twelve[] = {0, 10, 1, 4, 5, 7, 8, 9, 6, 2, 11, 3};
     unsigned char order[64];
     struct random random;
     random_seed(&random, 7);
@@ -116,7 +120,8 @@ static void normals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(raw_outputs), cmocka_unit_test(bounded_integers),
-                                       cmocka_unit_test(orders), cmocka_unit_test(normals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(raw_outputs),
+                                       cmocka_unit_test(bounded_integers), cmocka_unit_test(orders),
+                                       cmocka_unit_test(normals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

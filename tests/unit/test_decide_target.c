@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * decide/: what a target says, when it is reached, and before which epoch a run ends that would cost too much.
+ * decide/: what a target says, when it is reached, and before which epoch a run ends that would
+ * cost too much.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,10 +41,26 @@ static void targets_are_read(void **state)
 static void other_words_are_refused(void **state)
 {
     (void)state;
-    static const char *const words[] = {
-        "", "accuracy", "accuracy=0.9", "accuracy>0.9", "accuracy<0.9", "accuracy=>0.9", ">=0.9", "  >=0.9", "accuracy>=",
-        "accuracy>=x", "accuracy>=nan", "accuracy>=inf", "accuracy>=0.9%", "accuracy>=>=1", "a>=1<=2", "a=b>=1", "accuracy >= 0.9 0.8",
-        "12345678901234567890123456789012>=1", "accur\nacy>=1", "\xc3\xa4>=1"};
+    static const char *const words[] = {"",
+                                        "accuracy",
+                                        "accuracy=0.9",
+                                        "accuracy>0.9",
+                                        "accuracy<0.9",
+                                        "accuracy=>0.9",
+                                        ">=0.9",
+                                        "  >=0.9",
+                                        "accuracy>=",
+                                        "accuracy>=x",
+                                        "accuracy>=nan",
+                                        "accuracy>=inf",
+                                        "accuracy>=0.9%",
+                                        "accuracy>=>=1",
+                                        "a>=1<=2",
+                                        "a=b>=1",
+                                        "accuracy >= 0.9 0.8",
+                                        "12345678901234567890123456789012>=1",
+                                        "accur\nacy>=1",
+                                        "\xc3\xa4>=1"};
     for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
         struct target t = {.value = 42};
         err.text[0] = '\0';
@@ -62,7 +79,8 @@ static void reaching(void **state)
     assert_true(target_reached(&down, "loss", 0.1) && target_reached(&down, "loss", -1));
     assert_false(target_reached(&down, "loss", 0.11));
     assert_false(target_reached(&up, "accuracy", NAN) || target_reached(&down, "loss", NAN));
-    assert_false(target_reached(&up, "Accuracy", 1) || target_reached(&up, "accuracy2", 1) || target_reached(&up, "", 1));
+    assert_false(target_reached(&up, "Accuracy", 1) || target_reached(&up, "accuracy2", 1) ||
+                 target_reached(&up, "", 1));
 }
 
 static const char *complaint(const char *name, double metric, bool ended)
@@ -85,7 +103,9 @@ static void complaints(void **state)
     assert_non_null(strstr(complaint("", NAN, false), "no epoch was seen to end"));
 }
 
-/* --- Early stop ---------------------------------------------------------------------------------------------------- */
+/* --- Early stop
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static void stops_before_the_epoch_that_would_exceed(void **state)
 {
@@ -103,7 +123,7 @@ static void stops_before_the_epoch_that_would_exceed(void **state)
     assert_false(early_stop_now(&stop, 2));         /* 90 */
     early_stop_epoch(&stop, 4, 40, 80, true);       /* the next is 16.67: 96.67 */
     assert_false(early_stop_now(&stop, 2));
-    early_stop_epoch(&stop, 5, 50, 90, true);       /* the next is 15: 105 */
+    early_stop_epoch(&stop, 5, 50, 90, true); /* the next is 15: 105 */
     assert_true(early_stop_now(&stop, 2));
 }
 
@@ -144,9 +164,14 @@ static void what_is_unknown_stops_nobody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(targets_are_read), cmocka_unit_test(other_words_are_refused), cmocka_unit_test(reaching),
-        cmocka_unit_test(complaints), cmocka_unit_test(stops_before_the_epoch_that_would_exceed), cmocka_unit_test(just_fits),
-        cmocka_unit_test(epochs_run_out), cmocka_unit_test(what_is_unknown_stops_nobody),
+        cmocka_unit_test(targets_are_read),
+        cmocka_unit_test(other_words_are_refused),
+        cmocka_unit_test(reaching),
+        cmocka_unit_test(complaints),
+        cmocka_unit_test(stops_before_the_epoch_that_would_exceed),
+        cmocka_unit_test(just_fits),
+        cmocka_unit_test(epochs_run_out),
+        cmocka_unit_test(what_is_unknown_stops_nobody),
     };
     return cmocka_run_group_tests_name("decide_target", tests, NULL, NULL);
 }

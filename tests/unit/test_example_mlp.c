@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The example training program, run as a user runs it: what it prints and returns, what the supervisor sees
- * of it through the channel, and how long it loads a virtual GPU (on a machine whose clock runs fast).
+ * The example training program, run as a user runs it: what it prints and returns, what the
+ * supervisor sees of it through the channel, and how long it loads a virtual GPU (on a machine
+ * whose clock runs fast).
  *
  * Arguments: the program, and the folder of the virtual GPU's library.
  */
@@ -86,8 +87,8 @@ static double epochs_to_target(unsigned batch)
     double sum = 0;
     for (unsigned seed = 1; seed <= 3; seed++) {
         char arguments[128];
-        snprintf(arguments, sizeof arguments, "--epochs 200 --target 0.95 --batch-size %u --seed %u", batch,
-                 seed);
+        snprintf(arguments, sizeof arguments,
+                 "--epochs 200 --target 0.95 --batch-size %u --seed %u", batch, seed);
         sum += ran(arguments)->epochs;
     }
     return sum / 3;
@@ -138,8 +139,8 @@ static void write_machine(const char *model)
 {
     FILE *file = fopen(machine, "w");
     assert_non_null(file);
-    fprintf(file, "[machine]\ntime_scale = %d\n[gpu 0]\nmodel = %s\n[gpu 1]\nmodel = %s\n", SCALE, model,
-            model);
+    fprintf(file, "[machine]\ntime_scale = %d\n[gpu 0]\nmodel = %s\n[gpu 1]\nmodel = %s\n", SCALE,
+            model, model);
     fclose(file);
 }
 
@@ -151,9 +152,10 @@ static double cpu_s(void)
            (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
 }
 
-/* All defaults on a card that nobody limits: 42 epochs of 100 steps of 16 ms, and what a step takes outside
- * of the GPU, which twenty times faster weighs twenty times more.  The processor's part must be small: at
- * most 15 % of one core, so that the card sets the pace (a sanitizer makes it several times larger). */
+/* All defaults on a card that nobody limits: 42 epochs of 100 steps of 16 ms, and what a step takes
+ * outside of the GPU, which twenty times faster weighs twenty times more.  The processor's part
+ * must be small: at most 15 % of one core, so that the card sets the pace (a sanitizer makes it
+ * several times larger). */
 static void how_long_it_loads_a_gpu(void **state)
 {
     (void)state;
@@ -165,7 +167,8 @@ static void how_long_it_loads_a_gpu(void **state)
         struct ran *r = ran("");
         double length_s = (double)(clock_monotonic_ns() - begin_ns) / 1e9 * SCALE,
                used_s = cpu_s() - cpu_before_s;
-        print_message("%s: %.1f s of the machine, %.2f s of the processor\n", models[i], length_s, used_s);
+        print_message("%s: %.1f s of the machine, %.2f s of the processor\n", models[i], length_s,
+                      used_s);
         assert_int_equal(r->code, 0);
         assert_null(strstr(r->all, "CPU alone"));
         assert_true(length_s > 67);

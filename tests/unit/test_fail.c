@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every box with its n-th allocation and its n-th system call failing, for every n until nothing fails any more: no crash,
- * no leak, a code and a sentence of the list, outputs untouched, and what is on disk and on the device consistent.
+ * Every box with its n-th allocation and its n-th system call failing, for every n until nothing
+ * fails any more: no crash, no leak, a code and a sentence of the list, outputs untouched, and what
+ * is on disk and on the device consistent.
  *
  *     test_fail NVML            the virtual GPU's library
- *     WATTUNE_FAIL_ALL=1        every n of the slow operations too, of which it takes a part otherwise
+ *     WATTUNE_FAIL_ALL=1        every n of the slow operations too, of which it takes a part
+ * otherwise
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,7 +51,7 @@
 #include "sim/simulate.h"
 #include "view/view.h"
 
-static const char *nvml;             /* the virtual GPU's library */
+static const char *nvml; /* the virtual GPU's library */
 static char folder[64];
 static struct wt_error err;
 
@@ -62,20 +64,26 @@ static char *in_folder(const char *name)
     return path;
 }
 
-/* --- The loop ---------------------------------------------------------------------------------------------------- */
+/* --- The loop
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 struct operation {
     const char *name;
-    unsigned kinds;                  /* bits of enum fail_what */
-    void (*before)(void);            /* NULL: nothing */
-    int (*run)(void);                /* 0 or WT_E_*, the sentence in err; leaves no memory and no file behind */
-    void (*after)(int rc);           /* looks at what is left; NULL: nothing */
-    bool may_succeed;                /* a failure may be made up for, or tolerated where that is documented */
-    int codes[4];                    /* allowed beside WT_E_NO_MEMORY for memory */
-    unsigned slow, stride;           /* beyond n = slow only every stride-th, unless all are asked for */
+    unsigned kinds;       /* bits of enum fail_what */
+    void (*before)(void); /* NULL: nothing */
+    int (*run)(void); /* 0 or WT_E_*, the sentence in err; leaves no memory and no file behind */
+    void (*after)(int rc); /* looks at what is left; NULL: nothing */
+    bool may_succeed;      /* a failure may be made up for, or tolerated where that is documented */
+    int codes[4];          /* allowed beside WT_E_NO_MEMORY for memory */
+    unsigned slow, stride; /* beyond n = slow only every stride-th, unless all are asked for */
 };
 
-enum { MEMORY = 1 << FAIL_MEMORY, SYSTEM = 1 << FAIL_SYSTEM, PARTS = 1 << FAIL_INTERRUPT | 1 << FAIL_SHORT };
+enum {
+    MEMORY = 1 << FAIL_MEMORY,
+    SYSTEM = 1 << FAIL_SYSTEM,
+    PARTS = 1 << FAIL_INTERRUPT | 1 << FAIL_SHORT
+};
 
 static bool is_allowed(const struct operation *op, enum fail_what what, int rc)
 {
@@ -101,17 +109,18 @@ static bool one(const struct operation *op, enum fail_what what, unsigned long n
     if (happened ? !is_allowed(op, what, rc) : rc != 0)
         fail_msg("%s: failure %d, number %lu (%s): %d %s", op->name, what, n, place, rc, err.text);
     if (rc && (err.code != rc || !err.text[0]))
-        fail_msg("%s: failure %d, number %lu (%s): returns %d and says %d '%s'", op->name, what, n, place, rc, err.code,
-                 err.text);
+        fail_msg("%s: failure %d, number %lu (%s): returns %d and says %d '%s'", op->name, what, n,
+                 place, rc, err.code, err.text);
     if (fail_blocks() != blocks || fail_files() != files)
-        fail_msg("%s: failure %d, number %lu (%s): leaves %ld blocks and %d files", op->name, what, n, place,
-                 fail_blocks() - blocks, fail_files() - files);
+        fail_msg("%s: failure %d, number %lu (%s): leaves %ld blocks and %d files", op->name, what,
+                 n, place, fail_blocks() - blocks, fail_files() - files);
     if (op->after)
         op->after(rc);
     return happened;
 }
 
-/* What fails here fails in one thread; ThreadSanitizer, ten times as slow, sees as much in a quarter. */
+/* What fails here fails in one thread; ThreadSanitizer, ten times as slow, sees as much in a
+ * quarter. */
 #ifdef __SANITIZE_THREAD__
 enum { FEWER = 4 };
 #else
@@ -122,7 +131,8 @@ static void every(const struct operation *op)
 {
     char text[160];
     size_t length = 0;
-    static const char *const kinds[FAIL_KINDS] = {"memory", "system", "interrupted", "short", "sqlite i/o"};
+    static const char *const kinds[FAIL_KINDS] = {"memory", "system", "interrupted", "short",
+                                                  "sqlite i/o"};
     bool all = getenv("WATTUNE_FAIL_ALL") != NULL;
     if (op->before)
         op->before();
@@ -136,7 +146,8 @@ static void every(const struct operation *op)
         unsigned long n = 1;
         while (one(op, (enum fail_what)what, n))
             n += !all && op->slow && n >= op->slow ? op->stride * FEWER : 1;
-        length += (size_t)snprintf(text + length, sizeof text - length, ", %s %lu", kinds[what], n - 1);
+        length +=
+            (size_t)snprintf(text + length, sizeof text - length, ", %s %lu", kinds[what], n - 1);
     }
     print_message("%s%s\n", op->name, text);
 }
@@ -147,7 +158,9 @@ static void remove_file(const char *path)
         fail_msg("%s: %s", path, strerror(errno));
 }
 
-/* --- base -------------------------------------------------------------------------------------------------------- */
+/* --- base
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static int run_buffer(void)
 {
@@ -220,13 +233,22 @@ static void base(void **state)
 {
     (void)state;
     every(&(struct operation){"buffer", MEMORY, .run = run_buffer});
-    every(&(struct operation){"file_read", MEMORY | SYSTEM | PARTS, two_files, run_read, NULL, true, {WT_E_IO}});
-    every(&(struct operation){"file_write_atomic", MEMORY | SYSTEM | PARTS, two_files, run_write, is_old_or_new, true,
+    every(&(struct operation){
+        "file_read", MEMORY | SYSTEM | PARTS, two_files, run_read, NULL, true, {WT_E_IO}});
+    every(&(struct operation){"file_write_atomic",
+                              MEMORY | SYSTEM | PARTS,
+                              two_files,
+                              run_write,
+                              is_old_or_new,
+                              true,
                               {WT_E_IO}});
-    every(&(struct operation){"file_private_folder", MEMORY | SYSTEM, no_folders, run_folder, NULL, false, {WT_E_IO}});
+    every(&(struct operation){
+        "file_private_folder", MEMORY | SYSTEM, no_folders, run_folder, NULL, false, {WT_E_IO}});
 }
 
-/* --- sense, meter ------------------------------------------------------------------------------------------------ */
+/* --- sense, meter
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static void write_recording(void)
 {
@@ -249,7 +271,8 @@ static void put_file(const char *name, const char *text)
 /* A machine with one processor package, beside its GPUs. */
 static void make_sysfs(void)
 {
-    static const char *const folders[] = {"sys", "sys/class", "sys/class/powercap", "sys/class/powercap/intel-rapl:0"};
+    static const char *const folders[] = {"sys", "sys/class", "sys/class/powercap",
+                                          "sys/class/powercap/intel-rapl:0"};
     for (unsigned i = 0; i < 4; i++)
         assert_int_equal(mkdir(in_folder(folders[i]), 0700), 0);
     put_file("sys/class/powercap/intel-rapl:0/name", "package-0\n");
@@ -265,8 +288,10 @@ static int use_sense(const struct sense_options *options)
     if (rc == 0) {
         unsigned all = sense_device_count(sense);
         assert_int_equal(sense_gpu_count(sense), 2);
-        /* Short of memory it says so; a file that cannot be read leaves out what it is about, and nothing else. */
-        assert_true(options->replay_path || all == 3 || (all == 2 && strcmp(fail_where(), "nothing") != 0));
+        /* Short of memory it says so; a file that cannot be read leaves out what it is about, and
+         * nothing else. */
+        assert_true(options->replay_path || all == 3 ||
+                    (all == 2 && strcmp(fail_where(), "nothing") != 0));
         assert_int_equal(sense_energy(sense, 1, &sample, &err), 0);
         if (all == 3 && (rc = sense_energy(sense, 2, &sample, &err)) == 0)
             assert_int_equal(sample.energy_mj, 5000);
@@ -290,7 +315,8 @@ static int run_nvml(void)
 static int run_meter(void)
 {
     static const uint32_t limits_mw[2] = {250000, 250000};
-    const struct wt_sample begin[2] = {{.t_ns = 1, .source = WT_SOURCE_COUNTER}, {.t_ns = 1, .source = WT_SOURCE_COUNTER}};
+    const struct wt_sample begin[2] = {{.t_ns = 1, .source = WT_SOURCE_COUNTER},
+                                       {.t_ns = 1, .source = WT_SOURCE_COUNTER}};
     const struct wt_sample end[2] = {{.t_ns = 1000, .energy_mj = 5, .source = WT_SOURCE_COUNTER},
                                      {.t_ns = 1000, .energy_mj = 6, .source = WT_SOURCE_COUNTER}};
     struct wt_measurement m[2] = {{.energy_mj = 99}};
@@ -317,20 +343,23 @@ static void sources(void **state)
 {
     (void)state;
     write_recording();
-    every(&(struct operation){"sense: replay", MEMORY | SYSTEM | PARTS, .run = run_replay, .may_succeed = true,
-                              .codes = {WT_E_INVALID}});
+    every(&(struct operation){"sense: replay", MEMORY | SYSTEM | PARTS, .run = run_replay,
+                              .may_succeed = true, .codes = {WT_E_INVALID}});
     make_sysfs();
     every(&(struct operation){"sense: nvml, rapl", MEMORY, .run = run_nvml});
-    every(&(struct operation){"sense: nvml, rapl", SYSTEM | PARTS, .run = run_nvml, .may_succeed = true,
+    every(&(struct operation){"sense: nvml, rapl", SYSTEM | PARTS, .run = run_nvml,
+                              .may_succeed = true,
                               .codes = {WT_E_IO, WT_E_NO_DATA, WT_E_NOT_SUPPORTED}});
     every(&(struct operation){"meter", MEMORY, .run = run_meter});
 }
 
-/* --- act: a failing write of the journal never leads to a write to the device ------------------------------------ */
+/* --- act: a failing write of the journal never leads to a write to the device
+ * ------------------------------------ */
 
 enum { FOUND_MW = 250000 };
 static uint32_t device_mw;
-static const struct wt_device device = {.uuid = "GPU-fail", .limit_min_mw = 100000, .limit_max_mw = 300000};
+static const struct wt_device device = {
+    .uuid = "GPU-fail", .limit_min_mw = 100000, .limit_max_mw = 300000};
 static bool for_good;
 
 static int get_limit(void *driver, unsigned index, uint32_t *limit_mw, struct wt_error *error)
@@ -452,9 +481,12 @@ static void act(void **state)
     (void)state;
     const int codes[4] = {WT_E_IO, WT_E_DRIVER};
     struct operation ops[] = {
-        {"guard: take, set, restore", MEMORY | SYSTEM | PARTS, untouched, run_guard, next_start_restores, true},
-        {"guard: recover", MEMORY | SYSTEM | PARTS, left_behind, run_recover, next_start_restores, true},
-        {"guard: take what was left", MEMORY | SYSTEM | PARTS, left_behind, run_guard, next_start_restores, true},
+        {"guard: take, set, restore", MEMORY | SYSTEM | PARTS, untouched, run_guard,
+         next_start_restores, true},
+        {"guard: recover", MEMORY | SYSTEM | PARTS, left_behind, run_recover, next_start_restores,
+         true},
+        {"guard: take what was left", MEMORY | SYSTEM | PARTS, left_behind, run_guard,
+         next_start_restores, true},
         {"guard: set for good", MEMORY | SYSTEM | PARTS, untouched, run_set_for_good, NULL, true},
     };
     for (unsigned i = 0; i < sizeof ops / sizeof ops[0]; i++) {
@@ -463,7 +495,9 @@ static void act(void **state)
     }
 }
 
-/* --- progress ---------------------------------------------------------------------------------------------------- */
+/* --- progress
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static int run_channel(void)
 {
@@ -515,8 +549,8 @@ static int run_pattern(void)
     return rc;
 }
 
-/* Inside the training nothing of ours may end it, whatever fails: without a channel it goes on unseen.  A process
- * attaches once, so each n is a process. */
+/* Inside the training nothing of ours may end it, whatever fails: without a channel it goes on
+ * unseen.  A process attaches once, so each n is a process. */
 static void writer(void **state)
 {
     (void)state;
@@ -548,12 +582,15 @@ static void writer(void **state)
 static void progress(void **state)
 {
     (void)state;
-    /* An interrupted read of a file in memory does not exist; what would be lost is said as an error. */
-    every(&(struct operation){"channel", MEMORY | SYSTEM | PARTS, NULL, run_channel, no_channel_left, true, {WT_E_IO}});
+    /* An interrupted read of a file in memory does not exist; what would be lost is said as an
+     * error. */
+    every(&(struct operation){
+        "channel", MEMORY | SYSTEM | PARTS, NULL, run_channel, no_channel_left, true, {WT_E_IO}});
     every(&(struct operation){"pattern", MEMORY, .run = run_pattern});
 }
 
-/* --- ledger: all or nothing -------------------------------------------------------------------------------------- */
+/* --- ledger: all or nothing
+ * -------------------------------------------------------------------------------------- */
 
 static struct ledger *ledger;
 static int64_t trial_id;
@@ -561,8 +598,16 @@ static bool trial_booked;
 
 static struct wt_trial a_trial(void)
 {
-    struct wt_trial t = {.job = "resnet", .phase = "training", .project = "vision", .batch_size = 128, .energy_j = 12,
-                         .time_s = 3, .reached = -1, .source = WT_SOURCE_COUNTER, .note = "why not", .gpu_count = 2,
+    struct wt_trial t = {.job = "resnet",
+                         .phase = "training",
+                         .project = "vision",
+                         .batch_size = 128,
+                         .energy_j = 12,
+                         .time_s = 3,
+                         .reached = -1,
+                         .source = WT_SOURCE_COUNTER,
+                         .note = "why not",
+                         .gpu_count = 2,
                          .point_count = 2,
                          .profile = {{250000, 40, 0.0025, 0.4375, 0.01, 0.0001, false},
                                      {175000, 40, 0.0026, 0.3375, 0.01, 0.0001, false}}};
@@ -576,7 +621,8 @@ static struct wt_trial a_trial(void)
 
 static void no_ledger(void)
 {
-    static const char *const endings[] = {"ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal"};
+    static const char *const endings[] = {"ledger.db", "ledger.db-wal", "ledger.db-shm",
+                                          "ledger.db-journal"};
     for (unsigned i = 0; i < 4; i++)
         remove_file(in_folder(endings[i]));
 }
@@ -619,7 +665,8 @@ static int run_begin(void)
     return rc;
 }
 
-/* A transaction whose last sync failed may be there after all, when the log is read the next time: whole. */
+/* A transaction whose last sync failed may be there after all, when the log is read the next time:
+ * whole. */
 static void began_or_not(int rc)
 {
     struct ledger *again = NULL;
@@ -649,8 +696,12 @@ static void a_trial_that_runs(void)
     ledger = ledger_close(ledger);
 }
 
-static const struct wt_profile_key key = {.job = "resnet", .batch_size = 128, .gpu_model = "V100", .gpu_count = 2,
-                                          .limit_min_mw = 100000, .limit_max_mw = 250000};
+static const struct wt_profile_key key = {.job = "resnet",
+                                          .batch_size = 128,
+                                          .gpu_model = "V100",
+                                          .gpu_count = 2,
+                                          .limit_min_mw = 100000,
+                                          .limit_max_mw = 250000};
 
 static int run_end(void)
 {
@@ -658,7 +709,8 @@ static int run_end(void)
     const struct ledger_device_energy devices[2] = {
         {.index = 0, .uuid = "GPU-0", .energy_j = 5, .source = WT_SOURCE_COUNTER},
         {.index = 1, .uuid = "GPU-1", .energy_j = 7, .source = WT_SOURCE_COUNTER}};
-    const struct ledger_hour hours[2] = {{.hour = 483564, .index = 0, .energy_j = 5}, {.hour = 483564, .index = 1, .energy_j = 7}};
+    const struct ledger_hour hours[2] = {{.hour = 483564, .index = 0, .energy_j = 5},
+                                         {.hour = 483564, .index = 1, .energy_j = 7}};
     const struct ledger_used used = {devices, 2, hours, 2};
     t.id = trial_id;
     trial_booked = false;
@@ -736,11 +788,15 @@ static int run_reports(void)
     if (rc == 0)
         rc = ledger_trial_hours(ledger, trial_id, &hours, &hour_count, &err);
     if (rc == 0)
-        rc = ledger_report(ledger, &(struct ledger_report){2, {WT_BY_JOB, WT_BY_PROJECT}, INT64_MIN, INT64_MAX}, &sums, &err);
+        rc = ledger_report(
+            ledger, &(struct ledger_report){2, {WT_BY_JOB, WT_BY_PROJECT}, INT64_MIN, INT64_MAX},
+            &sums, &err);
     if (rc == 0)
-        rc = ledger_report(ledger, &(struct ledger_report){1, {WT_BY_DAY}, INT64_MIN, INT64_MAX}, &days, &err);
+        rc = ledger_report(ledger, &(struct ledger_report){1, {WT_BY_DAY}, INT64_MIN, INT64_MAX},
+                           &days, &err);
     if (rc == 0)
-        rc = ledger_report_runs(ledger, &any, (const enum wt_report_key[]){WT_BY_GPU}, 1, &whole, &err);
+        rc = ledger_report_runs(ledger, &any, (const enum wt_report_key[]){WT_BY_GPU}, 1, &whole,
+                                &err);
     if (rc == 0)
         rc = ledger_each_run(ledger, &any, count_run, &runs, &err);
     if (rc == 0) { /* a report that says it is whole is */
@@ -755,7 +811,8 @@ static int run_reports(void)
         assert_string_equal(rows[0].project, "vision");
         assert_string_equal(trials[0].note, "why not");
         assert_string_equal(trials[0].gpus[1].uuid, "GPU-1");
-        assert_true(trials[0].source == WT_SOURCE_COUNTER && trials[0].point_count == 2 && trials[0].energy_j == 12);
+        assert_true(trials[0].source == WT_SOURCE_COUNTER && trials[0].point_count == 2 &&
+                    trials[0].energy_j == 12);
         assert_string_equal(devices[1].uuid, "GPU-1");
         assert_int_equal(devices[1].source, WT_SOURCE_COUNTER);
     }
@@ -772,9 +829,20 @@ static int run_reports(void)
 }
 
 /* What a watcher booked, and what a fleet makes of it. */
-static const struct wt_stretch watched[] = {
-    {.uuid = "GPU-0", .name = "V100", .begin_ms = 1000, .end_ms = 61000, .energy_j = 60, .energy_error_j = 1, .source = WT_SOURCE_COUNTER},
-    {.uuid = "GPU-1", .name = "V100", .begin_ms = 1000, .end_ms = 61000, .energy_j = 90, .energy_error_j = 1, .source = WT_SOURCE_COUNTER}};
+static const struct wt_stretch watched[] = {{.uuid = "GPU-0",
+                                             .name = "V100",
+                                             .begin_ms = 1000,
+                                             .end_ms = 61000,
+                                             .energy_j = 60,
+                                             .energy_error_j = 1,
+                                             .source = WT_SOURCE_COUNTER},
+                                            {.uuid = "GPU-1",
+                                             .name = "V100",
+                                             .begin_ms = 1000,
+                                             .end_ms = 61000,
+                                             .energy_j = 90,
+                                             .energy_error_j = 1,
+                                             .source = WT_SOURCE_COUNTER}};
 
 static int run_stretches(void)
 {
@@ -805,16 +873,23 @@ static void watched_or_not(int rc)
 
 static int run_fleet(void)
 {
-    static const struct fleet_options options = {.from_ms = INT64_MIN, .to_ms = INT64_MAX, .eta = 0.5, .lifetime_years = 4, .utilisation = 0.45,
-                                                 .has_what_if = true, .what_if = {30, 1.5, NAN, NAN, 1}};
+    static const struct fleet_options options = {.from_ms = INT64_MIN,
+                                                 .to_ms = INT64_MAX,
+                                                 .eta = 0.5,
+                                                 .lifetime_years = 4,
+                                                 .utilisation = 0.45,
+                                                 .has_what_if = true,
+                                                 .what_if = {30, 1.5, NAN, NAN, 1}};
     struct fleet_read read = {0};
     ledger = NULL;
     int rc = ledger_open(in_folder("ledger.db"), LEDGER_READ_ONLY, &ledger, &err);
     if (rc == 0)
         rc = fleet_read(ledger, &options, &read, &err);
     if (rc == 0) { /* one that says it is whole is */
-        assert_true(read.fleet.lines.energy_j == 150 && read.fleet.device_count == 2 && read.fleet.phases.count == 1);
-        assert_true(read.fleet.jobs.count == 1 && read.fleet.tasks.count == 1 && read.fleet.days.count == 1);
+        assert_true(read.fleet.lines.energy_j == 150 && read.fleet.device_count == 2 &&
+                    read.fleet.phases.count == 1);
+        assert_true(read.fleet.jobs.count == 1 && read.fleet.tasks.count == 1 &&
+                    read.fleet.days.count == 1);
         assert_string_equal(read.fleet.tasks.rows[0].keys[0], "resnet");
     }
     fleet_clear(&read);
@@ -832,8 +907,12 @@ static int run_batch(void)
     struct ledger_state *states = NULL;
     struct wt_beliefs beliefs = {0};
     size_t count = 0;
-    batch.sizes = (struct batch_size_options){.count = 2, .sizes = {32, 64}, .default_size = 64, .beta = 2,
-                                              .thompson = batch_size_usual(), .seed = 1};
+    batch.sizes = (struct batch_size_options){.count = 2,
+                                              .sizes = {32, 64},
+                                              .default_size = 64,
+                                              .beta = 2,
+                                              .thompson = batch_size_usual(),
+                                              .seed = 1};
     random_normals_init(&batch.normals);
     reported = false;
     ledger = NULL;
@@ -880,10 +959,15 @@ static void counted_or_not(int rc)
 static void an_offer(void)
 {
     struct wt_trial t = a_trial();
-    struct batch batch = {.hold_ms = 60000, .key = key, .options = "accuracy>=0.9 in 9 epochs, default 128 of 128"};
+    struct batch batch = {
+        .hold_ms = 60000, .key = key, .options = "accuracy>=0.9 in 9 epochs, default 128 of 128"};
     struct batch_try attempt;
-    batch.sizes = (struct batch_size_options){.count = 1, .sizes = {128}, .default_size = 128, .beta = 2,
-                                              .thompson = batch_size_usual(), .seed = 1};
+    batch.sizes = (struct batch_size_options){.count = 1,
+                                              .sizes = {128},
+                                              .default_size = 128,
+                                              .beta = 2,
+                                              .thompson = batch_size_usual(),
+                                              .seed = 1};
     random_normals_init(&batch.normals);
     an_empty_ledger();
     assert_int_equal(ledger_open(in_folder("ledger.db"), 0, &ledger, &err), 0);
@@ -908,7 +992,8 @@ static int run_offer(void)
     if (rc == 0)
         rc = offer_read(ledger, &options, &offer, &err);
     if (rc == 0) {
-        assert_true(offer.point_count == 2 && offer.study.left_count == 0 && offer.study.standard.batch_size == 128);
+        assert_true(offer.point_count == 2 && offer.study.left_count == 0 &&
+                    offer.study.standard.batch_size == 128);
         assert_true(fabs(offer.points[0].energy_j - 300 * 0.4375) < 1e-9);
     }
     ledger = ledger_close(ledger);
@@ -942,16 +1027,28 @@ enum { FLEET_RUNS = 25 };
 
 static int run_simulated_fleet(void)
 {
-    const struct booking_factors factors = {.pue = 1.1, .lifetime_years = 4, .utilisation = 0.45, .intensity_at = fleet_intensity,
-                                            .system = fleet_system, .contract = fleet_contract};
-    const struct sim_fleet_options options = {.seed = 3, .gpus = 8, .users = 3, .runs = FLEET_RUNS, .load = 0.5, .shares = {1, 2, 1},
-                                          .start_ms = INT64_C(1735689600000), .model_count = 1,
-                                          .models = {sim_fleet_model_find("v100")}, .sim = {.policy = "zeus", .eta = 0.5, .beta = 2}};
+    const struct booking_factors factors = {.pue = 1.1,
+                                            .lifetime_years = 4,
+                                            .utilisation = 0.45,
+                                            .intensity_at = fleet_intensity,
+                                            .system = fleet_system,
+                                            .contract = fleet_contract};
+    const struct sim_fleet_options options = {.seed = 3,
+                                              .gpus = 8,
+                                              .users = 3,
+                                              .runs = FLEET_RUNS,
+                                              .load = 0.5,
+                                              .shares = {1, 2, 1},
+                                              .start_ms = INT64_C(1735689600000),
+                                              .model_count = 1,
+                                              .models = {sim_fleet_model_find("v100")},
+                                              .sim = {.policy = "zeus", .eta = 0.5, .beta = 2}};
     struct sim_fleet_booked booked;
     ledger = NULL;
     int rc = ledger_open(in_folder("ledger.db"), 0, &ledger, &err);
     if (rc == 0)
-        rc = sim_fleet_book(ledger, "ledger.db", &options, &(struct sim_fleet_places){&factors, 1}, true, &booked, &err);
+        rc = sim_fleet_book(ledger, "ledger.db", &options, &(struct sim_fleet_places){&factors, 1},
+                            true, &booked, &err);
     ledger = ledger_close(ledger);
     return rc;
 }
@@ -962,8 +1059,8 @@ static void a_fleet_or_none(int rc)
     struct wt_job_row *rows = NULL;
     size_t count = 0, trials = 0;
     bool empty = false;
-    if (ledger_open(in_folder("ledger.db"), 0, &again, &err) || ledger_is_empty(again, &empty, &err) ||
-        ledger_jobs(again, &rows, &count, &err))
+    if (ledger_open(in_folder("ledger.db"), 0, &again, &err) ||
+        ledger_is_empty(again, &empty, &err) || ledger_jobs(again, &rows, &count, &err))
         fail_msg("%s", err.text);
     for (size_t i = 0; i < count; i++)
         trials += rows[i].trials;
@@ -979,15 +1076,71 @@ static void booking(void **state)
     (void)state;
     enum { LEDGER = MEMORY | 1 << FAIL_SQLITE_IO };
     struct operation ops[] = {
-        {"ledger: made", LEDGER, no_ledger, run_make, opens_afterwards, true, {WT_E_LEDGER}, 150, 61},
-        {"ledger: trial begins", LEDGER, an_empty_ledger, run_begin, began_or_not, true, {WT_E_LEDGER}, 150, 5},
-        {"ledger: trial ends", LEDGER, a_trial_that_runs, run_end, ended_whole_or_not, true, {WT_E_LEDGER}, 150, 5},
+        {"ledger: made",
+         LEDGER,
+         no_ledger,
+         run_make,
+         opens_afterwards,
+         true,
+         {WT_E_LEDGER},
+         150,
+         61},
+        {"ledger: trial begins",
+         LEDGER,
+         an_empty_ledger,
+         run_begin,
+         began_or_not,
+         true,
+         {WT_E_LEDGER},
+         150,
+         5},
+        {"ledger: trial ends",
+         LEDGER,
+         a_trial_that_runs,
+         run_end,
+         ended_whole_or_not,
+         true,
+         {WT_E_LEDGER},
+         150,
+         5},
         {"ledger: reports", LEDGER, NULL, run_reports, NULL, true, {WT_E_LEDGER}, 150, 5},
-        {"ledger: stretches", LEDGER, NULL, run_stretches, watched_or_not, true, {WT_E_LEDGER}, 150, 5},
+        {"ledger: stretches",
+         LEDGER,
+         NULL,
+         run_stretches,
+         watched_or_not,
+         true,
+         {WT_E_LEDGER},
+         150,
+         5},
         {"ledger: fleet", LEDGER, NULL, run_fleet, NULL, true, {WT_E_LEDGER}, 150, 5},
-        {"ledger: batch sizes", LEDGER, an_empty_ledger, run_batch, counted_or_not, true, {WT_E_LEDGER}, 150, 5},
-        {"ledger: simulated fleet", LEDGER, an_empty_ledger, run_simulated_fleet, a_fleet_or_none, true, {WT_E_LEDGER}, 60, 401},
-        {"ledger: what there is to choose from", LEDGER, NULL, run_offer, NULL, true, {WT_E_LEDGER}, 150, 5},
+        {"ledger: batch sizes",
+         LEDGER,
+         an_empty_ledger,
+         run_batch,
+         counted_or_not,
+         true,
+         {WT_E_LEDGER},
+         150,
+         5},
+        {"ledger: simulated fleet",
+         LEDGER,
+         an_empty_ledger,
+         run_simulated_fleet,
+         a_fleet_or_none,
+         true,
+         {WT_E_LEDGER},
+         60,
+         401},
+        {"ledger: what there is to choose from",
+         LEDGER,
+         NULL,
+         run_offer,
+         NULL,
+         true,
+         {WT_E_LEDGER},
+         150,
+         5},
     };
     for (unsigned i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         if (i == 3)
@@ -998,7 +1151,9 @@ static void booking(void **state)
     }
 }
 
-/* --- json, view -------------------------------------------------------------------------------------------------- */
+/* --- json, view
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static struct buffer reference; /* what is made when nothing fails */
 
@@ -1011,7 +1166,8 @@ static int compare(struct buffer *made, int rc)
         assert_false(reference.failed);
     }
     if (rc == 0)
-        assert_string_equal(buffer_text(made), buffer_text(&reference)); /* never a part that says it is the whole */
+        assert_string_equal(buffer_text(made),
+                            buffer_text(&reference)); /* never a part that says it is the whole */
     buffer_clear(made);
     return rc;
 }
@@ -1064,11 +1220,25 @@ static int run_tables(void)
 static struct wt_explanation an_explanation(void)
 {
     return (struct wt_explanation){
-        .job = "resnet", .gpu_model = "V100", .gpu_count = 1, .standard = {64, 250000, 6, 0.5, 200, 3000, 1.2e6},
-        .chosen = {32, 150000, 4, 0.25, 50, 2000, 4e5}, .least = {32, 150000, 4, 0.25, 50, 2000, 4e5},
-        .front = {32, 150000, 4, 0.25, 50, 2000, 4e5}, .whole = {0.33, 0.01}, .whole_time = {0.67, 0.02}, .left = {1, 0},
-        .fit = {.state = WT_FIT_DONE, .describes = true, .used = 2, .static_w = {70, 4}, .dynamic_w = {170, 6},
-                .full_dynamic_w = {170, 6}, .compute = {0.5, 0.1}, .least_limit_w = {150, 12}, .count = 2,
+        .job = "resnet",
+        .gpu_model = "V100",
+        .gpu_count = 1,
+        .standard = {64, 250000, 6, 0.5, 200, 3000, 1.2e6},
+        .chosen = {32, 150000, 4, 0.25, 50, 2000, 4e5},
+        .least = {32, 150000, 4, 0.25, 50, 2000, 4e5},
+        .front = {32, 150000, 4, 0.25, 50, 2000, 4e5},
+        .whole = {0.33, 0.01},
+        .whole_time = {0.67, 0.02},
+        .left = {1, 0},
+        .fit = {.state = WT_FIT_DONE,
+                .describes = true,
+                .used = 2,
+                .static_w = {70, 4},
+                .dynamic_w = {170, 6},
+                .full_dynamic_w = {170, 6},
+                .compute = {0.5, 0.1},
+                .least_limit_w = {150, 12},
+                .count = 2,
                 .points = {{{250000, 60, 0.5, 200, 2, 0.25, false}, true, 0.5, 210},
                            {{150000, 60, 0.6, 150, 2, 0.25, false}, true, 0.6, 150}}}};
 }
@@ -1100,16 +1270,38 @@ static int run_fleet_page(void)
     struct wt_report_row rows[COUNT];
     struct wt_potential potentials[COUNT] = {0};
     const struct wt_report_basis basis = {WT_BASIS_INTENSITY, "a table", COUNT, 481, 481};
-    struct wt_fleet_device gpu = {.uuid = "GPU-0", .name = "V100", .node = "n1",
-                                  .lines = {.watched_hours = 2, .energy_j = 3, .runs_j = 2, .idle_j = 1, .reserved_hours = 1, .idle_hours = 1}};
+    struct wt_fleet_device gpu = {.uuid = "GPU-0",
+                                  .name = "V100",
+                                  .node = "n1",
+                                  .lines = {.watched_hours = 2,
+                                            .energy_j = 3,
+                                            .runs_j = 2,
+                                            .idle_j = 1,
+                                            .reserved_hours = 1,
+                                            .idle_hours = 1}};
     struct buffer out = {0};
     for (unsigned i = 0; i < COUNT; i++)
-        rows[i] = (struct wt_report_row){.keys = {"2025-03-01", "training"}, .runs = 1, .gpu_j = 5, .cpu_unknown = 1};
+        rows[i] = (struct wt_report_row){
+            .keys = {"2025-03-01", "training"}, .runs = 1, .gpu_j = 5, .cpu_unknown = 1};
     const struct wt_rows all = {rows, COUNT};
-    view_fleet_html(&out, &(struct wt_fleet){
-        .from_ms = INT64_MIN, .to_ms = INT64_MAX, .total = rows[0], .phases = all, .days = all, .users = all, .projects = all, .gpus = all,
-        .jobs = all, .tasks = all, .basis = &basis, .basis_count = 1, .lines = gpu.lines, .devices = &gpu, .device_count = 1, .eta = 0.5,
-        .potentials = potentials, .has_what_if = true});
+    view_fleet_html(&out, &(struct wt_fleet){.from_ms = INT64_MIN,
+                                             .to_ms = INT64_MAX,
+                                             .total = rows[0],
+                                             .phases = all,
+                                             .days = all,
+                                             .users = all,
+                                             .projects = all,
+                                             .gpus = all,
+                                             .jobs = all,
+                                             .tasks = all,
+                                             .basis = &basis,
+                                             .basis_count = 1,
+                                             .lines = gpu.lines,
+                                             .devices = &gpu,
+                                             .device_count = 1,
+                                             .eta = 0.5,
+                                             .potentials = potentials,
+                                             .has_what_if = true});
     return compare(&out, 0);
 }
 
@@ -1124,7 +1316,8 @@ static void pages(void **state)
     buffer_clear(&reference);
     every(&(struct operation){"json: explain", MEMORY, .run = run_explain_json});
     buffer_clear(&reference);
-    every(&(struct operation){"json: file", MEMORY | SYSTEM | PARTS, NULL, run_json_file, NULL, true, {WT_E_IO}});
+    every(&(struct operation){
+        "json: file", MEMORY | SYSTEM | PARTS, NULL, run_json_file, NULL, true, {WT_E_IO}});
     json_set_alloc_funcs(take, give);
     every(&(struct operation){"view: explain", MEMORY, .run = run_explain});
     buffer_clear(&reference);
@@ -1136,14 +1329,18 @@ static void pages(void **state)
     buffer_clear(&reference);
 }
 
-/* --- sim: two files in, a document and a figure out ---------------------------------------------------------------- */
+/* --- sim: two files in, a document and a figure out
+ * ---------------------------------------------------------------- */
 
 static void write_trace(void)
 {
-    put_file("train.csv", "dataset,network,batch_size,optimizer,learning_rate,run,target_metric,target_epoch\n"
-                          "d,n,16,o,0.1,1,0.5,3\nd,n,16,o,0.1,2,0.5,4\nd,n,32,o,0.1,1,0.5,5\nd,n,32,o,0.1,2,0.5,nan\n");
-    put_file("power.csv", "dataset,network,batch_size,optimizer,power_limit,time_per_epoch,average_power\n"
-                          "d,n,16,o,200,10,180\nd,n,16,o,100,14,95\nd,n,32,o,200,7,190\nd,n,32,o,100,9,98\n");
+    put_file("train.csv",
+             "dataset,network,batch_size,optimizer,learning_rate,run,target_metric,target_epoch\n"
+             "d,n,16,o,0.1,1,0.5,3\nd,n,16,o,0.1,2,0.5,4\nd,n,32,o,0.1,1,0.5,5\nd,n,32,o,0.1,2,0.5,"
+             "nan\n");
+    put_file("power.csv",
+             "dataset,network,batch_size,optimizer,power_limit,time_per_epoch,average_power\n"
+             "d,n,16,o,200,10,180\nd,n,16,o,100,14,95\nd,n,32,o,200,7,190\nd,n,32,o,100,9,98\n");
 }
 
 static int run_simulation(void)
@@ -1155,7 +1352,11 @@ static int run_simulation(void)
     struct wt_simulation found;
     struct wt_choices choices = {0};
     struct buffer out = {0};
-    const struct sim_options options = {.policy = "zeus", .eta = 0.5, .beta = 2, .max_epochs = 9, .default_size = 16,
+    const struct sim_options options = {.policy = "zeus",
+                                        .eta = 0.5,
+                                        .beta = 2,
+                                        .max_epochs = 9,
+                                        .default_size = 16,
                                         .recurrences = 300};
     snprintf(training, sizeof training, "%s", in_folder("train.csv"));
     int rc = sim_trace_read(&trace, training, in_folder("power.csv"), "d/n/o", 0.5, &err);
@@ -1164,7 +1365,8 @@ static int run_simulation(void)
     if (rc == 0)
         rc = sim_run(&sim, 1, &history, &choices, &found, &err);
     if (rc == 0) {
-        struct json_doc *doc = json_simulation_document(&sim.study, &found, history.tries, history.count);
+        struct json_doc *doc =
+            json_simulation_document(&sim.study, &found, history.tries, history.count);
         rc = json_write_buffer(doc, JSON_LINE, &out, &err);
         json_doc_free(doc);
     }
@@ -1186,13 +1388,21 @@ static void simulation(void **state)
     json_get_alloc_funcs(&take, &give);
     json_set_alloc_funcs(fail_malloc, fail_free);
     write_trace();
-    every(&(struct operation){"sim: trace to figure", MEMORY | SYSTEM | PARTS, NULL, run_simulation, NULL, true,
-                              {WT_E_INVALID}, 100, 97});
+    every(&(struct operation){"sim: trace to figure",
+                              MEMORY | SYSTEM | PARTS,
+                              NULL,
+                              run_simulation,
+                              NULL,
+                              true,
+                              {WT_E_INVALID},
+                              100,
+                              97});
     buffer_clear(&reference);
     json_set_alloc_funcs(take, give);
 }
 
-/* --- carbon: the files that users bring, and a provider's answer ---------------------------------------------------- */
+/* --- carbon: the files that users bring, and a provider's answer
+ * ---------------------------------------------------- */
 
 static int read_carbon(const char *name, struct buffer *text)
 {
@@ -1208,7 +1418,8 @@ static int run_carbon(void)
     struct carbon_embodied_table embodied = {0};
     struct buffer text = {0};
     double g_per_kwh = 0;
-    const struct json_wanted wanted = {.name = "carbonIntensity", .needed = true, .number = &g_per_kwh};
+    const struct json_wanted wanted = {
+        .name = "carbonIntensity", .needed = true, .number = &g_per_kwh};
     int rc = carbon_intensity_builtin(&project, &err);
     if (rc == 0 && (rc = read_carbon("grid.csv", &text)) == 0)
         rc = carbon_series_parse(&series, "grid.csv", &text, INT64_C(1740830400), &err);
@@ -1218,10 +1429,12 @@ static int run_carbon(void)
         rc = carbon_embodied_parse(&embodied, "things.csv", &text, &err);
     if (rc == 0)
         rc = json_read_object(answer, sizeof answer - 1, &wanted, 1, &err);
-    if (rc == WT_E_PARSE) /* jansson calls some of its failed allocations a wrong text, and nobody can tell them apart */
+    if (rc == WT_E_PARSE) /* jansson calls some of its failed allocations a wrong text, and nobody
+                             can tell them apart */
         rc = error_set(&err, WT_E_NO_MEMORY, "out of memory, or else this text is wrong");
     if (rc == 0)
-        assert_true(series.count == 5 && own.count == 3 && project.count == 61 && embodied.count == 2 && g_per_kwh == 302);
+        assert_true(series.count == 5 && own.count == 3 && project.count == 61 &&
+                    embodied.count == 2 && g_per_kwh == 302);
     buffer_clear(&text);
     carbon_series_clear(&series);
     carbon_intensity_table_clear(&own);
@@ -1235,18 +1448,27 @@ static void carbon_files(void **state)
     (void)state;
     json_malloc_t take;
     json_free_t give;
-    put_file("grid.csv", "time,g_per_kwh\n2025-03-01T06:00:00Z,1\n2025-03-01T07:00:00Z,2\n2025-03-01T08:00:00Z,3\n"
-                         "2025-03-01T09:00:00Z,4\n2025-03-01T10:00:00Z,5\n");
+    put_file(
+        "grid.csv",
+        "time,g_per_kwh\n2025-03-01T06:00:00Z,1\n2025-03-01T07:00:00Z,2\n2025-03-01T08:00:00Z,3\n"
+        "2025-03-01T09:00:00Z,4\n2025-03-01T10:00:00Z,5\n");
     put_file("places.csv", "code,g_per_kwh,source,year\nA,1,me,2020\nB,1,me,2020\nC,1,me,2020\n");
-    put_file("things.csv", "name,kind,match,kg,source,year\na,gpu,A,1,me,2020\nb,gpu,B,1,me,2020\n");
+    put_file("things.csv",
+             "name,kind,match,kg,source,year\na,gpu,A,1,me,2020\nb,gpu,B,1,me,2020\n");
     json_get_alloc_funcs(&take, &give);
     json_set_alloc_funcs(fail_malloc, fail_free);
-    every(&(struct operation){"carbon: files", MEMORY | SYSTEM | PARTS, NULL, run_carbon, NULL, true,
+    every(&(struct operation){"carbon: files",
+                              MEMORY | SYSTEM | PARTS,
+                              NULL,
+                              run_carbon,
+                              NULL,
+                              true,
                               {WT_E_IO, WT_E_NO_PERMISSION, WT_E_NOT_FOUND}});
     json_set_alloc_funcs(take, give);
 }
 
-/* --- run: whatever of ours fails after the start, the command goes on --------------------------------------------- */
+/* --- run: whatever of ours fails after the start, the command goes on
+ * --------------------------------------------- */
 
 static struct sense *gpus;
 static const unsigned both[2] = {0, 1};
@@ -1258,7 +1480,8 @@ static int run_tuner(void)
     struct watch *watch = NULL;
     struct guard *guard = NULL;
     struct tuner *tuner = NULL;
-    const struct tuner_options options = {.preference = {WT_SELECT_COST, 0.5, 0}, .search = "sweep", .baseline = true};
+    const struct tuner_options options = {
+        .preference = {WT_SELECT_COST, 0.5, 0}, .search = "sweep", .baseline = true};
     const struct tuner_store store = {0};
     int rc = watch_new(gpus, both, 2, &watch, &err);
     if (rc == 0)
@@ -1284,11 +1507,17 @@ static int run_job(void)
 {
     char script[256];
     char *argv[] = {(char *)"sh", (char *)"-c", script, NULL};
-    snprintf(script, sizeof script, "echo step; sleep 0.02; echo step >&2; echo yes >%s; exit 7", in_folder("ran"));
-    struct job_options options = {.argv = argv, .job = "resnet", .phase = "training", .shared = true,
-                                  .use_channel = true, .step_pattern = "step",
-                                  .tuner = {.preference = {WT_SELECT_COST, 0.5, 0}, .search = "sweep", .baseline = true},
-                                  .sense = {.nvml_path = nvml}};
+    snprintf(script, sizeof script, "echo step; sleep 0.02; echo step >&2; echo yes >%s; exit 7",
+             in_folder("ran"));
+    struct job_options options = {
+        .argv = argv,
+        .job = "resnet",
+        .phase = "training",
+        .shared = true,
+        .use_channel = true,
+        .step_pattern = "step",
+        .tuner = {.preference = {WT_SELECT_COST, 0.5, 0}, .search = "sweep", .baseline = true},
+        .sense = {.nvml_path = nvml}};
     int rc = job_run(&options, gpus, both, 2, ledger, &result, &err);
     ran = rc == 0;
     return rc;
@@ -1301,7 +1530,8 @@ static void command_ran_and_all_is_back(int rc)
     size_t count = 0;
     assert_true(ran == (rc == 0));
     bool finished = access(in_folder("ran"), F_OK) == 0;
-    /* A pipe whose read fails ends as if the command had closed it, and the command may see that; pipes do not fail. */
+    /* A pipe whose read fails ends as if the command had closed it, and the command may see that;
+     * pipes do not fail. */
     if (finished != ran || (ran && result.exit_code != 7))
         if (strcmp(fail_where(), "read") != 0)
             fail_msg("job_run (%s): returns %d, the command %s, exit code %d", fail_where(), rc,
@@ -1323,17 +1553,26 @@ static void command_ran_and_all_is_back(int rc)
 static void whole_run(void **state)
 {
     (void)state;
-    const struct sense_options options = {.nvml_path = nvml, .sysfs_path = ""}; /* none: only the GPUs */
+    const struct sense_options options = {.nvml_path = nvml,
+                                          .sysfs_path = ""}; /* none: only the GPUs */
     if (sense_open(&options, &gpus, &err))
         fail_msg("%s", err.text);
-    every(&(struct operation){"watch, tuner", MEMORY | SYSTEM | PARTS, .run = run_tuner, .may_succeed = true,
-                              .codes = {WT_E_IO}});
-    every(&(struct operation){"job_run", MEMORY | SYSTEM | PARTS, forget_ledger, run_job, command_ran_and_all_is_back,
-                              true, {WT_E_IO}, 40, 41});
+    every(&(struct operation){"watch, tuner", MEMORY | SYSTEM | PARTS, .run = run_tuner,
+                              .may_succeed = true, .codes = {WT_E_IO}});
+    every(&(struct operation){"job_run",
+                              MEMORY | SYSTEM | PARTS,
+                              forget_ledger,
+                              run_job,
+                              command_ran_and_all_is_back,
+                              true,
+                              {WT_E_IO},
+                              40,
+                              41});
     sense_close(gpus);
 }
 
-/* ------------------------------------------------------------------------------------------------------------------ */
+/* ------------------------------------------------------------------------------------------------------------------
+ */
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *place)
 {
@@ -1344,7 +1583,8 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 static int prepare(void **state)
 {
     (void)state;
-    snprintf(folder, sizeof folder, "%s/wattune-fail-XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+    snprintf(folder, sizeof folder, "%s/wattune-fail-XXXXXX",
+             access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
     if (!mkdtemp(folder) || mkdir(in_folder("runtime"), 0700))
         return -1;
     setenv("XDG_RUNTIME_DIR", in_folder("runtime"), 1);
@@ -1352,8 +1592,11 @@ static int prepare(void **state)
     FILE *file = fopen(in_folder("machine.ini"), "we");
     if (!file)
         return -1;
-    /* Found at 200 W: the first slice is at another limit, so that something is written and has to come back. */
-    fputs("[gpu 0]\nmodel = v100\npower_limit_w = 200\n[gpu 1]\nmodel = v100\npower_limit_w = 200\n", file);
+    /* Found at 200 W: the first slice is at another limit, so that something is written and has to
+     * come back. */
+    fputs(
+        "[gpu 0]\nmodel = v100\npower_limit_w = 200\n[gpu 1]\nmodel = v100\npower_limit_w = 200\n",
+        file);
     fclose(file);
     setenv("WATTUNE_VGPU", in_folder("machine.ini"), 1);
     return 0;
@@ -1375,9 +1618,10 @@ int main(int argc, char **argv)
     log_set_level(LOG_ERROR);
     fail_sqlite();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(base),   cmocka_unit_test(sources), cmocka_unit_test(act),       cmocka_unit_test(writer),
-        cmocka_unit_test(progress), cmocka_unit_test(booking), cmocka_unit_test(pages), cmocka_unit_test(simulation),
-        cmocka_unit_test(carbon_files), cmocka_unit_test(whole_run),
+        cmocka_unit_test(base),      cmocka_unit_test(sources),    cmocka_unit_test(act),
+        cmocka_unit_test(writer),    cmocka_unit_test(progress),   cmocka_unit_test(booking),
+        cmocka_unit_test(pages),     cmocka_unit_test(simulation), cmocka_unit_test(carbon_files),
+        cmocka_unit_test(whole_run),
     };
     if (argc > 2)
         cmocka_set_test_filter(argv[2]);

@@ -55,8 +55,10 @@ static void same_trial(const struct wt_trial *a, const struct wt_trial *b)
     assert_string_equal(a->user, b->user);
     assert_string_equal(a->node, b->node);
     assert_true(a->busy_s == b->busy_s);
-    assert_true(a->carbon.pue == b->carbon.pue && a->carbon.intensity_g_per_kwh == b->carbon.intensity_g_per_kwh);
-    assert_true(a->carbon.operational_g == b->carbon.operational_g && a->carbon.market_g == b->carbon.market_g);
+    assert_true(a->carbon.pue == b->carbon.pue &&
+                a->carbon.intensity_g_per_kwh == b->carbon.intensity_g_per_kwh);
+    assert_true(a->carbon.operational_g == b->carbon.operational_g &&
+                a->carbon.market_g == b->carbon.market_g);
     assert_true(a->carbon.embodied_g == b->carbon.embodied_g);
     assert_true(a->carbon.embodied_useful_g == b->carbon.embodied_useful_g);
     assert_string_equal(a->carbon.intensity_source, b->carbon.intensity_source);
@@ -94,11 +96,13 @@ static void all_comes_back(void **state)
     assert_int_equal(back->gpus[1].index, 1);
     assert_string_equal(back->gpus[1].uuid, "GPU-1");
     assert_string_equal(back->gpus[1].name, "");
-    assert_int_equal(back->profile[0].limit_mw, 250000); /* highest first, whatever the order at booking */
+    assert_int_equal(back->profile[0].limit_mw,
+                     250000); /* highest first, whatever the order at booking */
     assert_true(isnan(back->profile[0].energy_error_j) && isnan(back->profile[0].time_error_s));
     assert_int_equal(back->profile[1].steps, 40);
     assert_true(back->profile[1].throttled && !back->profile[0].throttled);
-    assert_true(back->profile[1].time_per_step_s == 0.0025 && back->profile[1].energy_per_step_j == 0.4375);
+    assert_true(back->profile[1].time_per_step_s == 0.0025 &&
+                back->profile[1].energy_per_step_j == 0.4375);
     assert_true(back->profile[1].energy_error_j == 0.01 && back->profile[1].time_error_s == 0.0001);
     free(back);
 
@@ -118,7 +122,8 @@ static void all_comes_back(void **state)
     assert_int_equal(count, 3);
     assert_int_equal(by_hour[0].kind, WT_DEVICE_DRAM); /* by hour, then by kind */
     assert_true(isnan(by_hour[0].energy_j) && by_hour[0].intensity_g_per_kwh == 400);
-    assert_true(by_hour[1].energy_j == 1000.25 && by_hour[1].busy_s == 7.5 && by_hour[1].index == 3);
+    assert_true(by_hour[1].energy_j == 1000.25 && by_hour[1].busy_s == 7.5 &&
+                by_hour[1].index == 3);
     assert_int_equal(by_hour[2].hour, 483566);
     assert_true(isnan(by_hour[2].busy_s) && isnan(by_hour[2].intensity_g_per_kwh));
     free(by_hour);
@@ -129,9 +134,17 @@ static void unknown_stays_unknown(void **state)
 {
     (void)state;
     struct ledger *ledger = open_ledger(0);
-    struct wt_trial t = {.job = "bare", .time_s = NAN, .energy_j = NAN, .energy_error_j = INFINITY,
-                         .sensor_error_fraction = NAN, .cpu_energy_j = NAN, .dram_energy_j = NAN, .cost_j = NAN,
-                         .metric = NAN, .reached = -1, .busy_s = NAN,
+    struct wt_trial t = {.job = "bare",
+                         .time_s = NAN,
+                         .energy_j = NAN,
+                         .energy_error_j = INFINITY,
+                         .sensor_error_fraction = NAN,
+                         .cpu_energy_j = NAN,
+                         .dram_energy_j = NAN,
+                         .cost_j = NAN,
+                         .metric = NAN,
+                         .reached = -1,
+                         .busy_s = NAN,
                          .carbon = {NAN, NAN, "", NAN, NAN, NAN, NAN, ""},
                          .savings = {0, NAN, NAN, NAN, NAN}};
     t = begin(ledger, t);
@@ -149,7 +162,8 @@ static void unknown_stays_unknown(void **state)
     assert_true(isnan(back->energy_j) && isnan(back->energy_error_j) && isnan(back->metric));
     assert_true(isnan(back->cpu_energy_j) && isnan(back->dram_energy_j) && isnan(back->cost_j));
     assert_true(isnan(back->savings.energy_fraction) && isnan(back->savings.time_fraction_error));
-    assert_true(isnan(back->busy_s) && isnan(back->carbon.pue) && isnan(back->carbon.operational_g));
+    assert_true(isnan(back->busy_s) && isnan(back->carbon.pue) &&
+                isnan(back->carbon.operational_g));
     assert_true(isnan(back->carbon.market_g) && isnan(back->carbon.embodied_g));
     assert_string_equal(back->carbon.intensity_source, "");
     assert_string_equal(back->node, "");
@@ -163,7 +177,8 @@ static void unknown_stays_unknown(void **state)
     size_t count = 0;
     assert_int_equal(ledger_jobs(ledger, &rows, &count, &err), 0);
     assert_int_equal(count, 1);
-    assert_true(isnan(rows[0].energy_j) && isnan(rows[0].time_s) && isnan(rows[0].best_energy_fraction));
+    assert_true(isnan(rows[0].energy_j) && isnan(rows[0].time_s) &&
+                isnan(rows[0].best_energy_fraction));
     assert_int_equal(rows[0].energy_unknown, 1);
     free(rows);
     ledger_close(ledger);
@@ -196,7 +211,8 @@ static void numbers_count_up(void **state)
     assert_int_equal(id, -5);
     free(trials_of(ledger, "a", 3));
     t = (struct wt_trial){.reached = -1};
-    assert_int_equal(ledger_trial_begin(ledger, &t, NULL, NULL, &err), WT_E_INVALID); /* no job name */
+    assert_int_equal(ledger_trial_begin(ledger, &t, NULL, NULL, &err),
+                     WT_E_INVALID); /* no job name */
     ledger_close(ledger);
 }
 
@@ -205,10 +221,17 @@ static void ends_once(void **state)
     (void)state;
     struct ledger *ledger = open_ledger(0);
     struct wt_trial t = begin(ledger, full_trial("once"));
-    const struct ledger_device_energy device = {WT_DEVICE_GPU, 0, "u", "n", 1, 1, WT_SOURCE_COUNTER, 1, 2};
-    assert_int_equal(ledger_trial_end(ledger, &t, &(struct ledger_used){.devices = &device, .device_count = 1}, &err), 0);
+    const struct ledger_device_energy device = {WT_DEVICE_GPU,     0, "u", "n", 1, 1,
+                                                WT_SOURCE_COUNTER, 1, 2};
+    assert_int_equal(ledger_trial_end(ledger, &t,
+                                      &(struct ledger_used){.devices = &device, .device_count = 1},
+                                      &err),
+                     0);
     t.energy_j = 99999;
-    assert_int_equal(ledger_trial_end(ledger, &t, &(struct ledger_used){.devices = &device, .device_count = 1}, &err), WT_E_INVALID);
+    assert_int_equal(ledger_trial_end(ledger, &t,
+                                      &(struct ledger_used){.devices = &device, .device_count = 1},
+                                      &err),
+                     WT_E_INVALID);
     assert_non_null(strstr(err.text, "already"));
     struct wt_trial *back = trials_of(ledger, "once", 1);
     assert_true(back->energy_j == 2187.5);
@@ -236,8 +259,19 @@ static void hostile_names(void **state)
 {
     (void)state;
     static const char *const names[] = {
-        "'; DROP TABLE trials; --", "line\nbreak\ttab", "<script>alert(1)</script>", "\xe2\x80\xae right to left", "\xff\xfe",
-        "%s%n", "caf\xc3\xa9", "=1+1", ":memory:", "a", "A", "job ", " job",
+        "'; DROP TABLE trials; --",
+        "line\nbreak\ttab",
+        "<script>alert(1)</script>",
+        "\xe2\x80\xae right to left",
+        "\xff\xfe",
+        "%s%n",
+        "caf\xc3\xa9",
+        "=1+1",
+        ":memory:",
+        "a",
+        "A",
+        "job ",
+        " job",
     };
     enum { COUNT = sizeof names / sizeof names[0] };
     struct ledger *ledger = open_ledger(0);
@@ -261,10 +295,12 @@ static void hostile_names(void **state)
     free(rows);
 
     struct wt_trial *none = NULL;
-    assert_int_equal(ledger_job_trials(ledger, "line\nbroken", &none, &count, &err), WT_E_NOT_FOUND);
+    assert_int_equal(ledger_job_trials(ledger, "line\nbroken", &none, &count, &err),
+                     WT_E_NOT_FOUND);
     assert_null(none);
     assert_null(strchr(err.text, '\n'));
-    assert_non_null(strstr(err.text, "line\\nbreak\\ttab")); /* similar, and harmless on a terminal */
+    assert_non_null(
+        strstr(err.text, "line\\nbreak\\ttab")); /* similar, and harmless on a terminal */
     ledger_close(ledger);
 }
 
@@ -331,13 +367,16 @@ static void profiles_are_for_their_key(void **state)
     others[4].limit_max_mw = 300000;
     snprintf(others[5].job, WT_JOB_LEN, "q");
     for (int i = 0; i < 6; i++) {
-        assert_int_equal(ledger_profile_get(ledger, &others[i], points, WT_MAX_LIMITS, &count, &err), 0);
+        assert_int_equal(
+            ledger_profile_get(ledger, &others[i], points, WT_MAX_LIMITS, &count, &err), 0);
         assert_int_equal(count, 0);
     }
-    /* Unknown batch sizes are one key, and a newer profile takes the place of the whole older one. */
+    /* Unknown batch sizes are one key, and a newer profile takes the place of the whole older one.
+     */
     assert_int_equal(ledger_profile_put(ledger, &others[0], t.profile, 2, 0, &err), 0);
     assert_int_equal(ledger_profile_put(ledger, &others[0], t.profile + 1, 1, 0, &err), 0);
-    assert_int_equal(ledger_profile_get(ledger, &others[0], points, WT_MAX_LIMITS, &count, &err), 0);
+    assert_int_equal(ledger_profile_get(ledger, &others[0], points, WT_MAX_LIMITS, &count, &err),
+                     0);
     assert_int_equal(count, 1);
     assert_int_equal(points[0].limit_mw, 250000);
     assert_int_equal(ledger_profile_get(ledger, &key, points, 1, &count, &err), WT_E_RANGE);
@@ -350,15 +389,18 @@ static void profiles_are_for_their_key(void **state)
     assert_int_equal(ledger_profiles(ledger, "p", &all, &n, &err), 0);
     assert_int_equal(n, 2);
     assert_memory_equal(&all[0].key, &key, sizeof key);
-    assert_true(all[0].count == 2 && all[0].points[0].limit_mw == 250000 && all[0].points[1].throttled);
-    assert_true(all[1].key.batch_size == 0 && all[1].count == 1 && all[1].points[0].limit_mw == 250000);
+    assert_true(all[0].count == 2 && all[0].points[0].limit_mw == 250000 &&
+                all[0].points[1].throttled);
+    assert_true(all[1].key.batch_size == 0 && all[1].count == 1 &&
+                all[1].points[0].limit_mw == 250000);
     free(all);
     assert_int_equal(ledger_profiles(ledger, "nobody", &all, &n, &err), 0);
     assert_int_equal(n, 0);
     free(all);
 
     assert_int_equal(ledger_profile_put(ledger, &key, t.profile, 0, 0, &err), WT_E_INVALID);
-    assert_int_equal(ledger_profile_put(ledger, &key, t.profile, 1, 12345, &err), WT_E_INVALID); /* no such trial */
+    assert_int_equal(ledger_profile_put(ledger, &key, t.profile, 1, 12345, &err),
+                     WT_E_INVALID); /* no such trial */
     assert_int_equal(ledger_profile_get(ledger, &key, points, 2, &count, &err), 0);
     assert_int_equal(count, 2); /* the refused one dropped nothing */
     ledger_close(ledger);
@@ -369,7 +411,8 @@ static void all_profiles_of_a_job(void **state)
     (void)state;
     struct ledger *ledger = open_ledger(0);
     const struct wt_trial t = full_trial("p");
-    const struct wt_profile_key first = {"p", 64, "Tesla V100", 2, 100000, 250000}, second = {"p", 0, "A40", 1, 0, 0},
+    const struct wt_profile_key first = {"p", 64, "Tesla V100", 2, 100000, 250000},
+                                second = {"p", 0, "A40", 1, 0, 0},
                                 other = {"q", 64, "Tesla V100", 2, 100000, 250000};
     struct ledger_profile *profiles = NULL;
     size_t count = 7;
@@ -388,7 +431,8 @@ static void all_profiles_of_a_job(void **state)
     assert_int_equal(profiles[0].key.limit_max_mw, 250000);
     assert_int_equal(profiles[0].count, 2);
     assert_int_equal(profiles[0].points[0].limit_mw, 250000); /* highest first */
-    assert_true(profiles[0].points[1].energy_per_step_j == 0.4375 && profiles[0].points[1].throttled);
+    assert_true(profiles[0].points[1].energy_per_step_j == 0.4375 &&
+                profiles[0].points[1].throttled);
     assert_string_equal(profiles[1].key.gpu_model, "A40");
     assert_int_equal(profiles[1].key.batch_size, 0);
     assert_int_equal(profiles[1].key.limit_max_mw, 0);
@@ -406,7 +450,8 @@ static void all_profiles_of_a_job(void **state)
     ledger_close(ledger);
 }
 
-/* --- Many bookings as one ---------------------------------------------------------------------------------------------- */
+/* --- Many bookings as one
+ * ---------------------------------------------------------------------------------------------- */
 
 static size_t count_of(struct ledger *ledger, const char *job)
 {
@@ -422,7 +467,8 @@ static void many_bookings_are_one(void **state)
 {
     (void)state;
     struct ledger *ledger = open_ledger(0), *other = open_ledger(LEDGER_SHORT_WAIT);
-    struct wt_trial t = full_trial("kept"), lost = full_trial("lost"), beside = full_trial("beside");
+    struct wt_trial t = full_trial("kept"), lost = full_trial("lost"),
+                    beside = full_trial("beside");
     bool empty = false;
     t.try_number = lost.try_number = 0;
     assert_int_equal(ledger_is_empty(ledger, &empty, &err), 0);
@@ -432,7 +478,8 @@ static void many_bookings_are_one(void **state)
         assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, NULL, &err), 0);
         assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
     }
-    assert_int_equal(count_of(other, "kept"), 0); /* nobody sees a part of it, and nobody comes between */
+    assert_int_equal(count_of(other, "kept"),
+                     0); /* nobody sees a part of it, and nobody comes between */
     assert_int_equal(ledger_trial_begin(other, &beside, NULL, NULL, &err), WT_E_LEDGER);
     assert_int_equal(ledger_batch_end(ledger, true, &err), 0);
     assert_int_equal(count_of(other, "kept"), 3);
@@ -447,11 +494,13 @@ static void many_bookings_are_one(void **state)
     /* One that fails takes those before and after it with it. */
     assert_int_equal(ledger_batch_begin(ledger, &err), 0);
     assert_int_equal(ledger_trial_begin(ledger, &lost, NULL, NULL, &err), 0);
-    assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), WT_E_INVALID); /* it has ended already */
+    assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err),
+                     WT_E_INVALID); /* it has ended already */
     assert_int_equal(ledger_trial_begin(ledger, &lost, NULL, NULL, &err), WT_E_INVALID);
     assert_int_equal(ledger_batch_end(ledger, true, &err), WT_E_INVALID);
     assert_int_equal(count_of(ledger, "lost"), 0);
-    assert_int_equal(ledger_trial_begin(ledger, &lost, NULL, NULL, &err), 0); /* from here on as ever */
+    assert_int_equal(ledger_trial_begin(ledger, &lost, NULL, NULL, &err),
+                     0); /* from here on as ever */
     assert_int_equal(count_of(other, "lost"), 1);
     ledger_close(other);
     ledger_close(ledger);
@@ -461,9 +510,14 @@ int main(void)
 {
 #define WITH_FOLDER(f) cmocka_unit_test_setup_teardown(f, make_folder, drop_folder)
     const struct CMUnitTest tests[] = {
-        WITH_FOLDER(all_comes_back), WITH_FOLDER(unknown_stays_unknown), WITH_FOLDER(numbers_count_up),
-        WITH_FOLDER(ends_once), WITH_FOLDER(hostile_names), WITH_FOLDER(job_rows_add_up),
-        WITH_FOLDER(profiles_are_for_their_key), WITH_FOLDER(all_profiles_of_a_job),
+        WITH_FOLDER(all_comes_back),
+        WITH_FOLDER(unknown_stays_unknown),
+        WITH_FOLDER(numbers_count_up),
+        WITH_FOLDER(ends_once),
+        WITH_FOLDER(hostile_names),
+        WITH_FOLDER(job_rows_add_up),
+        WITH_FOLDER(profiles_are_for_their_key),
+        WITH_FOLDER(all_profiles_of_a_job),
         WITH_FOLDER(many_bookings_are_one),
     };
     return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The ledger among many: processes that make and write one new ledger at once, and processes killed while they
- * write.  The seed is fixed; what the kernel makes of the moments differs, the outcome must not.
+ * The ledger among many: processes that make and write one new ledger at once, and processes killed
+ * while they write.  The seed is fixed; what the kernel makes of the moments differs, the outcome
+ * must not.
  */
 #include "ledger_help.h"
 
@@ -16,10 +17,12 @@ static struct wt_error err;
 static int book(struct ledger *ledger, const char *job, int64_t *id, unsigned *recurrence)
 {
     struct wt_trial t = full_trial(job);
-    const struct ledger_device_energy device = {WT_DEVICE_GPU, 0, "u", "n", 1.5, 1, WT_SOURCE_COUNTER, 1, 2};
+    const struct ledger_device_energy device = {WT_DEVICE_GPU,     0, "u", "n", 1.5, 1,
+                                                WT_SOURCE_COUNTER, 1, 2};
     int rc = ledger_trial_begin(ledger, &t, &t.id, recurrence, &err);
     if (rc == 0)
-        rc = ledger_trial_end(ledger, &t, &(struct ledger_used){.devices = &device, .device_count = 1}, &err);
+        rc = ledger_trial_end(ledger, &t,
+                              &(struct ledger_used){.devices = &device, .device_count = 1}, &err);
     *id = t.id;
     return rc;
 }
@@ -103,7 +106,8 @@ static void whole(void)
     sqlite3 *db = NULL;
     sqlite3_stmt *statement = NULL;
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &statement, NULL),
+                     SQLITE_OK);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
     assert_string_equal((const char *)sqlite3_column_text(statement, 0), "ok");
     sqlite3_finalize(statement);
@@ -125,7 +129,8 @@ static void killed_while_writing(void **state)
             write_until_killed(answers[1]);
         }
         close(answers[1]);
-        usleep((useconds_t)(random() % 60000)); /* the first ones fall into the making of the ledger */
+        usleep(
+            (useconds_t)(random() % 60000)); /* the first ones fall into the making of the ledger */
         kill(child, SIGKILL);
         int status = 0;
         waitpid(child, &status, 0);
@@ -162,6 +167,7 @@ static void killed_while_writing(void **state)
 int main(void)
 {
 #define WITH_FOLDER(f) cmocka_unit_test_setup_teardown(f, make_folder, drop_folder)
-    const struct CMUnitTest tests[] = {WITH_FOLDER(many_at_once), WITH_FOLDER(killed_while_writing)};
+    const struct CMUnitTest tests[] = {WITH_FOLDER(many_at_once),
+                                       WITH_FOLDER(killed_while_writing)};
     return cmocka_run_group_tests_name("ledger_crash", tests, NULL, NULL);
 }

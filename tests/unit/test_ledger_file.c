@@ -46,7 +46,8 @@ static void sql(const char *name, const char *text)
 static void not_a_ledger(void **state)
 {
     (void)state;
-    static const char words[] = "This is a letter to somebody, and no database at all; it goes on for a while.....";
+    static const char words[] =
+        "This is a letter to somebody, and no database at all; it goes on for a while.....";
     write_file(path, words, sizeof words);
     refused(path, 0, WT_E_LEDGER, "not a ledger");
     refused(path, LEDGER_READ_ONLY, WT_E_LEDGER, path);
@@ -105,9 +106,12 @@ static void make_schema_1(void)
     sql(path, ledger_migrations[0]);
     sql(path, "PRAGMA application_id = 0x57415454; PRAGMA user_version = 1;"
               "INSERT INTO jobs VALUES (1, 'old', 5);"
-              "INSERT INTO trials (trial_id, job_id, recurrence, try_number, phase, batch_size, started_ms, ended, time_s,"
-              " energy_j, exit_code, steps, epochs) VALUES (7, 1, 1, 1, 'training', 32, 6, 1, 2.5, 100, 3, 40, 4);"
-              "INSERT INTO trial_gpus VALUES (7, 0, 0, 'GPU-0', 'Tesla V100'), (7, 1, 1, 'GPU-1', 'Tesla V100')");
+              "INSERT INTO trials (trial_id, job_id, recurrence, try_number, phase, batch_size, "
+              "started_ms, ended, time_s,"
+              " energy_j, exit_code, steps, epochs) VALUES (7, 1, 1, 1, 'training', 32, 6, 1, 2.5, "
+              "100, 3, 40, 4);"
+              "INSERT INTO trial_gpus VALUES (7, 0, 0, 'GPU-0', 'Tesla V100'), (7, 1, 1, 'GPU-1', "
+              "'Tesla V100')");
 }
 
 static void older_is_brought_up_to_date(void **state)
@@ -140,12 +144,16 @@ static void older_is_brought_up_to_date(void **state)
     sqlite3 *db = NULL;
     sqlite3_stmt *statement = NULL;
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL),
+                     SQLITE_OK);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
     assert_int_equal(sqlite3_column_int(statement, 0), 4);
     sqlite3_finalize(statement);
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT gpu_model, gpu_count FROM trials JOIN places USING (place_id) WHERE trial_id = 7", -1, &statement,
-                                        NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db,
+                                        "SELECT gpu_model, gpu_count FROM trials JOIN places USING "
+                                        "(place_id) WHERE trial_id = 7",
+                                        -1, &statement, NULL),
+                     SQLITE_OK);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
     assert_string_equal((const char *)sqlite3_column_text(statement, 0), "Tesla V100");
     assert_int_equal(sqlite3_column_int(statement, 1), 2);
@@ -160,7 +168,8 @@ static void locked(void **state)
     sqlite3 *db = NULL;
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-    struct ledger *ledger = open_ledger(LEDGER_SHORT_WAIT); /* somebody writes: opening and reading go on */
+    struct ledger *ledger =
+        open_ledger(LEDGER_SHORT_WAIT); /* somebody writes: opening and reading go on */
     struct wt_job_row *rows = NULL;
     size_t count = 5;
     assert_int_equal(ledger_jobs(ledger, &rows, &count, &err), 0);
@@ -174,8 +183,10 @@ static void locked(void **state)
     assert_int_equal(ledger_trial_begin(ledger, &trial, NULL, NULL, &err), 0);
     ledger_close(ledger);
 
-    assert_int_equal(sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; CREATE TABLE y (z)", NULL,
-                                  NULL, NULL), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; CREATE TABLE y (z)",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
     sqlite3_close(db);
     /* The whole file held: a rollback-journal database in an exclusive transaction. */
     char other[160];
@@ -218,7 +229,8 @@ static void damaged(void **state)
     ledger_close(ledger);
 }
 
-/* Runs `inside` in a child as the user nobody (when root); it returns 0 when all is as it should be. */
+/* Runs `inside` in a child as the user nobody (when root); it returns 0 when all is as it should
+ * be. */
 static void as_nobody(int (*inside)(void))
 {
     pid_t child = fork();
@@ -236,7 +248,8 @@ static void as_nobody(int (*inside)(void))
 static int sees_a_read_only_file(void)
 {
     struct ledger *ledger = NULL;
-    if (ledger_open(path, 0, &ledger, &err) != WT_E_LEDGER || !strstr(err.text, "cannot be written"))
+    if (ledger_open(path, 0, &ledger, &err) != WT_E_LEDGER ||
+        !strstr(err.text, "cannot be written"))
         return 1;
     int rc = ledger_open(path, LEDGER_READ_ONLY | LEDGER_SHORT_WAIT, &ledger, &err);
     if (rc)
@@ -258,7 +271,8 @@ static int cannot_look_inside(void)
 {
     struct ledger *ledger = NULL;
     int rc = ledger_open(path, 0, &ledger, &err);
-    return rc == WT_E_LEDGER && strstr(err.text, "Permission denied") && strstr(err.text, path) ? 0 : 1;
+    return rc == WT_E_LEDGER && strstr(err.text, "Permission denied") && strstr(err.text, path) ? 0
+                                                                                                : 1;
 }
 
 static void permissions(void **state)
@@ -282,7 +296,8 @@ static void permissions(void **state)
     chmod(folder, 0700);
 }
 
-/* A disk that is full: files may not grow beyond a size that is reached in the middle of booking. */
+/* A disk that is full: files may not grow beyond a size that is reached in the middle of booking.
+ */
 static int disk_fills_up(void)
 {
     signal(SIGXFSZ, SIG_IGN);
@@ -308,7 +323,8 @@ static int disk_fills_up(void)
     if (ledger_job_trials(ledger, "full", &trials, &count, &err) || count != booked)
         return fprintf(stderr, "%zu of %u: %s\n", count, booked, err.text), 3;
     for (size_t i = 0; i < count; i++) /* each whole or begun only */
-        if (trials[i].point_count != (trials[i].ended ? 2u : 0u) || (!trials[i].ended && i + 1 < count))
+        if (trials[i].point_count != (trials[i].ended ? 2u : 0u) ||
+            (!trials[i].ended && i + 1 < count))
             return 4;
     free(trials);
     ledger_close(ledger);
@@ -388,10 +404,16 @@ int main(void)
 {
 #define WITH_FOLDER(f) cmocka_unit_test_setup_teardown(f, make_folder, drop_folder)
     const struct CMUnitTest tests[] = {
-        WITH_FOLDER(not_a_ledger), WITH_FOLDER(empty_file_becomes_one), WITH_FOLDER(newer_is_left_alone),
+        WITH_FOLDER(not_a_ledger),
+        WITH_FOLDER(empty_file_becomes_one),
+        WITH_FOLDER(newer_is_left_alone),
         WITH_FOLDER(older_is_brought_up_to_date),
-        WITH_FOLDER(locked), WITH_FOLDER(damaged), WITH_FOLDER(permissions), WITH_FOLDER(full_disk),
-        WITH_FOLDER(default_path), WITH_FOLDER(odd_names),
+        WITH_FOLDER(locked),
+        WITH_FOLDER(damaged),
+        WITH_FOLDER(permissions),
+        WITH_FOLDER(full_disk),
+        WITH_FOLDER(default_path),
+        WITH_FOLDER(odd_names),
     };
     return cmocka_run_group_tests_name("ledger_file", tests, NULL, NULL);
 }

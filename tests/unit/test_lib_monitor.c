@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The library's windows, through the public header, on virtual GPUs: each group of tests runs in a child process,
- * since a process has one machine.
+ * The library's windows, through the public header, on virtual GPUs: each group of tests runs in a
+ * child process, since a process has one machine.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,16 +22,17 @@
 
 #include "wattune.h"
 
-static const char *folder;           /* of the virtual GPU */
+static const char *folder; /* of the virtual GPU */
 
-/* --- In a child: exits 0 when all CHECKs held -------------------------------------------------------------------- */
+/* --- In a child: exits 0 when all CHECKs held
+ * -------------------------------------------------------------------- */
 
-#define CHECK(what)                                                                                            \
-    do {                                                                                                       \
-        if (!(what)) {                                                                                         \
-            fprintf(stderr, "%s:%d: %s\n", __func__, __LINE__, #what);                                         \
-            _exit(1);                                                                                          \
-        }                                                                                                      \
+#define CHECK(what)                                                                                \
+    do {                                                                                           \
+        if (!(what)) {                                                                             \
+            fprintf(stderr, "%s:%d: %s\n", __func__, __LINE__, #what);                             \
+            _exit(1);                                                                              \
+        }                                                                                          \
     } while (0)
 
 static int (*gpu_work)(unsigned, double, double, double, double);
@@ -143,7 +144,8 @@ static unsigned threads_of_ours(void)
     return count;
 }
 
-/* A GPU that tells power only: read by one thread as long as a monitor is open, in the process that opened it. */
+/* A GPU that tells power only: read by one thread as long as a monitor is open, in the process that
+ * opened it. */
 static void sampled(void)
 {
     struct wt_monitor *monitor, *second;
@@ -178,7 +180,8 @@ static void sampled(void)
     wt_monitor_close(second);
     CHECK(threads_of_ours() == open);
     CHECK(wt_end_window(monitor, "outer", &result) == 0);
-    CHECK(result.energy_j > 0 && fabs(result.energy_j - (true_energy_j(0) - outer_j)) <= result.energy_error_j + 1);
+    CHECK(result.energy_j > 0 &&
+          fabs(result.energy_j - (true_energy_j(0) - outer_j)) <= result.energy_error_j + 1);
     CHECK(wt_begin_window(monitor, "left open") == 0);
     wt_monitor_close(monitor);
     CHECK(threads_of_ours() == open - 1);
@@ -191,7 +194,8 @@ static void unknown(void)
     struct wt_window_result result;
     char machine[] = "/tmp/wattune-lib-XXXXXX.ini";
     int fd = mkstemps(machine, 4);
-    static const char text[] = "[gpu 0]\nmodel = p100\nfault = unsupported=nvmlDeviceGetPowerUsage@0\n";
+    static const char text[] =
+        "[gpu 0]\nmodel = p100\nfault = unsupported=nvmlDeviceGetPowerUsage@0\n";
     CHECK(fd >= 0 && write(fd, text, sizeof text - 1) == sizeof text - 1);
     setenv("WATTUNE_VGPU", machine, 1);
     CHECK(wt_monitor_open(&monitor) == 0);
@@ -255,8 +259,10 @@ static const struct child {
     const char *name, *spec;
     void (*run)(void);
 } children[] = {
-    {"nested", "v100:2", nested}, {"allocations", "v100:2", allocations}, {"threads", "a100", threads},
-    {"sampled", "p100", sampled}, {"unknown", "p100", unknown}, {"wrong_use", "v100:2", wrong_use}, {"selected", "v100:2", selected},
+    {"nested", "v100:2", nested},     {"allocations", "v100:2", allocations},
+    {"threads", "a100", threads},     {"sampled", "p100", sampled},
+    {"unknown", "p100", unknown},     {"wrong_use", "v100:2", wrong_use},
+    {"selected", "v100:2", selected},
 };
 
 static void in_a_child(void **state)
@@ -282,7 +288,8 @@ int main(int argc, char **argv)
     struct CMUnitTest tests[sizeof children / sizeof children[0]];
     folder = argv[1];
     for (unsigned i = 0; i < sizeof children / sizeof children[0]; i++) {
-        tests[i] = (struct CMUnitTest){children[i].name, in_a_child, NULL, NULL, (void *)&children[i]};
+        tests[i] =
+            (struct CMUnitTest){children[i].name, in_a_child, NULL, NULL, (void *)&children[i]};
         if (argc > 2 && strcmp(argv[2], children[i].name) == 0) {
             children[i].run();
             return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The manual as troff: nothing in a row may become a request or an escape, and rows without documentation are told.
+ * The manual as troff: nothing in a row may become a request or an escape, and rows without
+ * documentation are told.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,9 +20,12 @@ static const struct argp_option nasty_options[] = {
 
 static struct command nasty(void)
 {
-    return (struct command){.name = "na-sty", .arguments = "get\nset WATTS", .summary = "does \\nasty things",
+    return (struct command){.name = "na-sty",
+                            .arguments = "get\nset WATTS",
+                            .summary = "does \\nasty things",
                             .description = "One two\nthree.\n\n.PP is no request, nor is 'this.",
-                            .examples = ".hidden --x\n'quote\n\n  C:\\n\n", .options = nasty_options};
+                            .examples = ".hidden --x\n'quote\n\n  C:\\n\n",
+                            .options = nasty_options};
 }
 
 static void assert_holds(const struct buffer *page, const char *part)
@@ -38,9 +42,11 @@ static void test_escapes(void **state)
     manual_command(&page, &command);
     assert_holds(&page, ".TH WATTUNE\\-NA\\-STY 1 ");
     assert_holds(&page, "wattune\\-na\\-sty \\- does \\(rsnasty things\n");
-    assert_holds(&page, "\\fBwattune na\\-sty\\fR [\\fIOPTION\\fR...] get\n\\fBwattune na\\-sty\\fR [\\fIOPTION\\fR...] set WATTS\n");
+    assert_holds(&page, "\\fBwattune na\\-sty\\fR [\\fIOPTION\\fR...] get\n\\fBwattune "
+                        "na\\-sty\\fR [\\fIOPTION\\fR...] set WATTS\n");
     assert_holds(&page, "One two three.\n.PP\n\\&.PP is no request, nor is \\(aqthis.\n");
-    assert_holds(&page, "\\fB\\-\\-dry\\-run\\fR\n\\&.5 of a second, \\(aqquoted\\(aq and C:\\(rspath\n");
+    assert_holds(&page,
+                 "\\fB\\-\\-dry\\-run\\fR\n\\&.5 of a second, \\(aqquoted\\(aq and C:\\(rspath\n");
     assert_holds(&page, "\\fB\\-j\\fR, \\fB\\-\\-json\\fR[=\\fIOUT\\-FILE\\fR]\n"
                         "\\fBmonitor\\fR \\fB\\-\\-csv\\fR well-known \\(ti/x\\-y\n");
     assert_holds(&page, ".nf\n\\&.hidden \\-\\-x\n\\&\\(aqquote\n\n  C:\\(rsn\n.fi\n");
@@ -78,7 +84,8 @@ static unsigned complaints_about(struct command command, const char *sentence)
 static void test_complaints(void **state)
 {
     (void)state;
-    static const struct argp_option undocumented[] = {{"json", 1, NULL, 0, "good", 0}, {"mute", 2, NULL, 0, NULL, 0}, {0}};
+    static const struct argp_option undocumented[] = {
+        {"json", 1, NULL, 0, "good", 0}, {"mute", 2, NULL, 0, NULL, 0}, {0}};
     struct command command = nasty();
     assert_int_equal(complaints_about(command, NULL), 0);
     command.summary = "";

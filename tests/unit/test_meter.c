@@ -18,7 +18,8 @@
 
 static struct wt_sample sample(int64_t t_ms, uint64_t energy_mj)
 {
-    return (struct wt_sample){.t_ns = t_ms * MS, .energy_mj = energy_mj, .source = WT_SOURCE_COUNTER};
+    return (struct wt_sample){
+        .t_ns = t_ms * MS, .energy_mj = energy_mj, .source = WT_SOURCE_COUNTER};
 }
 
 static void test_between(void **state)
@@ -31,7 +32,8 @@ static void test_between(void **state)
     assert_int_equal(m.begin_ns, 1000 * MS);
     assert_int_equal(m.end_ns, 3000 * MS);
     assert_int_equal(m.source, WT_SOURCE_COUNTER);
-    /* A counter 100 ms behind misses at most 100 ms at the limit, at either end but not at both in one direction. */
+    /* A counter 100 ms behind misses at most 100 ms at the limit, at either end but not at both in
+     * one direction. */
     a.lag_ns = b.lag_ns = 100 * MS;
     a.energy_error_mj = 3;
     b.energy_error_mj = 4;
@@ -40,16 +42,19 @@ static void test_between(void **state)
     assert_int_equal(meter_between(&a, &b, 250000).energy_error_mj, 25007);
     b.lag_ns = 0;
     assert_int_equal(meter_between(&a, &b, 250000).energy_error_mj, 5007);
-    assert_int_equal(meter_between(&a, &b, 0).energy_error_mj, 7 + 1500 * 20); /* no GPU draws more than 1500 W */
+    assert_int_equal(meter_between(&a, &b, 0).energy_error_mj,
+                     7 + 1500 * 20); /* no GPU draws more than 1500 W */
     b.source = WT_SOURCE_INTEGRATED;
     assert_int_equal(meter_between(&a, &b, 0).source, WT_SOURCE_ESTIMATED);
 }
 
-/* Shorter than a tick the counter shows nothing or a whole tick; the truth is between 0 and the limit all along. */
+/* Shorter than a tick the counter shows nothing or a whole tick; the truth is between 0 and the
+ * limit all along. */
 static void test_shorter_than_a_tick(void **state)
 {
     (void)state;
-    struct wt_sample a = sample(1000, 5000), same = sample(1030, 5000), ticked = sample(1030, 25000);
+    struct wt_sample a = sample(1000, 5000), same = sample(1030, 5000),
+                     ticked = sample(1030, 25000);
     a.lag_ns = same.lag_ns = ticked.lag_ns = 100 * MS;
     struct wt_measurement m = meter_between(&a, &same, 250000);
     assert_int_equal(m.energy_mj, 3750); /* half of 250 W over 30 ms */
@@ -58,7 +63,8 @@ static void test_shorter_than_a_tick(void **state)
     m = meter_between(&a, &ticked, 250000);
     assert_int_equal(m.energy_mj, 3750);
     assert_int_equal(m.energy_error_mj, 3750);
-    /* 300 ms of three ticks: 60 J counted, at most 25 J missed at either end, and no more than 75 J in all. */
+    /* 300 ms of three ticks: 60 J counted, at most 25 J missed at either end, and no more than 75 J
+     * in all. */
     struct wt_sample longer = sample(1300, 65000);
     longer.lag_ns = 100 * MS;
     m = meter_between(&a, &longer, 250000);
@@ -124,7 +130,8 @@ static void test_nested_and_overlapping(void **state)
     s = sample(20, 130);
     assert_int_equal(meter_begin(meter, "b", &s, NULL), 0);
     s = sample(30, 170);
-    assert_int_equal(meter_end(meter, "a", &s, &m, NULL), 0); /* a and b overlap: neither is inside the other */
+    assert_int_equal(meter_end(meter, "a", &s, &m, NULL),
+                     0); /* a and b overlap: neither is inside the other */
     assert_int_equal(m.energy_mj, 60);
     s = sample(40, 250);
     assert_int_equal(meter_end(meter, "b", &s, &m, NULL), 0);
@@ -175,11 +182,13 @@ static void test_many_windows(void **state)
     meter_free(meter);
 }
 
-/* A recorded counter (a V100 under a square load, read every 250 ms) and windows whose energies were summed by hand. */
+/* A recorded counter (a V100 under a square load, read every 250 ms) and windows whose energies
+ * were summed by hand. */
 static void test_recorded(void **state)
 {
     (void)state;
-    static const uint64_t counter_mj[] = {714203, 729418, 791870, 854316, 916741, 931955, 947180, 1009627};
+    static const uint64_t counter_mj[] = {714203, 729418, 791870, 854316,
+                                          916741, 931955, 947180, 1009627};
     static const struct {
         unsigned from, to;
         uint64_t energy_mj;
@@ -196,7 +205,8 @@ static void test_recorded(void **state)
             if (windows[w].to == t) {
                 assert_int_equal(meter_end(meter, name, &s, &m, NULL), 0);
                 assert_int_equal(m.energy_mj, windows[w].energy_mj);
-                assert_int_equal(m.end_ns - m.begin_ns, (windows[w].to - windows[w].from) * 250 * MS);
+                assert_int_equal(m.end_ns - m.begin_ns,
+                                 (windows[w].to - windows[w].from) * 250 * MS);
             }
         }
     }
@@ -223,10 +233,10 @@ static void test_sensor_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_between),
-        cmocka_unit_test(test_shorter_than_a_tick), cmocka_unit_test(test_unknown),
-        cmocka_unit_test(test_nested_and_overlapping), cmocka_unit_test(test_many_windows),
-        cmocka_unit_test(test_recorded), cmocka_unit_test(test_sensor_error),
+        cmocka_unit_test(test_between),      cmocka_unit_test(test_shorter_than_a_tick),
+        cmocka_unit_test(test_unknown),      cmocka_unit_test(test_nested_and_overlapping),
+        cmocka_unit_test(test_many_windows), cmocka_unit_test(test_recorded),
+        cmocka_unit_test(test_sensor_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

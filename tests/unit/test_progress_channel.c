@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The channel from both ends.  A process attaches once in its life, so every training is a child of its own:
- * it steps through the public functions, and the test reads as the supervisor does.
+ * The channel from both ends.  A process attaches once in its life, so every training is a child of
+ * its own: it steps through the public functions, and the test reads as the supervisor does.
  */
 #include <fcntl.h>
 #include <math.h>
@@ -68,7 +68,8 @@ static void one_thread(void **state)
     (void)state;
     struct channel *channel = made();
     struct wt_progress p = read_now(channel);
-    assert_true(p.steps == 0 && p.epochs == 0 && p.t_ns == 0 && p.epoch_t_ns == 0 && isnan(p.metric));
+    assert_true(p.steps == 0 && p.epochs == 0 && p.t_ns == 0 && p.epoch_t_ns == 0 &&
+                isnan(p.metric));
     int64_t begin_ns = clock_now_ns();
     assert_int_equal(train(three_steps_two_epochs), 0);
     int64_t end_ns = clock_now_ns();
@@ -254,7 +255,8 @@ static void wrong_channels_are_ignored(void **state)
     snprintf(link, sizeof link, "%s.link", shorter);
     struct channel *channel = made();
     assert_int_equal(symlink(channel_path(channel), link), 0);
-    const char *const paths[] = {"", "relative", "/nowhere/at/all", "/dev/null", "/tmp", shorter, link};
+    const char *const paths[] = {"",      "relative", "/nowhere/at/all", "/dev/null", "/tmp",
+                                 shorter, link};
     for (unsigned i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         setenv(CHANNEL_ENV, paths[i], 1);
         assert_int_equal(train(three_steps_two_epochs), 0);
@@ -350,7 +352,8 @@ static void merging_by_hand(void **state)
     (void)state;
     struct channel_merged m;
     const int64_t s = NS_PER_S;
-    /* Two ranks in step: 100 and 99 steps; then the slower catches up and its time is the one that counts. */
+    /* Two ranks in step: 100 and 99 steps; then the slower catches up and its time is the one that
+     * counts. */
     struct channel_slot ranks[] = {slot(10, 100, 1 * s, 11 * s), slot(11, 99, s + 1000, 10 * s)};
     channel_merge(ranks, 2, 0, 20 * s, &m);
     assert_true(m.steps == 100 && m.last_ns == 11 * s);
@@ -359,7 +362,8 @@ static void merging_by_hand(void **state)
     channel_merge(ranks, 2, 0, 20 * s, &m);
     assert_true(m.steps == 100 && m.last_ns == 12 * s);
     /* Ranks that began a step apart are ranks still. */
-    struct channel_slot first[] = {slot(10, 1, 1 * s, 1 * s), slot(11, 1, 1 * s + s / 2, 1 * s + s / 2)};
+    struct channel_slot first[] = {slot(10, 1, 1 * s, 1 * s),
+                                   slot(11, 1, 1 * s + s / 2, 1 * s + s / 2)};
     channel_merge(first, 2, 0, 20 * s, &m);
     assert_int_equal(m.steps, 1);
     /* Both workers die and are restarted: 100 of before, 5 of now. */

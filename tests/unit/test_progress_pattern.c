@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Patterns: what counts as a step, an epoch, a metric; lines in pieces; and lines made to hang a matcher.
+ * Patterns: what counts as a step, an epoch, a metric; lines in pieces; and lines made to hang a
+ * matcher.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -104,10 +105,12 @@ static void wrong_patterns_say_where(void **state)
     (void)state;
     struct pattern *pattern = NULL;
     struct wt_error err;
-    assert_int_equal(pattern_new(&pattern, &(struct pattern_options){.step = "ab(c"}, &err), WT_E_PARSE);
+    assert_int_equal(pattern_new(&pattern, &(struct pattern_options){.step = "ab(c"}, &err),
+                     WT_E_PARSE);
     assert_non_null(strstr(err.text, "step pattern"));
     assert_non_null(strstr(err.text, "character 5"));
-    assert_int_equal(pattern_new(&pattern, &(struct pattern_options){.metric = "acc"}, &err), WT_E_PARSE);
+    assert_int_equal(pattern_new(&pattern, &(struct pattern_options){.metric = "acc"}, &err),
+                     WT_E_PARSE);
     assert_non_null(strstr(err.text, "needs a group"));
     assert_null(pattern);
 }
@@ -153,8 +156,9 @@ static void odd_matches_come_to_an_end(void **state)
 static void hostile_lines_do_not_hang(void **state)
 {
     (void)state;
-    const char *const patterns[] = {"(a+)+$", "(a|aa)+b", "(?:a?){30}a{30}b", "[^b]*ac",     "(.*)*c",
-                                    "a",      "a*[xz]",   "a*[ac]*[xz]",      "a.{0,40}[xz]"};
+    const char *const patterns[] = {"(a+)+$",  "(a|aa)+b",    "(?:a?){30}a{30}b",
+                                    "[^b]*ac", "(.*)*c",      "a",
+                                    "a*[xz]",  "a*[ac]*[xz]", "a.{0,40}[xz]"};
     static char line[65536 + 1];
     memset(line, 'a', sizeof line - 1);
     line[sizeof line - 2] = 'c';

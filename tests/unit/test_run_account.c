@@ -19,7 +19,8 @@ enum { HOUR_S = 3600 };
 /* 2025-03-01T12:00:00Z: hour 483564. */
 static const int64_t NOON_MS = INT64_C(1740830400000), NOON = 483564;
 
-static const struct wt_device devices[] = {{.kind = WT_DEVICE_GPU, .index = 4}, {.kind = WT_DEVICE_CPU, .index = 0}};
+static const struct wt_device devices[] = {{.kind = WT_DEVICE_GPU, .index = 4},
+                                           {.kind = WT_DEVICE_CPU, .index = 0}};
 
 static struct account *begin(int64_t started_ms, unsigned count)
 {
@@ -42,10 +43,12 @@ static const struct wt_measurement unknown = {.source = WT_SOURCE_NONE, .energy_
 
 static struct wt_measurement used(double energy_j)
 {
-    return (struct wt_measurement){.energy_mj = (uint64_t)(energy_j * 1000), .source = WT_SOURCE_COUNTER};
+    return (struct wt_measurement){.energy_mj = (uint64_t)(energy_j * 1000),
+                                   .source = WT_SOURCE_COUNTER};
 }
 
-static size_t end(struct account *account, double s, const struct wt_measurement all[], struct ledger_hour **hours)
+static size_t end(struct account *account, double s, const struct wt_measurement all[],
+                  struct ledger_hour **hours)
 {
     size_t count = 77;
     assert_int_equal(account_end(account, at(s), all, hours, &count, &err), 0);
@@ -62,7 +65,8 @@ static void short_run_lies_in_one_hour(void **state)
     assert_int_equal(hours[0].hour, NOON);
     assert_int_equal(hours[0].index, 4);
     assert_true(hours[0].energy_j == 1500.5 && isnan(hours[0].intensity_g_per_kwh));
-    assert_true(hours[1].kind == WT_DEVICE_CPU && hours[1].energy_j == 20 && isnan(hours[1].busy_s));
+    assert_true(hours[1].kind == WT_DEVICE_CPU && hours[1].energy_j == 20 &&
+                isnan(hours[1].busy_s));
     account_free(account);
 }
 
@@ -87,7 +91,8 @@ static void hours_hold_what_was_used_in_them(void **state)
     account_free(account);
 }
 
-/* The counter could not be read at 13:00 and 14:00: what was used until 14:30 is spread over the time since 12:00. */
+/* The counter could not be read at 13:00 and 14:00: what was used until 14:30 is spread over the
+ * time since 12:00. */
 static void unknown_marks_share_evenly(void **state)
 {
     (void)state;
@@ -153,9 +158,11 @@ static void unknown_stays_unknown(void **state)
     struct ledger_hour *hours;
     const struct wt_measurement all[] = {unknown, used(50)};
     assert_int_equal(end(account, 2 * HOUR_S - 1, all, &hours), 4);
-    assert_true(isnan(hours[0].energy_j) && isnan(hours[1].energy_j)); /* the hours of what is unknown as a whole are too */
+    assert_true(isnan(hours[0].energy_j) &&
+                isnan(hours[1].energy_j)); /* the hours of what is unknown as a whole are too */
     near(hours[2].energy_j + hours[3].energy_j, 50);
-    assert_true(isnan(hours[2].busy_s) && isnan(account_busy_s(account))); /* a CPU has none; of the GPU nothing was said */
+    assert_true(isnan(hours[2].busy_s) &&
+                isnan(account_busy_s(account))); /* a CPU has none; of the GPU nothing was said */
     account_free(account);
 }
 

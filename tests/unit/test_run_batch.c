@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * run/: batch sizes as the ledger keeps them: among processes at once, after a kill, under other options.
+ * run/: batch sizes as the ledger keeps them: among processes at once, after a kill, under other
+ * options.
  */
 #include "ledger_help.h"
 
@@ -24,8 +25,12 @@ static struct batch batch_of(struct ledger *ledger, int64_t hold_ms)
     batch.key.limit_min_mw = 100000;
     batch.key.limit_max_mw = 250000;
     snprintf(batch.options, sizeof batch.options, "accuracy>=0.9");
-    batch.sizes = (struct batch_size_options){.count = 4, .sizes = {16, 32, 64, 128}, .default_size = 64, .beta = 2,
-                                              .thompson = batch_size_usual(), .seed = 1};
+    batch.sizes = (struct batch_size_options){.count = 4,
+                                              .sizes = {16, 32, 64, 128},
+                                              .default_size = 64,
+                                              .beta = 2,
+                                              .thompson = batch_size_usual(),
+                                              .seed = 1};
     random_normals_init(&batch.normals);
     return batch;
 }
@@ -71,7 +76,8 @@ static void the_order_of_exploration(void **state)
     t = claim(&batch);
     assert_int_equal(t.size, 16);
     assert_true(t.bound_j == 160);
-    assert_int_equal(report(&batch, &t, 155, false), 1); /* within the same recurrence the next size */
+    assert_int_equal(report(&batch, &t, 155, false),
+                     1); /* within the same recurrence the next size */
     assert_int_equal(t.size, 128);
     assert_int_equal(t.number, 2);
     assert_int_equal(report(&batch, &t, 120, true), 0);
@@ -80,7 +86,8 @@ static void the_order_of_exploration(void **state)
     struct wt_beliefs beliefs = beliefs_of(ledger, 0, 1);
     assert_true(beliefs.exploring && beliefs.running == 1 && beliefs.count == 4);
     assert_false(beliefs.sizes[0].left);
-    assert_true(beliefs.sizes[1].left && beliefs.sizes[1].runs == 1 && beliefs.sizes[1].mean_j == 80);
+    assert_true(beliefs.sizes[1].left && beliefs.sizes[1].runs == 1 &&
+                beliefs.sizes[1].mean_j == 80);
     assert_true(isfinite(beliefs.sizes[1].sd_j) && beliefs.bound_j == 160);
     assert_int_equal(beliefs.state_id, t.state_id);
     ledger_close(ledger);
@@ -163,7 +170,8 @@ static void a_default_that_fails(void **state)
     struct batch_try t = claim(&batch), beside = claim(&batch);
     assert_int_equal(report(&batch, &t, 100, false), WT_E_NO_DATA);
     assert_non_null(strstr(err.text, "the default batch size did not reach the target (it is 64)"));
-    assert_int_equal(batch_claim(&batch, &t, &err), WT_E_NO_DATA); /* another one still runs under this state */
+    assert_int_equal(batch_claim(&batch, &t, &err),
+                     WT_E_NO_DATA); /* another one still runs under this state */
     assert_true(beliefs_of(ledger, 0, 1).failed);
     assert_int_equal(report(&batch, &beside, 100, true), WT_E_NO_DATA);
     assert_int_equal(claim(&batch).size, 64); /* nobody is left: begun anew */
@@ -176,7 +184,8 @@ static void another_gpu_begins_with_what_the_epochs_cost_there(void **state)
     (void)state;
     struct ledger *ledger = open_ledger(0);
     struct batch batch = batch_of(ledger, LONG_MS);
-    static const struct batch_size_past past[] = {{64, 10, true}, {32, 8, true}, {16, 30, false}, {128, 12, true}};
+    static const struct batch_size_past past[] = {
+        {64, 10, true}, {32, 8, true}, {16, 30, false}, {128, 12, true}};
     batch.past = past;
     batch.past_count = 4;
     batch.max_epochs = 100;
@@ -188,15 +197,18 @@ static void another_gpu_begins_with_what_the_epochs_cost_there(void **state)
     assert_int_equal(t.size, 128); /* the first of which an epoch's cost is not known */
     assert_true(t.bound_j == 80);
     struct wt_beliefs beliefs = beliefs_of(ledger, 0, 1);
-    assert_true(beliefs.sizes[2].mean_j == 50 && beliefs.sizes[1].mean_j == 40 && beliefs.sizes[0].runs == 1);
+    assert_true(beliefs.sizes[2].mean_j == 50 && beliefs.sizes[1].mean_j == 40 &&
+                beliefs.sizes[0].runs == 1);
     assert_int_equal(beliefs.waiting, 1);
-    const struct batch_size_result result = {.ran = true, .cost_j = 60, .reached = true, .epoch_cost_j = 6};
+    const struct batch_size_result result = {
+        .ran = true, .cost_j = 60, .reached = true, .epoch_cost_j = 6};
     assert_int_equal(batch_report(&batch, &t, &result, &err), 0);
     assert_int_equal(t.taken_over, 1); /* now it is known */
     beliefs = beliefs_of(ledger, 0, 1);
     assert_true(beliefs.sizes[3].runs == 2 && beliefs.sizes[3].mean_j == (60 + 12 * 6) / 2.0);
     t = claim(&batch);
-    assert_true(t.size == 32 && t.taken_over == 0 && t.waiting == 0); /* the second round has no history */
+    assert_true(t.size == 32 && t.taken_over == 0 &&
+                t.waiting == 0); /* the second round has no history */
     assert_true(beliefs_of(ledger, 0, 1).exploring);
     ledger_close(ledger);
 }
@@ -223,7 +235,8 @@ static void forgetting(void **state)
     assert_int_equal(ledger_trial_begin(ledger, &trial, &trial.id, NULL, &err), 0);
     assert_int_equal(ledger_trial_end(ledger, &trial, NULL, &err), 0);
     assert_int_equal(ledger_forget(ledger, "job", LEDGER_STATES, &err), 0);
-    assert_int_equal(ledger_job_trials(ledger, "job", &trials, &count, &err), 0); /* the trial stays, its state is gone */
+    assert_int_equal(ledger_job_trials(ledger, "job", &trials, &count, &err),
+                     0); /* the trial stays, its state is gone */
     assert_int_equal(count, 1);
     assert_int_equal(trials[0].state_id, 0);
     free(trials);
@@ -236,7 +249,8 @@ static void a_cancelled_trial_leaves_nothing(void **state)
 {
     (void)state;
     struct ledger *ledger = open_ledger(0);
-    struct wt_trial trial = full_trial("none"), kept = full_trial("kept"), again = full_trial("kept"), *trials = NULL;
+    struct wt_trial trial = full_trial("none"), kept = full_trial("kept"),
+                    again = full_trial("kept"), *trials = NULL;
     size_t count = 0;
     assert_int_equal(ledger_trial_begin(ledger, &trial, &trial.id, &trial.recurrence, &err), 0);
     assert_int_equal(ledger_trial_cancel(ledger, &trial, &err), 0);
@@ -261,7 +275,8 @@ static void a_damaged_state_is_told(void **state)
     ledger_close(ledger);
     sqlite3 *db = NULL;
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "UPDATE batch_states SET state = x'5754'", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "UPDATE batch_states SET state = x'5754'", NULL, NULL, NULL),
+                     SQLITE_OK);
     sqlite3_close(db);
     ledger = open_ledger(0);
     batch.ledger = ledger;
@@ -272,7 +287,8 @@ static void a_damaged_state_is_told(void **state)
     ledger_close(ledger);
 }
 
-/* --- Several processes ---------------------------------------------------------------------------------------------- */
+/* --- Several processes
+ * ---------------------------------------------------------------------------------------------- */
 
 enum { PROCESSES = 5, RUNS = 12 };
 
@@ -325,9 +341,10 @@ static void every_trial_is_handed_out_once(void **state)
     unsigned recurrences = 0;
     for (unsigned i = 1; i <= PROCESSES * RUNS; i++)
         recurrences += claims[i] > 0;
-    assert_int_equal(recurrences, PROCESSES * RUNS); /* each claim went to one process, none was lost */
-    assert_int_equal(failures, 1);                   /* the size that fails was tried once, by one of them */
-    assert_int_equal(runs, PROCESSES * RUNS + 1);    /* and its recurrence went on */
+    assert_int_equal(recurrences,
+                     PROCESSES * RUNS); /* each claim went to one process, none was lost */
+    assert_int_equal(failures, 1);      /* the size that fails was tried once, by one of them */
+    assert_int_equal(runs, PROCESSES * RUNS + 1); /* and its recurrence went on */
     struct ledger *ledger = open_ledger(0);
     struct wt_beliefs beliefs = beliefs_of(ledger, 0, 1);
     unsigned counted = 0;
@@ -370,7 +387,8 @@ static void a_killed_process_gives_its_size_back(void **state)
     struct batch_try t = claim(&batch);
     assert_int_equal(t.size, 64);
     assert_int_equal(report(&batch, &t, 100, true), 0);
-    assert_int_equal(claim(&batch).size, 32); /* exploration goes on: it is this one that was waited for */
+    assert_int_equal(claim(&batch).size,
+                     32); /* exploration goes on: it is this one that was waited for */
     ledger_close(ledger);
     close(ready[0]);
     close(ready[1]);
@@ -380,11 +398,17 @@ int main(void)
 {
 #define WITH_FOLDER(f) cmocka_unit_test_setup_teardown(f, make_folder, drop_folder)
     const struct CMUnitTest tests[] = {
-        WITH_FOLDER(the_order_of_exploration), WITH_FOLDER(other_options_are_another_state), WITH_FOLDER(a_claim_lapses),
-        WITH_FOLDER(what_is_given_back_is_handed_out_again), WITH_FOLDER(a_default_that_fails),
-        WITH_FOLDER(another_gpu_begins_with_what_the_epochs_cost_there), WITH_FOLDER(forgetting),
-        WITH_FOLDER(a_cancelled_trial_leaves_nothing), WITH_FOLDER(a_damaged_state_is_told),
-        WITH_FOLDER(every_trial_is_handed_out_once), WITH_FOLDER(a_killed_process_gives_its_size_back),
+        WITH_FOLDER(the_order_of_exploration),
+        WITH_FOLDER(other_options_are_another_state),
+        WITH_FOLDER(a_claim_lapses),
+        WITH_FOLDER(what_is_given_back_is_handed_out_again),
+        WITH_FOLDER(a_default_that_fails),
+        WITH_FOLDER(another_gpu_begins_with_what_the_epochs_cost_there),
+        WITH_FOLDER(forgetting),
+        WITH_FOLDER(a_cancelled_trial_leaves_nothing),
+        WITH_FOLDER(a_damaged_state_is_told),
+        WITH_FOLDER(every_trial_is_handed_out_once),
+        WITH_FOLDER(a_killed_process_gives_its_size_back),
     };
     return cmocka_run_group_tests_name("run_batch", tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a trial stands for in carbon: hours at their grid's intensity, systems by their share of a lifetime.
+ * What a trial stands for in carbon: hours at their grid's intensity, systems by their share of a
+ * lifetime.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,14 +19,16 @@ static void near(double a, double b)
     assert_true(fabs(a - b) < 1e-9 * (1 + fabs(b)));
 }
 
-/* 100 g/kWh in hour 1000, 200 in 1001, and so on; from 1005 on nobody knows but the world's average. */
+/* 100 g/kWh in hour 1000, 200 in 1001, and so on; from 1005 on nobody knows but the world's
+ * average. */
 static void rising(void *ctx, int64_t unix_s, struct carbon_intensity *out)
 {
     ++*(unsigned *)ctx;
     int64_t hour = unix_s / 3600;
     assert_int_equal(unix_s % 3600, 0);
     *out = (struct carbon_intensity){.g_per_kwh = hour < 1005 ? 100.0 * (double)(hour - 999) : 481};
-    snprintf(out->source_text, sizeof out->source_text, "%s", hour < 1005 ? "a series" : CARBON_ASSUMED_TEXT);
+    snprintf(out->source_text, sizeof out->source_text, "%s",
+             hour < 1005 ? "a series" : CARBON_ASSUMED_TEXT);
 }
 
 static void systems(void *ctx, const char *gpu_model, struct carbon_system *out)
@@ -60,8 +63,13 @@ static unsigned asked;
 static struct booking_factors factors(void)
 {
     asked = 0;
-    return (struct booking_factors){.pue = 1.25, .lifetime_years = 4, .utilisation = 0.5, .intensity_at = rising, .system = systems,
-                                    .contract = no_contract, .ctx = &asked};
+    return (struct booking_factors){.pue = 1.25,
+                                    .lifetime_years = 4,
+                                    .utilisation = 0.5,
+                                    .intensity_at = rising,
+                                    .system = systems,
+                                    .contract = no_contract,
+                                    .ctx = &asked};
 }
 
 static struct wt_trial gpus(unsigned count, const char *model)
@@ -100,7 +108,8 @@ static void sources_stand_beside_each_other(void **state)
     (void)state;
     struct booking_factors f = factors();
     struct wt_trial trial = gpus(1, "V100");
-    struct ledger_hour hours[] = {{.hour = 1004, .energy_j = 3.6e6}, {.hour = 1005, .energy_j = 3.6e6},
+    struct ledger_hour hours[] = {{.hour = 1004, .energy_j = 3.6e6},
+                                  {.hour = 1005, .energy_j = 3.6e6},
                                   {.hour = 1006, .energy_j = 3.6e6}};
     booking_fill(&f, 1, hours, 3, &trial);
     assert_string_equal(trial.carbon.intensity_source, "a series; " CARBON_ASSUMED_TEXT);
@@ -129,7 +138,8 @@ static void systems_differ(void **state)
     f.system_gpus = 8;
     snprintf(trial.gpus[1].name, WT_NAME_LEN, "V100");
     booking_fill(&f, 2, &hour, 1, &trial);
-    near(trial.carbon.embodied_g, 2.0 / (4 * 8760) * (318e3 + 2000e3 / 8)); /* the configuration's 8 GPUs, not the 2 found */
+    near(trial.carbon.embodied_g,
+         2.0 / (4 * 8760) * (318e3 + 2000e3 / 8)); /* the configuration's 8 GPUs, not the 2 found */
     assert_string_equal(trial.carbon.embodied_source, "a measured A100; a GPU system");
     booking_fill(&f, 0, &hour, 1, &cpu);
     near(cpu.carbon.embodied_g, 1.0 / (4 * 8760) * 1000e3);
@@ -144,7 +154,8 @@ static void unknown_stays_unknown(void **state)
     trial.time_s = NAN;
     f.contract = half_contract;
     booking_fill(&f, 1, hours, 2, &trial);
-    assert_true(isnan(trial.carbon.operational_g) && isnan(trial.carbon.market_g) && isnan(trial.carbon.intensity_g_per_kwh));
+    assert_true(isnan(trial.carbon.operational_g) && isnan(trial.carbon.market_g) &&
+                isnan(trial.carbon.intensity_g_per_kwh));
     assert_true(isnan(trial.carbon.embodied_g) && isnan(trial.carbon.embodied_useful_g));
     booking_fill(&f, 1, hours, 0, &trial);
     assert_true(isnan(trial.carbon.operational_g));
@@ -154,8 +165,11 @@ static void unknown_stays_unknown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_hour_at_its_grid), cmocka_unit_test(sources_stand_beside_each_other),
-        cmocka_unit_test(contracts), cmocka_unit_test(systems_differ), cmocka_unit_test(unknown_stays_unknown),
+        cmocka_unit_test(each_hour_at_its_grid),
+        cmocka_unit_test(sources_stand_beside_each_other),
+        cmocka_unit_test(contracts),
+        cmocka_unit_test(systems_differ),
+        cmocka_unit_test(unknown_stays_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,8 +14,11 @@
 #include "run/substitute.h"
 
 static struct wt_error err;
-static const struct substitute_values all = {
-    .batch_size = 64, .learning_rate = 0.1, .has_seed = true, .seed = UINT64_C(18446744073709551615), .recurrence = 3};
+static const struct substitute_values all = {.batch_size = 64,
+                                             .learning_rate = 0.1,
+                                             .has_seed = true,
+                                             .seed = UINT64_C(18446744073709551615),
+                                             .recurrence = 3};
 
 /* What becomes of one argument. */
 static const char *replaced(const struct substitute_values *values, const char *argument)
@@ -43,8 +46,19 @@ static void words_are_replaced(void **state)
 static void other_braces_stay(void **state)
 {
     (void)state;
-    static const char *const words[] = {"", "{", "}", "{}", "{batch}", "{batch_size", "{Batch_size}", "{ lr }", "{lr:.2f}",
-                                        "{\"lr\": 1}", "$HOME `id` *", "%s%n", "{batch_sizes}"};
+    static const char *const words[] = {"",
+                                        "{",
+                                        "}",
+                                        "{}",
+                                        "{batch}",
+                                        "{batch_size",
+                                        "{Batch_size}",
+                                        "{ lr }",
+                                        "{lr:.2f}",
+                                        "{\"lr\": 1}",
+                                        "$HOME `id` *",
+                                        "%s%n",
+                                        "{batch_sizes}"};
     for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++)
         assert_string_equal(replaced(&all, words[i]), words[i]);
 }
@@ -53,7 +67,8 @@ static void what_has_no_value_stays(void **state)
 {
     (void)state;
     const struct substitute_values none = {0}, seed_0 = {.has_seed = true};
-    assert_string_equal(replaced(&none, "{batch_size} {lr} {seed} {recurrence}"), "{batch_size} {lr} {seed} {recurrence}");
+    assert_string_equal(replaced(&none, "{batch_size} {lr} {seed} {recurrence}"),
+                        "{batch_size} {lr} {seed} {recurrence}");
     assert_string_equal(replaced(&seed_0, "{seed} {lr}"), "0 {lr}");
 }
 
@@ -72,7 +87,8 @@ static void rates_are_read_back_as_they_were(void **state)
 static void arguments_stay_apart(void **state)
 {
     (void)state;
-    char *argv[] = {(char *)"python", (char *)"a b", (char *)"", (char *)"{seed}", NULL}, **copy = NULL;
+    char *argv[] = {(char *)"python", (char *)"a b", (char *)"", (char *)"{seed}", NULL},
+         **copy = NULL;
     assert_int_equal(substitute_argv(argv, &all, &copy, &err), 0);
     for (unsigned i = 0; i < 3; i++)
         assert_string_equal(copy[i], argv[i]);
@@ -95,7 +111,9 @@ static void variables(void **state)
     assert_string_equal(env[1], "WATTUNE_RECURRENCE=9");
 }
 
-/* --- Ending ---------------------------------------------------------------------------------------------------------- */
+/* --- Ending
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static void one_that_listens_has_the_time_of_grace(void **state)
 {
@@ -128,9 +146,14 @@ static void one_that_goes_on_is_not_waited_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_are_replaced), cmocka_unit_test(other_braces_stay), cmocka_unit_test(what_has_no_value_stays),
-        cmocka_unit_test(rates_are_read_back_as_they_were), cmocka_unit_test(arguments_stay_apart), cmocka_unit_test(variables),
-        cmocka_unit_test(one_that_listens_has_the_time_of_grace), cmocka_unit_test(one_that_goes_on_is_not_waited_for),
+        cmocka_unit_test(words_are_replaced),
+        cmocka_unit_test(other_braces_stay),
+        cmocka_unit_test(what_has_no_value_stays),
+        cmocka_unit_test(rates_are_read_back_as_they_were),
+        cmocka_unit_test(arguments_stay_apart),
+        cmocka_unit_test(variables),
+        cmocka_unit_test(one_that_listens_has_the_time_of_grace),
+        cmocka_unit_test(one_that_goes_on_is_not_waited_for),
     };
     return cmocka_run_group_tests_name("run_substitute", tests, NULL, NULL);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Slices and the tuner over a world of the test's own: a training whose steps and power follow the limit by a
- * formula, a clock that moves when the test says so, and a watch that knows the energy exactly.  What the profile says
- * must be the formula's numbers.
+ * Slices and the tuner over a world of the test's own: a training whose steps and power follow the
+ * limit by a formula, a clock that moves when the test says so, and a watch that knows the energy
+ * exactly.  What the profile says must be the formula's numbers.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,21 +20,23 @@
 #include "run/slice.h"
 #include "run/tuner.h"
 
-/* --- The world ----------------------------------------------------------------------------------------------------- */
+/* --- The world
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 enum { WORLD_MS = 1200000, EDGE_MS = 100 };
 
 static struct {
     int64_t now_ms;
-    double energy_j[WORLD_MS + 1];   /* at each millisecond */
+    double energy_j[WORLD_MS + 1]; /* at each millisecond */
     uint32_t limit_mw;
-    int set_rc;                      /* what setting a limit answers */
-    unsigned sets, sets_before_rc;   /* set_rc is answered from so many sets on */
-    int64_t capped_until_ms;         /* another cap than the limit is in force until then */
-    double step_s;                   /* at the highest limit */
-    double done_s;                   /* of the current step */
-    unsigned epoch_steps;            /* 0: no epochs */
-    double validation_s, rest_s;     /* rest: what is left of the validation */
+    int set_rc;                    /* what setting a limit answers */
+    unsigned sets, sets_before_rc; /* set_rc is answered from so many sets on */
+    int64_t capped_until_ms;       /* another cap than the limit is in force until then */
+    double step_s;                 /* at the highest limit */
+    double done_s;                 /* of the current step */
+    unsigned epoch_steps;          /* 0: no epochs */
+    double validation_s, rest_s;   /* rest: what is left of the validation */
     struct wt_progress progress;
     int64_t unknown_from_ms, unknown_to_ms; /* the watch does not know */
     struct wt_device device;
@@ -44,7 +46,8 @@ static char folder[64];
 
 static double step_s(uint32_t limit_mw)
 {
-    return world.step_s * (1 + 0.3 * (300000.0 - limit_mw) / 200000); /* 1.3 times as long at 100 W */
+    return world.step_s *
+           (1 + 0.3 * (300000.0 - limit_mw) / 200000); /* 1.3 times as long at 100 W */
 }
 
 static double power_w(uint32_t limit_mw)
@@ -88,7 +91,8 @@ static double energy_at(int64_t t_ns)
     return world.energy_j[ms];
 }
 
-/* --- The watch, as the tuner sees it ---------------------------------------------------------------------------------- */
+/* --- The watch, as the tuner sees it
+ * ---------------------------------------------------------------------------------- */
 
 unsigned watch_device_count(const struct watch *watch)
 {
@@ -112,7 +116,8 @@ int watch_state(const struct watch *watch, unsigned i, unsigned wanted, struct w
 {
     (void)watch, (void)i, (void)wanted;
     bool capped = world.now_ms < world.capped_until_ms;
-    *state = (struct wt_state){.known = WT_STATE_ENFORCED, .enforced_limit_mw = world.limit_mw - (capped ? 1000 : 0)};
+    *state = (struct wt_state){.known = WT_STATE_ENFORCED,
+                               .enforced_limit_mw = world.limit_mw - (capped ? 1000 : 0)};
     return 0;
 }
 
@@ -135,10 +140,12 @@ int64_t watch_known_until_ns(const struct watch *watch)
     return now_ns() / (EDGE_MS * NS_PER_MS) * (EDGE_MS * NS_PER_MS); /* the last edge */
 }
 
-int watch_energy_between(const struct watch *watch, int64_t begin_ns, int64_t end_ns, double *energy_j, double *error_j)
+int watch_energy_between(const struct watch *watch, int64_t begin_ns, int64_t end_ns,
+                         double *energy_j, double *error_j)
 {
     (void)watch;
-    int64_t from_ns = (world.unknown_from_ms + 1000) * NS_PER_MS, to_ns = (world.unknown_to_ms + 1000) * NS_PER_MS;
+    int64_t from_ns = (world.unknown_from_ms + 1000) * NS_PER_MS,
+            to_ns = (world.unknown_to_ms + 1000) * NS_PER_MS;
     if (begin_ns < to_ns && end_ns > from_ns)
         return WT_E_NO_DATA;
     *energy_j = energy_at(end_ns) - energy_at(begin_ns);
@@ -171,12 +178,18 @@ static int start_world(void **state)
     memset(&world, 0, sizeof world);
     world.limit_mw = 300000;
     world.step_s = 0.05;
-    world.device = (struct wt_device){.uuid = "GPU-1", .name = "X", .has_energy_counter = true, .limit_min_mw = 100000,
-                                      .limit_max_mw = 300000, .limit_default_mw = 300000};
+    world.device = (struct wt_device){.uuid = "GPU-1",
+                                      .name = "X",
+                                      .has_energy_counter = true,
+                                      .limit_min_mw = 100000,
+                                      .limit_max_mw = 300000,
+                                      .limit_default_mw = 300000};
     return 0;
 }
 
-/* --- Slices ------------------------------------------------------------------------------------------------------------ */
+/* --- Slices
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static struct step_mark mark(void)
 {
@@ -262,12 +275,17 @@ static void test_slice_many_pieces(void **state)
     assert_int_equal(slice_point(&slice, NULL).steps, 9 * SLICE_PIECES);
 }
 
-/* --- The tuner ----------------------------------------------------------------------------------------------------------- */
+/* --- The tuner
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 static struct tuner_options options_for(bool baseline)
 {
-    struct tuner_options options = {.preference = {WT_SELECT_ENERGY, 0, 0}, .search = "sweep", .baseline = baseline,
-                                    .wanted_count = 4, .wanted_mw = {300000, 200000, 150000, 100000}};
+    struct tuner_options options = {.preference = {WT_SELECT_ENERGY, 0, 0},
+                                    .search = "sweep",
+                                    .baseline = baseline,
+                                    .wanted_count = 4,
+                                    .wanted_mw = {300000, 200000, 150000, 100000}};
     snprintf(options.key.job, sizeof options.key.job, "job");
     return options;
 }
@@ -294,8 +312,10 @@ static void assert_profile(const struct tuner_result *result)
     assert_int_equal(result->point_count, 4);
     for (unsigned i = 0; i < 4; i++) {
         const struct wt_profile_point *p = &result->points[i];
-        assert_true(fabs(p->time_per_step_s / step_s(p->limit_mw) - 1) < 0.03); /* steps end on whole milliseconds */
-        assert_true(fabs(p->energy_per_step_j / (step_s(p->limit_mw) * power_w(p->limit_mw)) - 1) < 0.03);
+        assert_true(fabs(p->time_per_step_s / step_s(p->limit_mw) - 1) <
+                    0.03); /* steps end on whole milliseconds */
+        assert_true(fabs(p->energy_per_step_j / (step_s(p->limit_mw) * power_w(p->limit_mw)) - 1) <
+                    0.03);
         assert_false(p->throttled);
     }
     assert_int_equal(result->decision.limit_mw, 100000); /* least energy: 1.3 x 110 W of 250 W */
@@ -328,8 +348,8 @@ static void test_profile(void **state)
     assert_true(fabs(result.savings.time_fraction / 1.3 - 1) < 0.03);
 }
 
-/* Epochs shorter than a slice, with validation between: the profile is finished all the same, and validation is in
- * no step. */
+/* Epochs shorter than a slice, with validation between: the profile is finished all the same, and
+ * validation is in no step. */
 static void test_short_epochs(void **state)
 {
     (void)state;
@@ -410,7 +430,7 @@ static void test_choice_not_set(void **state)
     struct tuner_result result;
     struct tuner_options options = options_for(true);
     world.set_rc = WT_E_DRIVER;
-    world.sets_before_rc = 5;               /* 200, 150, 300 as a baseline, 100, and 300 W as the last baseline */
+    world.sets_before_rc = 5; /* 200, 150, 300 as a baseline, 100, and 300 W as the last baseline */
     assert_int_equal(guard_new(&ops, NULL, folder, "test", &guard, NULL), 0);
     assert_int_equal(tuner_new(&options, NULL, guard, &(struct tuner_store){0}, &tuner, NULL), 0);
     train(tuner, 400, 30);
@@ -426,7 +446,8 @@ static void test_choice_not_set(void **state)
     assert_non_null(strstr(result.why_not, "no"));
 }
 
-/* --- Another eta as it goes ------------------------------------------------------------------------------------------ */
+/* --- Another eta as it goes
+ * ------------------------------------------------------------------------------------------ */
 
 static double eta;
 
@@ -457,8 +478,9 @@ static void end_following(struct tuner *tuner, struct guard *guard, struct tuner
     assert_int_equal(world.limit_mw, 300000); /* what was found is back */
 }
 
-/* At 100 W a step has 7.15 J and 65 ms, at 300 W 12.5 J and 50 ms: at eta 0.5 the former costs 13.3 against 13.8 J, at 0.3
- * 15.8 against 14.3.  The profile is not measured again, and what is saved is that of all steps. */
+/* At 100 W a step has 7.15 J and 65 ms, at 300 W 12.5 J and 50 ms: at eta 0.5 the former costs 13.3
+ * against 13.8 J, at 0.3 15.8 against 14.3.  The profile is not measured again, and what is saved
+ * is that of all steps. */
 static void test_eta_changes(void **state)
 {
     (void)state;
@@ -472,7 +494,7 @@ static void test_eta_changes(void **state)
     assert_int_equal(world.limit_mw, 100000);
     unsigned sets = world.sets;
     uint64_t low = world.progress.steps;
-    eta = 0.49;                              /* another eta, the same optimum */
+    eta = 0.49; /* another eta, the same optimum */
     train(tuner, 1, 5);
     assert_true(world.limit_mw == 100000 && world.sets == sets);
     eta = 0.3;
@@ -484,14 +506,16 @@ static void test_eta_changes(void **state)
     assert_int_equal(world.sets, sets + 1);
     low = world.progress.steps - low + (uint64_t)(65 / 0.065); /* about: held at 100 W */
     assert_true(tuner_holds(tuner, &point) && point.limit_mw == 300000);
-    assert_true(fabs(point.energy_per_step_j / 12.5 - 1) < 0.03); /* of the limit that holds, and no mixture */
+    assert_true(fabs(point.energy_per_step_j / 12.5 - 1) <
+                0.03); /* of the limit that holds, and no mixture */
     uint64_t before = world.progress.steps;
     train(tuner, 60, 60);
     assert_false(tuner_is_profiling(tuner)); /* and no drift either */
     double high = (double)(world.progress.steps - before);
     assert_true(tuner_holds(tuner, &point) && fabs(point.time_per_step_s / 0.05 - 1) < 0.03);
     end_following(tuner, guard, &result);
-    assert_true(result.decision.limit_mw == 300000 && result.limit_mw == 300000 && result.point_count == 4);
+    assert_true(result.decision.limit_mw == 300000 && result.limit_mw == 300000 &&
+                result.point_count == 4);
     double energy = ((double)low * 7.15 + high * 12.5) / ((double)low + high) / 12.5;
     double time = ((double)low * 0.065 + high * 0.05) / ((double)low + high) / 0.05;
     assert_true(fabs(result.savings.energy_fraction / energy - 1) < 0.02 && energy < 0.9);
@@ -508,12 +532,12 @@ static void test_eta_changes_back(void **state)
     unsigned asked = 0;
     eta = 0.5;
     struct tuner *tuner = follow(&asked, &guard);
-    train(tuner, 5, 1);                      /* profiling */
+    train(tuner, 5, 1); /* profiling */
     assert_true(tuner_is_profiling(tuner));
     eta = 0.3;
     train(tuner, 400, 20);
     assert_int_equal(world.limit_mw, 300000);
-    assert_int_equal(world.sets, 5);         /* for the profile; it was there then */
+    assert_int_equal(world.sets, 5); /* for the profile; it was there then */
     for (unsigned i = 0; i < 6; i++) {
         eta = i % 2 ? 0.3 : 0.5;
         train(tuner, 12, 12);
@@ -522,7 +546,8 @@ static void test_eta_changes_back(void **state)
     assert_false(tuner_is_profiling(tuner));
     end_following(tuner, guard, &result);
     /* 20 s and three times 12 s at 300 W against three times 12 s at 100 W */
-    double high = 56 / 0.05, low = 36 / 0.065, energy = (low * 7.15 + high * 12.5) / (low + high) / 12.5;
+    double high = 56 / 0.05, low = 36 / 0.065,
+           energy = (low * 7.15 + high * 12.5) / (low + high) / 12.5;
     assert_true(fabs(result.savings.energy_fraction / energy - 1) < 0.03);
 }
 
@@ -547,7 +572,8 @@ static void test_eta_changes_and_the_limit_does_not(void **state)
     assert_non_null(strstr(result.why_not, "no"));
 }
 
-/* The training drifts, and ends while it is profiled again: the first profile and what it saved hold. */
+/* The training drifts, and ends while it is profiled again: the first profile and what it saved
+ * hold. */
 static void test_ends_while_profiled_again(void **state)
 {
     (void)state;
@@ -565,7 +591,7 @@ static void test_ends_while_profiled_again(void **state)
     assert_true(tuner_is_profiling(tuner));
     train(tuner, 5, 1);
     assert_true(tuner_is_profiling(tuner));
-    world.step_s /= 1.3;                    /* as assert_profile() knows it */
+    world.step_s /= 1.3; /* as assert_profile() knows it */
     tuner_finish(tuner, &result);
     tuner_free(tuner);
     guard_close(guard);
@@ -575,15 +601,17 @@ static void test_ends_while_profiled_again(void **state)
     assert_int_equal(world.limit_mw, 300000);
 }
 
-/* --- What is stored ------------------------------------------------------------------------------------------------------ */
+/* --- What is stored
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static struct {
     unsigned count;
     struct wt_profile_point points[WT_MAX_LIMITS];
 } stored;
 
-static int load(void *ctx, const struct wt_profile_key *key, struct wt_profile_point points[], unsigned capacity,
-                unsigned *count, struct wt_error *err)
+static int load(void *ctx, const struct wt_profile_key *key, struct wt_profile_point points[],
+                unsigned capacity, unsigned *count, struct wt_error *err)
 {
     (void)ctx, (void)key, (void)err;
     assert_true(stored.count <= capacity);
@@ -592,8 +620,8 @@ static int load(void *ctx, const struct wt_profile_key *key, struct wt_profile_p
     return 0;
 }
 
-static int save(void *ctx, const struct wt_profile_key *key, const struct wt_profile_point points[], unsigned count,
-                struct wt_error *err)
+static int save(void *ctx, const struct wt_profile_key *key, const struct wt_profile_point points[],
+                unsigned count, struct wt_error *err)
 {
     (void)ctx, (void)key, (void)err;
     memcpy(stored.points, points, count * sizeof points[0]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which devices are meant, and recordings.  The devices are a source of this test: sense_select() knows them through
- * the ops table only.
+ * Which devices are meant, and recordings.  The devices are a source of this test: sense_select()
+ * knows them through the ops table only.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,8 @@
 #include "base/file.h"
 #include "sense/sense.h"
 
-/* --- Recordings, which are also the devices of the selection ------------------------------------------------------ */
+/* --- Recordings, which are also the devices of the selection
+ * ------------------------------------------------------ */
 
 static char path[64];
 static int64_t now_ns = NS_PER_S;
@@ -74,12 +75,15 @@ static void test_replay(void **state)
     struct wt_sample sample;
     now_ns = 50 * NS_PER_S;
     /* CRLF, quotes, columns in another order, an empty line, no newline at the end; two devices. */
-    assert_int_equal(open_text("index,\"time\",name,energy_j,power_w,other\r\n"
-                               "5,2025-03-01T12:00:00.000Z,\"A \"\"big\"\" one, yes\",100.5,200,x\r\n"
-                               "2,2025-03-01T12:00:00.000Z,B,7,,\r\n\r\n"
-                               "5,2025-03-01T12:00:01.000Z,A,300.5,201,x\r\n"
-                               "5,2025-03-01T12:00:02Z,A,500.25,202,x\r\n"
-                               "2,2025-03-01T12:00:02.000Z,B,9,,", &sense, NULL), 0);
+    assert_int_equal(
+        open_text("index,\"time\",name,energy_j,power_w,other\r\n"
+                  "5,2025-03-01T12:00:00.000Z,\"A \"\"big\"\" one, yes\",100.5,200,x\r\n"
+                  "2,2025-03-01T12:00:00.000Z,B,7,,\r\n\r\n"
+                  "5,2025-03-01T12:00:01.000Z,A,300.5,201,x\r\n"
+                  "5,2025-03-01T12:00:02Z,A,500.25,202,x\r\n"
+                  "2,2025-03-01T12:00:02.000Z,B,9,,",
+                  &sense, NULL),
+        0);
     assert_int_equal(sense_device_count(sense), 2);
     const struct wt_device *a = sense_device(sense, 0);
     assert_int_equal(a->index, 5);
@@ -101,7 +105,8 @@ static void test_replay(void **state)
     sense_close(sense);
 }
 
-/* A gap in a recording is not more data: between two rows far apart the last one stands, and says how old it may be. */
+/* A gap in a recording is not more data: between two rows far apart the last one stands, and says
+ * how old it may be. */
 static void test_bad_recordings(void **state)
 {
     (void)state;
@@ -130,7 +135,8 @@ static void test_bad_recordings(void **state)
         {HEADER "2025-03-01T12:00:00Z,0,u\n", ":2:", "ends before"},
         {HEADER "2025-03-01T12:00:00Z,0,\"u,n,1,1\n", ":2:", "quotes"},
         {HEADER "2025-03-01T12:00:00Z,0,\"u\"x,n,1,1\n", ":2:", "quotes"},
-        {HEADER "2025-03-01T12:00:01Z,0,u,n,1,1\n2025-03-01T12:00:00Z,0,u,n,1,2\n", ":3:", "goes back"},
+        {HEADER "2025-03-01T12:00:01Z,0,u,n,1,1\n2025-03-01T12:00:00Z,0,u,n,1,2\n",
+         ":3:", "goes back"},
     };
     for (unsigned i = 0; i < sizeof files / sizeof files[0]; i++) {
         struct sense *sense = NULL;
@@ -160,7 +166,9 @@ static void test_bad_recordings(void **state)
     huge[1000] = '\0';
     assert_int_equal(open_text(huge, &sense, &err), WT_E_PARSE);
     free(huge);
-    assert_int_equal(sense_open(&(struct sense_options){.replay_path = "/nowhere/x.csv"}, &sense, &err), WT_E_INVALID);
+    assert_int_equal(
+        sense_open(&(struct sense_options){.replay_path = "/nowhere/x.csv"}, &sense, &err),
+        WT_E_INVALID);
     assert_non_null(strstr(err.text, "/nowhere/x.csv"));
 }
 
@@ -168,11 +176,14 @@ static void test_byte_order_mark(void **state)
 {
     (void)state;
     struct sense *sense;
-    assert_int_equal(open_text("\xef\xbb\xbf" HEADER "2025-03-01T12:00:00Z,0,u,n,1,1\n", &sense, NULL), 0);
+    assert_int_equal(
+        open_text("\xef\xbb\xbf" HEADER "2025-03-01T12:00:00Z,0,u,n,1,1\n", &sense, NULL), 0);
     sense_close(sense);
 }
 
-/* --- Selection ------------------------------------------------------------------------------------------------------- */
+/* --- Selection
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 static struct wt_device boards[WT_MAX_DEVICES];
 static unsigned board_count;
@@ -189,11 +200,13 @@ static void add_board(const char *uuid, const char *name, const char *pci, uint3
 /* This test's own ends of what select.c calls. */
 unsigned __wrap_sense_gpu_count(const struct sense *sense);
 const struct wt_device *__wrap_sense_device(const struct sense *sense, unsigned i);
-int __wrap_sense_mig_parent(struct sense *sense, const char *uuid, unsigned *i, struct wt_error *err);
+int __wrap_sense_mig_parent(struct sense *sense, const char *uuid, unsigned *i,
+                            struct wt_error *err);
 
 unsigned __real_sense_gpu_count(const struct sense *sense);
 const struct wt_device *__real_sense_device(const struct sense *sense, unsigned i);
-int __real_sense_mig_parent(struct sense *sense, const char *uuid, unsigned *i, struct wt_error *err);
+int __real_sense_mig_parent(struct sense *sense, const char *uuid, unsigned *i,
+                            struct wt_error *err);
 
 unsigned __wrap_sense_gpu_count(const struct sense *sense)
 {
@@ -205,7 +218,8 @@ const struct wt_device *__wrap_sense_device(const struct sense *sense, unsigned 
     return sense ? __real_sense_device(sense, i) : &boards[i];
 }
 
-int __wrap_sense_mig_parent(struct sense *sense, const char *uuid, unsigned *i, struct wt_error *err)
+int __wrap_sense_mig_parent(struct sense *sense, const char *uuid, unsigned *i,
+                            struct wt_error *err)
 {
     if (sense)
         return __real_sense_mig_parent(sense, uuid, i, err);
@@ -260,7 +274,8 @@ static void test_gpus(void **state)
     assert_string_equal(chosen("1:01:00.0", NULL, NULL), "2");
     assert_string_equal(chosen("0002:01:00.0", NULL, NULL), "NO_DEVICE");
     assert_string_equal(chosen("xyz:01:00.0", NULL, NULL), "NO_DEVICE");
-    static const char *const wrong[] = {"", ",", "0,", "0,,1", "4", "-1", "1.0", "0 1", "0,0", "0,GPU-aabb1", "GPU-"};
+    static const char *const wrong[] = {"",    ",",   "0,",  "0,,1",        "4",   "-1",
+                                        "1.0", "0 1", "0,0", "0,GPU-aabb1", "GPU-"};
     for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_string_equal(chosen(wrong[i], NULL, NULL), "NO_DEVICE");
 }
@@ -285,7 +300,8 @@ static void test_visible(void **state)
     assert_string_equal(chosen(NULL, "0,0", "PCI_BUS_ID"), "NO_DEVICE");
     assert_string_equal(chosen(NULL, "MIG-1111-2", NULL), "1");
     assert_non_null(strstr(words, "whole GPU"));
-    assert_string_equal(chosen(NULL, "MIG-1111-2,MIG-1111-3", NULL), "1"); /* two parts of one GPU */
+    assert_string_equal(chosen(NULL, "MIG-1111-2,MIG-1111-3", NULL),
+                        "1"); /* two parts of one GPU */
     assert_string_equal(chosen(NULL, "MIG-GPU-cc-3/1/0", NULL), "2");
     assert_string_equal(chosen(NULL, "MIG-GPU-zz/1/0", NULL), "NO_DEVICE");
     assert_string_equal(chosen(NULL, "MIG-9999", NULL), "NO_DEVICE");
@@ -318,8 +334,9 @@ static void test_sixty_four(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_replay), cmocka_unit_test(test_bad_recordings), cmocka_unit_test(test_byte_order_mark),
-        cmocka_unit_test(test_gpus), cmocka_unit_test(test_visible), cmocka_unit_test(test_sixty_four),
+        cmocka_unit_test(test_replay),          cmocka_unit_test(test_bad_recordings),
+        cmocka_unit_test(test_byte_order_mark), cmocka_unit_test(test_gpus),
+        cmocka_unit_test(test_visible),         cmocka_unit_test(test_sixty_four),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -25,9 +25,17 @@ static void measured_models(void **state)
 static void models_that_nobody_measured(void **state)
 {
     (void)state;
-    static const char *const names[] = {"", "Tesla V100-PCIE-16GB", "NVIDIA A40", "Quadro RTX 6000", "NVIDIA H100 80GB HBM3",
-                                        "NVIDIA GeForce RTX 2060", "NVIDIA GeForce RTX 3090 Ti", "NVIDIA GeForce RTX 4090 D",
-                                        "NVIDIA GeForce RTX 4090 Laptop GPU", "NVIDIA RTX A5000 Laptop GPU", "NVIDIA A100X"};
+    static const char *const names[] = {"",
+                                        "Tesla V100-PCIE-16GB",
+                                        "NVIDIA A40",
+                                        "Quadro RTX 6000",
+                                        "NVIDIA H100 80GB HBM3",
+                                        "NVIDIA GeForce RTX 2060",
+                                        "NVIDIA GeForce RTX 3090 Ti",
+                                        "NVIDIA GeForce RTX 4090 D",
+                                        "NVIDIA GeForce RTX 4090 Laptop GPU",
+                                        "NVIDIA RTX A5000 Laptop GPU",
+                                        "NVIDIA A100X"};
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
         if (calibration_error_ppm(names[i]))
             fail_msg("%s has a calibration", names[i]);
@@ -35,6 +43,7 @@ static void models_that_nobody_measured(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(measured_models), cmocka_unit_test(models_that_nobody_measured)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(measured_models),
+                                       cmocka_unit_test(models_that_nobody_measured)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

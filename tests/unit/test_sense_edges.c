@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The edge tracker against simulated counters.  The truth is the load's closed-form integral; the counter shows it
- * at its ticks only, the reads take time, and the tracker itself says when to read.  Asserted are the promises that
- * everything above is built on: the stated error holds in 95 % of cases, it is not idle, windows at constant load
- * are exact to parts of a percent, and a device is not asked more than forty times a second.
+ * The edge tracker against simulated counters.  The truth is the load's closed-form integral; the
+ * counter shows it at its ticks only, the reads take time, and the tracker itself says when to
+ * read.  Asserted are the promises that everything above is built on: the stated error holds in 95
+ * % of cases, it is not idle, windows at constant load are exact to parts of a percent, and a
+ * device is not asked more than forty times a second.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,11 +22,12 @@
 enum { SEEDS = 12, MOMENTS = 400 };
 static const int64_t GAP_NS = 25 * NS_PER_MS;
 
-/* --- A counter that can be asked ------------------------------------------------------------------------------- */
+/* --- A counter that can be asked
+ * ------------------------------------------------------------------------------- */
 
-struct load {                        /* a square wave; period 0: constant at high_w */
+struct load { /* a square wave; period 0: constant at high_w */
     double period_s, duty, high_w, low_w;
-    double jitter;                   /* of each period's length, as a fraction: steps are never all alike */
+    double jitter; /* of each period's length, as a fraction: steps are never all alike */
 };
 
 enum { CYCLES_MOST = 16384 };
@@ -34,7 +36,7 @@ struct counter {
     struct load load;
     double period_s, phase_s, tick_jitter_s, latency_lo_s, latency_hi_s;
     double frozen_from_s, frozen_to_s; /* the counter stands still, the GPU does not */
-    double reset_s;                  /* the counter starts again at 0 here; 0: never */
+    double reset_s;                    /* the counter starts again at 0 here; 0: never */
     uint64_t random;
     unsigned cycles;
     double begin_s[CYCLES_MOST], begin_j[CYCLES_MOST]; /* of each cycle of the wave */
@@ -59,7 +61,8 @@ static uint64_t hash(uint64_t x)
 static void lay_out(struct counter *c, double until_s)
 {
     double t = -c->load.period_s * uniform(&c->random), e = 0;
-    for (c->cycles = 0; c->load.period_s > 0 && c->cycles < CYCLES_MOST && t < until_s; c->cycles++) {
+    for (c->cycles = 0; c->load.period_s > 0 && c->cycles < CYCLES_MOST && t < until_s;
+         c->cycles++) {
         double length = c->load.period_s * (1 + c->load.jitter * (2 * uniform(&c->random) - 1));
         c->begin_s[c->cycles] = t;
         c->begin_j[c->cycles] = e;
@@ -88,7 +91,8 @@ static double true_j(const struct counter *c, double t)
 
 static double tick_s(const struct counter *c, int64_t k)
 {
-    double noise = (double)(hash((uint64_t)k * 2654435761u + (uint64_t)(c->phase_s * 1e9)) >> 11) / 9007199254740992.0;
+    double noise = (double)(hash((uint64_t)k * 2654435761u + (uint64_t)(c->phase_s * 1e9)) >> 11) /
+                   9007199254740992.0;
     return c->phase_s + (double)k * c->period_s + c->tick_jitter_s * (2 * noise - 1);
 }
 
@@ -100,7 +104,8 @@ static uint64_t shown_mj(const struct counter *c, double t)
     while (tick_s(c, k) > t)
         k--;
     double at = tick_s(c, k);
-    return (uint64_t)floor(1000 * (true_j(c, at) - (c->reset_s > 0 && at >= c->reset_s ? true_j(c, c->reset_s) : 0)));
+    return (uint64_t)floor(
+        1000 * (true_j(c, at) - (c->reset_s > 0 && at >= c->reset_s ? true_j(c, c->reset_s) : 0)));
 }
 
 static double ns(int64_t t_ns)
@@ -115,7 +120,8 @@ struct run {
     unsigned reads;
 };
 
-static void start(struct run *run, struct load load, double nominal_ms, double deviation, unsigned seed)
+static void start(struct run *run, struct load load, double nominal_ms, double deviation,
+                  unsigned seed)
 {
     memset(run, 0, sizeof *run);
     run->counter.load = load;
@@ -140,7 +146,8 @@ static void read_for(struct run *run, double length_s)
     run->reads++;
 }
 
-/* Reads at the moments the tracker asks for, a little late as any sleeper is; `missed` is the share left out. */
+/* Reads at the moments the tracker asks for, a little late as any sleeper is; `missed` is the share
+ * left out. */
 static void go_until(struct run *run, double until_s, double missed)
 {
     struct counter *c = &run->counter;
@@ -153,15 +160,18 @@ static void go_until(struct run *run, double until_s, double missed)
             continue;
         }
         double spread = uniform(&c->random);
-        read_for(run, c->latency_lo_s + (c->latency_hi_s - c->latency_lo_s) * spread * spread * spread);
+        read_for(run,
+                 c->latency_lo_s + (c->latency_hi_s - c->latency_lo_s) * spread * spread * spread);
     }
 }
 
-/* --- Coverage --------------------------------------------------------------------------------------------------- */
+/* --- Coverage
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 struct tally {
     unsigned asked, inside;
-    double error_j, stated_j;        /* sums */
+    double error_j, stated_j; /* sums */
 };
 
 static void ask(struct run *run, double t, struct tally *tally)
@@ -182,13 +192,9 @@ static void ask_between(struct run *run, double from_s, double to_s, struct tall
 }
 
 static const struct load loads[] = {
-    {0, 0, 200, 200, 0},
-    {4, 0.5, 250, 60, 0},            /* phases of seconds */
-    {0.9, 0.8, 250, 90, 0.02},
-    {0.33, 0.7, 250, 90, 0.02},
-    {0.13, 0.6, 250, 90, 0.02},
-    {0.13, 0.9, 250, 60, 0},
-    {0.047, 0.7, 250, 100, 0.05},    /* several steps within a tick */
+    {0, 0, 200, 200, 0},        {4, 0.5, 250, 60, 0}, /* phases of seconds */
+    {0.9, 0.8, 250, 90, 0.02},  {0.33, 0.7, 250, 90, 0.02},   {0.13, 0.6, 250, 90, 0.02},
+    {0.13, 0.9, 250, 60, 0},    {0.047, 0.7, 250, 100, 0.05}, /* several steps within a tick */
     {0.021, 0.5, 300, 60, 0.1},
 };
 
@@ -209,7 +215,8 @@ static void test_stated_error_holds(void **state)
                 }
                 ask_between(run, 2, ns(edges_known_until_ns(&run->edges)), &past);
             }
-            /* Not idle either: less than a third of a tick's energy, where a plain read is off by half of it. */
+            /* Not idle either: less than a third of a tick's energy, where a plain read is off by
+             * half of it. */
             double tick_j = 300 * ticks_ms[p] / 1000;
             assert_true(past.inside >= 0.95 * past.asked && now.inside >= 0.95 * now.asked);
             assert_true(past.stated_j / past.asked < tick_j / 3);
@@ -236,17 +243,19 @@ static void test_windows(void **state)
                 assert_int_equal(edges_energy_at(&run->edges, (int64_t)(to * 1e9), &b), 0);
                 double truth = true_j(&run->counter, to) - true_j(&run->counter, from);
                 worst = fmax(worst, fabs((double)(b.energy_mj - a.energy_mj) / 1000 / truth - 1));
-                stated = fmax(stated, (double)(b.energy_error_mj + a.energy_error_mj) / 1000 / truth);
+                stated =
+                    fmax(stated, (double)(b.energy_error_mj + a.energy_error_mj) / 1000 / truth);
             }
-            print_message("%3.0f ms, %g s: off by %.3f %% at most, stated %.3f %%\n", ticks_ms[p], lengths_s[w],
-                          100 * worst, 100 * stated);
+            print_message("%3.0f ms, %g s: off by %.3f %% at most, stated %.3f %%\n", ticks_ms[p],
+                          lengths_s[w], 100 * worst, 100 * stated);
             assert_true(worst < (w ? 0.002 : 0.01) / 2);
             assert_true(stated < (w ? 0.003 : 0.015));
         }
     free(run);
 }
 
-/* Never more than forty reads in any second, the search of the first seconds and a standing counter included. */
+/* Never more than forty reads in any second, the search of the first seconds and a standing counter
+ * included. */
 static void test_reads_are_few(void **state)
 {
     (void)state;
@@ -271,8 +280,9 @@ static void test_reads_are_few(void **state)
     free(run);
 }
 
-/* Rests of several ticks: the period is learned by shorter ones first, so that the ticks are told apart afterwards, and that costs no more
- * reads for ever; ticks that scatter by less than such reads can see are in the stated error. */
+/* Rests of several ticks: the period is learned by shorter ones first, so that the ticks are told
+ * apart afterwards, and that costs no more reads for ever; ticks that scatter by less than such
+ * reads can see are in the stated error. */
 static void test_long_rests(void **state)
 {
     (void)state;
@@ -322,12 +332,14 @@ static void test_slow_and_missed(void **state)
             ask_between(run, 5, 10, &during);
         }
         assert_true(tally.inside >= 0.95 * tally.asked);
-        assert_true(during.inside >= 0.90 * during.asked); /* nothing is known inside but both ends */
+        assert_true(during.inside >=
+                    0.90 * during.asked); /* nothing is known inside but both ends */
     }
     free(run);
 }
 
-/* A counter that stands still: what lies behind its last move is said to be stale and is not claimed to be known. */
+/* A counter that stands still: what lies behind its last move is said to be stale and is not
+ * claimed to be known. */
 static void test_frozen(void **state)
 {
     (void)state;
@@ -345,7 +357,8 @@ static void test_frozen(void **state)
             assert_true(sample.quality & WT_QUALITY_STALE);
             double error_j = fabs((double)sample.energy_mj / 1000 - true_j(&run->counter, 8.8));
             assert_true(error_j <= (double)sample.energy_error_mj / 1000);
-            assert_true(sample.energy_error_mj > 200000); /* two seconds and more of which nothing is known */
+            assert_true(sample.energy_error_mj >
+                        200000); /* two seconds and more of which nothing is known */
             struct tally after = {0};
             go_until(run, 14, 0);
             ask_between(run, 11, 13.5, &after);
@@ -371,7 +384,8 @@ static void test_reset(void **state)
     assert_false(edges_take_reset(&run->edges));
     go_until(run, 9, 0);
     assert_int_equal(edges_energy_at(&run->edges, (int64_t)8e9, &sample), 0);
-    assert_true(fabs((double)sample.energy_mj / 1000 - 400) <= (double)sample.energy_error_mj / 1000);
+    assert_true(fabs((double)sample.energy_mj / 1000 - 400) <=
+                (double)sample.energy_error_mj / 1000);
     assert_true(edges_known_until_ns(&run->edges) > (int64_t)8.7e9);
     free(run);
 }

@@ -62,7 +62,8 @@ static void amd(void **state)
     put_chip("hwmon2", "amdgpu\n", "0000:43:00.0"); /* newer kernels: power1_input */
     put("hwmon2", "power1_input", "15000000\n");
     put("hwmon2", "power1_cap", "300000000\n");
-    put_chip("hwmon1", "amdgpu\n", "0000:07:00.0"); /* a part of a processor: its sensor shows the package */
+    put_chip("hwmon1", "amdgpu\n",
+             "0000:07:00.0"); /* a part of a processor: its sensor shows the package */
     put("hwmon1", "power1_average", "35000000\n");
     put_chip("hwmon0", "nvme\n", "0000:01:00.0");
     put("hwmon0", "power1_average", "5000000\n");
@@ -83,8 +84,8 @@ static void amd(void **state)
     assert_string_equal(second.name, "AMD GPU (amdgpu)");
     assert_int_equal(second.limit_max_mw, 0);
     assert_int_equal(sense_hwmon.state(source, 0, ~0u, &now, &err), 0);
-    assert_int_equal(now.known, WT_STATE_POWER | WT_STATE_LIMIT | WT_STATE_TEMPERATURE | WT_STATE_UTILIZATION |
-                                    WT_STATE_SM_CLOCK);
+    assert_int_equal(now.known, WT_STATE_POWER | WT_STATE_LIMIT | WT_STATE_TEMPERATURE |
+                                    WT_STATE_UTILIZATION | WT_STATE_SM_CLOCK);
     assert_int_equal(now.power_mw, 215000);
     assert_int_equal(now.limit_mw, 300000);
     assert_int_equal(now.temperature_c, 61);
@@ -105,7 +106,8 @@ static void intel(void **state)
     (void)state;
     struct wt_sample sample;
     struct wt_state now;
-    put_chip("hwmon4", "xe\n", "0000:8a:00.0"); /* tells its card and its package: the card holds both */
+    put_chip("hwmon4", "xe\n",
+             "0000:8a:00.0"); /* tells its card and its package: the card holds both */
     put("hwmon4", "energy1_input", "123456789\n");
     put("hwmon4", "energy2_input", "99999999\n");
     put("hwmon4", "power1_max", "600000000\n");
@@ -154,7 +156,7 @@ static void grace(void **state)
     put_grace("hwmon3", "CPU Power Socket 0\n", "80000000\n");
     put_grace("hwmon4", "SysIO Power Socket 0\n", "20000000\n");
     put_grace("hwmon5", "Grace Power Socket 1\n", "140000000\n"); /* not split by this firmware */
-    put_chip("hwmon6", "power_meter\n", NULL);                   /* a whole server's */
+    put_chip("hwmon6", "power_meter\n", NULL);                    /* a whole server's */
     put("hwmon6", "device/power1_average", "900000000\n");
     void *source = open_tree();
     assert_int_equal(sense_hwmon.count(source), 2);

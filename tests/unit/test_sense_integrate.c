@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Integrated power against the virtual sensor, which knows the truth: through invented time, without a clock, so that
- * hundreds of windows take a second and every number is the same on every machine.
+ * Integrated power against the virtual sensor, which knows the truth: through invented time,
+ * without a clock, so that hundreds of windows take a second and every number is the same on every
+ * machine.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -30,7 +31,7 @@ struct rig {
     struct integrate integrate;
     uint64_t random;
     enum load load;
-    double period_s, high_w, duty;   /* of this run's load */
+    double period_s, high_w, duty; /* of this run's load */
     int slot;
     uint64_t id;
     int64_t begun_ns, idle_until_ns;
@@ -53,7 +54,8 @@ static struct rig *rig_new(const char *model, enum load load, uint64_t seed)
     rig->core.limit_mw = model_at(rig->gpu.fixed.model)->max_limit_mw;
     timeline_begin(&rig->gpu, &rig->core, START_NS);
     rig->load = load;
-    rig->period_s = exp(uniform(rig, log(1.5 * (double)model_at(rig->gpu.fixed.model)->tick_ns / 1e9), log(1.5)));
+    rig->period_s = exp(
+        uniform(rig, log(1.5 * (double)model_at(rig->gpu.fixed.model)->tick_ns / 1e9), log(1.5)));
     if (load == LOCKED) /* the worst case: as long as some ticks, to the microsecond, for ever */
         rig->period_s = 0.02 * floor(uniform(rig, 2, 11));
     rig->idle_until_ns = START_NS + (int64_t)(uniform(rig, 0, 0.1) * 1e9) / 500000 * 500000;
@@ -79,7 +81,8 @@ static void drive(struct rig *rig)
     }
     if (now_ns < rig->idle_until_ns)
         return;
-    double busy_s = rig->load == STEADY ? 1000 : rig->period_s * (rig->load == TRAINING ? 1 : rig->duty);
+    double busy_s =
+        rig->load == STEADY ? 1000 : rig->period_s * (rig->load == TRAINING ? 1 : rig->duty);
     if (rig->load == TRAINING) /* no two steps are the same */
         busy_s *= uniform(rig, 0.98, 1.02);
     rig->slot = timeline_add(&rig->gpu, &rig->core, 1, 1, busy_s, rig->high_w, 0.6,
@@ -89,7 +92,8 @@ static void drive(struct rig *rig)
     rig->begun_ns = now_ns;
 }
 
-/* Runs for `length_s`, reading when the integrator asks; truth_j[] gets the truth every half millisecond. */
+/* Runs for `length_s`, reading when the integrator asks; truth_j[] gets the truth every half
+ * millisecond. */
 static void run(struct rig *rig, double length_s, double truth_j[], unsigned *steps)
 {
     unsigned n = (unsigned)(length_s * 2000);
@@ -99,7 +103,8 @@ static void run(struct rig *rig, double length_s, double truth_j[], unsigned *st
         drive(rig);
         sensor_latch(&rig->gpu, &rig->core);
         truth_j[i] = sensor_true_energy_j(&rig->gpu, &rig->core);
-        if (integrate_next_read_ns(&rig->integrate, rig->integrate.read_ns + 1) <= now_ns || !rig->integrate.has_read)
+        if (integrate_next_read_ns(&rig->integrate, rig->integrate.read_ns + 1) <= now_ns ||
+            !rig->integrate.has_read)
             integrate_add(&rig->integrate, now_ns, now_ns + 100000, rig->core.latch.usage_mw);
     }
     *steps = n;
@@ -110,24 +115,30 @@ struct tally {
     double bound_fraction, error_fraction; /* sums */
 };
 
-static void tally_runs(const char *model_key, enum load load, unsigned runs, struct tally tallies[LENGTHS])
+static void tally_runs(const char *model_key, enum load load, unsigned runs,
+                       struct tally tallies[LENGTHS])
 {
     static double truth_j[2000 * 24];
     const struct vgpu_model *model = model_find(model_key, strlen(model_key));
     for (unsigned seed = 1; seed <= runs; seed++) {
         struct rig *rig = rig_new(model_key, load, seed);
         unsigned n;
-        integrate_init(&rig->integrate, model->tick_ns, model->usage_window_ns, model->resolution_mw, 25 * NS_PER_MS);
+        integrate_init(&rig->integrate, model->tick_ns, model->usage_window_ns,
+                       model->resolution_mw, 25 * NS_PER_MS);
         run(rig, 23, truth_j, &n);
         for (unsigned l = 0; l < LENGTHS; l++)
             for (unsigned k = 0; k < 10; k++) {
                 double begin_s = uniform(rig, 2, 21.5 - LENGTHS_S[l]);
-                unsigned from = (unsigned)(begin_s * 2000), to = from + (unsigned)(LENGTHS_S[l] * 2000);
+                unsigned from = (unsigned)(begin_s * 2000),
+                         to = from + (unsigned)(LENGTHS_S[l] * 2000);
                 struct integrate_mark begin, end;
-                assert_int_equal(integrate_at(&rig->integrate, START_NS + (int64_t)from * 500000, &begin), 0);
-                assert_int_equal(integrate_at(&rig->integrate, START_NS + (int64_t)to * 500000, &end), 0);
+                assert_int_equal(
+                    integrate_at(&rig->integrate, START_NS + (int64_t)from * 500000, &begin), 0);
+                assert_int_equal(
+                    integrate_at(&rig->integrate, START_NS + (int64_t)to * 500000, &end), 0);
                 struct wt_measurement m = integrate_between(&rig->integrate, &begin, &end);
-                double true_j = truth_j[to] - truth_j[from], error_j = fabs((double)m.energy_mj / 1000 - true_j);
+                double true_j = truth_j[to] - truth_j[from],
+                       error_j = fabs((double)m.energy_mj / 1000 - true_j);
                 assert_int_equal(m.source, WT_SOURCE_INTEGRATED);
                 tallies[l].windows++;
                 tallies[l].inside += error_j <= (double)m.energy_error_mj / 1000;
@@ -145,12 +156,16 @@ static void check(const char *model, enum load load, const char *name, double id
     for (unsigned l = 0; l < LENGTHS; l++) {
         const struct tally *t = &tallies[l];
         double inside = (double)t->inside / t->windows, bound = t->bound_fraction / t->windows;
-        print_message("%s %s %g s: %.1f %% inside, bound %.2f %%, error %.2f %%\n", model, name, LENGTHS_S[l], 100 * inside,
-                      100 * bound, 100 * t->error_fraction / t->windows);
+        print_message("%s %s %g s: %.1f %% inside, bound %.2f %%, error %.2f %%\n", model, name,
+                      LENGTHS_S[l], 100 * inside, 100 * bound,
+                      100 * t->error_fraction / t->windows);
         if (inside < 0.95)
-            fail_msg("%s %s: only %.1f %% of the windows of %g s hold the truth", model, name, 100 * inside, LENGTHS_S[l]);
-        if (idle_bound > 0 && LENGTHS_S[l] >= 1 && bound > idle_bound) /* a bound that says nothing would hold too */
-            fail_msg("%s %s: the bound over %g s is %.1f %%", model, name, LENGTHS_S[l], 100 * bound);
+            fail_msg("%s %s: only %.1f %% of the windows of %g s hold the truth", model, name,
+                     100 * inside, LENGTHS_S[l]);
+        if (idle_bound > 0 && LENGTHS_S[l] >= 1 &&
+            bound > idle_bound) /* a bound that says nothing would hold too */
+            fail_msg("%s %s: the bound over %g s is %.1f %%", model, name, LENGTHS_S[l],
+                     100 * bound);
     }
 }
 
@@ -184,7 +199,8 @@ static void training(void **state)
     check("a40", TRAINING, "training", 0);
 }
 
-/* --- Single readings ---------------------------------------------------------------------------------------------- */
+/* --- Single readings
+ * ---------------------------------------------------------------------------------------------- */
 
 static void add(struct integrate *i, double t_s, uint32_t power_mw)
 {
@@ -215,9 +231,11 @@ static void lag(void **state)
     assert_int_equal(integrate_known_until_ns(&i), 0);
     add(&i, 10.100, 300000);
     assert_int_equal(integrate_known_until_ns(&i), 10 * NS_PER_S + 85 * NS_PER_MS);
-    assert_true(fabs(between_j(&i, 9.985, 10.085, NULL) - 20) < 0.002);  /* the whole slope */
-    assert_true(fabs(between_j(&i, 9.985, 10.035, NULL) - 7.5) < 0.002); /* its lower half: 100 to 200 W */
-    assert_true(fabs(between_j(&i, 10.085, 10.185, NULL) - 30) < 0.002); /* behind it the last power goes on */
+    assert_true(fabs(between_j(&i, 9.985, 10.085, NULL) - 20) < 0.002); /* the whole slope */
+    assert_true(fabs(between_j(&i, 9.985, 10.035, NULL) - 7.5) <
+                0.002); /* its lower half: 100 to 200 W */
+    assert_true(fabs(between_j(&i, 10.085, 10.185, NULL) - 30) <
+                0.002); /* behind it the last power goes on */
     assert_true(fabs(between_j(&i, 9.885, 9.985, NULL) - 10) < 0.002);
     assert_int_equal(integrate_at(&i, 5 * NS_PER_S, &mark), WT_E_NO_DATA);
 }
@@ -258,14 +276,17 @@ static void long_run(void **state)
             assert_int_equal(integrate_at(&i, 300 * NS_PER_S, &middle), 0);
     }
     assert_int_equal(integrate_at(&i, 600 * NS_PER_S, &end), 0);
-    struct wt_measurement whole = integrate_between(&i, &begin, &end), first = integrate_between(&i, &begin, &middle),
+    struct wt_measurement whole = integrate_between(&i, &begin, &end),
+                          first = integrate_between(&i, &begin, &middle),
                           second = integrate_between(&i, &middle, &end);
     assert_true(fabs((double)whole.energy_mj - 150e3 * 598) < 2);
     assert_true(llabs((long long)(whole.energy_mj - first.energy_mj - second.energy_mj)) <= 1);
-    assert_int_equal(integrate_at(&i, 3 * NS_PER_S, &begin), WT_E_NO_DATA); /* the ring has forgotten it */
+    assert_int_equal(integrate_at(&i, 3 * NS_PER_S, &begin),
+                     WT_E_NO_DATA); /* the ring has forgotten it */
 }
 
-/* Readings that agree for long are a sensor that has stopped: what it last said is then no power, and soon not even a guess. */
+/* Readings that agree for long are a sensor that has stopped: what it last said is then no power,
+ * and soon not even a guess. */
 static void standing_still(void **state)
 {
     (void)state;
@@ -288,7 +309,8 @@ static void standing_still(void **state)
     struct wt_measurement m = integrate_between(&i, &begin, &end);
     assert_int_equal(m.source, WT_SOURCE_INTEGRATED);
     assert_true(m.quality & WT_QUALITY_STALE);
-    assert_true(m.energy_error_mj > 0.47 * 287500 && m.energy_error_mj < 0.47 * 287500 + 2000); /* anything since 6.97 s */
+    assert_true(m.energy_error_mj > 0.47 * 287500 &&
+                m.energy_error_mj < 0.47 * 287500 + 2000); /* anything since 6.97 s */
     between_j(&i, 3, 6.9, &error_j);
     assert_true(error_j < 2); /* what was before is as sure as ever */
     assert_false(i.stopped);
@@ -306,7 +328,8 @@ static void standing_still(void **state)
     assert_true(error_j < 2);
 }
 
-/* A sensor that was never seen to move may have stood still from the start; one of unknown resolution may be at rest. */
+/* A sensor that was never seen to move may have stood still from the start; one of unknown
+ * resolution may be at rest. */
 static void never_seen_to_move(void **state)
 {
     (void)state;
@@ -344,9 +367,15 @@ static void read_times(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(steady), cmocka_unit_test(square), cmocka_unit_test(locked),
-                                       cmocka_unit_test(training), cmocka_unit_test(lag), cmocka_unit_test(hole),
-                                       cmocka_unit_test(long_run), cmocka_unit_test(standing_still),
-                                       cmocka_unit_test(never_seen_to_move), cmocka_unit_test(read_times)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(steady),
+                                       cmocka_unit_test(square),
+                                       cmocka_unit_test(locked),
+                                       cmocka_unit_test(training),
+                                       cmocka_unit_test(lag),
+                                       cmocka_unit_test(hole),
+                                       cmocka_unit_test(long_run),
+                                       cmocka_unit_test(standing_still),
+                                       cmocka_unit_test(never_seen_to_move),
+                                       cmocka_unit_test(read_times)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,12 +53,14 @@ static void put_server(void)
     put_zone("intel-rapl-mmio:0", "package-0\n", "1000000\n", "262143328850\n");
     put_zone("intel-rapl:a", "package-7\n", "5\n", "5\n");
     put_zone("intel-rapl:3:x", "dram\n", "5\n", "5\n");
-    put_zone("intel-rapl:5", "package-1\n", "2000000\n", "262143328850\n"); /* the same counter by another door */
+    put_zone("intel-rapl:5", "package-1\n", "2000000\n",
+             "262143328850\n"); /* the same counter by another door */
     tree_put("class/powercap/intel-rapl/enabled", "1\n");
     tree_put("class/powercap/intel-rapl:4/energy_uj", "5\n"); /* no name */
 }
 
-static void device_is(void *source, unsigned i, enum wt_device_kind kind, unsigned index, const char *uuid, const char *name)
+static void device_is(void *source, unsigned i, enum wt_device_kind kind, unsigned index,
+                      const char *uuid, const char *name)
 {
     struct wt_device device;
     assert_int_equal(sense_rapl.device(source, i, &device, NULL), 0);
@@ -121,7 +123,8 @@ static void wraps(void **state)
     now_ns += 20 * NS_PER_S;
     put_zone("intel-rapl:0", "package-0\n", "1671150\n", NULL);
     put_zone("intel-rapl:0:0", "dram\n", "389013\n", NULL);
-    assert_int_equal(read_mj(source, 0) - package_mj, 2000); /* 0.328850 J up to the range, 1.671150 J from there */
+    assert_int_equal(read_mj(source, 0) - package_mj,
+                     2000); /* 0.328850 J up to the range, 1.671150 J from there */
     assert_int_equal(read_mj(source, 1) - dram_mj, 1000);
     now_ns += 20 * NS_PER_S;
     put_zone("intel-rapl:0", "package-0\n", "262143328850\n", NULL); /* all the way round */
@@ -138,7 +141,7 @@ static void reset(void **state)
     (void)state;
     struct wt_sample sample;
     put_zone("intel-rapl:0", "package-0\n", "1000000000\n", "262143328850\n");
-    put_zone("intel-rapl:1", "package-1\n", "1000000000\n", NULL); /* does not tell its range */
+    put_zone("intel-rapl:1", "package-1\n", "1000000000\n", NULL);  /* does not tell its range */
     put_zone("intel-rapl:2", "package-2\n", "1000000000\n", "5\n"); /* tells nonsense */
     void *source = open_tree();
     now_ns = 1000 * NS_PER_S;
@@ -157,12 +160,16 @@ static void reset(void **state)
     sense_rapl.close(source);
 }
 
-/* A failed read is never a wrap: neither an empty file, nor words, nor a zone that goes and comes back. */
+/* A failed read is never a wrap: neither an empty file, nor words, nor a zone that goes and comes
+ * back. */
 static void failures(void **state)
 {
     (void)state;
-    static const char *const garbage[] = {"", "\n", "words\n", "-5\n", "0x10\n", "99999999999999999999999\n", "1 2\n",
-                                          "11111111111111111111111111111111111111111111111111111111111111111111111\n"};
+    static const char *const garbage[] = {
+        "",        "\n",
+        "words\n", "-5\n",
+        "0x10\n",  "99999999999999999999999\n",
+        "1 2\n",   "11111111111111111111111111111111111111111111111111111111111111111111111\n"};
     struct wt_sample sample = {.energy_mj = 77};
     struct wt_error err;
     put_zone("intel-rapl:0", "package-0\n", "5000000\n", "262143328850\n");
@@ -199,7 +206,8 @@ static void no_tree(void **state)
     assert_false(sense_rapl.wanted(&options));
 }
 
-/* Runs as nobody, to whom root's files are closed even when the tests run as root: 0 when all is as it should be. */
+/* Runs as nobody, to whom root's files are closed even when the tests run as root: 0 when all is as
+ * it should be. */
 static int check_unreadable(void)
 {
     struct sense_options options = {.sysfs_path = tree};
@@ -211,8 +219,8 @@ static int check_unreadable(void)
         return 3;
     const char *remark = sense_rapl.remark(source);
     if (sense_rapl.count(source) != 2 || !strstr(remark, "SUBSYSTEM==\"powercap\"") ||
-        !strstr(remark, "chmod a+r /sys%p/energy_uj") || !strstr(remark, "intel-rapl:0/energy_uj") ||
-        strstr(remark, "intel-rapl:1"))
+        !strstr(remark, "chmod a+r /sys%p/energy_uj") ||
+        !strstr(remark, "intel-rapl:0/energy_uj") || strstr(remark, "intel-rapl:1"))
         return 4;
     for (unsigned i = 0; i < 2; i++)
         if (sense_rapl.device(source, i, &device, NULL) || device.has_energy_counter)
@@ -229,7 +237,8 @@ static void unreadable(void **state)
     put_zone("intel-rapl:0", "package-0\n", "5000000\n", "262143328850\n");
     put_zone("intel-rapl:1", "package-1\n", "5000000\n", "262143328850\n");
     for (unsigned i = 0; i < 2; i++) {
-        tree_path(path, i ? "class/powercap/intel-rapl:1/energy_uj" : "class/powercap/intel-rapl:0/energy_uj");
+        tree_path(path, i ? "class/powercap/intel-rapl:1/energy_uj"
+                          : "class/powercap/intel-rapl:0/energy_uj");
         assert_int_equal(chmod(path, geteuid() == 0 ? 0400 : 0), 0);
     }
     pid_t pid = fork();
@@ -267,8 +276,9 @@ static void among_sources(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tree_setup, tree_teardown)
-    const struct CMUnitTest tests[] = {TEST(counted_once), TEST(dies), TEST(wraps), TEST(reset), TEST(failures),
-                                       TEST(no_tree), TEST(unreadable), TEST(among_sources)};
+    const struct CMUnitTest tests[] = {TEST(counted_once), TEST(dies),         TEST(wraps),
+                                       TEST(reset),        TEST(failures),     TEST(no_tree),
+                                       TEST(unreadable),   TEST(among_sources)};
     clock_use(invented_clock);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

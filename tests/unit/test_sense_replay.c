@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Recorder and replay: what view/ writes, sense/ reads back, to the last bit that a recording holds; and what is no
- * recording is said with its line.
+ * Recorder and replay: what view/ writes, sense/ reads back, to the last bit that a recording
+ * holds; and what is no recording is said with its line.
  */
 #include "sysfs_help.h"
 
@@ -28,19 +28,28 @@ static int open_text(const char *text, void **source, struct wt_error *err)
 }
 
 static const struct wt_device devices[2] = {
-    {.index = 2, .uuid = "GPU-1", .name = "A \"quoted\", name"}, {.index = 5, .uuid = "GPU-2", .name = "no counter"}};
+    {.index = 2, .uuid = "GPU-1", .name = "A \"quoted\", name"},
+    {.index = 5, .uuid = "GPU-2", .name = "no counter"}};
 static const int64_t FIRST_NS = 123456789, INTERVAL_NS = 50 * NS_PER_MS;
 enum { ROWS = 100 };
 
-/* 100.001 W into a counter beyond what 12 digits hold; the second device tells power only, and not always. */
+/* 100.001 W into a counter beyond what 12 digits hold; the second device tells power only, and not
+ * always. */
 static void fill(struct wt_state states[2], unsigned row)
 {
-    states[0] = (struct wt_state){
-        .t_ns = FIRST_NS + row * INTERVAL_NS, .known = (1u << 9) - 1, .power_mw = 100001, .limit_mw = 250000,
-        .enforced_limit_mw = 200000, .temperature_c = 55, .utilization_percent = 57, .sm_clock_mhz = 1380,
-        .memory_used_bytes = 17179869183, .energy_mj = 1234567890123456 + row * 5001,
-        .throttle = WT_THROTTLE_SW_POWER_CAP | WT_THROTTLE_SYNC_BOOST};
-    states[1] = (struct wt_state){.t_ns = FIRST_NS + row * INTERVAL_NS + 1000, .known = WT_STATE_POWER | WT_STATE_THROTTLE,
+    states[0] = (struct wt_state){.t_ns = FIRST_NS + row * INTERVAL_NS,
+                                  .known = (1u << 9) - 1,
+                                  .power_mw = 100001,
+                                  .limit_mw = 250000,
+                                  .enforced_limit_mw = 200000,
+                                  .temperature_c = 55,
+                                  .utilization_percent = 57,
+                                  .sm_clock_mhz = 1380,
+                                  .memory_used_bytes = 17179869183,
+                                  .energy_mj = 1234567890123456 + row * 5001,
+                                  .throttle = WT_THROTTLE_SW_POWER_CAP | WT_THROTTLE_SYNC_BOOST};
+    states[1] = (struct wt_state){.t_ns = FIRST_NS + row * INTERVAL_NS + 1000,
+                                  .known = WT_STATE_POWER | WT_STATE_THROTTLE,
                                   .power_mw = 50000 + row};
     if (row == 7)
         states[1].known = 0;
@@ -96,8 +105,10 @@ static void round_trip(void **state)
     assert_int_equal(device.counter_tick_ns, INTERVAL_NS);
     assert_int_equal(sense_replay.device(source, 1, &device, NULL), 0);
     assert_false(device.has_energy_counter);
-    assert_true(device.power_tick_ns >= INTERVAL_NS && device.power_tick_ns <= INTERVAL_NS * 51 / 50);
-    assert_int_equal(sense_replay.state(source, 1, ~0u, &got, NULL), 0); /* its first row is 1 us away */
+    assert_true(device.power_tick_ns >= INTERVAL_NS &&
+                device.power_tick_ns <= INTERVAL_NS * 51 / 50);
+    assert_int_equal(sense_replay.state(source, 1, ~0u, &got, NULL),
+                     0); /* its first row is 1 us away */
     assert_int_equal(got.power_mw, 50000);
     for (unsigned row = 0; row < ROWS; row++) {
         now_ns = 1000 * NS_PER_S + row * INTERVAL_NS + 2000;
@@ -111,7 +122,9 @@ static void round_trip(void **state)
         assert_int_equal(sense_replay.state(source, 1, ~0u, &got, NULL), 0);
         assert_int_equal(got.known, WT_STATE_POWER | WT_STATE_THROTTLE);
         assert_int_equal(got.throttle, 0);
-        assert_int_equal(got.power_mw, 50000 + (row == 7 ? 6 : row)); /* the row that is missing leaves the one before */
+        assert_int_equal(
+            got.power_mw,
+            50000 + (row == 7 ? 6 : row)); /* the row that is missing leaves the one before */
         assert_int_equal(sense_replay.energy(source, 1, &sample, NULL), WT_E_NO_DATA);
     }
     now_ns = 1000 * NS_PER_S + (ROWS + 5) * INTERVAL_NS; /* the recording has ended */
@@ -150,8 +163,11 @@ static void by_wall_clock(void **state)
     struct wt_sample sample;
     void *source;
     now_ns = 0;
-    assert_int_equal(open_text("time,index,energy_j\n2025-03-01T12:00:00.000Z,0,1.5\n2025-03-01T12:00:01.500Z,0,2\n", &source,
-                               &err), 0);
+    assert_int_equal(
+        open_text(
+            "time,index,energy_j\n2025-03-01T12:00:00.000Z,0,1.5\n2025-03-01T12:00:01.500Z,0,2\n",
+            &source, &err),
+        0);
     now_ns = 1499 * NS_PER_MS;
     assert_int_equal(sense_replay.energy(source, 0, &sample, NULL), 0);
     assert_int_equal(sample.energy_mj, 1500);
@@ -198,8 +214,8 @@ static void no_recording(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tree_setup, tree_teardown)
-    const struct CMUnitTest tests[] = {TEST(round_trip), TEST(tick_of_the_counter), TEST(by_wall_clock),
-                                       TEST(no_recording)};
+    const struct CMUnitTest tests[] = {TEST(round_trip), TEST(tick_of_the_counter),
+                                       TEST(by_wall_clock), TEST(no_recording)};
     clock_use(invented_clock);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

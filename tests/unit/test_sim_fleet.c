@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sim: a fleet that never was.  What may not happen in one (a GPU with two runs, energy that is in no hour), and whether it is
- * like what was asked for.
+ * sim: a fleet that never was.  What may not happen in one (a GPU with two runs, energy that is in
+ * no hour), and whether it is like what was asked for.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,9 +21,17 @@ static const double HOUR_MS = 3600e3;
 
 static struct sim_fleet_options usual(void)
 {
-    return (struct sim_fleet_options){.seed = 7, .gpus = 30, .users = 9, .runs = 4000, .start_ms = JAN_1_2025, .load = 0.7,
-                                  .model_count = 2, .models = {sim_fleet_model_find("v100"), sim_fleet_model_find("h100")},
-                                  .shares = {10, 20, 70}, .sim = {.policy = "zeus", .eta = 0.5, .beta = 2}};
+    return (struct sim_fleet_options){
+        .seed = 7,
+        .gpus = 30,
+        .users = 9,
+        .runs = 4000,
+        .start_ms = JAN_1_2025,
+        .load = 0.7,
+        .model_count = 2,
+        .models = {sim_fleet_model_find("v100"), sim_fleet_model_find("h100")},
+        .shares = {10, 20, 70},
+        .sim = {.policy = "zeus", .eta = 0.5, .beta = 2}};
 }
 
 static struct sim_fleet *make(const struct sim_fleet_options *options)
@@ -54,7 +62,9 @@ static bool is(const struct sim_fleet_run *run, const char *phase)
     return strcmp(run->trial.phase, phase) == 0;
 }
 
-/* --- What may not happen ------------------------------------------------------------------------------------------------- */
+/* --- What may not happen
+ * -------------------------------------------------------------------------------------------------
+ */
 
 /* Where in `busy` the GPU is; its name is new when it is at the end. */
 static size_t find(char (*names)[WT_UUID_LEN], size_t count, const char *uuid)
@@ -117,9 +127,11 @@ static void test_hours_add_up_to_the_run(void **state)
             continue;
         }
         int64_t first = trial->started_ms / 3600000;
-        int64_t last = (int64_t)ceil((double)trial->started_ms / HOUR_MS + trial->time_s / 3600 - 1e-9) - 1;
+        int64_t last =
+            (int64_t)ceil((double)trial->started_ms / HOUR_MS + trial->time_s / 3600 - 1e-9) - 1;
         for (size_t i = 0; i < count; i++) {
-            assert_true(hours[i].hour >= first && hours[i].hour <= last + 1 && hours[i].position <= trial->gpu_count);
+            assert_true(hours[i].hour >= first && hours[i].hour <= last + 1 &&
+                        hours[i].position <= trial->gpu_count);
             assert_true(hours[i].position == trial->gpu_count || hours[i].busy_s <= 3600);
             energy_j[hours[i].position] += hours[i].energy_j;
             if (hours[i].position < trial->gpu_count)
@@ -127,10 +139,13 @@ static void test_hours_add_up_to_the_run(void **state)
         }
         for (unsigned i = 0; i < trial->gpu_count; i++) {
             gpu_j += energy_j[i];
-            assert_true(isnan(run.energy_j[i]) ? isnan(energy_j[i]) : fabs(energy_j[i] - run.energy_j[i]) <= 1e-9 * run.energy_j[i]);
+            assert_true(isnan(run.energy_j[i])
+                            ? isnan(energy_j[i])
+                            : fabs(energy_j[i] - run.energy_j[i]) <= 1e-9 * run.energy_j[i]);
         }
         if (trial->gpu_count)
-            assert_true(fabs(busy_s - trial->busy_s) <= 1e-9 * trial->busy_s && trial->busy_s <= trial->time_s * trial->gpu_count);
+            assert_true(fabs(busy_s - trial->busy_s) <= 1e-9 * trial->busy_s &&
+                        trial->busy_s <= trial->time_s * trial->gpu_count);
         if (isfinite(trial->energy_j))
             assert_true(fabs(gpu_j - trial->energy_j) <= 1e-9 * trial->energy_j);
         if (isfinite(run.cpu_j)) {
@@ -157,7 +172,8 @@ static void see(struct seen *seen, const struct sim_fleet_use *use)
     for (size_t i = 0; i < count; i++) {
         const struct wt_stretch *s = &stretches[i];
         assert_int_equal(s->begin_ms, seen->until_ms); /* they join */
-        assert_true(s->end_ms > s->begin_ms && s->begin_ms / 3600000 == (s->end_ms - 1) / 3600000); /* within one hour */
+        assert_true(s->end_ms > s->begin_ms &&
+                    s->begin_ms / 3600000 == (s->end_ms - 1) / 3600000); /* within one hour */
         assert_string_equal(s->uuid, use->uuid);
         assert_true(s->in_use == 1 || s->busy_s == 0);
         seen->until_ms = s->end_ms;
@@ -167,8 +183,8 @@ static void see(struct seen *seen, const struct sim_fleet_use *use)
     seen->idle_w = use->idle_w;
 }
 
-/* Somebody who watches a GPU sees all of its time, its idle power while nobody uses it, and a little more than the runs say
- * while somebody does: of those that say something. */
+/* Somebody who watches a GPU sees all of its time, its idle power while nobody uses it, and a
+ * little more than the runs say while somebody does: of those that say something. */
 static void test_whole_gpus_are_seen(void **state)
 {
     (void)state;
@@ -184,9 +200,11 @@ static void test_whole_gpus_are_seen(void **state)
     struct sim_fleet *fleet = make(&options);
     while (next(fleet, &run)) {
         for (unsigned i = 0; i < run.use_count; i++) {
-            unsigned gpu = (unsigned)atoi(run.uses[i].node + strlen("sim-node-")) * 8 - 8 + run.uses[i].index;
+            unsigned gpu =
+                (unsigned)atoi(run.uses[i].node + strlen("sim-node-")) * 8 - 8 + run.uses[i].index;
             see(&all[gpu], &run.uses[i]);
-            assert_int_equal(all[gpu].until_ms, run.trial.started_ms + (int64_t)ceil(run.reserved_s * 1e3));
+            assert_int_equal(all[gpu].until_ms,
+                             run.trial.started_ms + (int64_t)ceil(run.reserved_s * 1e3));
             all[gpu].run_j += isfinite(run.energy_j[i]) ? run.energy_j[i] : 0;
         }
         killed_h += run.trial.ended ? 0 : run.reserved_s / 3600;
@@ -198,7 +216,8 @@ static void test_whole_gpus_are_seen(void **state)
     sim_fleet_free(fleet);
     double used_j = 0, run_j = 0;
     for (unsigned i = 0; i < 30; i++) {
-        assert_true(all[i].until_ms >= JAN_1_2025 + (int64_t)(40 * 24 * HOUR_MS) && all[i].idle_s > 0);
+        assert_true(all[i].until_ms >= JAN_1_2025 + (int64_t)(40 * 24 * HOUR_MS) &&
+                    all[i].idle_s > 0);
         assert_true(fabs(all[i].idle_j - all[i].idle_s * all[i].idle_w) < 1e-6 * all[i].idle_j);
         assert_true(all[i].idle_w == (i / 8 % 2 ? 70 : 38));
         used_j += all[i].used_j;
@@ -207,12 +226,19 @@ static void test_whole_gpus_are_seen(void **state)
     assert_true(used_j > 1.006 * run_j && used_j < 1.1 * run_j);
 }
 
-/* Half an hour of one day and an hour of the next, in the night in which clocks in Berlin go forward. */
+/* Half an hour of one day and an hour of the next, in the night in which clocks in Berlin go
+ * forward. */
 static void test_hours_are_those_of_utc(void **state)
 {
     (void)state;
-    static struct sim_fleet_run run = {.trial = {.ended = true, .gpu_count = 1, .started_ms = INT64_C(1743291000000), /* 2025-03-29T23:30Z */
-                                             .time_s = 5400, .busy_s = 2700}, .energy_j = {9000}, .cpu_j = NAN};
+    static struct sim_fleet_run run = {
+        .trial = {.ended = true,
+                  .gpu_count = 1,
+                  .started_ms = INT64_C(1743291000000), /* 2025-03-29T23:30Z */
+                  .time_s = 5400,
+                  .busy_s = 2700},
+        .energy_j = {9000},
+        .cpu_j = NAN};
     struct sim_fleet_hour hours[8];
     setenv("TZ", "Europe/Berlin", 1);
     tzset();
@@ -242,7 +268,8 @@ static void test_a_seed_means_one_fleet(void **state)
         assert_int_equal(a.trial.started_ms, b.trial.started_ms);
         assert_int_equal(a.trial.limit_mw, b.trial.limit_mw);
         assert_int_equal(a.trial.exit_code, b.trial.exit_code);
-        assert_true(same(a.trial.time_s, b.trial.time_s) && same(a.trial.energy_j, b.trial.energy_j) && same(a.cpu_j, b.cpu_j));
+        assert_true(same(a.trial.time_s, b.trial.time_s) &&
+                    same(a.trial.energy_j, b.trial.energy_j) && same(a.cpu_j, b.cpu_j));
         if (a.trial.gpu_count)
             assert_string_equal(a.trial.gpus[0].uuid, b.trial.gpus[0].uuid);
         assert_true(next(other, &b));
@@ -254,7 +281,8 @@ static void test_a_seed_means_one_fleet(void **state)
     sim_fleet_free(other);
 }
 
-/* --- Whether it is what was asked for ----------------------------------------------------------------------------------- */
+/* --- Whether it is what was asked for
+ * ----------------------------------------------------------------------------------- */
 
 struct sums {
     double gpu_h[4], all_gpu_h;
@@ -297,7 +325,8 @@ static void test_phases_have_their_shares(void **state)
     assert_true(fabs(sums.gpu_h[1] / sums.all_gpu_h - 0.2) < 0.03);
     assert_true(fabs(sums.gpu_h[2] / sums.all_gpu_h - 0.7) < 0.03);
     double share = 1.0 / sums.runs;
-    assert_true(fabs(sums.failed * share - 0.05) < 0.006 && fabs(sums.interrupted * share - 0.03) < 0.005);
+    assert_true(fabs(sums.failed * share - 0.05) < 0.006 &&
+                fabs(sums.interrupted * share - 0.03) < 0.005);
     assert_true(fabs(sums.killed * share - 0.01) < 0.003);
     options.shares[0] = options.shares[1] = 3;
     options.shares[2] = 0;
@@ -317,7 +346,8 @@ static void test_days_and_load(void **state)
         struct sums sums = sum_up(&options);
         assert_true(sums.last_ms < JAN_1_2025 + (int64_t)(60 * 24 * HOUR_MS));
         assert_true(sums.last_ms > JAN_1_2025 + (int64_t)(59 * 24 * HOUR_MS));
-        assert_true(fabs(sums.all_gpu_h / (60.0 * 24 * options.gpus) - options.load) < 0.15 * options.load);
+        assert_true(fabs(sums.all_gpu_h / (60.0 * 24 * options.gpus) - options.load) <
+                    0.15 * options.load);
     }
 }
 
@@ -356,8 +386,15 @@ static void test_jobs_learn(void **state)
 {
     (void)state;
     enum { JOBS = 4096 };
-    static struct { double first_j, last_j; unsigned recurrences; } jobs[JOBS];
-    static struct { char job[WT_JOB_LEN]; uint32_t size; struct sim_fleet_run profile; } profiled[600];
+    static struct {
+        double first_j, last_j;
+        unsigned recurrences;
+    } jobs[JOBS];
+    static struct {
+        char job[WT_JOB_LEN];
+        uint32_t size;
+        struct sim_fleet_run profile;
+    } profiled[600];
     static struct sim_fleet_run run;
     struct sim_fleet_options options = usual();
     options.runs = 12000;
@@ -385,8 +422,10 @@ static void test_jobs_learn(void **state)
             while (at < first->point_count && first->profile[at].limit_mw != trial->limit_mw)
                 at++;
             assert_true(at < first->point_count);
-            double fraction = first->profile[at].energy_per_step_j / first->profile[0].energy_per_step_j;
-            assert_true(fabs(trial->savings.energy_fraction - fraction) < 1e-9 && fraction <= 1.0 + 1e-9);
+            double fraction =
+                first->profile[at].energy_per_step_j / first->profile[0].energy_per_step_j;
+            assert_true(fabs(trial->savings.energy_fraction - fraction) < 1e-9 &&
+                        fraction <= 1.0 + 1e-9);
             compared++;
         }
         if (trial->reached == 1 && trial->exit_code == 0 && isfinite(trial->cost_j)) {
@@ -413,11 +452,17 @@ static void test_runs_are_of_a_trace(void **state)
 {
     (void)state;
     static unsigned epochs[] = {4, 6, 3, 3};
-    static struct sim_trace trace = {.job = "toys/net/sgd", .target = 0.5, .limit_most_mw = 200000, .size_count = 2, .limit_count = 2,
-        .limits_mw = {200000, 100000}};
+    static struct sim_trace trace = {.job = "toys/net/sgd",
+                                     .target = 0.5,
+                                     .limit_most_mw = 200000,
+                                     .size_count = 2,
+                                     .limit_count = 2,
+                                     .limits_mw = {200000, 100000}};
     static struct sim_fleet_run run;
-    trace.sizes[0] = (struct sim_size){16, 2, 2, {{200000, 600, 108000}, {100000, 900, 90000}}, epochs};
-    trace.sizes[1] = (struct sim_size){32, 2, 2, {{200000, 400, 76000}, {100000, 600, 58800}}, epochs + 2};
+    trace.sizes[0] =
+        (struct sim_size){16, 2, 2, {{200000, 600, 108000}, {100000, 900, 90000}}, epochs};
+    trace.sizes[1] =
+        (struct sim_size){32, 2, 2, {{200000, 400, 76000}, {100000, 600, 58800}}, epochs + 2};
     struct sim_fleet_options options = usual();
     options.model_count = 1;
     options.trace = &trace;
@@ -430,8 +475,10 @@ static void test_runs_are_of_a_trace(void **state)
         const struct wt_trial *trial = &run.trial;
         if (!is(&run, "training"))
             continue;
-        assert_true(trial->gpu_count == 1 && trial->recurrence <= 12 + 8); /* those that failed are done again */
-        if (trial->exit_code || !trial->ended || run.keeps_profile || isnan(trial->energy_j) || !trial->epochs)
+        assert_true(trial->gpu_count == 1 &&
+                    trial->recurrence <= 12 + 8); /* those that failed are done again */
+        if (trial->exit_code || !trial->ended || run.keeps_profile || isnan(trial->energy_j) ||
+            !trial->epochs)
             continue;
         assert_int_equal(trial->source, WT_SOURCE_REPLAYED);
         const struct sim_size *size = &trace.sizes[trial->batch_size == 32];

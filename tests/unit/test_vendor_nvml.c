@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The NVML loader against libraries of the test's own: what is missing, what is old, and what each code becomes.
+ * The NVML loader against libraries of the test's own: what is missing, what is old, and what each
+ * code becomes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +34,8 @@ static void test_missing(void **state)
     assert_null(nvml);
 }
 
-/* The oldest driver we can use: identity works, everything else is not supported, and nothing is made up. */
+/* The oldest driver we can use: identity works, everything else is not supported, and nothing is
+ * made up. */
 static void test_old(void **state)
 {
     (void)state;
@@ -66,11 +68,31 @@ static void test_codes(void **state)
     static const struct {
         int nvml, ours;
     } codes[] = {
-        {0, 0}, {1, WT_E_DEVICE_LOST}, {2, WT_E_INVALID}, {3, WT_E_NOT_SUPPORTED}, {4, WT_E_NO_PERMISSION},
-        {5, WT_E_DRIVER}, {6, WT_E_NOT_FOUND}, {7, WT_E_RANGE}, {8, WT_E_DRIVER}, {9, WT_E_NO_DEVICE},
-        {10, WT_E_TIMEOUT}, {11, WT_E_DRIVER}, {12, WT_E_NO_LIBRARY}, {13, WT_E_NOT_SUPPORTED}, {14, WT_E_DRIVER},
-        {15, WT_E_DEVICE_LOST}, {16, WT_E_DEVICE_LOST}, {17, WT_E_DRIVER}, {18, WT_E_NO_DEVICE}, {19, WT_E_DRIVER},
-        {20, WT_E_NO_MEMORY}, {21, WT_E_NO_DATA}, {25, WT_E_DRIVER}, {28, WT_E_DEVICE_LOST}, {999, WT_E_DRIVER},
+        {0, 0},
+        {1, WT_E_DEVICE_LOST},
+        {2, WT_E_INVALID},
+        {3, WT_E_NOT_SUPPORTED},
+        {4, WT_E_NO_PERMISSION},
+        {5, WT_E_DRIVER},
+        {6, WT_E_NOT_FOUND},
+        {7, WT_E_RANGE},
+        {8, WT_E_DRIVER},
+        {9, WT_E_NO_DEVICE},
+        {10, WT_E_TIMEOUT},
+        {11, WT_E_DRIVER},
+        {12, WT_E_NO_LIBRARY},
+        {13, WT_E_NOT_SUPPORTED},
+        {14, WT_E_DRIVER},
+        {15, WT_E_DEVICE_LOST},
+        {16, WT_E_DEVICE_LOST},
+        {17, WT_E_DRIVER},
+        {18, WT_E_NO_DEVICE},
+        {19, WT_E_DRIVER},
+        {20, WT_E_NO_MEMORY},
+        {21, WT_E_NO_DATA},
+        {25, WT_E_DRIVER},
+        {28, WT_E_DEVICE_LOST},
+        {999, WT_E_DRIVER},
         {-5, WT_E_DRIVER},
     };
     struct nvml *nvml;
@@ -96,7 +118,8 @@ static void test_sentences(void **state)
     int *rc = knob(nvml, "fake_rc");
     *rc = 4;
     assert_int_equal(nvml_set_limit_mw(nvml, 1, 210000, &err), WT_E_NO_PERMISSION);
-    assert_string_equal(err.text, "set power limit of GPU 1 to 210 W: Insufficient Permissions (NVML 4)");
+    assert_string_equal(err.text,
+                        "set power limit of GPU 1 to 210 W: Insufficient Permissions (NVML 4)");
     *rc = 3;
     nvml_energy_mj(nvml, 0, &energy_mj, &err);
     assert_string_equal(err.text, "read the energy counter of GPU 0: Not Supported (NVML 3)");
@@ -118,9 +141,11 @@ static void test_state(void **state)
     assert_int_equal(nvml_open(whole, &nvml, NULL), 0);
     int *rc = knob(nvml, "fake_rc");
     assert_int_equal(nvml_state(nvml, 0, ~0u, &seen, NULL), 0);
-    assert_int_equal(seen.known, WT_STATE_POWER | WT_STATE_LIMIT | WT_STATE_THROTTLE | WT_STATE_ENERGY);
+    assert_int_equal(seen.known,
+                     WT_STATE_POWER | WT_STATE_LIMIT | WT_STATE_THROTTLE | WT_STATE_ENERGY);
     assert_int_equal(seen.power_mw, 123456);
-    assert_int_equal(seen.throttle, WT_THROTTLE_SW_POWER_CAP | WT_THROTTLE_HW_THERMAL); /* idle is no throttle */
+    assert_int_equal(seen.throttle,
+                     WT_THROTTLE_SW_POWER_CAP | WT_THROTTLE_HW_THERMAL); /* idle is no throttle */
     assert_int_equal(seen.t_ns, 5);
     *rc = 3;
     assert_int_equal(nvml_state(nvml, 0, ~0u, &seen, NULL), 0);
@@ -129,7 +154,7 @@ static void test_state(void **state)
     assert_int_equal(nvml_state(nvml, 0, ~0u, &seen, NULL), WT_E_DEVICE_LOST);
     *rc = 0;
     assert_int_equal(nvml_compute_processes(nvml, 0, pids, 2, &count, NULL), 0);
-    assert_int_equal(count, 3); /* how many there are, beyond what fits */
+    assert_int_equal(count, 3);     /* how many there are, beyond what fits */
     assert_int_equal(pids[1], 101); /* entries are 24 bytes */
     nvml_close(nvml);
 }
@@ -141,7 +166,8 @@ static void test_lost_at_open(void **state)
     struct wt_device device;
     uint64_t energy_mj;
     assert_int_equal(nvml_open(whole, &nvml, NULL), 0);
-    int *lost = knob(nvml, "fake_lost"), *rc = knob(nvml, "fake_rc"), *init_rc = knob(nvml, "fake_init_rc");
+    int *lost = knob(nvml, "fake_lost"), *rc = knob(nvml, "fake_rc"),
+        *init_rc = knob(nvml, "fake_init_rc");
     unsigned *shutdowns = (unsigned *)knob(nvml, "fake_shutdowns"), before = *shutdowns;
     nvml_close(nvml);
     assert_int_equal(*shutdowns, before + 1);
@@ -154,7 +180,8 @@ static void test_lost_at_open(void **state)
     assert_string_equal(device.uuid, "GPU-fake-1");
     assert_int_equal(device.index, 1);
     *lost = -1;
-    /* A counter that may not be read just now is still a counter; only "not supported" means there is none. */
+    /* A counter that may not be read just now is still a counter; only "not supported" means there
+     * is none. */
     *rc = 4;
     assert_int_equal(nvml_device(nvml, 1, &device, NULL), 0);
     assert_true(device.has_energy_counter);
@@ -173,8 +200,9 @@ static void test_lost_at_open(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_missing), cmocka_unit_test(test_old), cmocka_unit_test(test_codes),
-        cmocka_unit_test(test_sentences), cmocka_unit_test(test_state), cmocka_unit_test(test_lost_at_open),
+        cmocka_unit_test(test_missing), cmocka_unit_test(test_old),
+        cmocka_unit_test(test_codes),   cmocka_unit_test(test_sentences),
+        cmocka_unit_test(test_state),   cmocka_unit_test(test_lost_at_open),
     };
     if (argc < 4)
         return 2;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pages for people: units, alignment, honest words on savings, harmless names, and CSV that comes back.
+ * Pages for people: units, alignment, honest words on savings, harmless names, and CSV that comes
+ * back.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -71,13 +72,19 @@ static void units(void **state)
 static void names_are_harmless(void **state)
 {
     (void)state;
-    text_escape(&out, "a\n\x1b[31m\x7f\t\xe2\x80\xae" "b\xe2\x81\xa6\xff\xc2\x9b caf\xc3\xa9 \xf0\x9f\x8c\xb1 50%");
-    assert_string_equal(out.text,
-                        "a\\n\\x1b[31m\\x7f\\t\\u202eb\\u2066\\xff\\u009b caf\xc3\xa9 \xf0\x9f\x8c\xb1 50%");
+    text_escape(&out, "a\n\x1b[31m\x7f\t\xe2\x80\xae"
+                      "b\xe2\x81\xa6\xff\xc2\x9b caf\xc3\xa9 \xf0\x9f\x8c\xb1 50%");
+    assert_string_equal(
+        out.text,
+        "a\\n\\x1b[31m\\x7f\\t\\u202eb\\u2066\\xff\\u009b caf\xc3\xa9 \xf0\x9f\x8c\xb1 50%");
     char place[16];
-    assert_string_equal(text_escape_into(place, sizeof place, "exactly fifteen"), "exactly fifteen");
-    assert_string_equal(text_escape_into(place, sizeof place, "more than fifteen"), "more than fi...");
-    assert_string_equal(text_escape_into(place, sizeof place, "more than f\xc3\xa9\xc3\xa9\xc3\xa9"), "more than f...");
+    assert_string_equal(text_escape_into(place, sizeof place, "exactly fifteen"),
+                        "exactly fifteen");
+    assert_string_equal(text_escape_into(place, sizeof place, "more than fifteen"),
+                        "more than fi...");
+    assert_string_equal(
+        text_escape_into(place, sizeof place, "more than f\xc3\xa9\xc3\xa9\xc3\xa9"),
+        "more than f...");
     assert_int_equal(text_width("caf\xc3\xa9\xff"), 5);
 }
 
@@ -89,12 +96,13 @@ static void columns_line_up(void **state)
         {"\xc3\xa9\n", "inference", "", 12, 12, 0, INT64_C(1740830400000), NAN, 12, NAN, NAN, NAN},
     };
     view_jobs(&out, rows, 2, false);
-    assert_string_equal(
-        out.text,
-        "JOB     PHASE      RECURRENCES  TRIALS             LAST STARTED        TIME   GPU ENERGY  BEST ENERGY/STEP\n"
-        "resnet  training             3       4  2025-03-01 12:00:00 UTC  5 min 03 s  >= 12.35 kJ  -18.0 % +- 1.2 %\n"
-        "\xc3\xa9\\n     inference           12      12  2025-03-01 12:00:00 UTC     unknown      unknown           unknown\n"
-        ">=: the energy of some trials is unknown and not in the sum\n");
+    assert_string_equal(out.text, "JOB     PHASE      RECURRENCES  TRIALS             LAST STARTED "
+                                  "       TIME   GPU ENERGY  BEST ENERGY/STEP\n"
+                                  "resnet  training             3       4  2025-03-01 12:00:00 UTC "
+                                  " 5 min 03 s  >= 12.35 kJ  -18.0 % +- 1.2 %\n"
+                                  "\xc3\xa9\\n     inference           12      12  2025-03-01 "
+                                  "12:00:00 UTC     unknown      unknown           unknown\n"
+                                  ">=: the energy of some trials is unknown and not in the sum\n");
     buffer_clear(&out);
     view_jobs(&out, rows, 1, true);
     has("\x1b[1mJOB");
@@ -106,12 +114,33 @@ static void columns_line_up(void **state)
 static struct wt_trial trial(void)
 {
     struct wt_trial t = {
-        .id = 5, .recurrence = 2, .try_number = 1, .job = "res\x1b]0;net", .phase = "training", .project = "vision",
-        .batch_size = 128, .started_ms = INT64_C(1740830400123), .ended = true, .time_s = 12.5, .limit_mw = 175000,
-        .energy_j = 2187.5, .energy_error_j = 3.25, .sensor_error_fraction = 0.05, .cpu_energy_j = 700,
-        .dram_energy_j = NAN, .cost_j = 2200, .steps = 5000, .epochs = 7, .metric = NAN, .reached = -1,
-        .source = WT_SOURCE_COUNTER, .savings = {250000, 0.82, 1.03, 0.012, 0.004}, .gpu_count = 1, .point_count = 3,
-        .profile = {{175000, 40, 0.0025, 0.4375, 0.004375, 0.000025, true}, {250000, 60, 0.0024, 0.53, NAN, NAN, false},
+        .id = 5,
+        .recurrence = 2,
+        .try_number = 1,
+        .job = "res\x1b]0;net",
+        .phase = "training",
+        .project = "vision",
+        .batch_size = 128,
+        .started_ms = INT64_C(1740830400123),
+        .ended = true,
+        .time_s = 12.5,
+        .limit_mw = 175000,
+        .energy_j = 2187.5,
+        .energy_error_j = 3.25,
+        .sensor_error_fraction = 0.05,
+        .cpu_energy_j = 700,
+        .dram_energy_j = NAN,
+        .cost_j = 2200,
+        .steps = 5000,
+        .epochs = 7,
+        .metric = NAN,
+        .reached = -1,
+        .source = WT_SOURCE_COUNTER,
+        .savings = {250000, 0.82, 1.03, 0.012, 0.004},
+        .gpu_count = 1,
+        .point_count = 3,
+        .profile = {{175000, 40, 0.0025, 0.4375, 0.004375, 0.000025, true},
+                    {250000, 60, 0.0024, 0.53, NAN, NAN, false},
                     {100000, 20, 0.004, 0.48, NAN, NAN, false}},
     };
     snprintf(t.gpus[0].name, WT_NAME_LEN, "Tesla V100");
@@ -137,17 +166,20 @@ static void savings_are_honest(void **state)
          "Saved 18.0 % +- 1.2 % of the energy per step, against the baseline measured at 250 W. "
          "Steps take 3.0 % +- 0.4 % longer.\n");
     says((struct wt_savings){250000, 0.988, 0.999, 0.03, 0.004}, 175000,
-         "No saving beyond the error of measurement: a step takes 1.2 % +- 3.0 % less energy than at the baseline of "
+         "No saving beyond the error of measurement: a step takes 1.2 % +- 3.0 % less energy than "
+         "at the baseline of "
          "250 W. Steps take as long as before, within the error (0.1 % +- 0.4 %).\n");
     says((struct wt_savings){250000, 1.04, 0.9, 0.01, NAN}, 175000,
          "Nothing saved: a step takes 4.0 % +- 1.0 % more energy than at the baseline of 250 W. "
          "Steps take 10.0 % (error unknown) less time.\n");
     says((struct wt_savings){250000, 0.9, NAN, NAN, NAN}, 175000,
-         "Saved 10.0 % (error unknown) of the energy per step, against the baseline measured at 250 W. "
+         "Saved 10.0 % (error unknown) of the energy per step, against the baseline measured at "
+         "250 W. "
          "How much longer steps take is unknown.\n");
     says((struct wt_savings){250000, 1, 1, 0.01, 0.01}, 250000,
          "Nothing saved: the limit found at the start, 250 W, was kept.\n");
-    says((struct wt_savings){0, 0.5, NAN, NAN, NAN}, 175000, "Savings are unknown: the baseline was not measured.\n");
+    says((struct wt_savings){0, 0.5, NAN, NAN, NAN}, 175000,
+         "Savings are unknown: the baseline was not measured.\n");
     says((struct wt_savings){250000, NAN, NAN, NAN, NAN}, 175000,
          "Savings are unknown: the baseline was not measured.\n");
     struct wt_trial t = trial();
@@ -176,7 +208,8 @@ static void run_summary(void **state)
         out.text,
         "job res\\x1b]0;net, phase training, project vision, recurrence 2, try 1: done\n"
         "  time          12.50 s on GPU 3 (Tesla V100)\n"
-        "  GPU energy    2.188 kJ +- 3.250 J, hardware counter; the sensor itself may be off by 5.0 %\n"
+        "  GPU energy    2.188 kJ +- 3.250 J, hardware counter; the sensor itself may be off by "
+        "5.0 %\n"
         "  CPU energy    700.0 J\n"
         "  DRAM energy   unknown\n"
         "  progress      5000 steps, 7 epochs\n"
@@ -203,11 +236,15 @@ static void run_summary(void **state)
 static void limits_that_were_not_kept(void **state)
 {
     (void)state;
-    struct wt_profile_point p = {.limit_mw = 100000, .time_per_step_s = 0.01, .energy_per_step_j = 1.11, .energy_error_j = NAN};
+    struct wt_profile_point p = {.limit_mw = 100000,
+                                 .time_per_step_s = 0.01,
+                                 .energy_per_step_j = 1.11,
+                                 .energy_error_j = NAN};
     assert_true(view_is_above_limit(&p, 1));
     assert_false(view_is_above_limit(&p, 2)); /* 111 W between two */
     p.energy_error_j = 0.02;
-    assert_false(view_is_above_limit(&p, 1)); /* 109 W is possible, and no more than a sensor errs */
+    assert_false(
+        view_is_above_limit(&p, 1)); /* 109 W is possible, and no more than a sensor errs */
     p.energy_per_step_j = 1.21;
     assert_true(view_is_above_limit(&p, 1));
     p.time_per_step_s = 0;
@@ -216,7 +253,8 @@ static void limits_that_were_not_kept(void **state)
     t.gpu_count = 2;
     t.profile[2].energy_per_step_j = 0.96; /* 240 W at 4 ms */
     view_above_limits(&out, &t);
-    assert_string_equal(out.text, "At 100 W a GPU draws 120 W: the limit is below what its lowest clock needs.\n");
+    assert_string_equal(
+        out.text, "At 100 W a GPU draws 120 W: the limit is below what its lowest clock needs.\n");
     buffer_clear(&out);
     t.profile[0].energy_per_step_j = 1.375; /* 550 W, of two */
     t.profile[1].energy_per_step_j = 1.4;
@@ -245,10 +283,12 @@ static void show_has_all_tries(void **state)
     trials[2].savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
     view_show(&out, trials, 3, false);
     has("job res\\x1b]0;net, phase training, project vision\n");
-    has("         1    1  2025-03-01 12:00:00 UTC      128    175 W     5000  12.50 s    2.188 kJ  -18.0 % +- 1.2 %  "
+    has("         1    1  2025-03-01 12:00:00 UTC      128    175 W     5000  12.50 s    2.188 kJ  "
+        "-18.0 % +- 1.2 %  "
         "target reached\n");
     has("stopped early\n");
-    has("         3    1  2025-03-01 12:00:00 UTC  unknown  unknown  unknown  unknown     unknown           unknown  "
+    has("         3    1  2025-03-01 12:00:00 UTC  unknown  unknown  unknown  unknown     unknown  "
+        "         unknown  "
         "not ended\n");
     has("profile of recurrence 2, try 1:\n");
     has("<- chosen\n");
@@ -258,9 +298,12 @@ static void show_has_all_tries(void **state)
     has("<- chosen, baseline\n");
 }
 
-/* --- Recurrences --------------------------------------------------------------------------------------------------- */
+/* --- Recurrences
+ * ---------------------------------------------------------------------------------------------------
+ */
 
-static struct wt_trial recurring(unsigned recurrence, unsigned try_number, uint32_t size, int reached, double energy_j)
+static struct wt_trial recurring(unsigned recurrence, unsigned try_number, uint32_t size,
+                                 int reached, double energy_j)
 {
     struct wt_trial t = trial();
     t.recurrence = recurrence;
@@ -311,14 +354,23 @@ static void a_limit_that_changed(void **state)
 static void recurrences(void **state)
 {
     (void)state;
-    struct wt_trial tries[5] = {recurring(3, 1, 64, 1, 1000), recurring(4, 1, 16, 0, 600), recurring(4, 2, 32, 1, 200),
-                                recurring(5, 1, 32, 1, NAN), recurring(6, 1, 8, 0, 0)};
+    struct wt_trial tries[5] = {recurring(3, 1, 64, 1, 1000), recurring(4, 1, 16, 0, 600),
+                                recurring(4, 2, 32, 1, 200), recurring(5, 1, 32, 1, NAN),
+                                recurring(6, 1, 8, 0, 0)};
     tries[4].not_started = true;
     tries[4].limit_mw = 0;
     view_recurrences(&out, tries, 5, false);
-    has("         3      1     64    175 W  target reached  10.00 s  2.000 kJ    1.000 kJ  ################################\n");
-    has("         4      2     32    175 W  target reached  20.00 s  1.600 kJ     800.0 J  ##########################\n");
-    has("         5      1     32    175 W  target reached  10.00 s   unknown     unknown\n"); /* no bar, not a short one */
+    has("         3      1     64    175 W  target reached  10.00 s  2.000 kJ    1.000 kJ  "
+        "################################\n");
+    has("         4      2     32    175 W  target reached  20.00 s  1.600 kJ     800.0 J  "
+        "##########################\n");
+    has("         5      1     32    175 W  target reached  10.00 s   unknown     unknown\n"); /* no
+                                                                                                  bar,
+                                                                                                  not
+                                                                                                  a
+                                                                                                  short
+                                                                                                  one
+                                                                                                */
     has("         6      1      8  unknown  not started");
     has_not("last");
 }
@@ -340,21 +392,25 @@ static void many_recurrences_are_cut(void **state)
 static void learned(void **state)
 {
     (void)state;
-    struct wt_trial tries[7] = {recurring(1, 1, 64, 1, 1000), recurring(2, 1, 64, 1, 2000), recurring(3, 1, 32, 1, 600),
-                                recurring(4, 1, 16, 0, 900), recurring(5, 1, 32, 1, 1), recurring(6, 1, 128, 1, 1),
+    struct wt_trial tries[7] = {recurring(1, 1, 64, 1, 1000), recurring(2, 1, 64, 1, 2000),
+                                recurring(3, 1, 32, 1, 600),  recurring(4, 1, 16, 0, 900),
+                                recurring(5, 1, 32, 1, 1),    recurring(6, 1, 128, 1, 1),
                                 recurring(7, 1, 32, 0, 100)};
-    tries[4].state_id = 4;    /* another target's */
+    tries[4].state_id = 4; /* another target's */
     tries[5].ended = false;
     view_learned(&out, tries, 7, 5, 64, false);
     has("   16  175 W   0 of 1   never");
-    has("   32  175 W   1 of 2       4  10.00 s     600.0 J  1.200 kJ          40.0 %        40.0 %  <- cheapest\n");
-    has("   64  175 W   2 of 2       4  10.00 s    1.500 kJ  3.000 kJ         100.0 %       100.0 %  <- default\n");
+    has("   32  175 W   1 of 2       4  10.00 s     600.0 J  1.200 kJ          40.0 %        40.0 "
+        "%  <- cheapest\n");
+    has("   64  175 W   2 of 2       4  10.00 s    1.500 kJ  3.000 kJ         100.0 %       100.0 "
+        "%  <- default\n");
     has_not("128");
     buffer_clear(&out);
     view_learned(&out, tries, 2, 5, 64, false);
     has("<- cheapest, default\n");
     buffer_clear(&out);
-    view_learned(&out, tries + 2, 1, 5, 64, false); /* the default has not run: there is nothing to compare with */
+    view_learned(&out, tries + 2, 1, 5, 64,
+                 false); /* the default has not run: there is nothing to compare with */
     has("unknown       unknown  <- cheapest\n");
     buffer_clear(&out);
     view_learned(&out, tries, 7, 99, 64, false);
@@ -364,8 +420,14 @@ static void learned(void **state)
 static void beliefs(void **state)
 {
     (void)state;
-    struct wt_beliefs b = {.gpu_model = "V100\x1b", .gpu_count = 2, .options = "accuracy>=0.9", .exploring = true, .next = 16,
-                           .bound_j = INFINITY, .count = 2, .running = 1,
+    struct wt_beliefs b = {.gpu_model = "V100\x1b",
+                           .gpu_count = 2,
+                           .options = "accuracy>=0.9",
+                           .exploring = true,
+                           .next = 16,
+                           .bound_j = INFINITY,
+                           .count = 2,
+                           .running = 1,
                            .sizes = {{16, 0, NAN, NAN, true}, {32, 3, 1500, 20, false}}};
     view_beliefs(&out, &b, false);
     has("batch sizes on 2 x V100\\x1b for accuracy>=0.9:\n");
@@ -389,28 +451,57 @@ static void beliefs(void **state)
     has_not("may cost");
 }
 
-/* --- Explanations -------------------------------------------------------------------------------------------------- */
+/* --- Explanations
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static struct wt_fit_point fitted(uint32_t watts, double time_s, double energy_j)
 {
-    return (struct wt_fit_point){{watts * 1000, 60, time_s, energy_j, energy_j / 100, time_s / 100, false}, true, time_s, energy_j};
+    return (struct wt_fit_point){
+        {watts * 1000, 60, time_s, energy_j, energy_j / 100, time_s / 100, false},
+        true,
+        time_s,
+        energy_j};
 }
 
-/* Four limits, least energy at the third; the choice is half the default's batch size, at the second. */
+/* Four limits, least energy at the third; the choice is half the default's batch size, at the
+ * second. */
 static struct wt_explanation an_explanation(void)
 {
     struct wt_explanation e = {
-        .job = "net\x1b[31m", .gpu_model = "V100\n", .gpu_count = 1, .found_limit_mw = 250000,
+        .job = "net\x1b[31m",
+        .gpu_model = "V100\n",
+        .gpu_count = 1,
+        .found_limit_mw = 250000,
         .standard = {64, 250000, 6, 0.5, 120, 3000, 720000},
         .chosen = {32, 200000, 4, 0.25, 40, 2000, 320000},
         .least = {32, 150000, 4, 0.3125, 37, 2500, 296000},
         .front = {32, 200000, 4, 0.25, 40, 2000, 320000},
-        .whole = {0.444, 0.01}, .whole_time = {0.667, 0.02},
-        .epochs = {0.667, 0.03, 0.278}, .size = {0.8, 0.02, 0.153}, .limit = {0.833, 0.015, 0.125},
-        .order = WT_ORDER_MEAN, .left = {0.925, 0.01}, .least_of_default = {0.411, 0.01}, .size_count = 2,
-        .fit = {.state = WT_FIT_DONE, .describes = true, .used = 4, .static_w = {70, 4}, .full_dynamic_w = {NAN, NAN},
-                .dynamic_w = {170, 6}, .compute = {0.55, 0.08}, .least_limit_w = {160, 12}, .low_w = 100, .high_w = 250, .time_rms = 0.005,
-                .time_largest = 0.01, .power_rms = 0.004, .power_largest = 0.007, .against_errors = 0.8, .count = 4},
+        .whole = {0.444, 0.01},
+        .whole_time = {0.667, 0.02},
+        .epochs = {0.667, 0.03, 0.278},
+        .size = {0.8, 0.02, 0.153},
+        .limit = {0.833, 0.015, 0.125},
+        .order = WT_ORDER_MEAN,
+        .left = {0.925, 0.01},
+        .least_of_default = {0.411, 0.01},
+        .size_count = 2,
+        .fit = {.state = WT_FIT_DONE,
+                .describes = true,
+                .used = 4,
+                .static_w = {70, 4},
+                .full_dynamic_w = {NAN, NAN},
+                .dynamic_w = {170, 6},
+                .compute = {0.55, 0.08},
+                .least_limit_w = {160, 12},
+                .low_w = 100,
+                .high_w = 250,
+                .time_rms = 0.005,
+                .time_largest = 0.01,
+                .power_rms = 0.004,
+                .power_largest = 0.007,
+                .against_errors = 0.8,
+                .count = 4},
     };
     e.fit.points[0] = fitted(250, 0.2, 48);
     e.fit.points[1] = fitted(200, 0.25, 40);
@@ -431,27 +522,37 @@ static void explanation(void **state)
     struct wt_explanation e = an_explanation();
     explained(&e);
     has("job net\\x1b[31m on 1 x V100\\n, batch size 32\n");
-    has("The GPU draws 70.0 W +- 4.0 W whatever its clock and, working at 250 W, 170.0 W +- 6.0 W beside that; 55.0 % +- 8.0 % of "
-        "a step at 250 W follow the clock; so below 160 W +- 12 W longer steps cost more static power than a lower clock saves, "
+    has("The GPU draws 70.0 W +- 4.0 W whatever its clock and, working at 250 W, 170.0 W +- 6.0 W "
+        "beside that; 55.0 % +- 8.0 % of "
+        "a step at 250 W follow the clock; so below 160 W +- 12 W longer steps cost more static "
+        "power than a lower clock saves, "
         "and above it dynamic power grows faster than speed.\n");
-    has("The default, batch size 64 at 250 W, is off the front: batch size 32 at 200 W takes 55.6 % less energy and 33.3 % less "
+    has("The default, batch size 64 at 250 W, is off the front: batch size 32 at 200 W takes 55.6 "
+        "% less energy and 33.3 % less "
         "time.\n");
-    has("The choice, batch size 32 at 200 W, takes 44.4 % +- 1.0 % of the default's energy and 66.7 % +- 2.0 % of its time; of the "
-        "55.6 % saved, in points, the number of epochs has +27.8, what an epoch takes at the batch size +15.3 and the limit "
+    has("The choice, batch size 32 at 200 W, takes 44.4 % +- 1.0 % of the default's energy and "
+        "66.7 % +- 2.0 % of its time; of the "
+        "55.6 % saved, in points, the number of epochs has +27.8, what an epoch takes at the batch "
+        "size +15.3 and the limit "
         "+12.5.\n");
     /* bars: the longest has 40 places; static energy is 70 W x time */
-    has("  250 W  240.0 W    100.0 %      100.0 %  ============############################  <- found\n");
-    has("  200 W  160.0 W    125.0 %       83.3 %  ===============##################         <- chosen\n");
-    has("  150 W  118.4 W    156.2 %       77.1 %  ==================#############           <- least energy\n");
+    has("  250 W  240.0 W    100.0 %      100.0 %  ============############################  <- "
+        "found\n");
+    has("  200 W  160.0 W    125.0 %       83.3 %  ===============##################         <- "
+        "chosen\n");
+    has("  150 W  118.4 W    156.2 %       77.1 %  ==================#############           <- "
+        "least energy\n");
     has("  100 W   88.0 W    250.0 %       91.7 %  =============================########");
     has("  number of epochs             66.7 %  +- 3.0 %         +27.8\n");
     has("  all of them                  44.4 %  +- 1.0 %         +55.6\n");
     has("the mean of turning");
-    has("The fit to 4 limits describes them: steps are off by 0.5 % (1.0 % at most), power by 0.4 % (0.7 % at most), 0.8 times the "
+    has("The fit to 4 limits describes them: steps are off by 0.5 % (1.0 % at most), power by 0.4 "
+        "% (0.7 % at most), 0.8 times the "
         "standard errors of what was measured.\n");
     has("So few points could hardly contradict it.\n");
     has("What dynamic power would be at full clock these limits do not tell.\n");
-    has("If only energy counted (eta 1) the choice would be batch size 32 at 150 W: 92.5 % +- 1.0 % of the energy.\n");
+    has("If only energy counted (eta 1) the choice would be batch size 32 at 150 W: 92.5 % +- 1.0 "
+        "% of the energy.\n");
 
     /* Two GPUs: powers are of one. */
     e.gpu_count = 2;
@@ -480,7 +581,8 @@ static void explanation_at_the_edges(void **state)
     has("; so from 235 W on at the latest longer steps cost more static power than");
     e.fit.least_limit_w = e.fit.static_w = e.fit.compute = (struct wt_estimate){NAN, NAN};
     explained(&e);
-    has("Working at 250 W it draws 170.0 W +- 6.0 W of dynamic power; these points leave open what is drawn whatever the clock and how "
+    has("Working at 250 W it draws 170.0 W +- 6.0 W of dynamic power; these points leave open what "
+        "is drawn whatever the clock and how "
         "much of a step follows the clock; where a step takes least energy is open.\n");
     has_not("= static");
     has("  ########################################  <- found\n"); /* not split */
@@ -488,7 +590,8 @@ static void explanation_at_the_edges(void **state)
     e.fit.static_w = (struct wt_estimate){70, 20};
     e.fit.least_limit_w = (struct wt_estimate){175, 74};
     explained(&e);
-    has("beside that; these points leave open how much of a step follows the clock; where a step takes least energy is open.\n");
+    has("beside that; these points leave open how much of a step follows the clock; where a step "
+        "takes least energy is open.\n");
     e.fit.least_limit_w = (struct wt_estimate){160, 12};
     explained(&e);
     has("follows the clock; by all that fits, below 160 W +- 12 W longer steps");
@@ -498,13 +601,15 @@ static void explanation_at_the_edges(void **state)
     e.front = e.standard;
     e.whole = (struct wt_estimate){0.833, 0.012};
     explained(&e);
-    has("The default, batch size 32 at 250 W, is the fast end of the front, where the last speed is dearest: batch size 32 at 150 W "
+    has("The default, batch size 32 at 250 W, is the fast end of the front, where the last speed "
+        "is dearest: batch size 32 at 150 W "
         "takes 22.9 % less energy and 56.2 % more time.\n");
     has(" a step, all by the limit, since the batch size is the default's.\n");
     has_not("number of epochs");
     e.least_of_default = (struct wt_estimate){0.99, 0.012};
     explained(&e);
-    has("The default, batch size 32 at 250 W, takes no more energy than the least that was measured, within the errors.\n");
+    has("The default, batch size 32 at 250 W, takes no more energy than the least that was "
+        "measured, within the errors.\n");
     e.least_of_default = (struct wt_estimate){0.771, 0.012};
     e.whole.error = 0.17;
     explained(&e);
@@ -526,12 +631,15 @@ static void nothing_is_explained_that_is_not_known(void **state)
     static const struct {
         enum wt_fit_state state;
         const char *words;
-    } rows[] = {{WT_FIT_FEW, "takes three limits at least, and 4 were measured; of what"},
-                {WT_FIT_THROTTLED, "and of those measured 4 are left at which no other cap held; of what"},
-                {WT_FIT_NOT_REACHED, "the training draws less than the limits allow"},
-                {WT_FIT_IGNORED, "although more was drawn than they allow"},
-                {WT_FIT_DONE, "The points are like no curve of static and dynamic power (steps are up to 1.0 % and power up to 0.7 % "
-                              "off the nearest one), so that why they lie where they do is not told; of what"}};
+    } rows[] = {
+        {WT_FIT_FEW, "takes three limits at least, and 4 were measured; of what"},
+        {WT_FIT_THROTTLED, "and of those measured 4 are left at which no other cap held; of what"},
+        {WT_FIT_NOT_REACHED, "the training draws less than the limits allow"},
+        {WT_FIT_IGNORED, "although more was drawn than they allow"},
+        {WT_FIT_DONE,
+         "The points are like no curve of static and dynamic power (steps are up to 1.0 % and "
+         "power up to 0.7 % "
+         "off the nearest one), so that why they lie where they do is not told; of what"}};
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct wt_explanation e = an_explanation();
         e.fit.state = rows[i].state;
@@ -543,7 +651,8 @@ static void nothing_is_explained_that_is_not_known(void **state)
         has_not("follow the clock");
         has_not("= static");
         has_not("At full clock");
-        assert_true((strstr(buffer_text(&out), "does not describe them") != NULL) == (rows[i].state == WT_FIT_DONE));
+        assert_true((strstr(buffer_text(&out), "does not describe them") != NULL) ==
+                    (rows[i].state == WT_FIT_DONE));
     }
     struct wt_explanation e = an_explanation();
     e.standard = (struct wt_side){64, 0, NAN, NAN, NAN, NAN, NAN};
@@ -597,14 +706,25 @@ static void not_started_is_said_as_it_is(void **state)
 }
 
 static const struct wt_device devices[2] = {
-    {.index = 2, .uuid = "GPU-a", .name = "V100, \"SXM\"", .limit_min_mw = 100000, .limit_max_mw = 250000,
+    {.index = 2,
+     .uuid = "GPU-a",
+     .name = "V100, \"SXM\"",
+     .limit_min_mw = 100000,
+     .limit_max_mw = 250000,
      .limit_default_mw = 250000},
     {.index = 3, .uuid = "-1", .name = "=cmd|' /C calc'!A0"},
 };
 static const struct wt_state states[2] = {
-    {.known = 0x1ff, .power_mw = 201500, .limit_mw = 250000, .enforced_limit_mw = 175000, .temperature_c = -3,
-     .utilization_percent = 97, .sm_clock_mhz = 1380, .memory_used_bytes = UINT64_C(17179869184),
-     .energy_mj = 1234567, .throttle = WT_THROTTLE_SYNC_BOOST | WT_THROTTLE_SW_POWER_CAP},
+    {.known = 0x1ff,
+     .power_mw = 201500,
+     .limit_mw = 250000,
+     .enforced_limit_mw = 175000,
+     .temperature_c = -3,
+     .utilization_percent = 97,
+     .sm_clock_mhz = 1380,
+     .memory_used_bytes = UINT64_C(17179869184),
+     .energy_mj = 1234567,
+     .throttle = WT_THROTTLE_SYNC_BOOST | WT_THROTTLE_SW_POWER_CAP},
     {.known = 0, .power_mw = 5, .throttle = 63},
 };
 
@@ -621,7 +741,8 @@ static void limits(void **state)
 static void measured(void **state)
 {
     (void)state;
-    const struct wt_device d[] = {{.kind = WT_DEVICE_GPU, .name = "V100"}, {.kind = WT_DEVICE_CPU, .name = "package-0"}};
+    const struct wt_device d[] = {{.kind = WT_DEVICE_GPU, .name = "V100"},
+                                  {.kind = WT_DEVICE_CPU, .name = "package-0"}};
     struct wt_measurement m[] = {{0, 2000000000, 400500, 1500, WT_SOURCE_COUNTER, 0},
                                  {0, 2000000000, 99500, 500, WT_SOURCE_INTEGRATED, 0}};
     const double sensor[] = {0.05, NAN};
@@ -642,12 +763,13 @@ static void monitor_lines(void **state)
     (void)state;
     view_monitor_heading(&out, false, false);
     view_monitor_lines(&out, INT64_C(1740830400123), devices, states, NULL, 2);
-    assert_string_equal(
-        out.text,
-        "TIME (UTC)   GPU       POWER      LIMIT   ENFORCED     ENERGY    TEMP    UTIL  SM CLOCK     MEMORY  THROTTLE\n"
-        "12:00:00.123   2     201.5 W      250 W      175 W   1.235 kJ    -3 C    97 %  1380 MHz  16384 MiB  "
-        "sw_power_cap+sync_boost\n"
-        "12:00:00.123   3     unknown    unknown    unknown    unknown unknown unknown   unknown    unknown  unknown\n");
+    assert_string_equal(out.text, "TIME (UTC)   GPU       POWER      LIMIT   ENFORCED     ENERGY   "
+                                  " TEMP    UTIL  SM CLOCK     MEMORY  THROTTLE\n"
+                                  "12:00:00.123   2     201.5 W      250 W      175 W   1.235 kJ   "
+                                  " -3 C    97 %  1380 MHz  16384 MiB  "
+                                  "sw_power_cap+sync_boost\n"
+                                  "12:00:00.123   3     unknown    unknown    unknown    unknown "
+                                  "unknown unknown   unknown    unknown  unknown\n");
 }
 
 static void csv(void **state)
@@ -655,23 +777,25 @@ static void csv(void **state)
     (void)state;
     view_monitor_csv_heading(&out, false);
     view_monitor_csv(&out, INT64_C(1740830400123), devices, states, NULL, 2);
-    assert_string_equal(
-        out.text,
-        "time,index,uuid,name,power_w,energy_j,power_limit_w,enforced_limit_w,temperature_c,utilization,sm_clock_mhz,"
-        "memory_used_bytes,throttle\n"
-        "2025-03-01T12:00:00.123Z,2,GPU-a,\"V100, \"\"SXM\"\"\",201.5,1234.567,250,175,-3,0.97,1380,17179869184,"
-        "sw_power_cap+sync_boost\n"
-        "2025-03-01T12:00:00.123Z,3,'-1,'=cmd|' /C calc'!A0,,,,,,,,,\n");
+    assert_string_equal(out.text, "time,index,uuid,name,power_w,energy_j,power_limit_w,enforced_"
+                                  "limit_w,temperature_c,utilization,sm_clock_mhz,"
+                                  "memory_used_bytes,throttle\n"
+                                  "2025-03-01T12:00:00.123Z,2,GPU-a,\"V100, "
+                                  "\"\"SXM\"\"\",201.5,1234.567,250,175,-3,0.97,1380,17179869184,"
+                                  "sw_power_cap+sync_boost\n"
+                                  "2025-03-01T12:00:00.123Z,3,'-1,'=cmd|' /C calc'!A0,,,,,,,,,\n");
     const struct wt_device odd = {.name = "a\nb\xff"};
     const struct wt_state free_running = {.known = WT_STATE_THROTTLE};
     buffer_clear(&out);
     view_monitor_csv(&out, 0, &odd, &free_running, NULL, 1);
     assert_string_equal(out.text, ",0,,\"a\nb\xef\xbf\xbd\",,,,,,,,,none\n");
-    const struct wt_measurement since[2] = {{NS, 3 * NS, 400500, 1500, WT_SOURCE_COUNTER, 0}, {.source = WT_SOURCE_NONE}};
+    const struct wt_measurement since[2] = {{NS, 3 * NS, 400500, 1500, WT_SOURCE_COUNTER, 0},
+                                            {.source = WT_SOURCE_NONE}};
     buffer_clear(&out);
     view_monitor_csv_heading(&out, true);
     view_monitor_csv(&out, INT64_C(1740830400123), devices, states, since, 2);
-    has(",throttle,interval_s,interval_energy_j,interval_energy_error_j,interval_power_w,interval_source\n");
+    has(",throttle,interval_s,interval_energy_j,interval_energy_error_j,interval_power_w,interval_"
+        "source\n");
     has(",2,400.5,1.5,200.25,counter\n");
     has(",,,,,,,,,,,,\n"); /* nothing is known of the other, states or interval */
     buffer_clear(&out);
@@ -685,11 +809,26 @@ static void csv(void **state)
 static void figures(void **state)
 {
     (void)state;
-    const struct wt_figure rows[2] = {
-        {.name = "intensity_g_per_kwh", .label = "grid intensity", .value = 481, .low = NAN, .high = NAN, .devices = NAN,
-         .unit = "g/kWh", .kind = "assumed", .source = "assumed world average", .year = 2023, .remark = "no value\x1b"},
-        {.name = "x", .label = "A100\n", .value = NAN, .low = 1, .high = NAN, .devices = 8, .unit = "kg", .kind = "gpu",
-         .source = "a\x1bpaper"}};
+    const struct wt_figure rows[2] = {{.name = "intensity_g_per_kwh",
+                                       .label = "grid intensity",
+                                       .value = 481,
+                                       .low = NAN,
+                                       .high = NAN,
+                                       .devices = NAN,
+                                       .unit = "g/kWh",
+                                       .kind = "assumed",
+                                       .source = "assumed world average",
+                                       .year = 2023,
+                                       .remark = "no value\x1b"},
+                                      {.name = "x",
+                                       .label = "A100\n",
+                                       .value = NAN,
+                                       .low = 1,
+                                       .high = NAN,
+                                       .devices = 8,
+                                       .unit = "kg",
+                                       .kind = "gpu",
+                                       .source = "a\x1bpaper"}};
     view_figures(&out, rows, 2, false);
     assert_string_equal(out.text, "FIGURE              VALUE  YEAR  FROM\n"
                                   "grid intensity  481 g/kWh  2023  assumed world average\n"
@@ -697,22 +836,39 @@ static void figures(void **state)
                                   "grid intensity: no value\\x1b.\n");
     buffer_clear(&out);
     view_carbon_tables(&out, rows, 1, rows + 1, 1, false);
-    assert_string_equal(out.text, "LOCATION             NAME            G/KWH  YEAR  SOURCE\n"
-                                  "intensity_g_per_kwh  grid intensity    481  2023  assumed world average\n\n"
-                                  "EMBODIED  KIND       KG  FROM       TO  DEVICES  YEAR  SOURCE\n"
-                                  "x         gpu   unknown     1  unknown        8     -  a\\x1bpaper\n");
+    assert_string_equal(
+        out.text, "LOCATION             NAME            G/KWH  YEAR  SOURCE\n"
+                  "intensity_g_per_kwh  grid intensity    481  2023  assumed world average\n\n"
+                  "EMBODIED  KIND       KG  FROM       TO  DEVICES  YEAR  SOURCE\n"
+                  "x         gpu   unknown     1  unknown        8     -  a\\x1bpaper\n");
 }
 
 int main(void)
 {
 #define FRESH(f) cmocka_unit_test_setup_teardown(f, fresh, fresh)
     const struct CMUnitTest tests[] = {
-        FRESH(units), FRESH(names_are_harmless), FRESH(columns_line_up), FRESH(savings_are_honest),
-        FRESH(run_summary), FRESH(limits_that_were_not_kept), FRESH(show_has_all_tries), FRESH(limits), FRESH(measured),
-        FRESH(monitor_lines), FRESH(csv), FRESH(budgets), FRESH(a_limit_that_changed), FRESH(recurrences),
-        FRESH(many_recurrences_are_cut), FRESH(learned), FRESH(beliefs),
-        FRESH(not_started_is_said_as_it_is), FRESH(explanation), FRESH(explanation_at_the_edges),
-        FRESH(nothing_is_explained_that_is_not_known), FRESH(explanation_figure),
+        FRESH(units),
+        FRESH(names_are_harmless),
+        FRESH(columns_line_up),
+        FRESH(savings_are_honest),
+        FRESH(run_summary),
+        FRESH(limits_that_were_not_kept),
+        FRESH(show_has_all_tries),
+        FRESH(limits),
+        FRESH(measured),
+        FRESH(monitor_lines),
+        FRESH(csv),
+        FRESH(budgets),
+        FRESH(a_limit_that_changed),
+        FRESH(recurrences),
+        FRESH(many_recurrences_are_cut),
+        FRESH(learned),
+        FRESH(beliefs),
+        FRESH(not_started_is_said_as_it_is),
+        FRESH(explanation),
+        FRESH(explanation_at_the_edges),
+        FRESH(nothing_is_explained_that_is_not_known),
+        FRESH(explanation_figure),
         FRESH(figures),
     };
     return cmocka_run_group_tests_name("view", tests, NULL, NULL);

@@ -49,7 +49,8 @@ static void text_is_text(void **state)
 {
     (void)state;
     html_text(&out, "a<b>&\"'\n\x1b\xff\xe2\x80\xae caf\xc3\xa9 &lt;");
-    assert_string_equal(out.text, "a&lt;b&gt;&amp;&quot;&#39;\\n\\x1b\\xff\\u202e caf\xc3\xa9 &amp;lt;");
+    assert_string_equal(out.text,
+                        "a&lt;b&gt;&amp;&quot;&#39;\\n\\x1b\\xff\\u202e caf\xc3\xa9 &amp;lt;");
 }
 
 static void names(void **state)
@@ -71,13 +72,17 @@ static void names(void **state)
     memset(long_name, 'n', 255);
     strcpy(long_name + 254, "\"");
     html_name(&out, long_name);
-    snprintf(expected, sizeof expected, "<bdi title=\"%.254s&quot;\">%.64s...</bdi>", long_name, long_name);
+    snprintf(expected, sizeof expected, "<bdi title=\"%.254s&quot;\">%.64s...</bdi>", long_name,
+             long_name);
     assert_string_equal(out.text, expected);
     buffer_clear(&out);
     svg_names(&out, 0, 13, 100, (const char *const[]){"<x>", ""}, 2);
     has("&#x2068;&lt;x&gt;&#x2069;, &#x2068;unknown&#x2069;</text></svg>");
     buffer_clear(&out);
-    svg_names(&out, 0, 13, 100, (const char *const[]){"a\xe2\x81\xa9" "b"}, 1); /* its own end of an isolate ends nothing */
+    svg_names(&out, 0, 13, 100,
+              (const char *const[]){"a\xe2\x81\xa9"
+                                    "b"},
+              1); /* its own end of an isolate ends nothing */
     has("&#x2068;a\\u2069b&#x2069;<");
 }
 
@@ -91,34 +96,58 @@ static void values(void **state)
     assert_string_equal(out.text, "unknown");
     buffer_clear(&out);
     html_time(&out, INT64_C(1740866400123));
-    assert_string_equal(out.text, "<time datetime=\"2025-03-01T22:00:00.123Z\">2025-03-01 22:00 UTC</time>");
+    assert_string_equal(out.text,
+                        "<time datetime=\"2025-03-01T22:00:00.123Z\">2025-03-01 22:00 UTC</time>");
     buffer_clear(&out);
     html_time(&out, INT64_MAX);
     assert_string_equal(out.text, "unknown");
 }
 
-/* --- The page ---------------------------------------------------------------------------------------------------- */
+/* --- The page
+ * ----------------------------------------------------------------------------------------------------
+ */
 
-static const enum wt_report_key by_job[] = {WT_BY_JOB}, by_day[] = {WT_BY_DAY}, by_day_and_user[] = {WT_BY_DAY, WT_BY_USER};
+static const enum wt_report_key by_job[] = {WT_BY_JOB}, by_day[] = {WT_BY_DAY},
+                                by_day_and_user[] = {WT_BY_DAY, WT_BY_USER};
 
 /* One run of that many joules, all of it the GPU's, 10 g and 5 g a kJ. */
 static struct wt_report_row row(const char *key, double joules)
 {
-    struct wt_report_row r = {.runs = 1, .gpu_hours = 2, .busy_gpu_hours = NAN, .gpu_j = joules, .cpu_j = NAN, .dram_j = NAN,
-                              .cpu_unknown = 1, .dram_unknown = 1, .facility_j = 1.1 * joules, .operational_g = joules / 100,
-                              .market_g = NAN, .embodied_g = joules / 200, .embodied_useful_g = joules / 90, .market_unknown = 1,
-                              .saved_j = NAN, .saved_error_j = NAN, .saved_g = NAN, .first_ms = INT64_C(1740866400000),
+    struct wt_report_row r = {.runs = 1,
+                              .gpu_hours = 2,
+                              .busy_gpu_hours = NAN,
+                              .gpu_j = joules,
+                              .cpu_j = NAN,
+                              .dram_j = NAN,
+                              .cpu_unknown = 1,
+                              .dram_unknown = 1,
+                              .facility_j = 1.1 * joules,
+                              .operational_g = joules / 100,
+                              .market_g = NAN,
+                              .embodied_g = joules / 200,
+                              .embodied_useful_g = joules / 90,
+                              .market_unknown = 1,
+                              .saved_j = NAN,
+                              .saved_error_j = NAN,
+                              .saved_g = NAN,
+                              .first_ms = INT64_C(1740866400000),
                               .last_ms = INT64_C(1740952800000)};
     r.keys[0] = key;
     r.keys[1] = "ada";
     return r;
 }
 
-static void put_page(const enum wt_report_key keys[], unsigned key_count, const struct wt_report_row rows[], size_t count,
+static void put_page(const enum wt_report_key keys[], unsigned key_count,
+                     const struct wt_report_row rows[], size_t count,
                      const struct wt_report_row *total)
 {
-    view_report_html(&out, &(struct view_report_page){.keys = keys, .key_count = key_count, .rows = rows, .count = count,
-                                                      .total = total, .from_ms = INT64_MIN, .to_ms = INT64_MAX,
+    view_report_html(&out, &(struct view_report_page){.keys = keys,
+                                                      .key_count = key_count,
+                                                      .rows = rows,
+                                                      .count = count,
+                                                      .total = total,
+                                                      .from_ms = INT64_MIN,
+                                                      .to_ms = INT64_MAX,
                                                       .made_ms = INT64_C(1741000000000)});
     assert_false(out.failed);
     has_not("nan");
@@ -128,7 +157,8 @@ static void put_page(const enum wt_report_key keys[], unsigned key_count, const 
 static void what_is_unknown_is_said(void **state)
 {
     (void)state;
-    struct wt_report_row rows[2] = {row("known", 3600000), row("killed", NAN)}, total = row("", 3600000);
+    struct wt_report_row rows[2] = {row("known", 3600000), row("killed", NAN)},
+                         total = row("", 3600000);
     rows[1].unended = rows[1].gpu_unknown = rows[1].operational_unknown = 1;
     rows[1].facility_j = rows[1].operational_g = NAN;
     rows[1].embodied_g = 250;
@@ -136,17 +166,23 @@ static void what_is_unknown_is_said(void **state)
     total.unended = total.gpu_unknown = 1;
     put_page(by_job, 1, rows, 2, &total);
     has("<title>Energy and carbon by job</title>");
-    has("All runs in the ledger; runs from <time datetime=\"2025-03-01T22:00:00.000Z\">2025-03-01 22:00 UTC</time> to <time "
-        "datetime=\"2025-03-02T22:00:00.000Z\">2025-03-02 22:00 UTC</time>.<br>Made <time datetime=\"2025-03-03T11:06:40.000Z\">");
-    has("<dt>Energy</dt><dd class=\"main\"><data value=\"3600000\">1.000 kWh</data></dd>\n<dd class=\"note\">GPUs <data "
+    has("All runs in the ledger; runs from <time datetime=\"2025-03-01T22:00:00.000Z\">2025-03-01 "
+        "22:00 UTC</time> to <time "
+        "datetime=\"2025-03-02T22:00:00.000Z\">2025-03-02 22:00 UTC</time>.<br>Made <time "
+        "datetime=\"2025-03-03T11:06:40.000Z\">");
+    has("<dt>Energy</dt><dd class=\"main\"><data value=\"3600000\">1.000 kWh</data></dd>\n<dd "
+        "class=\"note\">GPUs <data "
         "value=\"3600000\">1.000 kWh</data>, CPUs unknown, DRAM unknown</dd>");
-    has("<dt>Saved energy</dt><dd class=\"main\">unknown</dd>\n<dd class=\"note\">no run has measured its baseline</dd>");
+    has("<dt>Saved energy</dt><dd class=\"main\">unknown</dd>\n<dd class=\"note\">no run has "
+        "measured its baseline</dd>");
     has("known to be busy: unknown");
     has_not("market-based");
-    has("divided by the fleet&#8217;s utilisation: <data value=\"40000\">40.00 kg</data> (beside the above, never added to it)");
+    has("divided by the fleet&#8217;s utilisation: <data value=\"40000\">40.00 kg</data> (beside "
+        "the above, never added to it)");
     has("<li>GPU energy is unknown of 1 of 2 runs and not in the sums</li>");
     has("killed, so that nothing is booked: unknown of 1 of 2 runs");
-    has("<bdi>killed</bdi></th><td><data value=\"1\">1</data></td><td><data value=\"2\">2</data> <small>unknown</small></td>"
+    has("<bdi>killed</bdi></th><td><data value=\"1\">1</data></td><td><data value=\"2\">2</data> "
+        "<small>unknown</small></td>"
         "<td>unknown</td><td>unknown</td><td>unknown</td>");
     has("an end 1, GPU 1, CPU 1, DRAM 1, operational 1</td></tr>");
     has(">operational unknown, embodied 250.0 g</text>"); /* not the sum of what is known */
@@ -170,8 +206,10 @@ static void contracts_and_savings(void **state)
     put_page(by_job, 1, &r, 1, &total);
     has("market-based, by contract: <data value=\"12\">12.00 g</data>");
     has("the market-based figure is unknown of 2 of 3 runs");
-    has("<data value=\"720000\">200.0 Wh</data> <small>&#177; <data value=\"36000\">10.00 Wh</data></small></dd>\n"
-        "<dd class=\"note\">against the measured baseline, in 1 of 3 runs; carbon <data value=\"100\">100.0 g</data>");
+    has("<data value=\"720000\">200.0 Wh</data> <small>&#177; <data value=\"36000\">10.00 "
+        "Wh</data></small></dd>\n"
+        "<dd class=\"note\">against the measured baseline, in 1 of 3 runs; carbon <data "
+        "value=\"100\">100.0 g</data>");
     has("<data value=\"72000\">72.00 kg</data> <small><data value=\"12\">12.00 g</data></small>");
 }
 
@@ -194,7 +232,8 @@ static void bars_by_group(void **state)
     /* 36 kg of 108 kg are embodied. */
     has("<rect class=\"operational\" x=\"0.00\" y=\"17.00\" width=\"320.00\" height=\"8.00\"/>\n"
         "<rect class=\"embodied\" x=\"320.00\" y=\"17.00\" width=\"160.00\" height=\"8.00\"/>");
-    const char *first = strstr(out.text, "job-7"), *second = strstr(out.text, "job-9"), *third = strstr(out.text, "job-0");
+    const char *first = strstr(out.text, "job-7"), *second = strstr(out.text, "job-9"),
+               *third = strstr(out.text, "job-0");
     assert_true(first < second && second < third);
     assert_int_equal(count_of("job-3&#x2069;"), 0);
     assert_int_equal(count_of("<bdi>job-3</bdi>"), 1);
@@ -204,8 +243,9 @@ static void bars_by_group(void **state)
 static void bars_by_day(void **state)
 {
     (void)state;
-    struct wt_report_row rows[4] = {row("2025-03-01", 3600000), row("2025-03-01", 3600000), row("2025-03-02", NAN),
-                                    row("2025-03-10", 1800000)}, total = row("", 9000000);
+    struct wt_report_row rows[4] = {row("2025-03-01", 3600000), row("2025-03-01", 3600000),
+                                    row("2025-03-02", NAN), row("2025-03-10", 1800000)},
+                         total = row("", 9000000);
     rows[2].operational_g = NAN;
     put_page(by_day_and_user, 2, rows, 4, &total);
     has("<strong>Energy by day</strong>");
@@ -225,7 +265,8 @@ static void bars_by_day(void **state)
 static void old_days_are_left_out(void **state)
 {
     (void)state;
-    struct wt_report_row rows[3] = {row("2020-01-01", 3600000), row("2024-03-01", 360000), row("2025-03-01", 3600000)},
+    struct wt_report_row rows[3] = {row("2020-01-01", 3600000), row("2024-03-01", 360000),
+                                    row("2025-03-01", 3600000)},
                          total = row("", 9000000);
     put_page(by_day, 1, rows, 3, &total); /* 2024-03-01 is day 1 of 366 */
     has("The last 366 days; the table has those before.");
@@ -257,15 +298,21 @@ static void sources(void **state)
     (void)state;
     struct wt_report_row r = row("a", 1);
     struct wt_report_basis basis[14] = {
-        {WT_BASIS_ENERGY, "counter", 3, NAN, NAN}, {WT_BASIS_ENERGY, "", 1, NAN, NAN}, {WT_BASIS_PUE, "--pue", 4, 1.1, 1.5},
+        {WT_BASIS_ENERGY, "counter", 3, NAN, NAN},
+        {WT_BASIS_ENERGY, "", 1, NAN, NAN},
+        {WT_BASIS_PUE, "--pue", 4, 1.1, 1.5},
         {WT_BASIS_INTENSITY, "assumed <world> average", 1, 481, 481}};
     for (unsigned i = 4; i < 14; i++)
         basis[i] = (struct wt_report_basis){WT_BASIS_EMBODIED, "a table", 2, 4, 4};
-    view_report_html(&out, &(struct view_report_page){by_job, 1, &r, 1, &r, basis, 14, INT64_C(1740866400000), INT64_MAX, 0});
-    has("<li>GPU energy: <bdi>hardware counters</bdi> (3 runs)</li>\n<li>GPU energy: <bdi>source unknown</bdi> (1 run)</li>");
+    view_report_html(&out, &(struct view_report_page){by_job, 1, &r, 1, &r, basis, 14,
+                                                      INT64_C(1740866400000), INT64_MAX, 0});
+    has("<li>GPU energy: <bdi>hardware counters</bdi> (3 runs)</li>\n<li>GPU energy: <bdi>source "
+        "unknown</bdi> (1 run)</li>");
     has("<li>PUE: 1.1 to 1.5, <bdi>--pue</bdi> (4 runs)</li>");
-    has("<li>Grid intensity: 481 g CO<sub>2</sub>e/kWh, <bdi>assumed &lt;world&gt; average</bdi> (1 run)</li>");
-    assert_int_equal(count_of("<li>Embodied carbon: 4 years of lifetime, <bdi>a table</bdi> (2 runs)</li>"), 8);
+    has("<li>Grid intensity: 481 g CO<sub>2</sub>e/kWh, <bdi>assumed &lt;world&gt; average</bdi> "
+        "(1 run)</li>");
+    assert_int_equal(
+        count_of("<li>Embodied carbon: 4 years of lifetime, <bdi>a table</bdi> (2 runs)</li>"), 8);
     has("<li>and 2 more sources of the same</li>");
     has("Hours that began at or after <time datetime=\"2025-03-01T22:00:00.000Z\">");
 }
@@ -284,8 +331,16 @@ int main(void)
 {
 #define FRESH(f) cmocka_unit_test_setup_teardown(f, fresh, fresh)
     const struct CMUnitTest tests[] = {
-        FRESH(text_is_text), FRESH(names), FRESH(values), FRESH(what_is_unknown_is_said), FRESH(contracts_and_savings),
-        FRESH(bars_by_group), FRESH(bars_by_day), FRESH(old_days_are_left_out), FRESH(long_tables_are_cut), FRESH(sources),
+        FRESH(text_is_text),
+        FRESH(names),
+        FRESH(values),
+        FRESH(what_is_unknown_is_said),
+        FRESH(contracts_and_savings),
+        FRESH(bars_by_group),
+        FRESH(bars_by_day),
+        FRESH(old_days_are_left_out),
+        FRESH(long_tables_are_cut),
+        FRESH(sources),
         FRESH(nothing),
     };
     return cmocka_run_group_tests_name("view html", tests, NULL, NULL);

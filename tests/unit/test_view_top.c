@@ -54,7 +54,10 @@ static void every_size_fits(void **state)
         for (unsigned rows = 0; rows < 140; rows += 3) {
             unsigned lines = 0;
             char line[2048];
-            for (const char *at = draw(&page, (struct view_top){.rows = rows, .columns = columns, .unicode = true, .count = 64});
+            for (const char *at =
+                     draw(&page,
+                          (struct view_top){
+                              .rows = rows, .columns = columns, .unicode = true, .count = 64});
                  *at; at += strcspn(at, "\n") + 1, lines++) {
                 size_t length = strcspn(at, "\n");
                 assert_true(length < sizeof line);
@@ -87,7 +90,9 @@ static void what_counts_is_shown(void **state)
     (void)state;
     struct buffer page = {0};
     fill();
-    const char *text = draw(&page, (struct view_top){.rows = 8, .columns = 100, .count = 2, .interval_s = 0.5, .paused = true});
+    const char *text =
+        draw(&page, (struct view_top){
+                        .rows = 8, .columns = 100, .count = 2, .interval_s = 0.5, .paused = true});
     assert_non_null(strstr(text, "every 0.5 s  PAUSED"));
     assert_non_null(strstr(text, " 123.5 W    200 W ")); /* the limit that is enforced */
     devices[0].why = "GPU is lost";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The watch over a device that tells power only, on the virtual GPU in its own time: the library, the source, the reads
- * and the integrator together, against the truth that the machine knows.
+ * The watch over a device that tells power only, on the virtual GPU in its own time: the library,
+ * the source, the reads and the integrator together, against the truth that the machine knows.
  *
  * Arguments: the virtual GPU's library.
  */
@@ -25,8 +25,8 @@
 static const char *library;
 static char machine[64];
 
-
-/* The child that keeps the virtual GPU busy: steps of `step_s`, with `host_share` of each on the host. */
+/* The child that keeps the virtual GPU busy: steps of `step_s`, with `host_share` of each on the
+ * host. */
 static pid_t start_load(double step_s, double power_w, double host_share)
 {
     pid_t pid = fork();
@@ -50,8 +50,10 @@ static double uniform(uint64_t *random)
     return (double)(*random >> 11) / 0x1p53;
 }
 
-/* Watches for a minute of the machine and asks for windows of 0.2 to 10 s between random moments. */
-static void check_load(const char *name, double step_s, double power_w, double host_share, double most_fraction)
+/* Watches for a minute of the machine and asks for windows of 0.2 to 10 s between random moments.
+ */
+static void check_load(const char *name, double step_s, double power_w, double host_share,
+                       double most_fraction)
 {
     static int64_t t_ns[MARKS];
     static double truth_j[MARKS];
@@ -77,7 +79,8 @@ static void check_load(const char *name, double step_s, double power_w, double h
     watch_begin(watch);
     while (marks < MARKS && clock_now_ns() - begin_ns < 45 * NS_PER_S) {
         int64_t next_ns = watch_next_ns(watch) - clock_now_ns();
-        clock_sleep_ns(next_ns > 20 * NS_PER_MS ? next_ns : 20 * NS_PER_MS); /* a loop as the supervisor's */
+        clock_sleep_ns(next_ns > 20 * NS_PER_MS ? next_ns
+                                                : 20 * NS_PER_MS); /* a loop as the supervisor's */
         watch_poll(watch);
         if (uniform(&random) < 0.4)
             continue;
@@ -85,7 +88,8 @@ static void check_load(const char *name, double step_s, double power_w, double h
         truth_j[marks] = truth.function(0);
         int64_t after_ns = clock_now_ns();
         t_ns[marks] = before_ns + (after_ns - before_ns) / 2;
-        if (after_ns - before_ns < NS_PER_MS) /* else we were not running, and the moment is not known */
+        if (after_ns - before_ns <
+            NS_PER_MS) /* else we were not running, and the moment is not known */
             marks++;
     }
     kill(load, SIGKILL);
@@ -96,9 +100,11 @@ static void check_load(const char *name, double step_s, double power_w, double h
     for (unsigned from = 0; from < marks; from += 3)
         for (unsigned to = from + 1; to < marks; to += 1 + (to - from) / 2) {
             double length_s = (double)(t_ns[to] - t_ns[from]) / 1e9, energy_j, error_j;
-            if (length_s < 0.2 || length_s > 10 || t_ns[from] < begin_ns + NS_PER_S || t_ns[to] > until_ns)
+            if (length_s < 0.2 || length_s > 10 || t_ns[from] < begin_ns + NS_PER_S ||
+                t_ns[to] > until_ns)
                 continue;
-            assert_int_equal(watch_energy_between(watch, t_ns[from], t_ns[to], &energy_j, &error_j), 0);
+            assert_int_equal(watch_energy_between(watch, t_ns[from], t_ns[to], &energy_j, &error_j),
+                             0);
             double true_j = truth_j[to] - truth_j[from];
             windows++;
             inside += fabs(energy_j - true_j) <= error_j + 0.1;
@@ -109,8 +115,8 @@ static void check_load(const char *name, double step_s, double power_w, double h
         }
     struct wt_measurement whole;
     watch_end(watch, clock_now_ns(), &whole);
-    print_message("%s: %u of %u windows hold the truth, bound beyond 1 s %.2f %%\n", name, inside, windows,
-                  100 * bound / wide);
+    print_message("%s: %u of %u windows hold the truth, bound beyond 1 s %.2f %%\n", name, inside,
+                  windows, 100 * bound / wide);
     assert_true(windows > 100 && wide > 50);
     if (inside < windows * 0.95)
         fail_msg("%s: only %u of %u windows hold the truth", name, inside, windows);
@@ -160,7 +166,8 @@ static int drop_machine(void **state)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(steady), cmocka_unit_test(square), cmocka_unit_test(training)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(steady), cmocka_unit_test(square),
+                                       cmocka_unit_test(training)};
     if (argc != 2)
         return 2;
     library = argv[1];

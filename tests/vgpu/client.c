@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A client of the linked kind: it is linked with -lnvidia-ml as GEOPM and Slurm's plugin are, knows only
-// NVML's names, declares them itself, and prints one line a GPU. The tests compare its lines.
+// A client of the linked kind: it is linked with -lnvidia-ml as GEOPM and Slurm's plugin are, knows
+// only NVML's names, declares them itself, and prints one line a GPU. The tests compare its lines.
 #include <stdio.h>
 
 typedef void *device_handle;
@@ -11,10 +11,12 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned index, device_handle *device);
 int nvmlDeviceGetName(device_handle device, char *name, unsigned size);
 int nvmlDeviceGetPowerUsage(device_handle device, unsigned *power_mw);
 int nvmlDeviceGetTotalEnergyConsumption(device_handle device, unsigned long long *energy_mj);
-int nvmlDeviceGetPowerManagementLimitConstraints(device_handle device, unsigned *min_mw, unsigned *max_mw);
+int nvmlDeviceGetPowerManagementLimitConstraints(device_handle device, unsigned *min_mw,
+                                                 unsigned *max_mw);
 int nvmlDeviceGetNvLinkState(device_handle device, unsigned link, unsigned *state);
 
-int main(void) {
+int main(void)
+{
     unsigned count = 0;
     if (nvmlInit_v2() != 0 || nvmlDeviceGetCount_v2(&count) != 0)
         return 1;

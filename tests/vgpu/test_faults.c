@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Planned faults, each on a machine of its own and through NVML's entry points. Machines run a hundred times
-// faster, so the second at which a fault begins is soon over; the truth must not know of any fault.
+// Planned faults, each on a machine of its own and through NVML's entry points. Machines run a
+// hundred times faster, so the second at which a fault begins is soon over; the truth must not know
+// of any fault.
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
@@ -23,51 +24,59 @@
 
 static char runtime[] = "/tmp/vgpu-faults-XXXXXX";
 
-// Every test runs in a child on a machine of its own: vgpu_work attaches for the rest of a process's life.
-#define CHECK(condition)                                                                                     \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                  \
-            _exit(1);                                                                                        \
-        }                                                                                                    \
+// Every test runs in a child on a machine of its own: vgpu_work attaches for the rest of a
+// process's life.
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
+            _exit(1);                                                                              \
+        }                                                                                          \
     } while (0)
 
 static int64_t begun_ns;
 
-static double machine_s(void) {
+static double machine_s(void)
+{
     return (double)(vgpu_now_ns() - begun_ns) * 1e-9;
 }
 
-static void wait_until(double s) {
+static void wait_until(double s)
+{
     while (machine_s() < s)
         usleep(1000);
 }
 
-static nvmlDevice_t gpu(unsigned index) {
+static nvmlDevice_t gpu(unsigned index)
+{
     nvmlDevice_t device = NULL;
     CHECK(nvmlDeviceGetHandleByIndex_v2(index, &device) == NVML_SUCCESS);
     return device;
 }
 
-static unsigned limit_mw(void) {
+static unsigned limit_mw(void)
+{
     unsigned mw = 0;
     CHECK(nvmlDeviceGetPowerManagementLimit(gpu(0), &mw) == NVML_SUCCESS);
     return mw;
 }
 
-static double counter_j(void) {
+static double counter_j(void)
+{
     unsigned long long mj = 0;
     CHECK(nvmlDeviceGetTotalEnergyConsumption(gpu(0), &mj) == NVML_SUCCESS);
     return (double)mj / 1000;
 }
 
-static void on_machine(const char *model, const char *faults, int scale, void (*body)(void)) {
+static void on_machine(const char *model, const char *faults, int scale, void (*body)(void))
+{
     static unsigned number;
     char path[96];
     snprintf(path, sizeof path, "%s/%u.ini", runtime, number++);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
-    fprintf(file, "[machine]\ntime_scale = %d\n[gpu 0]\nmodel = %s\nfault = %s\n[gpu 1]\nmodel = v100\n",
+    fprintf(file,
+            "[machine]\ntime_scale = %d\n[gpu 0]\nmodel = %s\nfault = %s\n[gpu 1]\nmodel = v100\n",
             scale, model, faults);
     fclose(file);
     fflush(stdout);
@@ -86,12 +95,14 @@ static void on_machine(const char *model, const char *faults, int scale, void (*
     assert_int_equal(status, 0);
 }
 
-static void is_lost(void) {
+static void is_lost(void)
+{
     nvmlDevice_t device = gpu(0), other = gpu(1);
     char name[96];
     unsigned count = 0;
     CHECK(nvmlDeviceGetName(device, name, sizeof name) == NVML_SUCCESS);
-    CHECK(vgpu_work(0, 100, 200, 0.5, 0) == -EIO); // ends when the GPU is lost, not when the work is done
+    CHECK(vgpu_work(0, 100, 200, 0.5, 0) ==
+          -EIO); // ends when the GPU is lost, not when the work is done
     CHECK(machine_s() > 2 && machine_s() < 60);
     double before_j = vgpu_true_energy_j(0);
     CHECK(nvmlDeviceGetName(device, name, sizeof name) == 15);
@@ -105,12 +116,14 @@ static void is_lost(void) {
     CHECK(vgpu_true_energy_j(0) > before_j);
 }
 
-static void lost(void **state) {
+static void lost(void **state)
+{
     (void)state;
     on_machine("v100", "lost@3", 100, is_lost);
 }
 
-static void loses_permission(void) {
+static void loses_permission(void)
+{
     CHECK(nvmlDeviceSetPowerManagementLimit(gpu(0), 200000) == NVML_SUCCESS);
     wait_until(5);
     CHECK(nvmlDeviceSetPowerManagementLimit(gpu(0), 150000) == NVML_ERROR_NO_PERMISSION);
@@ -118,12 +131,14 @@ static void loses_permission(void) {
     CHECK(limit_mw() == 200000);
 }
 
-static void no_permission(void **state) {
+static void no_permission(void **state)
+{
     (void)state;
     on_machine("v100", "no_permission@5", 100, loses_permission);
 }
 
-static void misses_functions(void) {
+static void misses_functions(void)
+{
     unsigned value, count = 0;
     unsigned long long wide;
     nvmlProcessInfo_v2_t list[4];
@@ -131,9 +146,12 @@ static void misses_functions(void) {
     CHECK(nvmlDeviceGetTotalEnergyConsumption(gpu(0), &wide) == NVML_ERROR_NOT_SUPPORTED);
     CHECK(nvmlDeviceGetPowerUsage(gpu(0), &value) == NVML_SUCCESS);
     // without a version all versions are meant, with one only that
-    CHECK(nvmlDeviceGetComputeRunningProcesses_v3(gpu(0), &count, list) == NVML_ERROR_NOT_SUPPORTED);
-    CHECK(nvmlDeviceGetComputeRunningProcesses_v2(gpu(0), &count, list) == NVML_ERROR_NOT_SUPPORTED);
-    nvmlPowerValue_v2_t power = {.version = NVML_VERSIONED(nvmlPowerValue_v2_t, 2), .power_mw = 200000};
+    CHECK(nvmlDeviceGetComputeRunningProcesses_v3(gpu(0), &count, list) ==
+          NVML_ERROR_NOT_SUPPORTED);
+    CHECK(nvmlDeviceGetComputeRunningProcesses_v2(gpu(0), &count, list) ==
+          NVML_ERROR_NOT_SUPPORTED);
+    nvmlPowerValue_v2_t power = {.version = NVML_VERSIONED(nvmlPowerValue_v2_t, 2),
+                                 .power_mw = 200000};
     CHECK(nvmlDeviceSetPowerManagementLimit_v2(gpu(0), &power) == NVML_ERROR_NOT_SUPPORTED);
     CHECK(nvmlDeviceSetPowerManagementLimit(gpu(0), 200000) == NVML_SUCCESS);
     // a name is not a prefix
@@ -141,7 +159,8 @@ static void misses_functions(void) {
     CHECK(nvmlDeviceGetPowerManagementLimit(gpu(0), &value) == NVML_ERROR_NOT_SUPPORTED);
 }
 
-static void unsupported(void **state) {
+static void unsupported(void **state)
+{
     (void)state;
     on_machine("v100",
                "unsupported=nvmlDeviceGetTotalEnergyConsumption@1, "
@@ -151,7 +170,8 @@ static void unsupported(void **state) {
                100, misses_functions);
 }
 
-static void freezes(void) {
+static void freezes(void)
+{
     double first_j = counter_j(), true_j = vgpu_true_energy_j(0);
     CHECK(vgpu_work(0, 10, 200, 0, 0) == 0);
     double frozen_j = counter_j();
@@ -162,12 +182,14 @@ static void freezes(void) {
     CHECK(counter_j() == frozen_j);
 }
 
-static void energy_frozen(void **state) {
+static void energy_frozen(void **state)
+{
     (void)state;
     on_machine("v100", "energy_frozen@5", 100, freezes);
 }
 
-static void resets(void) {
+static void resets(void)
+{
     double first_j = counter_j(), true_j = vgpu_true_energy_j(0);
     CHECK(first_j > 1e5);
     CHECK(vgpu_work(0, 10, 200, 0, 0) == 0);
@@ -179,12 +201,14 @@ static void resets(void) {
     CHECK(counter_j() > since_j + 150); // and it goes on
 }
 
-static void energy_reset(void **state) {
+static void energy_reset(void **state)
+{
     (void)state;
     on_machine("v100", "energy_reset@5", 100, resets);
 }
 
-static void sticks(void) {
+static void sticks(void)
+{
     unsigned idle = 0, busy = 0;
     wait_until(2);
     CHECK(nvmlDeviceGetPowerUsage(gpu(0), &idle) == NVML_SUCCESS);
@@ -195,12 +219,14 @@ static void sticks(void) {
     CHECK(fabs((counter_j() - before_j) / (vgpu_true_energy_j(0) - true_j) - 1) < 0.1);
 }
 
-static void power_stuck(void **state) {
+static void power_stuck(void **state)
+{
     (void)state;
     on_machine("v100", "power_stuck@1", 100, sticks);
 }
 
-static void *call_slowly(void *seconds) {
+static void *call_slowly(void *seconds)
+{
     double begin_s = machine_s();
     unsigned value;
     nvmlDeviceGetPowerUsage(gpu(0), &value);
@@ -208,7 +234,8 @@ static void *call_slowly(void *seconds) {
     return NULL;
 }
 
-static void is_slow(void) {
+static void is_slow(void)
+{
     double slow_s = 0;
     unsigned value;
     pthread_t thread;
@@ -222,12 +249,14 @@ static void is_slow(void) {
     CHECK(slow_s >= 5 && slow_s < 9);
 }
 
-static void slow(void **state) {
+static void slow(void **state)
+{
     (void)state;
     on_machine("v100", "slow=5@0", 10, is_slow);
 }
 
-static void fails_once(void) {
+static void fails_once(void)
+{
     unsigned value;
     nvmlDevice_t device = gpu(0); // handles are not counted
     CHECK(nvmlDeviceGetPowerUsage(gpu(1), &value) == NVML_SUCCESS);
@@ -245,37 +274,45 @@ static void fails_once(void) {
     CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 }
 
-static void fail_call(void **state) {
+static void fail_call(void **state)
+{
     (void)state;
     on_machine("v100", "fail_call=3@0, fail_call=5@0", 100, fails_once);
 }
 
-static void ignores_limits(void) {
-    CHECK(nvmlDeviceSetPowerManagementLimit(gpu(0), 200000) == NVML_SUCCESS && limit_mw() == 200000);
+static void ignores_limits(void)
+{
+    CHECK(nvmlDeviceSetPowerManagementLimit(gpu(0), 200000) == NVML_SUCCESS &&
+          limit_mw() == 200000);
     wait_until(5);
-    CHECK(nvmlDeviceSetPowerManagementLimit(gpu(0), 150000) == NVML_SUCCESS && limit_mw() == 200000);
+    CHECK(nvmlDeviceSetPowerManagementLimit(gpu(0), 150000) == NVML_SUCCESS &&
+          limit_mw() == 200000);
     CHECK(nvmlDeviceSetPowerManagementLimit(gpu(0), 1) == NVML_ERROR_INVALID_ARGUMENT);
 }
 
-static void limit_ignored(void **state) {
+static void limit_ignored(void **state)
+{
     (void)state;
     on_machine("v100", "limit_ignored@5", 100, ignores_limits);
 }
 
-static double seconds_of_work(void) {
+static double seconds_of_work(void)
+{
     double begin_s = machine_s();
     CHECK(vgpu_work(0, 10, 240, 1, 0) == 0);
     return machine_s() - begin_s;
 }
 
-static void is_capped(void) {
+static void is_capped(void)
+{
     unsigned mw;
     double free_s = seconds_of_work();
     wait_until(20);
     CHECK(nvmlDeviceGetEnforcedPowerLimit(gpu(0), &mw) == NVML_SUCCESS && mw == 125000);
     CHECK(limit_mw() == 250000);
     CHECK(seconds_of_work() > 1.2 * free_s);
-    CHECK(nvmlDeviceSetPowerManagementLimit(gpu(0), 100000) == NVML_SUCCESS && limit_mw() == 100000);
+    CHECK(nvmlDeviceSetPowerManagementLimit(gpu(0), 100000) == NVML_SUCCESS &&
+          limit_mw() == 100000);
     CHECK(nvmlDeviceGetEnforcedPowerLimit(gpu(0), &mw) == NVML_SUCCESS && mw == 100000);
     CHECK(nvmlDeviceSetPowerManagementLimit(gpu(0), 250000) == NVML_SUCCESS);
     wait_until(60); // lifted by a later one that is higher
@@ -283,12 +320,14 @@ static void is_capped(void) {
     CHECK(seconds_of_work() < 1.1 * free_s);
 }
 
-static void enforced_w(void **state) {
+static void enforced_w(void **state)
+{
     (void)state;
     on_machine("v100", "enforced_w=125@20, enforced_w=1000@60", 100, is_capped);
 }
 
-static void is_hot(void) {
+static void is_hot(void)
+{
     unsigned long long reasons;
     unsigned celsius, mhz;
     wait_until(3);
@@ -298,22 +337,26 @@ static void is_hot(void) {
     CHECK(vgpu_work(0, 1, 100, 0, 0) == 0);
     CHECK(nvmlDeviceGetClockInfo(gpu(0), 1, &mhz) == NVML_SUCCESS && mhz < 800);
     wait_until(14); // cooled down
-    CHECK(nvmlDeviceGetCurrentClocksEventReasons(gpu(0), &reasons) == NVML_SUCCESS && (reasons & 0x48) == 0);
+    CHECK(nvmlDeviceGetCurrentClocksEventReasons(gpu(0), &reasons) == NVML_SUCCESS &&
+          (reasons & 0x48) == 0);
     CHECK(nvmlDeviceGetTemperature(gpu(0), 0, &celsius) == NVML_SUCCESS && celsius < 80);
 }
 
-static void is_slowed_by_heat(void) {
+static void is_slowed_by_heat(void)
+{
     double hot_s = seconds_of_work(); // 2 s, then 10 s at half the clock, then the rest
     CHECK(hot_s > 14.5 && hot_s < 17);
 }
 
-static void thermal(void **state) {
+static void thermal(void **state)
+{
     (void)state;
     on_machine("v100", "thermal@2", 100, is_hot);
     on_machine("v100", "thermal@2", 100, is_slowed_by_heat);
 }
 
-static void unloads(void) {
+static void unloads(void)
+{
     nvmlDevice_t device = gpu(0), other = gpu(1);
     unsigned value, count;
     double true_j = vgpu_true_energy_j(0);
@@ -331,17 +374,21 @@ static void unloads(void) {
     CHECK(vgpu_work(0, 0.1, 200, 0, 0) == 0);
 }
 
-static void unload(void **state) {
+static void unload(void **state)
+{
     (void)state;
     on_machine("v100", "unload@5", 100, unloads);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lost),          cmocka_unit_test(no_permission), cmocka_unit_test(unsupported),
-        cmocka_unit_test(energy_frozen), cmocka_unit_test(energy_reset),  cmocka_unit_test(power_stuck),
-        cmocka_unit_test(slow),          cmocka_unit_test(fail_call),     cmocka_unit_test(limit_ignored),
-        cmocka_unit_test(enforced_w),    cmocka_unit_test(thermal),       cmocka_unit_test(unload),
+        cmocka_unit_test(lost),          cmocka_unit_test(no_permission),
+        cmocka_unit_test(unsupported),   cmocka_unit_test(energy_frozen),
+        cmocka_unit_test(energy_reset),  cmocka_unit_test(power_stuck),
+        cmocka_unit_test(slow),          cmocka_unit_test(fail_call),
+        cmocka_unit_test(limit_ignored), cmocka_unit_test(enforced_w),
+        cmocka_unit_test(thermal),       cmocka_unit_test(unload),
     };
     if (!mkdtemp(runtime))
         return 1;

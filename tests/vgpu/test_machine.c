@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whole machines through NVML's entry points: processes that share one, fork, are killed while they work or
-// hold the lock; what is left behind and what is kept. Times are compared with wide margins: the test host
-// may be busy.
+// Whole machines through NVML's entry points: processes that share one, fork, are killed while they
+// work or hold the lock; what is left behind and what is kept. Times are compared with wide
+// margins: the test host may be busy.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,25 +26,29 @@
 
 static char runtime[] = "/tmp/vgpu-run-XXXXXX";
 
-static double now_s(void) {
+static double now_s(void)
+{
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static nvmlDevice_t first_gpu(void) {
+static nvmlDevice_t first_gpu(void)
+{
     nvmlDevice_t device = NULL;
     assert_int_equal(nvmlDeviceGetHandleByIndex_v2(0, &device), NVML_SUCCESS);
     return device;
 }
 
-static unsigned limit_mw(void) {
+static unsigned limit_mw(void)
+{
     unsigned mw = 0;
     assert_int_equal(nvmlDeviceGetPowerManagementLimit(first_gpu(), &mw), NVML_SUCCESS);
     return mw;
 }
 
-static uint32_t generation_of_first(void) {
+static uint32_t generation_of_first(void)
+{
     struct machine_state *machine = machine_enter();
     assert_non_null(machine);
     uint32_t generation = machine->gpus[0].generation;
@@ -52,14 +56,17 @@ static uint32_t generation_of_first(void) {
     return generation;
 }
 
-static unsigned users(void) {
+static unsigned users(void)
+{
     nvmlProcessInfo_v2_t list[STATE_CONTEXTS];
     unsigned count = STATE_CONTEXTS;
-    assert_int_equal(nvmlDeviceGetComputeRunningProcesses_v3(first_gpu(), &count, list), NVML_SUCCESS);
+    assert_int_equal(nvmlDeviceGetComputeRunningProcesses_v3(first_gpu(), &count, list),
+                     NVML_SUCCESS);
     return count;
 }
 
-static unsigned files_left(void) {
+static unsigned files_left(void)
+{
     char path[64];
     unsigned count = 0;
     snprintf(path, sizeof path, "%s/wattune-vgpu", runtime);
@@ -72,7 +79,8 @@ static unsigned files_left(void) {
 }
 
 // Runs body in a child and gives its wait status. Children end with _exit: cmocka is not theirs.
-static pid_t spawn(void (*body)(void)) {
+static pid_t spawn(void (*body)(void))
+{
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid > 0)
@@ -82,30 +90,34 @@ static pid_t spawn(void (*body)(void)) {
     _exit(0);
 }
 
-static int finish(pid_t pid) {
+static int finish(pid_t pid)
+{
     int status = -1;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     return status;
 }
 
-#define CHECK(condition)                                                                                     \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            fprintf(stderr, "child: %s:%d: %s\n", __FILE__, __LINE__, #condition);                           \
-            _exit(1);                                                                                        \
-        }                                                                                                    \
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "child: %s:%d: %s\n", __FILE__, __LINE__, #condition);                 \
+            _exit(1);                                                                              \
+        }                                                                                          \
     } while (0)
 
-static void init(void) {
+static void init(void)
+{
     assert_int_equal(nvmlInit_v2(), NVML_SUCCESS);
 }
 
-static void stop(void) {
+static void stop(void)
+{
     assert_int_equal(nvmlShutdown(), NVML_SUCCESS);
 }
 
-static void write_machine(const char *path, const char *text) {
+static void write_machine(const char *path, const char *text)
+{
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     fputs(text, file);
@@ -114,7 +126,8 @@ static void write_machine(const char *path, const char *text) {
 
 // ---- the interface's manners
 
-static void answers_by_the_book(void **state) {
+static void answers_by_the_book(void **state)
+{
     (void)state;
     unsigned value = 0;
     nvmlDevice_t device = NULL;
@@ -129,20 +142,25 @@ static void answers_by_the_book(void **state) {
     assert_int_equal(nvmlDeviceGetHandleByIndex_v2(0, NULL), NVML_ERROR_INVALID_ARGUMENT);
     assert_int_equal(nvmlDeviceGetPowerUsage(device, NULL), NVML_ERROR_INVALID_ARGUMENT);
     assert_int_equal(nvmlDeviceGetPowerUsage(NULL, &value), NVML_ERROR_INVALID_ARGUMENT);
-    assert_int_equal(nvmlDeviceGetPowerUsage((nvmlDevice_t)&value, &value), NVML_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(nvmlDeviceGetPowerUsage((nvmlDevice_t)&value, &value),
+                     NVML_ERROR_INVALID_ARGUMENT);
     char text[96];
     assert_int_equal(nvmlDeviceGetName(device, text, 4), NVML_ERROR_INSUFFICIENT_SIZE);
     assert_int_equal(nvmlDeviceGetName(device, text, sizeof text), NVML_SUCCESS);
     assert_string_equal(text, "Tesla V100-PCIE-16GB");
     nvmlMemory_v2_t memory = {.version = 2};
-    assert_int_equal(nvmlDeviceGetMemoryInfo_v2(device, &memory), NVML_ERROR_ARGUMENT_VERSION_MISMATCH);
+    assert_int_equal(nvmlDeviceGetMemoryInfo_v2(device, &memory),
+                     NVML_ERROR_ARGUMENT_VERSION_MISMATCH);
     memory.version = 0x02000028;
     assert_int_equal(nvmlDeviceGetMemoryInfo_v2(device, &memory), NVML_SUCCESS);
-    assert_int_equal(memory.total_bytes, memory.free_bytes + memory.used_bytes + memory.reserved_bytes);
+    assert_int_equal(memory.total_bytes,
+                     memory.free_bytes + memory.used_bytes + memory.reserved_bytes);
     unsigned count = 0;
-    assert_int_equal(nvmlDeviceGetSupportedMemoryClocks(device, &count, NULL), NVML_ERROR_INSUFFICIENT_SIZE);
+    assert_int_equal(nvmlDeviceGetSupportedMemoryClocks(device, &count, NULL),
+                     NVML_ERROR_INSUFFICIENT_SIZE);
     assert_int_equal(count, 1);
-    assert_int_equal(nvmlDeviceGetSupportedGraphicsClocks(device, 1, &count, NULL), NVML_ERROR_NOT_FOUND);
+    assert_int_equal(nvmlDeviceGetSupportedGraphicsClocks(device, 1, &count, NULL),
+                     NVML_ERROR_NOT_FOUND);
     assert_int_equal(nvmlDeviceGetMigMode(device, &value, &count), NVML_ERROR_NOT_SUPPORTED);
     assert_int_equal(nvmlDeviceGetFanSpeed(device, &value), NVML_ERROR_NOT_SUPPORTED);
     assert_string_equal(nvmlErrorString(NVML_ERROR_NO_PERMISSION), "Insufficient Permissions");
@@ -151,18 +169,21 @@ static void answers_by_the_book(void **state) {
     assert_int_equal(files_left(), 0);
 }
 
-static void limits_have_a_range(void **state) {
+static void limits_have_a_range(void **state)
+{
     (void)state;
     init();
     nvmlDevice_t device = first_gpu();
     assert_int_equal(nvmlDeviceSetPowerManagementLimit(device, 99999), NVML_ERROR_INVALID_ARGUMENT);
-    assert_int_equal(nvmlDeviceSetPowerManagementLimit(device, 250001), NVML_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(nvmlDeviceSetPowerManagementLimit(device, 250001),
+                     NVML_ERROR_INVALID_ARGUMENT);
     assert_int_equal(limit_mw(), 250000);
     assert_int_equal(nvmlDeviceSetPowerManagementLimit(device, 100000), NVML_SUCCESS);
     assert_int_equal(limit_mw(), 100000);
     uint32_t generation = generation_of_first();
     assert_int_equal(nvmlDeviceSetPowerManagementLimit(device, 100000), NVML_SUCCESS);
-    assert_int_not_equal(generation_of_first(), generation); // what wakes those who sleep through their work
+    assert_int_not_equal(generation_of_first(),
+                         generation); // what wakes those who sleep through their work
     nvmlFieldValue_t fields[] = {
         {.field = 185}, {.field = 186}, {.field = 186, .scope = 1}, {.field = 192}, {.field = 9}};
     assert_int_equal(nvmlDeviceGetFieldValues(device, 5, fields), NVML_SUCCESS);
@@ -181,14 +202,16 @@ static void limits_have_a_range(void **state) {
 
 // ---- processes
 
-static void set_limit_in_child(void) {
+static void set_limit_in_child(void)
+{
     CHECK(nvmlInit_v2() == NVML_SUCCESS);
     nvmlDevice_t device;
     CHECK(nvmlDeviceGetHandleByIndex_v2(0, &device) == NVML_SUCCESS);
     CHECK(nvmlDeviceSetPowerManagementLimit(device, 130000) == NVML_SUCCESS);
 }
 
-static void processes_share_a_machine(void **state) {
+static void processes_share_a_machine(void **state)
+{
     (void)state;
     char before[96], after[96];
     init();
@@ -203,8 +226,10 @@ static void processes_share_a_machine(void **state) {
     stop();
 }
 
-static void use_inherited(void) {
-    // Initialised by the parent, never here: the child attaches on its own, and outlives the parent's hold.
+static void use_inherited(void)
+{
+    // Initialised by the parent, never here: the child attaches on its own, and outlives the
+    // parent's hold.
     nvmlDevice_t device;
     CHECK(nvmlDeviceGetHandleByIndex_v2(0, &device) == NVML_SUCCESS);
     CHECK(nvmlDeviceSetPowerManagementLimit(device, 140000) == NVML_SUCCESS);
@@ -213,7 +238,8 @@ static void use_inherited(void) {
     CHECK(nvmlDeviceGetPowerManagementLimit(device, &mw) == NVML_SUCCESS && mw == 140000);
 }
 
-static void a_forked_child_holds_on_its_own(void **state) {
+static void a_forked_child_holds_on_its_own(void **state)
+{
     (void)state;
     int status;
     init();
@@ -236,11 +262,13 @@ static void a_forked_child_holds_on_its_own(void **state) {
     assert_int_equal(files_left(), 0);
 }
 
-static void idle_child(void) {
+static void idle_child(void)
+{
     raise(SIGSTOP);
 }
 
-static void a_forked_child_that_asks_for_nothing_holds_nothing(void **state) {
+static void a_forked_child_that_asks_for_nothing_holds_nothing(void **state)
+{
     (void)state;
     int status;
     init();
@@ -252,7 +280,8 @@ static void a_forked_child_that_asks_for_nothing_holds_nothing(void **state) {
     finish(pid);
 }
 
-static void leave_a_child_behind(void) {
+static void leave_a_child_behind(void)
+{
     set_limit_in_child();
     pid_t pid = fork();
     if (pid == 0) {
@@ -263,7 +292,8 @@ static void leave_a_child_behind(void) {
     raise(SIGKILL);
 }
 
-static void an_orphan_does_not_keep_its_parents_machine(void **state) {
+static void an_orphan_does_not_keep_its_parents_machine(void **state)
+{
     (void)state;
     finish(spawn(leave_a_child_behind));
     init();
@@ -271,11 +301,13 @@ static void an_orphan_does_not_keep_its_parents_machine(void **state) {
     stop();
 }
 
-static void work_long(void) {
+static void work_long(void)
+{
     vgpu_work(0, 1000, 200, 0.5, 0);
 }
 
-static bool wait_for_users(unsigned wanted) {
+static bool wait_for_users(unsigned wanted)
+{
     for (int i = 0; i < 500; i++) {
         if (users() == wanted)
             return true;
@@ -284,7 +316,8 @@ static bool wait_for_users(unsigned wanted) {
     return false;
 }
 
-static void a_killed_worker_is_forgotten(void **state) {
+static void a_killed_worker_is_forgotten(void **state)
+{
     (void)state;
     init();
     assert_int_equal(users(), 0); // reading is not use
@@ -301,7 +334,8 @@ static void a_killed_worker_is_forgotten(void **state) {
     stop();
 }
 
-static void die_with_the_lock(void) {
+static void die_with_the_lock(void)
+{
     CHECK(nvmlInit_v2() == NVML_SUCCESS);
     struct machine_state *machine = machine_enter();
     CHECK(machine);
@@ -312,7 +346,8 @@ static void die_with_the_lock(void) {
     raise(SIGKILL);
 }
 
-static void a_killed_lock_holder_breaks_nothing(void **state) {
+static void a_killed_lock_holder_breaks_nothing(void **state)
+{
     (void)state;
     init();
     for (int i = 0; i < 3; i++) {
@@ -324,7 +359,8 @@ static void a_killed_lock_holder_breaks_nothing(void **state) {
     stop();
 }
 
-static void work_and_look(void) {
+static void work_and_look(void)
+{
     nvmlDevice_t device;
     unsigned value;
     CHECK(nvmlInit_v2() == NVML_SUCCESS);
@@ -336,9 +372,10 @@ static void work_and_look(void) {
     }
 }
 
-// Kills at random moments, most of them inside a transaction or a wait. The machine goes on, energy only
-// grows.
-static void a_storm_of_kills(void **state) {
+// Kills at random moments, most of them inside a transaction or a wait. The machine goes on, energy
+// only grows.
+static void a_storm_of_kills(void **state)
+{
     (void)state;
     unsigned seed = 12345;
     double last_j = 0;
@@ -366,11 +403,13 @@ static void a_storm_of_kills(void **state) {
     stop();
 }
 
-static void *read_all_the_time(void *stop_now) {
+static void *read_all_the_time(void *stop_now)
+{
     nvmlDevice_t device;
     unsigned long long last_mj = 0, mj;
     while (!*(_Atomic int *)stop_now) {
-        if (nvmlInit_v2() != NVML_SUCCESS || nvmlDeviceGetHandleByIndex_v2(0, &device) != NVML_SUCCESS)
+        if (nvmlInit_v2() != NVML_SUCCESS ||
+            nvmlDeviceGetHandleByIndex_v2(0, &device) != NVML_SUCCESS)
             return "init";
         for (int i = 0; i < 50; i++) {
             if (nvmlDeviceGetTotalEnergyConsumption(device, &mj) != NVML_SUCCESS || mj < last_mj)
@@ -383,25 +422,29 @@ static void *read_all_the_time(void *stop_now) {
     return NULL;
 }
 
-static void *work_all_the_time(void *stop_now) {
+static void *work_all_the_time(void *stop_now)
+{
     while (!*(_Atomic int *)stop_now)
         if (vgpu_work(0, 0.001, 200, 0.5, 0.5) != 0)
             return "work";
     return NULL;
 }
 
-static void look_once(void) {
+static void look_once(void)
+{
     CHECK(nvmlInit_v2() == NVML_SUCCESS);
     CHECK(vgpu_work(0, 0.001, 100, 0.5, 0.5) == 0);
 }
 
-static void threads_and_forks(void **state) {
+static void threads_and_forks(void **state)
+{
     (void)state;
     pthread_t threads[4];
     _Atomic int stop_now = 0;
     for (int i = 0; i < 4; i++)
-        assert_int_equal(
-            pthread_create(&threads[i], NULL, i < 2 ? read_all_the_time : work_all_the_time, &stop_now), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL,
+                                        i < 2 ? read_all_the_time : work_all_the_time, &stop_now),
+                         0);
     for (int i = 0; i < 20; i++)
         assert_int_equal(finish(spawn(look_once)), 0);
     stop_now = 1;
@@ -413,12 +456,14 @@ static void threads_and_forks(void **state) {
     }
 }
 
-static void set_and_die(void) {
+static void set_and_die(void)
+{
     set_limit_in_child();
     raise(SIGKILL);
 }
 
-static void leftovers_of_the_killed_are_not_joined(void **state) {
+static void leftovers_of_the_killed_are_not_joined(void **state)
+{
     (void)state;
     finish(spawn(set_and_die));
     init();
@@ -433,7 +478,8 @@ static void leftovers_of_the_killed_are_not_joined(void **state) {
     assert_int_equal(files_left(), 0);
 }
 
-static void closing_every_descriptor_harms_nobody(void) {
+static void closing_every_descriptor_harms_nobody(void)
+{
     CHECK(nvmlInit_v2() == NVML_SUCCESS);
     for (int fd = 3; fd < 64; fd++)
         close(fd);
@@ -442,12 +488,14 @@ static void closing_every_descriptor_harms_nobody(void) {
     CHECK(fcntl(own, F_GETFD) >= 0 && fcntl(second, F_GETFD) >= 0);
 }
 
-static void survives_daemonisation(void **state) {
+static void survives_daemonisation(void **state)
+{
     (void)state;
     assert_int_equal(finish(spawn(closing_every_descriptor_harms_nobody)), 0);
 }
 
-static void attach_without_room(void) {
+static void attach_without_room(void)
+{
     struct rlimit none = {4096, 4096};
     signal(SIGXFSZ, SIG_IGN);
     setrlimit(RLIMIT_FSIZE, &none);
@@ -457,14 +505,16 @@ static void attach_without_room(void) {
     CHECK(files_left() == 0);
 }
 
-static void no_room_is_an_error(void **state) {
+static void no_room_is_an_error(void **state)
+{
     (void)state;
     assert_int_equal(finish(spawn(attach_without_room)), 0);
 }
 
 // ---- work and time
 
-static void limits_slow_work(void **state) {
+static void limits_slow_work(void **state)
+{
     (void)state;
     init();
     assert_int_equal(nvmlDeviceSetPowerManagementLimit(first_gpu(), 250000), NVML_SUCCESS);
@@ -476,20 +526,23 @@ static void limits_slow_work(void **state) {
     assert_int_equal(vgpu_work(0, 0.3, 237, 0.67, 0.1), 0);
     double slow_s = now_s() - begun_s;
     assert_true(full_s >= 0.3 && full_s < 0.45);
-    assert_true(slow_s > 0.55 && slow_s < 0.8); // phi 0.389: 0.03 + 0.27 * (0.33 + 0.67 / 0.389) = 0.584
+    assert_true(slow_s > 0.55 &&
+                slow_s < 0.8); // phi 0.389: 0.03 + 0.27 * (0.33 + 0.67 / 0.389) = 0.584
     // 0.27 s at 237 W and the rest at the host's 66.4 W, seen by a sensor within 5 % and 2 W.
     double least_j = 0.27 * 237 + (full_s - 0.27) * 66.4;
     assert_near(full_j, least_j, 0.06 * least_j + 2);
     stop();
 }
 
-static void sets_limit_soon(void) {
+static void sets_limit_soon(void)
+{
     usleep(100000);
     set_limit_in_child();
     usleep(600000); // hold it
 }
 
-static void a_limit_reaches_a_sleeper(void **state) {
+static void a_limit_reaches_a_sleeper(void **state)
+{
     (void)state;
     init();
     assert_int_equal(nvmlDeviceSetPowerManagementLimit(first_gpu(), 250000), NVML_SUCCESS);
@@ -497,17 +550,20 @@ static void a_limit_reaches_a_sleeper(void **state) {
     double begun_s = now_s();
     assert_int_equal(vgpu_work(0, 0.4, 237, 1.0, 0), 0);
     double took_s = now_s() - begun_s;
-    // 0.1 s at full clock, the rest at phi 0.599: 0.1 + 0.3 / 0.599 = 0.60 s if the limit comes at once.
+    // 0.1 s at full clock, the rest at phi 0.599: 0.1 + 0.3 / 0.599 = 0.60 s if the limit comes at
+    // once.
     assert_true(took_s > 0.45 && took_s < 0.8);
     assert_int_equal(finish(pid), 0);
     stop();
 }
 
-static void work_briefly(void) {
+static void work_briefly(void)
+{
     CHECK(vgpu_work(0, 0.25, 200, 0.5, 0) == 0);
 }
 
-static void two_workers_share(void **state) {
+static void two_workers_share(void **state)
+{
     (void)state;
     init();
     vgpu_work(0, 0.001, 100, 0.5, 0);
@@ -520,7 +576,8 @@ static void two_workers_share(void **state) {
     stop();
 }
 
-static void work_costs_no_processor_time(void **state) {
+static void work_costs_no_processor_time(void **state)
+{
     (void)state;
     struct rusage before, after;
     init();
@@ -528,16 +585,17 @@ static void work_costs_no_processor_time(void **state) {
     for (int i = 0; i < 100; i++)
         vgpu_work(0, 0.002, 200, 0.5, 0.2);
     getrusage(RUSAGE_SELF, &after);
-    double used_s = (double)(after.ru_utime.tv_sec - before.ru_utime.tv_sec + after.ru_stime.tv_sec -
-                             before.ru_stime.tv_sec) +
-                    (double)(after.ru_utime.tv_usec - before.ru_utime.tv_usec + after.ru_stime.tv_usec -
-                             before.ru_stime.tv_usec) *
+    double used_s = (double)(after.ru_utime.tv_sec - before.ru_utime.tv_sec +
+                             after.ru_stime.tv_sec - before.ru_stime.tv_sec) +
+                    (double)(after.ru_utime.tv_usec - before.ru_utime.tv_usec +
+                             after.ru_stime.tv_usec - before.ru_stime.tv_usec) *
                         1e-6;
     assert_true(used_s < 0.1); // spinning would take all of the 0.2 s
     stop();
 }
 
-static void bad_work_is_refused(void **state) {
+static void bad_work_is_refused(void **state)
+{
     (void)state;
     assert_int_equal(vgpu_work(1, 0.1, 100, 0.5, 0.5), -ENODEV);
     assert_int_equal(vgpu_work(0, -1, 100, 0.5, 0.5), -EINVAL);
@@ -549,7 +607,8 @@ static void bad_work_is_refused(void **state) {
     assert_true(isnan(vgpu_true_energy_j(1)));
 }
 
-static void use_scaled(void) {
+static void use_scaled(void)
+{
     char path[64];
     snprintf(path, sizeof path, "%s/scaled.ini", runtime);
     setenv("WATTUNE_VGPU", path, 1);
@@ -570,17 +629,21 @@ static void use_scaled(void) {
     nvmlShutdown();
 }
 
-static void time_can_run_faster_and_limits_be_forbidden(void **state) {
+static void time_can_run_faster_and_limits_be_forbidden(void **state)
+{
     (void)state;
     char path[64];
     snprintf(path, sizeof path, "%s/scaled.ini", runtime);
-    write_machine(path, "[machine]\ntime_scale = 100\nuser_may_set = false\n[gpu 0]\nmodel = v100\n");
+    write_machine(path,
+                  "[machine]\ntime_scale = 100\nuser_may_set = false\n[gpu 0]\nmodel = v100\n");
     assert_int_equal(finish(spawn(use_scaled)), 0);
-    assert_int_equal(vgpu_now_ns() / 1000000000 - (int64_t)now_s(), 0); // at scale 1 it is the same clock
+    assert_int_equal(vgpu_now_ns() / 1000000000 - (int64_t)now_s(),
+                     0); // at scale 1 it is the same clock
     unlink(path);
 }
 
-static void keep_state(void **state) {
+static void keep_state(void **state)
+{
     (void)state;
     char ini[64], kept[64];
     snprintf(ini, sizeof ini, "%s/kept.ini", runtime);
@@ -623,7 +686,8 @@ static void keep_state(void **state) {
     setenv("WATTUNE_VGPU", "v100", 1);
 }
 
-static void use_shared_as_nobody(void) {
+static void use_shared_as_nobody(void)
+{
     CHECK(setgid(65534) == 0 && setuid(65534) == 0);
     unsetenv("XDG_RUNTIME_DIR");
     set_limit_in_child();
@@ -631,7 +695,8 @@ static void use_shared_as_nobody(void) {
     CHECK(nvmlShutdown() == NVML_SUCCESS); // the hold inherited from the parent
 }
 
-static void a_shared_machine_lets_others_in(void **state) {
+static void a_shared_machine_lets_others_in(void **state)
+{
     (void)state;
     char ini[64];
     if (geteuid() != 0) {
@@ -657,7 +722,8 @@ static void a_shared_machine_lets_others_in(void **state) {
     setenv("WATTUNE_VGPU", "v100", 1);
 }
 
-static void time_calls(void) {
+static void time_calls(void)
+{
     CHECK(nvmlInit_v2() == NVML_SUCCESS);
     nvmlDevice_t device;
     unsigned value;
@@ -673,7 +739,8 @@ static void time_calls(void) {
     nvmlShutdown();
 }
 
-static void calls_can_cost_time(void **state) {
+static void calls_can_cost_time(void **state)
+{
     (void)state;
     char ini[64];
     snprintf(ini, sizeof ini, "%s/slow.ini", runtime);
@@ -684,7 +751,8 @@ static void calls_can_cost_time(void **state) {
     unlink(ini);
 }
 
-static void bad_spec_is_said(void **state) {
+static void bad_spec_is_said(void **state)
+{
     (void)state;
     char message[256];
     setenv("WATTUNE_VGPU", "k80", 1);
@@ -696,7 +764,8 @@ static void bad_spec_is_said(void **state) {
     assert_true(vgpu_check_spec("k80", NULL, 0) < 0);
 }
 
-static int all_tests(void) {
+static int all_tests(void)
+{
     // Those that make this process stay attached (vgpu_*) come last: nobody can let go of that.
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_by_the_book),
@@ -727,7 +796,8 @@ static int all_tests(void) {
 }
 
 // The tests run in a child, so that the end of an attached process can be looked at too.
-int main(void) {
+int main(void)
+{
     char path[64];
     if (!mkdtemp(runtime))
         return 1;

@@ -16,11 +16,13 @@ static char folder[] = "/tmp/vgpu-spec-XXXXXX";
 static struct spec spec;
 static char message[256];
 
-static int parse(const char *text) {
+static int parse(const char *text)
+{
     return spec_parse(text, &spec, message, sizeof message);
 }
 
-static const char *write_file(const char *text) {
+static const char *write_file(const char *text)
+{
     static char path[64];
     snprintf(path, sizeof path, "%s/m.ini", folder);
     FILE *file = fopen(path, "w");
@@ -30,7 +32,8 @@ static const char *write_file(const char *text) {
     return path;
 }
 
-static void lists(void **state) {
+static void lists(void **state)
+{
     (void)state;
     assert_int_equal(parse("v100,a40:2"), 0);
     assert_int_equal(spec.gpu_count, 3);
@@ -47,7 +50,8 @@ static void lists(void **state) {
     assert_string_equal(spec.identity, "v100:1");
 }
 
-static void bad_lists(void **state) {
+static void bad_lists(void **state)
+{
     (void)state;
     static const char *const rows[][2] = {
         {"k80", "neither a model"},
@@ -72,17 +76,18 @@ static void bad_lists(void **state) {
     }
 }
 
-static void a_whole_file(void **state) {
+static void a_whole_file(void **state)
+{
     (void)state;
-    const char *path =
-        write_file("# a comment\n"
-                   "[machine]\n"
-                   "seed = 42\nuser_may_set = false\nstate = vm.state\nmode = 0660\n"
-                   "latency = real\ntime_scale = 2.5\n\n"
-                   "[gpu 0]\nmodel = v100\npower_limit_w = 187.5\n"
-                   "fault = energy_frozen@2, enforced_w=150@5, unsupported=nvmlDeviceGetPowerUsage@0.5\n"
-                   "; another\n"
-                   "[gpu 1]\r\nmodel=a40\r\nuuid = GPU-00112233-4455-6677-8899-aabbccddeeff\r\n");
+    const char *path = write_file(
+        "# a comment\n"
+        "[machine]\n"
+        "seed = 42\nuser_may_set = false\nstate = vm.state\nmode = 0660\n"
+        "latency = real\ntime_scale = 2.5\n\n"
+        "[gpu 0]\nmodel = v100\npower_limit_w = 187.5\n"
+        "fault = energy_frozen@2, enforced_w=150@5, unsupported=nvmlDeviceGetPowerUsage@0.5\n"
+        "; another\n"
+        "[gpu 1]\r\nmodel=a40\r\nuuid = GPU-00112233-4455-6677-8899-aabbccddeeff\r\n");
     if (parse(path) != 0)
         fail_msg("%s", message);
     assert_int_equal(spec.gpu_count, 2);
@@ -106,14 +111,16 @@ static void a_whole_file(void **state) {
     free(real);
 }
 
-static void bad_files(void **state) {
+static void bad_files(void **state)
+{
     (void)state;
     static const char *const rows[][2] = {
         {"", "at least a [gpu 0]"},
         {"[machine]\nseed = 1\n", "at least a [gpu 0]"},
         {"model = v100\n", ":1: 'model' stands before"},
         {"[gpu 0]\nmodel = k80\n", ":2: unknown model 'k80'"},
-        {"[gpu 0]\nmodel = v100\npower_limit_w = 900\n", ":3: power_limit_w = 900 is outside 100 to 250 W"},
+        {"[gpu 0]\nmodel = v100\npower_limit_w = 900\n",
+         ":3: power_limit_w = 900 is outside 100 to 250 W"},
         {"[gpu 0]\npower_limit_w = 99\nmodel = v100\n", ":3: power_limit_w = 99 is outside"},
         {"[gpu 0]\nmodel = v100\npower_limit_w = nan\n", ":3: power_limit_w = nan"},
         {"[gpu 0]\nmodel = v100\npower_limit_w = 0x96\n", ":3: power_limit_w = 0x96"},
@@ -159,7 +166,8 @@ static void bad_files(void **state) {
     }
 }
 
-static void huge_and_binary_files(void **state) {
+static void huge_and_binary_files(void **state)
+{
     (void)state;
     FILE *file = fopen(write_file(""), "w");
     assert_non_null(file);
@@ -177,12 +185,14 @@ static void huge_and_binary_files(void **state) {
     assert_non_null(strstr(message, "text"));
 }
 
-static int make_folder(void **state) {
+static int make_folder(void **state)
+{
     (void)state;
     return mkdtemp(folder) ? 0 : -1;
 }
 
-static int remove_folder(void **state) {
+static int remove_folder(void **state)
+{
     (void)state;
     char path[64];
     snprintf(path, sizeof path, "%s/m.ini", folder);
@@ -190,7 +200,8 @@ static int remove_folder(void **state) {
     return rmdir(folder);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists),
         cmocka_unit_test(bad_lists),

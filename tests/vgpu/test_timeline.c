@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One GPU through invented time: no clock, no process, so every expected number is exact arithmetic.
+// One GPU through invented time: no clock, no process, so every expected number is exact
+// arithmetic.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +23,8 @@ struct rig {
     struct gpu_core core;
 };
 
-static struct rig *new_rig(const char *model) {
+static struct rig *new_rig(const char *model)
+{
     struct rig *rig = calloc(1, sizeof *rig);
     assert_non_null(rig);
     rig->gpu.fixed.model = (uint32_t)model_position(model_find(model, strlen(model)));
@@ -33,31 +35,37 @@ static struct rig *new_rig(const char *model) {
     return rig;
 }
 
-static double energy_j(struct rig *rig, int64_t t_ns) {
+static double energy_j(struct rig *rig, int64_t t_ns)
+{
     return timeline_at(&rig->gpu, &rig->core, t_ns).energy_j;
 }
 
-static void advance(struct rig *rig, int64_t t_ns) {
+static void advance(struct rig *rig, int64_t t_ns)
+{
     timeline_advance(&rig->gpu, &rig->core, t_ns);
 }
 
-static int add(struct rig *rig, int pid, double s, double w, double mu, double h) {
+static int add(struct rig *rig, int pid, double s, double w, double mu, double h)
+{
     return timeline_add(&rig->gpu, &rig->core, pid, 1, s, w, mu, h);
 }
 
-static void one_piece_of_work(void **state) {
+static void one_piece_of_work(void **state)
+{
     (void)state;
     struct rig *rig = new_rig("v100");
     rig->core.limit_mw = 150000;
     int slot = add(rig, 1, 2.0, 237, 0.67, 0.25);
     uint64_t id = rig->core.next_id;
     double gpu_s = 1.5 * 1.279860;
-    assert_near((double)(timeline_predict(&rig->core, (unsigned)slot, id) - START), (0.5 + gpu_s) * 1e9, 2e4);
+    assert_near((double)(timeline_predict(&rig->core, (unsigned)slot, id) - START),
+                (0.5 + gpu_s) * 1e9, 2e4);
 
     advance(rig, START + 20 * S); // all at once: the events on the way must not be lost
     assert_int_equal(rig->core.items[slot].phase, WORK_DONE);
     double end_s = 0.5 + gpu_s;
-    assert_near(energy_j(rig, START + 20 * S), 0.5 * 66.4 + gpu_s * 150 + (20 - end_s) * 66.4, 1e-2);
+    assert_near(energy_j(rig, START + 20 * S), 0.5 * 66.4 + gpu_s * 150 + (20 - end_s) * 66.4,
+                1e-2);
     // The context is held until its thread comes back, then for two seconds.
     timeline_collect(&rig->core, (unsigned)slot, id);
     advance(rig, START + 30 * S);
@@ -65,7 +73,8 @@ static void one_piece_of_work(void **state) {
     free(rig);
 }
 
-static void context_cools_after_two_seconds(void **state) {
+static void context_cools_after_two_seconds(void **state)
+{
     (void)state;
     struct rig *rig = new_rig("a40");
     int slot = add(rig, 1, 1.0, 250, 0.4, 0.0);
@@ -79,7 +88,8 @@ static void context_cools_after_two_seconds(void **state) {
     free(rig);
 }
 
-static void two_processes_share(void **state) {
+static void two_processes_share(void **state)
+{
     (void)state;
     struct rig *rig = new_rig("v100");
     int a = add(rig, 1, 1.0, 200, 0.5, 0.0);
@@ -94,7 +104,8 @@ static void two_processes_share(void **state) {
     free(rig);
 }
 
-static void host_phases_overlap(void **state) {
+static void host_phases_overlap(void **state)
+{
     (void)state;
     struct rig *rig = new_rig("v100");
     add(rig, 1, 1.0, 200, 0.5, 1.0);
@@ -106,7 +117,8 @@ static void host_phases_overlap(void **state) {
     free(rig);
 }
 
-static void a_limit_acts_on_running_work(void **state) {
+static void a_limit_acts_on_running_work(void **state)
+{
     (void)state;
     struct rig *rig = new_rig("v100");
     int slot = add(rig, 1, 2.0, 237, 0.67, 0.0);
@@ -123,12 +135,14 @@ static void a_limit_acts_on_running_work(void **state) {
     free(rig);
 }
 
-static bool only_two_lives(int32_t pid, uint64_t start_ticks) {
+static bool only_two_lives(int32_t pid, uint64_t start_ticks)
+{
     (void)start_ticks;
     return pid == 2;
 }
 
-static void the_dead_stop_working(void **state) {
+static void the_dead_stop_working(void **state)
+{
     (void)state;
     struct rig *rig = new_rig("v100");
     add(rig, 1, 100.0, 200, 0.5, 0.0);
@@ -144,7 +158,8 @@ static void the_dead_stop_working(void **state) {
 }
 
 // Steps of 1 ms for six seconds: far more breakpoints than the ring holds.
-static void short_steps_keep_the_past(void **state) {
+static void short_steps_keep_the_past(void **state)
+{
     (void)state;
     struct rig *rig = new_rig("v100");
     int64_t now_ns = START;
@@ -166,7 +181,8 @@ static void short_steps_keep_the_past(void **state) {
     free(rig);
 }
 
-static void the_counter_counts_energy(void **state) {
+static void the_counter_counts_energy(void **state)
+{
     (void)state;
     const char *models[] = {"v100", "a40", "rtx6000", "a100", "h100"};
     for (size_t m = 0; m < sizeof models / sizeof models[0]; m++) {
@@ -182,7 +198,8 @@ static void the_counter_counts_energy(void **state) {
             assert_true(latch.counter_mj >= last_mj);
             last_mj = latch.counter_mj;
             // The counter is behind the truth by the energy since the tick, at most a tick's worth.
-            double behind_j = sensor_true_energy_j(&rig->gpu, &rig->core) - (double)latch.counter_mj / 1000;
+            double behind_j =
+                sensor_true_energy_j(&rig->gpu, &rig->core) - (double)latch.counter_mj / 1000;
             assert_true(behind_j > -0.0011 && behind_j <= 270 * 1.06 * (double)tick_ns * 1e-9 + 3);
             // Nothing changes within a tick, whoever looks.
             int64_t next_ns = sensor_tick_ns(&rig->gpu, latch.tick + 1);
@@ -197,8 +214,10 @@ static void the_counter_counts_energy(void **state) {
     }
 }
 
-// Two cards with the same work; one is looked at on every tick, the other only when a piece of work ends.
-static void looking_changes_nothing(void **state) {
+// Two cards with the same work; one is looked at on every tick, the other only when a piece of work
+// ends.
+static void looking_changes_nothing(void **state)
+{
     (void)state;
     struct rig *watched = new_rig("v100"), *alone = new_rig("v100");
     unsigned compared = 0;
@@ -215,7 +234,8 @@ static void looking_changes_nothing(void **state) {
         timeline_collect(&watched->core, (unsigned)slot, id);
         timeline_collect(&alone->core, (unsigned)slot, id);
         assert_int_equal(alone->core.latch.tick, watched->core.latch.tick);
-        assert_in_range(alone->core.latch.counter_mj + 1 - watched->core.latch.counter_mj, 0, 2); // rounding
+        assert_in_range(alone->core.latch.counter_mj + 1 - watched->core.latch.counter_mj, 0,
+                        2); // rounding
         compared += tick_ns < end_ns;
     }
     assert_in_range(compared, 49, 51);
@@ -223,7 +243,8 @@ static void looking_changes_nothing(void **state) {
     free(alone);
 }
 
-static void steady_power_reads_true_and_never_twice_the_same(void **state) {
+static void steady_power_reads_true_and_never_twice_the_same(void **state)
+{
     (void)state;
     struct rig *rig = new_rig("v100");
     add(rig, 1, 100.0, 200, 0.5, 0.0);
@@ -244,7 +265,8 @@ static void steady_power_reads_true_and_never_twice_the_same(void **state) {
 }
 
 // A second's average lags; a short window at the tick's end sees only that.
-static void windows_differ(void **state) {
+static void windows_differ(void **state)
+{
     (void)state;
     struct rig *rig = new_rig("h100");
     int64_t tick_ns = sensor_tick_ns(&rig->gpu, rig->core.latch.tick + 20);
@@ -260,7 +282,8 @@ static void windows_differ(void **state) {
     free(rig);
 }
 
-static void heat_follows_power(void **state) {
+static void heat_follows_power(void **state)
+{
     (void)state;
     struct rig *rig = new_rig("v100");
     double cold_c = timeline_temperature_c(&rig->gpu, &rig->core);
@@ -275,7 +298,8 @@ static void heat_follows_power(void **state) {
     free(rig);
 }
 
-static void full_is_said(void **state) {
+static void full_is_said(void **state)
+{
     (void)state;
     struct rig *rig = new_rig("v100");
     for (int i = 0; i < STATE_ITEMS; i++)
@@ -288,7 +312,8 @@ static void full_is_said(void **state) {
     free(rig);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_piece_of_work),
         cmocka_unit_test(context_cools_after_two_seconds),
