@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "run/watch.h"
+#include "measure/meter/live_meter.h"
 #include "virtual_time.h"
 #include "wattune.h"
 
@@ -63,9 +63,7 @@ __attribute__((noreturn)) static void die(const char *what)
     exit(1);
 }
 
-/* --- The machine
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- The machine --- */
 
 static void write_machine(char path[300], const char *name, const char *const gpus[],
                           unsigned count, unsigned seed)
@@ -101,9 +99,7 @@ static struct sense *open_machine(void)
     return sense;
 }
 
-/* --- Loads
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- Loads --- */
 
 static struct {
     enum load kind;
@@ -147,9 +143,7 @@ static void *do_load(void *unused)
     }
 }
 
-/* --- Windows
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- Windows --- */
 
 enum { EACH_MOST = 24 }; /* of a length and owner, in one run */
 
@@ -159,13 +153,13 @@ struct window {
     int64_t begin_ns, end_ns; /* planned, then as they were */
     double begin_j, end_j;    /* the truth */
     char name[16];
-    struct watch *watch;
+    struct live_meter *watch;
     enum { PLANNED, OPEN, ENDED, DONE } state;
 };
 
 static struct run {
     struct sense *sense;
-    struct watch *watch; /* the one that lives long */
+    struct live_meter *watch; /* the one that lives long */
     struct wt_monitor *monitor;
     struct window windows[OWNERS * LENGTHS * EACH_MOST];
     unsigned count, done;
@@ -201,7 +195,7 @@ static void judge(struct window *w, double energy_j, double error_j)
 static void judge_past(struct window *w)
 {
     double energy_j = NAN, error_j = NAN;
-    watch_energy_between(run.watch, w->begin_ns, w->end_ns, &energy_j, &error_j);
+    live_meter_energy_between(run.watch, w->begin_ns, w->end_ns, &energy_j, &error_j);
     judge(w, energy_j, error_j);
 }
 
@@ -214,11 +208,11 @@ static void begin_window(struct window *w)
     if (w->owner == LIBRARY && wt_begin_window(run.monitor, w->name))
         die("a window cannot be begun");
     if (w->owner == RUN || w->owner == HOLD) {
-        if (watch_new(run.sense, devices, 1, &w->watch, &err))
+        if (live_meter_new(run.sense, devices, 1, &w->watch, &err))
             die(err.text);
         if (w->owner == HOLD)
-            watch_set_gap(w->watch, 250 * NS_PER_MS);
-        watch_begin(w->watch);
+            live_meter_set_gap(w->watch, 250 * NS_PER_MS);
+        live_meter_begin(w->watch);
     }
     load.on = true;
     w->begin_ns = moment(&w->begin_j);
@@ -243,8 +237,8 @@ static void end_window(struct window *w)
         break;
     case RUN:
     case HOLD:
-        watch_end(w->watch, w->end_ns, &m);
-        w->watch = watch_free(w->watch);
+        live_meter_end(w->watch, w->end_ns, &m);
+        w->watch = live_meter_free(w->watch);
         judge(w, m.source == WT_SOURCE_NONE ? (double)NAN : (double)m.energy_mj / 1e3,
               (double)m.energy_error_mj / 1e3);
         break;
@@ -256,7 +250,7 @@ static void end_window(struct window *w)
 /* What is due of all windows; the next moment at which something is. */
 static int64_t go_on(void)
 {
-    int64_t next_ns = INT64_MAX, known_ns = run.watch ? watch_known_until_ns(run.watch) : 0;
+    int64_t next_ns = INT64_MAX, known_ns = run.watch ? live_meter_known_until_ns(run.watch) : 0;
     for (unsigned i = 0; i < run.count; i++) {
         struct window *w = &run.windows[i];
         if (w->state == DONE)
@@ -271,16 +265,16 @@ static int64_t go_on(void)
                          : w->state == OPEN  ? w->end_ns
                                              : INT64_MAX;
         if (w->watch) {
-            watch_poll(w->watch);
-            int64_t poll_ns = watch_next_ns(w->watch), now_ns = clock_now_ns();
+            live_meter_poll(w->watch);
+            int64_t poll_ns = live_meter_next_ns(w->watch), now_ns = clock_now_ns();
             poll_ns = poll_ns < now_ns + 2 * NS_PER_MS ? now_ns + 2 * NS_PER_MS : poll_ns;
             due_ns = poll_ns < due_ns ? poll_ns : due_ns;
         }
         next_ns = due_ns < next_ns ? due_ns : next_ns;
     }
     if (run.watch) {
-        watch_poll(run.watch);
-        int64_t poll_ns = watch_next_ns(run.watch), now_ns = clock_now_ns();
+        live_meter_poll(run.watch);
+        int64_t poll_ns = live_meter_next_ns(run.watch), now_ns = clock_now_ns();
         poll_ns = poll_ns < now_ns + 2 * NS_PER_MS ? now_ns + 2 * NS_PER_MS : poll_ns;
         next_ns = poll_ns < next_ns ? poll_ns : next_ns;
     }
@@ -314,14 +308,14 @@ static void cover(const char *model, enum load kind, unsigned seed, unsigned eac
     load.power_w = sense_device(run.sense, 0)->limit_max_mw / 1e3;
     clock_use(sense_clock(run.sense));
     if (wt_monitor_open(&run.monitor) ||
-        (kind != COMMAND && watch_new(run.sense, devices, 1, &run.watch, &err)))
+        (kind != COMMAND && live_meter_new(run.sense, devices, 1, &run.watch, &err)))
         die("the owners cannot be made");
     pthread_t thread;
     if (pthread_create(&thread, NULL, do_load, NULL))
         die("a load cannot be made");
     int64_t at_ns = clock_now_ns() + (int64_t)(2 * NS_PER_S * virtual_time_random(&random));
     if (run.watch)
-        watch_begin(run.watch);
+        live_meter_begin(run.watch);
     for (unsigned i = 0; i < each; i++)
         for (unsigned length = 0; length < LENGTHS; length++)
             for (enum owner owner = LIBRARY; owner < OWNERS; owner++) {
@@ -381,9 +375,7 @@ static void run_apart(const char *model, enum load kind, unsigned seed, unsigned
         }
 }
 
-/* --- The table
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- The table --- */
 
 /* A bound that says nothing would hold too.  What a tracked counter promises at a steady load. */
 #define PRECISE_1_S 0.01
@@ -456,8 +448,7 @@ static int table(unsigned seeds, unsigned each, unsigned first_seed, const char 
     return short_of || idle ? 1 : 0;
 }
 
-/* --- Precision, in real time
- * --------------------------------------------------------------------------------------- */
+/* --- Precision, in real time --- */
 
 enum { MARKS = 2000 };
 static const double WATCHED_S = 30, SETTLED_S = 8;
@@ -475,8 +466,8 @@ struct mark {
 };
 
 /* Mean and largest error and bound of the windows between two marks that are as long as wanted. */
-static int print_precision(const struct watch *watch, const char *model, const struct mark marks[],
-                           unsigned count, double length_s, double most)
+static int print_precision(const struct live_meter *watch, const char *model,
+                           const struct mark marks[], unsigned count, double length_s, double most)
 {
     unsigned windows = 0;
     double error = 0, bound = 0, largest_error = 0, largest_bound = 0;
@@ -485,9 +476,9 @@ static int print_precision(const struct watch *watch, const char *model, const s
             double energy_j, error_j, truth_j = marks[k].truth_j - marks[i].truth_j;
             double apart_s = (double)(marks[k].t_ns - marks[i].t_ns) / 1e9;
             if (fabs(apart_s - length_s) > 0.02 * length_s ||
-                marks[k].t_ns > watch_known_until_ns(watch))
+                marks[k].t_ns > live_meter_known_until_ns(watch))
                 continue;
-            if (watch_energy_between(watch, marks[i].t_ns, marks[k].t_ns, &energy_j, &error_j))
+            if (live_meter_energy_between(watch, marks[i].t_ns, marks[k].t_ns, &energy_j, &error_j))
                 die("an energy is not known");
             error += fabs(energy_j / truth_j - 1);
             bound += error_j / truth_j;
@@ -509,7 +500,7 @@ static int print_precision(const struct watch *watch, const char *model, const s
 static int precision(void)
 {
     static struct mark marks[MODELS][MARKS];
-    struct watch *watches[MODELS];
+    struct live_meter *watches[MODELS];
     struct wt_error err;
     char path[300];
     unsigned count = 0, gpus = MODELS - 1;
@@ -520,16 +511,17 @@ static int precision(void)
     for (unsigned i = 0; i < gpus; i++) {
         pthread_t thread;
         if (pthread_create(&thread, NULL, keep_busy, (void *)(uintptr_t)i) ||
-            watch_new(sense, &i, 1, &watches[i], &err))
+            live_meter_new(sense, &i, 1, &watches[i], &err))
             die("a load or a watch cannot be made");
-        watch_begin(watches[i]);
+        live_meter_begin(watches[i]);
     }
     int64_t begin_ns = clock_now_ns();
     for (int64_t now_ns; (now_ns = clock_now_ns()) < begin_ns + (int64_t)(WATCHED_S * 1e9);) {
         int64_t next_ns = now_ns + 30 * NS_PER_MS;
         for (unsigned i = 0; i < gpus; i++) {
-            watch_poll(watches[i]);
-            next_ns = watch_next_ns(watches[i]) < next_ns ? watch_next_ns(watches[i]) : next_ns;
+            live_meter_poll(watches[i]);
+            next_ns =
+                live_meter_next_ns(watches[i]) < next_ns ? live_meter_next_ns(watches[i]) : next_ns;
         }
         bool sure = now_ns > begin_ns + (int64_t)(SETTLED_S * 1e9) && count < MARKS;
         for (unsigned i = 0; i < gpus && sure; i++) {

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account/ledger/ledger.h"
 #include "base/clock.h"
-#include "ledger/ledger.h"
 
 static void fail(const char *what)
 {

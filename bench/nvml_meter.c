@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "vendor/nvml_abi.h"
+#include "measure/driver/nvml_abi.h"
 
 static void *library;
 static unsigned long calls, energy_reads;

@@ -13,11 +13,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "decide/cost.h"
-#include "decide/power_search.h"
-#include "decide/selector.h"
 #include "models.h"
 #include "physics.h"
+#include "tune/decide/cost.h"
+#include "tune/decide/power_search.h"
+#include "tune/decide/selector.h"
 
 struct curve {
     char name[96];

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "progress/channel.h"
+#include "measure/progress/channel.h"
 #include "wattune.h"
 
 enum { CALLS = 200000, ROUNDS = 15 };

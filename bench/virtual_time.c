@@ -109,8 +109,7 @@ static void *begin_thread(void *opaque)
     return result;
 }
 
-/* --- In libc's place
- * ---------------------------------------------------------------------------------------------- */
+/* --- In libc's place --- */
 
 static void *next(const char *name)
 {

@@ -65,8 +65,7 @@ WT_PUBLIC void wt_epoch_end(const char *name, double value);
  * it can save its state before the SIGTERM that follows. */
 WT_PUBLIC int wt_stop_requested(void);
 
-/* --- Energy windows (Zeus: begin_window, end_window)
- * ------------------------------------------------------------ */
+/* --- Energy windows (Zeus: begin_window, end_window) --- */
 
 struct wt_monitor;
 

@@ -6,7 +6,7 @@
 #define WATTUNE_CLI_BUDGET_OPTION_H
 
 #include "base/error.h"
-#include "decide/budget.h"
+#include "tune/decide/budget.h"
 
 /* "2kWh", "500gCO2e", "3h", also with a blank in between.  WT_E_PARSE: no such thing; WT_E_RANGE:
  * nothing, or more than there is; *budget is untouched then. */

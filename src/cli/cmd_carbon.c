@@ -12,11 +12,11 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/text.h"
-#include "cli/carbon_options.h"
 #include "cli/command.h"
-#include "cli/config.h"
-#include "json/documents.h"
-#include "view/view.h"
+#include "setup/carbon_sources.h"
+#include "setup/config.h"
+#include "show/json/documents.h"
+#include "show/text/view.h"
 
 enum key { KEY_JSON = 1, KEY_LIST, KEY_AT, KEY_GPU };
 enum { FIGURES_MOST = 16 };
@@ -65,12 +65,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* --- Figures
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- Figures --- */
 
 struct sheet {
-    const struct carbon_settings *carbon;
+    const struct carbon_sources *carbon;
     const struct config *config;
     unsigned count;
     struct wt_figure figures[FIGURES_MOST];
@@ -104,16 +102,16 @@ static void add_setting(struct sheet *sheet, enum config_id id, const char *labe
 
 static void add_intensity(struct sheet *sheet, int64_t at_s)
 {
-    const struct carbon_settings *carbon = sheet->carbon;
+    const struct carbon_sources *carbon = sheet->carbon;
     struct carbon_intensity intensity;
-    carbon_settings_intensity_at(carbon, at_s, &intensity);
+    carbon_sources_intensity_at(carbon, at_s, &intensity);
     struct wt_figure *figure =
         add(sheet, "intensity_g_per_kwh", "grid intensity", intensity.g_per_kwh, "g/kWh");
     figure->kind = carbon_intensity_source_name(intensity.source);
     figure->year = intensity.year;
     snprintf(figure->source, sizeof figure->source, "%s", intensity.source_text);
     snprintf(figure->remark, sizeof figure->remark, "%s", intensity.remark);
-    double most_g_per_kwh = carbon_settings_most(carbon, at_s);
+    double most_g_per_kwh = carbon_sources_most(carbon, at_s);
     figure = add(sheet, "most_24h_g_per_kwh", "its largest in 24 h", most_g_per_kwh, "g/kWh");
     figure->kind = isnan(most_g_per_kwh) ? "unknown" : "series";
     snprintf(figure->source, sizeof figure->source, "%s%.190s",
@@ -134,10 +132,10 @@ static void add_contract(struct sheet *sheet)
 /* What making it cost, and what an hour of it is charged with: SCI's, then Sustainable AI's. */
 static void add_system(struct sheet *sheet, const char *name, const char *model)
 {
-    const struct carbon_settings *carbon = sheet->carbon;
+    const struct carbon_sources *carbon = sheet->carbon;
     struct carbon_system system;
     char label[160], key[80], shown[64];
-    carbon_settings_system(carbon, model, &system);
+    carbon_sources_system(carbon, model, &system);
     text_escape_into(shown, sizeof shown,
                      !model           ? "CPU system"
                      : system.assumed ? "GPU system"
@@ -171,9 +169,7 @@ static void add_system(struct sheet *sheet, const char *name, const char *model)
     }
 }
 
-/* --- Printing
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- Printing --- */
 
 static int print_document(struct json_doc *doc)
 {
@@ -183,7 +179,7 @@ static int print_document(struct json_doc *doc)
     return rc ? command_failed(&err) : EXIT_DONE;
 }
 
-static int print_figures(const struct common *common, const struct carbon_settings *carbon,
+static int print_figures(const struct common *common, const struct carbon_sources *carbon,
                          int64_t at_ms)
 {
     static struct sheet sheet;
@@ -237,7 +233,7 @@ static void put_embodied(struct wt_figure *figures, const struct carbon_embodied
 }
 
 /* The user's rows first: of two for the same the first one counts. */
-static int print_tables(const struct common *common, const struct carbon_settings *carbon)
+static int print_tables(const struct common *common, const struct carbon_sources *carbon)
 {
     size_t own_places = carbon->own_intensities.count,
            places = own_places + carbon->intensities.count;
@@ -268,18 +264,18 @@ static int print_tables(const struct common *common, const struct carbon_setting
 static int run(struct common *common, void *unused)
 {
     (void)unused;
-    static struct carbon_settings carbon;
+    static struct carbon_sources carbon;
     struct wt_error err;
     int64_t now_ms = clock_wall_ms();
-    int rc = carbon_settings_open(&carbon, common->config, now_ms / 1000, &err);
+    int rc = carbon_sources_open(&carbon, common->config, now_ms / 1000, &err);
     if (rc == 0 && !settings.list && !settings.has_time &&
-        carbon_settings_refresh(&carbon, now_ms / 1000, &err))
+        carbon_sources_refresh(&carbon, now_ms / 1000, &err))
         log_warning("%s", err.text);
     int code = rc ? command_failed(&err)
                : settings.list
                    ? print_tables(common, &carbon)
                    : print_figures(common, &carbon, settings.has_time ? settings.at_ms : now_ms);
-    carbon_settings_close(&carbon);
+    carbon_sources_close(&carbon);
     return code;
 }
 

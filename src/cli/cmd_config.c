@@ -7,10 +7,10 @@
 
 #include "base/buffer.h"
 #include "cli/command.h"
-#include "cli/config.h"
-#include "cli/ledger.h"
-#include "json/documents.h"
-#include "view/view.h"
+#include "setup/config.h"
+#include "setup/open_ledger.h"
+#include "show/json/documents.h"
+#include "show/text/view.h"
 
 enum key { KEY_JSON = 1 };
 enum { VALUE_SIZE = 4200 };

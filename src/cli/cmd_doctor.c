@@ -16,19 +16,19 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "act/journal.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "cli/checks.h"
 #include "cli/command.h"
-#include "cli/config.h"
-#include "cli/devices.h"
-#include "cli/ledger.h"
-#include "json/documents.h"
-#include "progress/channel.h"
-#include "view/view.h"
+#include "measure/progress/channel.h"
+#include "setup/checks.h"
+#include "setup/config.h"
+#include "setup/devices.h"
+#include "setup/open_ledger.h"
+#include "show/json/documents.h"
+#include "show/text/view.h"
+#include "tune/act/journal.h"
 
 /* Long enough for 15 ticks of the slowest sensors in the field; the pause is a fortieth of the
  * fastest one's. */
@@ -75,9 +75,7 @@ static struct wt_check *add(struct report *report, const char *name, enum wt_che
 #define DETAIL(check, ...) snprintf((check)->detail, sizeof(check)->detail, __VA_ARGS__)
 #define ADVISE(check, ...) snprintf((check)->todo, sizeof(check)->todo, __VA_ARGS__)
 
-/* --- The machine
- * -------------------------------------------------------------------------------------------------
- */
+/* --- The machine --- */
 
 static bool file_begins(const char *path, const char *text)
 {
@@ -192,9 +190,7 @@ static void check_zones(struct report *report, const char *sysfs, bool is_named)
     check_powercap(add(report, "", WT_CHECK_GOOD), &facts);
 }
 
-/* --- Counters
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- Counters --- */
 
 struct reading {
     struct trace counter, power;
@@ -260,8 +256,7 @@ static void check_sensors(struct report *report, const struct devices *devices,
     }
 }
 
-/* --- What wattune itself needs
- * ----------------------------------------------------------------------------------- */
+/* --- What wattune itself needs --- */
 
 static void check_config(struct report *report, const struct common *common)
 {
@@ -371,8 +366,7 @@ static void check_vgpu(struct report *report)
         ADVISE(check, "only --vgpu needs it: install wattune whole");
 }
 
-/* --- Limits that were left
- * --------------------------------------------------------------------------------------- */
+/* --- Limits that were left --- */
 
 struct left {
     char folder[512];
@@ -435,9 +429,7 @@ static void check_left(struct report *report, const struct left *left)
     check->value_count = 2;
 }
 
-/* --- The whole
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- The whole --- */
 
 static void check_machine(struct report *report, struct devices *devices,
                           const struct common *common, struct wt_error *err,

@@ -15,12 +15,12 @@
 #include "base/parse.h"
 #include "base/text.h"
 #include "cli/command.h"
-#include "cli/ledger.h"
-#include "decide/explain.h"
-#include "json/documents.h"
-#include "run/batch.h"
-#include "run/recur.h"
-#include "view/view.h"
+#include "run/job/recur.h"
+#include "setup/open_ledger.h"
+#include "show/json/documents.h"
+#include "show/text/view.h"
+#include "tune/decide/explain.h"
+#include "tune/learn/optimizer.h"
 
 enum key { KEY_JSON = 1, KEY_SIZE, KEY_SVG };
 
@@ -69,8 +69,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* --- What the ledger has
- * ------------------------------------------------------------------------------------------ */
+/* --- What the ledger has --- */
 
 struct known {
     struct ledger *ledger;
@@ -119,7 +118,7 @@ static int find_profile(struct known *known, struct wt_error *err)
 /* What was learned of batch sizes on these GPUs, by the state that changed last. */
 static int find_beliefs(struct known *known, struct wt_error *err)
 {
-    struct ledger_state *states = NULL;
+    struct learn_state *states = NULL;
     struct wt_error read_err;
     size_t count = 0;
     int rc = ledger_states(known->ledger, settings.job, &states, &count, err);
@@ -128,7 +127,7 @@ static int find_beliefs(struct known *known, struct wt_error *err)
         if (strcmp(states[i].gpu_model, key->gpu_model) != 0 ||
             states[i].gpu_count != key->gpu_count)
             continue;
-        if (batch_beliefs(&states[i], clock_wall_ms(), &known->beliefs, &read_err))
+        if (optimizer_beliefs(&states[i], clock_wall_ms(), &known->beliefs, &read_err))
             log_warning("%s", read_err.text);
         else
             known->chooses = true;
@@ -137,9 +136,7 @@ static int find_beliefs(struct known *known, struct wt_error *err)
     return rc;
 }
 
-/* --- What is asked
- * -------------------------------------------------------------------------------------------------
- */
+/* --- What is asked --- */
 
 static const struct ledger_profile *profile_of(const struct known *known, uint32_t size)
 {
@@ -231,7 +228,7 @@ static int ask(struct known *known, struct explain_question *question, struct wt
     uint32_t chosen = settings.batch_size ? settings.batch_size : cheapest(known);
     char target[WT_TARGET_LEN];
     uint32_t standard = 0;
-    if (known->chooses && !recur_read_words(known->beliefs.options, target, &standard))
+    if (known->chooses && !options_read_words(known->beliefs.options, target, &standard))
         standard = 0;
     known->sizes = calloc(known->beliefs.count + 2, sizeof *known->sizes);
     if (!known->sizes)
@@ -266,9 +263,7 @@ static int gather(struct known *known, const struct common *common,
     return rc ? rc : ask(known, question, err);
 }
 
-/* --- Telling
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- Telling --- */
 
 /* The figure first: when it cannot be written nothing is printed that would look like success. */
 static int write_figure(const struct wt_explanation *explanation, struct wt_error *err)

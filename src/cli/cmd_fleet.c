@@ -6,15 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "account/study/fleet.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/parse.h"
 #include "cli/command.h"
-#include "cli/config.h"
-#include "cli/ledger.h"
-#include "json/documents.h"
-#include "run/fleet.h"
-#include "view/view.h"
+#include "setup/config.h"
+#include "setup/open_ledger.h"
+#include "show/json/documents.h"
+#include "show/text/view.h"
 
 enum key { KEY_FROM = 1, KEY_TO, KEY_FORMAT, KEY_JSON, KEY_WHAT_IF, KEY_TOP };
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_HTML, FORMATS };

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/command.h"
-#include "cli/ledger.h"
+#include "setup/open_ledger.h"
 
 enum key { KEY_PROFILES = 1, KEY_STATES };
 

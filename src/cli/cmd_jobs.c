@@ -9,10 +9,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/command.h"
-#include "cli/ledger.h"
-#include "json/documents.h"
-#include "run/batch.h"
-#include "view/view.h"
+#include "setup/open_ledger.h"
+#include "show/json/documents.h"
+#include "show/text/view.h"
+#include "tune/learn/optimizer.h"
 
 enum key { KEY_JSON = 1 };
 
@@ -95,14 +95,14 @@ static int run_jobs(struct common *common, void *unused)
  * *beliefs. */
 static size_t read_beliefs(struct ledger *ledger, const char *job, struct wt_beliefs **beliefs)
 {
-    struct ledger_state *states = NULL;
+    struct learn_state *states = NULL;
     struct wt_error err;
     size_t count = 0, read = 0;
     if (ledger_states(ledger, job, &states, &count, &err))
         log_warning("%s", err.text);
     *beliefs = count ? calloc(count, sizeof **beliefs) : NULL;
     for (size_t i = 0; *beliefs && i < count; i++)
-        if (batch_beliefs(&states[i], clock_wall_ms(), &(*beliefs)[read], &err))
+        if (optimizer_beliefs(&states[i], clock_wall_ms(), &(*beliefs)[read], &err))
             log_warning("%s", err.text);
         else
             read++;

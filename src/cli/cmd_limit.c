@@ -7,15 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "act/guard.h"
-#include "act/journal.h"
 #include "base/buffer.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "cli/command.h"
-#include "cli/devices.h"
-#include "json/documents.h"
-#include "view/view.h"
+#include "setup/devices.h"
+#include "show/json/documents.h"
+#include "show/text/view.h"
+#include "tune/act/guard.h"
+#include "tune/act/journal.h"
 
 enum key { KEY_JSON = 1 };
 enum action { NONE, GET, SET, RESET };

@@ -10,10 +10,10 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "cli/command.h"
-#include "cli/devices.h"
-#include "json/documents.h"
-#include "run/job.h"
-#include "view/view.h"
+#include "run/job/job.h"
+#include "setup/devices.h"
+#include "show/json/documents.h"
+#include "show/text/view.h"
 
 enum key { KEY_JSON = 1 };
 

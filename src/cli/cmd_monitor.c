@@ -11,18 +11,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "account/book/bookkeeper.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "cli/command.h"
-#include "cli/devices.h"
-#include "cli/factors.h"
-#include "cli/ledger.h"
-#include "json/documents.h"
-#include "run/bookkeeper.h"
-#include "run/watch.h"
-#include "view/view.h"
+#include "measure/meter/live_meter.h"
+#include "setup/devices.h"
+#include "setup/factors.h"
+#include "setup/open_ledger.h"
+#include "show/json/documents.h"
+#include "show/text/view.h"
 
 enum key { KEY_INTERVAL = 1, KEY_COUNT, KEY_CSV, KEY_JSON, KEY_RECORD, KEY_PRECISE, KEY_BOOK };
 
@@ -149,7 +149,7 @@ static void sleep_until(int64_t t_ns)
 
 /* What goes on between the lines; either may be NULL. */
 struct between {
-    struct watch *watch;
+    struct live_meter *watch;
     struct bookkeeper *keeper;
 };
 
@@ -159,10 +159,10 @@ static int wait_until(int64_t t_ns, const struct between *between, struct wt_err
 {
     const double least_ns = 2e6 * clock_scale();
     for (int64_t now_ns; between->watch && !ended && (now_ns = clock_now_ns()) < t_ns;) {
-        int64_t read_ns = watch_next_ns(between->watch), least = now_ns + (int64_t)least_ns;
+        int64_t read_ns = live_meter_next_ns(between->watch), least = now_ns + (int64_t)least_ns;
         read_ns = read_ns > least ? read_ns : least;
         sleep_until(read_ns < t_ns ? read_ns : t_ns);
-        watch_poll(between->watch);
+        live_meter_poll(between->watch);
         int rc = between->keeper ? bookkeeper_poll(between->keeper, err) : 0;
         if (rc)
             return rc;
@@ -173,11 +173,11 @@ static int wait_until(int64_t t_ns, const struct between *between, struct wt_err
 
 /* What each GPU used between two lines; unknown where there was no line before, or nothing could be
  * read. */
-static void look_back(const struct watch *watch, int64_t begin_ns, int64_t end_ns,
+static void look_back(const struct live_meter *watch, int64_t begin_ns, int64_t end_ns,
                       struct wt_measurement since[])
 {
-    for (unsigned i = 0; i < watch_gpu_count(watch); i++)
-        if (!begin_ns || watch_device_between(watch, i, begin_ns, end_ns, &since[i]))
+    for (unsigned i = 0; i < live_meter_gpu_count(watch); i++)
+        if (!begin_ns || live_meter_device_between(watch, i, begin_ns, end_ns, &since[i]))
             since[i] = (struct wt_measurement){.begin_ns = begin_ns ? begin_ns : end_ns,
                                                .end_ns = end_ns,
                                                .source = WT_SOURCE_NONE};
@@ -186,7 +186,7 @@ static void look_back(const struct watch *watch, int64_t begin_ns, int64_t end_n
 static int monitor(const struct common *common, const struct devices *devices,
                    const struct between *between, FILE *record)
 {
-    struct watch *watch = settings.precise ? between->watch : NULL;
+    struct live_meter *watch = settings.precise ? between->watch : NULL;
     struct wt_error wrong;
     struct wt_device list[WT_MAX_DEVICES];
     bool failing[WT_MAX_DEVICES] = {false};
@@ -201,7 +201,7 @@ static int monitor(const struct common *common, const struct devices *devices,
         int code = EXIT_DONE;
         if (watch) {
             int64_t now_ns = clock_now_ns();
-            watch_poll(watch);
+            live_meter_poll(watch);
             look_back(watch, line_ns, now_ns, since);
             line_ns = now_ns;
         }
@@ -236,34 +236,34 @@ static int monitor(const struct common *common, const struct devices *devices,
 static const int64_t BOOKING_GAP_NS = 250 * NS_PER_MS;
 
 /* The watch's first edges: what comes before them would be booked as unknown. */
-static void settle(struct watch *watch)
+static void settle(struct live_meter *watch)
 {
     int64_t until_ns = clock_now_ns() + NS_PER_S;
-    while (!ended && watch_known_until_ns(watch) == 0 && clock_now_ns() < until_ns) {
-        int64_t next_ns = watch_next_ns(watch);
+    while (!ended && live_meter_known_until_ns(watch) == 0 && clock_now_ns() < until_ns) {
+        int64_t next_ns = live_meter_next_ns(watch);
         sleep_until(next_ns < until_ns ? next_ns : until_ns);
-        watch_poll(watch);
+        live_meter_poll(watch);
     }
 }
 
 static int monitor_and_book(const struct common *common, const struct devices *devices,
                             struct between *between, FILE *record)
 {
-    static struct carbon_settings carbon;
+    static struct carbon_sources carbon;
     struct ledger *ledger = NULL;
     struct wt_error err;
     char node[WT_USER_LEN];
     int code = EXIT_DONE,
-        rc = carbon_settings_open(&carbon, common->config, clock_wall_ms() / 1000, &err);
+        rc = carbon_sources_open(&carbon, common->config, clock_wall_ms() / 1000, &err);
     struct booking_factors factors = factors_of(&carbon);
     if (rc == 0)
         rc = open_ledger(common, false, &ledger, &err);
     if (rc == 0) {
         factors_node(node);
-        watch_poll(between->watch);
+        live_meter_poll(between->watch);
         settle(between->watch);
         if (!settings.precise) /* ends of stretches are a second apart: they need no more */
-            watch_set_gap(between->watch, BOOKING_GAP_NS);
+            live_meter_set_gap(between->watch, BOOKING_GAP_NS);
         rc = bookkeeper_new(between->watch, ledger, &factors, sense_gpu_count(devices->sense), node,
                             &between->keeper, &err);
     }
@@ -275,7 +275,7 @@ static int monitor_and_book(const struct common *common, const struct devices *d
         code = command_failed(&err);
     between->keeper = bookkeeper_free(between->keeper);
     ledger_close(ledger);
-    carbon_settings_close(&carbon);
+    carbon_sources_close(&carbon);
     return code;
 }
 
@@ -299,7 +299,8 @@ static int run(struct common *common, void *unused)
                        "%s needs devices: a recording has no readings between its lines",
                        settings.book ? "--book" : "--precise");
     if (rc == 0 && (settings.precise || settings.book))
-        rc = watch_new(devices.sense, devices.selected, devices.gpu_count, &between.watch, &err);
+        rc = live_meter_new(devices.sense, devices.selected, devices.gpu_count, &between.watch,
+                            &err);
     if (rc == 0 && settings.record && !(record = fopen(settings.record, "we")))
         rc = error_set(&err, WT_E_IO, "write %s: %s", settings.record, strerror(errno));
     int code = rc              ? command_failed(&err)
@@ -309,7 +310,7 @@ static int run(struct common *common, void *unused)
         error_set(&err, WT_E_IO, "write %s: %s", settings.record, strerror(errno));
         code = command_failed(&err);
     }
-    watch_free(between.watch);
+    live_meter_free(between.watch);
     devices_close(&devices);
     return code;
 }

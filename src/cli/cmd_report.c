@@ -11,11 +11,11 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "cli/command.h"
-#include "cli/form.h"
-#include "cli/ledger.h"
 #include "cli/report_export.h"
-#include "json/documents.h"
-#include "view/view.h"
+#include "setup/form.h"
+#include "setup/open_ledger.h"
+#include "show/json/documents.h"
+#include "show/text/view.h"
 
 enum key {
     KEY_BY = 1,

@@ -14,16 +14,16 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "cli/command.h"
-#include "cli/config.h"
-#include "cli/devices.h"
-#include "cli/factors.h"
-#include "cli/ledger.h"
 #include "cli/recur_options.h"
-#include "decide/power_limits.h"
-#include "decide/power_search.h"
-#include "json/documents.h"
-#include "run/recur.h"
-#include "view/view.h"
+#include "run/job/recur.h"
+#include "setup/config.h"
+#include "setup/devices.h"
+#include "setup/factors.h"
+#include "setup/open_ledger.h"
+#include "show/json/documents.h"
+#include "show/text/view.h"
+#include "tune/decide/power_limits.h"
+#include "tune/decide/power_search.h"
 
 enum key {
     KEY_JOB = 1,
@@ -68,8 +68,8 @@ static struct settings {
     struct recur_options recur;
     const char *json;
     bool dry_run, trade_off_given, carbon_aware;
-    struct carbon_settings carbon;
-    struct aware_grid grid;
+    struct carbon_sources carbon;
+    struct grid_eta_grid grid;
 } settings;
 
 static void one_trade_off(void)
@@ -279,9 +279,7 @@ static void say_dry_run(const struct common *common, const struct devices *devic
                settings.carbon_aware ? ", and follow the grid" : "");
 }
 
-/* --- Afterwards
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- Afterwards --- */
 
 static int write_json(const struct recur_result *result)
 {
@@ -356,19 +354,19 @@ static int failed(const struct recur_result *result, const struct wt_error *err)
 /* What --carbon-aware goes by. */
 static void grid_at(void *ctx, int64_t unix_s, double *g_per_kwh, double *most_g_per_kwh)
 {
-    const struct carbon_settings *carbon = ctx;
+    const struct carbon_sources *carbon = ctx;
     *g_per_kwh = carbon_series_at(&carbon->series, unix_s);
-    *most_g_per_kwh = carbon_settings_most(carbon, unix_s);
+    *most_g_per_kwh = carbon_sources_most(carbon, unix_s);
 }
 
 /* A budget of carbon and --carbon-aware need to know the grid; the rest gets along with what is
  * assumed. */
 static int open_carbon(const struct common *common, struct wt_error *err)
 {
-    struct carbon_settings *carbon = &settings.carbon;
+    struct carbon_sources *carbon = &settings.carbon;
     struct carbon_intensity intensity;
     int64_t now_s = clock_wall_ms() / 1000;
-    int rc = carbon_settings_open(carbon, common->config, now_s, err);
+    int rc = carbon_sources_open(carbon, common->config, now_s, err);
     if (rc)
         return rc;
     if (settings.carbon_aware && !carbon->has_series)
@@ -387,10 +385,10 @@ static int open_carbon(const struct common *common, struct wt_error *err)
             "--carbon-aware needs to know the grid now, and %.120s has no value for this hour",
             carbon->series_path);
     if (settings.carbon_aware) {
-        settings.grid = (struct aware_grid){grid_at, carbon};
+        settings.grid = (struct grid_eta_grid){grid_at, carbon};
         settings.recur.job.grid = &settings.grid;
     }
-    carbon_settings_intensity_at(carbon, now_s, &intensity);
+    carbon_sources_intensity_at(carbon, now_s, &intensity);
     if (settings.recur.job.spending.budget.kind == BUDGET_CARBON &&
         intensity.source == CARBON_INTENSITY_ASSUMED && !carbon->provider)
         return error_set(err, WT_E_INVALID,
@@ -464,7 +462,7 @@ static int run(struct common *common, void *unused)
         say_dry_run(common, &devices, ledger_file);
     else
         code = run_in_ledger(common, &devices, &interrupted, &err);
-    carbon_settings_close(&settings.carbon);
+    carbon_sources_close(&settings.carbon);
     devices_close(&devices);
     if (interrupted) { /* a shell loop around us should end as it would without us */
         signal(SIGINT, SIG_DFL);

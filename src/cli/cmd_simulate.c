@@ -9,20 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account/study/pareto.h"
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "cli/command.h"
-#include "cli/config.h"
-#include "cli/form.h"
-#include "cli/ledger.h"
 #include "cli/sim_fleet_options.h"
-#include "decide/thompson.h"
-#include "json/documents.h"
-#include "run/offer.h"
+#include "setup/config.h"
+#include "setup/form.h"
+#include "setup/open_ledger.h"
+#include "show/json/documents.h"
+#include "show/text/view.h"
 #include "sim/simulate.h"
-#include "view/view.h"
+#include "tune/decide/thompson.h"
 
 enum key {
     KEY_TRAIN = 1,
@@ -124,8 +124,7 @@ static struct settings {
     uint64_t seed, last_seed;
 } settings = {.sim = {.policy = "zeus", .beta = 2}, .seed = 1, .last_seed = 1};
 
-/* --- Options
- * -------------------------------------------------------------------------------------------- */
+/* --- Options --- */
 
 static uint64_t whole(const char *option, const char *text, uint64_t least, uint64_t most)
 {
@@ -317,8 +316,7 @@ static error_t parse_pareto(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
-/* --- Running
- * -------------------------------------------------------------------------------------------- */
+/* --- Running --- */
 
 /* What is open while a command runs. */
 struct study {
@@ -483,7 +481,7 @@ static int pareto_of_trace(const struct common *common)
     return code;
 }
 
-static void say_what_else(const struct offer *offer)
+static void say_what_else(const struct pareto *offer)
 {
     if (offer->other_targets[0])
         log_note("the job was also run for %s (--target)", offer->other_targets);
@@ -495,17 +493,17 @@ static int pareto_of_job(const struct common *common)
 {
     struct ledger *ledger = NULL;
     struct wt_error err;
-    struct offer *offer = malloc(sizeof *offer);
-    const struct offer_options options = {.job = settings.job,
-                                          .target =
-                                              settings.target_text ? &settings.job_target : NULL,
-                                          .gpu = settings.gpu,
-                                          .default_size = settings.sim.default_size,
-                                          .eta = config_number(common->config, CONFIG_ETA)};
+    struct pareto *offer = malloc(sizeof *offer);
+    const struct pareto_options options = {.job = settings.job,
+                                           .target =
+                                               settings.target_text ? &settings.job_target : NULL,
+                                           .gpu = settings.gpu,
+                                           .default_size = settings.sim.default_size,
+                                           .eta = config_number(common->config, CONFIG_ETA)};
     int rc = offer ? open_ledger(common, true, &ledger, &err)
                    : error_set(&err, WT_E_NO_MEMORY, "out of memory");
     if (rc == 0)
-        rc = offer_read(ledger, &options, offer, &err);
+        rc = pareto_read(ledger, &options, offer, &err);
     if (rc == 0)
         say_what_else(offer);
     int code = rc ? command_failed(&err)

@@ -14,8 +14,8 @@
 #include "base/parse.h"
 #include "cli/command.h"
 #include "cli/curses.h"
-#include "cli/devices.h"
-#include "view/view.h"
+#include "setup/devices.h"
+#include "show/text/view.h"
 
 enum key { KEY_INTERVAL = 1 };
 

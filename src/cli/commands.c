@@ -5,6 +5,8 @@
  */
 #include "cli/command.h"
 
+#include <stddef.h>
+
 const struct command *const commands[] = {&command_run,
                                           &command_measure,
                                           &command_monitor,

@@ -14,7 +14,7 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "cli/command.h"
-#include "cli/config.h"
+#include "setup/config.h"
 
 enum key { KEY_REPLAY = 1000, KEY_NO_COLOR };
 

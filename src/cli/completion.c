@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/form.h"
+#include "setup/form.h"
 
 static const struct argp_option help_options[] = {
     {"help", '?', NULL, 0, "the list of options", 0},
@@ -107,9 +107,7 @@ static void put_quoted(struct buffer *out, const char *text, const char *escaped
     }
 }
 
-/* --- bash
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- bash --- */
 
 static void bash_option(struct buffer *out, const struct command *command,
                         const struct argp_option *option)
@@ -233,9 +231,7 @@ void completion_bash(struct buffer *out)
                       "}\n\ncomplete -F _wattune wattune\n");
 }
 
-/* --- zsh
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- zsh --- */
 
 static void zsh_value(struct buffer *out, const char *form)
 {
@@ -324,9 +320,7 @@ void completion_zsh(struct buffer *out)
     buffer_print(out, "        esac ;;\n    esac\n}\n\n_wattune \"$@\"\n");
 }
 
-/* --- fish
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- fish --- */
 
 static void fish_option(struct buffer *out, const struct command *command,
                         const struct argp_option *option)

@@ -8,8 +8,8 @@
 
 #include "base/log.h"
 #include "cli/command.h"
-#include "cli/config.h"
-#include "run/guard_process.h"
+#include "run/job/guard_process.h"
+#include "setup/config.h"
 
 static void print_overview(FILE *out)
 {

@@ -9,7 +9,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "cli/config.h"
+#include "setup/config.h"
 #include "wattune.h"
 
 /* The day on which the texts were last looked through; pages must not change with the day of the
@@ -18,8 +18,7 @@
 
 enum { LINE_MOST = 79, WORD_MOST = 400 };
 
-/* --- The words that belong to no command
- * ------------------------------------------------------------------------- */
+/* --- The words that belong to no command --- */
 
 struct entry {
     const char *name, *text;
@@ -85,8 +84,7 @@ static const struct entry command_codes[] = {
     {"128+n", "`run`, `measure`: COMMAND was ended by signal n."},
 };
 
-/* --- Plain text to troff
- * ----------------------------------------------------------------------------------------- */
+/* --- Plain text to troff --- */
 
 static void put_character(struct buffer *page, char c, bool literal)
 {
@@ -210,8 +208,7 @@ static void put_lines(struct buffer *page, const char *text)
     buffer_print(page, ".fi\n");
 }
 
-/* --- Parts of a page
- * --------------------------------------------------------------------------------------------- */
+/* --- Parts of a page --- */
 
 static void put_title(struct buffer *page, const char *name, const char *summary)
 {
@@ -314,9 +311,7 @@ static void put_synopsis(struct buffer *page, const struct command *command)
     buffer_print(page, ".fi\n");
 }
 
-/* --- Pages
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- Pages --- */
 
 void manual_command(struct buffer *page, const struct command *command)
 {
@@ -403,8 +398,7 @@ void manual_error_codes(struct buffer *page)
     PUT_ENTRIES(page, errors);
 }
 
-/* --- What a row lacks
- * -------------------------------------------------------------------------------------------- */
+/* --- What a row lacks --- */
 
 static bool is_blank(const char *text)
 {

@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/manual.h"
-#include "decide/power_search.h"
+#include "tune/decide/power_search.h"
 
 static int fill(struct buffer *page, const char *path)
 {

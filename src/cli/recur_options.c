@@ -11,7 +11,7 @@
 #include "base/parse.h"
 #include "base/text.h"
 #include "cli/budget_option.h"
-#include "cli/form.h"
+#include "setup/form.h"
 
 /* A claim is held for a minute and renewed every quarter of one: a slow disk or a stopped machine
  * costs no claim, and the size of a killed run is free again while its user still looks. */
@@ -122,7 +122,7 @@ static void take_budget(const char *text, struct budget_amount *budget)
 
 error_t recur_option(int key, const char *arg, struct recur_options *options)
 {
-    struct goal_options *goal = &options->job.goal;
+    struct run_target_options *run_target = &options->job.run_target;
     if (key < KEY_BATCH_SIZES || key > KEY_BUDGET)
         return ARGP_ERR_UNKNOWN;
     if (key == KEY_BUDGET && was_given(KEY_BUDGET))
@@ -136,10 +136,10 @@ error_t recur_option(int key, const char *arg, struct recur_options *options)
         options->sizes.default_size = (uint32_t)whole("default-batch-size", arg, 1, SIZE_MOST);
         break;
     case KEY_TARGET:
-        take_target(arg, &goal->target);
+        take_target(arg, &run_target->target);
         break;
     case KEY_MAX_EPOCHS:
-        goal->max_epochs = (unsigned)whole("max-epochs", arg, 1, EPOCHS_MOST);
+        run_target->max_epochs = (unsigned)whole("max-epochs", arg, 1, EPOCHS_MOST);
         break;
     case KEY_BETA:
         options->sizes.beta = take_beta(arg);
@@ -166,7 +166,7 @@ error_t recur_option(int key, const char *arg, struct recur_options *options)
         take_budget(arg, &options->job.spending.budget);
         break;
     case KEY_GRACE:
-        goal->grace_s = real("grace", arg, 0, GRACE_MOST_S);
+        run_target->grace_s = real("grace", arg, 0, GRACE_MOST_S);
         break;
     }
     return 0;
@@ -177,8 +177,8 @@ void recur_options_init(struct recur_options *options)
     *options = (struct recur_options){.recurrences = 1, .hold_ms = HOLD_MS};
     options->sizes =
         (struct batch_size_options){.beta = 2, .thompson = batch_size_usual(), .seed = 1};
-    options->job.goal =
-        (struct goal_options){.max_epochs = 100, .grace_s = 10, .bound_j = INFINITY};
+    options->job.run_target =
+        (struct run_target_options){.max_epochs = 100, .grace_s = 10, .bound_j = INFINITY};
     options->job.replace = true;
     options->job.values = (struct substitute_values){.has_seed = true, .seed = 1};
 }
@@ -226,7 +226,7 @@ void recur_options_finish(struct recur_options *options)
 {
     check_company();
     options->chooses = was_given(KEY_BATCH_SIZES);
-    options->job.goal.has_target = was_given(KEY_TARGET);
+    options->job.run_target.has_target = was_given(KEY_TARGET);
     if (options->chooses)
         check_default(&options->sizes);
 }

@@ -7,7 +7,7 @@
 #define WATTUNE_CLI_RECUR_OPTIONS_H
 
 #include "cli/command.h"
-#include "run/recur.h"
+#include "run/job/recur.h"
 
 enum recur_key {
     KEY_BATCH_SIZES = 500,

@@ -14,12 +14,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/command.h"
-#include "json/documents.h"
-#include "view/view.h"
+#include "show/json/documents.h"
+#include "show/text/view.h"
 
-/* --- Names of runs
- * -------------------------------------------------------------------------------------------------
- */
+/* --- Names of runs --- */
 
 /* FNV-1a over the text and its end: "a", "b" is not "ab", "". */
 static uint64_t add(uint64_t hash, const char *text)
@@ -57,8 +55,7 @@ char *report_export_id(char id[EXPORT_ID_LEN], const struct wt_trial *run)
     return id;
 }
 
-/* --- Runs, one by one
- * ---------------------------------------------------------------------------------------------- */
+/* --- Runs, one by one --- */
 
 struct stream {
     struct buffer text;
@@ -134,9 +131,7 @@ static int export_boamps(struct ledger *ledger, const struct report_export_optio
     return rc;
 }
 
-/* --- Statements
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- Statements --- */
 
 static int export_statement(struct ledger *ledger, const struct report_export_options *options,
                             struct wt_error *err)
@@ -172,9 +167,7 @@ static int export_statement(struct ledger *ledger, const struct report_export_op
     return rc;
 }
 
-/* --- The table
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- The table --- */
 
 int report_export(struct ledger *ledger, const struct report_export_options *options)
 {

@@ -5,7 +5,7 @@
 #ifndef WATTUNE_CLI_REPORT_EXPORT_H
 #define WATTUNE_CLI_REPORT_EXPORT_H
 
-#include "ledger/ledger.h"
+#include "account/ledger/ledger.h"
 
 enum { EXPORT_ID_LEN = 37 };
 

@@ -196,7 +196,7 @@ static int check_empty(struct ledger *ledger, const char *path, struct wt_error 
 static int book_batch(struct shop *shop, const char *path, bool first, struct wt_error *err)
 {
     struct wt_error unused;
-    int rc = ledger_batch_begin(shop->ledger, err);
+    int rc = ledger_bulk_begin(shop->ledger, err);
     if (rc)
         return rc;
     if (first)
@@ -207,10 +207,10 @@ static int book_batch(struct shop *shop, const char *path, bool first, struct wt
     for (unsigned i = 0; rc > 0 && i < BATCH_RUNS; i++)
         rc = book_next(shop, err);
     if (rc < 0) {
-        ledger_batch_end(shop->ledger, false, &unused);
+        ledger_bulk_end(shop->ledger, false, &unused);
         return rc;
     }
-    int end = ledger_batch_end(shop->ledger, true, err);
+    int end = ledger_bulk_end(shop->ledger, true, err);
     return end ? end : rc;
 }
 

@@ -5,9 +5,9 @@
 #ifndef WATTUNE_CLI_SIM_FLEET_H
 #define WATTUNE_CLI_SIM_FLEET_H
 
-#include "ledger/ledger.h"
-#include "run/booking.h"
-#include "sim/fleet.h"
+#include "account/book/booking.h"
+#include "account/ledger/ledger.h"
+#include "sim/synthetic_fleet.h"
 
 /* What was booked. */
 struct sim_fleet_booked {

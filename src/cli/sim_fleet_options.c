@@ -10,13 +10,13 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "base/text.h"
-#include "cli/carbon_options.h"
-#include "cli/config.h"
-#include "cli/factors.h"
 #include "cli/sim_fleet.h"
-#include "cli/ledger.h"
-#include "json/documents.h"
-#include "view/view.h"
+#include "setup/carbon_sources.h"
+#include "setup/config.h"
+#include "setup/factors.h"
+#include "setup/open_ledger.h"
+#include "show/json/documents.h"
+#include "show/text/view.h"
 
 #define USUAL_MODELS "v100,a40,a100,h100"
 
@@ -237,17 +237,17 @@ void sim_fleet_options_finish(const struct common *common, bool has_trace)
 /* No hour of a fleet that never was is asked of a provider. */
 static void intensity_at(void *ctx, int64_t unix_s, struct carbon_intensity *out)
 {
-    carbon_settings_intensity_at(ctx, unix_s, out);
+    carbon_sources_intensity_at(ctx, unix_s, out);
 }
 
 /* The settings of place i: those of the configuration, but for the location. */
-static int open_place(const struct common *common, unsigned i, struct carbon_settings *carbon,
+static int open_place(const struct common *common, unsigned i, struct carbon_sources *carbon,
                       struct booking_factors *factors, struct wt_error *err)
 {
     int rc =
         location_count ? config_put_flag(common->config, CONFIG_LOCATION, locations[i], err) : 0;
     if (rc == 0)
-        rc = carbon_settings_open(carbon, common->config, clock_wall_ms() / 1000, err);
+        rc = carbon_sources_open(carbon, common->config, clock_wall_ms() / 1000, err);
     *factors = factors_of(carbon);
     factors->intensity_at = intensity_at;
     return rc;
@@ -256,7 +256,7 @@ static int open_place(const struct common *common, unsigned i, struct carbon_set
 static int book(const struct common *common, const char *path, struct sim_fleet_booked *booked,
                 struct wt_error *err)
 {
-    static struct carbon_settings carbon[LOCATIONS_MOST];
+    static struct carbon_sources carbon[LOCATIONS_MOST];
     struct booking_factors factors[LOCATIONS_MOST];
     const struct sim_fleet_places places = {factors, location_count ? location_count : 1};
     struct ledger *ledger = NULL;
@@ -272,7 +272,7 @@ static int book(const struct common *common, const char *path, struct sim_fleet_
         rc = sim_fleet_book(ledger, path, &options, &places, watched, booked, err);
     ledger_close(ledger);
     while (opened > 0)
-        carbon_settings_close(&carbon[--opened]);
+        carbon_sources_close(&carbon[--opened]);
     return rc;
 }
 

@@ -6,7 +6,7 @@
 #define WATTUNE_CLI_SIM_FLEET_OPTIONS_H
 
 #include "cli/command.h"
-#include "sim/fleet.h"
+#include "sim/synthetic_fleet.h"
 
 enum sim_fleet_key {
     KEY_FLEET = 600,

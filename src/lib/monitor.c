@@ -14,9 +14,9 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "lib/sampler.h"
-#include "meter/window.h"
-#include "sense/sense.h"
+#include "measure/meter/sampler.h"
+#include "measure/meter/window.h"
+#include "measure/sense/sense.h"
 #include "wattune.h"
 
 struct wt_monitor {

@@ -2,7 +2,7 @@
  *
  * Progress from inside training: the public names of the channel's writing end.
  */
-#include "progress/channel_writer.h"
+#include "measure/progress/channel_writer.h"
 #include "wattune.h"
 
 void wt_step(void)

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "decide/batch_size.h"
-#include "decide/cost.h"
-#include "decide/expected.h"
+#include "tune/decide/batch_size.h"
+#include "tune/decide/cost.h"
+#include "tune/decide/expected.h"
 
 _Static_assert((int)WT_MAX_BATCH_SIZES == (int)BATCH_SIZES_MOST,
                "a trace has as many sizes as can be decided on");
@@ -39,8 +39,7 @@ struct choice {
     unsigned epochs_allowed;
 };
 
-/* --- One run
- * -------------------------------------------------------------------------------------------- */
+/* --- One run --- */
 
 static void keep(struct walk *walk, const struct wt_simulated_try *run)
 {
@@ -93,8 +92,7 @@ static struct wt_simulated_try run_once(struct walk *walk, const struct choice *
     return run;
 }
 
-/* --- Policies: each makes one recurrence
- * ---------------------------------------------------------------- */
+/* --- Policies: each makes one recurrence --- */
 
 static int zeus(struct walk *walk, struct wt_error *err)
 {
@@ -185,8 +183,7 @@ static const struct {
 
 enum { POLICIES = sizeof policies / sizeof policies[0] };
 
-/* --- By expectation
- * ------------------------------------------------------------------------------------- */
+/* --- By expectation --- */
 
 /* Mean epochs to the target; NaN unless every recorded run reached it. */
 static double mean_epochs(const struct sim_size *size)
@@ -237,8 +234,7 @@ static void expect(struct sim *sim)
         study->optimum = *cheapest;
 }
 
-/* --- What does not change with the seed
- * ----------------------------------------------------------------- */
+/* --- What does not change with the seed --- */
 
 /* MAXPOWER of a size's choice of a limit is its own highest limit, that of all costs the power
  * file's (as the artifact). */
@@ -339,8 +335,7 @@ int sim_init(struct sim *sim, const struct sim_trace *trace, const struct sim_op
     return find_default(sim, err);
 }
 
-/* --- One seed
- * ------------------------------------------------------------------------------------------- */
+/* --- One seed --- */
 
 static int start(struct walk *walk, uint64_t seed, struct wt_error *err)
 {

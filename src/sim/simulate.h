@@ -13,9 +13,9 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "decide/random.h"
-#include "flow.h"
+#include "flow/study.h"
 #include "sim/trace.h"
+#include "tune/decide/random.h"
 
 /* A document of so many takes some 250 MB. */
 enum {

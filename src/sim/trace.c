@@ -262,8 +262,7 @@ static int read_file(struct reader *reader, const char *path, const struct field
     return rc;
 }
 
-/* --- Joining the two
- * ------------------------------------------------------------------------------------ */
+/* --- Joining the two --- */
 
 static int by_run(const void *a, const void *b)
 {

@@ -15,7 +15,7 @@
 #define WATTUNE_SIM_TRACE_H
 
 #include "base/error.h"
-#include "flow.h"
+#include "flow/study.h"
 
 struct sim_point {
     uint32_t limit_mw;

@@ -81,9 +81,7 @@ static double seconds(void)
     return (double)nvml.now_ns() / 1e9;
 }
 
-/* --- train
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- train --- */
 
 static struct {
     long steps, epoch, crash_at, drift_at; /* epoch: steps per epoch, 0: none */
@@ -232,8 +230,7 @@ static int train(void)
     return 0;
 }
 
-/* --- train, with a batch size
- * -------------------------------------------------------------------------------------- */
+/* --- train, with a batch size --- */
 
 static unsigned epochs_needed(void)
 {
@@ -324,9 +321,7 @@ static int train_main(int argc, char **argv)
     return code;
 }
 
-/* --- The others
- * --------------------------------------------------------------------------------------------------
- */
+/* --- The others --- */
 
 static void watch(void)
 {

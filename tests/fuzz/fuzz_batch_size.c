@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * decide/batch_size.c: a state out of bytes that somebody may have changed.  What is accepted is
- * written back as it was, and goes on without harm.
+ * tune/decide/batch_size.c: a state out of bytes that somebody may have changed.  What is accepted
+ * is written back as it was, and goes on without harm.
  */
-#include "decide/batch_size.h"
 #include "fuzz.h"
+#include "tune/decide/batch_size.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -7,11 +7,11 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "account/carbon/embodied.h"
+#include "account/carbon/intensity.h"
 #include "base/buffer.h"
-#include "carbon/embodied.h"
-#include "carbon/intensity.h"
-#include "cli/carbon_provider.h"
 #include "fuzz.h"
+#include "setup/carbon_provider.h"
 
 static const int64_t NOW_S = 1740830400; /* 2025-03-01T12:00:00Z */
 

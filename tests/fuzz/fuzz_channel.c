@@ -12,9 +12,9 @@
 
 #include "base/clock.h"
 #include "fuzz.h"
-#include "progress/channel.h"
-#include "progress/channel_layout.h"
-#include "progress/channel_merge.h"
+#include "measure/progress/channel.h"
+#include "measure/progress/channel_layout.h"
+#include "measure/progress/channel_merge.h"
 
 static int fd;
 static int64_t created_ns;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli/config.c: the file of settings.  What it accepts passes as a flag too and is the same again
+ * setup/config.c: the file of settings.  What it accepts passes as a flag too and is the same again
  * when written out; what it refuses is told with the file and a line of it, and leaves the
  * defaults.
  */
 #include "base/buffer.h"
-#include "cli/config.h"
 #include "fuzz.h"
+#include "setup/config.h"
 
 static void same(const struct config *a, const struct config *b)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * act/journal.c: an entry decides which limit is put back, so that one that was not written by us
- * in whole must not be taken for one.  "%BOOT%" in the input stands for this boot's id, which no
+ * tune/act/journal.c: an entry decides which limit is put back, so that one that was not written by
+ * us in whole must not be taken for one.  "%BOOT%" in the input stands for this boot's id, which no
  * fuzzer can guess.
  */
 #include <unistd.h>
 
-#include "act/journal.h"
 #include "base/buffer.h"
 #include "base/file.h"
 #include "fuzz.h"
+#include "tune/act/journal.h"
 
 static const char UUID[] = "GPU-0";
 

@@ -8,10 +8,10 @@
 #include <math.h>
 #include <unistd.h>
 
+#include "account/ledger/ledger.h"
 #include "base/buffer.h"
 #include "base/file.h"
 #include "fuzz.h"
-#include "ledger/ledger.h"
 
 static struct buffer good;
 static char path[96];
@@ -89,12 +89,12 @@ static void read_all(struct ledger *ledger)
     free(trials);
     is_known(ledger_trial_devices(ledger, 1, &devices, &count, &err), &err);
     free(devices);
-    struct ledger_state *states = NULL;
+    struct learn_state *states = NULL;
     double steps = 0;
     rc = ledger_states(ledger, "resnet", &states, &count, &err);
     is_known(rc, &err);
     for (size_t i = 0; rc == 0 && i < count; i++)
-        CHECK(states[i].length <= LEDGER_STATE_MOST &&
+        CHECK(states[i].length <= LEARN_STATE_MOST &&
               memchr(states[i].options, '\0', sizeof states[i].options) &&
               memchr(states[i].gpu_model, '\0', sizeof states[i].gpu_model));
     free(states);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * progress/pattern.c: the first three lines are the step, metric and epoch patterns (empty: none),
- * the rest is what the training prints.  However the output is cut into pieces, it says the same.
+ * measure/progress/pattern.c: the first three lines are the step, metric and epoch patterns (empty:
+ * none), the rest is what the training prints.  However the output is cut into pieces, it says the
+ * same.
  */
 #include <math.h>
 
 #include "fuzz.h"
-#include "progress/pattern.h"
+#include "measure/progress/pattern.h"
 
 enum {
     PATTERN_MOST = 48,

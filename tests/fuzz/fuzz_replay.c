@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sense/replay.c: a recording, which is a file that somebody was given.  What it accepts answers
- * like a device, and is the same again when `monitor --csv` has printed it.
+ * measure/sense/replay.c: a recording, which is a file that somebody was given.  What it accepts
+ * answers like a device, and is the same again when `monitor --csv` has printed it.
  */
 #include "base/clock.h"
 #include "fuzz.h"
-#include "sense/sense.h"
-#include "view/view.h"
+#include "measure/sense/sense.h"
+#include "show/text/view.h"
 
 static int64_t now_ns;
 

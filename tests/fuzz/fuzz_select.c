@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sense/select.c over devices of our own: the first line is CUDA_DEVICE_ORDER, the second
+ * measure/sense/select.c over devices of our own: the first line is CUDA_DEVICE_ORDER, the second
  * CUDA_VISIBLE_DEVICES, the third --gpus (empty lines: not given).  What is selected is there,
  * answers, and is named once.
  */
 #include "fuzz.h"
-#include "sense/sense.h"
+#include "measure/sense/sense.h"
 
 enum { GPUS = 5 };
 static struct wt_device devices[GPUS] = {

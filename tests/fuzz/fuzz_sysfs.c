@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sense/rapl.c and sense/hwmon.c over vendor/powercap.c, hwmon.c and sysfs.c: a tree of small
- * files, which may be anybody's. A line of the input is one of them: its path below the tree, a
- * blank, and what it holds; "@PATH TARGET" is a link, "!PATH" a file that is gone, and "--" the
- * moment at which everything is read again, after which the lines change the tree.
+ * measure/sense/rapl.c and measure/sense/hwmon_gpus.c over measure/driver/powercap.c, hwmon.c and
+ * sysfs.c: a tree of small files, which may be anybody's. A line of the input is one of them: its
+ * path below the tree, a blank, and what it holds; "@PATH TARGET" is a link, "!PATH" a file that is
+ * gone, and "--" the moment at which everything is read again, after which the lines change the
+ * tree.
  */
 #include <ftw.h>
 #include <sys/stat.h>
@@ -11,7 +12,7 @@
 
 #include "base/clock.h"
 #include "fuzz.h"
-#include "sense/sense.h"
+#include "measure/sense/sense.h"
 
 enum { MOST_FILES = 200, MOST_READS = 8 };
 

@@ -7,8 +7,8 @@
 
 #include "base/text.h"
 #include "fuzz.h"
-#include "json/documents.h"
-#include "view/view.h"
+#include "show/json/documents.h"
+#include "show/text/view.h"
 
 static int has_control(const char *text, const char *allowed)
 {

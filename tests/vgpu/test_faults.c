@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +16,11 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include <stddef.h>
 #include <cmocka.h>
 
-#include "near.h"
 #include "machine.h"
 #include "models.h"
+#include "near.h"
 #include "vgpu.h"
 
 static char runtime[] = "/tmp/vgpu-faults-XXXXXX";

@@ -9,6 +9,9 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,11 +20,10 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include <stddef.h>
 #include <cmocka.h>
 
-#include "near.h"
 #include "machine.h"
+#include "near.h"
 #include "vgpu.h"
 
 static char runtime[] = "/tmp/vgpu-run-XXXXXX";

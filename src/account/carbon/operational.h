@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Operational carbon: from energy to grams of CO2e, at the grid's intensity (location-based) or by
+ * contract (market-based); the two stand side by side and are never added.  Pure: numbers in,
+ * numbers out.  Must not know where intensities come from (intensity.h), nor devices, storage or
+ * clocks.
+ *
+ * Unknown is NaN, and whatever is computed with it is NaN too: no figure without its basis.
+ */
+#ifndef WATTUNE_ACCOUNT_CARBON_OPERATIONAL_H
+#define WATTUNE_ACCOUNT_CARBON_OPERATIONAL_H
+
+/* The usual PUE: that of the fleet in Sustainable AI (Wu et al., MLSys'22).  Small data centres
+ * have about 1.6. */
+#define CARBON_PUE_USUAL 1.1
+
+/* Energy that the facility drew for so much energy of devices: J / 3.6e6 * PUE.  NaN for a PUE
+ * below 1 or a negative energy. */
+double carbon_facility_kwh(double it_energy_j, double pue);
+
+/* Location-based grams: of energy used within one hour, at that hour's intensity.  Over a longer
+ * time the caller sums the hours.  NaN for anything negative. */
+double carbon_location_g(double facility_kwh, double g_per_kwh);
+
+/* What a contract covers of the energy that is asked about, and at which intensities. */
+struct carbon_contract {
+    double contracted_kwh;     /* of it, covered by the contract */
+    double contract_g_per_kwh; /* what the contract says */
+    double residual_g_per_kwh; /* the residual mix, for the rest; NaN: not known, which makes any
+                                  rest NaN */
+};
+
+/* Market-based grams (GHG Protocol, scope 2): contracted * contract + max(0, facility - contracted)
+ * * residual.  NaN without a contract (NULL) and for anything negative. */
+double carbon_market_g(double facility_kwh, const struct carbon_contract *contract);
+
+/* Cost of a power limit for carbon-aware tuning (Chase), per unit of throughput:
+ * (eta * average_power * CI(t) + (1 - eta) * MAXPOWER * MaxCI) / throughput.  most_g_per_kwh,
+ * MaxCI, is the largest of the last 24 h.  With CI = MaxCI it is Zeus's cost times MaxCI, so that
+ * the order of limits is Zeus's.  NaN when anything is unknown, negative, or eta outside 0..1; a
+ * throughput of 0 is NaN as well. */
+double carbon_aware_cost(double eta, double average_power_w, double g_per_kwh,
+                         double most_g_per_kwh, double max_power_w, double throughput);
+
+/* The eta with which Zeus's cost orders limits as the above does: dividing it by MaxCI leaves
+ * energy with the weight eta * CI(t) / MaxCI and time with 1 - eta, and the two are scaled to add
+ * up to 1.  eta itself when CI(t) is MaxCI, and when nothing has a weight (eta 1 on a grid without
+ * emissions).  NaN as above. */
+double carbon_aware_eta(double eta, double g_per_kwh, double most_g_per_kwh);
+
+#endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The ledger: what was trained, tried, measured and saved, kept for good.  Takes trials and
+ * measurements from src/flow/, gives them back unchanged, and knows no formats.  What it
+ * acknowledged is there after a kill or a power loss.
+ *
+ * Unknown (NaN, a limit or batch size of 0) is kept as unknown, never as 0.  Everything that goes
+ * wrong with the file is WT_E_LEDGER with one sentence that names the path and what to do.  A
+ * ledger is used by one thread at a time and never carried across fork(); any number of processes
+ * may have the same file open.
+ */
+#ifndef WATTUNE_ACCOUNT_LEDGER_LEDGER_H
+#define WATTUNE_ACCOUNT_LEDGER_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "flow/fleet.h"
+#include "flow/study.h"
+#include "tune/learn/store.h"
+
+struct ledger;
+
+enum ledger_flags {
+    LEDGER_MAKE_PARENT = 1 << 0, /* make the folder it lies in (0700): for the default path only */
+    LEDGER_READ_ONLY =
+        1 << 1, /* for reports: makes no ledger, and one that is not ours to write is fine */
+    LEDGER_SHORT_WAIT = 1 << 2, /* wait 0.1 s instead of 5 s for other processes' writes */
+};
+
+/* Energy of one device over a trial.  uuid and name may be empty, energies NaN. */
+struct ledger_device_energy {
+    enum wt_device_kind kind;
+    unsigned index;
+    char uuid[WT_UUID_LEN], name[WT_NAME_LEN];
+    double energy_j, energy_error_j; /* 95 % bound */
+    enum wt_source source;           /* WT_SOURCE_NONE: energy_j is not known, whatever it says */
+    int64_t begin_ms, end_ms;        /* wall clock */
+};
+
+/* What one device of a trial, one of those it is booked with, used of an hour.  The hours of a
+ * device add up to its energy of the trial. */
+struct ledger_hour {
+    int64_t hour; /* since 1970, UTC */
+    enum wt_device_kind kind;
+    unsigned index;
+    double energy_j;            /* NaN: unknown */
+    double busy_s;              /* of a GPU; NaN: unknown */
+    double intensity_g_per_kwh; /* of the grid, in that hour; NaN: unknown */
+};
+
+/* What all devices used in a trial. */
+struct ledger_used {
+    const struct ledger_device_energy *devices;
+    size_t device_count;
+    const struct ledger_hour *hours;
+    size_t hour_count;
+};
+
+/* Where the ledger lies unless somebody says otherwise: $XDG_DATA_HOME/wattune/ledger.db,
+ * ~/.local/share.  Root acting for another user (sudo) has root's own home, whatever the
+ * environment says.  WT_E_RANGE: does not fit. */
+int ledger_default_path(char *path, size_t size, struct wt_error *err);
+
+/* Opens the ledger, makes it when it is not there, brings an older one up to date.  WT_E_VERSION:
+ * made by a newer wattune.  WT_E_NOT_FOUND: LEDGER_READ_ONLY, and there is none.  The caller frees
+ * *ledger with ledger_close(). */
+int ledger_open(const char *path, unsigned flags, struct ledger **ledger, struct wt_error *err);
+
+/* The schema that every ledger this wattune has opened is of. */
+int ledger_schema_number(void);
+
+/* Takes NULL; returns NULL. */
+struct ledger *ledger_close(struct ledger *ledger);
+
+/* True when nothing was ever booked in it: neither a job nor a device. */
+int ledger_is_empty(struct ledger *ledger, bool *empty, struct wt_error *err);
+
+/* Many bookings as one: what is called from here to ledger_bulk_end() is kept together or not at
+ * all, and nobody else can write meanwhile.  For ledgers that are filled at once; a run books by
+ * itself. */
+int ledger_bulk_begin(struct ledger *ledger, struct wt_error *err);
+
+/* Keeps the batch; nothing of it is kept when `keep` is false, or when one of its bookings failed
+ * (then that is the error). */
+int ledger_bulk_end(struct ledger *ledger, bool keep, struct wt_error *err);
+
+/* Books that a trial starts: makes its job when that is new, and takes the job's next recurrence
+ * number in the same step unless trial->recurrence is given (then the next try number, unless
+ * trial->try_number is given).  Two runs at once get different numbers.  started_ms 0: now.  *id
+ * and *recurrence may be NULL.  WT_E_BUSY: that try is booked. */
+int ledger_trial_begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *id,
+                       unsigned *recurrence, struct wt_error *err);
+
+/* Takes back the beginning of a trial that did not begin after all; its job goes too when it has no
+ * other. */
+int ledger_trial_cancel(struct ledger *ledger, const struct wt_trial *trial, struct wt_error *err);
+
+/* How many steps an epoch of this batch size has, by what the job's trials counted; NaN: not known.
+ * A trial that ended inside an epoch counts some too many, so the least is told. */
+int ledger_steps_per_epoch(struct ledger *ledger, const char *job, uint32_t batch_size,
+                           double *steps, struct wt_error *err);
+
+/* Books all of trial->id: outcome, GPUs, profile and what each device used (NULL: nothing), all or
+ * nothing.  A trial ends once: a second end is WT_E_INVALID and changes nothing; an id that is not
+ * there is WT_E_NOT_FOUND. */
+int ledger_trial_end(struct ledger *ledger, const struct wt_trial *trial,
+                     const struct ledger_used *used, struct wt_error *err);
+
+/* Keeps `count` points (each limit once) as the profile of `key`, in place of the whole profile
+ * before.  trial_id 0: from no trial. */
+int ledger_profile_put(struct ledger *ledger, const struct wt_profile_key *key,
+                       const struct wt_profile_point points[], unsigned count, int64_t trial_id,
+                       struct wt_error *err);
+
+/* The profile of exactly that key, highest limit first; *count is 0 when there is none. WT_E_RANGE:
+ * more than `capacity` points. */
+int ledger_profile_get(struct ledger *ledger, const struct wt_profile_key *key,
+                       struct wt_profile_point points[], unsigned capacity, unsigned *count,
+                       struct wt_error *err);
+
+struct ledger_profile {
+    struct wt_profile_key key;
+    unsigned count;
+    struct wt_profile_point points[WT_MAX_LIMITS]; /* highest limit first */
+};
+
+/* All profiles of a job, the one stored last last; the caller frees *profiles with free().  No such
+ * job: *count is 0. */
+int ledger_profiles(struct ledger *ledger, const char *job, struct ledger_profile **profiles,
+                    size_t *count, struct wt_error *err);
+
+/* --- What was learned of batch sizes --- */
+
+/* Reads, changes and keeps the state of exactly that key (its batch size apart) and these options
+ * in one step: of two processes at once each sees what the other has done, or the other does.
+ * *state_id (may be NULL) is its number. */
+int ledger_state_change(struct ledger *ledger, const struct wt_profile_key *key,
+                        const char *options, learn_changer *change, void *ctx, int64_t *state_id,
+                        struct wt_error *err);
+
+/* The same as a store for tune/learn; borrows the ledger. */
+struct learn_store ledger_learn_store(struct ledger *ledger);
+
+/* All states of a job, the one changed last last; the caller frees *states with free().  No such
+ * job: *count is 0. */
+int ledger_states(struct ledger *ledger, const char *job, struct learn_state **states,
+                  size_t *count, struct wt_error *err);
+
+enum ledger_part { LEDGER_WHOLE_JOB, LEDGER_PROFILES, LEDGER_STATES };
+
+/* Drops a job, or a part of it.  WT_E_NOT_FOUND: no such job; the sentence names similar ones. */
+int ledger_forget(struct ledger *ledger, const char *job, enum ledger_part part,
+                  struct wt_error *err);
+
+/* All jobs, the one that started last first.  The caller frees *rows with free(). */
+int ledger_jobs(struct ledger *ledger, struct wt_job_row **rows, size_t *count,
+                struct wt_error *err);
+
+/* All trials of a job by recurrence and try, those that never ended included (exit_code -1).  The
+ * caller frees *trials with free().  WT_E_NOT_FOUND: no such job; the sentence names similar ones.
+ */
+int ledger_job_trials(struct ledger *ledger, const char *job, struct wt_trial **trials,
+                      size_t *count, struct wt_error *err);
+
+/* The hours of one trial, in order; the caller frees *hours with free(). */
+int ledger_trial_hours(struct ledger *ledger, int64_t trial_id, struct ledger_hour **hours,
+                       size_t *count, struct wt_error *err);
+
+/* What the devices used in one trial; the caller frees *devices with free().  No such trial: *count
+ * is 0. */
+int ledger_trial_devices(struct ledger *ledger, int64_t trial_id,
+                         struct ledger_device_energy **devices, size_t *count,
+                         struct wt_error *err);
+
+/* --- Whole devices --- */
+
+/* Books stretches, all or nothing; one that begins as one that is there takes its place, so that a
+ * stretch may grow. WT_E_BUSY: one overlaps with another of the same GPU, which somebody else has
+ * booked: energy is booked once. */
+int ledger_stretches_put(struct ledger *ledger, const char *node,
+                         const struct wt_stretch stretches[], size_t count, struct wt_error *err);
+
+/* --- Reports --- */
+
+struct ledger_report {
+    unsigned key_count;                      /* 0: one row over everything */
+    enum wt_report_key keys[WT_REPORT_KEYS]; /* each once */
+    int64_t from_ms,
+        to_ms;       /* only hours that begin in [from_ms, to_ms); INT64_MIN and INT64_MAX: all */
+    bool whole_runs; /* a day has the runs that began in it, whole, as long as no time is asked for:
+                        twice as fast */
+};
+
+/* One row a group, days in order, all else by the energy that was used, most first; and all
+ * together. */
+struct ledger_report_rows {
+    struct wt_report_row *rows;
+    size_t count;
+    struct wt_report_row total;
+    struct wt_report_basis
+        *basis; /* what they rest on: kinds in order, the sources of each with most runs first */
+    size_t basis_count;
+    struct names *names; /* what the rows' keys and sources point to */
+};
+
+/* With a day among the keys, or a time, runs count hour by hour; a run that has none booked (of an
+ * older ledger, or one that never ended) counts as a whole in the hour in which it began.  `ledger`
+ * NULL: one without runs.  The caller frees what *rows holds with ledger_report_clear(). */
+int ledger_report(struct ledger *ledger, const struct ledger_report *what,
+                  struct ledger_report_rows *rows, struct wt_error *err);
+
+/* Several at once, in one pass, over the hours of the first; rows[0] alone has a basis, and what
+ * the others' keys point to. */
+int ledger_reports(struct ledger *ledger, const struct ledger_report what[], unsigned count,
+                   struct ledger_report_rows rows[], struct wt_error *err);
+void ledger_report_clear(struct ledger_report_rows *rows);
+
+/* Which runs, each as a whole: those that began in [from_ms, to_ms) (INT64_MIN and INT64_MAX:
+ * whenever).  NULL: any job, any project. */
+struct ledger_runs {
+    int64_t from_ms, to_ms;
+    const char *job, *project;
+};
+
+/* The same as ledger_report() over these runs; a run belongs to the day on which it began. */
+int ledger_report_runs(struct ledger *ledger, const struct ledger_runs *runs,
+                       const enum wt_report_key keys[], unsigned key_count,
+                       struct ledger_report_rows *rows, struct wt_error *err);
+
+/* Takes one run, lent for the call; a negative return ends the reading and is what
+ * ledger_each_run() returns. */
+typedef int ledger_run_taker(void *ctx, const struct wt_trial *run, struct wt_error *err);
+
+/* Gives these runs one by one, in the order in which they began, without their profiles; never more
+ * than one is held.  `ledger` NULL: one without runs. */
+int ledger_each_run(struct ledger *ledger, const struct ledger_runs *runs, ledger_run_taker *take,
+                    void *ctx, struct wt_error *err);
+
+/* --- The fleet --- */
+
+/* What whole devices used in the hours that begin in [from_ms, to_ms), and which part of it runs
+ * account for; devices by node and name.  The caller frees what *lines holds with
+ * ledger_lines_clear(). */
+struct ledger_lines {
+    struct wt_fleet_device *devices;
+    size_t count;
+    struct wt_fleet_lines total;
+};
+
+int ledger_lines(struct ledger *ledger, int64_t from_ms, int64_t to_ms, struct ledger_lines *lines,
+                 struct wt_error *err);
+void ledger_lines_clear(struct ledger_lines *lines);
+
+/* Tells of each job that has a profile of what its last measured run was, at which limit that ran:
+ * highest limit first. A negative return of take() ends it, and is returned. */
+typedef int ledger_choice_taker(void *ctx, const char *job, uint32_t limit_mw,
+                                const struct wt_profile_point points[], unsigned count);
+int ledger_choices(struct ledger *ledger, ledger_choice_taker *take, void *ctx,
+                   struct wt_error *err);
+
+#endif

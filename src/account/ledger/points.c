@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Profile points in the ledger: the same rows hang below a trial (what it measured) and below a
+ * profile (what the next trial may use).
+ */
+#include "account/ledger/sqlite.h"
+
+int ledger_points_check(const struct wt_profile_point points[], unsigned count,
+                        struct wt_error *err)
+{
+    if (count > WT_MAX_LIMITS)
+        return error_set(err, WT_E_RANGE, "a profile of %u points: at most %d are kept", count,
+                         WT_MAX_LIMITS);
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned k = 0; k < i; k++)
+            if (points[i].limit_mw == points[k].limit_mw)
+                return error_set(err, WT_E_INVALID, "a profile with two points at %g W",
+                                 points[i].limit_mw / 1e3);
+    return 0;
+}
+
+int ledger_points_put(struct ledger *ledger, enum ledger_sql put, int64_t id,
+                      const struct wt_profile_point points[], unsigned count, struct wt_error *err)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct query *query = ledger_query(ledger, put);
+        query_put_int(query, id);
+        query_put_int(query, points[i].limit_mw);
+        query_put_count(query, points[i].steps);
+        query_put_real(query, points[i].time_per_step_s);
+        query_put_real(query, points[i].energy_per_step_j);
+        query_put_real(query, points[i].energy_error_j);
+        query_put_real(query, points[i].time_error_s);
+        query_put_int(query, points[i].throttled);
+        int rc = query_run(query, err);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+int ledger_points_get(struct ledger *ledger, enum ledger_sql get, int64_t id,
+                      struct wt_profile_point points[], unsigned capacity, unsigned *count,
+                      struct wt_error *err)
+{
+    struct query *query = ledger_query(ledger, get);
+    query_put_int(query, id);
+    unsigned n = 0;
+    int rc;
+    while ((rc = query_step(query, err)) > 0) {
+        if (n == capacity) {
+            query_leave(query);
+            return error_set(err, WT_E_RANGE, "a profile of more than %u points", capacity);
+        }
+        struct wt_profile_point *point = &points[n++];
+        point->limit_mw = query_u32(query);
+        point->steps = (uint64_t)query_int(query, 0);
+        point->time_per_step_s = query_real(query);
+        point->energy_per_step_j = query_real(query);
+        point->energy_error_j = query_real(query);
+        point->time_error_s = query_real(query);
+        point->throttled = query_int(query, 0) != 0;
+    }
+    if (rc == 0)
+        *count = n;
+    return rc;
+}

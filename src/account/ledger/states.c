@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What was learned of batch sizes, kept as bytes that only those who decide understand; and
+ * forgetting.
+ */
+#include "account/ledger/sqlite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+/* --- One state --- */
+
+static void put_key(struct query *query, int64_t job_id, const struct wt_profile_key *key,
+                    const char *options)
+{
+    query_put_int(query, job_id);
+    query_put_text(query, key->gpu_model);
+    query_put_int(query, key->gpu_count);
+    query_put_int(query, key->limit_min_mw);
+    query_put_int(query, key->limit_max_mw);
+    query_put_text(query, options);
+}
+
+static int read_state(struct ledger *ledger, int64_t job_id, const struct wt_profile_key *key,
+                      const char *options, int64_t *id, unsigned char *bytes, size_t *length,
+                      struct wt_error *err)
+{
+    struct query *query = ledger_query(ledger, SQL_STATE_FIND);
+    put_key(query, job_id, key, options);
+    int rc = query_step(query, err);
+    if (rc > 0) {
+        *id = query_int(query, 0);
+        *length = query_bytes(query, bytes, LEARN_STATE_MOST);
+        if (*length > LEARN_STATE_MOST)
+            rc = error_set(err, WT_E_LEDGER,
+                           "the ledger's state of the batch sizes is too long to be one");
+    }
+    query_leave(query);
+    return rc < 0 ? rc : 0;
+}
+
+static int write_state(struct ledger *ledger, int64_t job_id, const struct wt_profile_key *key,
+                       const char *options, int64_t *id, const unsigned char *bytes, size_t length,
+                       struct wt_error *err)
+{
+    struct query *query = ledger_query(ledger, *id ? SQL_STATE_PUT : SQL_STATE_MAKE);
+    if (!*id)
+        put_key(query, job_id, key, options);
+    query_put_bytes(query, bytes, length);
+    query_put_int(query, clock_wall_ms());
+    if (*id)
+        query_put_int(query, *id);
+    int rc = query_run(query, err);
+    if (rc == 0 && !*id)
+        *id = ledger_last_id(ledger);
+    return rc;
+}
+
+int ledger_state_change(struct ledger *ledger, const struct wt_profile_key *key,
+                        const char *options, learn_changer *change, void *ctx, int64_t *state_id,
+                        struct wt_error *err)
+{
+    unsigned char *bytes = malloc(LEARN_STATE_MOST);
+    size_t length = 0;
+    int64_t job_id = 0, id = 0;
+    if (!bytes)
+        return error_set(err, WT_E_NO_MEMORY, "use the ledger: out of memory");
+    int rc = ledger_begin(ledger, true, err);
+    if (rc == 0) {
+        rc = ledger_job_make(ledger, key->job, &job_id, err);
+        if (rc == 0)
+            rc = read_state(ledger, job_id, key, options, &id, bytes, &length, err);
+        if (rc == 0)
+            rc = change(ctx, bytes, &length, err);
+        if (rc >= 0)
+            rc = write_state(ledger, job_id, key, options, &id, bytes, length, err);
+        rc = ledger_finish(ledger, rc, err);
+    }
+    free(bytes);
+    if (rc == 0 && state_id)
+        *state_id = id;
+    return rc;
+}
+
+/* --- All of a job --- */
+
+static int read_states(struct ledger *ledger, const char *job, struct learn_state **states,
+                       size_t *count, struct wt_error *err)
+{
+    struct query *query = ledger_query(ledger, SQL_STATES);
+    query_put_text(query, job);
+    int rc;
+    while ((rc = query_step(query, err)) > 0) {
+        struct learn_state *more = reallocarray(*states, *count + 1, sizeof **states);
+        if (!more)
+            return error_set(err, WT_E_NO_MEMORY, "read the ledger: out of memory");
+        *states = more;
+        struct learn_state *state = &more[(*count)++];
+        memset(state, 0, sizeof *state);
+        state->id = query_int(query, 0);
+        query_text(query, state->gpu_model, sizeof state->gpu_model);
+        state->gpu_count = query_u32(query);
+        query_text(query, state->options, sizeof state->options);
+        state->length = query_bytes(query, state->bytes, sizeof state->bytes);
+        if (state->length > sizeof state->bytes)
+            state->length = 0;
+    }
+    return rc;
+}
+
+int ledger_states(struct ledger *ledger, const char *job, struct learn_state **states,
+                  size_t *count, struct wt_error *err)
+{
+    struct learn_state *read = NULL;
+    size_t n = 0;
+    int rc = ledger_begin(ledger, false, err);
+    if (rc == 0)
+        rc = ledger_finish(ledger, read_states(ledger, job, &read, &n, err), err);
+    if (rc < 0) {
+        free(read);
+        return rc;
+    }
+    *states = read;
+    *count = n;
+    return 0;
+}
+
+/* --- Forgetting --- */
+
+static int forget(struct ledger *ledger, const char *job, enum ledger_part part,
+                  struct wt_error *err)
+{
+    static const enum ledger_sql statements[] = {[LEDGER_WHOLE_JOB] = SQL_FORGET_JOB,
+                                                 [LEDGER_PROFILES] = SQL_FORGET_PROFILES,
+                                                 [LEDGER_STATES] = SQL_FORGET_STATES};
+    struct query *query = ledger_query(ledger, SQL_JOB_FIND);
+    query_put_text(query, job);
+    int rc = query_step(query, err);
+    int64_t job_id = rc > 0 ? query_int(query, 0) : 0;
+    query_leave(query);
+    if (rc <= 0)
+        return rc < 0 ? rc : ledger_no_such_job(ledger, job, err);
+    query = ledger_query(ledger, statements[part]);
+    query_put_int(query, job_id);
+    return query_run(query, err);
+}
+
+int ledger_forget(struct ledger *ledger, const char *job, enum ledger_part part,
+                  struct wt_error *err)
+{
+    int rc = ledger_begin(ledger, true, err);
+    return rc ? rc : ledger_finish(ledger, forget(ledger, job, part, err), err);
+}
+
+static int change_for(void *ctx, const struct wt_profile_key *key, const char *options,
+                      learn_changer *changer, void *changer_ctx, int64_t *state_id,
+                      struct wt_error *err)
+{
+    return ledger_state_change(ctx, key, options, changer, changer_ctx, state_id, err);
+}
+
+struct learn_store ledger_learn_store(struct ledger *ledger)
+{
+    return (struct learn_store){change_for, ledger};
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Booking trials: a trial is there from the moment it begins, so that a killed run stays visible,
+ * and is completed once, with all that it measured, in one transaction.
+ */
+#include "account/ledger/sqlite.h"
+
+#include <math.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+
+const char *const ledger_kinds[] = {"gpu", "cpu", "dram"};
+const char *const ledger_sources[] = {"", "counter", "integrated", "estimated", "replayed"};
+
+int ledger_job_make(struct ledger *ledger, const char *job, int64_t *job_id, struct wt_error *err)
+{
+    if (!job[0])
+        return error_set(err, WT_E_INVALID, "a job without a name");
+    struct query *query = ledger_query(ledger, SQL_JOB_FIND);
+    query_put_text(query, job);
+    int rc = query_step(query, err);
+    if (rc > 0)
+        *job_id = query_int(query, 0);
+    query_leave(query);
+    if (rc)
+        return rc < 0 ? rc : 0;
+    query = ledger_query(
+        ledger, SQL_JOB_MAKE); /* the write lock is held: nobody else makes it in between */
+    query_put_text(query, job);
+    query_put_int(query, clock_wall_ms());
+    rc = query_run(query, err);
+    if (rc == 0)
+        *job_id = ledger_last_id(ledger);
+    return rc < 0 ? rc : 0;
+}
+
+/* The one number that a query gives. */
+static int read_one(struct query *query, int64_t *number, struct wt_error *err)
+{
+    int rc = query_step(query, err);
+    if (rc > 0)
+        *number = query_int(query, 0);
+    query_leave(query);
+    return rc;
+}
+
+/* --- The beginning --- */
+
+/* Fills in the numbers that were not given.  The write lock is held: nobody else takes the same. */
+static int take_numbers(struct ledger *ledger, int64_t job_id, const struct wt_trial *trial,
+                        int64_t *recurrence, int64_t *try_number, struct wt_error *err)
+{
+    *recurrence = trial->recurrence;
+    *try_number = trial->try_number;
+    struct query *query;
+    int rc = 1;
+    if (!*recurrence) {
+        query = ledger_query(ledger, SQL_RECURRENCE_NEXT);
+        query_put_int(query, job_id);
+        rc = read_one(query, recurrence, err);
+    }
+    if (rc >= 0 && !*try_number) {
+        query = ledger_query(ledger, SQL_TRY_NEXT);
+        query_put_int(query, job_id);
+        query_put_int(query, *recurrence);
+        rc = read_one(query, try_number, err);
+    }
+    if (rc < 0)
+        return rc;
+    int64_t there = 0;
+    query = ledger_query(ledger, SQL_TRY_FIND);
+    query_put_int(query, job_id);
+    query_put_int(query, *recurrence);
+    query_put_int(query, *try_number);
+    rc = read_one(query, &there, err);
+    char name[64];
+    if (rc > 0)
+        return error_set(err, WT_E_BUSY,
+                         "try %lld of recurrence %lld of the job %s is booked already (trial %lld)",
+                         (long long)*try_number, (long long)*recurrence,
+                         text_escape_into(name, sizeof name, trial->job), (long long)there);
+    return rc;
+}
+
+static int put_gpus(struct ledger *ledger, int64_t id, const struct wt_trial *trial,
+                    struct wt_error *err)
+{
+    struct query *query = ledger_query(ledger, SQL_GPU_CLEAR);
+    query_put_int(query, id);
+    int rc = query_run(query, err);
+    for (unsigned i = 0; rc == 0 && i < trial->gpu_count; i++) {
+        int64_t device_id = 0;
+        rc = ledger_device_make(ledger, WT_DEVICE_GPU, trial->gpus[i].index, trial->gpus[i].uuid,
+                                trial->gpus[i].name, &device_id, err);
+        if (rc)
+            break;
+        query = ledger_query(ledger, SQL_GPU_PUT);
+        query_put_int(query, id);
+        query_put_int(query, i);
+        query_put_int(query, device_id);
+        rc = query_run(query, err);
+    }
+    return rc;
+}
+
+static int begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *id,
+                 int64_t *recurrence, struct wt_error *err)
+{
+    int64_t job_id = 0, try_number = 0, place_id = 0;
+    int rc = ledger_job_make(ledger, trial->job, &job_id, err);
+    if (rc == 0)
+        rc = ledger_place_make(ledger, trial, &place_id, err);
+    if (rc == 0)
+        rc = take_numbers(ledger, job_id, trial, recurrence, &try_number, err);
+    if (rc < 0)
+        return rc;
+    struct query *query = ledger_query(ledger, SQL_TRIAL_BEGIN);
+    query_put_int(query, job_id);
+    query_put_int(query, *recurrence);
+    query_put_int(query, try_number);
+    query_put_int(query, place_id);
+    query_put_known(query, trial->batch_size);
+    query_put_int(query, trial->started_ms ? trial->started_ms : clock_wall_ms());
+    query_put_known(query, trial->limit_mw);
+    query_put_known_text(query, trial->note);
+    query_put_id(query, trial->state_id);
+    if ((rc = query_run(query, err)) < 0)
+        return rc;
+    *id = ledger_last_id(ledger);
+    return put_gpus(ledger, *id, trial, err);
+}
+
+static int check(const struct wt_trial *trial, struct wt_error *err)
+{
+    if (trial->gpu_count > WT_MAX_DEVICES)
+        return error_set(err, WT_E_RANGE, "a trial with %u GPUs: at most %d are kept",
+                         trial->gpu_count, WT_MAX_DEVICES);
+    return ledger_points_check(trial->profile, trial->point_count, err);
+}
+
+int ledger_trial_begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *id,
+                       unsigned *recurrence, struct wt_error *err)
+{
+    int rc = check(trial, err);
+    if (rc == 0)
+        rc = ledger_begin(ledger, true, err);
+    if (rc)
+        return rc;
+    int64_t new_id = 0, taken = 0;
+    rc = ledger_finish(ledger, begin(ledger, trial, &new_id, &taken, err), err);
+    if (rc == 0 && id)
+        *id = new_id;
+    if (rc == 0 && recurrence)
+        *recurrence = (unsigned)taken;
+    return rc;
+}
+
+static int cancel(struct ledger *ledger, const struct wt_trial *trial, struct wt_error *err)
+{
+    struct query *query = ledger_query(ledger, SQL_TRIAL_CANCEL);
+    query_put_int(query, trial->id);
+    int rc = query_run(query, err);
+    if (rc < 0)
+        return rc;
+    query = ledger_query(ledger, SQL_JOB_CANCEL);
+    query_put_text(query, trial->job);
+    return query_run(query, err);
+}
+
+int ledger_trial_cancel(struct ledger *ledger, const struct wt_trial *trial, struct wt_error *err)
+{
+    int rc = ledger_begin(ledger, true, err);
+    return rc ? rc : ledger_finish(ledger, cancel(ledger, trial, err), err);
+}
+
+int ledger_steps_per_epoch(struct ledger *ledger, const char *job, uint32_t batch_size,
+                           double *steps, struct wt_error *err)
+{
+    struct query *query = ledger_query(ledger, SQL_STEPS_PER_EPOCH);
+    query_put_text(query, job);
+    query_put_int(query, batch_size);
+    int rc = query_step(query, err);
+    if (rc > 0)
+        *steps = query_real(query);
+    query_leave(query);
+    return rc < 0 ? rc : 0;
+}
+
+/* --- The end --- */
+
+/* The parameters of SQL_TRIAL_END, in the order of OUTCOME. */
+static void put_outcome(struct query *query, const struct wt_trial *trial, int64_t factor_id)
+{
+    query_put_known(query, trial->batch_size);
+    query_put_real(query, trial->time_s);
+    query_put_known(query, trial->limit_mw);
+    query_put_real(query, trial->energy_j);
+    query_put_real(query, trial->energy_error_j);
+    query_put_real(query, trial->sensor_error_fraction);
+    query_put_real(query, trial->cpu_energy_j);
+    query_put_real(query, trial->dram_energy_j);
+    query_put_real(query, trial->cost_j);
+    query_put_count(query, trial->steps);
+    query_put_count(query, trial->epochs);
+    query_put_real(query, trial->metric);
+    if (trial->reached < 0)
+        query_put_known(query, 0);
+    else
+        query_put_int(query, trial->reached != 0);
+    query_put_int(query, trial->early_stopped);
+    query_put_int(query, trial->exit_code);
+    query_put_known_text(query, ledger_sources[trial->source]);
+    query_put_known_text(query, trial->note);
+    query_put_known(query, trial->savings.baseline_limit_mw);
+    query_put_real(query, trial->savings.energy_fraction);
+    query_put_real(query, trial->savings.time_fraction);
+    query_put_real(query, trial->savings.energy_fraction_error);
+    query_put_real(query, trial->savings.time_fraction_error);
+    query_put_int(query, trial->not_started);
+    query_put_real(query, trial->busy_s);
+    query_put_real(query, trial->carbon.intensity_g_per_kwh);
+    query_put_real(query, trial->carbon.operational_g);
+    query_put_real(query, trial->carbon.market_g);
+    query_put_real(query, trial->carbon.embodied_g);
+    query_put_real(query, trial->carbon.embodied_useful_g);
+    query_put_int(query, factor_id);
+    query_put_int(query, trial->id);
+}
+
+static int put_device(struct ledger *ledger, int64_t id, size_t position,
+                      const struct ledger_device_energy *device, struct wt_error *err)
+{
+    const double unknown = NAN;
+    bool known = device->source != WT_SOURCE_NONE;
+    int64_t device_id = 0;
+    int rc = ledger_device_make(ledger, device->kind, device->index, device->uuid, device->name,
+                                &device_id, err);
+    if (rc)
+        return rc;
+    struct query *query = ledger_query(ledger, SQL_MEASUREMENT_PUT);
+    query_put_int(query, id);
+    query_put_int(query, (int64_t)position);
+    query_put_int(query, device_id);
+    query_put_real(query, known ? device->energy_j : unknown);
+    query_put_real(query, known ? device->energy_error_j : unknown);
+    query_put_known_text(query, ledger_sources[device->source]);
+    query_put_int(query, device->begin_ms);
+    query_put_int(query, device->end_ms);
+    return query_run(query, err);
+}
+
+/* Which of the devices the hour before was of: mostly it is the same. */
+struct last_device {
+    size_t position;
+    int64_t id; /* 0: there is none yet */
+};
+
+/* Of the device among `used` that it is of. */
+static int put_hour(struct ledger *ledger, int64_t id, const struct ledger_used *used,
+                    const struct ledger_hour *hour, struct last_device *last, struct wt_error *err)
+{
+    size_t i = 0;
+    while (i < used->device_count &&
+           (used->devices[i].kind != hour->kind || used->devices[i].index != hour->index))
+        i++;
+    if (i == used->device_count)
+        return error_set(err, WT_E_INVALID,
+                         "an hour of a device that is not among those of the trial");
+    int rc = last->id && last->position == i
+                 ? 0
+                 : ledger_device_make(ledger, hour->kind, hour->index, used->devices[i].uuid,
+                                      used->devices[i].name, &last->id, err);
+    if (rc)
+        return rc;
+    last->position = i;
+    struct query *query = ledger_query(ledger, SQL_HOUR_PUT);
+    query_put_int(query, id);
+    query_put_int(query, hour->hour);
+    query_put_int(query, last->id);
+    query_put_real(query, hour->energy_j);
+    query_put_real(query, hour->busy_s);
+    query_put_real(query, hour->intensity_g_per_kwh);
+    return query_run(query, err);
+}
+
+static int end(struct ledger *ledger, const struct wt_trial *trial, const struct ledger_used *used,
+               struct wt_error *err)
+{
+    int64_t factor_id = 0;
+    struct last_device last = {0};
+    int rc = ledger_factor_make(ledger, &trial->carbon, &factor_id, err);
+    if (rc)
+        return rc;
+    struct query *query = ledger_query(ledger, SQL_TRIAL_END);
+    put_outcome(query, trial, factor_id);
+    rc = query_run(query, err);
+    if (rc == 0 && ledger_changes(ledger) == 0) {
+        int64_t ended = 0;
+        query = ledger_query(ledger, SQL_TRIAL_ENDED);
+        query_put_int(query, trial->id);
+        rc = read_one(query, &ended, err);
+        if (rc == 0)
+            return error_set(err, WT_E_NOT_FOUND, "there is no trial %lld in the ledger",
+                             (long long)trial->id);
+        return rc < 0 ? rc
+                      : error_set(err, WT_E_INVALID, "trial %lld has ended and is booked already",
+                                  (long long)trial->id);
+    }
+    if (rc == 0)
+        rc = put_gpus(ledger, trial->id, trial, err);
+    if (rc == 0)
+        rc = ledger_points_put(ledger, SQL_POINT_PUT, trial->id, trial->profile, trial->point_count,
+                               err);
+    for (size_t i = 0; rc == 0 && i < used->device_count; i++)
+        rc = put_device(ledger, trial->id, i, &used->devices[i], err);
+    for (size_t i = 0; rc == 0 && i < used->hour_count; i++)
+        rc = put_hour(ledger, trial->id, used, &used->hours[i], &last, err);
+    return rc;
+}
+
+int ledger_trial_end(struct ledger *ledger, const struct wt_trial *trial,
+                     const struct ledger_used *used, struct wt_error *err)
+{
+    static const struct ledger_used nothing;
+    int rc = check(trial, err);
+    used = used ? used : &nothing;
+    for (size_t i = 0; rc == 0 && i < used->hour_count; i++)
+        if (used->hours[i].kind > WT_DEVICE_DRAM)
+            rc = error_set(err, WT_E_INVALID, "an hour of a device of no known kind");
+    for (size_t i = 0; rc == 0 && i < used->device_count; i++)
+        if (used->devices[i].kind > WT_DEVICE_DRAM || used->devices[i].source > WT_SOURCE_REPLAYED)
+            rc = error_set(err, WT_E_INVALID, "a device of no known kind or source");
+    if (rc == 0 && trial->source > WT_SOURCE_REPLAYED)
+        rc = error_set(err, WT_E_INVALID, "a trial of no known source");
+    if (rc == 0)
+        rc = ledger_begin(ledger, true, err);
+    if (rc)
+        return rc;
+    return ledger_finish(ledger, end(ledger, trial, used, err), err);
+}

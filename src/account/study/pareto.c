@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a job in the ledger has to choose from.
+ */
+#include "account/study/pareto.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "tune/learn/optimizer.h"
+#include "tune/learn/options_words.h"
+#include "tune/decide/cost.h"
+#include "tune/decide/expected.h"
+#include "tune/learn/optimizer.h"
+
+/* What is read before anything is worked out. */
+struct reading {
+    struct ledger *ledger;
+    const struct pareto_options *options;
+    struct pareto *offer;
+    struct wt_trial *trials;
+    struct learn_state *states;
+    struct ledger_profile *profiles;
+    size_t trial_count, state_count, profile_count;
+    uint32_t default_size;
+    const struct wt_profile_key *gpus; /* of one of the profiles */
+    unsigned size_count;
+    struct expected_size sizes[WT_MAX_BATCH_SIZES]; /* rising; epochs is their sum at first */
+};
+
+static const char *shown(const char *text)
+{
+    static char place[80];
+    return text_escape_into(place, sizeof place, text);
+}
+
+/* Adds a name to a list in words that does not have it yet; what does not fit is left out. */
+static void add_name(char *list, size_t size, const char *name)
+{
+    char escaped[120];
+    size_t length = strlen(list), width = strlen(text_escape_into(escaped, sizeof escaped, name));
+    for (const char *at = list; (at = strstr(at, escaped)); at++)
+        if ((at == list || at[-1] == ' ') && (at[width] == ',' || !at[width]))
+            return;
+    if (length + width + 3 < size)
+        snprintf(list + length, size - length, "%s%s", length ? ", " : "", escaped);
+}
+
+/* --- The target --- */
+
+/* The target that is asked for, or that of the state that was changed last; and the default size
+ * that it was run with. */
+static int choose_target(struct reading *reading, struct wt_error *err)
+{
+    char wanted[WT_TARGET_LEN] = "", words[WT_TARGET_LEN],
+         *target = reading->offer->study.target_words;
+    uint32_t default_size;
+    if (reading->options->target)
+        options_target_words(reading->options->target, wanted);
+    for (size_t i = reading->state_count; i-- > 0;) {
+        if (!options_read_words(reading->states[i].options, words, &default_size))
+            continue;
+        if (!target[0] && (!wanted[0] || strcmp(words, wanted) == 0)) {
+            memcpy(target, words, sizeof words);
+            reading->default_size = default_size;
+        } else if (strcmp(words, target) != 0) {
+            add_name(reading->offer->other_targets, sizeof reading->offer->other_targets, words);
+        }
+    }
+    if (target[0])
+        return 0;
+    if (reading->offer->other_targets[0])
+        return error_set(err, WT_E_INVALID, "the job %s was never run for %s; it was for %s",
+                         shown(reading->options->job), wanted, reading->offer->other_targets);
+    return error_set(
+        err, WT_E_NOT_FOUND,
+        "no batch sizes were chosen for the job %s, or they were forgotten: there is nothing to "
+        "compare before `wattune run --batch-sizes`",
+        shown(reading->options->job));
+}
+
+static bool is_for_target(const struct reading *reading, const struct wt_trial *trial)
+{
+    char words[WT_TARGET_LEN];
+    uint32_t ignored;
+    for (size_t i = 0; trial->state_id && i < reading->state_count; i++)
+        if (reading->states[i].id == trial->state_id)
+            return options_read_words(reading->states[i].options, words, &ignored) &&
+                   strcmp(words, reading->offer->study.target_words) == 0;
+    return false;
+}
+
+/* --- The GPUs --- */
+
+static bool same_gpus(const struct wt_profile_key *a, const struct wt_profile_key *b)
+{
+    return strcmp(a->gpu_model, b->gpu_model) == 0 && a->gpu_count == b->gpu_count &&
+           a->limit_min_mw == b->limit_min_mw && a->limit_max_mw == b->limit_max_mw;
+}
+
+/* The GPUs that were profiled last, among those of the name that is asked for. */
+static int choose_gpus(struct reading *reading, struct wt_error *err)
+{
+    const char *gpu = reading->options->gpu;
+    char *others = reading->offer->other_gpus;
+    for (size_t i = reading->profile_count; i-- > 0;) {
+        const struct wt_profile_key *key = &reading->profiles[i].key;
+        if (!key->batch_size)
+            continue;
+        if (!reading->gpus && (!gpu || strcasestr(key->gpu_model, gpu))) {
+            reading->gpus = key;
+        } else if (!reading->gpus || strcmp(reading->gpus->gpu_model, key->gpu_model) != 0 ||
+                   reading->gpus->gpu_count != key->gpu_count) {
+            char words[WT_NAME_LEN + 16];
+            snprintf(words, sizeof words, "%u x %s", key->gpu_count, key->gpu_model);
+            add_name(others, sizeof reading->offer->other_gpus, words);
+        }
+    }
+    if (reading->gpus)
+        return 0;
+    if (others[0])
+        return error_set(
+            err, WT_E_INVALID,
+            "no batch size of the job %s was profiled on a GPU called \"%.40s\"; on %s they were",
+            shown(reading->options->job), gpu, others);
+    return error_set(
+        err, WT_E_NOT_FOUND,
+        "no batch size of the job %s has a profile of power limits: run it without --observe, "
+        "with a sign of its steps",
+        shown(reading->options->job));
+}
+
+/* --- The batch sizes --- */
+
+/* The entry of a size, in rising order; NULL when there is no room. */
+static struct expected_size *entry_of(struct reading *reading, uint32_t batch_size)
+{
+    struct expected_size *sizes = reading->sizes;
+    unsigned at = 0;
+    while (at < reading->size_count && sizes[at].batch_size < batch_size)
+        at++;
+    if (at < reading->size_count && sizes[at].batch_size == batch_size)
+        return &sizes[at];
+    if (reading->size_count == WT_MAX_BATCH_SIZES)
+        return NULL;
+    memmove(&sizes[at + 1], &sizes[at], (reading->size_count++ - at) * sizeof sizes[0]);
+    sizes[at] = (struct expected_size){.batch_size = batch_size};
+    return &sizes[at];
+}
+
+static int count_runs(struct reading *reading, struct wt_error *err)
+{
+    for (size_t i = 0; i < reading->trial_count; i++) {
+        const struct wt_trial *trial = &reading->trials[i];
+        if (!trial->batch_size || !is_for_target(reading, trial))
+            continue;
+        struct expected_size *size = entry_of(reading, trial->batch_size);
+        if (!size)
+            return error_set(err, WT_E_RANGE, "the job %s has more than %d batch sizes",
+                             shown(reading->options->job), WT_MAX_BATCH_SIZES);
+        if (!optimizer_taught(trial))
+            continue;
+        size->runs++;
+        size->reached += trial->reached > 0;
+        size->epochs += trial->reached > 0 ? (double)trial->epochs : 0;
+    }
+    return 0;
+}
+
+static int complete(struct reading *reading, struct expected_size *size, struct wt_error *err)
+{
+    size->epochs = size->reached ? size->epochs / size->reached : (double)NAN;
+    size->steps_per_epoch = NAN;
+    for (size_t i = 0; i < reading->profile_count; i++) {
+        const struct ledger_profile *profile = &reading->profiles[i];
+        if (profile->key.batch_size == size->batch_size &&
+            same_gpus(&profile->key, reading->gpus)) {
+            size->points = profile->points;
+            size->point_count = profile->count;
+        }
+    }
+    return ledger_steps_per_epoch(reading->ledger, reading->options->job, size->batch_size,
+                                  &size->steps_per_epoch, err);
+}
+
+/* --- What comes of it --- */
+
+static void leave_out(struct wt_study *study, const struct expected_size *size,
+                      enum wt_left_why why)
+{
+    study->left_out[study->left_count++] =
+        (struct wt_left_out){size->batch_size, size->runs, size->reached, why};
+}
+
+/* The default size at its highest limit; of one that is left out its numbers are not known. */
+static int find_standard(struct reading *reading, struct wt_error *err)
+{
+    struct pareto *offer = reading->offer;
+    uint32_t wanted =
+        reading->options->default_size ? reading->options->default_size : reading->default_size;
+    const struct expected_size *size = NULL;
+    char names[200] = "";
+    for (unsigned i = 0; i < reading->size_count; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%u", (unsigned)reading->sizes[i].batch_size);
+        add_name(names, sizeof names, name);
+        if (reading->sizes[i].batch_size == wanted)
+            size = &reading->sizes[i];
+    }
+    if (!size && reading->options->default_size)
+        return error_set(err, WT_E_INVALID,
+                         "the default batch size %u is not among those of the job %s for %s: %s",
+                         (unsigned)wanted, shown(reading->options->job), offer->study.target_words,
+                         names);
+    if (!size)
+        return 0;
+    offer->study.standard =
+        (struct wt_point){.batch_size = wanted,
+                          .epochs = size->reached == size->runs ? size->epochs : (double)NAN,
+                          .time_s = NAN,
+                          .energy_j = NAN,
+                          .cost_j = NAN};
+    for (unsigned i = offer->point_count; i-- > 0;)
+        if (offer->points[i].batch_size == wanted)
+            offer->study.standard = offer->points[i];
+    return 0;
+}
+
+static int work_out(struct reading *reading, struct wt_error *err)
+{
+    struct pareto *offer = reading->offer;
+    struct wt_study *study = &offer->study;
+    struct target target = {.value = NAN};
+    snprintf(study->job, sizeof study->job, "%s", reading->options->job);
+    snprintf(study->gpu_model, sizeof study->gpu_model, "%s", reading->gpus->gpu_model);
+    study->gpu_count = reading->gpus->gpu_count;
+    study->eta = reading->options->eta;
+    target_parse(study->target_words, &target, NULL);
+    study->target = target.value;
+    study->max_power_w = reading->gpus->limit_max_mw
+                             ? cost_max_power_w(reading->gpus->limit_max_mw, study->gpu_count)
+                             : (double)NAN;
+    for (unsigned i = 0; i < reading->size_count; i++) {
+        struct expected_size *size = &reading->sizes[i];
+        int rc = complete(reading, size, err);
+        if (rc)
+            return rc;
+        enum wt_left_why why = expected_left_out(size);
+        if (why != WT_LEFT_NOT)
+            leave_out(study, size, why);
+        offer->point_count += expected_points(size, study->eta, study->max_power_w,
+                                              offer->points + offer->point_count);
+    }
+    expected_mark_front(offer->points, offer->point_count);
+    const struct wt_point *cheapest = expected_cheapest(offer->points, offer->point_count);
+    if (cheapest)
+        study->optimum = *cheapest;
+    return find_standard(reading, err);
+}
+
+int pareto_read(struct ledger *ledger, const struct pareto_options *options, struct pareto *offer,
+                struct wt_error *err)
+{
+    struct reading *reading = calloc(1, sizeof *reading);
+    if (!reading)
+        return error_set(err, WT_E_NO_MEMORY, "read the job: out of memory");
+    memset(offer, 0, sizeof *offer);
+    *reading = (struct reading){.ledger = ledger, .options = options, .offer = offer};
+    int rc = ledger_job_trials(ledger, options->job, &reading->trials, &reading->trial_count, err);
+    if (rc == 0)
+        rc = ledger_states(ledger, options->job, &reading->states, &reading->state_count, err);
+    if (rc == 0)
+        rc =
+            ledger_profiles(ledger, options->job, &reading->profiles, &reading->profile_count, err);
+    if (rc == 0)
+        rc = choose_target(reading, err);
+    if (rc == 0)
+        rc = choose_gpus(reading, err);
+    if (rc == 0)
+        rc = count_runs(reading, err);
+    if (rc == 0)
+        rc = work_out(reading, err);
+    free(reading->trials);
+    free(reading->states);
+    free(reading->profiles);
+    free(reading);
+    return rc;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reading JSON that somebody else wrote: one object, or a list of them, of which a few members are
+ * wanted.  Each has the type that is expected or the whole is refused; others are passed over.
+ */
+#ifndef WATTUNE_BASE_JSON_READ_H
+#define WATTUNE_BASE_JSON_READ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct json_wanted {
+    const char *name;
+    bool needed; /* otherwise it may be missing or null, and its place stays as it is */
+    char *text;  /* one of the three: a string, of at most text_size - 1 bytes without a byte 0 */
+    size_t text_size;
+    double *number; /* a number, not a string that holds one */
+    bool *truth;
+};
+
+/* WT_E_PARSE: no JSON object, or a member is missing or of another type; the sentence says which.
+ * Outputs are untouched then, as after WT_E_NO_MEMORY. */
+int json_read_object(const char *text, size_t length, const struct json_wanted wanted[],
+                     unsigned count, struct wt_error *err);
+
+/* The same of each object in the list that is a member of an object: reads it, then calls take(),
+ * until one is negative, which is returned.  What an object lacks stays as it was before the first,
+ * so that take() sees which were there when it resets them. */
+int json_read_list(const char *text, size_t length, const char *name,
+                   const struct json_wanted wanted[], unsigned count,
+                   int (*take)(void *ctx, struct wt_error *err), void *ctx, struct wt_error *err);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Carbon: what energy and devices stand for, and the figures it is computed with.
+ * Nouns only: no functions, no pointers to storage that somebody must free.  Integers inside, SI at
+ * the edge: energy in millijoules, power in milliwatts, time in nanoseconds of base/clock.h.
+ */
+#ifndef WATTUNE_FLOW_CARBON_H
+#define WATTUNE_FLOW_CARBON_H
+
+enum {
+    WT_FACTOR_LEN = 200, /* where a factor comes from, in words */
+};
+
+/* carbon: what the energy and the devices of a trial stand for (carbon/).  NaN, "": unknown. */
+struct wt_carbon {
+    double pue;                 /* facility energy / energy of the devices */
+    double intensity_g_per_kwh; /* of the grid, mean over the energy that was measured */
+    char intensity_source[WT_FACTOR_LEN];
+    double operational_g;     /* location-based, of all that was measured */
+    double market_g;          /* market-based; NaN without a contract */
+    double embodied_g;        /* SCI's: a share of the lifetime */
+    double embodied_useful_g; /* Sustainable AI's: divided by the fleet's utilisation */
+    char embodied_source[WT_FACTOR_LEN];
+    char pue_source[WT_FACTOR_LEN]; /* who said so, or that it is assumed */
+    char location[16];              /* that was set; empty: none was */
+    double lifetime_years;          /* that embodied carbon is spread over; 0: unknown */
+};
+
+/* figure: a number that carbon is computed with, with where it comes from. */
+struct wt_figure {
+    char name[80];           /* with its unit: "lifetime_years"; or what a row of a table goes by */
+    char label[160];         /* what it is, for people */
+    double value, low, high; /* NaN: unknown */
+    double devices;          /* how many devices it is for; NaN: unknown, or not about devices */
+    const char *unit;        /* a constant, for people */
+    const char *kind;        /* a constant: what sort of source it has */
+    char source[328];
+    int year;         /* of the figure; 0: unknown or none */
+    char remark[240]; /* why it is not the first choice; empty when it is */
+};
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Profiles: what a training step costs at each power limit, what is preferred, and what was
+ * decided. Nouns only: no functions, no pointers to storage that somebody must free.  Integers
+ * inside, SI at the edge: energy in millijoules, power in milliwatts, time in nanoseconds of
+ * base/clock.h.
+ */
+#ifndef WATTUNE_FLOW_PROFILE_H
+#define WATTUNE_FLOW_PROFILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow/device.h"
+
+enum {
+    WT_MAX_LIMITS = 64, /* power limits in one search: 200..700 W by 25 W are 21 */
+    WT_JOB_LEN = 256,   /* job names, projects: bytes with the terminating 0 */
+};
+
+/* profile point: what one power limit costs per training step. */
+struct wt_profile_point {
+    uint32_t limit_mw;
+    uint64_t steps; /* measured at this limit, warm-up left out */
+    double time_per_step_s;
+    double energy_per_step_j; /* summed over the run's GPUs */
+    double energy_error_j;    /* of energy_per_step_j, 95 % */
+    double time_error_s;      /* of time_per_step_s, 95 % */
+    bool throttled;           /* another cap than the one set held in part of the samples */
+};
+
+/* What a profile is valid for, and nothing else: it is never applied elsewhere. */
+struct wt_profile_key {
+    char job[WT_JOB_LEN];
+    uint32_t batch_size; /* 0: not known */
+    char gpu_model[WT_NAME_LEN];
+    unsigned gpu_count;
+    uint32_t limit_min_mw, limit_max_mw;
+};
+
+/* decision: the limit chosen and why. */
+enum wt_selector { WT_SELECT_COST, WT_SELECT_ENERGY, WT_SELECT_TIME, WT_SELECT_MAX_SLOWDOWN };
+
+struct wt_preference {
+    enum wt_selector selector;
+    double eta;          /* WT_SELECT_COST: 1 energy only .. 0 time only */
+    double max_slowdown; /* WT_SELECT_MAX_SLOWDOWN: 0.10 allows 10 % more time per step */
+};
+
+struct wt_decision {
+    uint32_t limit_mw;
+    double cost_per_step_j; /* Zeus, section 3.1 (tune/decide/cost.h), at the chosen limit */
+    unsigned point;         /* index into the profile that was judged */
+};
+
+/* savings: measured against slices at the limit found at the start.  NaN: the baseline was not
+ * measured. */
+struct wt_savings {
+    uint32_t baseline_limit_mw;                        /* 0: none */
+    double energy_fraction, time_fraction;             /* per step, now / baseline */
+    double energy_fraction_error, time_fraction_error; /* 95 % */
+};
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reports: sums over runs, and what they rest on.
+ * Nouns only: no functions, no pointers to storage that somebody must free.  Integers inside, SI at
+ * the edge: energy in millijoules, power in milliwatts, time in nanoseconds of base/clock.h.
+ */
+#ifndef WATTUNE_FLOW_REPORT_H
+#define WATTUNE_FLOW_REPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* report row: all runs of one job, or user, or day, or of several of these at once. */
+enum wt_report_key {
+    WT_BY_JOB,
+    WT_BY_PHASE,
+    WT_BY_USER,
+    WT_BY_PROJECT,
+    WT_BY_GPU,
+    WT_BY_NODE,
+    WT_BY_DAY,
+    WT_REPORT_KEYS
+};
+
+struct wt_report_row {
+    const char *keys[WT_REPORT_KEYS]; /* in the order asked for; "": unknown; borrowed from who gave
+                                         the row */
+    uint64_t runs, unended;           /* tries that ran; of these, those that run or were killed */
+    double gpu_hours;                 /* reserved */
+    double
+        busy_gpu_hours; /* in which a kernel ran; over the runs of which it is known, NaN: none */
+    double gpu_j, cpu_j, dram_j; /* over the runs of which it is known; NaN: none */
+    uint64_t gpu_unknown, cpu_unknown, dram_unknown; /* runs that are missing in them */
+    double facility_j;                               /* of all that was measured */
+    double operational_g, market_g, embodied_g, embodied_useful_g; /* as in wt_carbon */
+    uint64_t operational_unknown, market_unknown,
+        embodied_unknown; /* runs that are missing in them */
+    double saved_j, saved_error_j,
+        saved_g; /* over the runs whose savings were measured; NaN: none */
+    uint64_t saved_runs;
+    int64_t first_ms, last_ms; /* wall clock: the first began, the last ended (begun, where no end
+                                  is known); 0: no run */
+    double gpus_least, gpus_most; /* of a run; NaN: unknown of all */
+    double gpu_error_j; /* of gpu_j, 95 %, sensors' calibration apart; NaN: not known of all of its
+                           runs */
+    struct { /* over the runs of which all of this is known, so that one may be divided by the other
+              */
+        uint64_t runs;
+        double gpu_hours, facility_j, operational_g, embodied_g; /* 0 when there is none */
+    } complete;
+};
+
+/* report basis: what the figures of a report rest on, and of how many of its runs. */
+enum wt_basis { WT_BASIS_ENERGY, WT_BASIS_PUE, WT_BASIS_INTENSITY, WT_BASIS_EMBODIED, WT_BASES };
+
+struct wt_report_basis {
+    enum wt_basis kind;
+    const char *source; /* in words; "": unknown; borrowed from who gave the row */
+    uint64_t runs;
+    double least, most; /* the factor over these runs: PUE, g/kWh, years of lifetime; NaN: unknown,
+                           or the kind has none */
+};
+
+/* fleet: all that the fleet view and the task view show.  Rows are borrowed. */
+struct wt_rows {
+    const struct wt_report_row *rows;
+    size_t count;
+};
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Trials, jobs and stretches: what the ledger keeps.
+ * Nouns only: no functions, no pointers to storage that somebody must free.  Integers inside, SI at
+ * the edge: energy in millijoules, power in milliwatts, time in nanoseconds of base/clock.h.
+ */
+#ifndef WATTUNE_FLOW_TRIAL_H
+#define WATTUNE_FLOW_TRIAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow/carbon.h"
+#include "flow/device.h"
+#include "flow/profile.h"
+#include "flow/progress.h"
+#include "flow/sample.h"
+
+enum {
+    WT_USER_LEN = 65, /* HOST_NAME_MAX and a 0; user names are shorter */
+};
+
+/* trial: one try of a recurrence, as the ledger keeps it.  Doubles are NaN, limits 0 when unknown.
+ */
+struct wt_trial {
+    int64_t id;          /* given by the ledger */
+    int64_t state_id;    /* the ledger's number of what chose its batch size; 0: nothing did */
+    unsigned recurrence; /* 1, 2, ... within the job */
+    unsigned try_number; /* 1, 2, ... within the recurrence */
+    char job[WT_JOB_LEN], phase[WT_METRIC_LEN], project[WT_JOB_LEN];
+    uint32_t batch_size; /* 0: not known */
+    int64_t started_ms;  /* wall clock, UTC, milliseconds since 1970 */
+    bool ended;          /* false while it runs, or when its run was killed */
+    double time_s;
+    uint32_t limit_mw;               /* in force after profiling */
+    double energy_j, energy_error_j; /* GPUs, summed */
+    double sensor_error_fraction;
+    double cpu_energy_j, dram_energy_j;
+    double cost_j; /* Zeus, section 3.1, with eta and MAXPOWER of the run */
+    uint64_t steps, epochs;
+    double metric;
+    int reached; /* 1, 0; -1: there was no target, or a budget ended the run before that was known
+                  */
+    bool early_stopped; /* we ended it: where reached is 0, since its target was missed; else by a
+                           budget */
+    bool not_started;   /* what an epoch costs was known to be too much */
+    int exit_code;      /* -1: none of its own, since we ended it or did not start it */
+    enum wt_source source;
+    char user[WT_USER_LEN],
+        node[WT_USER_LEN]; /* who ran it, and on which machine; empty: unknown */
+    double busy_s;         /* GPU time in which a kernel ran, summed over the GPUs */
+    struct wt_carbon carbon;
+    char note[128]; /* which budget ended it, why it was not tuned, in words; empty: neither */
+    struct wt_savings savings;
+    unsigned gpu_count;
+    struct {
+        unsigned index;
+        char uuid[WT_UUID_LEN];
+        char name[WT_NAME_LEN];
+    } gpus[WT_MAX_DEVICES];
+    unsigned point_count;
+    struct wt_profile_point profile[WT_MAX_LIMITS];
+};
+
+/* job row: what the ledger knows of one job, over all its trials. */
+struct wt_job_row {
+    char job[WT_JOB_LEN], phase[WT_METRIC_LEN],
+        project[WT_JOB_LEN]; /* phase, project: of the last trial */
+    unsigned recurrences, trials;
+    unsigned unended;            /* trials that run, or whose run was killed */
+    int64_t last_started_ms;     /* wall clock */
+    double energy_j;             /* GPUs; over the trials whose energy is known, NaN when none is */
+    unsigned energy_unknown;     /* trials that are missing in energy_j */
+    double time_s;               /* over the trials whose time is known, NaN when none is */
+    double best_energy_fraction; /* the least of the trials' savings; NaN: no baseline was ever
+                                    measured */
+    double best_energy_fraction_error;
+};
+
+/* stretch: a time of one hour in which a whole GPU was watched, and was in use throughout or not at
+ * all. */
+struct wt_stretch {
+    unsigned index;
+    char uuid[WT_UUID_LEN], name[WT_NAME_LEN];
+    int64_t begin_ms, end_ms;        /* wall clock */
+    double energy_j, energy_error_j; /* 95 % bound; NaN: unknown */
+    enum wt_source source;           /* WT_SOURCE_NONE: the energy is unknown */
+    int in_use;                      /* by any process; 1, 0; -1: unknown */
+    double busy_s;                   /* in which a kernel ran; NaN: unknown */
+    struct wt_carbon carbon; /* of all of it, whoever used it; market-based and useful are NaN */
+};
+
+#endif

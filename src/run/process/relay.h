@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Relaying one output stream of a command to ours, seeing every byte on the way: through a pipe, or
+ * through a pseudo-terminal where ours is a terminal, so that programs go on showing progress bars
+ * and colours.
+ *
+ * Nothing here waits: whoever reads our output may stop reading, and signals and the command's end
+ * are still served. The command then waits, as it would without us.
+ */
+#ifndef WATTUNE_RUN_PROCESS_RELAY_H
+#define WATTUNE_RUN_PROCESS_RELAY_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+
+struct relay {
+    int from;            /* our end of what the command writes to; -1: not relayed, or ended */
+    int to;              /* our own stream */
+    struct winsize size; /* as the command was told it; all 0 when ours is no terminal */
+    char *bytes;         /* read, and not all passed on yet: bytes[begin..end) */
+    size_t begin, end;
+};
+
+typedef void (*relay_see)(void *ctx, const char *bytes, size_t length);
+
+/* *theirs is the end for the command; the caller closes it once the command has it.  -1 with errno.
+ */
+int relay_open(struct relay *relay, int ours, int *theirs);
+void relay_close(struct relay *relay);
+
+/* What to wait for; false when there is nothing any more. */
+bool relay_wants(const struct relay *relay, struct pollfd *fd);
+
+/* True while bytes that were read wait for our reader. */
+bool relay_has_rest(const struct relay *relay);
+
+/* Moves what can be moved now, at most some 64 KiB; `see` gets what was read. */
+void relay_move(struct relay *relay, relay_see see, void *ctx);
+
+/* The command has ended: reads what it has written and is still on its way, at most a megabyte,
+ * since somebody whom it left behind may write on.  What is read remains to be moved; nothing more
+ * is read. */
+void relay_read_rest(struct relay *relay, relay_see see, void *ctx);
+
+/* Tells the command's terminal when ours has got another size: true then. */
+bool relay_follow_size(struct relay *relay);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a run is booked with besides what it measured: the factors of its carbon, who runs it, and
+ * where.
+ */
+#ifndef WATTUNE_SETUP_FACTORS_H
+#define WATTUNE_SETUP_FACTORS_H
+
+#include "account/book/booking.h"
+#include "setup/carbon_sources.h"
+
+/* The settings as booking asks for them; *settings must outlive what it gives.  A provider is asked
+ * for the hour that is now, and for those of the last day, when such an hour is booked, after the
+ * run, so that no training waits for it. */
+struct booking_factors factors_of(struct carbon_sources *settings);
+
+/* The user on whose behalf the run is, by sudo or as itself; the number where it has no name. */
+void factors_user(char user[WT_USER_LEN]);
+
+/* This machine's name; empty: it has none. */
+void factors_node(char node[WT_USER_LEN]);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The form of an argument, as it stands in a row of options: "yes|no", "auto|pattern:REGEX",
+ * "FILE".  Alternatives are separated by |; each is typed as it stands up to its first capital
+ * letter, from where it is the user's own.  Help, manual, checks and completions read the same
+ * form, so that they cannot differ.
+ */
+#ifndef WATTUNE_SETUP_FORM_H
+#define WATTUNE_SETUP_FORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Which alternative `text` is, counted from 0; -1: none. */
+int form_match(const char *form, const char *text);
+
+/* Alternative i: its fixed part into word[0..size), and in *open whether something of the user's
+ * follows.  False behind the last. */
+bool form_alternative(const char *form, unsigned i, char *word, size_t size, bool *open);
+
+/* "auto, channel or pattern:REGEX" into text[0..size); returns it. */
+char *form_sentence(const char *form, char *text, size_t size);
+
+/* True when a file may be meant: an alternative is FILE or PATH. */
+bool form_has_file(const char *form);
+
+/* True when a job of the ledger may be meant: an alternative is JOB. */
+bool form_has_job(const char *form);
+
+#endif

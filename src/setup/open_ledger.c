@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From the options to an opened ledger.
+ */
+#include "setup/open_ledger.h"
+
+#include <stdio.h>
+
+static bool is_named(const struct common *common)
+{
+    return common->ledger && *common->ledger;
+}
+
+int ledger_path(const struct common *common, char *path, size_t size, struct wt_error *err)
+{
+    if (!is_named(common))
+        return ledger_default_path(path, size, err);
+    if ((size_t)snprintf(path, size, "%s", common->ledger) >= size)
+        return error_set(err, WT_E_LEDGER, "the path of the ledger is too long");
+    return 0;
+}
+
+int open_ledger(const struct common *common, bool read_only, struct ledger **ledger,
+                struct wt_error *err)
+{
+    char path[4096];
+    int rc = ledger_path(common, path, sizeof path, err);
+    if (rc)
+        return rc;
+    unsigned flags = read_only ? LEDGER_READ_ONLY : is_named(common) ? 0 : LEDGER_MAKE_PARENT;
+    return ledger_open(path, flags, ledger, err);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The documents of the outside, schema_version 1: rows in, JSON out.  Keys are never renamed and
+ * always there; what is not known is null, never 0.  Watts, joules and seconds, whatever is counted
+ * inside.
+ *
+ * Each gives a document that the caller frees with json_doc_free(); when memory ran out that shows
+ * as it is written.
+ */
+#ifndef WATTUNE_SHOW_JSON_DOCUMENTS_H
+#define WATTUNE_SHOW_JSON_DOCUMENTS_H
+
+#include <stddef.h>
+
+#include "flow/check.h"
+#include "flow/fleet.h"
+#include "flow/study.h"
+#include "show/json/json.h"
+
+/* One job and all its recurrences (`run --json=FILE`): at least one trial, all of the same job,
+ * in any order.  Steps and epochs of 0 are null: nothing that counted them was seen. */
+struct json_doc *json_run_document(const struct wt_trial trials[], size_t count);
+
+/* The same, with what is believed of the job's batch sizes behind it (`show JOB --json`). */
+struct json_doc *json_show_document(const struct wt_trial trials[], size_t count,
+                                    const struct wt_beliefs beliefs[], size_t believed);
+
+/* `jobs --json`. */
+struct json_doc *json_jobs_document(const struct wt_job_row rows[], size_t count);
+
+/* `limit get --json`: power_limit_w and enforced_limit_w from the states, the rest from the
+ * devices. */
+struct json_doc *json_limits_document(const struct wt_device devices[],
+                                      const struct wt_state states[], size_t count);
+
+/* `measure --json`.  sensor_error_fraction: one a device, NaN unknown.  The sum at the top is of
+ * the given devices, and its bound the sum of theirs: errors of devices on one clock need not be
+ * independent. */
+struct json_measure {
+    const char *const *command; /* the words of the command, ended by NULL */
+    int exit_code;
+    double time_s;
+    size_t count;
+    const struct wt_device *devices;
+    const struct wt_measurement *measurements;
+    const double *sensor_error_fraction;
+};
+struct json_doc *json_measure_document(const struct json_measure *measure);
+
+/* `report --json`: keys are the names of what rows are grouped by; INT64_MIN and INT64_MAX: no such
+ * bound. */
+struct json_report {
+    int64_t from_ms, to_ms;
+    unsigned key_count;
+    const char *const *keys;
+    const struct wt_report_row *rows;
+    size_t count;
+    const struct wt_report_row *total;
+};
+struct json_doc *json_report_document(const struct json_report *report);
+
+/* `report --export boamps`: one run as a report in the form of BoAmps (Boavizta); written as
+ * JSON_LINE.  Energy is of all devices that were measured, in kWh and without PUE. */
+struct json_boamps {
+    const char *id; /* a UUID */
+    const struct wt_trial *run;
+    int64_t now_ms; /* wall clock */
+    const char *wattune_version;
+};
+struct json_doc *json_boamps_document(const struct json_boamps *report);
+
+/* False for a run that cannot be such a report, since the form needs an energy and a component. */
+bool json_boamps_has(const struct wt_trial *run);
+
+/* `config --json`: origin is flag, environment, file or default; where names it (NULL: null).
+ * Files: those that were looked for, NULL-terminated. */
+struct json_setting {
+    const char *name, *value, *origin, *where;
+};
+struct json_doc *json_config_document(const struct json_setting settings[], size_t count,
+                                      const char *const files[]);
+
+/* `carbon --json`: the moment and place that the figures are for (location NULL: not set), and the
+ * intensity, which is the first of the figures. */
+struct json_doc *json_carbon_document(int64_t wall_ms, const char *location,
+                                      const struct wt_figure figures[], size_t count);
+
+/* `carbon --list --json`: the rows of the tables. */
+struct json_doc *json_carbon_tables_document(const struct wt_figure intensities[],
+                                             size_t intensity_count,
+                                             const struct wt_figure embodied[],
+                                             size_t embodied_count);
+
+/* `doctor --json`: a check's measured values stand beside its words. */
+struct json_doc *json_doctor_document(const struct wt_check checks[], size_t count);
+
+/* `simulate --fleet --json`: what was booked, and where. */
+struct json_doc *json_simulated_fleet_document(const struct wt_simulated_fleet *fleet,
+                                               const char *ledger_path);
+
+/* `simulate --json` of one seed: tries in order. */
+struct json_doc *json_simulation_document(const struct wt_study *study,
+                                          const struct wt_simulation *result,
+                                          const struct wt_simulated_try tries[], size_t count);
+
+/* `simulate --json` of many seeds. */
+struct json_doc *json_seeds_document(const struct wt_study *study,
+                                     const struct wt_simulation results[], size_t count,
+                                     const struct wt_simulation *mean,
+                                     const struct wt_simulation *sd);
+
+/* `pareto --json`, of a trace or of a job in the ledger. */
+struct json_doc *json_pareto_document(const struct wt_study *study, const struct wt_point points[],
+                                      size_t count);
+
+/* `explain JOB --json`: with the sentences that the page has. */
+struct json_doc *json_explain_document(const struct wt_explanation *explanation,
+                                       const char *const sentences[], unsigned count);
+
+/* `fleet --json`. */
+struct json_doc *json_fleet_document(const struct wt_fleet *fleet);
+
+/* One line of `monitor --json`: written as JSON_LINE.  `utilization` is a fraction.  `since`: what
+ * each device used since the line before (--precise); NULL: not asked for. */
+struct json_doc *json_monitor_document(int64_t wall_ms, const struct wt_device devices[],
+                                       const struct wt_state states[],
+                                       const struct wt_measurement since[], size_t count);
+
+#endif

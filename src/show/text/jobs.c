@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Jobs, one job's tries, and what a run says at its end.
+ */
+#include "show/text/view.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "show/text/table.h"
+
+#define HEADINGS(...) ((const char *const[]){__VA_ARGS__})
+
+/* "-18.0 %": the change of energy per step against the baseline. */
+static void put_change(struct table *table, double fraction, double error)
+{
+    char bound[UNIT_SIZE];
+    if (!isfinite(fraction))
+        table_put(table, "unknown");
+    else if (isfinite(error))
+        table_put(table, "%+.1f %% +- %s", 100 * (fraction - 1), unit_percent(bound, error));
+    else
+        table_put(table, "%+.1f %%", 100 * (fraction - 1));
+}
+
+void view_jobs(struct buffer *out, const struct wt_job_row rows[], size_t count, bool colour)
+{
+    if (!count) {
+        buffer_print(out, "no jobs in the ledger yet\n");
+        return;
+    }
+    struct table table = {.columns = "llrrrrrr"};
+    char text[UNIT_SIZE];
+    bool missing = false;
+    table_heading(&table, HEADINGS("JOB", "PHASE", "RECURRENCES", "TRIALS", "LAST STARTED", "TIME",
+                                   "GPU ENERGY", "BEST ENERGY/STEP"));
+    for (size_t i = 0; i < count; i++) {
+        const struct wt_job_row *row = &rows[i];
+        bool part = row->energy_unknown && isfinite(row->energy_j);
+        missing = missing || part;
+        table_put_name(&table, row->job);
+        table_put_name(&table, row->phase);
+        table_put(&table, "%u", row->recurrences);
+        table_put(&table, "%u", row->trials);
+        table_put(&table, "%s", unit_wall(text, row->last_started_ms));
+        table_put(&table, "%s", unit_time(text, row->time_s));
+        table_put(&table, "%s%s", part ? ">= " : "", unit_energy(text, row->energy_j));
+        put_change(&table, row->best_energy_fraction, row->best_energy_fraction_error);
+    }
+    table_print(&table, out, "", colour);
+    if (missing)
+        buffer_print(out, ">=: the energy of some trials is unknown and not in the sum\n");
+}
+
+/* --- Tries --- */
+
+static const char *outcome(char text[UNIT_SIZE], const struct wt_trial *t)
+{
+    if (!t->ended)
+        return "not ended";
+    if (t->not_started)
+        return "not started";
+    if (t->early_stopped)
+        return t->reached == 0 ? "stopped early" : "budget used up";
+    if (t->reached > 0)
+        return "target reached";
+    if (t->exit_code > 0) {
+        snprintf(text, UNIT_SIZE, "exit code %d", t->exit_code);
+        return text;
+    }
+    return t->reached == 0 ? "target missed" : "done";
+}
+
+static void put_count(struct table *table, uint64_t count)
+{
+    if (count)
+        table_put(table, "%llu", (unsigned long long)count);
+    else
+        table_put(table, "unknown");
+}
+
+static void put_tries(struct buffer *out, const struct wt_trial trials[], size_t count, bool colour)
+{
+    struct table table = {.columns = "rrlrrrrrrl"};
+    char text[UNIT_SIZE];
+    table_heading(&table, HEADINGS("RECURRENCE", "TRY", "STARTED", "BATCH", "LIMIT", "STEPS",
+                                   "TIME", "GPU ENERGY", "ENERGY/STEP", "OUTCOME"));
+    for (size_t i = 0; i < count; i++) {
+        const struct wt_trial *t = &trials[i];
+        table_put(&table, "%u", t->recurrence);
+        table_put(&table, "%u", t->try_number);
+        table_put(&table, "%s", unit_wall(text, t->started_ms));
+        put_count(&table, t->batch_size);
+        table_put(&table, "%s", unit_limit(text, t->limit_mw));
+        put_count(&table, t->steps);
+        table_put(&table, "%s", unit_time(text, t->time_s));
+        table_put(&table, "%s", unit_energy(text, t->energy_j));
+        put_change(&table, t->savings.energy_fraction, t->savings.energy_fraction_error);
+        table_put(&table, "%s", outcome(text, t));
+    }
+    table_print(&table, out, "", colour);
+}
+
+/* "+- 1.2 %" of a value, "" when that is not known. */
+static void put_with_error(struct table *table, const char *value, double of, double error)
+{
+    char bound[UNIT_SIZE];
+    if (isfinite(error) && of > 0)
+        table_put(table, "%s +- %s", value, unit_percent(bound, error / of));
+    else
+        table_put(table, "%s", value);
+}
+
+static int higher_limit_first(const void *a, const void *b)
+{
+    uint32_t left = ((const struct wt_profile_point *)a)->limit_mw;
+    uint32_t right = ((const struct wt_profile_point *)b)->limit_mw;
+    return (left < right) - (left > right);
+}
+
+static const char *mark(const struct wt_trial *t, uint32_t limit_mw)
+{
+    bool chosen = limit_mw == t->limit_mw, baseline = limit_mw == t->savings.baseline_limit_mw;
+    return chosen && baseline ? "<- chosen, baseline"
+           : chosen           ? "<- chosen"
+           : baseline         ? "<- baseline"
+                              : "";
+}
+
+static void put_profile(struct buffer *out, const struct wt_trial *t, bool colour)
+{
+    struct wt_profile_point points[WT_MAX_LIMITS];
+    unsigned count = t->point_count < WT_MAX_LIMITS ? t->point_count : WT_MAX_LIMITS;
+    memcpy(points, t->profile, count * sizeof points[0]);
+    qsort(points, count, sizeof points[0], higher_limit_first);
+    struct table table = {.columns = "rrrrrll"};
+    char text[UNIT_SIZE];
+    table_heading(&table, HEADINGS("LIMIT", "TIME/STEP", "ENERGY/STEP", "POWER", "STEPS", "", ""));
+    for (unsigned i = 0; i < count; i++) {
+        const struct wt_profile_point *p = &points[i];
+        table_put(&table, "%s", unit_limit(text, p->limit_mw));
+        put_with_error(&table, unit_time(text, p->time_per_step_s), p->time_per_step_s,
+                       p->time_error_s);
+        put_with_error(&table, unit_energy(text, p->energy_per_step_j), p->energy_per_step_j,
+                       p->energy_error_j);
+        table_put(&table, "%s",
+                  unit_power(text, p->time_per_step_s > 0
+                                       ? p->energy_per_step_j / p->time_per_step_s
+                                       : (double)NAN));
+        table_put(&table, "%llu", (unsigned long long)p->steps);
+        table_put(&table, "%s",
+                  p->throttled                           ? "throttled"
+                  : view_is_above_limit(p, t->gpu_count) ? "above limit"
+                                                         : "");
+        table_put(&table, "%s", mark(t, p->limit_mw));
+    }
+    table_print(&table, out, "  ", colour);
+    view_above_limits(out, t);
+}
+
+static void put_title(struct buffer *out, const struct wt_trial *t, bool colour)
+{
+    buffer_print(out, "%sjob ", paint(colour, 'b'));
+    text_escape(out, t->job);
+    buffer_print(out, "%s, phase ", paint(colour, '0'));
+    text_escape(out, t->phase);
+    if (t->project[0]) {
+        buffer_print(out, ", project ");
+        text_escape(out, t->project);
+    }
+}
+
+void view_show(struct buffer *out, const struct wt_trial trials[], size_t count, bool colour)
+{
+    if (!count) {
+        buffer_print(out, "no trials in the ledger\n");
+        return;
+    }
+    put_title(out, &trials[count - 1], colour);
+    buffer_print(out, "\n");
+    put_tries(out, trials, count, colour);
+    size_t last = count;
+    while (last > 0 && !trials[last - 1].point_count)
+        last--;
+    const struct wt_trial *t = last ? &trials[last - 1] : &trials[count - 1];
+    if (last) {
+        buffer_print(out, "\nprofile of recurrence %u, try %u:\n", t->recurrence, t->try_number);
+        put_profile(out, t, colour);
+    }
+    buffer_print(out, "\n");
+    view_savings(out, t, colour);
+}
+
+/* --- The end of a run --- */
+
+static void put_devices(struct buffer *out, const struct wt_trial *t)
+{
+    for (unsigned i = 0; i < t->gpu_count; i++) {
+        buffer_print(out, "%sGPU %u", i ? ", " : " on ", t->gpus[i].index);
+        if (t->gpus[i].name[0]) {
+            buffer_print(out, " (");
+            text_escape(out, t->gpus[i].name);
+            buffer_print(out, ")");
+        }
+    }
+}
+
+static void put_energies(struct buffer *out, const struct wt_trial *t)
+{
+    static const char *const sources[] = {"", "hardware counter", "integrated power", "estimated",
+                                          "replayed"};
+    char text[UNIT_SIZE];
+    buffer_print(out, "  GPU energy    %s", unit_energy(text, t->energy_j));
+    if (isfinite(t->energy_j)) {
+        buffer_print(out, " +- %s", unit_energy(text, t->energy_error_j));
+        if (t->source > WT_SOURCE_NONE && t->source <= WT_SOURCE_REPLAYED)
+            buffer_print(out, ", %s", sources[t->source]);
+        if (isfinite(t->sensor_error_fraction))
+            buffer_print(out, "; the sensor itself may be off by %s",
+                         unit_percent(text, t->sensor_error_fraction));
+    }
+    buffer_print(out, "\n  CPU energy    %s\n", unit_energy(text, t->cpu_energy_j));
+    buffer_print(out, "  DRAM energy   %s\n", unit_energy(text, t->dram_energy_j));
+}
+
+void view_run_summary(struct buffer *out, const struct wt_trial *t, bool colour)
+{
+    char text[UNIT_SIZE];
+    put_title(out, t, colour);
+    buffer_print(out, ", recurrence %u, try %u: %s\n", t->recurrence, t->try_number,
+                 outcome(text, t));
+    buffer_print(out, "  time          %s", unit_time(text, t->time_s));
+    put_devices(out, t);
+    buffer_print(out, "\n");
+    put_energies(out, t);
+    if (t->steps || t->epochs)
+        buffer_print(out, "  progress      %llu steps, %llu epochs\n", (unsigned long long)t->steps,
+                     (unsigned long long)t->epochs);
+    if (t->batch_size)
+        buffer_print(out, "  batch size    %u\n", t->batch_size);
+    buffer_print(out, "  power limit   %s\n", unit_limit(text, t->limit_mw));
+    if (t->point_count)
+        put_profile(out, t, colour);
+    view_savings(out, t, colour);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What was saved, in words.  A difference within its error is no saving, and what was not measured
+ * is not claimed.
+ */
+#include "show/text/view.h"
+
+#include <math.h>
+
+#include "base/text.h"
+#include "show/text/table.h"
+
+/* "18.0 % +- 1.2 %", of a difference whose sign is said in words. */
+static void put_difference(struct buffer *out, double difference, double error)
+{
+    char value[UNIT_SIZE], bound[UNIT_SIZE];
+    buffer_print(out, "%s", unit_percent(value, fabs(difference)));
+    if (isfinite(error))
+        buffer_print(out, " +- %s", unit_percent(bound, error));
+    else
+        buffer_print(out, " (error unknown)");
+}
+
+/* All steps ran at the baseline's limit; a run that only ended at it has saved or lost something.
+ */
+static bool was_kept(const struct wt_savings *s, uint32_t limit_mw)
+{
+    return limit_mw && limit_mw == s->baseline_limit_mw && !(fabs(s->energy_fraction - 1) > 0);
+}
+
+static void put_energy(struct buffer *out, const struct wt_savings *s, uint32_t limit_mw,
+                       bool colour)
+{
+    char limit[UNIT_SIZE];
+    double saved = 1 - s->energy_fraction;
+    unit_limit(limit, s->baseline_limit_mw);
+    if (was_kept(s, limit_mw)) {
+        buffer_print(out, "Nothing saved: the limit found at the start, %s, was kept.", limit);
+    } else if (isfinite(s->energy_fraction_error) && fabs(saved) <= s->energy_fraction_error) {
+        buffer_print(out, "No saving beyond the error of measurement: a step takes ");
+        put_difference(out, saved, s->energy_fraction_error);
+        buffer_print(out, " %s energy than at the baseline of %s.", saved < 0 ? "more" : "less",
+                     limit);
+    } else if (saved <= 0) {
+        buffer_print(out, "Nothing saved: a step takes ");
+        put_difference(out, saved, s->energy_fraction_error);
+        buffer_print(out, " more energy than at the baseline of %s.", limit);
+    } else {
+        buffer_print(out, "%sSaved ", paint(colour, 'g'));
+        put_difference(out, saved, s->energy_fraction_error);
+        buffer_print(out, " of the energy per step%s, against the baseline measured at %s.",
+                     paint(colour, '0'), limit);
+    }
+}
+
+static void put_time(struct buffer *out, const struct wt_savings *s, uint32_t limit_mw)
+{
+    double longer = s->time_fraction - 1;
+    if (was_kept(s, limit_mw))
+        return;
+    if (!isfinite(longer)) {
+        buffer_print(out, " How much longer steps take is unknown.");
+        return;
+    }
+    bool within = isfinite(s->time_fraction_error) && fabs(longer) <= s->time_fraction_error;
+    buffer_print(out,
+                 within ? " Steps take as long as before, within the error (" : " Steps take ");
+    put_difference(out, longer, s->time_fraction_error);
+    buffer_print(out, within ? ")." : longer < 0 ? " less time." : " longer.");
+}
+
+void view_savings(struct buffer *out, const struct wt_trial *trial, bool colour)
+{
+    const struct wt_savings *s = &trial->savings;
+    if (trial->not_started) {
+        text_escape(out, trial->note);
+        buffer_print(out, ".\n");
+        return;
+    }
+    if (trial->note[0]) {
+        if (!trial->early_stopped ||
+            trial->reached == 0) /* else it begins with the budget that ended the run */
+            buffer_print(out,
+                         isfinite(s->energy_fraction) ? "Tuning ended early: " : "Not tuned: ");
+        text_escape(out, trial->note);
+        buffer_print(out, ".\n");
+    }
+    if (!trial->ended) {
+        buffer_print(out, "The trial has not ended: it runs, or its run was killed.\n");
+        return;
+    }
+    if (!s->baseline_limit_mw || !isfinite(s->energy_fraction)) {
+        buffer_print(out, "Savings are unknown: the baseline was not measured.\n");
+        return;
+    }
+    put_energy(out, s, trial->limit_mw, colour);
+    put_time(out, s, trial->limit_mw);
+    buffer_print(out, "\n");
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside the fleet: what a job is (whose, of which phase, on how many GPUs of which model), what
+ * its steps take at a power limit, and what its recurrences come to when it chooses its batch size.
+ * Knows nothing of time of day, queues or other jobs.
+ */
+#ifndef WATTUNE_SIM_SYNTHETIC_JOB_H
+#define WATTUNE_SIM_SYNTHETIC_JOB_H
+
+#include "sim/synthetic_fleet.h"
+#include "tune/decide/power_curve.h"
+#include "tune/decide/random.h"
+
+enum sim_fleet_phase {
+    FLEET_EXPERIMENTATION,
+    FLEET_TRAINING,
+    FLEET_INFERENCE,
+    FLEET_DATA,
+    FLEET_PHASES
+};
+
+/* Of a phase; all of it assumed but what sim_fleet_job.c says otherwise. */
+struct sim_fleet_phase_row {
+    const char *name;             /* as `wattune run --phase` has it */
+    double median_s, sigma;       /* of its runs' lengths at full power: log-normal */
+    double least_s, most_s;       /* and nothing beyond */
+    double busy_least, busy_most; /* share of the time in which its GPUs work */
+    double tuned;                 /* share of its jobs whose steps are seen, and which are tuned */
+    unsigned recurrences_least, recurrences_most;
+};
+extern const struct sim_fleet_phase_row sim_fleet_phases[FLEET_PHASES];
+
+/* The target of jobs that are of no trace; its value means nothing. */
+extern const double sim_fleet_target;
+
+struct sim_fleet_job {
+    enum sim_fleet_phase phase;
+    unsigned number, user, project;
+    const struct sim_fleet_model *model; /* NULL: it needs no GPU */
+    unsigned gpu_count;
+    bool tuned;
+    bool chooses;        /* its batch size, too, by the policy of the options */
+    bool profiled;       /* of one that does not choose: its profile is there */
+    uint32_t limit_mw;   /* of one that does not choose: what it runs at */
+    unsigned left;       /* recurrences still to come */
+    unsigned recurrence; /* the last that was given away */
+    int64_t free_ms;     /* its last run is over: wall clock */
+    const char *network;
+
+    /* What its work is like. */
+    struct power_curve curve;
+    double busy;
+    uint32_t batch_size;  /* without tuning */
+    double epoch_s;       /* of that size, at full power */
+    double overhead;      /* share of a step of that size that does not shrink with the batch */
+    unsigned epoch_steps; /* of that size */
+    const struct sim_trace *trace; /* instead of all these, but busy; or NULL */
+
+    struct sim_history history; /* of one that chooses */
+    size_t next_try;
+};
+
+/* What draws need. */
+struct sim_fleet_draws {
+    struct random random;
+    struct random_normals normals;
+};
+
+double sim_fleet_uniform(struct sim_fleet_draws *draws, double least, double most);
+double sim_fleet_length_s(struct sim_fleet_draws *draws, enum sim_fleet_phase phase);
+
+/* What one step of a batch size takes of one GPU at a limit; of the job's own batch size when
+ * `batch_size` is 0. */
+struct sim_fleet_step {
+    double time_s, energy_j;
+    double busy; /* share of the time in which the GPU works */
+    double steps_per_epoch;
+};
+struct sim_fleet_step sim_fleet_job_step(const struct sim_fleet_job *job, uint32_t batch_size,
+                                         uint32_t limit_mw);
+
+/* The limits that are tried for it, every 25 W from the highest down: how many. */
+unsigned sim_fleet_job_limits(const struct sim_fleet_job *job, uint32_t batch_size,
+                              uint32_t limits_mw[WT_MAX_LIMITS]);
+
+/* Fills what the job is, model, GPUs, user and project apart, which are given; *scratch (of one
+ * fleet) is for its history. */
+struct sim_fleet_scratch;
+struct sim_fleet_scratch *sim_fleet_scratch_new(void);
+int sim_fleet_job_draw(struct sim_fleet_job *job, const struct sim_fleet_options *options,
+                       struct sim_fleet_draws *draws, struct sim_fleet_scratch *scratch,
+                       struct wt_error *err);
+
+#endif

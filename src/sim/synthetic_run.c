@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A planned run as `wattune run` would have booked it.  All names begin with "sim-" where a name of
+ * the real world could be meant (nodes, users), and energies say that they are estimated, or
+ * replayed where a trace has them: nobody measured them.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/synthetic_plan.h"
+
+static const char *const projects[] = {"vision",      "speech",   "ranking",  "search",
+                                       "translation", "forecast", "robotics", "assistant",
+                                       "fraud",       "maps",     "health",   "games"};
+enum { PROJECTS = sizeof projects / sizeof projects[0] };
+
+/* Of a step's energy and time; what `wattune run` proves in a usual run.  Assumed, as all below. */
+static const double profile_error = 0.005, savings_error = 0.01, run_error = 0.01;
+static const uint64_t slice_steps = 50;
+
+/* What the processor draws for each GPU that a run has, and for a run without any: seen on one node
+ * in four, since the counters are root's. */
+static const double cpu_of_gpu_w = 35, cpu_alone_w = 140;
+enum { NODES_TO_ONE_WITH_CPU = 4 };
+
+static const char no_steps[] = "there was no sign of steps (wt_step, or --progress pattern:REGEX)";
+
+void sim_fleet_name_node(unsigned node, char name[WT_USER_LEN])
+{
+    snprintf(name, WT_USER_LEN, "sim-node-%03u", node + 1);
+}
+
+void sim_fleet_name_gpu(const struct sim_fleet_options *options, unsigned node, unsigned gpu,
+                        char uuid[WT_UUID_LEN])
+{
+    snprintf(uuid, WT_UUID_LEN, "GPU-51300000-%04x-4%03x-8000-%08x%04x",
+             (unsigned)(options->seed >> 32 & 0xffff), (unsigned)(options->seed >> 48 & 0xfff),
+             (unsigned)(options->seed & 0xffffffff), node * FLEET_NODE_GPUS + gpu);
+}
+
+static void write_who(const struct sim_fleet_options *options, const struct sim_fleet_job *job,
+                      const struct sim_fleet_plan *plan, struct wt_trial *trial)
+{
+    unsigned project = job->user % (options->users / 3 + 1) % PROJECTS;
+    const char *network = job->network, *slash = job->trace ? strchr(job->trace->job, '/') : NULL;
+    int length = (int)strlen(network);
+    if (slash) { /* dataset/network/optimizer */
+        network = slash + 1;
+        length = (int)strcspn(network, "/");
+    }
+    snprintf(trial->job, sizeof trial->job, "%s-%.*s-%05u", projects[project], length, network,
+             job->number);
+    snprintf(trial->phase, sizeof trial->phase, "%s", sim_fleet_phases[job->phase].name);
+    snprintf(trial->project, sizeof trial->project, "%s", projects[project]);
+    snprintf(trial->user, sizeof trial->user, "sim-user-%03u", job->user + 1);
+    sim_fleet_name_node(plan->node, trial->node);
+    trial->gpu_count = job->gpu_count;
+    for (unsigned i = 0; i < job->gpu_count; i++) {
+        trial->gpus[i].index = plan->gpus[i];
+        sim_fleet_name_gpu(options, plan->node, plan->gpus[i], trial->gpus[i].uuid);
+        snprintf(trial->gpus[i].name, sizeof trial->gpus[i].name, "%s", job->model->name);
+    }
+}
+
+static void write_key(const struct sim_fleet_job *job, const struct wt_trial *trial,
+                      struct wt_profile_key *key)
+{
+    uint32_t limits_mw[WT_MAX_LIMITS];
+    unsigned count = sim_fleet_job_limits(job, trial->batch_size, limits_mw);
+    *key = (struct wt_profile_key){.batch_size = trial->batch_size,
+                                   .gpu_count = job->gpu_count,
+                                   .limit_min_mw = limits_mw[count - 1],
+                                   .limit_max_mw = limits_mw[0]};
+    snprintf(key->job, sizeof key->job, "%s", trial->job);
+    snprintf(key->gpu_model, sizeof key->gpu_model, "%s", job->model->name);
+}
+
+static void write_profile(const struct sim_fleet_job *job, struct wt_trial *trial)
+{
+    uint32_t limits_mw[WT_MAX_LIMITS];
+    trial->point_count = sim_fleet_job_limits(job, trial->batch_size, limits_mw);
+    for (unsigned i = 0; i < trial->point_count; i++) {
+        struct sim_fleet_step step = sim_fleet_job_step(job, trial->batch_size, limits_mw[i]);
+        double energy_j = step.energy_j * job->gpu_count;
+        trial->profile[i] = (struct wt_profile_point){.limit_mw = limits_mw[i],
+                                                      .steps = slice_steps,
+                                                      .time_per_step_s = step.time_s,
+                                                      .energy_per_step_j = energy_j,
+                                                      .energy_error_j = energy_j * profile_error,
+                                                      .time_error_s = step.time_s * profile_error};
+    }
+}
+
+/* Against the highest limit, as if that had been measured in between. */
+static void write_savings(const struct sim_fleet_job *job, struct wt_trial *trial)
+{
+    uint32_t limits_mw[WT_MAX_LIMITS];
+    sim_fleet_job_limits(job, trial->batch_size, limits_mw);
+    struct sim_fleet_step now = sim_fleet_job_step(job, trial->batch_size, trial->limit_mw);
+    struct sim_fleet_step most = sim_fleet_job_step(job, trial->batch_size, limits_mw[0]);
+    double error =
+        trial->limit_mw == limits_mw[0] ? 0 : savings_error; /* kept: nothing is compared */
+    trial->savings = (struct wt_savings){limits_mw[0], now.energy_j / most.energy_j,
+                                         now.time_s / most.time_s, error, error};
+}
+
+static void write_outcome(const struct sim_fleet_job *job, const struct sim_fleet_plan *plan,
+                          struct wt_trial *trial)
+{
+    static const int exit_codes[] = {
+        [FLEET_DONE] = 0, [FLEET_FAILED] = 1, [FLEET_INTERRUPTED] = 130};
+    trial->ended = plan->fate != FLEET_KILLED;
+    trial->not_started = plan->not_started;
+    trial->reached = plan->reached;
+    trial->early_stopped = plan->early_stopped;
+    if (!trial->ended)
+        return;
+    trial->time_s = plan->time_s;
+    trial->epochs = plan->epochs;
+    trial->exit_code = plan->early_stopped || plan->not_started ? -1 : exit_codes[plan->fate];
+    if (plan->not_started) { /* it took nothing */
+        trial->energy_j = trial->energy_error_j = trial->cost_j = 0;
+        snprintf(trial->note, sizeof trial->note,
+                 "not started: an epoch costs more than a run may");
+        return;
+    }
+    trial->metric =
+        plan->reached == 1 ? job->trace ? job->trace->target : sim_fleet_target : (double)NAN;
+    if (!job->model)
+        return;
+    struct sim_fleet_step step = sim_fleet_job_step(job, trial->batch_size, trial->limit_mw);
+    trial->busy_s = plan->time_s * step.busy * job->gpu_count;
+    if (!job->tuned)
+        snprintf(trial->note, sizeof trial->note, "%s", no_steps);
+    else
+        trial->steps = (uint64_t)(plan->epochs ? plan->epochs * step.steps_per_epoch
+                                               : plan->time_s / step.time_s);
+    if (!plan->energy_known)
+        return;
+    trial->source = job->trace ? WT_SOURCE_REPLAYED : WT_SOURCE_ESTIMATED;
+    trial->energy_j = plan->energy_j * job->gpu_count;
+    trial->energy_error_j = trial->energy_j * run_error;
+    trial->cost_j = plan->cost_j * job->gpu_count;
+    if (job->tuned)
+        write_savings(job, trial);
+}
+
+static void write_processor(const struct sim_fleet_job *job, const struct sim_fleet_plan *plan,
+                            struct sim_fleet_run *run)
+{
+    bool seen = !job->model || plan->node % NODES_TO_ONE_WITH_CPU == 0;
+    run->cpu_j = NAN;
+    if (!run->trial.ended || plan->not_started || !seen)
+        return;
+    run->cpu_j =
+        plan->time_s * (job->model ? cpu_of_gpu_w * job->gpu_count : cpu_alone_w * job->busy);
+    run->trial.cpu_energy_j = run->cpu_j;
+}
+
+void sim_fleet_write_out(const struct sim_fleet_options *options, struct sim_fleet_job *job,
+                         const struct sim_fleet_plan *plan, struct sim_fleet_run *run)
+{
+    *run = (struct sim_fleet_run){.reserved_s = plan->not_started ? 0 : plan->time_s};
+    struct wt_trial *trial = &run->trial;
+    *trial = (struct wt_trial){.recurrence = plan->recurrence,
+                               .try_number = plan->try_number,
+                               .started_ms = plan->start_ms,
+                               .batch_size = plan->batch_size,
+                               .limit_mw = plan->limit_mw,
+                               .time_s = NAN,
+                               .energy_j = NAN,
+                               .energy_error_j = NAN,
+                               .sensor_error_fraction = NAN,
+                               .cpu_energy_j = NAN,
+                               .dram_energy_j = NAN,
+                               .cost_j = NAN,
+                               .metric = NAN,
+                               .busy_s = NAN,
+                               .exit_code = -1,
+                               .savings = {0, NAN, NAN, NAN, NAN},
+                               .carbon = {NAN, NAN, "", NAN, NAN, NAN, NAN, ""}};
+    write_who(options, job, plan, trial);
+    write_outcome(job, plan, trial);
+    for (unsigned i = 0; i < job->gpu_count; i++)
+        run->energy_j[i] =
+            trial->ended && trial->source != WT_SOURCE_NONE ? plan->energy_j : (double)NAN;
+    write_processor(job, plan, run);
+    run->keeps_profile = plan->profiles && trial->source != WT_SOURCE_NONE;
+    if (run->keeps_profile) {
+        write_profile(job, trial);
+        write_key(job, trial, &run->key);
+    }
+}
+
+/* --- Hours --- */
+
+enum { HOUR_MS = 3600 * 1000 };
+
+/* What is used evenly from begin_ms to end_ms, hour by hour; the last one takes what rounding left.
+ */
+struct slices {
+    int64_t at_ms, end_ms;
+    double length_ms, energy_j, busy_s; /* of all of it */
+    double left_j, left_s;
+    int64_t hour, from_ms, to_ms; /* of the slice */
+    double slice_j, slice_s;
+};
+
+static struct slices cut(int64_t begin_ms, int64_t end_ms, double energy_j, double busy_s)
+{
+    return (struct slices){.at_ms = begin_ms,
+                           .end_ms = end_ms,
+                           .length_ms = (double)(end_ms - begin_ms),
+                           .energy_j = energy_j,
+                           .busy_s = busy_s,
+                           .left_j = energy_j,
+                           .left_s = busy_s};
+}
+
+static bool next_slice(struct slices *s)
+{
+    if (s->at_ms >= s->end_ms)
+        return false;
+    s->hour = s->at_ms / HOUR_MS - (s->at_ms % HOUR_MS < 0);
+    s->from_ms = s->at_ms;
+    s->to_ms = (s->hour + 1) * HOUR_MS < s->end_ms ? (s->hour + 1) * HOUR_MS : s->end_ms;
+    double part = (double)(s->to_ms - s->from_ms) / s->length_ms;
+    bool last = s->to_ms == s->end_ms;
+    s->slice_j = last ? s->left_j : s->energy_j * part;
+    s->slice_s = last ? s->left_s : s->busy_s * part;
+    s->left_j -= s->slice_j;
+    s->left_s -= s->slice_s;
+    s->at_ms = s->to_ms;
+    return true;
+}
+
+static size_t spread(const struct sim_fleet_run *run, unsigned position, double energy_j,
+                     double busy_s, struct sim_fleet_hour hours[], size_t count, size_t capacity)
+{
+    int64_t begin_ms = run->trial.started_ms;
+    struct slices s =
+        cut(begin_ms, begin_ms + (int64_t)ceil(run->trial.time_s * 1e3), energy_j, busy_s);
+    for (; next_slice(&s); count++)
+        if (count < capacity)
+            hours[count] = (struct sim_fleet_hour){s.hour, position, s.slice_j, s.slice_s};
+    return count;
+}
+
+size_t sim_fleet_run_hours(const struct sim_fleet_run *run, struct sim_fleet_hour hours[],
+                           size_t capacity)
+{
+    const struct wt_trial *trial = &run->trial;
+    size_t count = 0;
+    if (!trial->ended || trial->not_started)
+        return 0;
+    for (unsigned i = 0; i < trial->gpu_count; i++)
+        count = spread(run, i, run->energy_j[i], trial->busy_s / trial->gpu_count, hours, count,
+                       capacity);
+    if (isfinite(run->cpu_j))
+        count = spread(run, trial->gpu_count, run->cpu_j, NAN, hours, count, capacity);
+    return count;
+}
+
+/* --- Whole GPUs --- */
+
+static size_t add_stretches(const struct sim_fleet_use *use, struct slices s, int in_use,
+                            struct wt_stretch stretches[], size_t count, size_t capacity)
+{
+    for (; next_slice(&s); count++) {
+        if (count >= capacity)
+            continue;
+        struct wt_stretch *stretch = &stretches[count];
+        *stretch = (struct wt_stretch){.index = use->index,
+                                       .begin_ms = s.from_ms,
+                                       .end_ms = s.to_ms,
+                                       .energy_j = s.slice_j,
+                                       .energy_error_j = s.slice_j * run_error,
+                                       .source = WT_SOURCE_ESTIMATED,
+                                       .in_use = in_use,
+                                       .busy_s = s.slice_s,
+                                       .carbon = {NAN, NAN, "", NAN, NAN, NAN, NAN, ""}};
+        memcpy(stretch->uuid, use->uuid, sizeof stretch->uuid);
+        memcpy(stretch->name, use->name, sizeof stretch->name);
+    }
+    return count;
+}
+
+size_t sim_fleet_use_stretches(const struct sim_fleet_use *use, struct wt_stretch stretches[],
+                               size_t capacity)
+{
+    double idle_j = use->idle_w * (double)(use->begin_ms - use->idle_from_ms) / 1e3;
+    size_t count = add_stretches(use, cut(use->idle_from_ms, use->begin_ms, idle_j, 0), 0,
+                                 stretches, 0, capacity);
+    return add_stretches(use, cut(use->begin_ms, use->end_ms, use->used_j, use->busy_s), 1,
+                         stretches, count, capacity);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a batch size at a power limit is expected to take until the target is reached: epochs, which
+ * do not depend on the limit, times what an epoch takes at it (Zeus section 4.1).  And which of
+ * these choices are worth a thought: the front of time and energy, and the cheapest.
+ */
+#ifndef WATTUNE_TUNE_DECIDE_EXPECTED_H
+#define WATTUNE_TUNE_DECIDE_EXPECTED_H
+
+#include <stddef.h>
+
+#include "flow/study.h"
+
+struct expected_size {
+    uint32_t batch_size;
+    unsigned runs,
+        reached;   /* that ended by themselves or by us; those of them that reached the target */
+    double epochs; /* mean over the latter; NaN: not known */
+    double steps_per_epoch; /* NaN: not known */
+    unsigned point_count;   /* 0: no profile */
+    const struct wt_profile_point *points;
+};
+
+/* Why nothing can be expected of the size; WT_LEFT_NOT: something can.  A size that missed the
+ * target once is left out, since the runs that did not get there would have taken nobody knows how
+ * much more. */
+enum wt_left_why expected_left_out(const struct expected_size *size);
+
+/* The size at each limit of its profile, in the profile's order; returns how many.  Limits at which
+ * another cap held (throttled) count only when the size has no others, as for whoever chooses a
+ * limit.  0 for a size that is left out. */
+unsigned expected_points(const struct expected_size *size, double eta, double max_power_w,
+                         struct wt_point points[WT_MAX_LIMITS]);
+
+/* Marks the points of which no other takes less of time or energy and not more of the other. */
+void expected_mark_front(struct wt_point points[], size_t count);
+
+/* The point of least cost, of equals the first; NULL when there is none whose cost is known. */
+const struct wt_point *expected_cheapest(const struct wt_point points[], size_t count);
+
+#endif

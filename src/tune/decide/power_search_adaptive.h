@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The search `adaptive`: a row of power_search's table.
+ */
+#ifndef WATTUNE_TUNE_DECIDE_POWER_SEARCH_ADAPTIVE_H
+#define WATTUNE_TUNE_DECIDE_POWER_SEARCH_ADAPTIVE_H
+
+#include "tune/decide/power_search.h"
+
+/* The most limits that the search asks for on a grid of so many. */
+unsigned power_search_adaptive_most(unsigned count);
+
+/* As power_search_ops.next.  Nothing is kept between calls: what was measured, by whomever, is all
+ * it looks at. */
+int power_search_adaptive_next(const struct power_search *search);
+
+#endif

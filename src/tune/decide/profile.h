@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Merging slices: what one power limit costs per step, from all the slices that were measured at
+ * it.
+ */
+#ifndef WATTUNE_TUNE_DECIDE_PROFILE_H
+#define WATTUNE_TUNE_DECIDE_PROFILE_H
+
+#include <stdbool.h>
+
+#include "flow/profile.h"
+
+/* True for a slice that can be believed: at least one step, a length, energy that is not negative.
+ * Energy may be unknown (NaN): time alone still tells something. */
+bool profile_slice_valid(const struct wt_profile_point *slice);
+
+/* The variance of the logarithm of a measured value with this 95 % bound; of one that does not know
+ * its error, as slices are measured as a rule.  At most 1: such a value says next to nothing. */
+double profile_log_variance(double value, double error_95);
+
+/* Adds a slice to the entry of its limit (entry->steps == 0: still empty).  Steps, energy and time
+ * are sums; errors of different slices are independent, so their squares add; an unknown one stays
+ * unknown.  A slice that was not throttled takes the place of throttled ones, and a throttled one
+ * adds nothing to one that was not. */
+void profile_merge(struct wt_profile_point *entry, const struct wt_profile_point *slice);
+
+/* Adds to points[0..count), highest limit first, what `older` knows of other limits, and takes its
+ * word on a limit that points has only seen throttled.  Returns the new count, at most
+ * WT_MAX_LIMITS; what does not fit is left out. */
+unsigned profile_unite(struct wt_profile_point points[WT_MAX_LIMITS], unsigned count,
+                       const struct wt_profile_point older[], unsigned older_count);
+
+#endif

@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The ledger: what is booked comes back, unknown stays unknown, nothing is booked twice.
+ */
+#include "ledger_help.h"
+
+static struct wt_error err;
+
+static struct wt_trial begin(struct ledger *ledger, struct wt_trial trial)
+{
+    assert_int_equal(ledger_trial_begin(ledger, &trial, &trial.id, &trial.recurrence, &err), 0);
+    return trial;
+}
+
+static struct wt_trial *trials_of(struct ledger *ledger, const char *job, size_t expected)
+{
+    struct wt_trial *trials = NULL;
+    size_t count = 99;
+    if (ledger_job_trials(ledger, job, &trials, &count, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(count, expected);
+    return trials;
+}
+
+static void same_trial(const struct wt_trial *a, const struct wt_trial *b)
+{
+    assert_int_equal(a->id, b->id);
+    assert_int_equal(a->recurrence, b->recurrence);
+    assert_int_equal(a->try_number, b->try_number);
+    assert_string_equal(a->job, b->job);
+    assert_string_equal(a->phase, b->phase);
+    assert_string_equal(a->project, b->project);
+    assert_int_equal(a->batch_size, b->batch_size);
+    assert_int_equal(a->started_ms, b->started_ms);
+    assert_true(a->time_s == b->time_s);
+    assert_int_equal(a->limit_mw, b->limit_mw);
+    assert_true(a->energy_j == b->energy_j && a->energy_error_j == b->energy_error_j);
+    assert_true(a->sensor_error_fraction == b->sensor_error_fraction);
+    assert_true(a->cpu_energy_j == b->cpu_energy_j && a->dram_energy_j == b->dram_energy_j);
+    assert_true(a->cost_j == b->cost_j && a->metric == b->metric);
+    assert_int_equal(a->steps, b->steps);
+    assert_int_equal(a->epochs, b->epochs);
+    assert_int_equal(a->reached, b->reached);
+    assert_int_equal(a->early_stopped, b->early_stopped);
+    assert_int_equal(a->exit_code, b->exit_code);
+    assert_int_equal(a->source, b->source);
+    assert_string_equal(a->note, b->note);
+    assert_int_equal(a->savings.baseline_limit_mw, b->savings.baseline_limit_mw);
+    assert_true(a->savings.energy_fraction == b->savings.energy_fraction);
+    assert_true(a->savings.time_fraction == b->savings.time_fraction);
+    assert_true(a->savings.energy_fraction_error == b->savings.energy_fraction_error);
+    assert_true(a->savings.time_fraction_error == b->savings.time_fraction_error);
+    assert_int_equal(a->gpu_count, b->gpu_count);
+    assert_int_equal(a->point_count, b->point_count);
+    assert_string_equal(a->user, b->user);
+    assert_string_equal(a->node, b->node);
+    assert_true(a->busy_s == b->busy_s);
+    assert_true(a->carbon.pue == b->carbon.pue &&
+                a->carbon.intensity_g_per_kwh == b->carbon.intensity_g_per_kwh);
+    assert_true(a->carbon.operational_g == b->carbon.operational_g &&
+                a->carbon.market_g == b->carbon.market_g);
+    assert_true(a->carbon.embodied_g == b->carbon.embodied_g);
+    assert_true(a->carbon.embodied_useful_g == b->carbon.embodied_useful_g);
+    assert_string_equal(a->carbon.intensity_source, b->carbon.intensity_source);
+    assert_string_equal(a->carbon.embodied_source, b->carbon.embodied_source);
+    assert_string_equal(a->carbon.pue_source, b->carbon.pue_source);
+    assert_string_equal(a->carbon.location, b->carbon.location);
+    assert_true(a->carbon.lifetime_years == b->carbon.lifetime_years);
+}
+
+static void all_comes_back(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_ledger(0);
+    struct wt_trial t = begin(ledger, full_trial("resnet"));
+    const struct ledger_device_energy devices[] = {
+        {WT_DEVICE_GPU, 3, "GPU-3", "Tesla V100", 1500.5, 2, WT_SOURCE_COUNTER, 1000, 2000},
+        {WT_DEVICE_DRAM, 1, "", "dram", 12, NAN, WT_SOURCE_ESTIMATED, 1000, 2001},
+        {WT_DEVICE_CPU, 0, "", "package-0", 5, 5, WT_SOURCE_NONE, 1000, 2000},
+    };
+    const struct ledger_hour hours[] = {
+        {483565, WT_DEVICE_GPU, 3, 1000.25, 7.5, 400},
+        {483566, WT_DEVICE_GPU, 3, 500.25, NAN, NAN},
+        {483565, WT_DEVICE_DRAM, 1, NAN, NAN, 400},
+    };
+    struct ledger_used all = {devices, 3, hours, 3};
+    assert_int_equal(ledger_trial_end(ledger, &t, &all, &err), 0);
+    ledger_close(ledger);
+
+    ledger = open_ledger(LEDGER_READ_ONLY);
+    struct wt_trial *back = trials_of(ledger, "resnet", 1);
+    same_trial(back, &t);
+    assert_true(back->ended);
+    assert_int_equal(back->gpus[0].index, 3);
+    assert_string_equal(back->gpus[0].name, "Tesla V100");
+    assert_int_equal(back->gpus[1].index, 1);
+    assert_string_equal(back->gpus[1].uuid, "GPU-1");
+    assert_string_equal(back->gpus[1].name, "");
+    assert_int_equal(back->profile[0].limit_mw,
+                     250000); /* highest first, whatever the order at booking */
+    assert_true(isnan(back->profile[0].energy_error_j) && isnan(back->profile[0].time_error_s));
+    assert_int_equal(back->profile[1].steps, 40);
+    assert_true(back->profile[1].throttled && !back->profile[0].throttled);
+    assert_true(back->profile[1].time_per_step_s == 0.0025 &&
+                back->profile[1].energy_per_step_j == 0.4375);
+    assert_true(back->profile[1].energy_error_j == 0.01 && back->profile[1].time_error_s == 0.0001);
+    free(back);
+
+    struct ledger_device_energy *used = NULL;
+    size_t count = 0;
+    assert_int_equal(ledger_trial_devices(ledger, t.id, &used, &count, &err), 0);
+    assert_int_equal(count, 3);
+    assert_true(used[0].energy_j == 1500.5 && used[0].energy_error_j == 2 && used[0].index == 3);
+    assert_int_equal(used[1].kind, WT_DEVICE_DRAM);
+    assert_int_equal(used[1].source, WT_SOURCE_ESTIMATED);
+    assert_true(isnan(used[1].energy_error_j) && used[1].end_ms == 2001);
+    assert_true(isnan(used[2].energy_j) && used[2].source == WT_SOURCE_NONE);
+    free(used);
+
+    struct ledger_hour *by_hour = NULL;
+    assert_int_equal(ledger_trial_hours(ledger, t.id, &by_hour, &count, &err), 0);
+    assert_int_equal(count, 3);
+    assert_int_equal(by_hour[0].kind, WT_DEVICE_DRAM); /* by hour, then by kind */
+    assert_true(isnan(by_hour[0].energy_j) && by_hour[0].intensity_g_per_kwh == 400);
+    assert_true(by_hour[1].energy_j == 1000.25 && by_hour[1].busy_s == 7.5 &&
+                by_hour[1].index == 3);
+    assert_int_equal(by_hour[2].hour, 483566);
+    assert_true(isnan(by_hour[2].busy_s) && isnan(by_hour[2].intensity_g_per_kwh));
+    free(by_hour);
+    ledger_close(ledger);
+}
+
+static void unknown_stays_unknown(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_ledger(0);
+    struct wt_trial t = {.job = "bare",
+                         .time_s = NAN,
+                         .energy_j = NAN,
+                         .energy_error_j = INFINITY,
+                         .sensor_error_fraction = NAN,
+                         .cpu_energy_j = NAN,
+                         .dram_energy_j = NAN,
+                         .cost_j = NAN,
+                         .metric = NAN,
+                         .reached = -1,
+                         .busy_s = NAN,
+                         .carbon = {NAN, NAN, "", NAN, NAN, NAN, NAN, ""},
+                         .savings = {0, NAN, NAN, NAN, NAN}};
+    t = begin(ledger, t);
+    struct wt_trial *back = trials_of(ledger, "bare", 1);
+    assert_false(back->ended); /* begun and never ended: there, and unknown */
+    assert_true(isnan(back->energy_j) && isnan(back->time_s));
+    assert_int_equal(back->exit_code, -1);
+    assert_int_equal(back->reached, -1);
+    assert_string_equal(back->phase, "training");
+    assert_true(back->started_ms > INT64_C(1700000000000)); /* 0 was given: now */
+    free(back);
+    assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
+    back = trials_of(ledger, "bare", 1);
+    assert_true(back->ended);
+    assert_true(isnan(back->energy_j) && isnan(back->energy_error_j) && isnan(back->metric));
+    assert_true(isnan(back->cpu_energy_j) && isnan(back->dram_energy_j) && isnan(back->cost_j));
+    assert_true(isnan(back->savings.energy_fraction) && isnan(back->savings.time_fraction_error));
+    assert_true(isnan(back->busy_s) && isnan(back->carbon.pue) &&
+                isnan(back->carbon.operational_g));
+    assert_true(isnan(back->carbon.market_g) && isnan(back->carbon.embodied_g));
+    assert_string_equal(back->carbon.intensity_source, "");
+    assert_string_equal(back->node, "");
+    assert_int_equal(back->limit_mw, 0);
+    assert_int_equal(back->batch_size, 0);
+    assert_int_equal(back->reached, -1);
+    assert_int_equal(back->source, WT_SOURCE_NONE);
+    free(back);
+
+    struct wt_job_row *rows = NULL;
+    size_t count = 0;
+    assert_int_equal(ledger_jobs(ledger, &rows, &count, &err), 0);
+    assert_int_equal(count, 1);
+    assert_true(isnan(rows[0].energy_j) && isnan(rows[0].time_s) &&
+                isnan(rows[0].best_energy_fraction));
+    assert_int_equal(rows[0].energy_unknown, 1);
+    free(rows);
+    ledger_close(ledger);
+}
+
+static void numbers_count_up(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_ledger(0);
+    struct wt_trial t = full_trial("a");
+    assert_int_equal(begin(ledger, t).recurrence, 1);
+    struct wt_trial second = begin(ledger, t);
+    assert_int_equal(second.recurrence, 2);
+    assert_int_equal(begin(ledger, full_trial("b")).recurrence, 1); /* by job */
+
+    struct wt_trial retry = t; /* the next try of recurrence 1 */
+    retry.recurrence = 1;
+    retry.try_number = 0;
+    assert_int_equal(ledger_trial_begin(ledger, &retry, NULL, NULL, &err), 0);
+    struct wt_trial *back = trials_of(ledger, "a", 3);
+    assert_int_equal(back[0].try_number, 1);
+    assert_int_equal(back[1].recurrence, 1);
+    assert_int_equal(back[1].try_number, 2);
+    assert_int_equal(back[2].recurrence, 2);
+    free(back);
+
+    retry.try_number = 2;
+    int64_t id = -5;
+    assert_int_equal(ledger_trial_begin(ledger, &retry, &id, NULL, &err), WT_E_BUSY);
+    assert_int_equal(id, -5);
+    free(trials_of(ledger, "a", 3));
+    t = (struct wt_trial){.reached = -1};
+    assert_int_equal(ledger_trial_begin(ledger, &t, NULL, NULL, &err),
+                     WT_E_INVALID); /* no job name */
+    ledger_close(ledger);
+}
+
+static void ends_once(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_ledger(0);
+    struct wt_trial t = begin(ledger, full_trial("once"));
+    const struct ledger_device_energy device = {WT_DEVICE_GPU,     0, "u", "n", 1, 1,
+                                                WT_SOURCE_COUNTER, 1, 2};
+    assert_int_equal(ledger_trial_end(ledger, &t,
+                                      &(struct ledger_used){.devices = &device, .device_count = 1},
+                                      &err),
+                     0);
+    t.energy_j = 99999;
+    assert_int_equal(ledger_trial_end(ledger, &t,
+                                      &(struct ledger_used){.devices = &device, .device_count = 1},
+                                      &err),
+                     WT_E_INVALID);
+    assert_non_null(strstr(err.text, "already"));
+    struct wt_trial *back = trials_of(ledger, "once", 1);
+    assert_true(back->energy_j == 2187.5);
+    struct ledger_device_energy *used = NULL;
+    size_t count = 0;
+    assert_int_equal(ledger_trial_devices(ledger, t.id, &used, &count, &err), 0);
+    assert_int_equal(count, 1);
+    free(used);
+    free(back);
+    t.id = 4711;
+    assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), WT_E_NOT_FOUND);
+
+    /* All or nothing: a profile that is refused leaves the trial open. */
+    t = begin(ledger, full_trial("twice"));
+    t.profile[1].limit_mw = t.profile[0].limit_mw;
+    assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), WT_E_INVALID);
+    back = trials_of(ledger, "twice", 1);
+    assert_false(back->ended);
+    assert_int_equal(back->gpu_count, 2);
+    free(back);
+    ledger_close(ledger);
+}
+
+static void hostile_names(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "'; DROP TABLE trials; --",
+        "line\nbreak\ttab",
+        "<script>alert(1)</script>",
+        "\xe2\x80\xae right to left",
+        "\xff\xfe",
+        "%s%n",
+        "caf\xc3\xa9",
+        "=1+1",
+        ":memory:",
+        "a",
+        "A",
+        "job ",
+        " job",
+    };
+    enum { COUNT = sizeof names / sizeof names[0] };
+    struct ledger *ledger = open_ledger(0);
+    char longest[WT_JOB_LEN];
+    memset(longest, 'x', sizeof longest - 1);
+    longest[WT_JOB_LEN - 1] = '\0';
+    for (int i = 0; i < COUNT; i++)
+        assert_int_equal(begin(ledger, full_trial(names[i])).recurrence, 1);
+    begin(ledger, full_trial(longest));
+    for (int i = 0; i < COUNT; i++) {
+        struct wt_trial *back = trials_of(ledger, names[i], 1);
+        assert_string_equal(back->job, names[i]);
+        free(back);
+    }
+    struct wt_job_row *rows = NULL;
+    size_t count = 0;
+    assert_int_equal(ledger_jobs(ledger, &rows, &count, &err), 0);
+    assert_int_equal(count, COUNT + 1);
+    assert_string_equal(rows[0].job, longest); /* the last one that began, first */
+    assert_string_equal(rows[COUNT].job, names[0]);
+    free(rows);
+
+    struct wt_trial *none = NULL;
+    assert_int_equal(ledger_job_trials(ledger, "line\nbroken", &none, &count, &err),
+                     WT_E_NOT_FOUND);
+    assert_null(none);
+    assert_null(strchr(err.text, '\n'));
+    assert_non_null(
+        strstr(err.text, "line\\nbreak\\ttab")); /* similar, and harmless on a terminal */
+    ledger_close(ledger);
+}
+
+static void job_rows_add_up(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_ledger(0);
+    static const double energies[] = {100, 250, NAN, 50};
+    static const double fractions[] = {0.9, 0.7, 0.6, NAN};
+    for (int i = 0; i < 4; i++) {
+        struct wt_trial t = full_trial("sum");
+        t.recurrence = i < 2 ? 1 : (unsigned)i;
+        t.try_number = 0;
+        t.started_ms += i == 1 ? 1000 : -i;
+        snprintf(t.project, sizeof t.project, "p%d", i);
+        t = begin(ledger, t);
+        t.energy_j = energies[i];
+        t.savings.energy_fraction = fractions[i];
+        t.savings.energy_fraction_error = i / 100.0;
+        assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
+    }
+    struct wt_trial killed = full_trial("sum");
+    killed.started_ms -= 100;
+    begin(ledger, killed);
+    struct wt_job_row *row = NULL;
+    size_t count = 0;
+    assert_int_equal(ledger_jobs(ledger, &row, &count, &err), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(row->recurrences, 4); /* 1 (two tries), 2, 3 and the killed 4 */
+    assert_int_equal(row->trials, 5);
+    assert_int_equal(row->unended, 1);
+    assert_true(row->energy_j == 400);
+    assert_int_equal(row->energy_unknown, 2);
+    assert_true(row->time_s == 4 * 12.5);
+    assert_int_equal(row->last_started_ms, INT64_C(1740830401123));
+    assert_string_equal(row->project, "p1");
+    assert_true(row->best_energy_fraction == 0.6 && row->best_energy_fraction_error == 0.02);
+    free(row);
+    ledger_close(ledger);
+}
+
+static void profiles_are_for_their_key(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_ledger(0);
+    const struct wt_trial t = full_trial("p");
+    struct wt_profile_key key = {"p", 64, "Tesla V100", 2, 100000, 250000};
+    struct wt_profile_point points[WT_MAX_LIMITS];
+    unsigned count = 7;
+    assert_int_equal(ledger_profile_get(ledger, &key, points, WT_MAX_LIMITS, &count, &err), 0);
+    assert_int_equal(count, 0);
+    int64_t id = begin(ledger, t).id;
+    assert_int_equal(ledger_profile_put(ledger, &key, t.profile, 2, id, &err), 0);
+    assert_int_equal(ledger_profile_get(ledger, &key, points, WT_MAX_LIMITS, &count, &err), 0);
+    assert_int_equal(count, 2);
+    assert_int_equal(points[0].limit_mw, 250000);
+    assert_true(points[1].energy_per_step_j == 0.4375);
+
+    struct wt_profile_key others[6] = {key, key, key, key, key, key};
+    others[0].batch_size = 0;
+    others[1].gpu_count = 1;
+    snprintf(others[2].gpu_model, WT_NAME_LEN, "A40");
+    others[3].limit_min_mw = 0;
+    others[4].limit_max_mw = 300000;
+    snprintf(others[5].job, WT_JOB_LEN, "q");
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(
+            ledger_profile_get(ledger, &others[i], points, WT_MAX_LIMITS, &count, &err), 0);
+        assert_int_equal(count, 0);
+    }
+    /* Unknown batch sizes are one key, and a newer profile takes the place of the whole older one.
+     */
+    assert_int_equal(ledger_profile_put(ledger, &others[0], t.profile, 2, 0, &err), 0);
+    assert_int_equal(ledger_profile_put(ledger, &others[0], t.profile + 1, 1, 0, &err), 0);
+    assert_int_equal(ledger_profile_get(ledger, &others[0], points, WT_MAX_LIMITS, &count, &err),
+                     0);
+    assert_int_equal(count, 1);
+    assert_int_equal(points[0].limit_mw, 250000);
+    assert_int_equal(ledger_profile_get(ledger, &key, points, 1, &count, &err), WT_E_RANGE);
+    assert_int_equal(ledger_profile_get(ledger, &key, points, 2, &count, &err), 0);
+    assert_int_equal(count, 2);
+
+    /* All of a job, the one stored last last. */
+    struct ledger_profile *all = NULL;
+    size_t n = 0;
+    assert_int_equal(ledger_profiles(ledger, "p", &all, &n, &err), 0);
+    assert_int_equal(n, 2);
+    assert_memory_equal(&all[0].key, &key, sizeof key);
+    assert_true(all[0].count == 2 && all[0].points[0].limit_mw == 250000 &&
+                all[0].points[1].throttled);
+    assert_true(all[1].key.batch_size == 0 && all[1].count == 1 &&
+                all[1].points[0].limit_mw == 250000);
+    free(all);
+    assert_int_equal(ledger_profiles(ledger, "nobody", &all, &n, &err), 0);
+    assert_int_equal(n, 0);
+    free(all);
+
+    assert_int_equal(ledger_profile_put(ledger, &key, t.profile, 0, 0, &err), WT_E_INVALID);
+    assert_int_equal(ledger_profile_put(ledger, &key, t.profile, 1, 12345, &err),
+                     WT_E_INVALID); /* no such trial */
+    assert_int_equal(ledger_profile_get(ledger, &key, points, 2, &count, &err), 0);
+    assert_int_equal(count, 2); /* the refused one dropped nothing */
+    ledger_close(ledger);
+}
+
+static void all_profiles_of_a_job(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_ledger(0);
+    const struct wt_trial t = full_trial("p");
+    const struct wt_profile_key first = {"p", 64, "Tesla V100", 2, 100000, 250000},
+                                second = {"p", 0, "A40", 1, 0, 0},
+                                other = {"q", 64, "Tesla V100", 2, 100000, 250000};
+    struct ledger_profile *profiles = NULL;
+    size_t count = 7;
+    assert_int_equal(ledger_profiles(ledger, "p", &profiles, &count, &err), 0); /* no such job */
+    assert_int_equal(count, 0);
+    assert_int_equal(ledger_profile_put(ledger, &first, t.profile, 2, 0, &err), 0);
+    assert_int_equal(ledger_profile_put(ledger, &second, t.profile, 1, 0, &err), 0);
+    assert_int_equal(ledger_profile_put(ledger, &other, t.profile, 2, 0, &err), 0);
+    assert_int_equal(ledger_profiles(ledger, "p", &profiles, &count, &err), 0);
+    assert_int_equal(count, 2);
+    assert_string_equal(profiles[0].key.job, "p");
+    assert_string_equal(profiles[0].key.gpu_model, "Tesla V100");
+    assert_int_equal(profiles[0].key.batch_size, 64);
+    assert_int_equal(profiles[0].key.gpu_count, 2);
+    assert_int_equal(profiles[0].key.limit_min_mw, 100000);
+    assert_int_equal(profiles[0].key.limit_max_mw, 250000);
+    assert_int_equal(profiles[0].count, 2);
+    assert_int_equal(profiles[0].points[0].limit_mw, 250000); /* highest first */
+    assert_true(profiles[0].points[1].energy_per_step_j == 0.4375 &&
+                profiles[0].points[1].throttled);
+    assert_string_equal(profiles[1].key.gpu_model, "A40");
+    assert_int_equal(profiles[1].key.batch_size, 0);
+    assert_int_equal(profiles[1].key.limit_max_mw, 0);
+    assert_int_equal(profiles[1].count, 1);
+    free(profiles);
+
+    /* One that is stored anew is the last. */
+    usleep(3000);
+    assert_int_equal(ledger_profile_put(ledger, &first, t.profile, 1, 0, &err), 0);
+    assert_int_equal(ledger_profiles(ledger, "p", &profiles, &count, &err), 0);
+    assert_int_equal(count, 2);
+    assert_string_equal(profiles[1].key.gpu_model, "Tesla V100");
+    assert_int_equal(profiles[1].count, 1);
+    free(profiles);
+    ledger_close(ledger);
+}
+
+/* --- Many bookings as one --- */
+
+static size_t count_of(struct ledger *ledger, const char *job)
+{
+    struct wt_trial *trials = NULL;
+    size_t count = 0;
+    int rc = ledger_job_trials(ledger, job, &trials, &count, &err);
+    assert_true(rc == 0 || rc == WT_E_NOT_FOUND);
+    free(trials);
+    return count;
+}
+
+static void many_bookings_are_one(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_ledger(0), *other = open_ledger(LEDGER_SHORT_WAIT);
+    struct wt_trial t = full_trial("kept"), lost = full_trial("lost"),
+                    beside = full_trial("beside");
+    bool empty = false;
+    t.try_number = lost.try_number = 0;
+    assert_int_equal(ledger_is_empty(ledger, &empty, &err), 0);
+    assert_true(empty);
+    assert_int_equal(ledger_bulk_begin(ledger, &err), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, NULL, &err), 0);
+        assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
+    }
+    assert_int_equal(count_of(other, "kept"),
+                     0); /* nobody sees a part of it, and nobody comes between */
+    assert_int_equal(ledger_trial_begin(other, &beside, NULL, NULL, &err), WT_E_LEDGER);
+    assert_int_equal(ledger_bulk_end(ledger, true, &err), 0);
+    assert_int_equal(count_of(other, "kept"), 3);
+    assert_int_equal(ledger_is_empty(other, &empty, &err), 0);
+    assert_false(empty);
+
+    assert_int_equal(ledger_bulk_begin(ledger, &err), 0);
+    assert_int_equal(ledger_trial_begin(ledger, &lost, NULL, NULL, &err), 0);
+    assert_int_equal(ledger_bulk_end(ledger, false, &err), 0); /* not wanted after all */
+    assert_int_equal(count_of(ledger, "lost"), 0);
+
+    /* One that fails takes those before and after it with it. */
+    assert_int_equal(ledger_bulk_begin(ledger, &err), 0);
+    assert_int_equal(ledger_trial_begin(ledger, &lost, NULL, NULL, &err), 0);
+    assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err),
+                     WT_E_INVALID); /* it has ended already */
+    assert_int_equal(ledger_trial_begin(ledger, &lost, NULL, NULL, &err), WT_E_INVALID);
+    assert_int_equal(ledger_bulk_end(ledger, true, &err), WT_E_INVALID);
+    assert_int_equal(count_of(ledger, "lost"), 0);
+    assert_int_equal(ledger_trial_begin(ledger, &lost, NULL, NULL, &err),
+                     0); /* from here on as ever */
+    assert_int_equal(count_of(other, "lost"), 1);
+    ledger_close(other);
+    ledger_close(ledger);
+}
+
+int main(void)
+{
+#define WITH_FOLDER(f) cmocka_unit_test_setup_teardown(f, make_folder, drop_folder)
+    const struct CMUnitTest tests[] = {
+        WITH_FOLDER(all_comes_back),
+        WITH_FOLDER(unknown_stays_unknown),
+        WITH_FOLDER(numbers_count_up),
+        WITH_FOLDER(ends_once),
+        WITH_FOLDER(hostile_names),
+        WITH_FOLDER(job_rows_add_up),
+        WITH_FOLDER(profiles_are_for_their_key),
+        WITH_FOLDER(all_profiles_of_a_job),
+        WITH_FOLDER(many_bookings_are_one),
+    };
+    return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);
+}
