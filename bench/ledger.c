@@ -25,46 +25,47 @@ static int64_t book(struct ledger *ledger, const char *job)
 {
     static struct wt_trial trial;
     struct wt_error err;
-    trial = (struct wt_trial){.phase = "training",
-                              .project = "vision",
-                              .user = "user-07",
-                              .node = "node-07",
-                              .batch_size = 64,
-                              .started_ms = INT64_C(1740830400000),
-                              .reached = -1,
-                              .gpu_count = 1};
-    snprintf(trial.job, sizeof trial.job, "%s", job);
-    snprintf(trial.gpus[0].uuid, WT_UUID_LEN, "GPU-facade00-0000-4000-8000-000000000001");
-    snprintf(trial.gpus[0].name, WT_NAME_LEN, "NVIDIA A100-SXM4-40GB");
-    if (ledger_trial_begin(ledger, &trial, &trial.id, &trial.recurrence, &err))
+    trial = (struct wt_trial){.identity.phase = "training",
+                              .identity.project = "vision",
+                              .identity.user = "user-07",
+                              .identity.node = "node-07",
+                              .outcome.batch_size = 64,
+                              .identity.started_ms = INT64_C(1740830400000),
+                              .outcome.reached = -1,
+                              .part.gpu_count = 1};
+    snprintf(trial.identity.job, sizeof trial.identity.job, "%s", job);
+    snprintf(trial.part.gpus[0].uuid, WT_UUID_LEN, "GPU-facade00-0000-4000-8000-000000000001");
+    snprintf(trial.part.gpus[0].name, WT_NAME_LEN, "NVIDIA A100-SXM4-40GB");
+    if (ledger_trial_begin(ledger, &trial, &trial.identity.id, &trial.identity.recurrence, &err))
         fail(err.text);
     struct ledger_device_energy device = {.kind = WT_DEVICE_GPU,
                                           .energy_j = 1.6e6,
                                           .energy_error_j = 100,
                                           .source = WT_SOURCE_COUNTER,
-                                          .begin_ms = trial.started_ms,
-                                          .end_ms = trial.started_ms + 5400000};
-    memcpy(device.uuid, trial.gpus[0].uuid, sizeof device.uuid);
-    memcpy(device.name, trial.gpus[0].name, sizeof device.name);
+                                          .begin_ms = trial.identity.started_ms,
+                                          .end_ms = trial.identity.started_ms + 5400000};
+    memcpy(device.uuid, trial.part.gpus[0].uuid, sizeof device.uuid);
+    memcpy(device.name, trial.part.gpus[0].name, sizeof device.name);
     const struct ledger_hour hours[] = {{483564, WT_DEVICE_GPU, 0, 1.1e6, 3500, 381},
                                         {483565, WT_DEVICE_GPU, 0, 0.5e6, 1700, 371}};
-    trial.ended = true;
-    trial.time_s = 5400;
-    trial.energy_j = 1.6e6;
-    trial.energy_error_j = 100;
-    trial.cpu_energy_j = trial.dram_energy_j = trial.metric = NAN;
-    trial.cost_j = 1.7e6;
-    trial.steps = 100000;
-    trial.epochs = 20;
-    trial.limit_mw = 250000;
-    trial.source = WT_SOURCE_COUNTER;
-    trial.busy_s = 5200;
-    trial.savings = (struct wt_savings){400000, 0.82, 1.05, 0.01, 0.01};
+    trial.outcome.ended = true;
+    trial.outcome.time_s = 5400;
+    trial.part.energy_j = 1.6e6;
+    trial.part.energy_error_j = 100;
+    trial.part.cpu_energy_j = trial.part.dram_energy_j = trial.outcome.metric = NAN;
+    trial.outcome.cost_j = 1.7e6;
+    trial.outcome.steps = 100000;
+    trial.outcome.epochs = 20;
+    trial.outcome.setting.value = 250000;
+    trial.part.source = WT_SOURCE_COUNTER;
+    trial.part.busy_s = 5200;
+    trial.outcome.savings =
+        (struct wt_savings){{WT_KNOB_POWER_LIMIT, 400000}, 0.82, 1.05, 0.01, 0.01};
     trial.carbon = (struct wt_carbon){1.1, 378, "DEU: yearly average", 184, NAN,
                                       12,  27,  "GPU training system"};
     if (ledger_trial_end(ledger, &trial, &(struct ledger_used){&device, 1, hours, 2}, &err))
         fail(err.text);
-    return trial.id;
+    return trial.identity.id;
 }
 
 static void sql(sqlite3 *db, const char *text)

@@ -175,7 +175,7 @@ static inline struct wt_profile_point slice_at(const struct curve *curve, unsign
         key = key * 31 + (unsigned char)*c;
     double time_s = curve->time_s[i] * (1 + noise * normal(2 * key));
     double energy_j = curve->energy_j[i] * (1 + noise * normal(2 * key + 1));
-    return (struct wt_profile_point){.limit_mw = curve->limits_mw[i],
+    return (struct wt_profile_point){.setting.value = curve->limits_mw[i],
                                      .steps = 100,
                                      .time_per_step_s = time_s,
                                      .energy_per_step_j = energy_j,

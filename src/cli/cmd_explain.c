@@ -150,8 +150,9 @@ static const struct ledger_profile *profile_of(const struct known *known, uint32
 static bool belongs(const struct known *known, const struct wt_trial *t, uint32_t size)
 {
     const struct wt_profile_key *key = &known->profile->key;
-    return t->ended && t->batch_size == size && t->gpu_count == key->gpu_count && t->gpu_count &&
-           strcmp(t->gpus[0].name, key->gpu_model) == 0;
+    return t->outcome.ended && t->outcome.batch_size == size &&
+           t->part.gpu_count == key->gpu_count && t->part.gpu_count &&
+           strcmp(t->part.gpus[0].name, key->gpu_model) == 0;
 }
 
 /* A run that was not tuned to its end says nothing of which limit is chosen. */
@@ -159,8 +160,8 @@ static const struct wt_trial *last_tuned(const struct known *known, uint32_t siz
 {
     const struct wt_trial *last = NULL;
     for (size_t i = 0; i < known->trial_count; i++)
-        if (belongs(known, &known->trials[i], size) && known->trials[i].limit_mw &&
-            !known->trials[i].note[0] && !known->trials[i].not_started)
+        if (belongs(known, &known->trials[i], size) && known->trials[i].outcome.setting.value &&
+            !known->trials[i].outcome.note[0] && !known->trials[i].outcome.not_started)
             last = &known->trials[i];
     return last;
 }
@@ -170,17 +171,18 @@ static int fill_size(struct known *known, uint32_t batch_size, struct explain_si
 {
     const struct ledger_profile *profile = profile_of(known, batch_size);
     const struct wt_trial *last = last_tuned(known, batch_size);
-    *size = (struct explain_size){
-        .batch_size = batch_size, .limit_mw = last ? last->limit_mw : 0, .steps_per_epoch = NAN};
+    *size = (struct explain_size){.batch_size = batch_size,
+                                  .limit_mw = last ? last->outcome.setting.value : 0,
+                                  .steps_per_epoch = NAN};
     if (profile) {
         size->count = profile->count;
         memcpy(size->points, profile->points, sizeof size->points);
     }
     for (size_t i = 0; i < known->trial_count; i++) {
         const struct wt_trial *t = &known->trials[i];
-        if (belongs(known, t, batch_size) && t->reached > 0 && t->epochs &&
-            (!known->chooses || t->state_id == known->beliefs.state_id))
-            stats_add(&size->epochs, (double)t->epochs);
+        if (belongs(known, t, batch_size) && t->outcome.reached > 0 && t->outcome.epochs &&
+            (!known->chooses || t->identity.state_id == known->beliefs.state_id))
+            stats_add(&size->epochs, (double)t->outcome.epochs);
     }
     return ledger_steps_per_epoch(known->ledger, settings.job, batch_size, &size->steps_per_epoch,
                                   err);
@@ -310,7 +312,7 @@ static int run(struct common *common, void *unused)
         const struct wt_trial *last = last_tuned(&known, explanation.chosen.batch_size);
         snprintf(explanation.job, sizeof explanation.job, "%s", settings.job);
         memcpy(explanation.gpu_model, known.profile->key.gpu_model, sizeof explanation.gpu_model);
-        explanation.found_limit_mw = last ? last->savings.baseline_limit_mw : 0;
+        explanation.found_limit_mw = last ? last->outcome.savings.baseline.value : 0;
         rc = write_figure(&explanation, &err);
     }
     known_clear(&known);

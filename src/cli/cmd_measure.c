@@ -63,7 +63,7 @@ static int print(const struct common *common, const struct devices *devices,
     if (settings.json) {
         struct json_measure measure = {.command = (const char *const *)settings.argv,
                                        .exit_code = result->exit_code,
-                                       .time_s = result->trial.time_s,
+                                       .time_s = result->trial.outcome.time_s,
                                        .count = devices->count,
                                        .devices = list,
                                        .measurements = result->devices,
@@ -75,8 +75,8 @@ static int print(const struct common *common, const struct devices *devices,
         if (rc)
             log_error("%s", err.text);
     } else {
-        view_measure(&page, result->trial.time_s, list, result->devices, sensor, devices->count,
-                     common->colour && isatty(STDERR_FILENO));
+        view_measure(&page, result->trial.outcome.time_s, list, result->devices, sensor,
+                     devices->count, common->colour && isatty(STDERR_FILENO));
         fputs(buffer_text(&page), stderr);
         buffer_clear(&page);
     }

@@ -39,9 +39,10 @@ static uint64_t mix(uint64_t hash)
 char *report_export_id(char id[EXPORT_ID_LEN], const struct wt_trial *run)
 {
     char numbers[96];
-    snprintf(numbers, sizeof numbers, "%u %u %" PRId64, run->recurrence, run->try_number,
-             run->started_ms);
-    const char *const parts[] = {run->node, run->user, run->job, numbers};
+    snprintf(numbers, sizeof numbers, "%u %u %" PRId64, run->identity.recurrence,
+             run->identity.try_number, run->identity.started_ms);
+    const char *const parts[] = {run->identity.node, run->identity.user, run->identity.job,
+                                 numbers};
     uint64_t a = UINT64_C(14695981039346656037), b = UINT64_C(0x9e3779b97f4a7c15);
     for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         a = add(a, parts[i]);

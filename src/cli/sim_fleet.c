@@ -46,29 +46,30 @@ static size_t put_devices(const struct sim_fleet_run *run,
                           struct ledger_device_energy devices[FLEET_NODE_GPUS + 1])
 {
     const struct wt_trial *trial = &run->trial;
-    int64_t end_ms = trial->started_ms + (int64_t)ceil(trial->time_s * 1e3);
-    for (unsigned i = 0; i < trial->gpu_count; i++) {
+    int64_t end_ms = trial->identity.started_ms + (int64_t)ceil(trial->outcome.time_s * 1e3);
+    for (unsigned i = 0; i < trial->part.gpu_count; i++) {
         devices[i] = (struct ledger_device_energy){.kind = WT_DEVICE_GPU,
-                                                   .index = trial->gpus[i].index,
+                                                   .index = trial->part.gpus[i].index,
                                                    .energy_j = run->energy_j[i],
-                                                   .energy_error_j =
-                                                       trial->energy_error_j / trial->gpu_count,
-                                                   .source = trial->source,
-                                                   .begin_ms = trial->started_ms,
+                                                   .energy_error_j = trial->part.energy_error_j /
+                                                                     trial->part.gpu_count,
+                                                   .source = trial->part.source,
+                                                   .begin_ms = trial->identity.started_ms,
                                                    .end_ms = end_ms};
-        memcpy(devices[i].uuid, trial->gpus[i].uuid, sizeof devices[i].uuid);
-        memcpy(devices[i].name, trial->gpus[i].name, sizeof devices[i].name);
+        memcpy(devices[i].uuid, trial->part.gpus[i].uuid, sizeof devices[i].uuid);
+        memcpy(devices[i].name, trial->part.gpus[i].name, sizeof devices[i].name);
     }
     if (!isfinite(run->cpu_j))
-        return trial->gpu_count;
-    devices[trial->gpu_count] = (struct ledger_device_energy){.kind = WT_DEVICE_CPU,
-                                                              .name = "package-0",
-                                                              .energy_j = run->cpu_j,
-                                                              .energy_error_j = NAN,
-                                                              .source = WT_SOURCE_ESTIMATED,
-                                                              .begin_ms = trial->started_ms,
-                                                              .end_ms = end_ms};
-    return trial->gpu_count + 1;
+        return trial->part.gpu_count;
+    devices[trial->part.gpu_count] =
+        (struct ledger_device_energy){.kind = WT_DEVICE_CPU,
+                                      .name = "package-0",
+                                      .energy_j = run->cpu_j,
+                                      .energy_error_j = NAN,
+                                      .source = WT_SOURCE_ESTIMATED,
+                                      .begin_ms = trial->identity.started_ms,
+                                      .end_ms = end_ms};
+    return trial->part.gpu_count + 1;
 }
 
 static int put_hours(struct shop *shop, const struct ledger_device_energy devices[], size_t *count,
@@ -105,7 +106,7 @@ static int book_end(struct shop *shop, struct wt_error *err)
     struct ledger_device_energy devices[FLEET_NODE_GPUS + 1];
     struct ledger_used used = {.devices = devices};
     struct sim_fleet_run *run = &shop->run;
-    if (run->trial.not_started)
+    if (run->trial.outcome.not_started)
         return ledger_trial_end(shop->ledger, &run->trial, NULL, err);
     used.device_count = put_devices(run, devices);
     int rc = put_hours(shop, devices, &used.hour_count, err);
@@ -116,8 +117,8 @@ static int book_end(struct shop *shop, struct wt_error *err)
                  &run->trial);
     rc = ledger_trial_end(shop->ledger, &run->trial, &used, err);
     if (rc == 0 && run->keeps_profile)
-        rc = ledger_profile_put(shop->ledger, &run->key, run->trial.profile, run->trial.point_count,
-                                run->trial.id, err);
+        rc = ledger_profile_put(shop->ledger, &run->key, run->trial.profile.points,
+                                run->trial.profile.count, run->trial.identity.id, err);
     return rc;
 }
 
@@ -145,14 +146,14 @@ static void add_up(struct sim_fleet_booked *booked, const struct sim_fleet_run *
 {
     const struct wt_trial *trial = &run->trial;
     if (!booked->runs++)
-        booked->first_ms = trial->started_ms;
-    booked->last_ms = trial->started_ms;
-    booked->unended += !trial->ended;
+        booked->first_ms = trial->identity.started_ms;
+    booked->last_ms = trial->identity.started_ms;
+    booked->unended += !trial->outcome.ended;
     booked->profiles += run->keeps_profile;
-    if (trial->ended)
-        booked->gpu_hours += trial->time_s * trial->gpu_count / 3600;
-    if (isfinite(trial->energy_j))
-        booked->energy_j += trial->energy_j;
+    if (trial->outcome.ended)
+        booked->gpu_hours += trial->outcome.time_s * trial->part.gpu_count / 3600;
+    if (isfinite(trial->part.energy_j))
+        booked->energy_j += trial->part.energy_j;
 }
 
 /* 1: there may be more. */
@@ -168,8 +169,8 @@ static int book_next(struct shop *shop, struct wt_error *err)
         int rc = more ? book_use(shop, &use, err) : 0;
         return rc ? rc : more;
     }
-    int rc = ledger_trial_begin(shop->ledger, trial, &trial->id, NULL, err);
-    if (rc == 0 && trial->ended)
+    int rc = ledger_trial_begin(shop->ledger, trial, &trial->identity.id, NULL, err);
+    if (rc == 0 && trial->outcome.ended)
         rc = book_end(shop, err);
     for (unsigned i = 0; rc == 0 && shop->watched && i < shop->run.use_count; i++)
         rc = book_use(shop, &shop->run.uses[i], err);

@@ -18,9 +18,21 @@ enum {
     WT_JOB_LEN = 256,   /* job names, projects: bytes with the terminating 0 */
 };
 
-/* profile point: what one power limit costs per training step. */
+/* setting: a value of one knob of a device. */
+enum wt_knob {
+    WT_KNOB_POWER_LIMIT,  /* value in milliwatts */
+    WT_KNOB_SM_CLOCK_MAX, /* a lock of the SM clock from the lowest to value, MHz */
+    WT_KNOBS,
+};
+
+struct wt_setting {
+    enum wt_knob knob;
+    uint32_t value; /* 0: none, or not known */
+};
+
+/* profile point: what a training step costs at one setting. */
 struct wt_profile_point {
-    uint32_t limit_mw;
+    struct wt_setting setting;
     uint64_t steps; /* measured at this limit, warm-up left out */
     double time_per_step_s;
     double energy_per_step_j; /* summed over the run's GPUs */
@@ -48,7 +60,7 @@ struct wt_preference {
 };
 
 struct wt_decision {
-    uint32_t limit_mw;
+    struct wt_setting setting;
     double cost_per_step_j; /* Zeus, section 3.1 (tune/decide/cost.h), at the chosen limit */
     unsigned point;         /* index into the profile that was judged */
 };
@@ -56,7 +68,7 @@ struct wt_decision {
 /* savings: measured against slices at the limit found at the start.  NaN: the baseline was not
  * measured. */
 struct wt_savings {
-    uint32_t baseline_limit_mw;                        /* 0: none */
+    struct wt_setting baseline;                        /* value 0: none */
     double energy_fraction, time_fraction;             /* per step, now / baseline */
     double energy_fraction_error, time_fraction_error; /* 95 % */
 };

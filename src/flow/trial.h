@@ -20,46 +20,66 @@ enum {
     WT_USER_LEN = 65, /* HOST_NAME_MAX and a 0; user names are shorter */
 };
 
-/* trial: one try of a recurrence, as the ledger keeps it.  Doubles are NaN, limits 0 when unknown.
- */
-struct wt_trial {
+/* trial: one try of a recurrence, in parts.  Doubles are NaN, settings and sizes 0 when unknown.  A
+ * whole trial is some 18 KB: who wants a few of its fields of many trials asks the ledger for sums,
+ * or takes the trials one by one. */
+
+/* Which run it is, who ran it, and where. */
+struct wt_trial_identity {
     int64_t id;          /* given by the ledger */
     int64_t state_id;    /* the ledger's number of what chose its batch size; 0: nothing did */
     unsigned recurrence; /* 1, 2, ... within the job */
     unsigned try_number; /* 1, 2, ... within the recurrence */
     char job[WT_JOB_LEN], phase[WT_METRIC_LEN], project[WT_JOB_LEN];
-    uint32_t batch_size; /* 0: not known */
-    int64_t started_ms;  /* wall clock, UTC, milliseconds since 1970 */
-    bool ended;          /* false while it runs, or when its run was killed */
+    char user[WT_USER_LEN], node[WT_USER_LEN]; /* empty: unknown */
+    int64_t started_ms;                        /* wall clock, UTC, milliseconds since 1970 */
+};
+
+struct wt_trial_outcome {
+    bool ended;                /* false while it runs, or when its run was killed */
+    uint32_t batch_size;       /* 0: not known */
+    struct wt_setting setting; /* in force after profiling */
     double time_s;
-    uint32_t limit_mw;               /* in force after profiling */
-    double energy_j, energy_error_j; /* GPUs, summed */
-    double sensor_error_fraction;
-    double cpu_energy_j, dram_energy_j;
     double cost_j; /* Zeus, section 3.1, with eta and MAXPOWER of the run */
     uint64_t steps, epochs;
     double metric;
     int reached; /* 1, 0; -1: there was no target, or a budget ended the run before that was known
                   */
     bool early_stopped; /* we ended it: where reached is 0, since its target was missed; else by a
-                           budget */
+                         * budget */
     bool not_started;   /* what an epoch costs was known to be too much */
     int exit_code;      /* -1: none of its own, since we ended it or did not start it */
-    enum wt_source source;
-    char user[WT_USER_LEN],
-        node[WT_USER_LEN]; /* who ran it, and on which machine; empty: unknown */
-    double busy_s;         /* GPU time in which a kernel ran, summed over the GPUs */
-    struct wt_carbon carbon;
-    char note[128]; /* which budget ended it, why it was not tuned, in words; empty: neither */
+    char note[128];     /* which budget ended it, why it was not tuned, in words; empty: neither */
     struct wt_savings savings;
+};
+
+/* A node's part: its devices and what they used. */
+struct wt_trial_gpu {
+    unsigned index;
+    char uuid[WT_UUID_LEN], name[WT_NAME_LEN];
+};
+
+struct wt_trial_part {
+    double energy_j, energy_error_j; /* GPUs, summed */
+    double sensor_error_fraction;
+    double cpu_energy_j, dram_energy_j;
+    double busy_s; /* GPU time in which a kernel ran, summed over the GPUs */
+    enum wt_source source;
     unsigned gpu_count;
-    struct {
-        unsigned index;
-        char uuid[WT_UUID_LEN];
-        char name[WT_NAME_LEN];
-    } gpus[WT_MAX_DEVICES];
-    unsigned point_count;
-    struct wt_profile_point profile[WT_MAX_LIMITS];
+    struct wt_trial_gpu gpus[WT_MAX_DEVICES];
+};
+
+struct wt_trial_profile {
+    unsigned count;
+    struct wt_profile_point points[WT_MAX_LIMITS];
+};
+
+struct wt_trial {
+    struct wt_trial_identity identity;
+    struct wt_trial_outcome outcome;
+    struct wt_carbon carbon;
+    struct wt_trial_profile profile;
+    struct wt_trial_part part;
 };
 
 /* job row: what the ledger knows of one job, over all its trials. */

@@ -49,17 +49,18 @@ static void write_who(const struct sim_fleet_options *options, const struct sim_
         network = slash + 1;
         length = (int)strcspn(network, "/");
     }
-    snprintf(trial->job, sizeof trial->job, "%s-%.*s-%05u", projects[project], length, network,
-             job->number);
-    snprintf(trial->phase, sizeof trial->phase, "%s", sim_fleet_phases[job->phase].name);
-    snprintf(trial->project, sizeof trial->project, "%s", projects[project]);
-    snprintf(trial->user, sizeof trial->user, "sim-user-%03u", job->user + 1);
-    sim_fleet_name_node(plan->node, trial->node);
-    trial->gpu_count = job->gpu_count;
+    snprintf(trial->identity.job, sizeof trial->identity.job, "%s-%.*s-%05u", projects[project],
+             length, network, job->number);
+    snprintf(trial->identity.phase, sizeof trial->identity.phase, "%s",
+             sim_fleet_phases[job->phase].name);
+    snprintf(trial->identity.project, sizeof trial->identity.project, "%s", projects[project]);
+    snprintf(trial->identity.user, sizeof trial->identity.user, "sim-user-%03u", job->user + 1);
+    sim_fleet_name_node(plan->node, trial->identity.node);
+    trial->part.gpu_count = job->gpu_count;
     for (unsigned i = 0; i < job->gpu_count; i++) {
-        trial->gpus[i].index = plan->gpus[i];
-        sim_fleet_name_gpu(options, plan->node, plan->gpus[i], trial->gpus[i].uuid);
-        snprintf(trial->gpus[i].name, sizeof trial->gpus[i].name, "%s", job->model->name);
+        trial->part.gpus[i].index = plan->gpus[i];
+        sim_fleet_name_gpu(options, plan->node, plan->gpus[i], trial->part.gpus[i].uuid);
+        snprintf(trial->part.gpus[i].name, sizeof trial->part.gpus[i].name, "%s", job->model->name);
     }
 }
 
@@ -67,28 +68,30 @@ static void write_key(const struct sim_fleet_job *job, const struct wt_trial *tr
                       struct wt_profile_key *key)
 {
     uint32_t limits_mw[WT_MAX_LIMITS];
-    unsigned count = sim_fleet_job_limits(job, trial->batch_size, limits_mw);
-    *key = (struct wt_profile_key){.batch_size = trial->batch_size,
+    unsigned count = sim_fleet_job_limits(job, trial->outcome.batch_size, limits_mw);
+    *key = (struct wt_profile_key){.batch_size = trial->outcome.batch_size,
                                    .gpu_count = job->gpu_count,
                                    .limit_min_mw = limits_mw[count - 1],
                                    .limit_max_mw = limits_mw[0]};
-    snprintf(key->job, sizeof key->job, "%s", trial->job);
+    snprintf(key->job, sizeof key->job, "%s", trial->identity.job);
     snprintf(key->gpu_model, sizeof key->gpu_model, "%s", job->model->name);
 }
 
 static void write_profile(const struct sim_fleet_job *job, struct wt_trial *trial)
 {
     uint32_t limits_mw[WT_MAX_LIMITS];
-    trial->point_count = sim_fleet_job_limits(job, trial->batch_size, limits_mw);
-    for (unsigned i = 0; i < trial->point_count; i++) {
-        struct sim_fleet_step step = sim_fleet_job_step(job, trial->batch_size, limits_mw[i]);
+    trial->profile.count = sim_fleet_job_limits(job, trial->outcome.batch_size, limits_mw);
+    for (unsigned i = 0; i < trial->profile.count; i++) {
+        struct sim_fleet_step step =
+            sim_fleet_job_step(job, trial->outcome.batch_size, limits_mw[i]);
         double energy_j = step.energy_j * job->gpu_count;
-        trial->profile[i] = (struct wt_profile_point){.limit_mw = limits_mw[i],
-                                                      .steps = slice_steps,
-                                                      .time_per_step_s = step.time_s,
-                                                      .energy_per_step_j = energy_j,
-                                                      .energy_error_j = energy_j * profile_error,
-                                                      .time_error_s = step.time_s * profile_error};
+        trial->profile.points[i] =
+            (struct wt_profile_point){.setting.value = limits_mw[i],
+                                      .steps = slice_steps,
+                                      .time_per_step_s = step.time_s,
+                                      .energy_per_step_j = energy_j,
+                                      .energy_error_j = energy_j * profile_error,
+                                      .time_error_s = step.time_s * profile_error};
     }
 }
 
@@ -96,13 +99,18 @@ static void write_profile(const struct sim_fleet_job *job, struct wt_trial *tria
 static void write_savings(const struct sim_fleet_job *job, struct wt_trial *trial)
 {
     uint32_t limits_mw[WT_MAX_LIMITS];
-    sim_fleet_job_limits(job, trial->batch_size, limits_mw);
-    struct sim_fleet_step now = sim_fleet_job_step(job, trial->batch_size, trial->limit_mw);
-    struct sim_fleet_step most = sim_fleet_job_step(job, trial->batch_size, limits_mw[0]);
-    double error =
-        trial->limit_mw == limits_mw[0] ? 0 : savings_error; /* kept: nothing is compared */
-    trial->savings = (struct wt_savings){limits_mw[0], now.energy_j / most.energy_j,
-                                         now.time_s / most.time_s, error, error};
+    sim_fleet_job_limits(job, trial->outcome.batch_size, limits_mw);
+    struct sim_fleet_step now =
+        sim_fleet_job_step(job, trial->outcome.batch_size, trial->outcome.setting.value);
+    struct sim_fleet_step most = sim_fleet_job_step(job, trial->outcome.batch_size, limits_mw[0]);
+    double error = trial->outcome.setting.value == limits_mw[0]
+                       ? 0
+                       : savings_error; /* kept: nothing is compared */
+    trial->outcome.savings = (struct wt_savings){{WT_KNOB_POWER_LIMIT, limits_mw[0]},
+                                                 now.energy_j / most.energy_j,
+                                                 now.time_s / most.time_s,
+                                                 error,
+                                                 error};
 }
 
 static void write_outcome(const struct sim_fleet_job *job, const struct sim_fleet_plan *plan,
@@ -110,38 +118,40 @@ static void write_outcome(const struct sim_fleet_job *job, const struct sim_flee
 {
     static const int exit_codes[] = {
         [FLEET_DONE] = 0, [FLEET_FAILED] = 1, [FLEET_INTERRUPTED] = 130};
-    trial->ended = plan->fate != FLEET_KILLED;
-    trial->not_started = plan->not_started;
-    trial->reached = plan->reached;
-    trial->early_stopped = plan->early_stopped;
-    if (!trial->ended)
+    trial->outcome.ended = plan->fate != FLEET_KILLED;
+    trial->outcome.not_started = plan->not_started;
+    trial->outcome.reached = plan->reached;
+    trial->outcome.early_stopped = plan->early_stopped;
+    if (!trial->outcome.ended)
         return;
-    trial->time_s = plan->time_s;
-    trial->epochs = plan->epochs;
-    trial->exit_code = plan->early_stopped || plan->not_started ? -1 : exit_codes[plan->fate];
+    trial->outcome.time_s = plan->time_s;
+    trial->outcome.epochs = plan->epochs;
+    trial->outcome.exit_code =
+        plan->early_stopped || plan->not_started ? -1 : exit_codes[plan->fate];
     if (plan->not_started) { /* it took nothing */
-        trial->energy_j = trial->energy_error_j = trial->cost_j = 0;
-        snprintf(trial->note, sizeof trial->note,
+        trial->part.energy_j = trial->part.energy_error_j = trial->outcome.cost_j = 0;
+        snprintf(trial->outcome.note, sizeof trial->outcome.note,
                  "not started: an epoch costs more than a run may");
         return;
     }
-    trial->metric =
+    trial->outcome.metric =
         plan->reached == 1 ? job->trace ? job->trace->target : sim_fleet_target : (double)NAN;
     if (!job->model)
         return;
-    struct sim_fleet_step step = sim_fleet_job_step(job, trial->batch_size, trial->limit_mw);
-    trial->busy_s = plan->time_s * step.busy * job->gpu_count;
+    struct sim_fleet_step step =
+        sim_fleet_job_step(job, trial->outcome.batch_size, trial->outcome.setting.value);
+    trial->part.busy_s = plan->time_s * step.busy * job->gpu_count;
     if (!job->tuned)
-        snprintf(trial->note, sizeof trial->note, "%s", no_steps);
+        snprintf(trial->outcome.note, sizeof trial->outcome.note, "%s", no_steps);
     else
-        trial->steps = (uint64_t)(plan->epochs ? plan->epochs * step.steps_per_epoch
-                                               : plan->time_s / step.time_s);
+        trial->outcome.steps = (uint64_t)(plan->epochs ? plan->epochs * step.steps_per_epoch
+                                                       : plan->time_s / step.time_s);
     if (!plan->energy_known)
         return;
-    trial->source = job->trace ? WT_SOURCE_REPLAYED : WT_SOURCE_ESTIMATED;
-    trial->energy_j = plan->energy_j * job->gpu_count;
-    trial->energy_error_j = trial->energy_j * run_error;
-    trial->cost_j = plan->cost_j * job->gpu_count;
+    trial->part.source = job->trace ? WT_SOURCE_REPLAYED : WT_SOURCE_ESTIMATED;
+    trial->part.energy_j = plan->energy_j * job->gpu_count;
+    trial->part.energy_error_j = trial->part.energy_j * run_error;
+    trial->outcome.cost_j = plan->cost_j * job->gpu_count;
     if (job->tuned)
         write_savings(job, trial);
 }
@@ -151,11 +161,11 @@ static void write_processor(const struct sim_fleet_job *job, const struct sim_fl
 {
     bool seen = !job->model || plan->node % NODES_TO_ONE_WITH_CPU == 0;
     run->cpu_j = NAN;
-    if (!run->trial.ended || plan->not_started || !seen)
+    if (!run->trial.outcome.ended || plan->not_started || !seen)
         return;
     run->cpu_j =
         plan->time_s * (job->model ? cpu_of_gpu_w * job->gpu_count : cpu_alone_w * job->busy);
-    run->trial.cpu_energy_j = run->cpu_j;
+    run->trial.part.cpu_energy_j = run->cpu_j;
 }
 
 void sim_fleet_write_out(const struct sim_fleet_options *options, struct sim_fleet_job *job,
@@ -163,30 +173,31 @@ void sim_fleet_write_out(const struct sim_fleet_options *options, struct sim_fle
 {
     *run = (struct sim_fleet_run){.reserved_s = plan->not_started ? 0 : plan->time_s};
     struct wt_trial *trial = &run->trial;
-    *trial = (struct wt_trial){.recurrence = plan->recurrence,
-                               .try_number = plan->try_number,
-                               .started_ms = plan->start_ms,
-                               .batch_size = plan->batch_size,
-                               .limit_mw = plan->limit_mw,
-                               .time_s = NAN,
-                               .energy_j = NAN,
-                               .energy_error_j = NAN,
-                               .sensor_error_fraction = NAN,
-                               .cpu_energy_j = NAN,
-                               .dram_energy_j = NAN,
-                               .cost_j = NAN,
-                               .metric = NAN,
-                               .busy_s = NAN,
-                               .exit_code = -1,
-                               .savings = {0, NAN, NAN, NAN, NAN},
+    *trial = (struct wt_trial){.identity.recurrence = plan->recurrence,
+                               .identity.try_number = plan->try_number,
+                               .identity.started_ms = plan->start_ms,
+                               .outcome.batch_size = plan->batch_size,
+                               .outcome.setting.value = plan->limit_mw,
+                               .outcome.time_s = NAN,
+                               .part.energy_j = NAN,
+                               .part.energy_error_j = NAN,
+                               .part.sensor_error_fraction = NAN,
+                               .part.cpu_energy_j = NAN,
+                               .part.dram_energy_j = NAN,
+                               .outcome.cost_j = NAN,
+                               .outcome.metric = NAN,
+                               .part.busy_s = NAN,
+                               .outcome.exit_code = -1,
+                               .outcome.savings = {{WT_KNOB_POWER_LIMIT, 0}, NAN, NAN, NAN, NAN},
                                .carbon = {NAN, NAN, "", NAN, NAN, NAN, NAN, ""}};
     write_who(options, job, plan, trial);
     write_outcome(job, plan, trial);
     for (unsigned i = 0; i < job->gpu_count; i++)
-        run->energy_j[i] =
-            trial->ended && trial->source != WT_SOURCE_NONE ? plan->energy_j : (double)NAN;
+        run->energy_j[i] = trial->outcome.ended && trial->part.source != WT_SOURCE_NONE
+                               ? plan->energy_j
+                               : (double)NAN;
     write_processor(job, plan, run);
-    run->keeps_profile = plan->profiles && trial->source != WT_SOURCE_NONE;
+    run->keeps_profile = plan->profiles && trial->part.source != WT_SOURCE_NONE;
     if (run->keeps_profile) {
         write_profile(job, trial);
         write_key(job, trial, &run->key);
@@ -238,9 +249,9 @@ static bool next_slice(struct slices *s)
 static size_t spread(const struct sim_fleet_run *run, unsigned position, double energy_j,
                      double busy_s, struct sim_fleet_hour hours[], size_t count, size_t capacity)
 {
-    int64_t begin_ms = run->trial.started_ms;
+    int64_t begin_ms = run->trial.identity.started_ms;
     struct slices s =
-        cut(begin_ms, begin_ms + (int64_t)ceil(run->trial.time_s * 1e3), energy_j, busy_s);
+        cut(begin_ms, begin_ms + (int64_t)ceil(run->trial.outcome.time_s * 1e3), energy_j, busy_s);
     for (; next_slice(&s); count++)
         if (count < capacity)
             hours[count] = (struct sim_fleet_hour){s.hour, position, s.slice_j, s.slice_s};
@@ -252,13 +263,13 @@ size_t sim_fleet_run_hours(const struct sim_fleet_run *run, struct sim_fleet_hou
 {
     const struct wt_trial *trial = &run->trial;
     size_t count = 0;
-    if (!trial->ended || trial->not_started)
+    if (!trial->outcome.ended || trial->outcome.not_started)
         return 0;
-    for (unsigned i = 0; i < trial->gpu_count; i++)
-        count = spread(run, i, run->energy_j[i], trial->busy_s / trial->gpu_count, hours, count,
-                       capacity);
+    for (unsigned i = 0; i < trial->part.gpu_count; i++)
+        count = spread(run, i, run->energy_j[i], trial->part.busy_s / trial->part.gpu_count, hours,
+                       count, capacity);
     if (isfinite(run->cpu_j))
-        count = spread(run, trial->gpu_count, run->cpu_j, NAN, hours, count, capacity);
+        count = spread(run, trial->part.gpu_count, run->cpu_j, NAN, hours, count, capacity);
     return count;
 }
 

@@ -29,22 +29,22 @@ static void make_good(void)
 {
     struct wt_error err = {0};
     struct ledger *ledger = NULL;
-    struct wt_trial trial = {.job = "resnet",
-                             .phase = "training",
-                             .project = "vision",
-                             .energy_j = 12,
-                             .time_s = 3,
-                             .reached = -1,
-                             .source = WT_SOURCE_COUNTER,
-                             .gpu_count = 1,
-                             .point_count = 1,
+    struct wt_trial trial = {.identity.job = "resnet",
+                             .identity.phase = "training",
+                             .identity.project = "vision",
+                             .part.energy_j = 12,
+                             .outcome.time_s = 3,
+                             .outcome.reached = -1,
+                             .part.source = WT_SOURCE_COUNTER,
+                             .part.gpu_count = 1,
+                             .profile.count = 1,
                              .profile = {{175000, 40, 0.0025, 0.4375, 0.01, 0.0001, false}}};
     struct ledger_device_energy device = {
         .uuid = "GPU-0", .name = "V100", .energy_j = 12, .source = WT_SOURCE_COUNTER};
-    snprintf(trial.gpus[0].uuid, WT_UUID_LEN, "GPU-0");
+    snprintf(trial.part.gpus[0].uuid, WT_UUID_LEN, "GPU-0");
     snprintf(path, sizeof path, "%s/ledger.db", fuzz_folder());
     CHECK(ledger_open(path, 0, &ledger, &err) == 0);
-    CHECK(ledger_trial_begin(ledger, &trial, &trial.id, NULL, &err) == 0);
+    CHECK(ledger_trial_begin(ledger, &trial, &trial.identity.id, NULL, &err) == 0);
     CHECK(ledger_trial_end(ledger, &trial,
                            &(struct ledger_used){.devices = &device, .device_count = 1},
                            &err) == 0);
@@ -82,9 +82,10 @@ static void read_all(struct ledger *ledger)
     rc = ledger_job_trials(ledger, "resnet", &trials, &count, &err);
     is_known(rc, &err);
     for (size_t i = 0; rc == 0 && i < count; i++) {
-        CHECK(trials[i].gpu_count <= WT_MAX_DEVICES && trials[i].point_count <= WT_MAX_LIMITS);
-        CHECK(trials[i].source <= WT_SOURCE_REPLAYED &&
-              memchr(trials[i].note, '\0', sizeof trials[i].note));
+        CHECK(trials[i].part.gpu_count <= WT_MAX_DEVICES &&
+              trials[i].profile.count <= WT_MAX_LIMITS);
+        CHECK(trials[i].part.source <= WT_SOURCE_REPLAYED &&
+              memchr(trials[i].outcome.note, '\0', sizeof trials[i].outcome.note));
     }
     free(trials);
     is_known(ledger_trial_devices(ledger, 1, &devices, &count, &err), &err);

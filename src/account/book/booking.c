@@ -71,13 +71,14 @@ static double share_g(const struct booking_factors *factors, const struct carbon
 static double embodied_g(const struct booking_factors *factors, unsigned node_gpus,
                          const struct wt_trial *trial, double time_s, double utilisation)
 {
-    double devices = !trial->gpu_count      ? 1
+    double devices = !trial->part.gpu_count ? 1
                      : factors->system_gpus ? factors->system_gpus
                                             : node_gpus,
            grams = 0;
-    for (unsigned i = 0; i < (trial->gpu_count ? trial->gpu_count : 1); i++) {
+    for (unsigned i = 0; i < (trial->part.gpu_count ? trial->part.gpu_count : 1); i++) {
         struct carbon_system system;
-        factors->system(factors->ctx, trial->gpu_count ? trial->gpus[i].name : "", &system);
+        factors->system(factors->ctx, trial->part.gpu_count ? trial->part.gpus[i].name : "",
+                        &system);
         grams += share_g(factors, &system, devices, time_s, utilisation);
     }
     return grams;
@@ -92,12 +93,13 @@ double booking_embodied_g(const struct booking_factors *factors, unsigned node_g
 static void fill_embodied(const struct booking_factors *factors, unsigned node_gpus,
                           const struct wt_trial *trial, struct wt_carbon *carbon)
 {
-    carbon->embodied_g = embodied_g(factors, node_gpus, trial, trial->time_s, 1);
+    carbon->embodied_g = embodied_g(factors, node_gpus, trial, trial->outcome.time_s, 1);
     carbon->embodied_useful_g =
-        embodied_g(factors, node_gpus, trial, trial->time_s, factors->utilisation);
-    for (unsigned i = 0; i < (trial->gpu_count ? trial->gpu_count : 1); i++) {
+        embodied_g(factors, node_gpus, trial, trial->outcome.time_s, factors->utilisation);
+    for (unsigned i = 0; i < (trial->part.gpu_count ? trial->part.gpu_count : 1); i++) {
         struct carbon_system system;
-        factors->system(factors->ctx, trial->gpu_count ? trial->gpus[i].name : "", &system);
+        factors->system(factors->ctx, trial->part.gpu_count ? trial->part.gpus[i].name : "",
+                        &system);
         add_source(carbon->embodied_source, system.source_text);
     }
 }

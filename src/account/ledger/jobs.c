@@ -111,17 +111,17 @@ int ledger_jobs(struct ledger *ledger, struct wt_job_row **rows, size_t *count,
 /* One row of SQL_TRIALS. */
 static void read_trial(struct query *query, struct wt_trial *trial)
 {
-    trial->id = query_int(query, 0);
-    trial->recurrence = query_u32(query);
-    trial->try_number = query_u32(query);
-    query_text(query, trial->phase, sizeof trial->phase);
-    query_text(query, trial->project, sizeof trial->project);
-    query_text(query, trial->user, sizeof trial->user);
-    query_text(query, trial->node, sizeof trial->node);
-    trial->batch_size = query_u32(query);
-    trial->started_ms = query_int(query, 0);
-    trial->ended = query_int(query, 0) != 0;
-    trial->state_id = query_int(query, 0);
+    trial->identity.id = query_int(query, 0);
+    trial->identity.recurrence = query_u32(query);
+    trial->identity.try_number = query_u32(query);
+    query_text(query, trial->identity.phase, sizeof trial->identity.phase);
+    query_text(query, trial->identity.project, sizeof trial->identity.project);
+    query_text(query, trial->identity.user, sizeof trial->identity.user);
+    query_text(query, trial->identity.node, sizeof trial->identity.node);
+    trial->outcome.batch_size = query_u32(query);
+    trial->identity.started_ms = query_int(query, 0);
+    trial->outcome.ended = query_int(query, 0) != 0;
+    trial->identity.state_id = query_int(query, 0);
     trial->carbon.pue = query_real(query);
     query_text(query, trial->carbon.intensity_source, sizeof trial->carbon.intensity_source);
     query_text(query, trial->carbon.embodied_source, sizeof trial->carbon.embodied_source);
@@ -130,29 +130,29 @@ static void read_trial(struct query *query, struct wt_trial *trial)
     trial->carbon.lifetime_years = query_real(query);
     if (isnan(trial->carbon.lifetime_years))
         trial->carbon.lifetime_years = 0;
-    trial->time_s = query_real(query);
-    trial->limit_mw = query_u32(query);
-    trial->energy_j = query_real(query);
-    trial->energy_error_j = query_real(query);
-    trial->sensor_error_fraction = query_real(query);
-    trial->cpu_energy_j = query_real(query);
-    trial->dram_energy_j = query_real(query);
-    trial->cost_j = query_real(query);
-    trial->steps = (uint64_t)query_int(query, 0);
-    trial->epochs = (uint64_t)query_int(query, 0);
-    trial->metric = query_real(query);
-    trial->reached = (int)query_int(query, -1);
-    trial->early_stopped = query_int(query, 0) != 0;
-    trial->exit_code = (int)query_int(query, -1);
-    trial->source = (enum wt_source)word(query, ledger_sources, WT_SOURCE_REPLAYED + 1);
-    query_text(query, trial->note, sizeof trial->note);
-    trial->savings.baseline_limit_mw = query_u32(query);
-    trial->savings.energy_fraction = query_real(query);
-    trial->savings.time_fraction = query_real(query);
-    trial->savings.energy_fraction_error = query_real(query);
-    trial->savings.time_fraction_error = query_real(query);
-    trial->not_started = query_int(query, 0) != 0;
-    trial->busy_s = query_real(query);
+    trial->outcome.time_s = query_real(query);
+    trial->outcome.setting.value = query_u32(query);
+    trial->part.energy_j = query_real(query);
+    trial->part.energy_error_j = query_real(query);
+    trial->part.sensor_error_fraction = query_real(query);
+    trial->part.cpu_energy_j = query_real(query);
+    trial->part.dram_energy_j = query_real(query);
+    trial->outcome.cost_j = query_real(query);
+    trial->outcome.steps = (uint64_t)query_int(query, 0);
+    trial->outcome.epochs = (uint64_t)query_int(query, 0);
+    trial->outcome.metric = query_real(query);
+    trial->outcome.reached = (int)query_int(query, -1);
+    trial->outcome.early_stopped = query_int(query, 0) != 0;
+    trial->outcome.exit_code = (int)query_int(query, -1);
+    trial->part.source = (enum wt_source)word(query, ledger_sources, WT_SOURCE_REPLAYED + 1);
+    query_text(query, trial->outcome.note, sizeof trial->outcome.note);
+    trial->outcome.savings.baseline.value = query_u32(query);
+    trial->outcome.savings.energy_fraction = query_real(query);
+    trial->outcome.savings.time_fraction = query_real(query);
+    trial->outcome.savings.energy_fraction_error = query_real(query);
+    trial->outcome.savings.time_fraction_error = query_real(query);
+    trial->outcome.not_started = query_int(query, 0) != 0;
+    trial->part.busy_s = query_real(query);
     trial->carbon.intensity_g_per_kwh = query_real(query);
     trial->carbon.operational_g = query_real(query);
     trial->carbon.market_g = query_real(query);
@@ -163,13 +163,13 @@ static void read_trial(struct query *query, struct wt_trial *trial)
 static int read_gpus(struct ledger *ledger, struct wt_trial *trial, struct wt_error *err)
 {
     struct query *query = ledger_query(ledger, SQL_GPUS);
-    query_put_int(query, trial->id);
+    query_put_int(query, trial->identity.id);
     int rc;
-    while ((rc = query_step(query, err)) > 0 && trial->gpu_count < WT_MAX_DEVICES) {
-        trial->gpus[trial->gpu_count].index = query_u32(query);
-        query_text(query, trial->gpus[trial->gpu_count].uuid, WT_UUID_LEN);
-        query_text(query, trial->gpus[trial->gpu_count].name, WT_NAME_LEN);
-        trial->gpu_count++;
+    while ((rc = query_step(query, err)) > 0 && trial->part.gpu_count < WT_MAX_DEVICES) {
+        trial->part.gpus[trial->part.gpu_count].index = query_u32(query);
+        query_text(query, trial->part.gpus[trial->part.gpu_count].uuid, WT_UUID_LEN);
+        query_text(query, trial->part.gpus[trial->part.gpu_count].name, WT_NAME_LEN);
+        trial->part.gpu_count++;
     }
     query_leave(query);
     return rc < 0 ? rc : 0;
@@ -210,12 +210,12 @@ static int read_trials(struct ledger *ledger, struct list *list, const void *whi
         struct wt_trial *trial = list_add(list);
         if (!trial)
             return no_memory(err);
-        snprintf(trial->job, sizeof trial->job, "%s", job);
+        snprintf(trial->identity.job, sizeof trial->identity.job, "%s", job);
         read_trial(query, trial);
         rc = read_gpus(ledger, trial, err);
         if (rc == 0)
-            rc = ledger_points_get(ledger, SQL_POINTS, trial->id, trial->profile, WT_MAX_LIMITS,
-                                   &trial->point_count, err);
+            rc = ledger_points_get(ledger, SQL_POINTS, trial->identity.id, trial->profile.points,
+                                   WT_MAX_LIMITS, &trial->profile.count, err);
         if (rc < 0)
             return rc;
     }
@@ -243,7 +243,7 @@ static int each_run(struct ledger *ledger, const struct ledger_runs *runs, ledge
     ledger_put_runs(query, runs);
     while ((rc = query_step(query, err)) > 0) {
         run = (struct wt_trial){0};
-        query_text(query, run.job, sizeof run.job);
+        query_text(query, run.identity.job, sizeof run.identity.job);
         read_trial(query, &run);
         rc = read_gpus(ledger, &run, err);
         if (rc == 0)

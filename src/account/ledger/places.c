@@ -33,14 +33,14 @@ static const char *gpu_models(const struct wt_trial *trial, char text[MODELS_LEN
 {
     size_t length = 0;
     text[0] = 0;
-    for (unsigned i = 0; i < trial->gpu_count; i++) {
+    for (unsigned i = 0; i < trial->part.gpu_count; i++) {
         bool before = false;
         for (unsigned k = 0; k < i; k++)
-            before = before || strcmp(trial->gpus[k].name, trial->gpus[i].name) == 0;
-        if (before || !trial->gpus[i].name[0] || length >= MODELS_LEN)
+            before = before || strcmp(trial->part.gpus[k].name, trial->part.gpus[i].name) == 0;
+        if (before || !trial->part.gpus[i].name[0] || length >= MODELS_LEN)
             continue;
         length += (size_t)snprintf(text + length, MODELS_LEN - length, "%s%s", length ? " + " : "",
-                                   trial->gpus[i].name);
+                                   trial->part.gpus[i].name);
     }
     return text;
 }
@@ -51,17 +51,17 @@ int ledger_place_make(struct ledger *ledger, const struct wt_trial *trial, int64
     char models[MODELS_LEN];
     struct query *maker = ledger_query(ledger, SQL_PLACE_MAKE),
                  *finder = ledger_query(ledger, SQL_PLACE_FIND);
-    const char *phase = trial->phase[0] ? trial->phase : "training";
-    const char *const names[] = {trial->project, trial->user, trial->node,
-                                 gpu_models(trial, models)};
+    const char *phase = trial->identity.phase[0] ? trial->identity.phase : "training";
+    const char *const names[] = {trial->identity.project, trial->identity.user,
+                                 trial->identity.node, gpu_models(trial, models)};
     query_put_text(maker, phase);
     query_put_text(finder, phase);
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         query_put_known_text(maker, names[i]);
         query_put_text(finder, names[i]);
     }
-    query_put_int(maker, trial->gpu_count);
-    query_put_int(finder, trial->gpu_count);
+    query_put_int(maker, trial->part.gpu_count);
+    query_put_int(finder, trial->part.gpu_count);
     return make(ledger, finder, maker, place_id, err);
 }
 

@@ -13,9 +13,9 @@ int ledger_points_check(const struct wt_profile_point points[], unsigned count,
                          WT_MAX_LIMITS);
     for (unsigned i = 0; i < count; i++)
         for (unsigned k = 0; k < i; k++)
-            if (points[i].limit_mw == points[k].limit_mw)
+            if (points[i].setting.value == points[k].setting.value)
                 return error_set(err, WT_E_INVALID, "a profile with two points at %g W",
-                                 points[i].limit_mw / 1e3);
+                                 points[i].setting.value / 1e3);
     return 0;
 }
 
@@ -25,7 +25,7 @@ int ledger_points_put(struct ledger *ledger, enum ledger_sql put, int64_t id,
     for (unsigned i = 0; i < count; i++) {
         struct query *query = ledger_query(ledger, put);
         query_put_int(query, id);
-        query_put_int(query, points[i].limit_mw);
+        query_put_int(query, points[i].setting.value);
         query_put_count(query, points[i].steps);
         query_put_real(query, points[i].time_per_step_s);
         query_put_real(query, points[i].energy_per_step_j);
@@ -53,7 +53,7 @@ int ledger_points_get(struct ledger *ledger, enum ledger_sql get, int64_t id,
             return error_set(err, WT_E_RANGE, "a profile of more than %u points", capacity);
         }
         struct wt_profile_point *point = &points[n++];
-        point->limit_mw = query_u32(query);
+        point->setting.value = query_u32(query);
         point->steps = (uint64_t)query_int(query, 0);
         point->time_per_step_s = query_real(query);
         point->energy_per_step_j = query_real(query);

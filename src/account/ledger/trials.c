@@ -51,8 +51,8 @@ static int read_one(struct query *query, int64_t *number, struct wt_error *err)
 static int take_numbers(struct ledger *ledger, int64_t job_id, const struct wt_trial *trial,
                         int64_t *recurrence, int64_t *try_number, struct wt_error *err)
 {
-    *recurrence = trial->recurrence;
-    *try_number = trial->try_number;
+    *recurrence = trial->identity.recurrence;
+    *try_number = trial->identity.try_number;
     struct query *query;
     int rc = 1;
     if (!*recurrence) {
@@ -79,7 +79,8 @@ static int take_numbers(struct ledger *ledger, int64_t job_id, const struct wt_t
         return error_set(err, WT_E_BUSY,
                          "try %lld of recurrence %lld of the job %s is booked already (trial %lld)",
                          (long long)*try_number, (long long)*recurrence,
-                         text_escape_into(name, sizeof name, trial->job), (long long)there);
+                         text_escape_into(name, sizeof name, trial->identity.job),
+                         (long long)there);
     return rc;
 }
 
@@ -89,10 +90,11 @@ static int put_gpus(struct ledger *ledger, int64_t id, const struct wt_trial *tr
     struct query *query = ledger_query(ledger, SQL_GPU_CLEAR);
     query_put_int(query, id);
     int rc = query_run(query, err);
-    for (unsigned i = 0; rc == 0 && i < trial->gpu_count; i++) {
+    for (unsigned i = 0; rc == 0 && i < trial->part.gpu_count; i++) {
         int64_t device_id = 0;
-        rc = ledger_device_make(ledger, WT_DEVICE_GPU, trial->gpus[i].index, trial->gpus[i].uuid,
-                                trial->gpus[i].name, &device_id, err);
+        rc =
+            ledger_device_make(ledger, WT_DEVICE_GPU, trial->part.gpus[i].index,
+                               trial->part.gpus[i].uuid, trial->part.gpus[i].name, &device_id, err);
         if (rc)
             break;
         query = ledger_query(ledger, SQL_GPU_PUT);
@@ -108,7 +110,7 @@ static int begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *i
                  int64_t *recurrence, struct wt_error *err)
 {
     int64_t job_id = 0, try_number = 0, place_id = 0;
-    int rc = ledger_job_make(ledger, trial->job, &job_id, err);
+    int rc = ledger_job_make(ledger, trial->identity.job, &job_id, err);
     if (rc == 0)
         rc = ledger_place_make(ledger, trial, &place_id, err);
     if (rc == 0)
@@ -120,11 +122,11 @@ static int begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *i
     query_put_int(query, *recurrence);
     query_put_int(query, try_number);
     query_put_int(query, place_id);
-    query_put_known(query, trial->batch_size);
-    query_put_int(query, trial->started_ms ? trial->started_ms : clock_wall_ms());
-    query_put_known(query, trial->limit_mw);
-    query_put_known_text(query, trial->note);
-    query_put_id(query, trial->state_id);
+    query_put_known(query, trial->outcome.batch_size);
+    query_put_int(query, trial->identity.started_ms ? trial->identity.started_ms : clock_wall_ms());
+    query_put_known(query, trial->outcome.setting.value);
+    query_put_known_text(query, trial->outcome.note);
+    query_put_id(query, trial->identity.state_id);
     if ((rc = query_run(query, err)) < 0)
         return rc;
     *id = ledger_last_id(ledger);
@@ -133,10 +135,10 @@ static int begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *i
 
 static int check(const struct wt_trial *trial, struct wt_error *err)
 {
-    if (trial->gpu_count > WT_MAX_DEVICES)
+    if (trial->part.gpu_count > WT_MAX_DEVICES)
         return error_set(err, WT_E_RANGE, "a trial with %u GPUs: at most %d are kept",
-                         trial->gpu_count, WT_MAX_DEVICES);
-    return ledger_points_check(trial->profile, trial->point_count, err);
+                         trial->part.gpu_count, WT_MAX_DEVICES);
+    return ledger_points_check(trial->profile.points, trial->profile.count, err);
 }
 
 int ledger_trial_begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *id,
@@ -159,12 +161,12 @@ int ledger_trial_begin(struct ledger *ledger, const struct wt_trial *trial, int6
 static int cancel(struct ledger *ledger, const struct wt_trial *trial, struct wt_error *err)
 {
     struct query *query = ledger_query(ledger, SQL_TRIAL_CANCEL);
-    query_put_int(query, trial->id);
+    query_put_int(query, trial->identity.id);
     int rc = query_run(query, err);
     if (rc < 0)
         return rc;
     query = ledger_query(ledger, SQL_JOB_CANCEL);
-    query_put_text(query, trial->job);
+    query_put_text(query, trial->identity.job);
     return query_run(query, err);
 }
 
@@ -192,40 +194,40 @@ int ledger_steps_per_epoch(struct ledger *ledger, const char *job, uint32_t batc
 /* The parameters of SQL_TRIAL_END, in the order of OUTCOME. */
 static void put_outcome(struct query *query, const struct wt_trial *trial, int64_t factor_id)
 {
-    query_put_known(query, trial->batch_size);
-    query_put_real(query, trial->time_s);
-    query_put_known(query, trial->limit_mw);
-    query_put_real(query, trial->energy_j);
-    query_put_real(query, trial->energy_error_j);
-    query_put_real(query, trial->sensor_error_fraction);
-    query_put_real(query, trial->cpu_energy_j);
-    query_put_real(query, trial->dram_energy_j);
-    query_put_real(query, trial->cost_j);
-    query_put_count(query, trial->steps);
-    query_put_count(query, trial->epochs);
-    query_put_real(query, trial->metric);
-    if (trial->reached < 0)
+    query_put_known(query, trial->outcome.batch_size);
+    query_put_real(query, trial->outcome.time_s);
+    query_put_known(query, trial->outcome.setting.value);
+    query_put_real(query, trial->part.energy_j);
+    query_put_real(query, trial->part.energy_error_j);
+    query_put_real(query, trial->part.sensor_error_fraction);
+    query_put_real(query, trial->part.cpu_energy_j);
+    query_put_real(query, trial->part.dram_energy_j);
+    query_put_real(query, trial->outcome.cost_j);
+    query_put_count(query, trial->outcome.steps);
+    query_put_count(query, trial->outcome.epochs);
+    query_put_real(query, trial->outcome.metric);
+    if (trial->outcome.reached < 0)
         query_put_known(query, 0);
     else
-        query_put_int(query, trial->reached != 0);
-    query_put_int(query, trial->early_stopped);
-    query_put_int(query, trial->exit_code);
-    query_put_known_text(query, ledger_sources[trial->source]);
-    query_put_known_text(query, trial->note);
-    query_put_known(query, trial->savings.baseline_limit_mw);
-    query_put_real(query, trial->savings.energy_fraction);
-    query_put_real(query, trial->savings.time_fraction);
-    query_put_real(query, trial->savings.energy_fraction_error);
-    query_put_real(query, trial->savings.time_fraction_error);
-    query_put_int(query, trial->not_started);
-    query_put_real(query, trial->busy_s);
+        query_put_int(query, trial->outcome.reached != 0);
+    query_put_int(query, trial->outcome.early_stopped);
+    query_put_int(query, trial->outcome.exit_code);
+    query_put_known_text(query, ledger_sources[trial->part.source]);
+    query_put_known_text(query, trial->outcome.note);
+    query_put_known(query, trial->outcome.savings.baseline.value);
+    query_put_real(query, trial->outcome.savings.energy_fraction);
+    query_put_real(query, trial->outcome.savings.time_fraction);
+    query_put_real(query, trial->outcome.savings.energy_fraction_error);
+    query_put_real(query, trial->outcome.savings.time_fraction_error);
+    query_put_int(query, trial->outcome.not_started);
+    query_put_real(query, trial->part.busy_s);
     query_put_real(query, trial->carbon.intensity_g_per_kwh);
     query_put_real(query, trial->carbon.operational_g);
     query_put_real(query, trial->carbon.market_g);
     query_put_real(query, trial->carbon.embodied_g);
     query_put_real(query, trial->carbon.embodied_useful_g);
     query_put_int(query, factor_id);
-    query_put_int(query, trial->id);
+    query_put_int(query, trial->identity.id);
 }
 
 static int put_device(struct ledger *ledger, int64_t id, size_t position,
@@ -298,24 +300,24 @@ static int end(struct ledger *ledger, const struct wt_trial *trial, const struct
     if (rc == 0 && ledger_changes(ledger) == 0) {
         int64_t ended = 0;
         query = ledger_query(ledger, SQL_TRIAL_ENDED);
-        query_put_int(query, trial->id);
+        query_put_int(query, trial->identity.id);
         rc = read_one(query, &ended, err);
         if (rc == 0)
             return error_set(err, WT_E_NOT_FOUND, "there is no trial %lld in the ledger",
-                             (long long)trial->id);
+                             (long long)trial->identity.id);
         return rc < 0 ? rc
                       : error_set(err, WT_E_INVALID, "trial %lld has ended and is booked already",
-                                  (long long)trial->id);
+                                  (long long)trial->identity.id);
     }
     if (rc == 0)
-        rc = put_gpus(ledger, trial->id, trial, err);
+        rc = put_gpus(ledger, trial->identity.id, trial, err);
     if (rc == 0)
-        rc = ledger_points_put(ledger, SQL_POINT_PUT, trial->id, trial->profile, trial->point_count,
-                               err);
+        rc = ledger_points_put(ledger, SQL_POINT_PUT, trial->identity.id, trial->profile.points,
+                               trial->profile.count, err);
     for (size_t i = 0; rc == 0 && i < used->device_count; i++)
-        rc = put_device(ledger, trial->id, i, &used->devices[i], err);
+        rc = put_device(ledger, trial->identity.id, i, &used->devices[i], err);
     for (size_t i = 0; rc == 0 && i < used->hour_count; i++)
-        rc = put_hour(ledger, trial->id, used, &used->hours[i], &last, err);
+        rc = put_hour(ledger, trial->identity.id, used, &used->hours[i], &last, err);
     return rc;
 }
 
@@ -331,7 +333,7 @@ int ledger_trial_end(struct ledger *ledger, const struct wt_trial *trial,
     for (size_t i = 0; rc == 0 && i < used->device_count; i++)
         if (used->devices[i].kind > WT_DEVICE_DRAM || used->devices[i].source > WT_SOURCE_REPLAYED)
             rc = error_set(err, WT_E_INVALID, "a device of no known kind or source");
-    if (rc == 0 && trial->source > WT_SOURCE_REPLAYED)
+    if (rc == 0 && trial->part.source > WT_SOURCE_REPLAYED)
         rc = error_set(err, WT_E_INVALID, "a trial of no known source");
     if (rc == 0)
         rc = ledger_begin(ledger, true, err);

@@ -86,8 +86,8 @@ static bool is_for_target(const struct reading *reading, const struct wt_trial *
 {
     char words[WT_TARGET_LEN];
     uint32_t ignored;
-    for (size_t i = 0; trial->state_id && i < reading->state_count; i++)
-        if (reading->states[i].id == trial->state_id)
+    for (size_t i = 0; trial->identity.state_id && i < reading->state_count; i++)
+        if (reading->states[i].id == trial->identity.state_id)
             return options_read_words(reading->states[i].options, words, &ignored) &&
                    strcmp(words, reading->offer->study.target_words) == 0;
     return false;
@@ -155,17 +155,17 @@ static int count_runs(struct reading *reading, struct wt_error *err)
 {
     for (size_t i = 0; i < reading->trial_count; i++) {
         const struct wt_trial *trial = &reading->trials[i];
-        if (!trial->batch_size || !is_for_target(reading, trial))
+        if (!trial->outcome.batch_size || !is_for_target(reading, trial))
             continue;
-        struct expected_size *size = entry_of(reading, trial->batch_size);
+        struct expected_size *size = entry_of(reading, trial->outcome.batch_size);
         if (!size)
             return error_set(err, WT_E_RANGE, "the job %s has more than %d batch sizes",
                              shown(reading->options->job), WT_MAX_BATCH_SIZES);
         if (!optimizer_taught(trial))
             continue;
         size->runs++;
-        size->reached += trial->reached > 0;
-        size->epochs += trial->reached > 0 ? (double)trial->epochs : 0;
+        size->reached += trial->outcome.reached > 0;
+        size->epochs += trial->outcome.reached > 0 ? (double)trial->outcome.epochs : 0;
     }
     return 0;
 }

@@ -16,8 +16,8 @@ static const struct wt_profile_point *point_at(const struct wt_profile_point poi
                                                unsigned count, uint32_t limit_mw)
 {
     for (unsigned i = 0; i < count; i++)
-        if (points[i].limit_mw == limit_mw && points[i].steps && points[i].time_per_step_s > 0 &&
-            points[i].energy_per_step_j > 0)
+        if (points[i].setting.value == limit_mw && points[i].steps &&
+            points[i].time_per_step_s > 0 && points[i].energy_per_step_j > 0)
             return &points[i];
     return NULL;
 }
@@ -26,7 +26,7 @@ static double max_power_w(const struct wt_profile_point points[], unsigned count
 {
     uint32_t most_mw = 0;
     for (unsigned i = 0; i < count; i++)
-        most_mw = points[i].limit_mw > most_mw ? points[i].limit_mw : most_mw;
+        most_mw = points[i].setting.value > most_mw ? points[i].setting.value : most_mw;
     return most_mw / 1e3;
 }
 
@@ -46,8 +46,8 @@ struct wt_potential potential_of(const struct wt_profile_point points[], unsigne
     if (!now || selector_choose(points, count, NULL, &choice, most_w, &chosen, NULL) ||
         selector_choose(points, count, NULL, &least, most_w, &lowest, NULL))
         return potential;
-    potential.chosen_mw = chosen.limit_mw;
-    potential.least_mw = lowest.limit_mw;
+    potential.chosen_mw = chosen.setting.value;
+    potential.least_mw = lowest.setting.value;
     potential.chosen_energy = points[chosen.point].energy_per_step_j / now->energy_per_step_j;
     potential.chosen_time = points[chosen.point].time_per_step_s / now->time_per_step_s;
     potential.least_energy = points[lowest.point].energy_per_step_j / now->energy_per_step_j;

@@ -443,7 +443,7 @@ static void supervise_until_end(struct job *job)
 
 static void finish_tuner(struct job *job, struct job_result *result)
 {
-    result->tuned.savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
+    result->tuned.savings = (struct wt_savings){{WT_KNOB_POWER_LIMIT, 0}, NAN, NAN, NAN, NAN};
     if (job->tuner) {
         tuner_finish(job->tuner, &result->tuned);
         if (job->progress.steps == 0)
@@ -504,30 +504,30 @@ static void fill_trial(const struct job *job, struct job_result *result)
     struct wt_trial *trial = &result->trial;
     struct wt_measurement sum = meter_sum(result->devices, job->gpu_count);
     bool known = sum.source != WT_SOURCE_NONE;
-    trial->ended = true;
-    trial->time_s = (double)(job->ended_ns - job->started_ns) / (double)NS_PER_S;
-    trial->energy_j = unknown_or((double)sum.energy_mj / 1000, known);
-    trial->energy_error_j = unknown_or((double)sum.energy_error_mj / 1000, known);
-    trial->source = sum.source;
-    trial->sensor_error_fraction = sensor_error(job, result);
-    trial->steps = job->progress.steps;
-    trial->epochs = job->progress.epochs;
-    trial->metric = job->progress.epochs ? job->progress.metric : NAN;
-    trial->exit_code = job->by_us && result->exit_code > 128 ? -1 : result->exit_code;
+    trial->outcome.ended = true;
+    trial->outcome.time_s = (double)(job->ended_ns - job->started_ns) / (double)NS_PER_S;
+    trial->part.energy_j = unknown_or((double)sum.energy_mj / 1000, known);
+    trial->part.energy_error_j = unknown_or((double)sum.energy_error_mj / 1000, known);
+    trial->part.source = sum.source;
+    trial->part.sensor_error_fraction = sensor_error(job, result);
+    trial->outcome.steps = job->progress.steps;
+    trial->outcome.epochs = job->progress.epochs;
+    trial->outcome.metric = job->progress.epochs ? job->progress.metric : NAN;
+    trial->outcome.exit_code = job->by_us && result->exit_code > 128 ? -1 : result->exit_code;
     if (job->options->run_target.has_target &&
         (!job->over_budget || job->run_target.state == RUN_TARGET_REACHED))
-        trial->reached = job->run_target.state == RUN_TARGET_REACHED;
-    trial->early_stopped = job->stop.stage != STOP_NOT;
-    trial->limit_mw = result->tuned.limit_mw;
-    trial->savings = result->tuned.savings;
-    trial->point_count = result->tuned.point_count;
-    memcpy(trial->profile, result->tuned.points, sizeof trial->profile);
-    put_note(job, trial->note);
-    trial->cpu_energy_j = sum_of_kind(job, result, WT_DEVICE_CPU);
-    trial->dram_energy_j = sum_of_kind(job, result, WT_DEVICE_DRAM);
-    trial->cost_j = cost_j(cost_eta(&job->options->tuner.preference),
-                           job_max_power_w(job->sense, job->devices, job->count), trial->energy_j,
-                           trial->time_s);
+        trial->outcome.reached = job->run_target.state == RUN_TARGET_REACHED;
+    trial->outcome.early_stopped = job->stop.stage != STOP_NOT;
+    trial->outcome.setting.value = result->tuned.limit_mw;
+    trial->outcome.savings = result->tuned.savings;
+    trial->profile.count = result->tuned.point_count;
+    memcpy(trial->profile.points, result->tuned.points, sizeof trial->profile.points);
+    put_note(job, trial->outcome.note);
+    trial->part.cpu_energy_j = sum_of_kind(job, result, WT_DEVICE_CPU);
+    trial->part.dram_energy_j = sum_of_kind(job, result, WT_DEVICE_DRAM);
+    trial->outcome.cost_j = cost_j(cost_eta(&job->options->tuner.preference),
+                                   job_max_power_w(job->sense, job->devices, job->count),
+                                   trial->part.energy_j, trial->outcome.time_s);
 }
 
 double job_max_power_w(const struct sense *sense, const unsigned devices[], unsigned count)
@@ -547,31 +547,35 @@ double job_max_power_w(const struct sense *sense, const unsigned devices[], unsi
 void job_begin_trial(const struct job_options *options, const struct sense *sense,
                      const unsigned devices[], unsigned count, struct wt_trial *trial)
 {
-    *trial = (struct wt_trial){.try_number = options->try_number ? options->try_number : 1,
-                               .recurrence = options->recurrence,
-                               .started_ms = clock_wall_ms(),
-                               .reached = -1,
-                               .source = WT_SOURCE_NONE,
-                               .batch_size = options->tuner.key.batch_size,
-                               .state_id = options->state_id};
-    snprintf(trial->job, sizeof trial->job, "%s", options->job);
-    snprintf(trial->phase, sizeof trial->phase, "%s", options->phase);
-    snprintf(trial->project, sizeof trial->project, "%s", options->project ? options->project : "");
-    trial->time_s = trial->energy_j = trial->energy_error_j = trial->sensor_error_fraction = NAN;
-    trial->cpu_energy_j = trial->dram_energy_j = trial->cost_j = trial->metric = trial->busy_s =
-        NAN;
+    *trial = (struct wt_trial){.identity.try_number = options->try_number ? options->try_number : 1,
+                               .identity.recurrence = options->recurrence,
+                               .identity.started_ms = clock_wall_ms(),
+                               .outcome.reached = -1,
+                               .part.source = WT_SOURCE_NONE,
+                               .outcome.batch_size = options->tuner.key.batch_size,
+                               .identity.state_id = options->state_id};
+    snprintf(trial->identity.job, sizeof trial->identity.job, "%s", options->job);
+    snprintf(trial->identity.phase, sizeof trial->identity.phase, "%s", options->phase);
+    snprintf(trial->identity.project, sizeof trial->identity.project, "%s",
+             options->project ? options->project : "");
+    trial->outcome.time_s = trial->part.energy_j = trial->part.energy_error_j =
+        trial->part.sensor_error_fraction = NAN;
+    trial->part.cpu_energy_j = trial->part.dram_energy_j = trial->outcome.cost_j =
+        trial->outcome.metric = trial->part.busy_s = NAN;
     trial->carbon = (struct wt_carbon){NAN, NAN, "", NAN, NAN, NAN, NAN, ""};
-    snprintf(trial->user, sizeof trial->user, "%s", options->user ? options->user : "");
-    snprintf(trial->node, sizeof trial->node, "%s", options->node ? options->node : "");
-    trial->savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
+    snprintf(trial->identity.user, sizeof trial->identity.user, "%s",
+             options->user ? options->user : "");
+    snprintf(trial->identity.node, sizeof trial->identity.node, "%s",
+             options->node ? options->node : "");
+    trial->outcome.savings = (struct wt_savings){{WT_KNOB_POWER_LIMIT, 0}, NAN, NAN, NAN, NAN};
     for (unsigned i = 0; i < count; i++) {
         const struct wt_device *device = sense_device(sense, devices[i]);
         if (device->kind != WT_DEVICE_GPU)
             continue;
-        unsigned n = trial->gpu_count++;
-        trial->gpus[n].index = device->index;
-        memcpy(trial->gpus[n].uuid, device->uuid, sizeof device->uuid);
-        memcpy(trial->gpus[n].name, device->name, sizeof device->name);
+        unsigned n = trial->part.gpu_count++;
+        trial->part.gpus[n].index = device->index;
+        memcpy(trial->part.gpus[n].uuid, device->uuid, sizeof device->uuid);
+        memcpy(trial->part.gpus[n].name, device->name, sizeof device->name);
     }
 }
 
@@ -583,8 +587,8 @@ static void begin_trial(struct job *job, struct job_result *result)
     job_begin_trial(job->options, job->sense, job->devices, job->count, trial);
     if (!job->ledger)
         return;
-    result->booked =
-        ledger_trial_begin(job->ledger, trial, &trial->id, &trial->recurrence, &err) == 0;
+    result->booked = ledger_trial_begin(job->ledger, trial, &trial->identity.id,
+                                        &trial->identity.recurrence, &err) == 0;
     if (!result->booked)
         log_error("this run is not booked: %s", err.text);
 }
@@ -603,7 +607,7 @@ static int fill_in_values(struct job *job, const struct wt_trial *trial, struct 
     struct substitute_values values = job->options->values;
     if (!job->options->replace)
         return 0;
-    values.recurrence = trial->recurrence ? trial->recurrence : 1;
+    values.recurrence = trial->identity.recurrence ? trial->identity.recurrence : 1;
     values.seed += values.recurrence - 1;
     job->env_count = substitute_env(&values, job->env_values);
     return substitute_argv(job->options->argv, &values, &job->argv, err);
@@ -618,7 +622,7 @@ static void fill_hours(struct job *job, struct job_result *result, struct ledger
         log_error("%s", err.text);
         return;
     }
-    result->trial.busy_s = run_hours_busy_s(job->account);
+    result->trial.part.busy_s = run_hours_busy_s(job->account);
     if (job->options->factors)
         booking_fill(job->options->factors, sense_gpu_count(job->sense), *hours, *count,
                      &result->trial);
@@ -642,7 +646,7 @@ static void book(struct job *job, struct job_result *result)
                                           .energy_j = (double)m->energy_mj / 1000,
                                           .energy_error_j = (double)m->energy_error_mj / 1000,
                                           .source = m->source,
-                                          .begin_ms = result->trial.started_ms,
+                                          .begin_ms = result->trial.identity.started_ms,
                                           .end_ms = now_ms};
         memcpy(energies[i].uuid, device->uuid, sizeof device->uuid);
         memcpy(energies[i].name, device->name, sizeof device->name);
@@ -726,8 +730,8 @@ static void start_account(struct job *job, const struct job_result *result)
     for (unsigned i = 0; i < job->count; i++)
         devices[i] = *live_meter_device(job->watch, i);
     job->busy_due_ns = job->started_ns + BUSY_FIRST_NS;
-    if (run_hours_new(devices, job->count, result->trial.started_ms, job->started_ns, &job->account,
-                      &err))
+    if (run_hours_new(devices, job->count, result->trial.identity.started_ms, job->started_ns,
+                      &job->account, &err))
         log_error("%s", err.text);
 }
 

@@ -184,16 +184,18 @@ static int book_not_started(struct recur *recur, double epoch_j, struct wt_error
     struct wt_trial trial;
     struct wt_error book_err;
     job_begin_trial(&recur->job, recur->sense, recur->devices, recur->count, &trial);
-    if (ledger_trial_begin(recur->ledger, &trial, &trial.id, &trial.recurrence, &book_err) == 0) {
-        trial.ended = trial.not_started = true;
-        trial.time_s = trial.energy_j = trial.energy_error_j = trial.cost_j = 0;
-        trial.reached = 0;
-        trial.exit_code = -1;
-        snprintf(trial.note, sizeof trial.note,
+    if (ledger_trial_begin(recur->ledger, &trial, &trial.identity.id, &trial.identity.recurrence,
+                           &book_err) == 0) {
+        trial.outcome.ended = trial.outcome.not_started = true;
+        trial.outcome.time_s = trial.part.energy_j = trial.part.energy_error_j =
+            trial.outcome.cost_j = 0;
+        trial.outcome.reached = 0;
+        trial.outcome.exit_code = -1;
+        snprintf(trial.outcome.note, sizeof trial.outcome.note,
                  "not started: an epoch costs %.4g kJ, and a run may cost %.4g kJ", epoch_j / 1e3,
                  recur->attempt.bound_j / 1e3);
         if (ledger_trial_end(recur->ledger, &trial, NULL, &book_err) == 0) {
-            recur->job.recurrence = trial.recurrence;
+            recur->job.recurrence = trial.identity.recurrence;
             return keep(recur, &trial, err);
         }
     }
@@ -209,17 +211,18 @@ static void say_try(const struct recur *recur)
     char size[48] = "", limit[48] = "", energy[48] = "unknown energy";
     if (recur->options->recurrences == 1 && !recur->options->chooses)
         return;
-    if (t->batch_size)
-        snprintf(size, sizeof size, "batch size %u, ", (unsigned)t->batch_size);
-    if (t->limit_mw)
-        snprintf(limit, sizeof limit, "%g W, ", t->limit_mw / 1000.0);
-    if (isfinite(t->energy_j))
-        snprintf(energy, sizeof energy, "%.4g kJ", t->energy_j / 1e3);
-    log_note("recurrence %u, try %u: %s%s%llu epochs, %s in %.4g s%s", t->recurrence, t->try_number,
-             size, limit, (unsigned long long)t->epochs, energy, t->time_s,
-             t->reached > 0    ? ": target reached"
-             : t->reached == 0 ? ": target not reached"
-                               : "");
+    if (t->outcome.batch_size)
+        snprintf(size, sizeof size, "batch size %u, ", (unsigned)t->outcome.batch_size);
+    if (t->outcome.setting.value)
+        snprintf(limit, sizeof limit, "%g W, ", t->outcome.setting.value / 1000.0);
+    if (isfinite(t->part.energy_j))
+        snprintf(energy, sizeof energy, "%.4g kJ", t->part.energy_j / 1e3);
+    log_note("recurrence %u, try %u: %s%s%llu epochs, %s in %.4g s%s", t->identity.recurrence,
+             t->identity.try_number, size, limit, (unsigned long long)t->outcome.epochs, energy,
+             t->outcome.time_s,
+             t->outcome.reached > 0    ? ": target reached"
+             : t->outcome.reached == 0 ? ": target not reached"
+                                       : "");
 }
 
 /* How many epochs the run may take, by earlier runs of this batch size: those that reached a
@@ -239,15 +242,19 @@ static void expect_epochs(struct recur *recur)
     for (size_t i = 0; i < count; i++) {
         const struct wt_trial *t = &trials[i];
         bool whole = run_target->has_target
-                         ? t->reached > 0 && t->state_id == recur->job.state_id
-                         : t->ended && !t->early_stopped && !t->not_started && t->exit_code == 0;
-        if (!whole || !t->epochs || t->batch_size != recur->job.tuner.key.batch_size)
+                         ? t->outcome.reached > 0 && t->identity.state_id == recur->job.state_id
+                         : t->outcome.ended && !t->outcome.early_stopped &&
+                               !t->outcome.not_started && t->outcome.exit_code == 0;
+        if (!whole || !t->outcome.epochs ||
+            t->outcome.batch_size != recur->job.tuner.key.batch_size)
             continue;
         bool first = spending->earlier_runs++ == 0;
-        spending->least_epochs =
-            first || t->epochs < spending->least_epochs ? t->epochs : spending->least_epochs;
-        spending->most_epochs =
-            first || t->epochs > spending->most_epochs ? t->epochs : spending->most_epochs;
+        spending->least_epochs = first || t->outcome.epochs < spending->least_epochs
+                                     ? t->outcome.epochs
+                                     : spending->least_epochs;
+        spending->most_epochs = first || t->outcome.epochs > spending->most_epochs
+                                    ? t->outcome.epochs
+                                    : spending->most_epochs;
     }
     free(trials);
 }
@@ -275,7 +282,7 @@ static int run_once(struct recur *recur, struct wt_error *err)
         return rc;
     result->booked = result->booked && recur->run->booked;
     result->interrupted = recur->run->interrupted;
-    recur->job.recurrence = recur->run->trial.recurrence;
+    recur->job.recurrence = recur->run->trial.identity.recurrence;
     say_try(recur);
     spend(recur);
     bool has_budget = recur->job.spending.budget.kind != BUDGET_NONE;
@@ -286,7 +293,7 @@ static int run_once(struct recur *recur, struct wt_error *err)
             result->exit_code = 128 + recur->run->asked_to_end;
     } else if (recur->run->failed) {
         result->end = RECUR_COMMAND_FAILED;
-    } else if (recur->run->over_budget && recur->run->trial.reached <= 0) {
+    } else if (recur->run->over_budget && recur->run->trial.outcome.reached <= 0) {
         result->end = RECUR_OVER_BUDGET;
     }
     return keep(recur, &recur->run->trial, err);
@@ -346,8 +353,10 @@ static void say_taken_over(const struct optimizer_try *attempt)
  * what the run took. */
 static double shown_epoch_cost_j(struct recur *recur, const struct wt_trial *trial)
 {
-    double epoch_j = known_epoch_cost_j(recur, trial->batch_size);
-    return isfinite(epoch_j) || !trial->epochs ? epoch_j : trial->cost_j / (double)trial->epochs;
+    double epoch_j = known_epoch_cost_j(recur, trial->outcome.batch_size);
+    return isfinite(epoch_j) || !trial->outcome.epochs
+               ? epoch_j
+               : trial->outcome.cost_j / (double)trial->outcome.epochs;
 }
 
 /* Runs the size that is claimed, or finds that it need not be run.  1: *outcome is for the beliefs;
@@ -369,12 +378,12 @@ static int make_try(struct recur *recur, struct batch_size_result *outcome, stru
         return rc;
     const struct wt_trial *trial = &recur->run->trial;
     *outcome = (struct batch_size_result){.ran = true,
-                                          .cost_j = trial->cost_j,
-                                          .reached = trial->reached > 0,
+                                          .cost_j = trial->outcome.cost_j,
+                                          .reached = trial->outcome.reached > 0,
                                           .epoch_cost_j = shown_epoch_cost_j(recur, trial)};
     if (outcome->reached ||
         (!recur->run->failed && !recur->run->asked_to_end && !recur->run->over_budget)) {
-        if (isfinite(trial->cost_j))
+        if (isfinite(trial->outcome.cost_j))
             return 1;
         log_warning("what this run cost is not known: nothing is learned from it");
         recur->result->end = outcome->reached ? recur->result->end : RECUR_MISSED;
@@ -451,10 +460,10 @@ static bool find_states(struct recur *recur, int64_t others[], unsigned capacity
 /* A run of another GPU that taught something, and counted epochs. */
 static bool is_past(const struct wt_trial *t, const int64_t others[], unsigned count)
 {
-    if (!optimizer_taught(t) || !t->epochs)
+    if (!optimizer_taught(t) || !t->outcome.epochs)
         return false;
     for (unsigned i = 0; i < count; i++)
-        if (t->state_id == others[i])
+        if (t->identity.state_id == others[i])
             return true;
     return false;
 }
@@ -476,9 +485,9 @@ static void learn_from_others(struct recur *recur)
     for (size_t i = 0; recur->past && i < count; i++)
         if (is_past(&trials[i], others, other_count))
             recur->past[batch->past_count++] =
-                (struct batch_size_past){.size = trials[i].batch_size,
-                                         .epochs = (unsigned)trials[i].epochs,
-                                         .reached = trials[i].reached > 0};
+                (struct batch_size_past){.size = trials[i].outcome.batch_size,
+                                         .epochs = (unsigned)trials[i].outcome.epochs,
+                                         .reached = trials[i].outcome.reached > 0};
     free(trials);
     batch->past = recur->past;
     batch->max_epochs = recur->job.run_target.max_epochs;
@@ -490,7 +499,7 @@ static int run_plainly(struct recur *recur, struct wt_error *err)
 {
     recur->job.values.learning_rate = rate_for(recur, 0);
     int rc = run_once(recur, err);
-    if (rc == 0 && recur->run->trial.reached == 0 && recur->result->end == RECUR_DONE)
+    if (rc == 0 && recur->run->trial.outcome.reached == 0 && recur->result->end == RECUR_DONE)
         recur->result->end = RECUR_MISSED;
     return rc;
 }

@@ -179,7 +179,7 @@ void spending_begin(struct spending *spending, const struct spending_options *op
     *spending = (struct spending){.options = *options,
                                   .watch = watch,
                                   .factors = factors,
-                                  .started_ms = trial->started_ms,
+                                  .started_ms = trial->identity.started_ms,
                                   .started_ns = started_ns,
                                   .hour = -1};
     budget_begin(&spending->budget, options->budget.amount, options->before, options->warned);
@@ -222,7 +222,7 @@ static double booked(const struct spending *spending, const struct wt_trial *tri
 {
     switch (spending->options.budget.kind) {
     case BUDGET_TIME:
-        return trial->time_s;
+        return trial->outcome.time_s;
     case BUDGET_CARBON:
         return trial->carbon.operational_g + trial->carbon.embodied_g;
     case BUDGET_ENERGY:
@@ -230,8 +230,9 @@ static double booked(const struct spending *spending, const struct wt_trial *tri
     case BUDGET_NONE:
         return 0;
     }
-    const double kinds_j[] = {trial->energy_j, trial->cpu_energy_j, trial->dram_energy_j};
-    double sum_j = trial->gpu_count && isnan(trial->energy_j) ? (double)NAN : 0;
+    const double kinds_j[] = {trial->part.energy_j, trial->part.cpu_energy_j,
+                              trial->part.dram_energy_j};
+    double sum_j = trial->part.gpu_count && isnan(trial->part.energy_j) ? (double)NAN : 0;
     for (unsigned i = 0; i < sizeof kinds_j / sizeof kinds_j[0]; i++)
         sum_j += isnan(kinds_j[i]) ? 0 : kinds_j[i];
     return sum_j;

@@ -18,7 +18,7 @@
 
 static double measured_j(const struct wt_trial *run)
 {
-    const double energies[] = {run->energy_j, run->cpu_energy_j, run->dram_energy_j};
+    const double energies[] = {run->part.energy_j, run->part.cpu_energy_j, run->part.dram_energy_j};
     double sum = NAN;
     for (unsigned i = 0; i < 3; i++)
         if (isfinite(energies[i]))
@@ -60,11 +60,13 @@ static void describe(struct buffer *out, const struct json_boamps *report)
     const struct {
         const char *name;
         double energy_j;
-    } kinds[] = {
-        {"GPUs", run->energy_j}, {"CPUs", run->cpu_energy_j}, {"DRAM", run->dram_energy_j}};
-    buffer_print(out, "Job %s, recurrence %u, try %u", run->job, run->recurrence, run->try_number);
-    if (run->project[0])
-        buffer_print(out, ", project %s", run->project);
+    } kinds[] = {{"GPUs", run->part.energy_j},
+                 {"CPUs", run->part.cpu_energy_j},
+                 {"DRAM", run->part.dram_energy_j}};
+    buffer_print(out, "Job %s, recurrence %u, try %u", run->identity.job, run->identity.recurrence,
+                 run->identity.try_number);
+    if (run->identity.project[0])
+        buffer_print(out, ", project %s", run->identity.project);
     for (unsigned measured = 2; measured-- > 0;) {
         unsigned count = 0;
         for (unsigned i = 0; i < 3; i++)
@@ -95,12 +97,12 @@ static void put_task(struct json_doc *doc, const struct json_boamps *report)
     if (description.failed)
         json_doc_fail(doc);
     json_open_object(doc, "task");
-    json_put_text(doc, "taskStage", run->phase[0] ? run->phase : "unknown");
+    json_put_text(doc, "taskStage", run->identity.phase[0] ? run->identity.phase : "unknown");
     json_put_text(doc, "taskFamily", "unknown");
     json_open_array(doc, "algorithms");
     json_open_object(doc, NULL);
-    if (run->epochs)
-        json_put_count(doc, "epochsNumber", run->epochs);
+    if (run->outcome.epochs)
+        json_put_count(doc, "epochsNumber", run->outcome.epochs);
     json_close(doc);
     json_close(doc);
     json_open_array(doc, "dataset");
@@ -116,17 +118,18 @@ static void put_task(struct json_doc *doc, const struct json_boamps *report)
 
 static void put_measures(struct json_doc *doc, const struct wt_trial *run)
 {
-    double reserved_s = run->time_s * run->gpu_count, busy = run->busy_s / reserved_s;
+    double reserved_s = run->outcome.time_s * run->part.gpu_count,
+           busy = run->part.busy_s / reserved_s;
     json_open_array(doc, "measures");
     json_open_object(doc, NULL);
     json_put_text(doc, "measurementMethod", "wattune");
-    if (isfinite(run->energy_j) && run->source != WT_SOURCE_NONE)
-        json_put_source(doc, "gpuTrackingMode", run->source);
+    if (isfinite(run->part.energy_j) && run->part.source != WT_SOURCE_NONE)
+        json_put_source(doc, "gpuTrackingMode", run->part.source);
     if (reserved_s > 0)
         put_known(doc, "averageUtilizationGpu", busy > 1 ? 1 : busy);
     json_put_number(doc, "powerConsumption", measured_j(run) / 3.6e6);
-    put_known(doc, "measurementDuration", run->time_s);
-    put_time(doc, "measurementDateTime", run->started_ms);
+    put_known(doc, "measurementDuration", run->outcome.time_s);
+    put_time(doc, "measurementDateTime", run->identity.started_ms);
     json_close(doc);
     json_close(doc);
 }
@@ -136,17 +139,17 @@ static void put_infrastructure(struct json_doc *doc, const struct wt_trial *run)
     json_open_object(doc, "infrastructure");
     json_put_text(doc, "infraType", "other");
     json_open_array(doc, "components");
-    for (unsigned i = 0; i < run->gpu_count; i++) {
+    for (unsigned i = 0; i < run->part.gpu_count; i++) {
         unsigned count = 0, first = 0;
-        while (strcmp(run->gpus[first].name, run->gpus[i].name) != 0)
+        while (strcmp(run->part.gpus[first].name, run->part.gpus[i].name) != 0)
             first++;
-        for (unsigned k = i; k < run->gpu_count; k++)
-            count += strcmp(run->gpus[k].name, run->gpus[i].name) == 0;
+        for (unsigned k = i; k < run->part.gpu_count; k++)
+            count += strcmp(run->part.gpus[k].name, run->part.gpus[i].name) == 0;
         if (first != i)
             continue;
         json_open_object(doc, NULL);
-        if (run->gpus[i].name[0])
-            json_put_text(doc, "componentName", run->gpus[i].name);
+        if (run->part.gpus[i].name[0])
+            json_put_text(doc, "componentName", run->part.gpus[i].name);
         json_put_text(doc, "componentType", "gpu");
         json_put_count(doc, "nbComponent", count);
         json_close(doc);
@@ -174,10 +177,11 @@ static void put_quality(struct json_doc *doc, const struct wt_trial *run)
         double most;
         const char *name;
     } classes[] = {{0.10, "high"}, {0.25, "medium"}, {0.50, "low"}};
-    bool others = isfinite(run->cpu_energy_j) || isfinite(run->dram_energy_j);
-    double error = run->energy_j > 0 && !others
-                       ? run->energy_error_j / run->energy_j + run->sensor_error_fraction
-                       : (double)NAN;
+    bool others = isfinite(run->part.cpu_energy_j) || isfinite(run->part.dram_energy_j);
+    double error =
+        run->part.energy_j > 0 && !others
+            ? run->part.energy_error_j / run->part.energy_j + run->part.sensor_error_fraction
+            : (double)NAN;
     for (unsigned i = 0; i < sizeof classes / sizeof classes[0]; i++)
         if (error <= classes[i].most) {
             json_put_text(doc, "quality", classes[i].name);
@@ -187,7 +191,7 @@ static void put_quality(struct json_doc *doc, const struct wt_trial *run)
 
 bool json_boamps_has(const struct wt_trial *run)
 {
-    return isfinite(measured_j(run)) && run->gpu_count > 0;
+    return isfinite(measured_j(run)) && run->part.gpu_count > 0;
 }
 
 struct json_doc *json_boamps_document(const struct json_boamps *report)

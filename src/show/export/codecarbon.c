@@ -31,12 +31,13 @@ static double kwh(const struct row *row, double energy_j)
 
 static double watts(const struct row *row, double energy_j)
 {
-    return row->run->time_s > 0 ? kwh(row, energy_j) * 3.6e6 / row->run->time_s : (double)NAN;
+    return row->run->outcome.time_s > 0 ? kwh(row, energy_j) * 3.6e6 / row->run->outcome.time_s
+                                        : (double)NAN;
 }
 
 static double duration(const struct row *row)
 {
-    return row->run->time_s;
+    return row->run->outcome.time_s;
 }
 static double emissions(const struct row *row)
 {
@@ -45,39 +46,40 @@ static double emissions(const struct row *row)
 
 static double emissions_rate(const struct row *row)
 {
-    return row->run->time_s > 0 ? emissions(row) / row->run->time_s : (double)NAN;
+    return row->run->outcome.time_s > 0 ? emissions(row) / row->run->outcome.time_s : (double)NAN;
 }
 
 static double cpu_power(const struct row *row)
 {
-    return watts(row, row->run->cpu_energy_j);
+    return watts(row, row->run->part.cpu_energy_j);
 }
 static double gpu_power(const struct row *row)
 {
-    return watts(row, row->run->energy_j);
+    return watts(row, row->run->part.energy_j);
 }
 static double ram_power(const struct row *row)
 {
-    return watts(row, row->run->dram_energy_j);
+    return watts(row, row->run->part.dram_energy_j);
 }
 static double cpu_energy(const struct row *row)
 {
-    return kwh(row, row->run->cpu_energy_j);
+    return kwh(row, row->run->part.cpu_energy_j);
 }
 static double gpu_energy(const struct row *row)
 {
-    return kwh(row, row->run->energy_j);
+    return kwh(row, row->run->part.energy_j);
 }
 static double ram_energy(const struct row *row)
 {
-    return kwh(row, row->run->dram_energy_j);
+    return kwh(row, row->run->part.dram_energy_j);
 }
 
 /* Of all that was measured. */
 static double energy_consumed(const struct row *row)
 {
     const struct wt_trial *run = row->run;
-    return kwh(row, report_plus(report_plus(run->energy_j, run->cpu_energy_j), run->dram_energy_j));
+    return kwh(row, report_plus(report_plus(run->part.energy_j, run->part.cpu_energy_j),
+                                run->part.dram_energy_j));
 }
 
 static double pue(const struct row *row)
@@ -86,13 +88,13 @@ static double pue(const struct row *row)
 }
 static double gpu_count(const struct row *row)
 {
-    return row->run->gpu_count;
+    return row->run->part.gpu_count;
 }
 
 static double gpu_utilization(const struct row *row)
 {
-    double reserved_s = row->run->time_s * row->run->gpu_count,
-           share = row->run->busy_s / reserved_s;
+    double reserved_s = row->run->outcome.time_s * row->run->part.gpu_count,
+           share = row->run->part.busy_s / reserved_s;
     return !(reserved_s > 0) ? (double)NAN : share > 1 ? 100 : 100 * share;
 }
 
@@ -103,15 +105,15 @@ enum { TEXT_LEN = WT_MAX_DEVICES * (WT_NAME_LEN + 16) };
 /* When the run ended, in UTC; without a zone, as CodeCarbon has it. */
 static void timestamp(const struct row *row, char text[TEXT_LEN])
 {
-    double end_ms = (double)row->run->started_ms + row->run->time_s * 1000;
+    double end_ms = (double)row->run->identity.started_ms + row->run->outcome.time_s * 1000;
     char wall[32];
-    if (row->run->ended && fabs(end_ms) < 1e15) /* what has a date */
+    if (row->run->outcome.ended && fabs(end_ms) < 1e15) /* what has a date */
         snprintf(text, TEXT_LEN, "%.19s", clock_format_wall((int64_t)end_ms, wall));
 }
 
 static void project(const struct row *row, char text[TEXT_LEN])
 {
-    snprintf(text, TEXT_LEN, "%s", row->run->project);
+    snprintf(text, TEXT_LEN, "%s", row->run->identity.project);
 }
 static void run_id(const struct row *row, char text[TEXT_LEN])
 {
@@ -119,7 +121,7 @@ static void run_id(const struct row *row, char text[TEXT_LEN])
 }
 static void experiment(const struct row *row, char text[TEXT_LEN])
 {
-    snprintf(text, TEXT_LEN, "%s", row->run->job);
+    snprintf(text, TEXT_LEN, "%s", row->run->identity.job);
 }
 static void version(const struct row *row, char text[TEXT_LEN])
 {
@@ -147,15 +149,15 @@ static void gpu_model(const struct row *row, char text[TEXT_LEN])
 {
     const struct wt_trial *run = row->run;
     size_t used = 0;
-    for (unsigned i = 0; i < run->gpu_count && used < TEXT_LEN; i++) {
+    for (unsigned i = 0; i < run->part.gpu_count && used < TEXT_LEN; i++) {
         unsigned count = 0, first = 0;
-        while (strcmp(run->gpus[first].name, run->gpus[i].name) != 0)
+        while (strcmp(run->part.gpus[first].name, run->part.gpus[i].name) != 0)
             first++;
-        for (unsigned k = i; k < run->gpu_count; k++)
-            count += strcmp(run->gpus[k].name, run->gpus[i].name) == 0;
-        if (first == i && run->gpus[i].name[0])
+        for (unsigned k = i; k < run->part.gpu_count; k++)
+            count += strcmp(run->part.gpus[k].name, run->part.gpus[i].name) == 0;
+        if (first == i && run->part.gpus[i].name[0])
             used += (size_t)snprintf(text + used, TEXT_LEN - used, "%s%u x %s", used ? ", " : "",
-                                     count, run->gpus[i].name);
+                                     count, run->part.gpus[i].name);
     }
 }
 

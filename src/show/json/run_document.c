@@ -30,21 +30,21 @@ static void put_counted(struct json_doc *doc, const char *key, uint64_t count)
 
 static int higher_limit_first(const void *a, const void *b)
 {
-    uint32_t left = ((const struct wt_profile_point *)a)->limit_mw;
-    uint32_t right = ((const struct wt_profile_point *)b)->limit_mw;
+    uint32_t left = ((const struct wt_profile_point *)a)->setting.value;
+    uint32_t right = ((const struct wt_profile_point *)b)->setting.value;
     return (left < right) - (left > right);
 }
 
 static void put_profile(struct json_doc *doc, const struct wt_trial *trial)
 {
     struct wt_profile_point points[WT_MAX_LIMITS];
-    unsigned count = trial->point_count < WT_MAX_LIMITS ? trial->point_count : WT_MAX_LIMITS;
-    memcpy(points, trial->profile, count * sizeof points[0]);
+    unsigned count = trial->profile.count < WT_MAX_LIMITS ? trial->profile.count : WT_MAX_LIMITS;
+    memcpy(points, trial->profile.points, count * sizeof points[0]);
     qsort(points, count, sizeof points[0], higher_limit_first);
     json_open_array(doc, "profile");
     for (unsigned i = 0; i < count; i++) {
         json_open_object(doc, NULL);
-        json_put_watts(doc, "power_limit_w", points[i].limit_mw);
+        json_put_watts(doc, "power_limit_w", points[i].setting.value);
         json_put_number(doc, "time_per_step_s", points[i].time_per_step_s);
         json_put_number(doc, "energy_per_step_j", points[i].energy_per_step_j);
         json_put_number(doc, "power_w",
@@ -61,7 +61,7 @@ static void put_profile(struct json_doc *doc, const struct wt_trial *trial)
 static void put_savings(struct json_doc *doc, const struct wt_savings *savings)
 {
     json_open_object(doc, "savings");
-    json_put_watts(doc, "baseline_power_limit_w", savings->baseline_limit_mw);
+    json_put_watts(doc, "baseline_power_limit_w", savings->baseline.value);
     json_put_number(doc, "energy_fraction", savings->energy_fraction);
     json_put_number(doc, "time_fraction", savings->time_fraction);
     json_put_number(doc, "energy_fraction_error", savings->energy_fraction_error);
@@ -98,38 +98,38 @@ static void put_exit_code(struct json_doc *doc, int exit_code)
 static void put_try(struct json_doc *doc, const struct wt_trial *t)
 {
     json_open_object(doc, NULL);
-    if (t->id)
-        json_put_integer(doc, "trial", t->id);
+    if (t->identity.id)
+        json_put_integer(doc, "trial", t->identity.id);
     else
         json_put_null(doc, "trial");
-    json_put_integer(doc, "try_number", t->try_number);
-    json_put_bool(doc, "ended", t->ended);
-    json_put_bool(doc, "ran", !t->not_started);
-    put_counted(doc, "batch_size", t->batch_size);
-    json_put_watts(doc, "power_limit_w", t->limit_mw);
-    json_put_wall(doc, "started", t->started_ms);
-    json_put_number(doc, "time_s", t->time_s);
-    json_put_number(doc, "energy_j", t->energy_j);
-    json_put_number(doc, "energy_error_j", t->energy_error_j);
-    json_put_number(doc, "sensor_error_fraction", t->sensor_error_fraction);
-    json_put_number(doc, "cpu_energy_j", t->cpu_energy_j);
-    json_put_number(doc, "dram_energy_j", t->dram_energy_j);
-    json_put_number(doc, "cost_j", t->cost_j);
-    put_counted(doc, "steps", t->steps);
-    put_counted(doc, "epochs", t->epochs);
-    json_put_number(doc, "metric", t->metric);
-    put_reached(doc, t->reached);
-    if (t->ended) {
-        json_put_bool(doc, "early_stopped", t->early_stopped);
-        put_exit_code(doc, t->exit_code);
+    json_put_integer(doc, "try_number", t->identity.try_number);
+    json_put_bool(doc, "ended", t->outcome.ended);
+    json_put_bool(doc, "ran", !t->outcome.not_started);
+    put_counted(doc, "batch_size", t->outcome.batch_size);
+    json_put_watts(doc, "power_limit_w", t->outcome.setting.value);
+    json_put_wall(doc, "started", t->identity.started_ms);
+    json_put_number(doc, "time_s", t->outcome.time_s);
+    json_put_number(doc, "energy_j", t->part.energy_j);
+    json_put_number(doc, "energy_error_j", t->part.energy_error_j);
+    json_put_number(doc, "sensor_error_fraction", t->part.sensor_error_fraction);
+    json_put_number(doc, "cpu_energy_j", t->part.cpu_energy_j);
+    json_put_number(doc, "dram_energy_j", t->part.dram_energy_j);
+    json_put_number(doc, "cost_j", t->outcome.cost_j);
+    put_counted(doc, "steps", t->outcome.steps);
+    put_counted(doc, "epochs", t->outcome.epochs);
+    json_put_number(doc, "metric", t->outcome.metric);
+    put_reached(doc, t->outcome.reached);
+    if (t->outcome.ended) {
+        json_put_bool(doc, "early_stopped", t->outcome.early_stopped);
+        put_exit_code(doc, t->outcome.exit_code);
     } else {
         json_put_null(doc, "early_stopped");
         json_put_null(doc, "exit_code");
     }
-    json_put_source(doc, "source", t->source);
-    json_put_known_text(doc, "note", t->note);
+    json_put_source(doc, "source", t->part.source);
+    json_put_known_text(doc, "note", t->outcome.note);
     put_profile(doc, t);
-    put_savings(doc, &t->savings);
+    put_savings(doc, &t->outcome.savings);
     put_carbon(doc, &t->carbon);
     json_close(doc);
 }
@@ -143,11 +143,11 @@ static int reached(const struct wt_trial *const tries[], size_t count)
     int answer = -1;
     bool running = false;
     for (size_t i = 0; i < count; i++) {
-        if (tries[i]->reached > 0)
+        if (tries[i]->outcome.reached > 0)
             return 1;
-        if (tries[i]->reached == 0)
+        if (tries[i]->outcome.reached == 0)
             answer = 0;
-        running = running || !tries[i]->ended;
+        running = running || !tries[i]->outcome.ended;
     }
     return running ? -1 : answer;
 }
@@ -156,12 +156,12 @@ static void put_recurrence(struct json_doc *doc, const struct wt_trial *const tr
 {
     double energy_j = 0, time_s = 0, cost_j = 0; /* one unknown try makes the sum unknown */
     for (size_t i = 0; i < count; i++) {
-        energy_j += tries[i]->energy_j;
-        time_s += tries[i]->time_s;
-        cost_j += tries[i]->cost_j;
+        energy_j += tries[i]->part.energy_j;
+        time_s += tries[i]->outcome.time_s;
+        cost_j += tries[i]->outcome.cost_j;
     }
     json_open_object(doc, NULL);
-    json_put_integer(doc, "recurrence", tries[0]->recurrence);
+    json_put_integer(doc, "recurrence", tries[0]->identity.recurrence);
     put_reached(doc, reached(tries, count));
     json_put_number(doc, "energy_j", energy_j);
     json_put_number(doc, "time_s", time_s);
@@ -177,9 +177,10 @@ static int by_recurrence_and_try(const void *a, const void *b)
 {
     const struct wt_trial *left = *(const struct wt_trial *const *)a,
                           *right = *(const struct wt_trial *const *)b;
-    if (left->recurrence != right->recurrence)
-        return left->recurrence < right->recurrence ? -1 : 1;
-    return (left->try_number > right->try_number) - (left->try_number < right->try_number);
+    if (left->identity.recurrence != right->identity.recurrence)
+        return left->identity.recurrence < right->identity.recurrence ? -1 : 1;
+    return (left->identity.try_number > right->identity.try_number) -
+           (left->identity.try_number < right->identity.try_number);
 }
 
 /* --- The job --- */
@@ -203,16 +204,16 @@ static void put_gpus(struct json_doc *doc, const struct wt_trial trials[], size_
 {
     size_t all = 0, n = 0;
     for (size_t i = 0; i < count; i++)
-        all += trials[i].gpu_count;
+        all += trials[i].part.gpu_count;
     struct gpu *gpus = calloc(all ? all : 1, sizeof *gpus);
     if (!gpus) {
         json_doc_fail(doc);
         return;
     }
     for (size_t i = 0; i < count; i++)
-        for (unsigned k = 0; k < trials[i].gpu_count; k++)
-            gpus[n++] = (struct gpu){trials[i].gpus[k].index, trials[i].gpus[k].uuid,
-                                     trials[i].gpus[k].name};
+        for (unsigned k = 0; k < trials[i].part.gpu_count; k++)
+            gpus[n++] = (struct gpu){trials[i].part.gpus[k].index, trials[i].part.gpus[k].uuid,
+                                     trials[i].part.gpus[k].name};
     if (n)
         qsort(gpus, n, sizeof *gpus, by_index_and_uuid);
     json_open_array(doc, "gpus");
@@ -242,13 +243,15 @@ struct json_doc *json_run_document(const struct wt_trial trials[], size_t count)
     qsort(order, count, sizeof *order, by_recurrence_and_try);
     const struct wt_trial *last = order[count - 1];
     json_put_integer(doc, "schema_version", JSON_SCHEMA_VERSION);
-    json_put_text(doc, "job", last->job);
-    json_put_known_text(doc, "phase", last->phase);
-    json_put_known_text(doc, "project", last->project);
+    json_put_text(doc, "job", last->identity.job);
+    json_put_known_text(doc, "phase", last->identity.phase);
+    json_put_known_text(doc, "project", last->identity.project);
     put_gpus(doc, trials, count);
     json_open_array(doc, "recurrences");
     for (size_t i = 0, next; i < count; i = next) {
-        for (next = i + 1; next < count && order[next]->recurrence == order[i]->recurrence; next++)
+        for (next = i + 1;
+             next < count && order[next]->identity.recurrence == order[i]->identity.recurrence;
+             next++)
             ;
         put_recurrence(doc, order + i, next - i);
     }

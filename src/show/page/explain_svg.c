@@ -37,8 +37,8 @@ static void fit_chart(struct chart *chart, const struct wt_fit *fit, reader *rea
     chart->y_most = 0;
     for (unsigned i = 0; i < fit->count; i++) {
         struct value value = read(&fit->points[i]);
-        low_w = fmin(low_w, fit->points[i].measured.limit_mw / 1e3);
-        high_w = fmax(high_w, fit->points[i].measured.limit_mw / 1e3);
+        low_w = fmin(low_w, fit->points[i].measured.setting.value / 1e3);
+        high_w = fmax(high_w, fit->points[i].measured.setting.value / 1e3);
         chart->y_most = fmax(chart->y_most,
                              1.1 * fmax(value.measured, value.fitted)); /* fmax() passes NaN over */
     }
@@ -57,7 +57,8 @@ static void put_line(struct buffer *out, const struct chart *chart, const struct
     buffer_print(out, "<polyline fill=\"none\" stroke=\"%s\" points=\"", colour);
     for (unsigned i = 0; i < fit->count; i++)
         if (isfinite(values[i]))
-            buffer_print(out, "%.1f,%.1f ", svg_x(chart, fit->points[i].measured.limit_mw / 1e3),
+            buffer_print(out, "%.1f,%.1f ",
+                         svg_x(chart, fit->points[i].measured.setting.value / 1e3),
                          svg_y(chart, values[i]));
     buffer_print(out, "\"/>\n");
 }
@@ -70,9 +71,9 @@ static void put_points(struct buffer *out, const struct chart *chart,
         struct value value = read(p);
         if (!isfinite(value.measured))
             continue;
-        double x = svg_x(chart, p->measured.limit_mw / 1e3), y = svg_y(chart, value.measured);
-        bool chosen = p->measured.limit_mw == e->chosen.limit_mw,
-             found = p->measured.limit_mw == e->found_limit_mw;
+        double x = svg_x(chart, p->measured.setting.value / 1e3), y = svg_y(chart, value.measured);
+        bool chosen = p->measured.setting.value == e->chosen.limit_mw,
+             found = p->measured.setting.value == e->found_limit_mw;
         if (isfinite(value.error))
             buffer_print(out, "<path d=\"M%.1f %.1fV%.1f\" stroke=\"#1f77b4\"/>\n", x,
                          svg_y(chart, value.measured - value.error),
@@ -85,7 +86,7 @@ static void put_points(struct buffer *out, const struct chart *chart,
                       : found ? "#d62728"
                               : "#1f77b4"
                     : "#bbb",
-            p->measured.limit_mw / 1e3);
+            p->measured.setting.value / 1e3);
         if (chosen || found)
             svg_text(out, x, y - 10, "middle",
                      chosen && found ? "chosen, found"

@@ -96,11 +96,11 @@ static void put_measured_least(struct buffer *out, const struct wt_fit *fit)
         return;
     }
     buffer_print(out, "; of what was measured, a step takes least energy at %s",
-                 unit_limit(limit, least->limit_mw));
+                 unit_limit(limit, least->setting.value));
     if (least != top)
         buffer_print(out, ", %s of that at %s",
                      unit_percent(share, least->energy_per_step_j / top->energy_per_step_j),
-                     unit_limit(top_limit, top->limit_mw));
+                     unit_limit(top_limit, top->setting.value));
     buffer_print(out, ".");
 }
 
@@ -153,7 +153,7 @@ static void put_powers(struct buffer *out, const struct wt_explanation *e)
     char limit[UNIT_SIZE];
     const struct wt_fit *fit = &e->fit;
     const char *gpu = e->gpu_count > 1 ? "A GPU" : "The GPU";
-    unit_limit(limit, highest_used(fit)->limit_mw);
+    unit_limit(limit, highest_used(fit)->setting.value);
     if (isfinite(fit->static_w.value)) {
         buffer_print(out, "%s draws ", gpu);
         put_power(out, fit->static_w, e->gpu_count);
@@ -339,7 +339,7 @@ static void put_bar(struct table *table, double all_j, double static_j, double m
 static void put_marks(struct table *table, const struct wt_explanation *e,
                       const struct wt_fit_point *p)
 {
-    uint32_t limit_mw = p->measured.limit_mw;
+    uint32_t limit_mw = p->measured.setting.value;
     bool found = limit_mw == e->found_limit_mw, chosen = limit_mw == e->chosen.limit_mw;
     bool least = &p->measured == least_energy(&e->fit);
     table_put(table, "%s%s%s%s%s%s%s", p->measured.throttled ? "throttled " : "",
@@ -364,7 +364,7 @@ static void put_picture(struct buffer *out, const struct wt_explanation *e, bool
     for (unsigned i = 0; i < fit->count; i++) {
         const struct wt_profile_point *p = &fit->points[i].measured;
         double time_s = p->time_per_step_s > 0 ? p->time_per_step_s : (double)NAN;
-        table_put(&table, "%s", unit_limit(text, p->limit_mw));
+        table_put(&table, "%s", unit_limit(text, p->setting.value));
         table_put(&table, "%s", unit_power(text, p->energy_per_step_j / time_s / e->gpu_count));
         table_put(&table, "%s",
                   unit_percent(text, top ? time_s / top->time_per_step_s : (double)NAN));

@@ -27,29 +27,31 @@ bool view_is_above_limit(const struct wt_profile_point *point, unsigned gpu_coun
     double error = isfinite(point->energy_error_j) ? point->energy_error_j : 0;
     double least_w = (point->energy_per_step_j - error) / point->time_per_step_s;
     return point->time_per_step_s > 0 && gpu_count &&
-           least_w > MORE_THAN_SENSORS_ERR * point->limit_mw / 1e3 * gpu_count;
+           least_w > MORE_THAN_SENSORS_ERR * point->setting.value / 1e3 * gpu_count;
 }
 
 /* A limit above this one that was kept: then it is this one's height, not the card, that is at
  * fault. */
 static bool keeps_a_higher_one(const struct wt_trial *t, uint32_t limit_mw)
 {
-    for (unsigned i = 0; i < t->point_count && i < WT_MAX_LIMITS; i++)
-        if (t->profile[i].limit_mw > limit_mw && !view_is_above_limit(&t->profile[i], t->gpu_count))
+    for (unsigned i = 0; i < t->profile.count && i < WT_MAX_LIMITS; i++)
+        if (t->profile.points[i].setting.value > limit_mw &&
+            !view_is_above_limit(&t->profile.points[i], t->part.gpu_count))
             return true;
     return false;
 }
 
 void view_above_limits(struct buffer *out, const struct wt_trial *t)
 {
-    for (unsigned i = 0; i < t->point_count && i < WT_MAX_LIMITS; i++) {
-        const struct wt_profile_point *p = &t->profile[i];
+    for (unsigned i = 0; i < t->profile.count && i < WT_MAX_LIMITS; i++) {
+        const struct wt_profile_point *p = &t->profile.points[i];
         char limit[UNIT_SIZE];
-        if (!view_is_above_limit(p, t->gpu_count))
+        if (!view_is_above_limit(p, t->part.gpu_count))
             continue;
-        buffer_print(out, "At %s %s %.0f W: %s.\n", unit_limit(limit, p->limit_mw),
-                     t->gpu_count == 1 ? "the GPU draws" : "a GPU draws", power_w(p) / t->gpu_count,
-                     keeps_a_higher_one(t, p->limit_mw)
+        buffer_print(out, "At %s %s %.0f W: %s.\n", unit_limit(limit, p->setting.value),
+                     t->part.gpu_count == 1 ? "the GPU draws" : "a GPU draws",
+                     power_w(p) / t->part.gpu_count,
+                     keeps_a_higher_one(t, p->setting.value)
                          ? "the limit is below what its lowest clock needs"
                          : "it does not keep to its limits, or its sensor shows too much");
     }

@@ -59,19 +59,19 @@ void view_jobs(struct buffer *out, const struct wt_job_row rows[], size_t count,
 
 static const char *outcome(char text[UNIT_SIZE], const struct wt_trial *t)
 {
-    if (!t->ended)
+    if (!t->outcome.ended)
         return "not ended";
-    if (t->not_started)
+    if (t->outcome.not_started)
         return "not started";
-    if (t->early_stopped)
-        return t->reached == 0 ? "stopped early" : "budget used up";
-    if (t->reached > 0)
+    if (t->outcome.early_stopped)
+        return t->outcome.reached == 0 ? "stopped early" : "budget used up";
+    if (t->outcome.reached > 0)
         return "target reached";
-    if (t->exit_code > 0) {
-        snprintf(text, UNIT_SIZE, "exit code %d", t->exit_code);
+    if (t->outcome.exit_code > 0) {
+        snprintf(text, UNIT_SIZE, "exit code %d", t->outcome.exit_code);
         return text;
     }
-    return t->reached == 0 ? "target missed" : "done";
+    return t->outcome.reached == 0 ? "target missed" : "done";
 }
 
 static void put_count(struct table *table, uint64_t count)
@@ -90,15 +90,16 @@ static void put_tries(struct buffer *out, const struct wt_trial trials[], size_t
                                    "TIME", "GPU ENERGY", "ENERGY/STEP", "OUTCOME"));
     for (size_t i = 0; i < count; i++) {
         const struct wt_trial *t = &trials[i];
-        table_put(&table, "%u", t->recurrence);
-        table_put(&table, "%u", t->try_number);
-        table_put(&table, "%s", unit_wall(text, t->started_ms));
-        put_count(&table, t->batch_size);
-        table_put(&table, "%s", unit_limit(text, t->limit_mw));
-        put_count(&table, t->steps);
-        table_put(&table, "%s", unit_time(text, t->time_s));
-        table_put(&table, "%s", unit_energy(text, t->energy_j));
-        put_change(&table, t->savings.energy_fraction, t->savings.energy_fraction_error);
+        table_put(&table, "%u", t->identity.recurrence);
+        table_put(&table, "%u", t->identity.try_number);
+        table_put(&table, "%s", unit_wall(text, t->identity.started_ms));
+        put_count(&table, t->outcome.batch_size);
+        table_put(&table, "%s", unit_limit(text, t->outcome.setting.value));
+        put_count(&table, t->outcome.steps);
+        table_put(&table, "%s", unit_time(text, t->outcome.time_s));
+        table_put(&table, "%s", unit_energy(text, t->part.energy_j));
+        put_change(&table, t->outcome.savings.energy_fraction,
+                   t->outcome.savings.energy_fraction_error);
         table_put(&table, "%s", outcome(text, t));
     }
     table_print(&table, out, "", colour);
@@ -116,14 +117,15 @@ static void put_with_error(struct table *table, const char *value, double of, do
 
 static int higher_limit_first(const void *a, const void *b)
 {
-    uint32_t left = ((const struct wt_profile_point *)a)->limit_mw;
-    uint32_t right = ((const struct wt_profile_point *)b)->limit_mw;
+    uint32_t left = ((const struct wt_profile_point *)a)->setting.value;
+    uint32_t right = ((const struct wt_profile_point *)b)->setting.value;
     return (left < right) - (left > right);
 }
 
 static const char *mark(const struct wt_trial *t, uint32_t limit_mw)
 {
-    bool chosen = limit_mw == t->limit_mw, baseline = limit_mw == t->savings.baseline_limit_mw;
+    bool chosen = limit_mw == t->outcome.setting.value,
+         baseline = limit_mw == t->outcome.savings.baseline.value;
     return chosen && baseline ? "<- chosen, baseline"
            : chosen           ? "<- chosen"
            : baseline         ? "<- baseline"
@@ -133,15 +135,15 @@ static const char *mark(const struct wt_trial *t, uint32_t limit_mw)
 static void put_profile(struct buffer *out, const struct wt_trial *t, bool colour)
 {
     struct wt_profile_point points[WT_MAX_LIMITS];
-    unsigned count = t->point_count < WT_MAX_LIMITS ? t->point_count : WT_MAX_LIMITS;
-    memcpy(points, t->profile, count * sizeof points[0]);
+    unsigned count = t->profile.count < WT_MAX_LIMITS ? t->profile.count : WT_MAX_LIMITS;
+    memcpy(points, t->profile.points, count * sizeof points[0]);
     qsort(points, count, sizeof points[0], higher_limit_first);
     struct table table = {.columns = "rrrrrll"};
     char text[UNIT_SIZE];
     table_heading(&table, HEADINGS("LIMIT", "TIME/STEP", "ENERGY/STEP", "POWER", "STEPS", "", ""));
     for (unsigned i = 0; i < count; i++) {
         const struct wt_profile_point *p = &points[i];
-        table_put(&table, "%s", unit_limit(text, p->limit_mw));
+        table_put(&table, "%s", unit_limit(text, p->setting.value));
         put_with_error(&table, unit_time(text, p->time_per_step_s), p->time_per_step_s,
                        p->time_error_s);
         put_with_error(&table, unit_energy(text, p->energy_per_step_j), p->energy_per_step_j,
@@ -152,10 +154,10 @@ static void put_profile(struct buffer *out, const struct wt_trial *t, bool colou
                                        : (double)NAN));
         table_put(&table, "%llu", (unsigned long long)p->steps);
         table_put(&table, "%s",
-                  p->throttled                           ? "throttled"
-                  : view_is_above_limit(p, t->gpu_count) ? "above limit"
-                                                         : "");
-        table_put(&table, "%s", mark(t, p->limit_mw));
+                  p->throttled                                ? "throttled"
+                  : view_is_above_limit(p, t->part.gpu_count) ? "above limit"
+                                                              : "");
+        table_put(&table, "%s", mark(t, p->setting.value));
     }
     table_print(&table, out, "  ", colour);
     view_above_limits(out, t);
@@ -164,12 +166,12 @@ static void put_profile(struct buffer *out, const struct wt_trial *t, bool colou
 static void put_title(struct buffer *out, const struct wt_trial *t, bool colour)
 {
     buffer_print(out, "%sjob ", paint(colour, 'b'));
-    text_escape(out, t->job);
+    text_escape(out, t->identity.job);
     buffer_print(out, "%s, phase ", paint(colour, '0'));
-    text_escape(out, t->phase);
-    if (t->project[0]) {
+    text_escape(out, t->identity.phase);
+    if (t->identity.project[0]) {
         buffer_print(out, ", project ");
-        text_escape(out, t->project);
+        text_escape(out, t->identity.project);
     }
 }
 
@@ -183,11 +185,12 @@ void view_show(struct buffer *out, const struct wt_trial trials[], size_t count,
     buffer_print(out, "\n");
     put_tries(out, trials, count, colour);
     size_t last = count;
-    while (last > 0 && !trials[last - 1].point_count)
+    while (last > 0 && !trials[last - 1].profile.count)
         last--;
     const struct wt_trial *t = last ? &trials[last - 1] : &trials[count - 1];
     if (last) {
-        buffer_print(out, "\nprofile of recurrence %u, try %u:\n", t->recurrence, t->try_number);
+        buffer_print(out, "\nprofile of recurrence %u, try %u:\n", t->identity.recurrence,
+                     t->identity.try_number);
         put_profile(out, t, colour);
     }
     buffer_print(out, "\n");
@@ -198,11 +201,11 @@ void view_show(struct buffer *out, const struct wt_trial trials[], size_t count,
 
 static void put_devices(struct buffer *out, const struct wt_trial *t)
 {
-    for (unsigned i = 0; i < t->gpu_count; i++) {
-        buffer_print(out, "%sGPU %u", i ? ", " : " on ", t->gpus[i].index);
-        if (t->gpus[i].name[0]) {
+    for (unsigned i = 0; i < t->part.gpu_count; i++) {
+        buffer_print(out, "%sGPU %u", i ? ", " : " on ", t->part.gpus[i].index);
+        if (t->part.gpus[i].name[0]) {
             buffer_print(out, " (");
-            text_escape(out, t->gpus[i].name);
+            text_escape(out, t->part.gpus[i].name);
             buffer_print(out, ")");
         }
     }
@@ -213,36 +216,36 @@ static void put_energies(struct buffer *out, const struct wt_trial *t)
     static const char *const sources[] = {"", "hardware counter", "integrated power", "estimated",
                                           "replayed"};
     char text[UNIT_SIZE];
-    buffer_print(out, "  GPU energy    %s", unit_energy(text, t->energy_j));
-    if (isfinite(t->energy_j)) {
-        buffer_print(out, " +- %s", unit_energy(text, t->energy_error_j));
-        if (t->source > WT_SOURCE_NONE && t->source <= WT_SOURCE_REPLAYED)
-            buffer_print(out, ", %s", sources[t->source]);
-        if (isfinite(t->sensor_error_fraction))
+    buffer_print(out, "  GPU energy    %s", unit_energy(text, t->part.energy_j));
+    if (isfinite(t->part.energy_j)) {
+        buffer_print(out, " +- %s", unit_energy(text, t->part.energy_error_j));
+        if (t->part.source > WT_SOURCE_NONE && t->part.source <= WT_SOURCE_REPLAYED)
+            buffer_print(out, ", %s", sources[t->part.source]);
+        if (isfinite(t->part.sensor_error_fraction))
             buffer_print(out, "; the sensor itself may be off by %s",
-                         unit_percent(text, t->sensor_error_fraction));
+                         unit_percent(text, t->part.sensor_error_fraction));
     }
-    buffer_print(out, "\n  CPU energy    %s\n", unit_energy(text, t->cpu_energy_j));
-    buffer_print(out, "  DRAM energy   %s\n", unit_energy(text, t->dram_energy_j));
+    buffer_print(out, "\n  CPU energy    %s\n", unit_energy(text, t->part.cpu_energy_j));
+    buffer_print(out, "  DRAM energy   %s\n", unit_energy(text, t->part.dram_energy_j));
 }
 
 void view_run_summary(struct buffer *out, const struct wt_trial *t, bool colour)
 {
     char text[UNIT_SIZE];
     put_title(out, t, colour);
-    buffer_print(out, ", recurrence %u, try %u: %s\n", t->recurrence, t->try_number,
-                 outcome(text, t));
-    buffer_print(out, "  time          %s", unit_time(text, t->time_s));
+    buffer_print(out, ", recurrence %u, try %u: %s\n", t->identity.recurrence,
+                 t->identity.try_number, outcome(text, t));
+    buffer_print(out, "  time          %s", unit_time(text, t->outcome.time_s));
     put_devices(out, t);
     buffer_print(out, "\n");
     put_energies(out, t);
-    if (t->steps || t->epochs)
-        buffer_print(out, "  progress      %llu steps, %llu epochs\n", (unsigned long long)t->steps,
-                     (unsigned long long)t->epochs);
-    if (t->batch_size)
-        buffer_print(out, "  batch size    %u\n", t->batch_size);
-    buffer_print(out, "  power limit   %s\n", unit_limit(text, t->limit_mw));
-    if (t->point_count)
+    if (t->outcome.steps || t->outcome.epochs)
+        buffer_print(out, "  progress      %llu steps, %llu epochs\n",
+                     (unsigned long long)t->outcome.steps, (unsigned long long)t->outcome.epochs);
+    if (t->outcome.batch_size)
+        buffer_print(out, "  batch size    %u\n", t->outcome.batch_size);
+    buffer_print(out, "  power limit   %s\n", unit_limit(text, t->outcome.setting.value));
+    if (t->profile.count)
         put_profile(out, t, colour);
     view_savings(out, t, colour);
 }

@@ -29,10 +29,10 @@ static size_t gather(const struct wt_trial tries[], size_t count, struct recurre
 {
     size_t n = 0;
     *r = (struct recurrence){0};
-    for (; n < count && tries[n].recurrence == tries[0].recurrence; n++) {
-        r->energy_j += tries[n].energy_j;
-        r->time_s += tries[n].time_s;
-        r->cost_j += tries[n].cost_j;
+    for (; n < count && tries[n].identity.recurrence == tries[0].identity.recurrence; n++) {
+        r->energy_j += tries[n].part.energy_j;
+        r->time_s += tries[n].outcome.time_s;
+        r->cost_j += tries[n].outcome.cost_j;
         r->last = &tries[n];
         r->tries++;
     }
@@ -57,13 +57,14 @@ static void put_size(struct table *table, uint32_t size)
 
 static const char *outcome(const struct wt_trial *t)
 {
-    return !t->ended          ? "not ended"
-           : t->reached > 0   ? "target reached"
-           : t->not_started   ? "not started"
-           : t->early_stopped ? (t->reached == 0 ? "stopped early" : "budget used up")
-           : t->exit_code > 0 ? "failed"
-           : t->reached == 0  ? "target missed"
-                              : "done";
+    return !t->outcome.ended        ? "not ended"
+           : t->outcome.reached > 0 ? "target reached"
+           : t->outcome.not_started ? "not started"
+           : t->outcome.early_stopped
+               ? (t->outcome.reached == 0 ? "stopped early" : "budget used up")
+           : t->outcome.exit_code > 0 ? "failed"
+           : t->outcome.reached == 0  ? "target missed"
+                                      : "done";
 }
 
 void view_recurrences(struct buffer *out, const struct wt_trial tries[], size_t count, bool colour)
@@ -84,10 +85,10 @@ void view_recurrences(struct buffer *out, const struct wt_trial tries[], size_t 
         i += gather(tries + i, count - i, &r);
         if (line < left_out)
             continue;
-        table_put(&table, "%u", r.last->recurrence);
+        table_put(&table, "%u", r.last->identity.recurrence);
         table_put(&table, "%u", r.tries);
-        put_size(&table, r.last->batch_size);
-        table_put(&table, "%s", unit_limit(text, r.last->limit_mw));
+        put_size(&table, r.last->outcome.batch_size);
+        table_put(&table, "%s", unit_limit(text, r.last->outcome.setting.value));
         table_put(&table, "%s", outcome(r.last));
         table_put(&table, "%s", unit_time(text, r.time_s));
         table_put(&table, "%s", unit_energy(text, r.cost_j));
@@ -129,20 +130,21 @@ static unsigned learn(const struct wt_trial tries[], size_t count, int64_t state
     unsigned n = 0;
     for (size_t i = 0; i < count; i++) {
         const struct wt_trial *t = &tries[i];
-        struct learned *l =
-            t->state_id == state_id && t->ended ? entry_of(sizes, &n, t->batch_size) : NULL;
+        struct learned *l = t->identity.state_id == state_id && t->outcome.ended
+                                ? entry_of(sizes, &n, t->outcome.batch_size)
+                                : NULL;
         if (!l)
             continue;
         l->runs++;
-        if (t->limit_mw)
-            l->limit_mw = t->limit_mw;
-        if (t->reached <= 0)
+        if (t->outcome.setting.value)
+            l->limit_mw = t->outcome.setting.value;
+        if (t->outcome.reached <= 0)
             continue;
         l->reached++;
-        l->energy_j += t->energy_j;
-        l->time_s += t->time_s;
-        l->cost_j += t->cost_j;
-        l->epochs += (double)t->epochs;
+        l->energy_j += t->part.energy_j;
+        l->time_s += t->outcome.time_s;
+        l->cost_j += t->outcome.cost_j;
+        l->epochs += (double)t->outcome.epochs;
     }
     return n;
 }

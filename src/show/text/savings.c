@@ -25,7 +25,7 @@ static void put_difference(struct buffer *out, double difference, double error)
  */
 static bool was_kept(const struct wt_savings *s, uint32_t limit_mw)
 {
-    return limit_mw && limit_mw == s->baseline_limit_mw && !(fabs(s->energy_fraction - 1) > 0);
+    return limit_mw && limit_mw == s->baseline.value && !(fabs(s->energy_fraction - 1) > 0);
 }
 
 static void put_energy(struct buffer *out, const struct wt_savings *s, uint32_t limit_mw,
@@ -33,7 +33,7 @@ static void put_energy(struct buffer *out, const struct wt_savings *s, uint32_t 
 {
     char limit[UNIT_SIZE];
     double saved = 1 - s->energy_fraction;
-    unit_limit(limit, s->baseline_limit_mw);
+    unit_limit(limit, s->baseline.value);
     if (was_kept(s, limit_mw)) {
         buffer_print(out, "Nothing saved: the limit found at the start, %s, was kept.", limit);
     } else if (isfinite(s->energy_fraction_error) && fabs(saved) <= s->energy_fraction_error) {
@@ -71,29 +71,29 @@ static void put_time(struct buffer *out, const struct wt_savings *s, uint32_t li
 
 void view_savings(struct buffer *out, const struct wt_trial *trial, bool colour)
 {
-    const struct wt_savings *s = &trial->savings;
-    if (trial->not_started) {
-        text_escape(out, trial->note);
+    const struct wt_savings *s = &trial->outcome.savings;
+    if (trial->outcome.not_started) {
+        text_escape(out, trial->outcome.note);
         buffer_print(out, ".\n");
         return;
     }
-    if (trial->note[0]) {
-        if (!trial->early_stopped ||
-            trial->reached == 0) /* else it begins with the budget that ended the run */
+    if (trial->outcome.note[0]) {
+        if (!trial->outcome.early_stopped ||
+            trial->outcome.reached == 0) /* else it begins with the budget that ended the run */
             buffer_print(out,
                          isfinite(s->energy_fraction) ? "Tuning ended early: " : "Not tuned: ");
-        text_escape(out, trial->note);
+        text_escape(out, trial->outcome.note);
         buffer_print(out, ".\n");
     }
-    if (!trial->ended) {
+    if (!trial->outcome.ended) {
         buffer_print(out, "The trial has not ended: it runs, or its run was killed.\n");
         return;
     }
-    if (!s->baseline_limit_mw || !isfinite(s->energy_fraction)) {
+    if (!s->baseline.value || !isfinite(s->energy_fraction)) {
         buffer_print(out, "Savings are unknown: the baseline was not measured.\n");
         return;
     }
-    put_energy(out, s, trial->limit_mw, colour);
-    put_time(out, s, trial->limit_mw);
+    put_energy(out, s, trial->outcome.setting.value, colour);
+    put_time(out, s, trial->outcome.setting.value);
     buffer_print(out, "\n");
 }

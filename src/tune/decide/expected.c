@@ -49,7 +49,7 @@ unsigned expected_points(const struct expected_size *size, double eta, double ma
             continue;
         points[count++] =
             (struct wt_point){.batch_size = size->batch_size,
-                              .limit_mw = step->limit_mw,
+                              .limit_mw = step->setting.value,
                               .epochs = size->epochs,
                               .time_s = steps * step->time_per_step_s,
                               .energy_j = steps * step->energy_per_step_j,

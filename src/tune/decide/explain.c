@@ -24,7 +24,7 @@ static bool is_usable(const struct wt_profile_point *point)
 static struct corner corner_at(const struct explain_size *size, uint32_t limit_mw)
 {
     for (unsigned i = 0; i < size->count && i < WT_MAX_LIMITS; i++)
-        if (size->points[i].limit_mw == limit_mw && is_usable(&size->points[i]))
+        if (size->points[i].setting.value == limit_mw && is_usable(&size->points[i]))
             return (struct corner){size, &size->points[i]};
     return (struct corner){size, NULL};
 }
@@ -34,7 +34,7 @@ static struct corner highest(const struct explain_size *size)
     struct corner corner = {size, NULL};
     for (unsigned i = 0; i < size->count && i < WT_MAX_LIMITS; i++)
         if (is_usable(&size->points[i]) &&
-            (!corner.point || size->points[i].limit_mw > corner.point->limit_mw))
+            (!corner.point || size->points[i].setting.value > corner.point->setting.value))
             corner.point = &size->points[i];
     return corner;
 }
@@ -133,8 +133,8 @@ static double mean_error(struct ratio a, struct ratio b, struct ratio c, struct 
 static struct knobs turn(struct corner standard, struct corner chosen)
 {
     struct ratio from = step_energy(standard), to = step_energy(chosen);
-    uint32_t high_mw = standard.point ? standard.point->limit_mw : 0,
-             low_mw = chosen.point ? chosen.point->limit_mw : 0;
+    uint32_t high_mw = standard.point ? standard.point->setting.value : 0,
+             low_mw = chosen.point ? chosen.point->setting.value : 0;
     if (standard.size == chosen.size)
         return (struct knobs){
             one, standard.point == chosen.point && standard.point ? one : over(to, from),
@@ -196,7 +196,7 @@ static struct wt_side side(struct corner corner)
     if (!corner.point)
         return side;
     double steps = side.epochs * size->steps_per_epoch;
-    side.limit_mw = corner.point->limit_mw;
+    side.limit_mw = corner.point->setting.value;
     side.time_per_step_s = corner.point->time_per_step_s;
     side.energy_per_step_j = corner.point->energy_per_step_j;
     side.time_s = steps * side.time_per_step_s;
@@ -234,7 +234,7 @@ static void look_around(const struct explain_question *q, struct corner standard
         to->size_count += comparable;
         to->sizes_apart += !comparable && highest(size).point;
         for (unsigned k = 0; comparable && k < size->count && k < WT_MAX_LIMITS; k++) {
-            struct corner corner = corner_at(size, size->points[k].limit_mw);
+            struct corner corner = corner_at(size, size->points[k].setting.value);
             if (takes_less(corner, least))
                 least = corner;
             if (standard.point && corner.point && beats(corner, standard) &&

@@ -52,9 +52,9 @@ int plan_add(struct plan *plan, const struct wt_profile_point *slice, struct wt_
 {
     if (!profile_slice_valid(slice))
         return error_set(err, WT_E_INVALID, "a slice at %g W has no steps or impossible numbers",
-                         slice->limit_mw / 1000.0);
-    bool baseline = plan->baseline_wanted && slice->limit_mw == plan->start_limit_mw;
-    if (!baseline || power_search_find(&plan->search, slice->limit_mw) >= 0) {
+                         slice->setting.value / 1000.0);
+    bool baseline = plan->baseline_wanted && slice->setting.value == plan->start_limit_mw;
+    if (!baseline || power_search_find(&plan->search, slice->setting.value) >= 0) {
         int rc = power_search_add(&plan->search, slice, err);
         if (rc)
             return rc;
@@ -83,7 +83,7 @@ static unsigned collect(const struct plan *plan, struct wt_profile_point profile
     unsigned count = 0;
     for (unsigned i = 0; i < plan->search.count; i++) {
         const struct wt_profile_point *point = &plan->search.points[i];
-        if (extra.steps > 0 && extra.limit_mw > point->limit_mw) {
+        if (extra.steps > 0 && extra.setting.value > point->setting.value) {
             on_grid[count] = false;
             profile[count++] = extra;
             extra.steps = 0;
@@ -144,12 +144,12 @@ static struct ratio ratio_of(double now, double now_error, const double slices[]
 void plan_savings(const struct plan *plan, const struct wt_profile_point *now,
                   struct wt_savings *savings)
 {
-    *savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
+    *savings = (struct wt_savings){{WT_KNOB_POWER_LIMIT, 0}, NAN, NAN, NAN, NAN};
     if (plan->baseline_count == 0)
         return;
-    savings->baseline_limit_mw = plan->start_limit_mw;
-    if (now->limit_mw == plan->start_limit_mw) {
-        *savings = (struct wt_savings){plan->start_limit_mw, 1, 1, 0, 0};
+    savings->baseline.value = plan->start_limit_mw;
+    if (now->setting.value == plan->start_limit_mw) {
+        *savings = (struct wt_savings){{WT_KNOB_POWER_LIMIT, plan->start_limit_mw}, 1, 1, 0, 0};
         return;
     }
     bool some_free = false;

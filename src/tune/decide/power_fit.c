@@ -72,8 +72,8 @@ static bool is_known(const struct wt_profile_point *point)
 
 static int higher_limit_first(const void *a, const void *b)
 {
-    uint32_t left = ((const struct wt_fit_point *)a)->measured.limit_mw;
-    uint32_t right = ((const struct wt_fit_point *)b)->measured.limit_mw;
+    uint32_t left = ((const struct wt_fit_point *)a)->measured.setting.value;
+    uint32_t right = ((const struct wt_fit_point *)b)->measured.setting.value;
     return (left < right) - (left > right);
 }
 
@@ -95,7 +95,7 @@ static unsigned take_points(const struct wt_profile_point points[], unsigned cou
     for (unsigned i = 0; i < fit->count; i++) {
         for (unsigned k = 0; k < i; k++)
             if (fit->points[k].used &&
-                fit->points[k].measured.limit_mw == fit->points[i].measured.limit_mw)
+                fit->points[k].measured.setting.value == fit->points[i].measured.setting.value)
                 fit->points[i].used = false;
         fit->used += fit->points[i].used;
     }
@@ -109,7 +109,7 @@ static void look(const struct wt_fit *fit, unsigned gpu_count, uint32_t least_mw
     *seen = (struct seen){0};
     for (unsigned i = 0; i < fit->count; i++)
         if (fit->points[i].used) {
-            low = fit->points[i].measured.limit_mw;
+            low = fit->points[i].measured.setting.value;
             high = high ? high : low;
         }
     seen->unit_mw = most_mw >= high ? most_mw : high;
@@ -121,7 +121,7 @@ static void look(const struct wt_fit *fit, unsigned gpu_count, uint32_t least_mw
         const struct wt_profile_point *point = &fit->points[i].measured;
         if (fit->points[i].used)
             seen->points[seen->count++] = (struct observation){
-                .limit = point->limit_mw / seen->unit_mw,
+                .limit = point->setting.value / seen->unit_mw,
                 .log_time = log(point->time_per_step_s),
                 .log_energy = log(point->energy_per_step_j / seen->unit_w),
                 .time_var = profile_log_variance(point->time_per_step_s, point->time_error_s),
@@ -393,7 +393,8 @@ static void judge(const struct walk *walk, struct wt_fit *fit)
     double own = 0;
     for (unsigned i = 0, n = 0; i < fit->count; i++) {
         struct wt_fit_point *p = &fit->points[i];
-        struct power_curve_point at = power_curve_at(&curve, p->measured.limit_mw / seen->unit_mw);
+        struct power_curve_point at =
+            power_curve_at(&curve, p->measured.setting.value / seen->unit_mw);
         p->time_per_step_s = exp(walk->best_scale + at.log_time);
         p->energy_per_step_j = p->time_per_step_s * at.power * seen->unit_w;
         if (!p->used)

@@ -53,7 +53,7 @@ int power_search_init(struct power_search *search, const char *name, const uint3
     *search = (struct power_search){
         .kind = kind, .preference = *preference, .max_power_w = max_power_w, .count = count};
     for (unsigned i = 0; i < count; i++)
-        search->points[i].limit_mw = limits_mw[i];
+        search->points[i].setting.value = limits_mw[i];
     if (searches[kind].init)
         searches[kind].init(search);
     return 0;
@@ -64,7 +64,7 @@ bool power_search_next(const struct power_search *search, uint32_t *limit_mw)
     int index = searches[search->kind].next(search);
     if (index < 0)
         return false;
-    *limit_mw = search->points[index].limit_mw;
+    *limit_mw = search->points[index].setting.value;
     return true;
 }
 
@@ -77,7 +77,7 @@ unsigned power_search_most(const struct power_search *search)
 int power_search_find(const struct power_search *search, uint32_t limit_mw)
 {
     for (unsigned i = 0; i < search->count; i++)
-        if (search->points[i].limit_mw == limit_mw)
+        if (search->points[i].setting.value == limit_mw)
             return (int)i;
     return -1;
 }
@@ -87,11 +87,11 @@ int power_search_add(struct power_search *search, const struct wt_profile_point 
 {
     if (!profile_slice_valid(slice))
         return error_set(err, WT_E_INVALID, "a slice at %g W has no steps or impossible numbers",
-                         slice->limit_mw / 1000.0);
-    int index = power_search_find(search, slice->limit_mw);
+                         slice->setting.value / 1000.0);
+    int index = power_search_find(search, slice->setting.value);
     if (index < 0)
         return error_set(err, WT_E_NOT_FOUND, "%g W is not among the limits of the search",
-                         slice->limit_mw / 1000.0);
+                         slice->setting.value / 1000.0);
     profile_merge(&search->points[index], slice);
     if (search->slices[index] < UCHAR_MAX)
         search->slices[index]++;

@@ -153,13 +153,13 @@ static bool look(const struct power_search *search, struct view *view)
         profile_log_variance(1, cost_relative_error(view->eta, search->max_power_w, chosen));
 
     double unit_mw = search->gpu_count ? search->max_power_w * 1000 / search->gpu_count
-                                       : search->points[0].limit_mw;
+                                       : search->points[0].setting.value;
     for (unsigned i = 0; i < search->count; i++) {
-        view->limits[i] = search->points[i].limit_mw / unit_mw;
+        view->limits[i] = search->points[i].setting.value / unit_mw;
         view->gaps[i] = INFINITY;
         for (unsigned k = 0; k < view->seen_count; k++) {
-            double ratio =
-                (double)search->points[i].limit_mw / search->points[view->seen[k].index].limit_mw;
+            double ratio = (double)search->points[i].setting.value /
+                           search->points[view->seen[k].index].setting.value;
             view->gaps[i] = fmin(view->gaps[i], fabs(log(ratio)));
         }
     }

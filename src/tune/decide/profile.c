@@ -9,7 +9,7 @@
 
 bool profile_slice_valid(const struct wt_profile_point *slice)
 {
-    return slice->limit_mw > 0 && slice->steps > 0 && isfinite(slice->time_per_step_s) &&
+    return slice->setting.value > 0 && slice->steps > 0 && isfinite(slice->time_per_step_s) &&
            slice->time_per_step_s > 0 && !(slice->energy_per_step_j < 0) &&
            !isinf(slice->energy_per_step_j);
 }
@@ -48,9 +48,9 @@ unsigned profile_unite(struct wt_profile_point points[WT_MAX_LIMITS], unsigned c
 {
     for (unsigned k = 0; k < older_count; k++) {
         unsigned at = 0;
-        while (at < count && points[at].limit_mw > older[k].limit_mw)
+        while (at < count && points[at].setting.value > older[k].setting.value)
             at++;
-        if (at < count && points[at].limit_mw == older[k].limit_mw) {
+        if (at < count && points[at].setting.value == older[k].setting.value) {
             if (points[at].throttled && !older[k].throttled)
                 points[at] = older[k];
         } else if (count < WT_MAX_LIMITS) {

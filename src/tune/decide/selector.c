@@ -56,7 +56,8 @@ static int least(const struct choice *choice, const struct wt_preference *prefer
             continue;
         if (isfinite(longest_s) && !(choice->points[i].time_per_step_s <= longest_s))
             continue;
-        bool higher = best >= 0 && choice->points[i].limit_mw > choice->points[best].limit_mw;
+        bool higher =
+            best >= 0 && choice->points[i].setting.value > choice->points[best].setting.value;
         if (best < 0 || value < best_value || (value == best_value && higher)) {
             best = (int)i;
             best_value = value;
@@ -81,7 +82,7 @@ static int least_time(const struct choice *choice)
     for (unsigned i = 0; i < choice->count; i++) {
         const struct wt_profile_point *point = &choice->points[i];
         double slack_s = hypot(known(point->time_error_s), known(fastest->time_error_s));
-        if (may_choose(choice, i) && point->limit_mw > choice->points[best].limit_mw &&
+        if (may_choose(choice, i) && point->setting.value > choice->points[best].setting.value &&
             point->time_per_step_s - fastest->time_per_step_s <= slack_s)
             best = (int)i;
     }
@@ -93,7 +94,7 @@ static int within_slowdown(const struct choice *choice, const struct wt_preferen
     int top = -1;
     for (unsigned i = 0; i < choice->count; i++)
         if (measured(choice, i) && isfinite(choice->points[i].time_per_step_s) &&
-            (top < 0 || choice->points[i].limit_mw > choice->points[top].limit_mw))
+            (top < 0 || choice->points[i].setting.value > choice->points[top].setting.value))
             top = (int)i;
     if (top < 0)
         return -1;
@@ -141,7 +142,7 @@ int selector_choose(const struct wt_profile_point points[], unsigned count, cons
      */
     double eta = preference->selector == WT_SELECT_COST ? preference->eta : 0.5;
     *decision = (struct wt_decision){
-        .limit_mw = points[best].limit_mw,
+        .setting.value = points[best].setting.value,
         .cost_per_step_j = cost_per_step_j(eta, max_power_w, &points[best]),
         .point = (unsigned)best,
     };

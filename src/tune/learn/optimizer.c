@@ -171,8 +171,9 @@ int optimizer_give_back(struct optimizer *batch, const struct optimizer_try *att
 
 bool optimizer_taught(const struct wt_trial *trial)
 {
-    return trial->ended && !trial->not_started &&
-           (trial->reached > 0 || (trial->reached == 0 && trial->exit_code <= 0));
+    return trial->outcome.ended && !trial->outcome.not_started &&
+           (trial->outcome.reached > 0 ||
+            (trial->outcome.reached == 0 && trial->outcome.exit_code <= 0));
 }
 
 /* --- What it says --- */

@@ -93,7 +93,8 @@ struct wt_profile_point slice_point(struct slice *slice, const struct live_meter
     struct slice whole = *slice;
     if (whole.open && whole.last.steps > whole.begin.steps)
         book(&whole, watch, whole.begin, whole.last);
-    struct wt_profile_point point = {.limit_mw = slice->limit_mw, .throttled = slice->throttled};
+    struct wt_profile_point point = {.setting.value = slice->limit_mw,
+                                     .throttled = slice->throttled};
     if (whole.steps == 0 || whole.time_s <= 0 || whole.unknown)
         return point;
     double steps = (double)whole.steps;

@@ -258,7 +258,7 @@ static int start_plan(struct tuner *tuner, bool with_stored, struct wt_error *er
         return rc;
     search.gpu_count = live_meter_gpu_count(tuner->watch);
     for (unsigned i = 0; with_stored && i < tuner->stored_count; i++)
-        if (power_search_find(&search, tuner->stored[i].limit_mw) >= 0 &&
+        if (power_search_find(&search, tuner->stored[i].setting.value) >= 0 &&
             !tuner->stored[i].throttled)
             tuner->result.reused |= power_search_add(&search, &tuner->stored[i], NULL) == 0;
     if (!with_stored) {
@@ -365,8 +365,8 @@ static void hold(struct tuner *tuner)
     unsigned count = plan_profile(&tuner->plan, points);
     const struct wt_profile_point *best = &points[tuner->result.decision.point];
     log_note("profiled %u limits; %s %g W: %.4g J and %.4g ms a step", count,
-             tuner->options.profile_only ? "the best would be" : "now at", best->limit_mw / 1000.0,
-             best->energy_per_step_j, best->time_per_step_s * 1000);
+             tuner->options.profile_only ? "the best would be" : "now at",
+             best->setting.value / 1000.0, best->energy_per_step_j, best->time_per_step_s * 1000);
     tuner->holding = tuner->before = (struct wt_profile_point){0};
     tuner->chosen = *best;
     slice_start(&tuner->held, 0);
@@ -375,7 +375,7 @@ static void hold(struct tuner *tuner)
         restore_all(tuner, RESTORE_STOP);
         return;
     }
-    begin_slice(tuner, tuner->result.decision.limit_mw, HOLDING);
+    begin_slice(tuner, tuner->result.decision.setting.value, HOLDING);
     if (tuner->phase != HOLDING) /* it could not be set: nothing was saved by it */
         tuner->result.decided = false;
 }
@@ -395,7 +395,7 @@ static bool stored_disagrees(struct tuner *tuner, const struct wt_profile_point 
 {
     for (unsigned i = 0; i < tuner->stored_count && !tuner->compared; i++) {
         const struct wt_profile_point *stored = &tuner->stored[i];
-        if (stored->limit_mw != point->limit_mw || stored->throttled || point->throttled)
+        if (stored->setting.value != point->setting.value || stored->throttled || point->throttled)
             continue;
         tuner->compared = true;
         return fabs(point->time_per_step_s / stored->time_per_step_s - 1) > STORED_TOLERANCE ||
@@ -429,7 +429,7 @@ static void end_slice(struct tuner *tuner)
     }
     tuner->added++;
     tuner->usual_step_s = point.time_per_step_s;
-    log_detail("%g W: %.4g J and %.4g ms a step over %llu steps%s", point.limit_mw / 1000.0,
+    log_detail("%g W: %.4g J and %.4g ms a step over %llu steps%s", point.setting.value / 1000.0,
                point.energy_per_step_j, point.time_per_step_s * 1000,
                (unsigned long long)point.steps, point.throttled ? ", throttled" : "");
     next_slice(tuner);
@@ -531,7 +531,7 @@ static bool has_drifted(struct tuner *tuner, const struct wt_profile_point *poin
 static void tell_savings(struct tuner *tuner)
 {
     tuner->result.point_count = plan_profile(&tuner->plan, tuner->result.points);
-    tuner->result.savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
+    tuner->result.savings = (struct wt_savings){{WT_KNOB_POWER_LIMIT, 0}, NAN, NAN, NAN, NAN};
     if (!tuner->result.decided)
         return;
     struct wt_profile_point now = tuner->result.points[tuner->result.decision.point];
@@ -542,7 +542,7 @@ static void tell_savings(struct tuner *tuner)
             profile_merge(&now, &tuner->before);
         else
             now = tuner->before;
-        now.limit_mw = 0;
+        now.setting.value = 0;
     }
     plan_savings(&tuner->plan, &now, &tuner->result.savings);
 }
@@ -571,8 +571,8 @@ static void book_holding(struct tuner *tuner, struct wt_profile_point *point)
         return;
     if (!isfinite(point->time_error_s))
         point->time_error_s = 0.01 * point->time_per_step_s; /* too short to see its own scatter */
-    profile_merge(point->limit_mw == tuner->result.decision.limit_mw ? &tuner->holding
-                                                                     : &tuner->before,
+    profile_merge(point->setting.value == tuner->result.decision.setting.value ? &tuner->holding
+                                                                               : &tuner->before,
                   point);
 }
 
@@ -593,7 +593,8 @@ static void book_held(struct tuner *tuner)
         return;
     slice_start(&tuner->held, tuner->set_mw);
     book_holding(tuner, &point);
-    if (point.steps && point.limit_mw == tuner->chosen.limit_mw && has_drifted(tuner, &point))
+    if (point.steps && point.setting.value == tuner->chosen.setting.value &&
+        has_drifted(tuner, &point))
         profile_again(tuner, &point);
 }
 
@@ -611,19 +612,19 @@ static void choose_again(struct tuner *tuner)
     preference->eta = eta;
     if (plan_decide(&tuner->plan, &next, NULL))
         return;
-    if (next.limit_mw == tuner->chosen.limit_mw) {
-        log_detail("%s: %g W stays", why, next.limit_mw / 1000.0);
+    if (next.setting.value == tuner->chosen.setting.value) {
+        log_detail("%s: %g W stays", why, next.setting.value / 1000.0);
         tuner->result.decision = next;
         return;
     }
     plan_profile(&tuner->plan, points);
     slice_interrupt(&tuner->slice);
     tuner->held = tuner->slice;
-    begin_slice(tuner, next.limit_mw, HOLDING);
+    begin_slice(tuner, next.setting.value, HOLDING);
     if (tuner->phase != HOLDING)
         return;
     log_note("%s: now at %g W instead of %g W: %.4g J and %.4g ms a step", why,
-             next.limit_mw / 1000.0, tuner->chosen.limit_mw / 1000.0,
+             next.setting.value / 1000.0, tuner->chosen.setting.value / 1000.0,
              points[next.point].energy_per_step_j, points[next.point].time_per_step_s * 1000);
     if (tuner->holding.steps)
         profile_merge(&tuner->before, &tuner->holding);
@@ -765,7 +766,7 @@ static void take_earlier(struct tuner *tuner)
     tuner->result.owes = now.owes;
     memcpy(tuner->result.why_not, now.why_not, sizeof now.why_not);
     tuner->result.limit_mw =
-        tuner->options.profile_only ? tuner->found_mw : tuner->result.decision.limit_mw;
+        tuner->options.profile_only ? tuner->found_mw : tuner->result.decision.setting.value;
 }
 
 void tuner_finish(struct tuner *tuner, struct tuner_result *result)
@@ -778,7 +779,7 @@ void tuner_finish(struct tuner *tuner, struct tuner_result *result)
                  tuner->added ? "the training ended before all limits were profiled"
                               : "the training ended before the first limit was profiled");
     bool chosen = tuner->result.decided && !tuner->options.profile_only;
-    tuner->result.limit_mw = chosen ? tuner->result.decision.limit_mw : tuner->found_mw;
+    tuner->result.limit_mw = chosen ? tuner->result.decision.setting.value : tuner->found_mw;
     if (tuner->phase != OFF || tuner->owes)
         restore_all(tuner, RESTORE_END);
     if (has_earlier) {

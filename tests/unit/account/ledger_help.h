@@ -51,44 +51,46 @@ static inline struct ledger *open_ledger(unsigned flags)
 static inline struct wt_trial full_trial(const char *job)
 {
     struct wt_trial t = {
-        .try_number = 1,
-        .phase = "experimentation",
-        .project = "vision",
-        .batch_size = 128,
-        .started_ms = INT64_C(1740830400123),
-        .time_s = 12.5,
-        .limit_mw = 175000,
-        .energy_j = 2187.5,
-        .energy_error_j = 3.25,
-        .sensor_error_fraction = 0.05,
-        .cpu_energy_j = 700.125,
-        .dram_energy_j = 33.5,
-        .cost_j = 2200.75,
-        .steps = 5000,
-        .epochs = 7,
-        .metric = 0.9375,
-        .reached = 1,
-        .early_stopped = true,
-        .exit_code = 143,
-        .source = WT_SOURCE_INTEGRATED,
-        .note = "the GPU is shared",
-        .user = "ada",
-        .node = "node-7",
-        .busy_s = 20.25,
+        .identity.try_number = 1,
+        .identity.phase = "experimentation",
+        .identity.project = "vision",
+        .outcome.batch_size = 128,
+        .identity.started_ms = INT64_C(1740830400123),
+        .outcome.time_s = 12.5,
+        .outcome.setting.value = 175000,
+        .part.energy_j = 2187.5,
+        .part.energy_error_j = 3.25,
+        .part.sensor_error_fraction = 0.05,
+        .part.cpu_energy_j = 700.125,
+        .part.dram_energy_j = 33.5,
+        .outcome.cost_j = 2200.75,
+        .outcome.steps = 5000,
+        .outcome.epochs = 7,
+        .outcome.metric = 0.9375,
+        .outcome.reached = 1,
+        .outcome.early_stopped = true,
+        .outcome.exit_code = 143,
+        .part.source = WT_SOURCE_INTEGRATED,
+        .outcome.note = "the GPU is shared",
+        .identity.user = "ada",
+        .identity.node = "node-7",
+        .part.busy_s = 20.25,
         .carbon = {1.1, 381, "DEU 2023", 320.5, 12.25, 15.5, 34.5, "a system's default", "--pue",
                    "DEU", 4},
-        .savings = {250000, 0.82, 1.03, 0.012, 0.004},
-        .gpu_count = 2,
-        .point_count = 2,
+        .outcome.savings = {{WT_KNOB_POWER_LIMIT, 250000}, 0.82, 1.03, 0.012, 0.004},
+        .part.gpu_count = 2,
+        .profile.count = 2,
     };
-    snprintf(t.job, sizeof t.job, "%s", job);
-    t.gpus[0].index = 3;
-    snprintf(t.gpus[0].uuid, WT_UUID_LEN, "GPU-3");
-    snprintf(t.gpus[0].name, WT_NAME_LEN, "Tesla V100");
-    t.gpus[1].index = 1;
-    snprintf(t.gpus[1].uuid, WT_UUID_LEN, "GPU-1");
-    t.profile[0] = (struct wt_profile_point){175000, 40, 0.0025, 0.4375, 0.01, 0.0001, true};
-    t.profile[1] = (struct wt_profile_point){250000, 60, 0.0024, 0.53, NAN, NAN, false};
+    snprintf(t.identity.job, sizeof t.identity.job, "%s", job);
+    t.part.gpus[0].index = 3;
+    snprintf(t.part.gpus[0].uuid, WT_UUID_LEN, "GPU-3");
+    snprintf(t.part.gpus[0].name, WT_NAME_LEN, "Tesla V100");
+    t.part.gpus[1].index = 1;
+    snprintf(t.part.gpus[1].uuid, WT_UUID_LEN, "GPU-1");
+    t.profile.points[0] = (struct wt_profile_point){
+        {WT_KNOB_POWER_LIMIT, 175000}, 40, 0.0025, 0.4375, 0.01, 0.0001, true};
+    t.profile.points[1] =
+        (struct wt_profile_point){{WT_KNOB_POWER_LIMIT, 250000}, 60, 0.0024, 0.53, NAN, NAN, false};
     return t;
 }
 

@@ -74,9 +74,9 @@ static struct booking_factors factors(void)
 
 static struct wt_trial gpus(unsigned count, const char *model)
 {
-    struct wt_trial trial = {.gpu_count = count, .time_s = 7200};
+    struct wt_trial trial = {.part.gpu_count = count, .outcome.time_s = 7200};
     for (unsigned i = 0; i < count; i++)
-        snprintf(trial.gpus[i].name, WT_NAME_LEN, "%s", model);
+        snprintf(trial.part.gpus[i].name, WT_NAME_LEN, "%s", model);
     return trial;
 }
 
@@ -133,10 +133,10 @@ static void systems_differ(void **state)
 {
     (void)state;
     struct booking_factors f = factors();
-    struct wt_trial trial = gpus(2, "A100"), cpu = {.time_s = 3600};
+    struct wt_trial trial = gpus(2, "A100"), cpu = {.outcome.time_s = 3600};
     struct ledger_hour hour = {.hour = 1000, .energy_j = 1};
     f.system_gpus = 8;
-    snprintf(trial.gpus[1].name, WT_NAME_LEN, "V100");
+    snprintf(trial.part.gpus[1].name, WT_NAME_LEN, "V100");
     booking_fill(&f, 2, &hour, 1, &trial);
     near(trial.carbon.embodied_g,
          2.0 / (4 * 8760) * (318e3 + 2000e3 / 8)); /* the configuration's 8 GPUs, not the 2 found */
@@ -151,7 +151,7 @@ static void unknown_stays_unknown(void **state)
     struct booking_factors f = factors();
     struct wt_trial trial = gpus(1, "V100");
     struct ledger_hour hours[] = {{.hour = 1000, .energy_j = NAN}, {.hour = 1001, .energy_j = NAN}};
-    trial.time_s = NAN;
+    trial.outcome.time_s = NAN;
     f.contract = half_contract;
     booking_fill(&f, 1, hours, 2, &trial);
     assert_true(isnan(trial.carbon.operational_g) && isnan(trial.carbon.market_g) &&

@@ -8,7 +8,9 @@ static struct wt_error err;
 
 static struct wt_trial begin(struct ledger *ledger, struct wt_trial trial)
 {
-    assert_int_equal(ledger_trial_begin(ledger, &trial, &trial.id, &trial.recurrence, &err), 0);
+    assert_int_equal(
+        ledger_trial_begin(ledger, &trial, &trial.identity.id, &trial.identity.recurrence, &err),
+        0);
     return trial;
 }
 
@@ -24,37 +26,40 @@ static struct wt_trial *trials_of(struct ledger *ledger, const char *job, size_t
 
 static void same_trial(const struct wt_trial *a, const struct wt_trial *b)
 {
-    assert_int_equal(a->id, b->id);
-    assert_int_equal(a->recurrence, b->recurrence);
-    assert_int_equal(a->try_number, b->try_number);
-    assert_string_equal(a->job, b->job);
-    assert_string_equal(a->phase, b->phase);
-    assert_string_equal(a->project, b->project);
-    assert_int_equal(a->batch_size, b->batch_size);
-    assert_int_equal(a->started_ms, b->started_ms);
-    assert_true(a->time_s == b->time_s);
-    assert_int_equal(a->limit_mw, b->limit_mw);
-    assert_true(a->energy_j == b->energy_j && a->energy_error_j == b->energy_error_j);
-    assert_true(a->sensor_error_fraction == b->sensor_error_fraction);
-    assert_true(a->cpu_energy_j == b->cpu_energy_j && a->dram_energy_j == b->dram_energy_j);
-    assert_true(a->cost_j == b->cost_j && a->metric == b->metric);
-    assert_int_equal(a->steps, b->steps);
-    assert_int_equal(a->epochs, b->epochs);
-    assert_int_equal(a->reached, b->reached);
-    assert_int_equal(a->early_stopped, b->early_stopped);
-    assert_int_equal(a->exit_code, b->exit_code);
-    assert_int_equal(a->source, b->source);
-    assert_string_equal(a->note, b->note);
-    assert_int_equal(a->savings.baseline_limit_mw, b->savings.baseline_limit_mw);
-    assert_true(a->savings.energy_fraction == b->savings.energy_fraction);
-    assert_true(a->savings.time_fraction == b->savings.time_fraction);
-    assert_true(a->savings.energy_fraction_error == b->savings.energy_fraction_error);
-    assert_true(a->savings.time_fraction_error == b->savings.time_fraction_error);
-    assert_int_equal(a->gpu_count, b->gpu_count);
-    assert_int_equal(a->point_count, b->point_count);
-    assert_string_equal(a->user, b->user);
-    assert_string_equal(a->node, b->node);
-    assert_true(a->busy_s == b->busy_s);
+    assert_int_equal(a->identity.id, b->identity.id);
+    assert_int_equal(a->identity.recurrence, b->identity.recurrence);
+    assert_int_equal(a->identity.try_number, b->identity.try_number);
+    assert_string_equal(a->identity.job, b->identity.job);
+    assert_string_equal(a->identity.phase, b->identity.phase);
+    assert_string_equal(a->identity.project, b->identity.project);
+    assert_int_equal(a->outcome.batch_size, b->outcome.batch_size);
+    assert_int_equal(a->identity.started_ms, b->identity.started_ms);
+    assert_true(a->outcome.time_s == b->outcome.time_s);
+    assert_int_equal(a->outcome.setting.value, b->outcome.setting.value);
+    assert_true(a->part.energy_j == b->part.energy_j &&
+                a->part.energy_error_j == b->part.energy_error_j);
+    assert_true(a->part.sensor_error_fraction == b->part.sensor_error_fraction);
+    assert_true(a->part.cpu_energy_j == b->part.cpu_energy_j &&
+                a->part.dram_energy_j == b->part.dram_energy_j);
+    assert_true(a->outcome.cost_j == b->outcome.cost_j && a->outcome.metric == b->outcome.metric);
+    assert_int_equal(a->outcome.steps, b->outcome.steps);
+    assert_int_equal(a->outcome.epochs, b->outcome.epochs);
+    assert_int_equal(a->outcome.reached, b->outcome.reached);
+    assert_int_equal(a->outcome.early_stopped, b->outcome.early_stopped);
+    assert_int_equal(a->outcome.exit_code, b->outcome.exit_code);
+    assert_int_equal(a->part.source, b->part.source);
+    assert_string_equal(a->outcome.note, b->outcome.note);
+    assert_int_equal(a->outcome.savings.baseline.value, b->outcome.savings.baseline.value);
+    assert_true(a->outcome.savings.energy_fraction == b->outcome.savings.energy_fraction);
+    assert_true(a->outcome.savings.time_fraction == b->outcome.savings.time_fraction);
+    assert_true(a->outcome.savings.energy_fraction_error ==
+                b->outcome.savings.energy_fraction_error);
+    assert_true(a->outcome.savings.time_fraction_error == b->outcome.savings.time_fraction_error);
+    assert_int_equal(a->part.gpu_count, b->part.gpu_count);
+    assert_int_equal(a->profile.count, b->profile.count);
+    assert_string_equal(a->identity.user, b->identity.user);
+    assert_string_equal(a->identity.node, b->identity.node);
+    assert_true(a->part.busy_s == b->part.busy_s);
     assert_true(a->carbon.pue == b->carbon.pue &&
                 a->carbon.intensity_g_per_kwh == b->carbon.intensity_g_per_kwh);
     assert_true(a->carbon.operational_g == b->carbon.operational_g &&
@@ -90,25 +95,27 @@ static void all_comes_back(void **state)
     ledger = open_ledger(LEDGER_READ_ONLY);
     struct wt_trial *back = trials_of(ledger, "resnet", 1);
     same_trial(back, &t);
-    assert_true(back->ended);
-    assert_int_equal(back->gpus[0].index, 3);
-    assert_string_equal(back->gpus[0].name, "Tesla V100");
-    assert_int_equal(back->gpus[1].index, 1);
-    assert_string_equal(back->gpus[1].uuid, "GPU-1");
-    assert_string_equal(back->gpus[1].name, "");
-    assert_int_equal(back->profile[0].limit_mw,
+    assert_true(back->outcome.ended);
+    assert_int_equal(back->part.gpus[0].index, 3);
+    assert_string_equal(back->part.gpus[0].name, "Tesla V100");
+    assert_int_equal(back->part.gpus[1].index, 1);
+    assert_string_equal(back->part.gpus[1].uuid, "GPU-1");
+    assert_string_equal(back->part.gpus[1].name, "");
+    assert_int_equal(back->profile.points[0].setting.value,
                      250000); /* highest first, whatever the order at booking */
-    assert_true(isnan(back->profile[0].energy_error_j) && isnan(back->profile[0].time_error_s));
-    assert_int_equal(back->profile[1].steps, 40);
-    assert_true(back->profile[1].throttled && !back->profile[0].throttled);
-    assert_true(back->profile[1].time_per_step_s == 0.0025 &&
-                back->profile[1].energy_per_step_j == 0.4375);
-    assert_true(back->profile[1].energy_error_j == 0.01 && back->profile[1].time_error_s == 0.0001);
+    assert_true(isnan(back->profile.points[0].energy_error_j) &&
+                isnan(back->profile.points[0].time_error_s));
+    assert_int_equal(back->profile.points[1].steps, 40);
+    assert_true(back->profile.points[1].throttled && !back->profile.points[0].throttled);
+    assert_true(back->profile.points[1].time_per_step_s == 0.0025 &&
+                back->profile.points[1].energy_per_step_j == 0.4375);
+    assert_true(back->profile.points[1].energy_error_j == 0.01 &&
+                back->profile.points[1].time_error_s == 0.0001);
     free(back);
 
     struct ledger_device_energy *used = NULL;
     size_t count = 0;
-    assert_int_equal(ledger_trial_devices(ledger, t.id, &used, &count, &err), 0);
+    assert_int_equal(ledger_trial_devices(ledger, t.identity.id, &used, &count, &err), 0);
     assert_int_equal(count, 3);
     assert_true(used[0].energy_j == 1500.5 && used[0].energy_error_j == 2 && used[0].index == 3);
     assert_int_equal(used[1].kind, WT_DEVICE_DRAM);
@@ -118,7 +125,7 @@ static void all_comes_back(void **state)
     free(used);
 
     struct ledger_hour *by_hour = NULL;
-    assert_int_equal(ledger_trial_hours(ledger, t.id, &by_hour, &count, &err), 0);
+    assert_int_equal(ledger_trial_hours(ledger, t.identity.id, &by_hour, &count, &err), 0);
     assert_int_equal(count, 3);
     assert_int_equal(by_hour[0].kind, WT_DEVICE_DRAM); /* by hour, then by kind */
     assert_true(isnan(by_hour[0].energy_j) && by_hour[0].intensity_g_per_kwh == 400);
@@ -134,43 +141,46 @@ static void unknown_stays_unknown(void **state)
 {
     (void)state;
     struct ledger *ledger = open_ledger(0);
-    struct wt_trial t = {.job = "bare",
-                         .time_s = NAN,
-                         .energy_j = NAN,
-                         .energy_error_j = INFINITY,
-                         .sensor_error_fraction = NAN,
-                         .cpu_energy_j = NAN,
-                         .dram_energy_j = NAN,
-                         .cost_j = NAN,
-                         .metric = NAN,
-                         .reached = -1,
-                         .busy_s = NAN,
+    struct wt_trial t = {.identity.job = "bare",
+                         .outcome.time_s = NAN,
+                         .part.energy_j = NAN,
+                         .part.energy_error_j = INFINITY,
+                         .part.sensor_error_fraction = NAN,
+                         .part.cpu_energy_j = NAN,
+                         .part.dram_energy_j = NAN,
+                         .outcome.cost_j = NAN,
+                         .outcome.metric = NAN,
+                         .outcome.reached = -1,
+                         .part.busy_s = NAN,
                          .carbon = {NAN, NAN, "", NAN, NAN, NAN, NAN, ""},
-                         .savings = {0, NAN, NAN, NAN, NAN}};
+                         .outcome.savings = {{WT_KNOB_POWER_LIMIT, 0}, NAN, NAN, NAN, NAN}};
     t = begin(ledger, t);
     struct wt_trial *back = trials_of(ledger, "bare", 1);
-    assert_false(back->ended); /* begun and never ended: there, and unknown */
-    assert_true(isnan(back->energy_j) && isnan(back->time_s));
-    assert_int_equal(back->exit_code, -1);
-    assert_int_equal(back->reached, -1);
-    assert_string_equal(back->phase, "training");
-    assert_true(back->started_ms > INT64_C(1700000000000)); /* 0 was given: now */
+    assert_false(back->outcome.ended); /* begun and never ended: there, and unknown */
+    assert_true(isnan(back->part.energy_j) && isnan(back->outcome.time_s));
+    assert_int_equal(back->outcome.exit_code, -1);
+    assert_int_equal(back->outcome.reached, -1);
+    assert_string_equal(back->identity.phase, "training");
+    assert_true(back->identity.started_ms > INT64_C(1700000000000)); /* 0 was given: now */
     free(back);
     assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
     back = trials_of(ledger, "bare", 1);
-    assert_true(back->ended);
-    assert_true(isnan(back->energy_j) && isnan(back->energy_error_j) && isnan(back->metric));
-    assert_true(isnan(back->cpu_energy_j) && isnan(back->dram_energy_j) && isnan(back->cost_j));
-    assert_true(isnan(back->savings.energy_fraction) && isnan(back->savings.time_fraction_error));
-    assert_true(isnan(back->busy_s) && isnan(back->carbon.pue) &&
+    assert_true(back->outcome.ended);
+    assert_true(isnan(back->part.energy_j) && isnan(back->part.energy_error_j) &&
+                isnan(back->outcome.metric));
+    assert_true(isnan(back->part.cpu_energy_j) && isnan(back->part.dram_energy_j) &&
+                isnan(back->outcome.cost_j));
+    assert_true(isnan(back->outcome.savings.energy_fraction) &&
+                isnan(back->outcome.savings.time_fraction_error));
+    assert_true(isnan(back->part.busy_s) && isnan(back->carbon.pue) &&
                 isnan(back->carbon.operational_g));
     assert_true(isnan(back->carbon.market_g) && isnan(back->carbon.embodied_g));
     assert_string_equal(back->carbon.intensity_source, "");
-    assert_string_equal(back->node, "");
-    assert_int_equal(back->limit_mw, 0);
-    assert_int_equal(back->batch_size, 0);
-    assert_int_equal(back->reached, -1);
-    assert_int_equal(back->source, WT_SOURCE_NONE);
+    assert_string_equal(back->identity.node, "");
+    assert_int_equal(back->outcome.setting.value, 0);
+    assert_int_equal(back->outcome.batch_size, 0);
+    assert_int_equal(back->outcome.reached, -1);
+    assert_int_equal(back->part.source, WT_SOURCE_NONE);
     free(back);
 
     struct wt_job_row *rows = NULL;
@@ -189,28 +199,28 @@ static void numbers_count_up(void **state)
     (void)state;
     struct ledger *ledger = open_ledger(0);
     struct wt_trial t = full_trial("a");
-    assert_int_equal(begin(ledger, t).recurrence, 1);
+    assert_int_equal(begin(ledger, t).identity.recurrence, 1);
     struct wt_trial second = begin(ledger, t);
-    assert_int_equal(second.recurrence, 2);
-    assert_int_equal(begin(ledger, full_trial("b")).recurrence, 1); /* by job */
+    assert_int_equal(second.identity.recurrence, 2);
+    assert_int_equal(begin(ledger, full_trial("b")).identity.recurrence, 1); /* by job */
 
     struct wt_trial retry = t; /* the next try of recurrence 1 */
-    retry.recurrence = 1;
-    retry.try_number = 0;
+    retry.identity.recurrence = 1;
+    retry.identity.try_number = 0;
     assert_int_equal(ledger_trial_begin(ledger, &retry, NULL, NULL, &err), 0);
     struct wt_trial *back = trials_of(ledger, "a", 3);
-    assert_int_equal(back[0].try_number, 1);
-    assert_int_equal(back[1].recurrence, 1);
-    assert_int_equal(back[1].try_number, 2);
-    assert_int_equal(back[2].recurrence, 2);
+    assert_int_equal(back[0].identity.try_number, 1);
+    assert_int_equal(back[1].identity.recurrence, 1);
+    assert_int_equal(back[1].identity.try_number, 2);
+    assert_int_equal(back[2].identity.recurrence, 2);
     free(back);
 
-    retry.try_number = 2;
+    retry.identity.try_number = 2;
     int64_t id = -5;
     assert_int_equal(ledger_trial_begin(ledger, &retry, &id, NULL, &err), WT_E_BUSY);
     assert_int_equal(id, -5);
     free(trials_of(ledger, "a", 3));
-    t = (struct wt_trial){.reached = -1};
+    t = (struct wt_trial){.outcome.reached = -1};
     assert_int_equal(ledger_trial_begin(ledger, &t, NULL, NULL, &err),
                      WT_E_INVALID); /* no job name */
     ledger_close(ledger);
@@ -227,30 +237,30 @@ static void ends_once(void **state)
                                       &(struct ledger_used){.devices = &device, .device_count = 1},
                                       &err),
                      0);
-    t.energy_j = 99999;
+    t.part.energy_j = 99999;
     assert_int_equal(ledger_trial_end(ledger, &t,
                                       &(struct ledger_used){.devices = &device, .device_count = 1},
                                       &err),
                      WT_E_INVALID);
     assert_non_null(strstr(err.text, "already"));
     struct wt_trial *back = trials_of(ledger, "once", 1);
-    assert_true(back->energy_j == 2187.5);
+    assert_true(back->part.energy_j == 2187.5);
     struct ledger_device_energy *used = NULL;
     size_t count = 0;
-    assert_int_equal(ledger_trial_devices(ledger, t.id, &used, &count, &err), 0);
+    assert_int_equal(ledger_trial_devices(ledger, t.identity.id, &used, &count, &err), 0);
     assert_int_equal(count, 1);
     free(used);
     free(back);
-    t.id = 4711;
+    t.identity.id = 4711;
     assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), WT_E_NOT_FOUND);
 
     /* All or nothing: a profile that is refused leaves the trial open. */
     t = begin(ledger, full_trial("twice"));
-    t.profile[1].limit_mw = t.profile[0].limit_mw;
+    t.profile.points[1].setting.value = t.profile.points[0].setting.value;
     assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), WT_E_INVALID);
     back = trials_of(ledger, "twice", 1);
-    assert_false(back->ended);
-    assert_int_equal(back->gpu_count, 2);
+    assert_false(back->outcome.ended);
+    assert_int_equal(back->part.gpu_count, 2);
     free(back);
     ledger_close(ledger);
 }
@@ -279,11 +289,11 @@ static void hostile_names(void **state)
     memset(longest, 'x', sizeof longest - 1);
     longest[WT_JOB_LEN - 1] = '\0';
     for (int i = 0; i < COUNT; i++)
-        assert_int_equal(begin(ledger, full_trial(names[i])).recurrence, 1);
+        assert_int_equal(begin(ledger, full_trial(names[i])).identity.recurrence, 1);
     begin(ledger, full_trial(longest));
     for (int i = 0; i < COUNT; i++) {
         struct wt_trial *back = trials_of(ledger, names[i], 1);
-        assert_string_equal(back->job, names[i]);
+        assert_string_equal(back->identity.job, names[i]);
         free(back);
     }
     struct wt_job_row *rows = NULL;
@@ -312,18 +322,18 @@ static void job_rows_add_up(void **state)
     static const double fractions[] = {0.9, 0.7, 0.6, NAN};
     for (int i = 0; i < 4; i++) {
         struct wt_trial t = full_trial("sum");
-        t.recurrence = i < 2 ? 1 : (unsigned)i;
-        t.try_number = 0;
-        t.started_ms += i == 1 ? 1000 : -i;
-        snprintf(t.project, sizeof t.project, "p%d", i);
+        t.identity.recurrence = i < 2 ? 1 : (unsigned)i;
+        t.identity.try_number = 0;
+        t.identity.started_ms += i == 1 ? 1000 : -i;
+        snprintf(t.identity.project, sizeof t.identity.project, "p%d", i);
         t = begin(ledger, t);
-        t.energy_j = energies[i];
-        t.savings.energy_fraction = fractions[i];
-        t.savings.energy_fraction_error = i / 100.0;
+        t.part.energy_j = energies[i];
+        t.outcome.savings.energy_fraction = fractions[i];
+        t.outcome.savings.energy_fraction_error = i / 100.0;
         assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
     }
     struct wt_trial killed = full_trial("sum");
-    killed.started_ms -= 100;
+    killed.identity.started_ms -= 100;
     begin(ledger, killed);
     struct wt_job_row *row = NULL;
     size_t count = 0;
@@ -352,11 +362,11 @@ static void profiles_are_for_their_key(void **state)
     unsigned count = 7;
     assert_int_equal(ledger_profile_get(ledger, &key, points, WT_MAX_LIMITS, &count, &err), 0);
     assert_int_equal(count, 0);
-    int64_t id = begin(ledger, t).id;
-    assert_int_equal(ledger_profile_put(ledger, &key, t.profile, 2, id, &err), 0);
+    int64_t id = begin(ledger, t).identity.id;
+    assert_int_equal(ledger_profile_put(ledger, &key, t.profile.points, 2, id, &err), 0);
     assert_int_equal(ledger_profile_get(ledger, &key, points, WT_MAX_LIMITS, &count, &err), 0);
     assert_int_equal(count, 2);
-    assert_int_equal(points[0].limit_mw, 250000);
+    assert_int_equal(points[0].setting.value, 250000);
     assert_true(points[1].energy_per_step_j == 0.4375);
 
     struct wt_profile_key others[6] = {key, key, key, key, key, key};
@@ -373,12 +383,12 @@ static void profiles_are_for_their_key(void **state)
     }
     /* Unknown batch sizes are one key, and a newer profile takes the place of the whole older one.
      */
-    assert_int_equal(ledger_profile_put(ledger, &others[0], t.profile, 2, 0, &err), 0);
-    assert_int_equal(ledger_profile_put(ledger, &others[0], t.profile + 1, 1, 0, &err), 0);
+    assert_int_equal(ledger_profile_put(ledger, &others[0], t.profile.points, 2, 0, &err), 0);
+    assert_int_equal(ledger_profile_put(ledger, &others[0], t.profile.points + 1, 1, 0, &err), 0);
     assert_int_equal(ledger_profile_get(ledger, &others[0], points, WT_MAX_LIMITS, &count, &err),
                      0);
     assert_int_equal(count, 1);
-    assert_int_equal(points[0].limit_mw, 250000);
+    assert_int_equal(points[0].setting.value, 250000);
     assert_int_equal(ledger_profile_get(ledger, &key, points, 1, &count, &err), WT_E_RANGE);
     assert_int_equal(ledger_profile_get(ledger, &key, points, 2, &count, &err), 0);
     assert_int_equal(count, 2);
@@ -389,17 +399,17 @@ static void profiles_are_for_their_key(void **state)
     assert_int_equal(ledger_profiles(ledger, "p", &all, &n, &err), 0);
     assert_int_equal(n, 2);
     assert_memory_equal(&all[0].key, &key, sizeof key);
-    assert_true(all[0].count == 2 && all[0].points[0].limit_mw == 250000 &&
+    assert_true(all[0].count == 2 && all[0].points[0].setting.value == 250000 &&
                 all[0].points[1].throttled);
     assert_true(all[1].key.batch_size == 0 && all[1].count == 1 &&
-                all[1].points[0].limit_mw == 250000);
+                all[1].points[0].setting.value == 250000);
     free(all);
     assert_int_equal(ledger_profiles(ledger, "nobody", &all, &n, &err), 0);
     assert_int_equal(n, 0);
     free(all);
 
-    assert_int_equal(ledger_profile_put(ledger, &key, t.profile, 0, 0, &err), WT_E_INVALID);
-    assert_int_equal(ledger_profile_put(ledger, &key, t.profile, 1, 12345, &err),
+    assert_int_equal(ledger_profile_put(ledger, &key, t.profile.points, 0, 0, &err), WT_E_INVALID);
+    assert_int_equal(ledger_profile_put(ledger, &key, t.profile.points, 1, 12345, &err),
                      WT_E_INVALID); /* no such trial */
     assert_int_equal(ledger_profile_get(ledger, &key, points, 2, &count, &err), 0);
     assert_int_equal(count, 2); /* the refused one dropped nothing */
@@ -418,9 +428,9 @@ static void all_profiles_of_a_job(void **state)
     size_t count = 7;
     assert_int_equal(ledger_profiles(ledger, "p", &profiles, &count, &err), 0); /* no such job */
     assert_int_equal(count, 0);
-    assert_int_equal(ledger_profile_put(ledger, &first, t.profile, 2, 0, &err), 0);
-    assert_int_equal(ledger_profile_put(ledger, &second, t.profile, 1, 0, &err), 0);
-    assert_int_equal(ledger_profile_put(ledger, &other, t.profile, 2, 0, &err), 0);
+    assert_int_equal(ledger_profile_put(ledger, &first, t.profile.points, 2, 0, &err), 0);
+    assert_int_equal(ledger_profile_put(ledger, &second, t.profile.points, 1, 0, &err), 0);
+    assert_int_equal(ledger_profile_put(ledger, &other, t.profile.points, 2, 0, &err), 0);
     assert_int_equal(ledger_profiles(ledger, "p", &profiles, &count, &err), 0);
     assert_int_equal(count, 2);
     assert_string_equal(profiles[0].key.job, "p");
@@ -430,7 +440,7 @@ static void all_profiles_of_a_job(void **state)
     assert_int_equal(profiles[0].key.limit_min_mw, 100000);
     assert_int_equal(profiles[0].key.limit_max_mw, 250000);
     assert_int_equal(profiles[0].count, 2);
-    assert_int_equal(profiles[0].points[0].limit_mw, 250000); /* highest first */
+    assert_int_equal(profiles[0].points[0].setting.value, 250000); /* highest first */
     assert_true(profiles[0].points[1].energy_per_step_j == 0.4375 &&
                 profiles[0].points[1].throttled);
     assert_string_equal(profiles[1].key.gpu_model, "A40");
@@ -441,7 +451,7 @@ static void all_profiles_of_a_job(void **state)
 
     /* One that is stored anew is the last. */
     usleep(3000);
-    assert_int_equal(ledger_profile_put(ledger, &first, t.profile, 1, 0, &err), 0);
+    assert_int_equal(ledger_profile_put(ledger, &first, t.profile.points, 1, 0, &err), 0);
     assert_int_equal(ledger_profiles(ledger, "p", &profiles, &count, &err), 0);
     assert_int_equal(count, 2);
     assert_string_equal(profiles[1].key.gpu_model, "Tesla V100");
@@ -469,12 +479,12 @@ static void many_bookings_are_one(void **state)
     struct wt_trial t = full_trial("kept"), lost = full_trial("lost"),
                     beside = full_trial("beside");
     bool empty = false;
-    t.try_number = lost.try_number = 0;
+    t.identity.try_number = lost.identity.try_number = 0;
     assert_int_equal(ledger_is_empty(ledger, &empty, &err), 0);
     assert_true(empty);
     assert_int_equal(ledger_bulk_begin(ledger, &err), 0);
     for (unsigned i = 0; i < 3; i++) {
-        assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, NULL, &err), 0);
+        assert_int_equal(ledger_trial_begin(ledger, &t, &t.identity.id, NULL, &err), 0);
         assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
     }
     assert_int_equal(count_of(other, "kept"),

@@ -19,11 +19,11 @@ static int book(struct ledger *ledger, const char *job, int64_t *id, unsigned *r
     struct wt_trial t = full_trial(job);
     const struct ledger_device_energy device = {WT_DEVICE_GPU,     0, "u", "n", 1.5, 1,
                                                 WT_SOURCE_COUNTER, 1, 2};
-    int rc = ledger_trial_begin(ledger, &t, &t.id, recurrence, &err);
+    int rc = ledger_trial_begin(ledger, &t, &t.identity.id, recurrence, &err);
     if (rc == 0)
         rc = ledger_trial_end(ledger, &t,
                               &(struct ledger_used){.devices = &device, .device_count = 1}, &err);
-    *id = t.id;
+    *id = t.identity.id;
     return rc;
 }
 
@@ -71,8 +71,10 @@ static void all_at_once(void)
     assert_int_equal(ledger_job_trials(ledger, "shared", &trials, &count, &err), 0);
     assert_int_equal(count, PROCESSES * TRIALS);
     for (size_t i = 0; i < count; i++) {
-        assert_int_equal(trials[i].recurrence, i + 1); /* each number once, none left out */
-        assert_true(trials[i].ended && trials[i].gpu_count == 2 && trials[i].point_count == 2);
+        assert_int_equal(trials[i].identity.recurrence,
+                         i + 1); /* each number once, none left out */
+        assert_true(trials[i].outcome.ended && trials[i].part.gpu_count == 2 &&
+                    trials[i].profile.count == 2);
     }
     free(trials);
     ledger_close(ledger);
@@ -147,9 +149,10 @@ static void killed_while_writing(void **state)
         assert_true(rc == 0 || (rc == WT_E_NOT_FOUND && acknowledged == 0));
         size_t found = 0;
         for (size_t i = 0; i < count && rc == 0; i++) {
-            assert_true(trials[i].ended ? trials[i].point_count == 2 : trials[i].point_count == 0);
-            if (found < acknowledged && trials[i].id == ids[found]) {
-                assert_true(trials[i].ended);
+            assert_true(trials[i].outcome.ended ? trials[i].profile.count == 2
+                                                : trials[i].profile.count == 0);
+            if (found < acknowledged && trials[i].identity.id == ids[found]) {
+                assert_true(trials[i].outcome.ended);
                 found++;
             }
         }

@@ -125,11 +125,13 @@ static void older_is_brought_up_to_date(void **state)
     double steps = 0;
     assert_int_equal(ledger_job_trials(ledger, "old", &trials, &count, &err), 0);
     assert_int_equal(count, 1);
-    assert_int_equal(trials[0].id, 7);
-    assert_int_equal(trials[0].exit_code, 3);
-    assert_true(trials[0].energy_j == 100 && trials[0].ended);
-    assert_true(trials[0].state_id == 0 && !trials[0].not_started); /* what schema 1 did not know */
-    assert_true(isnan(trials[0].carbon.pue) && isnan(trials[0].busy_s) && !trials[0].node[0]);
+    assert_int_equal(trials[0].identity.id, 7);
+    assert_int_equal(trials[0].outcome.exit_code, 3);
+    assert_true(trials[0].part.energy_j == 100 && trials[0].outcome.ended);
+    assert_true(trials[0].identity.state_id == 0 &&
+                !trials[0].outcome.not_started); /* what schema 1 did not know */
+    assert_true(isnan(trials[0].carbon.pue) && isnan(trials[0].part.busy_s) &&
+                !trials[0].identity.node[0]);
     free(trials);
     assert_int_equal(ledger_states(ledger, "old", &states, &count, &err), 0);
     assert_int_equal(count, 0);
@@ -137,9 +139,10 @@ static void older_is_brought_up_to_date(void **state)
     assert_int_equal(ledger_steps_per_epoch(ledger, "old", 32, &steps, &err), 0);
     assert_true(steps == 10);
     struct wt_trial next = full_trial("old");
-    assert_int_equal(ledger_trial_begin(ledger, &next, &next.id, &next.recurrence, &err), 0);
-    assert_int_equal(next.recurrence, 2);
-    assert_true(next.id > 7);
+    assert_int_equal(
+        ledger_trial_begin(ledger, &next, &next.identity.id, &next.identity.recurrence, &err), 0);
+    assert_int_equal(next.identity.recurrence, 2);
+    assert_true(next.identity.id > 7);
     ledger_close(ledger);
     sqlite3 *db = NULL;
     sqlite3_stmt *statement = NULL;
@@ -203,8 +206,8 @@ static void damaged(void **state)
     struct ledger *ledger = open_ledger(0);
     for (int i = 0; i < 200; i++) {
         struct wt_trial t = full_trial("x");
-        t.recurrence = t.try_number = 0;
-        assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, NULL, &err), 0);
+        t.identity.recurrence = t.identity.try_number = 0;
+        assert_int_equal(ledger_trial_begin(ledger, &t, &t.identity.id, NULL, &err), 0);
         assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
     }
     ledger_close(ledger);
@@ -310,7 +313,7 @@ static int disk_fills_up(void)
     int rc = 0;
     while (booked < 5000) {
         struct wt_trial t = full_trial("full");
-        if ((rc = ledger_trial_begin(ledger, &t, &t.id, NULL, &err)) != 0)
+        if ((rc = ledger_trial_begin(ledger, &t, &t.identity.id, NULL, &err)) != 0)
             break;
         booked++;
         if ((rc = ledger_trial_end(ledger, &t, NULL, &err)) != 0)
@@ -323,8 +326,8 @@ static int disk_fills_up(void)
     if (ledger_job_trials(ledger, "full", &trials, &count, &err) || count != booked)
         return fprintf(stderr, "%zu of %u: %s\n", count, booked, err.text), 3;
     for (size_t i = 0; i < count; i++) /* each whole or begun only */
-        if (trials[i].point_count != (trials[i].ended ? 2u : 0u) ||
-            (!trials[i].ended && i + 1 < count))
+        if (trials[i].profile.count != (trials[i].outcome.ended ? 2u : 0u) ||
+            (!trials[i].outcome.ended && i + 1 < count))
             return 4;
     free(trials);
     ledger_close(ledger);

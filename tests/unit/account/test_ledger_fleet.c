@@ -231,18 +231,20 @@ static void runs_find_their_gpu(void **state)
                                       booked("GPU-b", 0, 3600, 36000)};
     assert_int_equal(ledger_stretches_put(ledger, "n1", rows, 3, &err), 0);
     static struct wt_trial trial;
-    trial = (struct wt_trial){.job = "job",
-                              .phase = "training",
-                              .started_ms = T,
-                              .gpu_count = 1,
-                              .energy_j = NAN,
-                              .reached = -1};
-    assert_int_equal(ledger_trial_begin(ledger, &trial, &trial.id, &trial.recurrence, &err), 0);
+    trial = (struct wt_trial){.identity.job = "job",
+                              .identity.phase = "training",
+                              .identity.started_ms = T,
+                              .part.gpu_count = 1,
+                              .part.energy_j = NAN,
+                              .outcome.reached = -1};
+    assert_int_equal(
+        ledger_trial_begin(ledger, &trial, &trial.identity.id, &trial.identity.recurrence, &err),
+        0);
     const struct ledger_device_energy used[] = {
         {WT_DEVICE_GPU, 7, "GPU-a", "V100", 1800, 1, WT_SOURCE_COUNTER, T + 1800 * S, T + 5400 * S},
         {WT_DEVICE_GPU, 8, "GPU-unwatched", "V100", 1e6, 1, WT_SOURCE_COUNTER, T, T + 7200 * S},
         {WT_DEVICE_CPU, 0, "", "package", 1e6, 1, WT_SOURCE_COUNTER, T, T + 7200 * S}};
-    trial.ended = true;
+    trial.outcome.ended = true;
     assert_int_equal(
         ledger_trial_end(ledger, &trial, &(struct ledger_used){used, 3, NULL, 0}, &err), 0);
     assert_int_equal(ledger_lines(ledger, INT64_MIN, INT64_MAX, &lines, &err), 0);

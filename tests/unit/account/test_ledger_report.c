@@ -27,17 +27,18 @@ static void run_for(struct ledger *ledger, const char *job, const char *phase, c
     struct ledger_hour rows[64];
     size_t count = 0;
     const double second_j = 3600.0;
-    t.recurrence = t.try_number = 0;
-    t.started_ms = started_ms;
-    snprintf(t.phase, sizeof t.phase, "%s", phase);
-    snprintf(t.user, sizeof t.user, "%s", user);
-    assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, &t.recurrence, &err), 0);
-    t.time_s = 3600.0 * hours;
-    t.energy_j = 2 * V100_W * t.time_s;
-    t.cpu_energy_j = 50 * t.time_s;
-    t.dram_energy_j = NAN;
-    t.busy_s = t.time_s;
-    t.savings = (struct wt_savings){250000, 0.8, 1.1, 0.016, 0.01};
+    t.identity.recurrence = t.identity.try_number = 0;
+    t.identity.started_ms = started_ms;
+    snprintf(t.identity.phase, sizeof t.identity.phase, "%s", phase);
+    snprintf(t.identity.user, sizeof t.identity.user, "%s", user);
+    assert_int_equal(ledger_trial_begin(ledger, &t, &t.identity.id, &t.identity.recurrence, &err),
+                     0);
+    t.outcome.time_s = 3600.0 * hours;
+    t.part.energy_j = 2 * V100_W * t.outcome.time_s;
+    t.part.cpu_energy_j = 50 * t.outcome.time_s;
+    t.part.dram_energy_j = NAN;
+    t.part.busy_s = t.outcome.time_s;
+    t.outcome.savings = (struct wt_savings){{WT_KNOB_POWER_LIMIT, 250000}, 0.8, 1.1, 0.016, 0.01};
     t.carbon =
         (struct wt_carbon){1.2, 0, "a series", 0, NAN, 10.0 * hours, 20.0 * hours, "a table"};
     for (unsigned h = 0; h < hours; h++) {
@@ -165,20 +166,23 @@ static void unknown_is_counted(void **state)
     struct wt_report_row total, *rows;
     run_for(ledger, "known", "training", "ada", EVENING_MS, 1);
     struct wt_trial t = full_trial("killed"); /* begins, and that is all */
-    t.user[0] = 0;
-    t.recurrence = t.try_number = 0;
-    t.started_ms = EVENING_MS;
-    assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, &t.recurrence, &err), 0);
+    t.identity.user[0] = 0;
+    t.identity.recurrence = t.identity.try_number = 0;
+    t.identity.started_ms = EVENING_MS;
+    assert_int_equal(ledger_trial_begin(ledger, &t, &t.identity.id, &t.identity.recurrence, &err),
+                     0);
     t = full_trial("unknown"); /* ends without an energy */
-    t.recurrence = t.try_number = 0;
-    t.started_ms = EVENING_MS;
-    assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, &t.recurrence, &err), 0);
-    t.energy_j = t.cpu_energy_j = t.dram_energy_j = t.carbon.operational_g = NAN;
+    t.identity.recurrence = t.identity.try_number = 0;
+    t.identity.started_ms = EVENING_MS;
+    assert_int_equal(ledger_trial_begin(ledger, &t, &t.identity.id, &t.identity.recurrence, &err),
+                     0);
+    t.part.energy_j = t.part.cpu_energy_j = t.part.dram_energy_j = t.carbon.operational_g = NAN;
     assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
     t = full_trial("never ran");
-    t.recurrence = t.try_number = 0;
-    assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, &t.recurrence, &err), 0);
-    t.not_started = true;
+    t.identity.recurrence = t.identity.try_number = 0;
+    assert_int_equal(ledger_trial_begin(ledger, &t, &t.identity.id, &t.identity.recurrence, &err),
+                     0);
+    t.outcome.not_started = true;
     assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
     for (int hourly = 0; hourly < 2; hourly++) {
         struct ledger_report what = {1, {WT_BY_USER}, hourly ? 0 : INT64_MIN, INT64_MAX};
@@ -208,11 +212,12 @@ static void basis(void **state)
     run_for(ledger, "b", "training", "ada", EVENING_MS + 3600000, 1); /* 100 */
     struct wt_trial t =
         full_trial("c"); /* the day after, without a word on where its carbon comes from */
-    t.recurrence = t.try_number = 0;
-    t.started_ms = EVENING_MS + INT64_C(86400000);
-    assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, &t.recurrence, &err), 0);
-    t.time_s = 3600;
-    t.source = WT_SOURCE_COUNTER;
+    t.identity.recurrence = t.identity.try_number = 0;
+    t.identity.started_ms = EVENING_MS + INT64_C(86400000);
+    assert_int_equal(ledger_trial_begin(ledger, &t, &t.identity.id, &t.identity.recurrence, &err),
+                     0);
+    t.outcome.time_s = 3600;
+    t.part.source = WT_SOURCE_COUNTER;
     t.carbon = (struct wt_carbon){.pue = 1.5,
                                   .intensity_g_per_kwh = 30,
                                   .operational_g = 7,
@@ -221,9 +226,10 @@ static void basis(void **state)
                                   .embodied_useful_g = NAN};
     assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
     t = full_trial("d"); /* killed */
-    t.recurrence = t.try_number = 0;
-    t.started_ms = EVENING_MS + INT64_C(2) * 86400000;
-    assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, &t.recurrence, &err), 0);
+    t.identity.recurrence = t.identity.try_number = 0;
+    t.identity.started_ms = EVENING_MS + INT64_C(2) * 86400000;
+    assert_int_equal(ledger_trial_begin(ledger, &t, &t.identity.id, &t.identity.recurrence, &err),
+                     0);
 
     const struct ledger_report all = {1, {WT_BY_JOB}, INT64_MIN, INT64_MAX};
     report(ledger, &all, 4, &total);
@@ -282,14 +288,15 @@ static void book(struct ledger *ledger, const char *job, const char *project, in
                  double energy_j, double error_j, double embodied_g)
 {
     struct wt_trial t = full_trial(job);
-    t.recurrence = t.try_number = 0;
-    t.started_ms = started_ms;
-    snprintf(t.project, sizeof t.project, "%s", project);
-    assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, &t.recurrence, &err), 0);
-    t.time_s = 7200;
-    t.energy_j = energy_j;
-    t.energy_error_j = error_j;
-    t.cpu_energy_j = t.dram_energy_j = NAN;
+    t.identity.recurrence = t.identity.try_number = 0;
+    t.identity.started_ms = started_ms;
+    snprintf(t.identity.project, sizeof t.identity.project, "%s", project);
+    assert_int_equal(ledger_trial_begin(ledger, &t, &t.identity.id, &t.identity.recurrence, &err),
+                     0);
+    t.outcome.time_s = 7200;
+    t.part.energy_j = energy_j;
+    t.part.energy_error_j = error_j;
+    t.part.cpu_energy_j = t.part.dram_energy_j = NAN;
     t.carbon = (struct wt_carbon){1.5, 100,        "a grid", energy_j * 1.5 / 3.6e6 * 100,
                                   NAN, embodied_g, NAN,      "a table"};
     assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
@@ -302,15 +309,17 @@ static struct ledger *with_runs(void)
     book(ledger, "a", "vision", EVENING_MS + 1, 7.2e6, 2000, 20);
     book(ledger, "a", "speech", EVENING_MS + INT64_C(86400000), 3.6e6, NAN, 40);
     struct wt_trial t = full_trial("a"); /* killed, on one GPU */
-    t.recurrence = t.try_number = 0;
-    t.started_ms = EVENING_MS + 3;
-    t.gpu_count = 1;
-    assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, &t.recurrence, &err), 0);
+    t.identity.recurrence = t.identity.try_number = 0;
+    t.identity.started_ms = EVENING_MS + 3;
+    t.part.gpu_count = 1;
+    assert_int_equal(ledger_trial_begin(ledger, &t, &t.identity.id, &t.identity.recurrence, &err),
+                     0);
     t = full_trial("a");
-    t.recurrence = t.try_number = 0;
-    t.started_ms = EVENING_MS;
-    assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, &t.recurrence, &err), 0);
-    t.not_started = true; /* known to be too much before it began: no run */
+    t.identity.recurrence = t.identity.try_number = 0;
+    t.identity.started_ms = EVENING_MS;
+    assert_int_equal(ledger_trial_begin(ledger, &t, &t.identity.id, &t.identity.recurrence, &err),
+                     0);
+    t.outcome.not_started = true; /* known to be too much before it began: no run */
     assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
     return ledger;
 }
@@ -373,13 +382,13 @@ struct taken {
 static int take(void *ctx, const struct wt_trial *run, struct wt_error *why)
 {
     struct taken *taken = ctx;
-    assert_string_equal(run->gpus[0].uuid, "GPU-3");
-    assert_int_equal(run->point_count, 0);
-    assert_true(run->ended ? run->gpu_count == 2 && run->carbon.pue == 1.5
-                           : run->gpu_count == 1 && isnan(run->carbon.pue));
-    taken->jobs[taken->count++] = run->job[0];
-    if (isfinite(run->energy_j))
-        taken->energy_j += run->energy_j;
+    assert_string_equal(run->part.gpus[0].uuid, "GPU-3");
+    assert_int_equal(run->profile.count, 0);
+    assert_true(run->outcome.ended ? run->part.gpu_count == 2 && run->carbon.pue == 1.5
+                                   : run->part.gpu_count == 1 && isnan(run->carbon.pue));
+    taken->jobs[taken->count++] = run->identity.job[0];
+    if (isfinite(run->part.energy_j))
+        taken->energy_j += run->part.energy_j;
     return taken->count < taken->most ? 0 : error_set(why, WT_E_RANGE, "enough");
 }
 

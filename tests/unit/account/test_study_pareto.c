@@ -44,14 +44,15 @@ static void put_run(struct ledger *ledger, int64_t state_id, uint32_t size, unsi
                     int reached, int exit_code)
 {
     struct wt_trial t = full_trial("job");
-    t.state_id = state_id;
-    t.batch_size = size;
-    t.epochs = epochs;
-    t.steps = epochs * 6400 / (size ? size : 1) +
-              (epochs > 5); /* one that ended within an epoch counts some too many */
-    t.reached = reached;
-    t.exit_code = exit_code;
-    assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, &t.recurrence, &err), 0);
+    t.identity.state_id = state_id;
+    t.outcome.batch_size = size;
+    t.outcome.epochs = epochs;
+    t.outcome.steps = epochs * 6400 / (size ? size : 1) +
+                      (epochs > 5); /* one that ended within an epoch counts some too many */
+    t.outcome.reached = reached;
+    t.outcome.exit_code = exit_code;
+    assert_int_equal(ledger_trial_begin(ledger, &t, &t.identity.id, &t.identity.recurrence, &err),
+                     0);
     assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
 }
 
@@ -59,9 +60,14 @@ static void put_run(struct ledger *ledger, int64_t state_id, uint32_t size, unsi
 static void put_profile(struct ledger *ledger, const char *model, uint32_t size, double step_s)
 {
     const struct wt_profile_key key = key_of(model, size);
-    const struct wt_profile_point points[] = {
-        {.limit_mw = 100000, .steps = 10, .time_per_step_s = 2 * step_s, .energy_per_step_j = 60},
-        {.limit_mw = 250000, .steps = 10, .time_per_step_s = step_s, .energy_per_step_j = 100}};
+    const struct wt_profile_point points[] = {{.setting.value = 100000,
+                                               .steps = 10,
+                                               .time_per_step_s = 2 * step_s,
+                                               .energy_per_step_j = 60},
+                                              {.setting.value = 250000,
+                                               .steps = 10,
+                                               .time_per_step_s = step_s,
+                                               .energy_per_step_j = 100}};
     assert_int_equal(ledger_profile_put(ledger, &key, points, 2, 0, &err), 0);
 }
 

@@ -589,23 +589,23 @@ static bool trial_booked;
 
 static struct wt_trial a_trial(void)
 {
-    struct wt_trial t = {.job = "resnet",
-                         .phase = "training",
-                         .project = "vision",
-                         .batch_size = 128,
-                         .energy_j = 12,
-                         .time_s = 3,
-                         .reached = -1,
-                         .source = WT_SOURCE_COUNTER,
-                         .note = "why not",
-                         .gpu_count = 2,
-                         .point_count = 2,
+    struct wt_trial t = {.identity.job = "resnet",
+                         .identity.phase = "training",
+                         .identity.project = "vision",
+                         .outcome.batch_size = 128,
+                         .part.energy_j = 12,
+                         .outcome.time_s = 3,
+                         .outcome.reached = -1,
+                         .part.source = WT_SOURCE_COUNTER,
+                         .outcome.note = "why not",
+                         .part.gpu_count = 2,
+                         .profile.count = 2,
                          .profile = {{250000, 40, 0.0025, 0.4375, 0.01, 0.0001, false},
                                      {175000, 40, 0.0026, 0.3375, 0.01, 0.0001, false}}};
     for (unsigned i = 0; i < 2; i++) {
-        t.gpus[i].index = i;
-        snprintf(t.gpus[i].uuid, WT_UUID_LEN, "GPU-%u", i);
-        snprintf(t.gpus[i].name, WT_NAME_LEN, "V100");
+        t.part.gpus[i].index = i;
+        snprintf(t.part.gpus[i].uuid, WT_UUID_LEN, "GPU-%u", i);
+        snprintf(t.part.gpus[i].name, WT_NAME_LEN, "V100");
     }
     return t;
 }
@@ -670,9 +670,9 @@ static void began_or_not(int rc)
     if (rc == 0)
         assert_int_equal(count, 1);
     if (count) {
-        assert_int_equal(trials[0].gpu_count, 2);
-        assert_string_equal(trials[0].gpus[1].uuid, "GPU-1");
-        assert_false(trials[0].ended);
+        assert_int_equal(trials[0].part.gpu_count, 2);
+        assert_string_equal(trials[0].part.gpus[1].uuid, "GPU-1");
+        assert_false(trials[0].outcome.ended);
     }
     free(trials);
     ledger_close(again);
@@ -703,7 +703,7 @@ static int run_end(void)
     const struct ledger_hour hours[2] = {{.hour = 483564, .index = 0, .energy_j = 5},
                                          {.hour = 483564, .index = 1, .energy_j = 7}};
     const struct ledger_used used = {devices, 2, hours, 2};
-    t.id = trial_id;
+    t.identity.id = trial_id;
     trial_booked = false;
     ledger = NULL;
     int rc = ledger_open(in_folder("ledger.db"), 0, &ledger, &err);
@@ -711,7 +711,7 @@ static int run_end(void)
         rc = ledger_trial_end(ledger, &t, &used, &err);
     trial_booked = rc == 0 && ledger != NULL;
     if (rc == 0)
-        rc = ledger_profile_put(ledger, &key, t.profile, 2, trial_id, &err);
+        rc = ledger_profile_put(ledger, &key, t.profile.points, 2, trial_id, &err);
     ledger = ledger_close(ledger);
     return rc;
 }
@@ -729,9 +729,9 @@ static void ended_whole_or_not(int rc)
     assert_int_equal(ledger_trial_devices(again, trial_id, &devices, &device_count, &err), 0);
     assert_int_equal(ledger_profile_get(again, &key, points, WT_MAX_LIMITS, &point_count, &err), 0);
     assert_int_equal(count, 1);
-    assert_true(trials[0].ended || !trial_booked);
-    assert_int_equal(device_count, trials[0].ended ? 2 : 0);
-    assert_int_equal(trials[0].point_count, trials[0].ended ? 2 : 0);
+    assert_true(trials[0].outcome.ended || !trial_booked);
+    assert_int_equal(device_count, trials[0].outcome.ended ? 2 : 0);
+    assert_int_equal(trials[0].profile.count, trials[0].outcome.ended ? 2 : 0);
     assert_true(point_count == 2 || (rc && point_count == 0));
     free(trials);
     free(devices);
@@ -747,7 +747,7 @@ static void a_trial_that_ended(void)
 static int count_run(void *ctx, const struct wt_trial *run, struct wt_error *why)
 {
     (void)why;
-    *(double *)ctx += run->energy_j + run->gpu_count;
+    *(double *)ctx += run->part.energy_j + run->part.gpu_count;
     return 0;
 }
 
@@ -800,10 +800,10 @@ static int run_reports(void)
         assert_true(row_count == 1 && trial_count == 1 && device_count == 2 && point_count == 2);
         assert_string_equal(rows[0].job, "resnet");
         assert_string_equal(rows[0].project, "vision");
-        assert_string_equal(trials[0].note, "why not");
-        assert_string_equal(trials[0].gpus[1].uuid, "GPU-1");
-        assert_true(trials[0].source == WT_SOURCE_COUNTER && trials[0].point_count == 2 &&
-                    trials[0].energy_j == 12);
+        assert_string_equal(trials[0].outcome.note, "why not");
+        assert_string_equal(trials[0].part.gpus[1].uuid, "GPU-1");
+        assert_true(trials[0].part.source == WT_SOURCE_COUNTER && trials[0].profile.count == 2 &&
+                    trials[0].part.energy_j == 12);
         assert_string_equal(devices[1].uuid, "GPU-1");
         assert_int_equal(devices[1].source, WT_SOURCE_COUNTER);
     }
@@ -964,13 +964,13 @@ static void an_offer(void)
     assert_int_equal(ledger_open(in_folder("ledger.db"), 0, &ledger, &err), 0);
     batch.store = ledger_learn_store(ledger);
     assert_int_equal(optimizer_claim(&batch, &attempt, &err), 0);
-    t.state_id = attempt.state_id;
-    t.reached = 1;
-    t.steps = 300;
-    t.epochs = 3;
-    assert_int_equal(ledger_trial_begin(ledger, &t, &t.id, NULL, &err), 0);
+    t.identity.state_id = attempt.state_id;
+    t.outcome.reached = 1;
+    t.outcome.steps = 300;
+    t.outcome.epochs = 3;
+    assert_int_equal(ledger_trial_begin(ledger, &t, &t.identity.id, NULL, &err), 0);
     assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
-    assert_int_equal(ledger_profile_put(ledger, &key, t.profile, 2, t.id, &err), 0);
+    assert_int_equal(ledger_profile_put(ledger, &key, t.profile.points, 2, t.identity.id, &err), 0);
     ledger = ledger_close(ledger);
 }
 
@@ -1184,7 +1184,7 @@ static int run_show(void)
 {
     struct wt_trial trials[2] = {a_trial(), a_trial()};
     struct buffer out = {0};
-    trials[1].ended = true;
+    trials[1].outcome.ended = true;
     view_show(&out, trials, 2, true);
     view_run_summary(&out, &trials[1], false);
     return compare(&out, 0);
@@ -1529,7 +1529,8 @@ static void command_ran_and_all_is_back(int rc)
     }
     if (result.booked) {
         assert_int_equal(ledger_job_trials(ledger, "resnet", &trials, &count, &err), 0);
-        assert_true(count == 1 && trials[0].ended && trials[0].exit_code == result.exit_code);
+        assert_true(count == 1 && trials[0].outcome.ended &&
+                    trials[0].outcome.exit_code == result.exit_code);
     }
     free(trials);
     ledger = ledger_close(ledger);

@@ -120,7 +120,8 @@ static struct spending begun(enum budget_kind kind, double amount)
 {
     struct spending spending;
     struct spending_options options = {.budget = {kind, amount, "units", 1}};
-    struct wt_trial trial = {.started_ms = INT64_C(1000) * 3600 * 1000, .gpu_count = 1};
+    struct wt_trial trial = {.identity.started_ms = INT64_C(1000) * 3600 * 1000,
+                             .part.gpu_count = 1};
     spending_begin(&spending, &options, NULL, &factors, 4, &trial, world.now_ns);
     return spending;
 }
@@ -172,7 +173,7 @@ static void carbon_is_what_will_be_booked(void **state)
                                   {.hour = 1001, .kind = WT_DEVICE_GPU, .energy_j = 3e6},
                                   {.hour = 1000, .kind = WT_DEVICE_CPU, .energy_j = 1e6},
                                   {.hour = 1001, .kind = WT_DEVICE_CPU, .energy_j = 2e6}};
-    struct wt_trial trial = {.gpu_count = 1, .time_s = 5400};
+    struct wt_trial trial = {.part.gpu_count = 1, .outcome.time_s = 5400};
     booking_fill(&factors, 4, hours, 4, &trial);
     double operational = (4e6 * 100 + 5e6 * 200) / 3.6e6 * 1.5,
            embodied = 2e6 * 5400 / (4 * 8760 * 3600.0) / 4;
@@ -212,11 +213,15 @@ static void what_is_not_known_does_not_count(void **state)
     assert_true(s.devices[GPU].told && !s.devices[CPU].told && s.used == 750);
     assert_false(turn(&s, 11, 0, 249));
     assert_true(turn(&s, 1, 0, 1)); /* what is known is used up */
-    struct wt_trial unknown = {
-        .gpu_count = 1, .energy_j = NAN, .cpu_energy_j = 450, .dram_energy_j = NAN};
+    struct wt_trial unknown = {.part.gpu_count = 1,
+                               .part.energy_j = NAN,
+                               .part.cpu_energy_j = 450,
+                               .part.dram_energy_j = NAN};
     assert_true(spending_end(&s, &unknown) == 1000); /* not booked: as far as it was seen */
-    struct wt_trial known = {
-        .gpu_count = 1, .energy_j = 1550, .cpu_energy_j = 450, .dram_energy_j = 10};
+    struct wt_trial known = {.part.gpu_count = 1,
+                             .part.energy_j = 1550,
+                             .part.cpu_energy_j = 450,
+                             .part.dram_energy_j = 10};
     assert_true(spending_end(&s, &known) == 2010);
 }
 

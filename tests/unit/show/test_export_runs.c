@@ -41,30 +41,30 @@ static void has_not(const char *words)
 /* 100 s on two V100 and an A40: 3 600 000 J of GPUs, 360 000 J of CPUs; PUE 1.5, 200 g/kWh. */
 static struct wt_trial full_run(void)
 {
-    struct wt_trial run = {.id = 7,
-                           .job = "mlp",
-                           .phase = "training",
-                           .project = "vision",
-                           .user = "ada",
-                           .node = "n1",
-                           .recurrence = 3,
-                           .try_number = 2,
-                           .started_ms = INT64_C(1740830400123),
-                           .ended = true,
-                           .time_s = 100,
-                           .energy_j = 3.6e6,
-                           .energy_error_j = 36e3,
-                           .sensor_error_fraction = 0.05,
-                           .cpu_energy_j = 3.6e5,
-                           .dram_energy_j = NAN,
-                           .epochs = 12,
-                           .busy_s = 240,
-                           .source = WT_SOURCE_INTEGRATED,
-                           .gpu_count = 3,
+    struct wt_trial run = {.identity.id = 7,
+                           .identity.job = "mlp",
+                           .identity.phase = "training",
+                           .identity.project = "vision",
+                           .identity.user = "ada",
+                           .identity.node = "n1",
+                           .identity.recurrence = 3,
+                           .identity.try_number = 2,
+                           .identity.started_ms = INT64_C(1740830400123),
+                           .outcome.ended = true,
+                           .outcome.time_s = 100,
+                           .part.energy_j = 3.6e6,
+                           .part.energy_error_j = 36e3,
+                           .part.sensor_error_fraction = 0.05,
+                           .part.cpu_energy_j = 3.6e5,
+                           .part.dram_energy_j = NAN,
+                           .outcome.epochs = 12,
+                           .part.busy_s = 240,
+                           .part.source = WT_SOURCE_INTEGRATED,
+                           .part.gpu_count = 3,
                            .carbon = {1.5, 200, "a grid", 330, NAN, 50, 100, "a table"}};
-    snprintf(run.gpus[0].name, WT_NAME_LEN, "Tesla V100");
-    snprintf(run.gpus[1].name, WT_NAME_LEN, "NVIDIA A40");
-    snprintf(run.gpus[2].name, WT_NAME_LEN, "Tesla V100");
+    snprintf(run.part.gpus[0].name, WT_NAME_LEN, "Tesla V100");
+    snprintf(run.part.gpus[1].name, WT_NAME_LEN, "NVIDIA A40");
+    snprintf(run.part.gpus[2].name, WT_NAME_LEN, "Tesla V100");
     return run;
 }
 
@@ -72,18 +72,18 @@ static struct wt_trial full_run(void)
 static struct wt_trial killed_run(void)
 {
     const double none = NAN;
-    return (struct wt_trial){.job = "mlp",
-                             .phase = "training",
-                             .recurrence = 1,
-                             .try_number = 1,
-                             .started_ms = INT64_C(1740830400123),
-                             .time_s = none,
-                             .energy_j = none,
-                             .energy_error_j = none,
-                             .sensor_error_fraction = none,
-                             .cpu_energy_j = none,
-                             .dram_energy_j = none,
-                             .busy_s = none,
+    return (struct wt_trial){.identity.job = "mlp",
+                             .identity.phase = "training",
+                             .identity.recurrence = 1,
+                             .identity.try_number = 1,
+                             .identity.started_ms = INT64_C(1740830400123),
+                             .outcome.time_s = none,
+                             .part.energy_j = none,
+                             .part.energy_error_j = none,
+                             .part.sensor_error_fraction = none,
+                             .part.cpu_energy_j = none,
+                             .part.dram_energy_j = none,
+                             .part.busy_s = none,
                              .carbon = {none, none, "", none, none, none, none, ""}};
 }
 
@@ -139,18 +139,18 @@ static void codecarbon_unknown(void **state)
     /* A run that took no time has no power and no rate. */
     buffer_clear(&out);
     run = full_run();
-    run.time_s = 0;
+    run.outcome.time_s = 0;
     view_codecarbon(&out, "an-id", &run, "1.2.3");
     has(",0,0.33,,,,,0.15,1.5,,1.65,");
     /* That of the GPUs' time nothing is known is not all of it. */
     buffer_clear(&out);
     run = full_run();
-    run.busy_s = NAN;
+    run.part.busy_s = NAN;
     view_codecarbon(&out, "an-id", &run, "1.2.3");
     has(",machine,,,,,,1.5,\n");
     put_boamps(&run);
     has_not("averageUtilizationGpu");
-    run.busy_s = 301; /* of 300 */
+    run.part.busy_s = 301; /* of 300 */
     put_boamps(&run);
     has("\"averageUtilizationGpu\": 1.0,");
 }
@@ -159,10 +159,11 @@ static void codecarbon_names(void **state)
 {
     (void)state;
     struct wt_trial run = full_run();
-    snprintf(run.job, sizeof run.job, "=cmd|'/c calc'!A1");
-    snprintf(run.project, sizeof run.project, "a \"b\", <i>c</i>\r\nd \xe2\x80\xaetxt \xff");
-    memset(run.gpus[0].name, 'x', WT_NAME_LEN - 1);
-    run.gpus[2] = run.gpus[0];
+    snprintf(run.identity.job, sizeof run.identity.job, "=cmd|'/c calc'!A1");
+    snprintf(run.identity.project, sizeof run.identity.project,
+             "a \"b\", <i>c</i>\r\nd \xe2\x80\xaetxt \xff");
+    memset(run.part.gpus[0].name, 'x', WT_NAME_LEN - 1);
+    run.part.gpus[2] = run.part.gpus[0];
     view_codecarbon(&out, "an-id", &run, "1.2.3");
     has(",\"a \"\"b\"\", <i>c</i>\r\nd \xe2\x80\xaetxt \xef\xbf\xbd\",an-id,'=cmd|'/c calc'!A1,");
     has(",\"2 x xxxxx");
@@ -171,7 +172,7 @@ static void codecarbon_names(void **state)
     for (unsigned i = 0; i < sizeof formulas / sizeof formulas[0]; i++) {
         char expected[64];
         buffer_clear(&out);
-        snprintf(run.job, sizeof run.job, "%s", formulas[i]);
+        snprintf(run.identity.job, sizeof run.identity.job, "%s", formulas[i]);
         snprintf(expected, sizeof expected, ",an-id,'%s,", formulas[i]);
         view_codecarbon(&out, "an-id", &run, "1.2.3");
         has(expected);
@@ -184,11 +185,11 @@ static void codecarbon_many_gpus(void **state)
     (void)state;
     struct wt_trial run = full_run();
     char last[16];
-    run.gpu_count = WT_MAX_DEVICES;
+    run.part.gpu_count = WT_MAX_DEVICES;
     for (unsigned i = 0; i < WT_MAX_DEVICES; i++) {
-        memset(run.gpus[i].name, 'g', WT_NAME_LEN - 1);
+        memset(run.part.gpus[i].name, 'g', WT_NAME_LEN - 1);
         snprintf(last, sizeof last, "%02u", i);
-        memcpy(run.gpus[i].name + WT_NAME_LEN - 3, last, 3);
+        memcpy(run.part.gpus[i].name + WT_NAME_LEN - 3, last, 3);
     }
     view_codecarbon(&out, "an-id", &run, "1.2.3");
     has("g00, 1 x ggg");
@@ -236,9 +237,9 @@ static void boamps_quality(void **state)
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct wt_trial run = full_run();
         char expected[32];
-        run.cpu_energy_j = NAN;
-        run.energy_error_j = cases[i].error_j;
-        run.sensor_error_fraction = cases[i].sensor;
+        run.part.cpu_energy_j = NAN;
+        run.part.energy_error_j = cases[i].error_j;
+        run.part.sensor_error_fraction = cases[i].sensor;
         buffer_clear(&out);
         put_boamps(&run);
         snprintf(expected, sizeof expected, "\"quality\": \"%s\"",
@@ -257,13 +258,13 @@ static void boamps_unknown(void **state)
     assert_false(json_boamps_has(&run));
     run = full_run();
     assert_true(json_boamps_has(&run));
-    run.gpu_count = 0;
+    run.part.gpu_count = 0;
     assert_false(json_boamps_has(&run));
     /* A run of an older ledger: energy alone. */
     run = killed_run();
-    run.gpu_count = 1;
-    run.energy_j = 1800;
-    run.source = WT_SOURCE_COUNTER;
+    run.part.gpu_count = 1;
+    run.part.energy_j = 1800;
+    run.part.source = WT_SOURCE_COUNTER;
     put_boamps(&run);
     has("\"powerConsumption\": 0.0005,");
     has("\"algorithms\": [{}]");
@@ -275,7 +276,7 @@ static void boamps_unknown(void **state)
     has_not("averageUtilizationGpu");
     /* A start that no calendar has. */
     buffer_clear(&out);
-    run.started_ms = INT64_MAX;
+    run.identity.started_ms = INT64_MAX;
     put_boamps(&run);
     has_not("measurementDateTime");
     has("\"reportDatetime\"");
@@ -285,7 +286,7 @@ static void boamps_names(void **state)
 {
     (void)state;
     struct wt_trial run = full_run();
-    snprintf(run.job, sizeof run.job, "\"},\n\"</script>\xff");
+    snprintf(run.identity.job, sizeof run.identity.job, "\"},\n\"</script>\xff");
     put_boamps(&run);
     has("Job \\\"},\\n\\\"</script>\xef\xbf\xbd, recurrence");
     assert_int_equal(strchr(out.text, '\n') - out.text + 1, (long)out.length); /* still one line */
@@ -304,25 +305,26 @@ static void ids(void **state)
                 strchr("89ab", a[19]) && a[23] == '-');
     assert_int_equal(strspn(a, "0123456789abcdef-"), 36);
     /* What it used, and which number the ledger gave it, do not make it another run. */
-    other.id = 8;
-    other.energy_j = 1;
+    other.identity.id = 8;
+    other.part.energy_j = 1;
     assert_string_equal(report_export_id(b, &other), a);
     struct wt_trial others[6];
     for (unsigned i = 0; i < 6; i++)
         others[i] = run;
-    others[0].recurrence++;
-    others[1].try_number++;
-    others[2].started_ms++;
-    snprintf(others[3].node, sizeof others[3].node, "n2");
-    snprintf(others[4].user, sizeof others[4].user, "1"); /* n1 + ada is not n + 1ada */
-    snprintf(others[4].node, sizeof others[4].node, "nada");
-    snprintf(others[5].job, sizeof others[5].job, "mlq");
+    others[0].identity.recurrence++;
+    others[1].identity.try_number++;
+    others[2].identity.started_ms++;
+    snprintf(others[3].identity.node, sizeof others[3].identity.node, "n2");
+    snprintf(others[4].identity.user, sizeof others[4].identity.user,
+             "1"); /* n1 + ada is not n + 1ada */
+    snprintf(others[4].identity.node, sizeof others[4].identity.node, "nada");
+    snprintf(others[5].identity.job, sizeof others[5].identity.job, "mlq");
     for (unsigned i = 0; i < 6; i++)
         assert_string_not_equal(report_export_id(b, &others[i]), a);
-    run.user[0] = run.node[0] = 0;
-    snprintf(run.user, sizeof run.user, "x");
-    snprintf(other.node, sizeof other.node, "x");
-    other.user[0] = 0;
+    run.identity.user[0] = run.identity.node[0] = 0;
+    snprintf(run.identity.user, sizeof run.identity.user, "x");
+    snprintf(other.identity.node, sizeof other.identity.node, "x");
+    other.identity.user[0] = 0;
     assert_string_not_equal(report_export_id(a, &run), report_export_id(b, &other));
 }
 

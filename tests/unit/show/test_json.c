@@ -172,40 +172,40 @@ static void files_are_whole(void **state)
 static struct wt_trial a_try(unsigned recurrence, unsigned try_number, double energy_j, int reached)
 {
     struct wt_trial t = {
-        .id = 10 * recurrence + try_number,
-        .recurrence = recurrence,
-        .try_number = try_number,
-        .job = "jo\"b",
-        .phase = "training",
-        .project = "p",
-        .batch_size = 64,
-        .started_ms = INT64_C(1740830400123),
-        .ended = true,
-        .time_s = 10,
-        .limit_mw = 175500,
-        .energy_j = energy_j,
-        .energy_error_j = 2,
-        .sensor_error_fraction = 0.05,
-        .cpu_energy_j = 70,
-        .dram_energy_j = 3,
-        .cost_j = 300,
-        .steps = 500,
-        .epochs = 5,
-        .metric = 0.9,
-        .reached = reached,
-        .exit_code = 0,
-        .source = WT_SOURCE_COUNTER,
-        .savings = {250000, 0.82, 1.03, 0.01, 0.002},
-        .gpu_count = 1,
-        .point_count = 3,
+        .identity.id = 10 * recurrence + try_number,
+        .identity.recurrence = recurrence,
+        .identity.try_number = try_number,
+        .identity.job = "jo\"b",
+        .identity.phase = "training",
+        .identity.project = "p",
+        .outcome.batch_size = 64,
+        .identity.started_ms = INT64_C(1740830400123),
+        .outcome.ended = true,
+        .outcome.time_s = 10,
+        .outcome.setting.value = 175500,
+        .part.energy_j = energy_j,
+        .part.energy_error_j = 2,
+        .part.sensor_error_fraction = 0.05,
+        .part.cpu_energy_j = 70,
+        .part.dram_energy_j = 3,
+        .outcome.cost_j = 300,
+        .outcome.steps = 500,
+        .outcome.epochs = 5,
+        .outcome.metric = 0.9,
+        .outcome.reached = reached,
+        .outcome.exit_code = 0,
+        .part.source = WT_SOURCE_COUNTER,
+        .outcome.savings = {{WT_KNOB_POWER_LIMIT, 250000}, 0.82, 1.03, 0.01, 0.002},
+        .part.gpu_count = 1,
+        .profile.count = 3,
         .carbon = {1.2, 381, "a table, 2023", 9.5, NAN, 1.5, 3.25, "a system"},
-        .profile = {{100000, 20, 0.005, 0.5, 0, 0, false},
-                    {250000, 30, 0.004, 0.9, 0, 0, true},
-                    {175500, 20, 0, 0.6, 0, 0, false}},
+        .profile.points = {{{WT_KNOB_POWER_LIMIT, 100000}, 20, 0.005, 0.5, 0, 0, false},
+                           {{WT_KNOB_POWER_LIMIT, 250000}, 30, 0.004, 0.9, 0, 0, true},
+                           {{WT_KNOB_POWER_LIMIT, 175500}, 20, 0, 0.6, 0, 0, false}},
     };
-    snprintf(t.gpus[0].uuid, WT_UUID_LEN, "GPU-a");
-    t.gpus[0].index = 1;
-    snprintf(t.gpus[0].name, WT_NAME_LEN, "V100");
+    snprintf(t.part.gpus[0].uuid, WT_UUID_LEN, "GPU-a");
+    t.part.gpus[0].index = 1;
+    snprintf(t.part.gpus[0].name, WT_NAME_LEN, "V100");
     return t;
 }
 
@@ -220,18 +220,19 @@ static void run_document(void **state)
     (void)state;
     struct wt_trial trials[4] = {a_try(2, 1, 50, 1), a_try(1, 2, 200, 1), a_try(1, 1, 100, 0),
                                  a_try(3, 1, 1, -1)};
-    trials[2].gpu_count = 2; /* the union: GPU-a once, GPU-b with the lower index first */
-    snprintf(trials[2].gpus[1].uuid, WT_UUID_LEN, "GPU-b");
-    trials[3].ended = false;
-    trials[3].energy_j = trials[3].time_s = trials[3].cost_j = NAN;
-    trials[3].steps = trials[3].epochs = 0;
-    trials[3].exit_code = -1;
-    trials[3].batch_size = trials[3].limit_mw = 0;
-    trials[3].energy_error_j = trials[3].sensor_error_fraction = trials[3].metric = NAN;
-    trials[3].cpu_energy_j = trials[3].dram_energy_j = NAN;
-    trials[3].source = WT_SOURCE_NONE;
-    trials[3].point_count = 0;
-    trials[3].savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
+    trials[2].part.gpu_count = 2; /* the union: GPU-a once, GPU-b with the lower index first */
+    snprintf(trials[2].part.gpus[1].uuid, WT_UUID_LEN, "GPU-b");
+    trials[3].outcome.ended = false;
+    trials[3].part.energy_j = trials[3].outcome.time_s = trials[3].outcome.cost_j = NAN;
+    trials[3].outcome.steps = trials[3].outcome.epochs = 0;
+    trials[3].outcome.exit_code = -1;
+    trials[3].outcome.batch_size = trials[3].outcome.setting.value = 0;
+    trials[3].part.energy_error_j = trials[3].part.sensor_error_fraction =
+        trials[3].outcome.metric = NAN;
+    trials[3].part.cpu_energy_j = trials[3].part.dram_energy_j = NAN;
+    trials[3].part.source = WT_SOURCE_NONE;
+    trials[3].profile.count = 0;
+    trials[3].outcome.savings = (struct wt_savings){{WT_KNOB_POWER_LIMIT, 0}, NAN, NAN, NAN, NAN};
     trials[3].carbon = (struct wt_carbon){NAN, NAN, "", NAN, NAN, NAN, NAN, ""};
 
     json_t *doc = parsed(json_run_document(trials, 4));
@@ -314,13 +315,13 @@ static void run_document(void **state)
     json_decref(doc);
 
     /* A retry that has not ended yet: nobody knows whether the recurrence reaches its target. */
-    trials[1].reached = -1;
-    trials[1].ended = false;
+    trials[1].outcome.reached = -1;
+    trials[1].outcome.ended = false;
     doc = parsed(json_run_document(trials + 1, 2));
     is_null(json_array_get(at(doc, "recurrences"), 0), "reached");
     json_decref(doc);
-    trials[1].ended = true;
-    trials[1].reached = 0;
+    trials[1].outcome.ended = true;
+    trials[1].outcome.reached = 0;
     doc = parsed(json_run_document(trials + 1, 2));
     assert_true(json_is_false(at(json_array_get(at(doc, "recurrences"), 0), "reached")));
     json_decref(doc);
@@ -406,9 +407,9 @@ static void show_document(void **state)
 {
     (void)state;
     struct wt_trial trials[2] = {a_try(1, 1, 50, 1), a_try(1, 2, 0, 0)};
-    trials[0].exit_code = -1; /* ended by us: it has none of its own */
-    trials[0].early_stopped = true;
-    trials[1].not_started = true;
+    trials[0].outcome.exit_code = -1; /* ended by us: it has none of its own */
+    trials[0].outcome.early_stopped = true;
+    trials[1].outcome.not_started = true;
     const struct wt_beliefs beliefs[2] = {
         {.gpu_model = "V100",
          .gpu_count = 2,
@@ -652,8 +653,14 @@ static void explain_document(void **state)
                 .power_largest = 0.04,
                 .against_errors = NAN,
                 .count = 2,
-                .points = {{{250000, 60, 0.5, 200, 2, 0.25, false}, true, 0.5, 210},
-                           {{150000, 30, NAN, 100, NAN, NAN, true}, false, NAN, NAN}}},
+                .points = {{{{WT_KNOB_POWER_LIMIT, 250000}, 60, 0.5, 200, 2, 0.25, false},
+                            true,
+                            0.5,
+                            210},
+                           {{{WT_KNOB_POWER_LIMIT, 150000}, 30, NAN, 100, NAN, NAN, true},
+                            false,
+                            NAN,
+                            NAN}}},
         .standard = {64, 250000, 6, 0.5, 200, 3000, 1.2e6},
         .chosen = {32, 150000, 4, 0.25, 50, 2000, 4e5},
         .least = {32, 125000, 4, 0.5, 45, 4000, 3.6e5},

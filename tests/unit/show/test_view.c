@@ -114,45 +114,46 @@ static void columns_line_up(void **state)
 static struct wt_trial trial(void)
 {
     struct wt_trial t = {
-        .id = 5,
-        .recurrence = 2,
-        .try_number = 1,
-        .job = "res\x1b]0;net",
-        .phase = "training",
-        .project = "vision",
-        .batch_size = 128,
-        .started_ms = INT64_C(1740830400123),
-        .ended = true,
-        .time_s = 12.5,
-        .limit_mw = 175000,
-        .energy_j = 2187.5,
-        .energy_error_j = 3.25,
-        .sensor_error_fraction = 0.05,
-        .cpu_energy_j = 700,
-        .dram_energy_j = NAN,
-        .cost_j = 2200,
-        .steps = 5000,
-        .epochs = 7,
-        .metric = NAN,
-        .reached = -1,
-        .source = WT_SOURCE_COUNTER,
-        .savings = {250000, 0.82, 1.03, 0.012, 0.004},
-        .gpu_count = 1,
-        .point_count = 3,
-        .profile = {{175000, 40, 0.0025, 0.4375, 0.004375, 0.000025, true},
-                    {250000, 60, 0.0024, 0.53, NAN, NAN, false},
-                    {100000, 20, 0.004, 0.48, NAN, NAN, false}},
+        .identity.id = 5,
+        .identity.recurrence = 2,
+        .identity.try_number = 1,
+        .identity.job = "res\x1b]0;net",
+        .identity.phase = "training",
+        .identity.project = "vision",
+        .outcome.batch_size = 128,
+        .identity.started_ms = INT64_C(1740830400123),
+        .outcome.ended = true,
+        .outcome.time_s = 12.5,
+        .outcome.setting.value = 175000,
+        .part.energy_j = 2187.5,
+        .part.energy_error_j = 3.25,
+        .part.sensor_error_fraction = 0.05,
+        .part.cpu_energy_j = 700,
+        .part.dram_energy_j = NAN,
+        .outcome.cost_j = 2200,
+        .outcome.steps = 5000,
+        .outcome.epochs = 7,
+        .outcome.metric = NAN,
+        .outcome.reached = -1,
+        .part.source = WT_SOURCE_COUNTER,
+        .outcome.savings = {{WT_KNOB_POWER_LIMIT, 250000}, 0.82, 1.03, 0.012, 0.004},
+        .part.gpu_count = 1,
+        .profile.count = 3,
+        .profile.points =
+            {{{WT_KNOB_POWER_LIMIT, 175000}, 40, 0.0025, 0.4375, 0.004375, 0.000025, true},
+             {{WT_KNOB_POWER_LIMIT, 250000}, 60, 0.0024, 0.53, NAN, NAN, false},
+             {{WT_KNOB_POWER_LIMIT, 100000}, 20, 0.004, 0.48, NAN, NAN, false}},
     };
-    snprintf(t.gpus[0].name, WT_NAME_LEN, "Tesla V100");
-    t.gpus[0].index = 3;
+    snprintf(t.part.gpus[0].name, WT_NAME_LEN, "Tesla V100");
+    t.part.gpus[0].index = 3;
     return t;
 }
 
 static void says(struct wt_savings savings, uint32_t limit_mw, const char *words)
 {
     struct wt_trial t = trial();
-    t.savings = savings;
-    t.limit_mw = limit_mw;
+    t.outcome.savings = savings;
+    t.outcome.setting.value = limit_mw;
     buffer_clear(&out);
     view_savings(&out, &t, false);
     if (strcmp(out.text, words))
@@ -162,29 +163,29 @@ static void says(struct wt_savings savings, uint32_t limit_mw, const char *words
 static void savings_are_honest(void **state)
 {
     (void)state;
-    says((struct wt_savings){250000, 0.82, 1.03, 0.012, 0.004}, 175000,
+    says((struct wt_savings){{WT_KNOB_POWER_LIMIT, 250000}, 0.82, 1.03, 0.012, 0.004}, 175000,
          "Saved 18.0 % +- 1.2 % of the energy per step, against the baseline measured at 250 W. "
          "Steps take 3.0 % +- 0.4 % longer.\n");
-    says((struct wt_savings){250000, 0.988, 0.999, 0.03, 0.004}, 175000,
+    says((struct wt_savings){{WT_KNOB_POWER_LIMIT, 250000}, 0.988, 0.999, 0.03, 0.004}, 175000,
          "No saving beyond the error of measurement: a step takes 1.2 % +- 3.0 % less energy than "
          "at the baseline of "
          "250 W. Steps take as long as before, within the error (0.1 % +- 0.4 %).\n");
-    says((struct wt_savings){250000, 1.04, 0.9, 0.01, NAN}, 175000,
+    says((struct wt_savings){{WT_KNOB_POWER_LIMIT, 250000}, 1.04, 0.9, 0.01, NAN}, 175000,
          "Nothing saved: a step takes 4.0 % +- 1.0 % more energy than at the baseline of 250 W. "
          "Steps take 10.0 % (error unknown) less time.\n");
-    says((struct wt_savings){250000, 0.9, NAN, NAN, NAN}, 175000,
+    says((struct wt_savings){{WT_KNOB_POWER_LIMIT, 250000}, 0.9, NAN, NAN, NAN}, 175000,
          "Saved 10.0 % (error unknown) of the energy per step, against the baseline measured at "
          "250 W. "
          "How much longer steps take is unknown.\n");
-    says((struct wt_savings){250000, 1, 1, 0.01, 0.01}, 250000,
+    says((struct wt_savings){{WT_KNOB_POWER_LIMIT, 250000}, 1, 1, 0.01, 0.01}, 250000,
          "Nothing saved: the limit found at the start, 250 W, was kept.\n");
-    says((struct wt_savings){0, 0.5, NAN, NAN, NAN}, 175000,
+    says((struct wt_savings){{WT_KNOB_POWER_LIMIT, 0}, 0.5, NAN, NAN, NAN}, 175000,
          "Savings are unknown: the baseline was not measured.\n");
-    says((struct wt_savings){250000, NAN, NAN, NAN, NAN}, 175000,
+    says((struct wt_savings){{WT_KNOB_POWER_LIMIT, 250000}, NAN, NAN, NAN, NAN}, 175000,
          "Savings are unknown: the baseline was not measured.\n");
     struct wt_trial t = trial();
-    t.savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
-    snprintf(t.note, sizeof t.note, "the GPU is shared\x1b");
+    t.outcome.savings = (struct wt_savings){{WT_KNOB_POWER_LIMIT, 0}, NAN, NAN, NAN, NAN};
+    snprintf(t.outcome.note, sizeof t.outcome.note, "the GPU is shared\x1b");
     buffer_clear(&out);
     view_savings(&out, &t, true);
     has("Not tuned: the GPU is shared\\x1b.\n");
@@ -192,7 +193,7 @@ static void savings_are_honest(void **state)
     buffer_clear(&out);
     view_savings(&out, &t, true);
     has("\x1b[32mSaved 18.0 %");
-    t.ended = false;
+    t.outcome.ended = false;
     buffer_clear(&out);
     view_savings(&out, &t, false);
     has("has not ended");
@@ -222,10 +223,10 @@ static void run_summary(void **state)
         "At 100 W the GPU draws 120 W: the limit is below what its lowest clock needs.\n"
         "Saved 18.0 % +- 1.2 % of the energy per step, against the baseline measured at 250 W. "
         "Steps take 3.0 % +- 0.4 % longer.\n");
-    t.energy_j = NAN;
-    t.source = WT_SOURCE_NONE;
-    t.point_count = 0;
-    t.exit_code = 3;
+    t.part.energy_j = NAN;
+    t.part.source = WT_SOURCE_NONE;
+    t.profile.count = 0;
+    t.outcome.exit_code = 3;
     buffer_clear(&out);
     view_run_summary(&out, &t, false);
     has("  GPU energy    unknown\n");
@@ -236,7 +237,7 @@ static void run_summary(void **state)
 static void limits_that_were_not_kept(void **state)
 {
     (void)state;
-    struct wt_profile_point p = {.limit_mw = 100000,
+    struct wt_profile_point p = {.setting.value = 100000,
                                  .time_per_step_s = 0.01,
                                  .energy_per_step_j = 1.11,
                                  .energy_error_j = NAN};
@@ -250,19 +251,19 @@ static void limits_that_were_not_kept(void **state)
     p.time_per_step_s = 0;
     assert_false(view_is_above_limit(&p, 1));
     struct wt_trial t = trial();
-    t.gpu_count = 2;
-    t.profile[2].energy_per_step_j = 0.96; /* 240 W at 4 ms */
+    t.part.gpu_count = 2;
+    t.profile.points[2].energy_per_step_j = 0.96; /* 240 W at 4 ms */
     view_above_limits(&out, &t);
     assert_string_equal(
         out.text, "At 100 W a GPU draws 120 W: the limit is below what its lowest clock needs.\n");
     buffer_clear(&out);
-    t.profile[0].energy_per_step_j = 1.375; /* 550 W, of two */
-    t.profile[1].energy_per_step_j = 1.4;
+    t.profile.points[0].energy_per_step_j = 1.375; /* 550 W, of two */
+    t.profile.points[1].energy_per_step_j = 1.4;
     view_above_limits(&out, &t);
     has("At 175 W a GPU draws 275 W: it does not keep to its limits");
     has("At 100 W a GPU draws 120 W: it does not keep to its limits");
     buffer_clear(&out);
-    t.point_count = 0;
+    t.profile.count = 0;
     view_above_limits(&out, &t);
     assert_string_equal(buffer_text(&out), "");
 }
@@ -271,16 +272,17 @@ static void show_has_all_tries(void **state)
 {
     (void)state;
     struct wt_trial trials[3] = {trial(), trial(), trial()};
-    trials[0].recurrence = 1;
-    trials[0].reached = 1;
-    trials[0].savings.baseline_limit_mw = 175000;
-    trials[1].early_stopped = true;
-    trials[1].reached = 0;
-    trials[2].recurrence = 3; /* killed: nothing known */
-    trials[2].ended = false;
-    trials[2].energy_j = trials[2].time_s = NAN;
-    trials[2].steps = trials[2].batch_size = trials[2].limit_mw = trials[2].point_count = 0;
-    trials[2].savings = (struct wt_savings){0, NAN, NAN, NAN, NAN};
+    trials[0].identity.recurrence = 1;
+    trials[0].outcome.reached = 1;
+    trials[0].outcome.savings.baseline.value = 175000;
+    trials[1].outcome.early_stopped = true;
+    trials[1].outcome.reached = 0;
+    trials[2].identity.recurrence = 3; /* killed: nothing known */
+    trials[2].outcome.ended = false;
+    trials[2].part.energy_j = trials[2].outcome.time_s = NAN;
+    trials[2].outcome.steps = trials[2].outcome.batch_size = trials[2].outcome.setting.value =
+        trials[2].profile.count = 0;
+    trials[2].outcome.savings = (struct wt_savings){{WT_KNOB_POWER_LIMIT, 0}, NAN, NAN, NAN, NAN};
     view_show(&out, trials, 3, false);
     has("job res\\x1b]0;net, phase training, project vision\n");
     has("         1    1  2025-03-01 12:00:00 UTC      128    175 W     5000  12.50 s    2.188 kJ  "
@@ -304,16 +306,16 @@ static struct wt_trial recurring(unsigned recurrence, unsigned try_number, uint3
                                  int reached, double energy_j)
 {
     struct wt_trial t = trial();
-    t.recurrence = recurrence;
-    t.try_number = try_number;
-    t.batch_size = size;
-    t.reached = reached;
-    t.state_id = 5;
-    t.energy_j = energy_j;
-    t.cost_j = 2 * energy_j;
-    t.time_s = 10;
-    t.epochs = 4;
-    t.early_stopped = !reached;
+    t.identity.recurrence = recurrence;
+    t.identity.try_number = try_number;
+    t.outcome.batch_size = size;
+    t.outcome.reached = reached;
+    t.identity.state_id = 5;
+    t.part.energy_j = energy_j;
+    t.outcome.cost_j = 2 * energy_j;
+    t.outcome.time_s = 10;
+    t.outcome.epochs = 4;
+    t.outcome.early_stopped = !reached;
     return t;
 }
 
@@ -322,8 +324,8 @@ static void budgets(void **state)
 {
     (void)state;
     struct wt_trial t = trial();
-    t.early_stopped = true;
-    snprintf(t.note, sizeof t.note, "Ended by the budget of 2 kWh");
+    t.outcome.early_stopped = true;
+    snprintf(t.outcome.note, sizeof t.outcome.note, "Ended by the budget of 2 kWh");
     view_show(&out, &t, 1, false);
     has("budget used up\n");
     has_not("stopped early");
@@ -331,8 +333,8 @@ static void budgets(void **state)
     has_not("uned");
     buffer_clear(&out);
     struct wt_trial two[2] = {t, t};
-    two[0].recurrence = 1;
-    two[1].reached = 1; /* it went on after its target */
+    two[0].identity.recurrence = 1;
+    two[1].outcome.reached = 1; /* it went on after its target */
     view_recurrences(&out, two, 2, false);
     has("budget used up");
     has("target reached");
@@ -343,7 +345,7 @@ static void budgets(void **state)
 static void a_limit_that_changed(void **state)
 {
     (void)state;
-    says((struct wt_savings){250000, 0.92, 1.03, 0.012, 0.004}, 250000,
+    says((struct wt_savings){{WT_KNOB_POWER_LIMIT, 250000}, 0.92, 1.03, 0.012, 0.004}, 250000,
          "Saved 8.0 % +- 1.2 % of the energy per step, against the baseline measured at 250 W. "
          "Steps take 3.0 % +- 0.4 % longer.\n");
     buffer_clear(&out);
@@ -355,8 +357,8 @@ static void recurrences(void **state)
     struct wt_trial tries[5] = {recurring(3, 1, 64, 1, 1000), recurring(4, 1, 16, 0, 600),
                                 recurring(4, 2, 32, 1, 200), recurring(5, 1, 32, 1, NAN),
                                 recurring(6, 1, 8, 0, 0)};
-    tries[4].not_started = true;
-    tries[4].limit_mw = 0;
+    tries[4].outcome.not_started = true;
+    tries[4].outcome.setting.value = 0;
     view_recurrences(&out, tries, 5, false);
     has("         3      1     64    175 W  target reached  10.00 s  2.000 kJ    1.000 kJ  "
         "################################\n");
@@ -394,8 +396,8 @@ static void learned(void **state)
                                 recurring(3, 1, 32, 1, 600),  recurring(4, 1, 16, 0, 900),
                                 recurring(5, 1, 32, 1, 1),    recurring(6, 1, 128, 1, 1),
                                 recurring(7, 1, 32, 0, 100)};
-    tries[4].state_id = 4; /* another target's */
-    tries[5].ended = false;
+    tries[4].identity.state_id = 4; /* another target's */
+    tries[5].outcome.ended = false;
     view_learned(&out, tries, 7, 5, 64, false);
     has("   16  175 W   0 of 1   never");
     has("   32  175 W   1 of 2       4  10.00 s     600.0 J  1.200 kJ          40.0 %        40.0 "
@@ -453,11 +455,16 @@ static void beliefs(void **state)
 
 static struct wt_fit_point fitted(uint32_t watts, double time_s, double energy_j)
 {
-    return (struct wt_fit_point){
-        {watts * 1000, 60, time_s, energy_j, energy_j / 100, time_s / 100, false},
-        true,
-        time_s,
-        energy_j};
+    return (struct wt_fit_point){{{WT_KNOB_POWER_LIMIT, watts * 1000},
+                                  60,
+                                  time_s,
+                                  energy_j,
+                                  energy_j / 100,
+                                  time_s / 100,
+                                  false},
+                                 true,
+                                 time_s,
+                                 energy_j};
 }
 
 /* Four limits, least energy at the third; the choice is half the default's batch size, at the
@@ -695,8 +702,8 @@ static void not_started_is_said_as_it_is(void **state)
 {
     (void)state;
     struct wt_trial t = trial();
-    t.not_started = true;
-    snprintf(t.note, sizeof t.note, "not started: an epoch costs too much");
+    t.outcome.not_started = true;
+    snprintf(t.outcome.note, sizeof t.outcome.note, "not started: an epoch costs too much");
     view_savings(&out, &t, false);
     assert_string_equal(out.text, "not started: an epoch costs too much.\n");
 }

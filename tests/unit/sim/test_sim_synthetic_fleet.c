@@ -59,7 +59,7 @@ static bool same(double a, double b)
 
 static bool is(const struct sim_fleet_run *run, const char *phase)
 {
-    return strcmp(run->trial.phase, phase) == 0;
+    return strcmp(run->trial.identity.phase, phase) == 0;
 }
 
 /* --- What may not happen --- */
@@ -85,20 +85,20 @@ static void test_a_gpu_has_one_run_at_a_time(void **state)
     struct sim_fleet *fleet = make(&options);
     while (next(fleet, &run)) {
         const struct wt_trial *trial = &run.trial;
-        assert_true(trial->started_ms >= last_ms); /* in the order in which they begin */
-        last_ms = trial->started_ms;
-        several += trial->gpu_count > 1;
-        for (unsigned i = 0; i < trial->gpu_count; i++) {
-            size_t gpu = find(names, count, trial->gpus[i].uuid);
-            assert_true(gpu < 30 && trial->gpus[i].index < run.node_gpus);
+        assert_true(trial->identity.started_ms >= last_ms); /* in the order in which they begin */
+        last_ms = trial->identity.started_ms;
+        several += trial->part.gpu_count > 1;
+        for (unsigned i = 0; i < trial->part.gpu_count; i++) {
+            size_t gpu = find(names, count, trial->part.gpus[i].uuid);
+            assert_true(gpu < 30 && trial->part.gpus[i].index < run.node_gpus);
             if (gpu == count) {
-                snprintf(names[count], sizeof names[0], "%s", trial->gpus[i].uuid);
-                snprintf(nodes[count++], sizeof nodes[0], "%s", trial->node);
+                snprintf(names[count], sizeof names[0], "%s", trial->part.gpus[i].uuid);
+                snprintf(nodes[count++], sizeof nodes[0], "%s", trial->identity.node);
             }
-            assert_string_equal(nodes[gpu], trial->node);
-            if (!trial->not_started) {
-                assert_true(trial->started_ms >= free_ms[gpu]);
-                free_ms[gpu] = trial->started_ms + (int64_t)(run.reserved_s * 1e3);
+            assert_string_equal(nodes[gpu], trial->identity.node);
+            if (!trial->outcome.not_started) {
+                assert_true(trial->identity.started_ms >= free_ms[gpu]);
+                free_ms[gpu] = trial->identity.started_ms + (int64_t)(run.reserved_s * 1e3);
             }
         }
     }
@@ -120,38 +120,40 @@ static void test_hours_add_up_to_the_run(void **state)
         double energy_j[FLEET_NODE_GPUS + 1] = {0}, gpu_j = 0, busy_s = 0;
         size_t count = sim_fleet_run_hours(&run, hours, 4096);
         assert_true(count <= 4096);
-        if (!trial->ended || trial->not_started) {
+        if (!trial->outcome.ended || trial->outcome.not_started) {
             assert_int_equal(count, 0);
             continue;
         }
-        int64_t first = trial->started_ms / 3600000;
-        int64_t last =
-            (int64_t)ceil((double)trial->started_ms / HOUR_MS + trial->time_s / 3600 - 1e-9) - 1;
+        int64_t first = trial->identity.started_ms / 3600000;
+        int64_t last = (int64_t)ceil((double)trial->identity.started_ms / HOUR_MS +
+                                     trial->outcome.time_s / 3600 - 1e-9) -
+                       1;
         for (size_t i = 0; i < count; i++) {
             assert_true(hours[i].hour >= first && hours[i].hour <= last + 1 &&
-                        hours[i].position <= trial->gpu_count);
-            assert_true(hours[i].position == trial->gpu_count || hours[i].busy_s <= 3600);
+                        hours[i].position <= trial->part.gpu_count);
+            assert_true(hours[i].position == trial->part.gpu_count || hours[i].busy_s <= 3600);
             energy_j[hours[i].position] += hours[i].energy_j;
-            if (hours[i].position < trial->gpu_count)
+            if (hours[i].position < trial->part.gpu_count)
                 busy_s += hours[i].busy_s;
         }
-        for (unsigned i = 0; i < trial->gpu_count; i++) {
+        for (unsigned i = 0; i < trial->part.gpu_count; i++) {
             gpu_j += energy_j[i];
             assert_true(isnan(run.energy_j[i])
                             ? isnan(energy_j[i])
                             : fabs(energy_j[i] - run.energy_j[i]) <= 1e-9 * run.energy_j[i]);
         }
-        if (trial->gpu_count)
-            assert_true(fabs(busy_s - trial->busy_s) <= 1e-9 * trial->busy_s &&
-                        trial->busy_s <= trial->time_s * trial->gpu_count);
-        if (isfinite(trial->energy_j))
-            assert_true(fabs(gpu_j - trial->energy_j) <= 1e-9 * trial->energy_j);
+        if (trial->part.gpu_count)
+            assert_true(fabs(busy_s - trial->part.busy_s) <= 1e-9 * trial->part.busy_s &&
+                        trial->part.busy_s <= trial->outcome.time_s * trial->part.gpu_count);
+        if (isfinite(trial->part.energy_j))
+            assert_true(fabs(gpu_j - trial->part.energy_j) <= 1e-9 * trial->part.energy_j);
         if (isfinite(run.cpu_j)) {
-            assert_true(fabs(energy_j[trial->gpu_count] - trial->cpu_energy_j) <= 1e-9 * run.cpu_j);
+            assert_true(fabs(energy_j[trial->part.gpu_count] - trial->part.cpu_energy_j) <=
+                        1e-9 * run.cpu_j);
             processors++;
         }
         over_midnight += first / 24 != last / 24;
-        unknown += trial->gpu_count && isnan(gpu_j);
+        unknown += trial->part.gpu_count && isnan(gpu_j);
     }
     assert_true(over_midnight > 100 && unknown > 20 && processors > 100);
     sim_fleet_free(fleet);
@@ -202,10 +204,10 @@ static void test_whole_gpus_are_seen(void **state)
                 (unsigned)atoi(run.uses[i].node + strlen("sim-node-")) * 8 - 8 + run.uses[i].index;
             see(&all[gpu], &run.uses[i]);
             assert_int_equal(all[gpu].until_ms,
-                             run.trial.started_ms + (int64_t)ceil(run.reserved_s * 1e3));
+                             run.trial.identity.started_ms + (int64_t)ceil(run.reserved_s * 1e3));
             all[gpu].run_j += isfinite(run.energy_j[i]) ? run.energy_j[i] : 0;
         }
-        killed_h += run.trial.ended ? 0 : run.reserved_s / 3600;
+        killed_h += run.trial.outcome.ended ? 0 : run.reserved_s / 3600;
     }
     assert_true(killed_h > 0);
     while (sim_fleet_next_idle(fleet, &use))
@@ -230,11 +232,11 @@ static void test_hours_are_those_of_utc(void **state)
 {
     (void)state;
     static struct sim_fleet_run run = {
-        .trial = {.ended = true,
-                  .gpu_count = 1,
-                  .started_ms = INT64_C(1743291000000), /* 2025-03-29T23:30Z */
-                  .time_s = 5400,
-                  .busy_s = 2700},
+        .trial = {.outcome.ended = true,
+                  .part.gpu_count = 1,
+                  .identity.started_ms = INT64_C(1743291000000), /* 2025-03-29T23:30Z */
+                  .outcome.time_s = 5400,
+                  .part.busy_s = 2700},
         .energy_j = {9000},
         .cpu_j = NAN};
     struct sim_fleet_hour hours[8];
@@ -261,17 +263,17 @@ static void test_a_seed_means_one_fleet(void **state)
     unsigned different = 0;
     for (unsigned i = 0; i < 1500; i++) {
         assert_true(next(first, &a) && next(second, &b));
-        assert_string_equal(a.trial.job, b.trial.job);
-        assert_string_equal(a.trial.user, b.trial.user);
-        assert_int_equal(a.trial.started_ms, b.trial.started_ms);
-        assert_int_equal(a.trial.limit_mw, b.trial.limit_mw);
-        assert_int_equal(a.trial.exit_code, b.trial.exit_code);
-        assert_true(same(a.trial.time_s, b.trial.time_s) &&
-                    same(a.trial.energy_j, b.trial.energy_j) && same(a.cpu_j, b.cpu_j));
-        if (a.trial.gpu_count)
-            assert_string_equal(a.trial.gpus[0].uuid, b.trial.gpus[0].uuid);
+        assert_string_equal(a.trial.identity.job, b.trial.identity.job);
+        assert_string_equal(a.trial.identity.user, b.trial.identity.user);
+        assert_int_equal(a.trial.identity.started_ms, b.trial.identity.started_ms);
+        assert_int_equal(a.trial.outcome.setting.value, b.trial.outcome.setting.value);
+        assert_int_equal(a.trial.outcome.exit_code, b.trial.outcome.exit_code);
+        assert_true(same(a.trial.outcome.time_s, b.trial.outcome.time_s) &&
+                    same(a.trial.part.energy_j, b.trial.part.energy_j) && same(a.cpu_j, b.cpu_j));
+        if (a.trial.part.gpu_count)
+            assert_string_equal(a.trial.part.gpus[0].uuid, b.trial.part.gpus[0].uuid);
         assert_true(next(other, &b));
-        different += a.trial.started_ms != b.trial.started_ms;
+        different += a.trial.identity.started_ms != b.trial.identity.started_ms;
     }
     assert_true(different > 1400);
     sim_fleet_free(first);
@@ -294,17 +296,18 @@ static struct sums sum_up(const struct sim_fleet_options *options)
     struct sums sums = {0};
     struct sim_fleet *fleet = make(options);
     while (next(fleet, &run)) {
-        double gpu_h = run.reserved_s / 3600 * run.trial.gpu_count;
+        double gpu_h = run.reserved_s / 3600 * run.trial.part.gpu_count;
         for (unsigned i = 0; i < 4; i++)
             sums.gpu_h[i] += is(&run, phases[i]) ? gpu_h : 0;
         sums.all_gpu_h += gpu_h;
         sums.runs++;
-        sums.ended += run.trial.ended;
-        sums.killed += !run.trial.ended;
-        sums.failed += run.trial.ended && run.trial.exit_code == 1;
-        sums.interrupted += run.trial.ended && run.trial.exit_code == 130;
-        sums.unknown += run.trial.ended && run.trial.gpu_count && isnan(run.trial.energy_j);
-        sums.last_ms = run.trial.started_ms;
+        sums.ended += run.trial.outcome.ended;
+        sums.killed += !run.trial.outcome.ended;
+        sums.failed += run.trial.outcome.ended && run.trial.outcome.exit_code == 1;
+        sums.interrupted += run.trial.outcome.ended && run.trial.outcome.exit_code == 130;
+        sums.unknown +=
+            run.trial.outcome.ended && run.trial.part.gpu_count && isnan(run.trial.part.energy_j);
+        sums.last_ms = run.trial.identity.started_ms;
     }
     sim_fleet_free(fleet);
     return sums;
@@ -361,13 +364,13 @@ static void test_people_work_by_day_and_in_the_week(void **state)
     options.gpus = 400;
     struct sim_fleet *fleet = make(&options);
     while (next(fleet, &run)) {
-        time_t at = (time_t)(run.trial.started_ms / 1000);
+        time_t at = (time_t)(run.trial.identity.started_ms / 1000);
         struct tm tm;
         gmtime_r(&at, &tm);
         if (is(&run, "experimentation")) {
             by_hour[tm.tm_hour]++;
             by_day[tm.tm_wday]++;
-        } else if (is(&run, "training") && run.trial.try_number == 1) {
+        } else if (is(&run, "training") && run.trial.identity.try_number == 1) {
             nights += tm.tm_hour < 5;
             training++;
         }
@@ -399,38 +402,43 @@ static void test_jobs_learn(void **state)
     struct sim_fleet *fleet = make(&options);
     while (next(fleet, &run)) {
         const struct wt_trial *trial = &run.trial;
-        unsigned job = (unsigned)atoi(strrchr(trial->job, '-') + 1);
+        unsigned job = (unsigned)atoi(strrchr(trial->identity.job, '-') + 1);
         assert_true(job < JOBS);
         if (run.keeps_profile && is(&run, "training") && profiles < 600) {
-            snprintf(profiled[profiles].job, WT_JOB_LEN, "%s", trial->job);
-            profiled[profiles].size = trial->batch_size;
+            snprintf(profiled[profiles].job, WT_JOB_LEN, "%s", trial->identity.job);
+            profiled[profiles].size = trial->outcome.batch_size;
             profiled[profiles++].profile = run;
-            assert_string_equal(run.key.job, trial->job);
-            assert_int_equal(run.key.limit_max_mw, trial->profile[0].limit_mw);
-            assert_int_equal(run.key.limit_min_mw, trial->profile[trial->point_count - 1].limit_mw);
+            assert_string_equal(run.key.job, trial->identity.job);
+            assert_int_equal(run.key.limit_max_mw, trial->profile.points[0].setting.value);
+            assert_int_equal(run.key.limit_min_mw,
+                             trial->profile.points[trial->profile.count - 1].setting.value);
         }
-        if (!is(&run, "training") || !isfinite(trial->savings.energy_fraction) || run.keeps_profile)
+        if (!is(&run, "training") || !isfinite(trial->outcome.savings.energy_fraction) ||
+            run.keeps_profile)
             continue;
         for (unsigned i = 0; i < profiles; i++) {
             const struct wt_trial *first = &profiled[i].profile.trial;
-            if (strcmp(profiled[i].job, trial->job) != 0 || profiled[i].size != trial->batch_size)
+            if (strcmp(profiled[i].job, trial->identity.job) != 0 ||
+                profiled[i].size != trial->outcome.batch_size)
                 continue;
             unsigned at = 0;
-            while (at < first->point_count && first->profile[at].limit_mw != trial->limit_mw)
+            while (at < first->profile.count &&
+                   first->profile.points[at].setting.value != trial->outcome.setting.value)
                 at++;
-            assert_true(at < first->point_count);
-            double fraction =
-                first->profile[at].energy_per_step_j / first->profile[0].energy_per_step_j;
-            assert_true(fabs(trial->savings.energy_fraction - fraction) < 1e-9 &&
+            assert_true(at < first->profile.count);
+            double fraction = first->profile.points[at].energy_per_step_j /
+                              first->profile.points[0].energy_per_step_j;
+            assert_true(fabs(trial->outcome.savings.energy_fraction - fraction) < 1e-9 &&
                         fraction <= 1.0 + 1e-9);
             compared++;
         }
-        if (trial->reached == 1 && trial->exit_code == 0 && isfinite(trial->cost_j)) {
+        if (trial->outcome.reached == 1 && trial->outcome.exit_code == 0 &&
+            isfinite(trial->outcome.cost_j)) {
             jobs[job].recurrences++;
             if (jobs[job].recurrences <= 5)
-                jobs[job].first_j += trial->cost_j;
+                jobs[job].first_j += trial->outcome.cost_j;
             if (jobs[job].recurrences > 15 && jobs[job].recurrences <= 20)
-                jobs[job].last_j += trial->cost_j;
+                jobs[job].last_j += trial->outcome.cost_j;
         }
     }
     sim_fleet_free(fleet);
@@ -472,18 +480,20 @@ static void test_runs_are_of_a_trace(void **state)
         const struct wt_trial *trial = &run.trial;
         if (!is(&run, "training"))
             continue;
-        assert_true(trial->gpu_count == 1 &&
-                    trial->recurrence <= 12 + 8); /* those that failed are done again */
-        if (trial->exit_code || !trial->ended || run.keeps_profile || isnan(trial->energy_j) ||
-            !trial->epochs)
+        assert_true(trial->part.gpu_count == 1 &&
+                    trial->identity.recurrence <= 12 + 8); /* those that failed are done again */
+        if (trial->outcome.exit_code || !trial->outcome.ended || run.keeps_profile ||
+            isnan(trial->part.energy_j) || !trial->outcome.epochs)
             continue;
-        assert_int_equal(trial->source, WT_SOURCE_REPLAYED);
-        const struct sim_size *size = &trace.sizes[trial->batch_size == 32];
-        const struct sim_point *point = &size->points[trial->limit_mw == 100000];
-        assert_true(fabs(trial->energy_j - point->epoch_energy_j * (double)trial->epochs) < 1e-6);
-        assert_true(fabs(trial->time_s - point->epoch_time_s * (double)trial->epochs) < 1e-6);
+        assert_int_equal(trial->part.source, WT_SOURCE_REPLAYED);
+        const struct sim_size *size = &trace.sizes[trial->outcome.batch_size == 32];
+        const struct sim_point *point = &size->points[trial->outcome.setting.value == 100000];
+        assert_true(fabs(trial->part.energy_j -
+                         point->epoch_energy_j * (double)trial->outcome.epochs) < 1e-6);
+        assert_true(fabs(trial->outcome.time_s -
+                         point->epoch_time_s * (double)trial->outcome.epochs) < 1e-6);
         whole++;
-        sixteen += trial->batch_size == 16;
+        sixteen += trial->outcome.batch_size == 16;
     }
     sim_fleet_free(fleet);
     assert_true(whole > 100 && sixteen > 0 && sixteen < whole);

@@ -21,7 +21,7 @@
 
 static struct wt_profile_point point(uint32_t watts, double time_s, double energy_j)
 {
-    return (struct wt_profile_point){.limit_mw = watts * 1000,
+    return (struct wt_profile_point){.setting.value = watts * 1000,
                                      .steps = 40,
                                      .time_per_step_s = time_s,
                                      .energy_per_step_j = energy_j};
@@ -32,8 +32,8 @@ static uint32_t chosen_w(const struct wt_profile_point points[], unsigned count,
 {
     struct wt_decision decision;
     assert_int_equal(selector_choose(points, count, NULL, &preference, 250, &decision, NULL), 0);
-    assert_int_equal(points[decision.point].limit_mw, decision.limit_mw);
-    return decision.limit_mw / 1000;
+    assert_int_equal(points[decision.point].setting.value, decision.setting.value);
+    return decision.setting.value / 1000;
 }
 
 static void cost_by_hand(void **state)
@@ -123,12 +123,12 @@ static void throttled_and_unknown_points(void **state)
     assert_int_equal(chosen_w(p, 3, (struct wt_preference){WT_SELECT_COST, 0, 0}), 200);
     p[1].steps = 0;
     assert_int_equal(chosen_w(p, 3, (struct wt_preference){WT_SELECT_TIME, 0, 0}), 150);
-    struct wt_decision decision = {.limit_mw = 7};
+    struct wt_decision decision = {.setting.value = 7};
     const bool only_second[] = {false, true, false};
     const struct wt_preference energy = {.selector = WT_SELECT_ENERGY};
     assert_int_equal(selector_choose(p, 3, only_second, &energy, 250, &decision, NULL),
                      WT_E_NO_DATA);
-    assert_int_equal(decision.limit_mw, 7);
+    assert_int_equal(decision.setting.value, 7);
     const struct wt_preference bad = {.selector = WT_SELECT_COST, .eta = 1.5};
     assert_int_equal(selector_choose(p, 3, NULL, &bad, 250, &decision, NULL), WT_E_INVALID);
 }
@@ -142,11 +142,11 @@ static void slowdown_counts_from_a_limit_that_may_not_be_chosen(void **state)
     struct wt_decision decision;
     const struct wt_preference ten = {.selector = WT_SELECT_MAX_SLOWDOWN, .max_slowdown = 0.10};
     assert_int_equal(selector_choose(p, 3, listed, &ten, 250, &decision, NULL), 0);
-    assert_int_equal(decision.limit_mw,
+    assert_int_equal(decision.setting.value,
                      200000); /* 150 W is 12 % slower than 250 W, only 7 % than 200 W */
     const struct wt_preference one = {.selector = WT_SELECT_MAX_SLOWDOWN, .max_slowdown = 0.01};
     assert_int_equal(selector_choose(p, 3, listed, &one, 250, &decision, NULL), 0);
-    assert_int_equal(decision.limit_mw, 200000); /* none is allowed: the fastest */
+    assert_int_equal(decision.setting.value, 200000); /* none is allowed: the fastest */
 }
 
 /* More weight on energy never chooses a point with more energy, nor with less time. */

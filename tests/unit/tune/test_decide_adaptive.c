@@ -400,7 +400,7 @@ static void ties_keep_the_higher_limit(void **state)
         struct wt_decision decision;
         assert_int_equal(
             selector_choose(search.points, 21, NULL, &preferences[p], 700, &decision, NULL), 0);
-        assert_int_equal(decision.limit_mw, 700000);
+        assert_int_equal(decision.setting.value, 700000);
         assert_true(slices <= 8);
     }
 }
@@ -424,7 +424,7 @@ static void throttled_slices_are_not_believed(void **state)
     uint32_t limit_mw, with_hot_mw = 0;
     bool last = false;
     while (power_search_next(&search, &limit_mw)) {
-        last = limit_mw == hot.limit_mw;
+        last = limit_mw == hot.setting.value;
         if (last)
             break;
         if (with_hot_mw == 0 && power_search_next(&clean, &with_hot_mw))
@@ -436,7 +436,7 @@ static void throttled_slices_are_not_believed(void **state)
     assert_true(last);
     assert_int_equal(power_search_add(&search, &hot, NULL), 0); /* still hot: that is that */
     while (power_search_next(&search, &limit_mw)) {
-        assert_int_not_equal(limit_mw, hot.limit_mw);
+        assert_int_not_equal(limit_mw, hot.setting.value);
         struct wt_profile_point slice =
             slice_at(&curve, (unsigned)power_search_find(&search, limit_mw), 0.01, 0);
         assert_int_equal(power_search_add(&search, &slice, NULL), 0);

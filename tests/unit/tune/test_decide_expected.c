@@ -13,14 +13,14 @@
 #include "tune/decide/expected.h"
 
 static const struct wt_profile_point profile[] = {
-    {.limit_mw = 250000, .steps = 40, .time_per_step_s = 0.1, .energy_per_step_j = 24},
-    {.limit_mw = 200000,
+    {.setting.value = 250000, .steps = 40, .time_per_step_s = 0.1, .energy_per_step_j = 24},
+    {.setting.value = 200000,
      .steps = 50,
      .time_per_step_s = 0.125,
      .energy_per_step_j = 22,
      .throttled = true},
-    {.limit_mw = 150000, .steps = 0, .time_per_step_s = 0.125, .energy_per_step_j = 20},
-    {.limit_mw = 100000, .steps = 9, .time_per_step_s = 0.25, .energy_per_step_j = 16},
+    {.setting.value = 150000, .steps = 0, .time_per_step_s = 0.125, .energy_per_step_j = 20},
+    {.setting.value = 100000, .steps = 9, .time_per_step_s = 0.25, .energy_per_step_j = 16},
 };
 
 static struct expected_size a_size(void)

@@ -293,7 +293,7 @@ static void published_curves_are_described(void **state)
 
 static struct wt_profile_point point(uint32_t watts, double time_s, double power_w)
 {
-    return (struct wt_profile_point){.limit_mw = watts * 1000,
+    return (struct wt_profile_point){.setting.value = watts * 1000,
                                      .steps = 100,
                                      .time_per_step_s = time_s,
                                      .energy_per_step_j = time_s * power_w,
@@ -336,7 +336,7 @@ static void residuals_are_what_they_are(void **state)
     double time = 0, power = 0, time_most = 0, power_most = 0;
     for (unsigned i = 0; i < 7; i++) {
         const struct wt_fit_point *p = &fit.points[i];
-        assert_int_equal(p->measured.limit_mw, every_25_w[i] * 1000);
+        assert_int_equal(p->measured.setting.value, every_25_w[i] * 1000);
         double t = p->measured.time_per_step_s / p->time_per_step_s - 1;
         double w = p->measured.energy_per_step_j / p->measured.time_per_step_s /
                        (p->energy_per_step_j / p->time_per_step_s) -

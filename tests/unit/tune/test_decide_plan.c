@@ -40,7 +40,7 @@ static struct wt_profile_point measured(const struct m3 *gpu, uint32_t limit_mw)
         gpu->p0 + (gpu->pb_w - gpu->p0) * (gpu->a * phi + (1 - gpu->a) * phi * phi * phi);
     double gpu_s = gpu->t1_s * (1 - gpu->h) * (1 - gpu->mu + gpu->mu / phi),
            host_s = gpu->t1_s * gpu->h;
-    return (struct wt_profile_point){.limit_mw = limit_mw,
+    return (struct wt_profile_point){.setting.value = limit_mw,
                                      .steps = 100,
                                      .time_per_step_s = gpu_s + host_s,
                                      .energy_per_step_j = gpu_s * power_w + host_s * gpu->p_idle};
@@ -88,7 +88,7 @@ static uint32_t drive(struct plan *plan, const struct m3 *gpu, char *order)
     }
     struct wt_decision decision;
     assert_int_equal(plan_decide(plan, &decision, NULL), 0);
-    return decision.limit_mw / 1000;
+    return decision.setting.value / 1000;
 }
 
 static void sweep_finds_the_optimum_of_the_model(void **state)
@@ -143,19 +143,19 @@ static void baselines_are_merged_into_their_limit(void **state)
     drive(&plan, &v100, NULL);
     struct wt_profile_point profile[WT_MAX_LIMITS];
     assert_int_equal(plan_profile(&plan, profile), 7);
-    assert_int_equal(profile[0].limit_mw, 250000);
+    assert_int_equal(profile[0].setting.value, 250000);
     assert_int_equal(profile[0].steps, 300);
-    assert_int_equal(profile[6].limit_mw, 100000);
+    assert_int_equal(profile[6].setting.value, 100000);
     assert_int_equal(plan.baseline_count, 3);
     plan = auto_plan(100, 250, 240, true, 0);
     assert_int_equal(drive(&plan, &v100, NULL), 250); /* 240 W is as fast, but is not on the grid */
     assert_int_equal(plan_profile(&plan, profile), 8);
-    assert_int_equal(profile[1].limit_mw, 240000);
+    assert_int_equal(profile[1].setting.value, 240000);
     assert_int_equal(profile[1].steps, 400);
     plan = auto_plan(100, 250, 90, true, 0.5);
     drive(&plan, &v100, NULL);
     assert_int_equal(plan_profile(&plan, profile), 8);
-    assert_int_equal(profile[7].limit_mw, 90000);
+    assert_int_equal(profile[7].setting.value, 90000);
 }
 
 static void slices_merge_by_steps(void **state)
@@ -163,13 +163,13 @@ static void slices_merge_by_steps(void **state)
     (void)state;
     const uint32_t watts[] = {250, 200};
     struct power_search search = sweep_w(watts, 2, even);
-    struct wt_profile_point a = {.limit_mw = 200000,
+    struct wt_profile_point a = {.setting.value = 200000,
                                  .steps = 30,
                                  .time_per_step_s = 0.02,
                                  .energy_per_step_j = 4,
                                  .energy_error_j = 0.1,
                                  .time_error_s = NAN};
-    struct wt_profile_point b = {.limit_mw = 200000,
+    struct wt_profile_point b = {.setting.value = 200000,
                                  .steps = 10,
                                  .time_per_step_s = 0.04,
                                  .energy_per_step_j = 8,
@@ -246,7 +246,7 @@ static void savings_of_the_model(void **state)
     struct wt_profile_point now = measured(&v100, 150000);
     struct wt_savings savings;
     plan_savings(&plan, &now, &savings);
-    assert_int_equal(savings.baseline_limit_mw, 250000);
+    assert_int_equal(savings.baseline.value, 250000);
     assert_true(fabs(savings.energy_fraction - 3.577189535287675 / 4.381823) < 1e-9);
     assert_true(fabs(savings.time_fraction - 0.025023903568584496 / 0.02) < 1e-9);
     assert_true(savings.energy_fraction_error < 1e-9); /* slices without noise or errors */
@@ -256,7 +256,7 @@ static void savings_of_the_model(void **state)
     plan = auto_plan(100, 250, 250, false, 0.75);
     drive(&plan, &v100, NULL);
     plan_savings(&plan, &now, &savings);
-    assert_int_equal(savings.baseline_limit_mw, 0);
+    assert_int_equal(savings.baseline.value, 0);
     assert_true(isnan(savings.energy_fraction) && isnan(savings.time_fraction_error));
 }
 
@@ -264,13 +264,13 @@ static void savings_are_honest_about_errors(void **state)
 {
     (void)state;
     struct plan plan = auto_plan(150, 250, 250, true, 0.5);
-    struct wt_profile_point base = {.limit_mw = 250000,
+    struct wt_profile_point base = {.setting.value = 250000,
                                     .steps = 10,
                                     .time_per_step_s = 1,
                                     .energy_per_step_j = 200,
                                     .energy_error_j = 4,
                                     .time_error_s = 0};
-    struct wt_profile_point now = {.limit_mw = 150000,
+    struct wt_profile_point now = {.setting.value = 150000,
                                    .steps = 10,
                                    .time_per_step_s = 1.1,
                                    .energy_per_step_j = 160,
@@ -320,7 +320,7 @@ static void noise_costs_no_more_than_itself(void **state)
         }
         struct wt_decision decision;
         assert_int_equal(plan_decide(&plan, &decision, NULL), 0);
-        struct wt_profile_point chosen = measured(&v100, decision.limit_mw);
+        struct wt_profile_point chosen = measured(&v100, decision.setting.value);
         double best = 4.2468861245022875; /* at 150 W */
         assert_true(cost_per_step_j(0.75, 250, &chosen) <= best * 1.03 / 0.97);
     }
@@ -328,7 +328,7 @@ static void noise_costs_no_more_than_itself(void **state)
 
 static struct wt_profile_point at(uint32_t watts, double time_s, bool throttled)
 {
-    return (struct wt_profile_point){.limit_mw = watts * 1000,
+    return (struct wt_profile_point){.setting.value = watts * 1000,
                                      .steps = 10,
                                      .time_per_step_s = time_s,
                                      .energy_per_step_j = 1,
@@ -346,7 +346,7 @@ static void older_points_fill_the_gaps(void **state)
     assert_int_equal(profile_unite(points, 3, older, 5), 5);
     const double times_s[] = {11, 1, 13, 3, 15};
     for (unsigned i = 0; i < 5; i++) {
-        assert_int_equal(points[i].limit_mw, 300000 - 50000 * i);
+        assert_int_equal(points[i].setting.value, 300000 - 50000 * i);
         assert_true(points[i].time_per_step_s == times_s[i]);
     }
     assert_int_equal(profile_unite(points, 0, older, 5), 5);
@@ -354,7 +354,7 @@ static void older_points_fill_the_gaps(void **state)
     for (unsigned i = 0; i < WT_MAX_LIMITS; i++)
         full[i] = at(1000 - i, 1, false);
     assert_int_equal(profile_unite(full, WT_MAX_LIMITS, older, 5), WT_MAX_LIMITS);
-    assert_int_equal(full[WT_MAX_LIMITS - 1].limit_mw, (1000 - (WT_MAX_LIMITS - 1)) * 1000);
+    assert_int_equal(full[WT_MAX_LIMITS - 1].setting.value, (1000 - (WT_MAX_LIMITS - 1)) * 1000);
 }
 
 int main(void)

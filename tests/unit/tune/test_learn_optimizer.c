@@ -233,15 +233,15 @@ static void forgetting(void **state)
     free(states);
     t = claim(&batch);
     struct wt_trial trial = full_trial("job"), *trials = NULL;
-    trial.state_id = t.state_id;
-    trial.recurrence = 1;
-    assert_int_equal(ledger_trial_begin(ledger, &trial, &trial.id, NULL, &err), 0);
+    trial.identity.state_id = t.state_id;
+    trial.identity.recurrence = 1;
+    assert_int_equal(ledger_trial_begin(ledger, &trial, &trial.identity.id, NULL, &err), 0);
     assert_int_equal(ledger_trial_end(ledger, &trial, NULL, &err), 0);
     assert_int_equal(ledger_forget(ledger, "job", LEDGER_STATES, &err), 0);
     assert_int_equal(ledger_job_trials(ledger, "job", &trials, &count, &err),
                      0); /* the trial stays, its state is gone */
     assert_int_equal(count, 1);
-    assert_int_equal(trials[0].state_id, 0);
+    assert_int_equal(trials[0].identity.state_id, 0);
     free(trials);
     assert_int_equal(ledger_forget(ledger, "job", LEDGER_WHOLE_JOB, &err), 0);
     assert_int_equal(ledger_job_trials(ledger, "job", &trials, &count, &err), WT_E_NOT_FOUND);
@@ -255,12 +255,17 @@ static void a_cancelled_trial_leaves_nothing(void **state)
     struct wt_trial trial = full_trial("none"), kept = full_trial("kept"),
                     again = full_trial("kept"), *trials = NULL;
     size_t count = 0;
-    assert_int_equal(ledger_trial_begin(ledger, &trial, &trial.id, &trial.recurrence, &err), 0);
+    assert_int_equal(
+        ledger_trial_begin(ledger, &trial, &trial.identity.id, &trial.identity.recurrence, &err),
+        0);
     assert_int_equal(ledger_trial_cancel(ledger, &trial, &err), 0);
     assert_int_equal(ledger_job_trials(ledger, "none", &trials, &count, &err), WT_E_NOT_FOUND);
-    assert_int_equal(ledger_trial_begin(ledger, &kept, &kept.id, &kept.recurrence, &err), 0);
+    assert_int_equal(
+        ledger_trial_begin(ledger, &kept, &kept.identity.id, &kept.identity.recurrence, &err), 0);
     assert_int_equal(ledger_trial_end(ledger, &kept, NULL, &err), 0);
-    assert_int_equal(ledger_trial_begin(ledger, &again, &again.id, &again.recurrence, &err), 0);
+    assert_int_equal(
+        ledger_trial_begin(ledger, &again, &again.identity.id, &again.identity.recurrence, &err),
+        0);
     assert_int_equal(ledger_trial_cancel(ledger, &again, &err), 0);
     assert_int_equal(ledger_trial_cancel(ledger, &kept, &err), 0); /* it has ended: it stays */
     assert_int_equal(ledger_job_trials(ledger, "kept", &trials, &count, &err), 0);

@@ -306,13 +306,15 @@ static void assert_profile(const struct tuner_result *result)
     assert_int_equal(result->point_count, 4);
     for (unsigned i = 0; i < 4; i++) {
         const struct wt_profile_point *p = &result->points[i];
-        assert_true(fabs(p->time_per_step_s / step_s(p->limit_mw) - 1) <
+        assert_true(fabs(p->time_per_step_s / step_s(p->setting.value) - 1) <
                     0.03); /* steps end on whole milliseconds */
-        assert_true(fabs(p->energy_per_step_j / (step_s(p->limit_mw) * power_w(p->limit_mw)) - 1) <
-                    0.03);
+        assert_true(
+            fabs(p->energy_per_step_j / (step_s(p->setting.value) * power_w(p->setting.value)) -
+                 1) < 0.03);
         assert_false(p->throttled);
     }
-    assert_int_equal(result->decision.limit_mw, 100000); /* least energy: 1.3 x 110 W of 250 W */
+    assert_int_equal(result->decision.setting.value,
+                     100000); /* least energy: 1.3 x 110 W of 250 W */
     assert_int_equal(result->limit_mw, 100000);
 }
 
@@ -337,7 +339,7 @@ static void test_profile(void **state)
     run(true, &result);
     assert_profile(&result);
     double expected = step_s(100000) * power_w(100000) / (step_s(300000) * power_w(300000));
-    assert_int_equal(result.savings.baseline_limit_mw, 300000);
+    assert_int_equal(result.savings.baseline.value, 300000);
     assert_true(fabs(result.savings.energy_fraction / expected - 1) < 0.03);
     assert_true(fabs(result.savings.time_fraction / 1.3 - 1) < 0.03);
 }
@@ -498,7 +500,7 @@ static void test_eta_changes(void **state)
     assert_int_equal(world.limit_mw, 300000);
     assert_int_equal(world.sets, sets + 1);
     low = world.progress.steps - low + (uint64_t)(65 / 0.065); /* about: held at 100 W */
-    assert_true(tuner_holds(tuner, &point) && point.limit_mw == 300000);
+    assert_true(tuner_holds(tuner, &point) && point.setting.value == 300000);
     assert_true(fabs(point.energy_per_step_j / 12.5 - 1) <
                 0.03); /* of the limit that holds, and no mixture */
     uint64_t before = world.progress.steps;
@@ -507,7 +509,7 @@ static void test_eta_changes(void **state)
     double high = (double)(world.progress.steps - before);
     assert_true(tuner_holds(tuner, &point) && fabs(point.time_per_step_s / 0.05 - 1) < 0.03);
     end_following(tuner, guard, &result);
-    assert_true(result.decision.limit_mw == 300000 && result.limit_mw == 300000 &&
+    assert_true(result.decision.setting.value == 300000 && result.limit_mw == 300000 &&
                 result.point_count == 4);
     double energy = ((double)low * 7.15 + high * 12.5) / ((double)low + high) / 12.5;
     double time = ((double)low * 0.065 + high * 0.05) / ((double)low + high) / 0.05;
@@ -560,7 +562,7 @@ static void test_eta_changes_and_the_limit_does_not(void **state)
     train(tuner, 2, 2);
     world.set_rc = 0;
     end_following(tuner, guard, &result);
-    assert_true(result.decided && result.decision.limit_mw == 100000);
+    assert_true(result.decided && result.decision.setting.value == 100000);
     assert_true(fabs(result.savings.energy_fraction / (7.15 / 12.5) - 1) < 0.03);
     assert_non_null(strstr(result.why_not, "no"));
 }
@@ -637,7 +639,7 @@ static void assert_stored(unsigned count, const uint32_t limits_mw[])
 {
     assert_int_equal(stored.count, count);
     for (unsigned i = 0; i < count; i++)
-        assert_int_equal(stored.points[i].limit_mw, limits_mw[i]);
+        assert_int_equal(stored.points[i].setting.value, limits_mw[i]);
 }
 
 /* A run over fewer limits, or other ones, adds to what is known of the job. */
