@@ -38,7 +38,7 @@ static void make_good(void)
                              .part.source = WT_SOURCE_COUNTER,
                              .part.gpu_count = 1,
                              .profile.count = 1,
-                             .profile = {{175000, 40, 0.0025, 0.4375, 0.01, 0.0001, false}}};
+                             .profile.points = {{{WT_KNOB_POWER_LIMIT, 175000}, 40, 0.0025, 0.4375, 0.01, 0.0001, false}}};
     struct ledger_device_energy device = {
         .uuid = "GPU-0", .name = "V100", .energy_j = 12, .source = WT_SOURCE_COUNTER};
     snprintf(trial.part.gpus[0].uuid, WT_UUID_LEN, "GPU-0");

@@ -271,9 +271,9 @@ static void potentials_by_hand(void **state)
 {
     (void)state;
     /* Cost at eta 0.5 and 250 W: 175 J, 162.5, 174; least energy at the lowest. */
-    const struct wt_profile_point points[] = {{250000, 10, 1.0, 100, 1, 0.01, false},
-                                              {200000, 10, 1.1, 50, 1, 0.01, false},
-                                              {150000, 10, 1.3, 45, 1, 0.01, false}};
+    const struct wt_profile_point points[] = {{{WT_KNOB_POWER_LIMIT, 250000}, 10, 1.0, 100, 1, 0.01, false},
+                                              {{WT_KNOB_POWER_LIMIT, 200000}, 10, 1.1, 50, 1, 0.01, false},
+                                              {{WT_KNOB_POWER_LIMIT, 150000}, 10, 1.3, 45, 1, 0.01, false}};
     struct wt_potential p = potential_of(points, 3, 250000, 0.5);
     assert_int_equal(p.chosen_mw, 200000);
     assert_int_equal(p.least_mw, 150000);

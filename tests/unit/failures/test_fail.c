@@ -600,8 +600,8 @@ static struct wt_trial a_trial(void)
                          .outcome.note = "why not",
                          .part.gpu_count = 2,
                          .profile.count = 2,
-                         .profile = {{250000, 40, 0.0025, 0.4375, 0.01, 0.0001, false},
-                                     {175000, 40, 0.0026, 0.3375, 0.01, 0.0001, false}}};
+                         .profile.points = {{{WT_KNOB_POWER_LIMIT, 250000}, 40, 0.0025, 0.4375, 0.01, 0.0001, false},
+                                     {{WT_KNOB_POWER_LIMIT, 175000}, 40, 0.0026, 0.3375, 0.01, 0.0001, false}}};
     for (unsigned i = 0; i < 2; i++) {
         t.part.gpus[i].index = i;
         snprintf(t.part.gpus[i].uuid, WT_UUID_LEN, "GPU-%u", i);
@@ -1228,8 +1228,8 @@ static struct wt_explanation an_explanation(void)
                 .compute = {0.5, 0.1},
                 .least_limit_w = {150, 12},
                 .count = 2,
-                .points = {{{250000, 60, 0.5, 200, 2, 0.25, false}, true, 0.5, 210},
-                           {{150000, 60, 0.6, 150, 2, 0.25, false}, true, 0.6, 150}}}};
+                .points = {{{{WT_KNOB_POWER_LIMIT, 250000}, 60, 0.5, 200, 2, 0.25, false}, true, 0.5, 210},
+                           {{{WT_KNOB_POWER_LIMIT, 150000}, 60, 0.6, 150, 2, 0.25, false}, true, 0.6, 150}}}};
 }
 
 static int run_explain_json(void)

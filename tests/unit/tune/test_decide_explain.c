@@ -393,7 +393,7 @@ static void nothing_is_told(const struct wt_profile_point points[], unsigned cou
 static void too_little_to_fit(void **state)
 {
     (void)state;
-    struct wt_profile_point points[7] = {{0}};
+    struct wt_profile_point points[7] = {{{0}}};
     nothing_is_told(points, 0, WT_FIT_FEW, 0);
     for (unsigned i = 0; i < 7; i++)
         points[i] = point(every_25_w[i], 0.1 * (1 + 0.05 * i * i), every_25_w[i]);
