@@ -29,10 +29,11 @@ lint:
 	@$(MAKE) --no-print-directory all
 	@scripts/lint $(BUILD)
 
+# BASELINE=DIR compares with the build folder of another version as well.
 bench:
 	@scripts/deps build test
 	@$(MAKE) --no-print-directory all
-	@.venv/bin/python bench/bench.py $(BUILD)
+	@BASELINE=$(BASELINE) .venv/bin/python bench/bench.py $(BUILD)
 
 # Several hundred random kills; WATTUNE_SOAK_SEED=N draws others.
 COUNT ?= 400

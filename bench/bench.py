@@ -270,6 +270,10 @@ def main():
         for bench in (bench_step, bench_window, bench_measure, bench_monitor, bench_supervisor, bench_simulate, bench_search, bench_ledger,
                       bench_training, bench_coverage):
             bench(folder)
+    baseline = os.environ.get("BASELINE")
+    if baseline:  # another version's build folder: `make bench BASELINE=DIR`
+        done = subprocess.run([sys.executable, pathlib.Path(__file__).with_name("compare.py"), BUILD, baseline], check=False)
+        line("nothing slower than the baseline", baseline, done.returncode == 0)
     print(f"{over} over their bound" if over else "all within their bounds")
     return 1 if over else 0
 
