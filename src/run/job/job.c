@@ -25,6 +25,7 @@
 #include "measure/progress/pattern.h"
 #include "run/job/guard_process.h"
 #include "run/job/sharing.h"
+#include "run/process/signals.h"
 #include "run/process/stop.h"
 #include "run/process/supervise.h"
 #include "tune/act/journal.h"
@@ -273,6 +274,7 @@ static void replace_guard_process(struct job *job)
     struct wt_error err;
     log_warning("the guard process was ended; a new one takes its place");
     int rc = WT_E_IO;
+    supervise_set_helper(job->command, NULL);
     for (unsigned i = 0; rc && i < GUARD_TRIES;
          i++) { /* whatever ended the last one may end this one as it starts */
         guard_process_end(&job->guard_process);
@@ -281,7 +283,8 @@ static void replace_guard_process(struct job *job)
     }
     if (rc) /* no limit without a guard process */
         tuner_stop(job->tuner, err.text);
-    supervise_set_helper(job->command, job->guard_process.pid);
+    else
+        supervise_set_helper(job->command, &job->guard_process.child);
 }
 
 static int64_t poll_gap_ns(const struct job *job)
@@ -453,6 +456,7 @@ static void finish_tuner(struct job *job, struct job_result *result)
     }
     job->tuner = tuner_free(job->tuner);
     job->guard = guard_close(job->guard);
+    supervise_set_helper(job->command, NULL);
     if (result->tuned.owes)
         guard_process_leave(&job->guard_process);
     else
@@ -672,7 +676,7 @@ static void clean_up(struct job *job)
     live_meter_free(job->watch);
     run_hours_free(job->account);
     free(job->argv);
-    supervise_allow_signals();
+    signals_allow();
 }
 
 /* Starts the command; its environment is the caller's and the channel's path. */
@@ -693,7 +697,8 @@ static int start_command(struct job *job, struct job_result *result, struct wt_e
                                         .relay = job->pattern != NULL,
                                         .on_output = on_output,
                                         .ctx = job,
-                                        .helper = job->guard_process.pid};
+                                        .adopt = true,
+                                        .helper = job->tuner ? &job->guard_process.child : NULL};
     return supervise_start(&options, &job->command, &result->exit_code, err);
 }
 
@@ -746,10 +751,10 @@ int job_run(const struct job_options *options, struct sense *sense, const unsign
                         .devices = devices,
                         .count = count,
                         .ledger = ledger,
-                        .guard_process = {0, -1}};
+                        .guard_process = {.child = {.fd = -1}, .fd = -1}};
     *result = (struct job_result){0};
     pthread_mutex_init(&job->pattern_lock, NULL);
-    supervise_hold_signals();
+    signals_hold();
     int rc = live_meter_new(sense, devices, count, &job->watch, err);
     if (rc == 0)
         job->gpu_count = live_meter_gpu_count(job->watch);

@@ -12,7 +12,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "run/process/supervise.h"
+#include "run/process/signals.h"
 #include "tune/decide/cost.h"
 #include "tune/decide/learning_rate.h"
 #include "tune/decide/power_limits.h"
@@ -303,7 +303,7 @@ static int run_once(struct recur *recur, struct wt_error *err)
 static bool goes_on(struct recur *recur)
 {
     const struct spending_options *spending = &recur->job.spending;
-    int number = supervise_waiting_signal();
+    int number = signals_waiting();
     char all[SPENDING_TEXT];
     if (number) {
         recur->result->end = RECUR_ASKED_TO_END;
@@ -557,12 +557,12 @@ int recur_run(const struct recur_options *options, struct sense *sense, const un
                                 .run = run};
         rc = prepare(recur, err);
     }
-    supervise_hold_signals(); /* around all of them: a signal between two ends the rest */
+    signals_hold(); /* around all of them: a signal between two ends the rest */
     for (unsigned i = 0; rc == 0 && i < options->recurrences && goes_on(recur); i++) {
         recur->job.recurrence = 0;
         rc = options->chooses ? choose_and_run(recur, err) : run_plainly(recur, err);
     }
-    supervise_allow_signals();
+    signals_allow();
     if (recur)
         free(recur->past);
     free(run);
