@@ -8,10 +8,12 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -142,6 +144,14 @@ bool child_is_known(pid_t pid)
 
 /* --- Orphans --- */
 
+static atomic_bool adopts;
+
+void child_adopt_orphans(void)
+{
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    adopts = true;
+}
+
 static void reap_orphan(pid_t pid)
 {
     siginfo_t info;
@@ -179,7 +189,7 @@ static void reap_first_orphans(void)
 
 void child_reap_orphans(void)
 {
-    DIR *threads = opendir("/proc/self/task");
+    DIR *threads = adopts ? opendir("/proc/self/task") : NULL;
     struct dirent *entry;
     uint64_t number;
     bool listed = false;

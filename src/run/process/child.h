@@ -51,9 +51,13 @@ void child_leave(struct child *child);
 /* True for a child of child_fork() that is not reaped yet. */
 bool child_is_known(pid_t pid);
 
-/* Reaps the orphans that have ended, which this process has adopted as a subreaper: children that
- * are not of child_fork() and have left our process group.  A child that another part of the
- * program has started is in our group unless it took another one. */
+/* Makes this process the subreaper of its descendants, for good: it adopts those whose parent
+ * ends. */
+void child_adopt_orphans(void);
+
+/* Reaps adopted orphans that have ended: children that are not of child_fork() and are not in our
+ * process group.  A child that another part of the program has started is in our group unless it
+ * took another one.  Does nothing before child_adopt_orphans(). */
 void child_reap_orphans(void);
 
 #endif

@@ -111,6 +111,7 @@ static int find_program(struct launch *launch)
 {
     const char *path = get_variable(launch->env, "PATH"), *name = launch->argv[0];
     bool is_path = strchr(name, '/') || !*name; /* an empty name is nowhere */
+    launch->searches = !is_path;
     launch->paths = is_path ? paths_in("", name) : paths_in(path ? path : usual_path, name);
     size_t words = count_of(launch->argv);
     launch->shell_argv = calloc(words + 2, sizeof *launch->shell_argv);
@@ -153,8 +154,8 @@ static bool is_elsewhere(int why)
            why == ETIMEDOUT;
 }
 
-/* Returns the errno: of the last place, or EACCES when a program was there and not ours to
- * execute. */
+/* Returns the errno: of the last place, or EACCES when a program was there and not ours to execute.
+ * A folder of PATH that is none is no reason of its own. */
 static int exec_first(const struct launch *launch)
 {
     bool forbidden = false;
@@ -171,6 +172,8 @@ static int exec_first(const struct launch *launch)
         if (!is_elsewhere(why))
             return why;
     }
+    if (launch->searches && why == ENOTDIR)
+        why = ENOENT;
     return forbidden ? EACCES : why;
 }
 

@@ -13,8 +13,9 @@
 #include "run/process/signals.h"
 
 struct launch {
-    char **env;   /* the whole environment */
-    char **paths; /* the program is the first of these that can be executed */
+    char **env;    /* the whole environment */
+    char **paths;  /* the program is the first of these that can be executed */
+    bool searches; /* they are folders of PATH, with the name */
     char **argv;
     char **shell_argv; /* for a script without "#!": shell, [1] its path, its arguments */
     bool drops_root;

@@ -14,7 +14,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -107,7 +106,7 @@ static int prepare(struct supervised *s, struct launch *launch, int report[2])
     s->has_terminal = launch->takes_terminal = terminal_is_ours();
     launch->report = report[1];
     if (s->options.adopt)
-        prctl(PR_SET_CHILD_SUBREAPER, 1);
+        child_adopt_orphans();
     return 0;
 }
 
@@ -187,8 +186,7 @@ struct supervised *supervise_free(struct supervised *s)
         pthread_cond_destroy(&s->changed);
     }
     child_reap(&s->child);
-    if (s->options.adopt)
-        child_reap_orphans();
+    child_reap_orphans();
     signals_unlisten(&s->ear);
     for (unsigned i = 0; i < 2; i++)
         relay_close(&s->relays[i]);
@@ -282,9 +280,9 @@ static void take_signals(struct supervised *s)
     for (int number = 1; signals >> number; number++) {
         if (!(signals >> number & 1))
             continue;
-        if (number == SIGCHLD && s->options.adopt)
+        if (number == SIGCHLD)
             child_reap_orphans();
-        else if (number != SIGCHLD && number != SIGWINCH)
+        else if (number != SIGWINCH)
             pass_on(s, number);
     }
 }
@@ -425,8 +423,7 @@ void supervise_end_group(const struct supervised *s, int64_t grace_ns)
     int64_t until_ns = clock_monotonic_ns() + grace_ns;
     for (bool killed = false;;) {
         bool over = clock_monotonic_ns() >= until_ns;
-        if (s->options.adopt)
-            child_reap_orphans();
+        child_reap_orphans();
         if (descent_group_size(s->child.pid) == 0 || (over && killed))
             return;
         if (over) {

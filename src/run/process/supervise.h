@@ -28,8 +28,8 @@ struct supervise_options {
     /* As bytes arrive, from the supervising thread; stream 0 is the output, 1 the errors. */
     void (*on_output)(void *ctx, unsigned stream, const char *bytes, size_t length);
     void *ctx;
-    /* Adopt the processes that the command leaves behind: this process becomes a subreaper for
-     * good, and reaps them when they end (child_reap_orphans()). */
+    /* Adopt the processes that the command leaves behind, and reap them when they end
+     * (child_adopt_orphans(), for good and for all commands). */
     bool adopt;
     const struct child *helper; /* watched beside the command; NULL: none */
 };
