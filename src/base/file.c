@@ -143,3 +143,13 @@ int file_private_folder(const char *path, int parents, struct wt_error *err)
                          "%s must be a folder of your own that others cannot write to", path);
     return 0;
 }
+
+int file_above_standard(int fd)
+{
+    if (fd < 0 || fd > STDERR_FILENO)
+        return fd;
+    int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), why = errno;
+    close(fd);
+    errno = why;
+    return moved;
+}

@@ -29,4 +29,8 @@ int file_write(const char *path, const char *bytes, size_t length, unsigned mode
  * is a real folder (no link), ours, and closed to others for writing. */
 int file_private_folder(const char *path, int parents, struct wt_error *err);
 
+/* Moves a close-on-exec descriptor of ours away from 0, 1 and 2, which a program may have been
+ * started without.  Takes and returns -1 with errno. */
+int file_above_standard(int fd);
+
 #endif

@@ -5,7 +5,6 @@
 #include "setup/devices.h"
 
 #include <dlfcn.h>
-#include <grp.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -66,16 +65,19 @@ static int check_spec(const char *library, const char *spec, struct wt_error *er
 /* Virtual GPUs need no root, and belong to the user who names them. */
 static int become_sudo_user(struct wt_error *err)
 {
-    uid_t uid;
-    gid_t gid;
-    char name[64], home[256];
-    if (!users_sudo_caller(&uid, &gid, name, home))
-        return 0;
-    if (initgroups(name, gid) || setgid(gid) || setuid(uid) || setuid(0) == 0)
-        return error_set(err, WT_E_NO_PERMISSION, "cannot go on as user %s", name);
-    setenv("HOME", home, 1);
-    log_note("virtual GPUs need no root: going on as %s", name);
-    return 0;
+    struct users_identity who;
+    int rc = users_sudo_identity(&who, err);
+    if (rc <= 0)
+        return rc;
+    rc = users_become(&who) == 0
+             ? 0
+             : error_set(err, WT_E_NO_PERMISSION, "cannot go on as user %s", who.name);
+    if (rc == 0) {
+        setenv("HOME", who.home, 1);
+        log_note("virtual GPUs need no root: going on as %s", who.name);
+    }
+    users_identity_clear(&who);
+    return rc;
 }
 
 static int use_vgpu(struct devices *devices, const char *spec, struct wt_error *err)

@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,6 +42,7 @@ static void ignore_signals(void)
         signal(ignored[i], SIG_IGN);
 }
 
+/* In the child: async-signal-safe calls only. */
 static void exec_guard(int fd, char *const argv[])
 {
     ignore_signals(); /* what is ignored stays so across exec */
@@ -88,15 +88,16 @@ int guard_process_start(struct guard_process *process, const struct sense_option
                     NULL};
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
         return error_set(err, WT_E_IO, "start the guard process: %s", strerror(errno));
-    pid_t pid = fork();
+    pid_t pid = child_fork(&process->child);
     if (pid == 0)
         exec_guard(pair[1], argv);
+    int why = errno;
     close(pair[1]);
     if (pid < 0) {
         close(pair[0]);
-        return error_set(err, WT_E_IO, "start the guard process: %s", strerror(errno));
+        return error_set(err, WT_E_IO, "start the guard process: %s", strerror(why));
     }
-    *process = (struct guard_process){pid, pair[0]};
+    process->fd = pair[0];
     if (wait_ready(pair[0]) == 0)
         return 0;
     kill(pid, SIGKILL);
@@ -106,22 +107,20 @@ int guard_process_start(struct guard_process *process, const struct sense_option
 
 void guard_process_end(struct guard_process *process)
 {
-    if (process->pid == 0)
+    if (process->child.pid == 0)
         return;
     ssize_t sent = send(process->fd, &DONE, 1, MSG_NOSIGNAL);
     (void)sent; /* it may be gone already */
     close(process->fd);
-    while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
-    process->pid = 0;
+    child_reap(&process->child);
 }
 
 void guard_process_leave(struct guard_process *process)
 {
-    if (process->pid == 0)
+    if (process->child.pid == 0)
         return;
     close(process->fd);
-    process->pid = 0;
+    child_leave(&process->child);
 }
 
 /* True when the supervisor says that all is done; false when it has ended, or leaves the rest to

@@ -8,16 +8,15 @@
 #ifndef WATTUNE_RUN_JOB_GUARD_PROCESS_H
 #define WATTUNE_RUN_JOB_GUARD_PROCESS_H
 
-#include <sys/types.h>
-
 #include "measure/sense/sense.h"
+#include "run/process/child.h"
 
 /* The hidden command word; not for people. */
 #define GUARD_PROCESS_COMMAND "guard-process"
 
 struct guard_process {
-    pid_t pid; /* 0: none */
-    int fd;    /* our end of the socket */
+    struct child child; /* to be watched for an end before its time */
+    int fd;             /* our end of the socket */
 };
 
 /* Starts it for devices[0..count) of the source that `options` opens; `folder` is the journal's.

@@ -12,32 +12,15 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "run/process/supervise.h"
+#include "run/job/recur_try.h"
+#include "run/process/signals.h"
 #include "tune/decide/cost.h"
 #include "tune/decide/learning_rate.h"
 #include "tune/decide/power_limits.h"
 #include "tune/decide/selector.h"
 #include "tune/learn/optimizer.h"
 
-enum { RENEWALS = 4 }; /* in the time that a claim is held */
-
-struct recur {
-    const struct recur_options *options;
-    struct sense *sense;
-    const unsigned *devices;
-    unsigned count;
-    struct ledger *ledger;
-    struct recur_result *result;
-    struct job_options job; /* of the try that runs */
-    struct job_result *run;
-    struct optimizer batch;
-    struct batch_size_past *past; /* of other GPUs; batch.past */
-    struct optimizer_try attempt;
-    int64_t renew_ns; /* CLOCK_MONOTONIC: when to renew the claim next */
-    bool lapsed, told_rate;
-};
-
-/* --- What was asked for --- */
+/* --- Identity of what is learned --- */
 
 static void put_preference(struct buffer *words, const struct tuner_options *tuner)
 {
@@ -111,119 +94,7 @@ static void fill_key(struct recur *recur, struct wt_profile_key *key)
     }
 }
 
-/* --- One try --- */
-
-static void renew(void *ctx)
-{
-    struct recur *recur = ctx;
-    struct wt_error err;
-    if (recur->lapsed || clock_monotonic_ns() < recur->renew_ns)
-        return;
-    recur->renew_ns = clock_monotonic_ns() + recur->batch.hold_ms * NS_PER_MS / RENEWALS;
-    int rc = optimizer_renew(&recur->batch, &recur->attempt, &err);
-    recur->lapsed = rc == WT_E_NOT_FOUND;
-    if (rc)
-        log_warning("%s%s", err.text,
-                    recur->lapsed ? "; what this run teaches is not counted" : "");
-}
-
-/* The rate that suits the size, given the one that suits the default. */
-static double rate_for(struct recur *recur, uint32_t size)
-{
-    const struct recur_options *options = recur->options;
-    double rate = options->learning_rate;
-    struct wt_error err;
-    if (!options->chooses || !(rate > 0))
-        return rate;
-    if (!options->optimizer)
-        error_set(&err, WT_E_NOT_SUPPORTED,
-                  "without --optimizer the learning rate stays %g at every batch size", rate);
-    else if (learning_rate_scale(options->optimizer, rate, options->sizes.default_size, size, &rate,
-                                 &err) == 0)
-        return rate;
-    if (!recur->told_rate)
-        log_note("%s", err.text);
-    recur->told_rate = true;
-    return options->learning_rate;
-}
-
-/* What an epoch of this size costs by what the ledger has of it: its steps at the limit that would
- * be chosen.  NaN: not known. */
-static double known_epoch_cost_j(struct recur *recur, uint32_t size)
-{
-    const struct job_options *job = &recur->job;
-    struct wt_profile_key key = recur->batch.key;
-    struct wt_profile_point points[WT_MAX_LIMITS];
-    struct wt_decision decision;
-    unsigned count = 0;
-    double steps = NAN;
-    key.batch_size = size;
-    if (ledger_steps_per_epoch(recur->ledger, key.job, size, &steps, NULL) || !isfinite(steps) ||
-        ledger_profile_get(recur->ledger, &key, points, WT_MAX_LIMITS, &count, NULL) || !count ||
-        selector_choose(points, count, NULL, &job->tuner.preference, job->run_target.max_power_w,
-                        &decision, NULL))
-        return NAN;
-    return steps * cost_per_step_j(job->run_target.eta, job->run_target.max_power_w,
-                                   &points[decision.point]);
-}
-
-static int keep(struct recur *recur, const struct wt_trial *trial, struct wt_error *err)
-{
-    struct recur_result *result = recur->result;
-    struct wt_trial *more = reallocarray(result->tries, result->count + 1, sizeof *more);
-    if (!more)
-        return error_set(err, WT_E_NO_MEMORY, "keep what was measured: out of memory");
-    result->tries = more;
-    more[result->count++] = *trial;
-    return 0;
-}
-
-/* A try that does not start, since not even one epoch fits: it took nothing. */
-static int book_not_started(struct recur *recur, double epoch_j, struct wt_error *err)
-{
-    struct wt_trial trial;
-    struct wt_error book_err;
-    job_begin_trial(&recur->job, recur->sense, recur->devices, recur->count, &trial);
-    if (ledger_trial_begin(recur->ledger, &trial, &trial.identity.id, &trial.identity.recurrence,
-                           &book_err) == 0) {
-        trial.outcome.ended = trial.outcome.not_started = true;
-        trial.outcome.time_s = trial.part.energy_j = trial.part.energy_error_j =
-            trial.outcome.cost_j = 0;
-        trial.outcome.reached = 0;
-        trial.outcome.exit_code = -1;
-        snprintf(trial.outcome.note, sizeof trial.outcome.note,
-                 "not started: an epoch costs %.4g kJ, and a run may cost %.4g kJ", epoch_j / 1e3,
-                 recur->attempt.bound_j / 1e3);
-        if (ledger_trial_end(recur->ledger, &trial, NULL, &book_err) == 0) {
-            recur->job.recurrence = trial.identity.recurrence;
-            return keep(recur, &trial, err);
-        }
-    }
-    log_error("this try is not booked: %s", book_err.text);
-    recur->result->booked = false;
-    return 0;
-}
-
-/* Says in a line how a try went; the table comes at the end. */
-static void say_try(const struct recur *recur)
-{
-    const struct wt_trial *t = &recur->run->trial;
-    char size[48] = "", limit[48] = "", energy[48] = "unknown energy";
-    if (recur->options->recurrences == 1 && !recur->options->chooses)
-        return;
-    if (t->outcome.batch_size)
-        snprintf(size, sizeof size, "batch size %u, ", (unsigned)t->outcome.batch_size);
-    if (t->outcome.setting.value)
-        snprintf(limit, sizeof limit, "%g W, ", t->outcome.setting.value / 1000.0);
-    if (isfinite(t->part.energy_j))
-        snprintf(energy, sizeof energy, "%.4g kJ", t->part.energy_j / 1e3);
-    log_note("recurrence %u, try %u: %s%s%llu epochs, %s in %.4g s%s", t->identity.recurrence,
-             t->identity.try_number, size, limit, (unsigned long long)t->outcome.epochs, energy,
-             t->outcome.time_s,
-             t->outcome.reached > 0    ? ": target reached"
-             : t->outcome.reached == 0 ? ": target not reached"
-                                       : "");
-}
+/* --- The budget --- */
 
 /* How many epochs the run may take, by earlier runs of this batch size: those that reached a
  * target, or, without one, those that ended by themselves.  Without any, --max-epochs is the most.
@@ -259,51 +130,11 @@ static void expect_epochs(struct recur *recur)
     free(trials);
 }
 
-/* What the run took from the budget. */
-static void spend(struct recur *recur)
-{
-    struct spending_options *spending = &recur->job.spending;
-    spending->before += recur->run->spent;
-    if (recur->run->over_budget) /* what is booked may be a hair less than what was seen */
-        spending->before = fmax(spending->before, spending->budget.amount);
-    spending->warned = recur->run->budget_warned;
-}
-
-/* Runs the command once.  `recur->job` says with what. */
-static int run_once(struct recur *recur, struct wt_error *err)
-{
-    struct recur_result *result = recur->result;
-    expect_epochs(recur);
-    *recur->run = (struct job_result){0};
-    int rc = job_run(&recur->job, recur->sense, recur->devices, recur->count, recur->ledger,
-                     recur->run, err);
-    result->exit_code = recur->run->exit_code;
-    if (rc)
-        return rc;
-    result->booked = result->booked && recur->run->booked;
-    result->interrupted = recur->run->interrupted;
-    recur->job.recurrence = recur->run->trial.identity.recurrence;
-    say_try(recur);
-    spend(recur);
-    bool has_budget = recur->job.spending.budget.kind != BUDGET_NONE;
-    if (recur->run->asked_to_end) {
-        result->end = RECUR_ASKED_TO_END;
-        if (!result->exit_code &&
-            (recur->options->recurrences > 1 || recur->job.run_target.has_target || has_budget))
-            result->exit_code = 128 + recur->run->asked_to_end;
-    } else if (recur->run->failed) {
-        result->end = RECUR_COMMAND_FAILED;
-    } else if (recur->run->over_budget && recur->run->trial.outcome.reached <= 0) {
-        result->end = RECUR_OVER_BUDGET;
-    }
-    return keep(recur, &recur->run->trial, err);
-}
-
 /* May another try begin, or another recurrence? */
 static bool goes_on(struct recur *recur)
 {
     const struct spending_options *spending = &recur->job.spending;
-    int number = supervise_waiting_signal();
+    int number = signals_waiting();
     char all[SPENDING_TEXT];
     if (number) {
         recur->result->end = RECUR_ASKED_TO_END;
@@ -320,27 +151,6 @@ static bool goes_on(struct recur *recur)
 
 /* --- One recurrence --- */
 
-static void prepare_try(struct recur *recur)
-{
-    const struct optimizer_try *attempt = &recur->attempt;
-    recur->job.try_number = attempt->number;
-    recur->job.state_id = recur->result->state_id = attempt->state_id;
-    recur->job.tuner.key.batch_size = recur->job.values.batch_size = attempt->size;
-    recur->job.values.learning_rate = rate_for(recur, attempt->size);
-    recur->job.run_target.bound_j = attempt->bound_j;
-    recur->renew_ns = clock_monotonic_ns() + recur->batch.hold_ms * NS_PER_MS / RENEWALS;
-    recur->lapsed = false;
-    if (isfinite(attempt->bound_j))
-        log_note("batch size %u; the run may cost %.4g kJ", (unsigned)attempt->size,
-                 attempt->bound_j / 1e3);
-    else
-        log_note("batch size %u", (unsigned)attempt->size);
-    if (attempt->waiting)
-        log_note(
-            "%u run%s of it on other GPUs count%s once this one has shown what an epoch costs here",
-            attempt->waiting, attempt->waiting == 1 ? "" : "s", attempt->waiting == 1 ? "s" : "");
-}
-
 static void say_taken_over(const struct optimizer_try *attempt)
 {
     if (attempt->taken_over)
@@ -349,11 +159,11 @@ static void say_taken_over(const struct optimizer_try *attempt)
                  attempt->taken_over == 1 ? "s" : "");
 }
 
-/* What an epoch of the size costs, now that it ran: by its profile, or, where none was made, by
- * what the run took. */
+/* The cost of an epoch of the size, now that it ran: by its profile, or, where none was made, by
+ * the run itself. */
 static double shown_epoch_cost_j(struct recur *recur, const struct wt_trial *trial)
 {
-    double epoch_j = known_epoch_cost_j(recur, trial->outcome.batch_size);
+    double epoch_j = recur_epoch_cost_j(recur, trial->outcome.batch_size);
     return isfinite(epoch_j) || !trial->outcome.epochs
                ? epoch_j
                : trial->outcome.cost_j / (double)trial->outcome.epochs;
@@ -363,17 +173,18 @@ static double shown_epoch_cost_j(struct recur *recur, const struct wt_trial *tri
  * 0: it was none. */
 static int make_try(struct recur *recur, struct batch_size_result *outcome, struct wt_error *err)
 {
-    prepare_try(recur);
-    double epoch_j = known_epoch_cost_j(recur, recur->attempt.size);
+    recur_try_prepare(recur);
+    double epoch_j = recur_epoch_cost_j(recur, recur->attempt.size);
     if (isfinite(epoch_j) && batch_size_epochs_allowed(recur->attempt.bound_j, epoch_j,
                                                        recur->job.run_target.max_epochs) == 0) {
         log_note("not started: an epoch of batch size %u costs %.4g kJ, and a run may cost %.4g kJ",
                  (unsigned)recur->attempt.size, epoch_j / 1e3, recur->attempt.bound_j / 1e3);
         *outcome = (struct batch_size_result){.ran = false, .epoch_cost_j = epoch_j};
-        int rc = book_not_started(recur, epoch_j, err);
+        int rc = recur_try_book_not_started(recur, epoch_j, err);
         return rc ? rc : 1;
     }
-    int rc = run_once(recur, err);
+    expect_epochs(recur);
+    int rc = recur_try_run(recur, err);
     if (rc)
         return rc;
     const struct wt_trial *trial = &recur->run->trial;
@@ -391,14 +202,6 @@ static int make_try(struct recur *recur, struct batch_size_result *outcome, stru
     return 0;
 }
 
-static void give_back(struct recur *recur)
-{
-    struct wt_error err;
-    int rc = optimizer_give_back(&recur->batch, &recur->attempt, &err);
-    if (rc && rc != WT_E_NOT_FOUND)
-        log_warning("%s", err.text);
-}
-
 static int choose_and_run(struct recur *recur, struct wt_error *err)
 {
     struct batch_size_result outcome = {0};
@@ -406,12 +209,12 @@ static int choose_and_run(struct recur *recur, struct wt_error *err)
     if (rc < 0)
         return rc;
     say_taken_over(&recur->attempt);
-    recur->job.on_turn = renew;
+    recur->job.on_turn = recur_try_renew;
     recur->job.ctx = recur;
     for (;;) {
         rc = make_try(recur, &outcome, err);
         if (rc <= 0) {
-            give_back(recur);
+            recur_try_give_back(recur);
             return rc;
         }
         rc = optimizer_report(&recur->batch, &recur->attempt, &outcome, err);
@@ -428,7 +231,7 @@ static int choose_and_run(struct recur *recur, struct wt_error *err)
             return rc;
         }
         if (!goes_on(recur)) {
-            give_back(recur);
+            recur_try_give_back(recur);
             return 0;
         }
     }
@@ -492,13 +295,14 @@ static void learn_from_others(struct recur *recur)
     batch->past = recur->past;
     batch->max_epochs = recur->job.run_target.max_epochs;
     for (unsigned i = 0; batch->past_count && i < batch->sizes.count; i++)
-        batch->epoch_cost_j[i] = known_epoch_cost_j(recur, batch->sizes.sizes[i]);
+        batch->epoch_cost_j[i] = recur_epoch_cost_j(recur, batch->sizes.sizes[i]);
 }
 
 static int run_plainly(struct recur *recur, struct wt_error *err)
 {
-    recur->job.values.learning_rate = rate_for(recur, 0);
-    int rc = run_once(recur, err);
+    recur->job.values.learning_rate = recur_try_rate(recur, 0);
+    expect_epochs(recur);
+    int rc = recur_try_run(recur, err);
     if (rc == 0 && recur->run->trial.outcome.reached == 0 && recur->result->end == RECUR_DONE)
         recur->result->end = RECUR_MISSED;
     return rc;
@@ -557,12 +361,12 @@ int recur_run(const struct recur_options *options, struct sense *sense, const un
                                 .run = run};
         rc = prepare(recur, err);
     }
-    supervise_hold_signals(); /* around all of them: a signal between two ends the rest */
+    signals_hold(); /* around all of them: a signal between two ends the rest */
     for (unsigned i = 0; rc == 0 && i < options->recurrences && goes_on(recur); i++) {
         recur->job.recurrence = 0;
         rc = options->chooses ? choose_and_run(recur, err) : run_plainly(recur, err);
     }
-    supervise_allow_signals();
+    signals_allow();
     if (recur)
         free(recur->past);
     free(run);

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "run/process/supervise.h"
+#include "run/process/descent.h"
 
 /* The inode of the first PID namespace is fixed in the kernel (PROC_PID_INIT_INO). */
 static bool in_pid_namespace(void)
@@ -50,7 +50,7 @@ void sharing_begin(struct sharing *sharing, const struct live_meter *watch)
 static bool is_stranger(const struct sharing *sharing, uint32_t pid)
 {
     if (is_visible(pid))
-        return !supervise_is_ours((pid_t)pid);
+        return !descent_is_ours((pid_t)pid);
     if (in_pid_namespace())
         return was_before(sharing, pid);
     return false; /* ended between the driver's answer and now */

@@ -13,6 +13,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 /* CAPACITY: what a pipe can hold when it was made as large as users may, so that a command's last
  * words have room. */
 enum { CAPACITY = 1 << 20, ONE_READ = 16384, ONE_TURN = 65536 };
@@ -41,6 +43,17 @@ int relay_open(struct relay *relay, int ours, int *theirs)
         }
     } else if (pipe2(pair, O_CLOEXEC)) {
         free(bytes);
+        return -1;
+    }
+    for (unsigned i = 0; i < 2; i++)
+        pair[i] = file_above_standard(pair[i]);
+    if (pair[0] < 0 || pair[1] < 0) {
+        int why = errno;
+        for (unsigned i = 0; i < 2; i++)
+            if (pair[i] >= 0)
+                close(pair[i]);
+        free(bytes);
+        errno = why;
         return -1;
     }
     fcntl(pair[0], F_SETFL, O_NONBLOCK);

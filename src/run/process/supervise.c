@@ -1,183 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Supervising a command.  One thread beside its owner's, signals through a signalfd, output (when
- * it must be seen) through relays.
+ * Supervising a command.  One thread beside its owner's waits for the command's pidfd, for signals
+ * and, when output must be seen, for the relays.  The command stays a zombie until it is freed, so
+ * that its number cannot become somebody else's.
  */
 #include "run/process/supervise.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
-#include "base/parse.h"
-#include "base/users.h"
+#include "run/process/child.h"
+#include "run/process/descent.h"
+#include "run/process/launch.h"
 #include "run/process/relay.h"
+#include "run/process/signals.h"
+#include "run/process/terminal.h"
 
 struct supervised {
-    struct supervise_options options;
-    pid_t pid, helper;
-    int signals;       /* signalfd */
-    bool has_terminal; /* we gave the terminal to the command's group */
-    bool gone;         /* the command has ended; the thread's own */
-    int status;
-    int64_t ended_ns;
+    struct child child;
+    struct supervise_options options; /* argv and env are the caller's, and forgotten */
+    struct signals_ear ear;
     struct relay relays[2]; /* of the output and the errors */
-    atomic_int asked;       /* supervise_asked_to_end() */
-    bool dropped;           /* a signal after the end: what waits for a slow reader is let go */
+    bool has_terminal;      /* we gave the terminal to the command's group */
+    bool gone;              /* the command has ended; the thread's own */
+    bool dropped;           /* a signal after the end: bytes for a slow reader are let go */
+    struct child_end end;
+    int64_t ended_ns;
+    atomic_int asked; /* supervise_asked_to_end() */
     pthread_t thread;
     bool has_thread;
-    pthread_mutex_t
-        lock; /* of what is below, and of `helper`; held while the command is being started */
+    /* Of the rest; held while the command is being started. */
+    pthread_mutex_t lock;
     pthread_cond_t changed;
-    atomic_bool ended; /* also read without the lock */
+    const struct child *helper;
     bool helper_ended, stillborn;
+    atomic_bool ended; /* also read without the lock */
 };
 
-/* The signal mask and what SIGPIPE did when we were started; the command gets both. */
-static sigset_t old_mask;
-static unsigned held; /* how often signals are held */
-static void (*old_child)(int) = SIG_DFL;
-static void (*old_pipe)(int) = SIG_DFL;
-
-/* Passed on to the command; SIGCHLD, SIGWINCH and SIGCONT are for us. */
-static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
-
-/* Those that ask a program to end. */
-static const int enders[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-
-/* How often to look whether our terminal has another size; nobody tells us (see follow_window). */
+/* How often to look whether our terminal has another size; nobody tells us (follow_window()). */
 enum { WINDOW_EVERY_MS = 100 };
 
 /* A reader that reads gets the command's last words before ours; limits do not wait longer than
  * this for one that does not. */
 enum { USUAL_REST_MS = 200 };
 
-/* In the child: gives root's rights back for good.  Failing is fatal: the command must not run as
- * root by accident. */
-static int drop_privileges(void)
-{
-    uid_t uid;
-    gid_t gid;
-    char name[64], home[256];
-    if (!users_sudo_caller(&uid, &gid, name, home))
-        return 0;
-    if (initgroups(name, gid) || setgid(gid) || setuid(uid) || setuid(0) == 0)
-        return -1;
-    setenv("HOME", home, 1);
-    setenv("USER", name, 1);
-    setenv("LOGNAME", name, 1);
-    return 0;
-}
-
-static bool is_foreground(void)
-{
-    return isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
-}
+/* The exit code of a command whose end nobody can know. */
+enum { LOST_CODE = 255 };
 
 /* --- Starting --- */
 
-struct child_ends { /* what the child uses as its output; -1: ours */
-    int out, err;
-};
-
-static void run_child(struct supervised *s, struct child_ends ends, int report_fd)
-{
-    setpgid(0, 0);
-    if (s->has_terminal) {
-        signal(SIGTTOU, SIG_IGN);
-        tcsetpgrp(STDIN_FILENO, getpid());
-        signal(SIGTTOU, SIG_DFL);
-    }
-    if (ends.out >= 0)
-        dup2(ends.out, STDOUT_FILENO);
-    if (ends.err >= 0)
-        dup2(ends.err, STDERR_FILENO);
-    for (unsigned i = 0; s->options.env && s->options.env[i]; i++)
-        putenv((char *)s->options.env[i]);
-    signal(SIGPIPE, old_pipe);
-    signal(SIGCHLD, old_child);
-    sigprocmask(SIG_SETMASK, &old_mask, NULL);
-    if (drop_privileges() == 0)
-        execvp(s->options.argv[0], s->options.argv);
-    int why = errno;
-    ssize_t written = write(report_fd, &why, sizeof why);
-    (void)written;
-    _exit(127);
-}
-
-static sigset_t held_signals(void)
-{
-    sigset_t mask;
-    sigemptyset(&mask);
-    sigaddset(&mask, SIGCHLD);
-    sigaddset(&mask, SIGWINCH);
-    for (unsigned i = 0; i < sizeof passed_on / sizeof passed_on[0]; i++)
-        sigaddset(&mask, passed_on[i]);
-    return mask;
-}
-
-void supervise_hold_signals(void)
-{
-    sigset_t mask = held_signals();
-    if (held++ > 0)
-        return;
-    sigprocmask(SIG_BLOCK, &mask, &old_mask);
-    old_child = signal(
-        SIGCHLD, SIG_DFL); /* ignored, as a parent may have left it, no end would ever be told */
-    /* Whoever reads what is printed may go away; the run goes on to its booking. */
-    old_pipe = signal(SIGPIPE, SIG_IGN);
-}
-
-void supervise_allow_signals(void)
-{
-    sigset_t mask = held_signals();
-    struct timespec none = {0, 0};
-    if (held == 0 || --held > 0)
-        return;
-    while (sigtimedwait(&mask, NULL, &none) > 0)
-        ;
-    sigprocmask(SIG_SETMASK, &old_mask, NULL);
-}
-
-static bool asks_to_end(int number)
-{
-    for (unsigned i = 0; i < sizeof enders / sizeof enders[0]; i++)
-        if (number == enders[i])
-            return true;
-    return false;
-}
-
-int supervise_waiting_signal(void)
-{
-    sigset_t waiting;
-    sigpending(&waiting);
-    for (unsigned i = 0; i < sizeof enders / sizeof enders[0]; i++)
-        if (sigismember(&waiting, enders[i]))
-            return enders[i];
-    return 0;
-}
-
 static void *supervise_thread(void *supervised);
 
-/* The thread waits at the lock, which the caller holds until the command runs: there is nothing to
- * reap before. */
+/* The thread waits at the lock, which the caller holds until the command runs: without a thread
+ * there is no command. */
 static int start_thread(struct supervised *s)
 {
     pthread_condattr_t monotonic;
@@ -189,82 +75,104 @@ static int start_thread(struct supervised *s)
     pthread_mutex_lock(&s->lock);
     int why = pthread_create(&s->thread, NULL, supervise_thread, s);
     s->has_thread = why == 0;
+    if (why == 0)
+        return 0;
+    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_destroy(&s->lock);
+    pthread_cond_destroy(&s->changed);
     errno = why;
-    return why ? -1 : 0;
+    return -1;
 }
 
-static void take_terminal_back(struct supervised *s)
+static void close_one(int *fd)
 {
-    if (!s->has_terminal)
-        return;
-    void (*old)(int) = signal(SIGTTOU, SIG_IGN); /* we are in the background now */
-    tcsetpgrp(STDIN_FILENO, getpgrp());
-    signal(SIGTTOU, old);
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+/* Everything that may fail before there is a child; `report` gets the two ends of the pipe that
+ * tells why a program cannot be executed. */
+static int prepare(struct supervised *s, struct launch *launch, int report[2])
+{
+    if (start_thread(s) || signals_listen(&s->ear) || pipe2(report, O_CLOEXEC))
+        return -1;
+    for (unsigned i = 0; i < 2; i++)
+        if ((report[i] = file_above_standard(report[i])) < 0)
+            return -1;
+    if (s->options.relay && (relay_open(&s->relays[0], STDOUT_FILENO, &launch->output) ||
+                             relay_open(&s->relays[1], STDERR_FILENO, &launch->errors)))
+        return -1;
+    s->has_terminal = launch->takes_terminal = terminal_is_ours();
+    launch->report = report[1];
+    if (s->options.adopt)
+        child_adopt_orphans();
+    return 0;
+}
+
+/* The errno that the child reports; 0: the program runs. */
+static int read_report(int fd)
+{
+    int why = 0;
+    ssize_t n;
+    do
+        n = read(fd, &why, sizeof why);
+    while (n < 0 && errno == EINTR);
+    return n == (ssize_t)sizeof why ? why : 0;
+}
+
+/* Forks, and waits until the child has become the command or cannot. */
+static int start_child(struct supervised *s, struct launch *launch, int report[2], int *exit_code,
+                       struct wt_error *err)
+{
+    pid_t pid = child_fork(&s->child);
+    if (pid == 0)
+        launch_exec(launch);
+    if (pid < 0)
+        return error_set(err, WT_E_IO, "start the command: %s", strerror(errno));
+    setpgid(pid, pid); /* in both processes: the first one counts */
+    close_one(&report[1]);
+    int why = read_report(report[0]);
+    if (why == 0)
+        return 0;
+    child_reap(&s->child);
+    if (s->has_terminal)
+        terminal_give(getpgrp());
+    *exit_code = why == ENOENT ? 127 : 126;
+    return error_set(err, WT_E_NOT_FOUND, "%s: %s", launch->argv[0],
+                     why == ENOENT ? "there is no such command" : strerror(why));
 }
 
 int supervise_start(const struct supervise_options *options, struct supervised **out,
                     int *exit_code, struct wt_error *err)
 {
     struct supervised *s = calloc(1, sizeof *s);
-    int report[2] = {-1, -1}, why = 0, rc = 0;
-    struct child_ends ends = {-1, -1};
+    struct launch launch;
+    int report[2] = {-1, -1};
     if (!s)
         return error_set(err, WT_E_NO_MEMORY, "start the command: out of memory");
-    *s = (struct supervised){.options = *options,
+    *s = (struct supervised){.child = {.fd = -1},
+                             .options = *options,
                              .helper = options->helper,
-                             .signals = -1,
+                             .ear = {.fd = -1, .wake = -1},
                              .relays = {{.from = -1}, {.from = -1}}};
-    s->has_terminal = is_foreground();
-    prctl(PR_SET_CHILD_SUBREAPER, 1); /* what the command leaves behind stays ours to see */
-    sigset_t mask = held_signals();
-    s->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (start_thread(s) || pipe2(report, O_CLOEXEC) || s->signals < 0 ||
-        (options->relay && (relay_open(&s->relays[0], STDOUT_FILENO, &ends.out) ||
-                            relay_open(&s->relays[1], STDERR_FILENO, &ends.err)))) {
+    int rc = launch_prepare(&launch, options->argv, options->env, err);
+    if (rc == 0 && prepare(s, &launch, report))
         rc = error_set(err, WT_E_IO, "start the command: %s", strerror(errno));
-        goto fail;
-    }
-    s->pid = fork();
-    if (s->pid == 0)
-        run_child(s, ends, report[1]);
-    if (s->pid < 0) {
-        rc = error_set(err, WT_E_IO, "start the command: %s", strerror(errno));
-        goto fail;
-    }
-    setpgid(s->pid, s->pid); /* in both processes: whoever comes first */
-    close(report[1]);
-    report[1] = -1;
-    ssize_t n;
-    do
-        n = read(report[0], &why, sizeof why);
-    while (n < 0 && errno == EINTR);
-    if (n == (ssize_t)sizeof why) {
-        waitpid(s->pid, NULL, 0);
-        take_terminal_back(s);
-        *exit_code = why == ENOENT ? 127 : 126;
-        rc = error_set(err, WT_E_NOT_FOUND, "%s: %s", options->argv[0],
-                       why == ENOENT ? "there is no such command" : strerror(why));
-        goto fail;
-    }
-    close(report[0]);
-    if (ends.out >= 0)
-        close(ends.out);
-    if (ends.err >= 0)
-        close(ends.err);
-    pthread_mutex_unlock(&s->lock);
-    *out = s;
-    return 0;
-fail:
-    s->stillborn = true;
-    pthread_mutex_unlock(&s->lock);
-    for (unsigned i = 0; i < 2; i++)
-        if (report[i] >= 0)
-            close(report[i]);
-    if (ends.out >= 0)
-        close(ends.out);
-    if (ends.err >= 0)
-        close(ends.err);
-    supervise_free(s);
+    if (rc == 0)
+        rc = start_child(s, &launch, report, exit_code, err);
+    s->stillborn = rc != 0;
+    if (s->has_thread)
+        pthread_mutex_unlock(&s->lock);
+    close_one(&report[0]);
+    close_one(&report[1]);
+    close_one(&launch.output);
+    close_one(&launch.errors);
+    launch_clear(&launch);
+    if (rc)
+        supervise_free(s);
+    else
+        *out = s;
     return rc;
 }
 
@@ -272,14 +180,16 @@ struct supervised *supervise_free(struct supervised *s)
 {
     if (!s)
         return NULL;
-    if (s->has_thread)
+    if (s->has_thread) {
         pthread_join(s->thread, NULL);
-    pthread_mutex_destroy(&s->lock);
-    pthread_cond_destroy(&s->changed);
+        pthread_mutex_destroy(&s->lock);
+        pthread_cond_destroy(&s->changed);
+    }
+    child_reap(&s->child);
+    child_reap_orphans();
+    signals_unlisten(&s->ear);
     for (unsigned i = 0; i < 2; i++)
         relay_close(&s->relays[i]);
-    if (s->signals >= 0)
-        close(s->signals);
     free(s);
     return NULL;
 }
@@ -297,13 +207,13 @@ static void see(void *ctx, const char *bytes, size_t length)
     from->s->options.on_output(from->s->options.ctx, from->stream, bytes, length);
 }
 
-/* For both streams: relay_move, or relay_read_rest. */
-static void relay_both(struct supervised *s, void (*what)(struct relay *, relay_see, void *))
+/* `act` is relay_move or relay_read_rest. */
+static void relay_both(struct supervised *s, void (*act)(struct relay *, relay_see, void *))
 {
     for (unsigned i = 0; i < 2; i++) {
         struct seen_from from = {s, i};
         if (s->relays[i].bytes)
-            what(&s->relays[i], see, &from);
+            act(&s->relays[i], see, &from);
     }
 }
 
@@ -314,82 +224,106 @@ static void follow_window(struct supervised *s)
     bool changed = relay_follow_size(&s->relays[0]);
     changed |= relay_follow_size(&s->relays[1]);
     if (changed && !s->gone)
-        kill(-s->pid, SIGWINCH);
+        supervise_signal_group(s, SIGWINCH);
 }
 
 /* The command was stopped (Ctrl-Z, or it reads from the terminal in the background): stop as well,
  * and let it go on, with the terminal if we got it, when we go on. */
 static void stop_together(struct supervised *s)
 {
-    take_terminal_back(s);
-    if (!is_foreground() || s->has_terminal)
+    if (s->has_terminal)
+        terminal_give(getpgrp());
+    if (!terminal_is_ours() || s->has_terminal)
         raise(SIGSTOP);
-    s->has_terminal = is_foreground();
-    if (s->has_terminal) {
-        void (*old)(int) = signal(SIGTTOU, SIG_IGN);
-        tcsetpgrp(STDIN_FILENO, s->pid);
-        signal(SIGTTOU, old);
-    }
-    kill(-s->pid, SIGCONT);
+    s->has_terminal = terminal_is_ours();
+    if (s->has_terminal)
+        terminal_give(s->child.pid);
+    supervise_signal_group(s, SIGCONT);
 }
 
-static void reap(struct supervised *s)
+static void look_at_command(struct supervised *s)
 {
-    int status;
-    pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
-        if (pid == s->pid && WIFSTOPPED(status)) {
-            if (isatty(STDIN_FILENO))
-                stop_together(s);
-        } else if (pid == s->pid) {
-            s->gone = true;
-            s->status = status;
-            s->ended_ns = clock_monotonic_ns();
-        } else {
-            pthread_mutex_lock(&s->lock);
-            s->helper_ended |= pid == s->helper;
-            pthread_cond_signal(&s->changed);
-            pthread_mutex_unlock(&s->lock);
-        }
-    }
+    if (s->gone)
+        return;
+    if (child_was_stopped(&s->child) && terminal_is_there())
+        stop_together(s);
+    s->gone = child_has_ended(&s->child, &s->end);
+    if (s->gone)
+        s->ended_ns = clock_monotonic_ns();
 }
 
+static void look_at_helper(struct supervised *s)
+{
+    pthread_mutex_lock(&s->lock);
+    if (s->helper && child_has_ended(s->helper, NULL)) {
+        s->helper = NULL;
+        s->helper_ended = true;
+        pthread_cond_signal(&s->changed);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void pass_on(struct supervised *s, int number)
+{
+    if (signals_ask_to_end(number))
+        s->asked = number;
+    if (s->gone)
+        s->dropped = true;
+    else
+        supervise_signal_group(s, number);
+}
+
+/* SIGCHLD may be an orphan's; SIGWINCH is for follow_window(), which looks at every turn. */
 static void take_signals(struct supervised *s)
 {
-    struct signalfd_siginfo info;
-    while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info) {
-        int number = (int)info.ssi_signo;
-        if (number == SIGCHLD) {
-            reap(s);
+    uint64_t signals = signals_take(&s->ear);
+    for (int number = 1; signals >> number; number++) {
+        if (!(signals >> number & 1))
             continue;
-        }
-        if (number == SIGWINCH)
-            continue; /* follow_window() looks at every turn */
-        if (asks_to_end(number))
-            s->asked = number;
-        if (s->gone) {
-            s->dropped = true;
-        } else {
-            kill(-s->pid, number);
-        }
+        if (number == SIGCHLD)
+            child_reap_orphans();
+        else if (number != SIGWINCH)
+            pass_on(s, number);
     }
+}
+
+/* Fills in all that there is to wait for; *most_ms becomes less where an end is not told. */
+static nfds_t list_events(struct supervised *s, struct pollfd fds[6], int *most_ms)
+{
+    nfds_t count = 0;
+    fds[count++] = (struct pollfd){.fd = s->ear.fd, .events = POLLIN};
+    fds[count++] = (struct pollfd){.fd = s->ear.wake, .events = POLLIN};
+    pthread_mutex_lock(&s->lock);
+    const struct child *watched[] = {s->gone ? NULL : &s->child, s->helper};
+    for (unsigned i = 0; i < 2; i++) {
+        if (!watched[i])
+            continue;
+        fds[count++] = (struct pollfd){.fd = watched[i]->fd, .events = POLLIN};
+        int look_ms = child_look_ms(watched[i]);
+        if (look_ms >= 0 && (*most_ms < 0 || look_ms < *most_ms))
+            *most_ms = look_ms;
+    }
+    pthread_mutex_unlock(&s->lock);
+    for (unsigned i = 0; i < 2; i++)
+        if (s->relays[i].bytes && relay_wants(&s->relays[i], &fds[count]))
+            count++;
+    return count;
 }
 
 /* Waits for something to do, `most_ms` at most (-1: for ever), and does it. */
 static void wait_and_serve(struct supervised *s, int most_ms)
 {
-    struct pollfd fds[3] = {{.fd = s->signals, .events = POLLIN}};
-    nfds_t count = 1;
-    for (unsigned i = 0; i < 2; i++)
-        if (s->relays[i].bytes && relay_wants(&s->relays[i], &fds[count]))
-            count++;
+    struct pollfd fds[6];
+    nfds_t count = list_events(s, fds, &most_ms);
     poll(fds, count, most_ms);
     take_signals(s);
+    look_at_command(s);
+    look_at_helper(s);
     relay_both(s, relay_move);
     follow_window(s);
 }
 
-/* The command has ended, but whoever reads its output may not have read all yet. */
+/* The command has ended, but the reader of its output may not have read all yet. */
 static void relay_rest(struct supervised *s, int most_ms)
 {
     int64_t until_ns = clock_monotonic_ns() + most_ms * NS_PER_MS;
@@ -410,13 +344,15 @@ static void *supervise_thread(void *supervised)
     while (!s->gone)
         wait_and_serve(s, terminal ? WINDOW_EVERY_MS : -1);
     relay_both(s, relay_read_rest);
-    take_terminal_back(s);
+    if (s->has_terminal)
+        terminal_give(getpgrp());
     relay_rest(s, USUAL_REST_MS);
     pthread_mutex_lock(&s->lock);
     s->ended = true;
     pthread_cond_signal(&s->changed);
     pthread_mutex_unlock(&s->lock);
     relay_rest(s, -1);
+    signals_unlisten(&s->ear); /* later signals are for whoever starts the next command */
     return NULL;
 }
 
@@ -432,7 +368,7 @@ bool supervise_wait(struct supervised *s, int64_t until_ns)
     return runs;
 }
 
-bool supervise_has_ended(struct supervised *s)
+bool supervise_has_ended(const struct supervised *s)
 {
     return s->ended;
 }
@@ -442,18 +378,12 @@ int64_t supervise_ended_ns(const struct supervised *s)
     return s->ended_ns;
 }
 
-pid_t supervise_pid(const struct supervised *s)
-{
-    return s->pid;
-}
-
-void supervise_set_helper(struct supervised *s, pid_t helper)
+void supervise_set_helper(struct supervised *s, const struct child *helper)
 {
     pthread_mutex_lock(&s->lock);
     s->helper = helper;
-    s->helper_ended |=
-        helper && kill(helper, 0) && errno == ESRCH; /* and reaped before it was known to be one */
     pthread_mutex_unlock(&s->lock);
+    signals_wake(&s->ear);
 }
 
 bool supervise_helper_ended(struct supervised *s)
@@ -467,12 +397,12 @@ bool supervise_helper_ended(struct supervised *s)
 
 int supervise_exit_code(const struct supervised *s)
 {
-    return WIFSIGNALED(s->status) ? 128 + WTERMSIG(s->status) : WEXITSTATUS(s->status);
+    return s->end.code == CHILD_LOST ? LOST_CODE : s->end.code;
 }
 
 bool supervise_was_interrupted(const struct supervised *s)
 {
-    return s->has_terminal && WIFSIGNALED(s->status) && WTERMSIG(s->status) == SIGINT;
+    return s->has_terminal && s->end.signal == SIGINT;
 }
 
 int supervise_asked_to_end(const struct supervised *s)
@@ -482,76 +412,30 @@ int supervise_asked_to_end(const struct supervised *s)
 
 /* --- Ending it --- */
 
-bool supervise_signal_group(struct supervised *s, int number)
+void supervise_signal_group(const struct supervised *s, int number)
 {
-    return kill(-s->pid, number) ==
-           0; /* a group keeps its number for as long as it has a member, reaped or not */
+    kill(-s->child.pid, number);
 }
 
-void supervise_end_group(struct supervised *s, int64_t grace_ns)
+void supervise_end_group(const struct supervised *s, int64_t grace_ns)
 {
     const struct timespec nap = {.tv_nsec = 20 * NS_PER_MS};
     int64_t until_ns = clock_monotonic_ns() + grace_ns;
     for (bool killed = false;;) {
-        while (waitpid(-s->pid, NULL, WNOHANG) > 0) /* orphans of the group are ours to reap */
-            ;
         bool over = clock_monotonic_ns() >= until_ns;
-        if (!supervise_signal_group(s, 0) || (over && killed))
+        child_reap_orphans();
+        if (descent_group_size(s->child.pid) == 0 || (over && killed))
             return;
         if (over) {
             killed = true;
-            until_ns += NS_PER_S; /* to be reaped: nothing else keeps what got SIGKILL */
+            until_ns += NS_PER_S; /* to be gone: nothing else keeps a process after SIGKILL */
             supervise_signal_group(s, SIGKILL);
         }
         nanosleep(&nap, NULL);
     }
 }
 
-/* --- Whose process is it --- */
-
-static pid_t parent_of(pid_t pid)
-{
-    char path[64], text[512];
-    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (n <= 0)
-        return -1;
-    text[n] = '\0';
-    /* "pid (name) state ppid ...": the name may hold anything, so look from its last bracket. */
-    char *after = strrchr(text, ')');
-    int parent;
-    return after && sscanf(after + 1, " %*c %d", &parent) == 1 ? (pid_t)parent : -1;
-}
-
-bool supervise_is_ours(pid_t pid)
-{
-    pid_t self = getpid();
-    for (unsigned steps = 0; pid > 1 && steps < 1000; steps++) {
-        if (pid == self)
-            return true;
-        pid = parent_of(pid);
-    }
-    return false;
-}
-
 unsigned supervise_left_running(const struct supervised *s)
 {
-    unsigned count = 0;
-    DIR *proc = opendir("/proc");
-    if (!proc)
-        return 0;
-    struct dirent *entry;
-    while ((entry = readdir(proc))) {
-        uint64_t pid;
-        if (parse_u64(entry->d_name, 2, INT_MAX, &pid) || (pid_t)pid == getpid() ||
-            (pid_t)pid == s->helper)
-            continue;
-        count += supervise_is_ours((pid_t)pid);
-    }
-    closedir(proc);
-    return count;
+    return descent_left_running(s->child.pid);
 }
