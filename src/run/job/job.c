@@ -25,9 +25,11 @@
 #include "measure/progress/pattern.h"
 #include "run/job/guard_process.h"
 #include "run/job/sharing.h"
+#include "run/job/tuner_words.h"
 #include "run/process/stop.h"
 #include "run/process/supervise.h"
 #include "tune/act/journal.h"
+#include "tune/act/sensed.h"
 #include "tune/decide/cost.h"
 
 /* While slices are measured progress is read as often as counters; afterwards four times a second
@@ -143,7 +145,7 @@ static const char *known_reason(struct job *job, char text[128])
         return "--observe never writes to a device";
     if (job->gpu_count == 0)
         return "there is no GPU";
-    if (!sense_driver(job->sense))
+    if (!sensed_can_set(job->sense))
         return live_meter_device(job->watch, 0)->replayed
                    ? "this is a recording, not a device"
                    : "power limits of these GPUs cannot be set";
@@ -193,13 +195,13 @@ static void start_tuner(struct job *job)
         tuner.eta_now = grid_eta_eta;
         tuner.ctx = &job->aware;
     }
+    tuner.listener.hear = tuner_words_print;
     struct tuner_store store = {job, job->ledger ? load_profile : NULL,
                                 job->ledger ? save_profile : NULL};
     snprintf(holder, sizeof holder, "wattune run (pid %ld)", (long)getpid());
     int rc = journal_default_folder(job->folder, sizeof job->folder, &err);
     if (rc == 0)
-        rc = guard_new(&guard_nvml, sense_driver(job->sense), job->folder, holder, &job->guard,
-                       &err);
+        rc = guard_new(sensed_finder(job->sense), job->folder, holder, &job->guard, &err);
     if (rc == 0)
         rc = tuner_new(&tuner, job->watch, job->guard, &store, &job->tuner, &err);
     if (rc == 0) {
@@ -260,11 +262,11 @@ static void live_meter_sharing(struct job *job)
         return;
     job->sharing_ns = now_ns;
     if (sharing_stranger(&job->sharing, job->watch, &pid, &index)) {
-        char why[128];
-        snprintf(why, sizeof why,
-                 "GPU %u is shared: process %u uses it too (--shared tunes all the same)", index,
-                 pid);
-        tuner_stop(job->tuner, why);
+        struct wt_error why;
+        error_set(&why, WT_E_BUSY,
+                  "GPU %u is shared: process %u uses it too (--shared tunes all the same)", index,
+                  pid);
+        tuner_stop(job->tuner, &why);
     }
 }
 
@@ -280,7 +282,7 @@ static void replace_guard_process(struct job *job)
                                  job->devices, job->gpu_count, &err);
     }
     if (rc) /* no limit without a guard process */
-        tuner_stop(job->tuner, err.text);
+        tuner_stop(job->tuner, &err);
     supervise_set_helper(job->command, job->guard_process.pid);
 }
 
@@ -448,8 +450,8 @@ static void finish_tuner(struct job *job, struct job_result *result)
         tuner_finish(job->tuner, &result->tuned);
         if (job->progress.steps == 0)
             say_not_tuned(job, "there was no sign of steps (wt_step, or --progress pattern:REGEX)");
-        else if (result->tuned.why_not[0])
-            snprintf(job->not_tuned, sizeof job->not_tuned, "%s", result->tuned.why_not);
+        else if (result->tuned.reason.why != TUNER_WENT_WELL)
+            tuner_words_reason(&result->tuned.reason, job->not_tuned, sizeof job->not_tuned);
     }
     job->tuner = tuner_free(job->tuner);
     job->guard = guard_close(job->guard);
