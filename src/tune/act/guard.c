@@ -200,8 +200,8 @@ static int recover_knob(struct guard *guard, const struct wt_device *device, enu
     return rc;
 }
 
-/* Settles the entry of one version; the lock is held.  Each knob gets its turn whatever becomes of
- * the others. */
+/* Settles the entry of one version; the lock is held.  Each knob gets its turn, also after the
+ * failure of another. */
 static int recover_version(struct guard *guard, const struct wt_device *device,
                            enum journal_version version, enum guard_outcome outcomes[WT_KNOBS],
                            struct wt_error *err)
@@ -317,8 +317,8 @@ static int open_lease(struct guard *guard, const struct wt_device *device, struc
     return 0;
 }
 
-/* Learns the setting to come back.  Where we have just reset what a dead holder of ours left, or
- * the site names its own lock, signs of a lock are not somebody else's. */
+/* Learns the setting to come back.  Right after our reset of a dead holder's lock, or where the
+ * site names its own lock, signs of a lock are not somebody else's. */
 static int learn_found(const struct guard *guard, const struct target *target, bool was_reset,
                        struct guard_range *found, struct wt_error *err)
 {

@@ -71,7 +71,7 @@ struct guard *guard_close(struct guard *guard); /* takes NULL, returns NULL */
 void guard_clock_found(struct guard *guard, struct guard_range mhz);
 
 /* Takes the lease of a device for one knob, and learns the setting that will come back (of a clock
- * lock: the upper end, 0 for none).  Puts back first what a dead holder left.  WT_E_BUSY names a
+ * lock: the upper end, 0 for none).  Puts back a dead holder's settings first.  WT_E_BUSY names a
  * living holder, or the sign of a setting by somebody else. */
 int guard_take(struct guard *guard, const struct wt_device *device, enum wt_knob knob,
                struct wt_setting *found, struct wt_error *err);
@@ -82,8 +82,8 @@ int guard_take(struct guard *guard, const struct wt_device *device, enum wt_knob
 int guard_set(struct guard *guard, const struct wt_device *device, struct wt_setting setting,
               struct wt_error *err);
 
-/* Puts the setting found back and keeps the lease; *outcome says what was done.  On failure the
- * journal's entry stays. */
+/* Puts the setting found back and keeps the lease; *outcome is the deed.  On failure the journal's
+ * entry stays. */
 int guard_restore(struct guard *guard, const struct wt_device *device, enum wt_knob knob,
                   enum guard_outcome *outcome, struct wt_error *err);
 
@@ -91,15 +91,15 @@ int guard_restore(struct guard *guard, const struct wt_device *device, enum wt_k
  * meet as well. */
 bool guard_may_pass(int rc);
 
-/* Restores what a dead holder left on this device, every knob of it, without taking a lease.
+/* Restores the settings of a dead holder on this device, every knob of it, without taking a lease.
  * outcomes[] has one entry a knob: GUARD_HELD when the holder lives, or has died so lately that the
  * kernel has not released its lock yet.  A failing knob keeps none of the others from its own
  * restore; the first failure is returned. */
 int guard_recover(struct guard *guard, const struct wt_device *device,
                   enum guard_outcome outcomes[WT_KNOBS], struct wt_error *err);
 
-/* Checks a setting against what the device allows: WT_E_RANGE, or WT_E_NOT_SUPPORTED when it does
- * not tell its range or has no such knob. */
+/* Checks a setting against the device's range: WT_E_RANGE, or WT_E_NOT_SUPPORTED when it does not
+ * tell its range or has no such knob. */
 int guard_check(struct guard *guard, const struct wt_device *device, struct wt_setting setting,
                 struct wt_error *err);
 

@@ -60,7 +60,7 @@ int journal_default_folder(char folder[], size_t size, struct wt_error *err)
 {
     const char *runtime = secure_getenv("XDG_RUNTIME_DIR"),
                *state = secure_getenv("XDG_STATE_HOME");
-    if (geteuid() == 0) { /* root's journal has one place whatever the environment says: the next
+    if (geteuid() == 0) { /* root's journal has one place, which no environment moves: the next
                              program has to find it */
         if (is_folder("/run"))
             return folder_under("/run", 0, folder, size, err);

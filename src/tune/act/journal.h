@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The journal of settings: before a setting is written to a device, the one found there is on disk,
- * so that whoever comes next can put it back.  One entry a device, with a line for each knob that
- * is owed: `DIR/UUID.setting`, replaced in one step.  Beside it lies `DIR/UUID.lock`, held (flock)
- * for as long as its lease lives and signed by its holder; the kernel releases it when the holder
- * is gone.
+ * so that the next program can put it back.  One entry a device, with a line for each knob that is
+ * owed: `DIR/UUID.setting`, replaced in one step.  Beside it lies `DIR/UUID.lock`, held (flock) for
+ * as long as its lease lives and signed by its holder; the kernel releases it when the holder is
+ * gone.
  *
  * Versions.  Programs of version 1 keep `DIR/UUID.limit` ("wattune-limit 1"), take the same lock,
  * and delete a `.limit` file whose first line they do not know.  Version 2 therefore has a file
- * name of its own: an older program never opens it, and what is owed outlives that program's run.
- * An older program that runs in between takes our limit for the one found and returns to it, and
- * the next program of version 2 then puts back the true one.  For the same reason a `.limit` file
- * is the younger one where both are there: version 2 settles it before it writes anything.
+ * name of its own: an older program never opens it, and the debt outlives that program's run.  An
+ * older program that runs in between takes our limit for the one found and returns to it, and the
+ * next program of version 2 then puts back the true one.  For the same reason a `.limit` file is
+ * the younger one where both are there: version 2 settles it before it writes anything.
  */
 #ifndef WATTUNE_TUNE_ACT_JOURNAL_H
 #define WATTUNE_TUNE_ACT_JOURNAL_H
@@ -50,7 +50,7 @@ int journal_default_folder(char folder[], size_t size, struct wt_error *err);
  * WT_E_BUSY names the holder.  An entry of a dead holder stays as it is: read it. */
 int journal_lock(const char *folder, const char *uuid, int *lock_fd, struct wt_error *err);
 
-/* Names the holder in the lock, for those who find it held. */
+/* Names the holder in the lock, for programs that find it held. */
 void journal_sign(int lock_fd, const char *holder);
 
 /* Reads a device's entry of one version, and changes nothing on disk.

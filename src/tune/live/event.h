@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Events: the tuner's news, typed.  The tuner itself is silent: whoever owns it prints, counts or
- * raises them.  Pointers in an event are borrowed for the length of the call.
+ * Events: the tuner's news, typed.  The tuner itself is silent: its owner prints, counts or raises
+ * them.  Pointers in an event are borrowed for the length of the call.
  */
 #ifndef WATTUNE_TUNE_LIVE_EVENT_H
 #define WATTUNE_TUNE_LIVE_EVENT_H

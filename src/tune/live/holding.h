@@ -37,7 +37,7 @@ void holding_end(struct holding *holding, struct slice *slice, const struct live
  * error: the training is no longer the one profiled. */
 bool holding_drifts(struct holding *holding, const struct wt_profile_point *point);
 
-/* What the run's steps saved against the plan's baselines; `profiled` is the chosen entry, which
+/* The saving of the run's steps against the plan's baselines; `profiled` is the chosen entry, which
  * counts where nothing was measured since. */
 void holding_savings(const struct holding *holding, const struct plan *plan,
                      const struct wt_profile_point *profiled, struct wt_savings *savings);

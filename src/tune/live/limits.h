@@ -35,7 +35,7 @@ int limits_set(struct limits *limits, uint32_t limit_mw, struct tuner_reason *re
  * be over soon. */
 bool limits_restore(struct limits *limits, enum limits_moment moment);
 
-/* Tries again what could not be put back, once a second. */
+/* Tries again, once a second, to put back limits that could not be. */
 void limits_retry(struct limits *limits);
 
 /* Reads the states twice a second: 0, and in *capped whether another cap than the limit held.  A

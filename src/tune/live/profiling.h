@@ -23,8 +23,8 @@ struct profiling {
     int64_t begun_ns, length_ns; /* of the profile under way; of all before it */
 };
 
-/* Fills the grid, and in options->key what the GPUs say.  WT_E_NOT_SUPPORTED, WT_E_RANGE: these
- * GPUs cannot be tuned together, or at all. */
+/* Fills the grid, and the GPUs' part of options->key.  WT_E_NOT_SUPPORTED, WT_E_RANGE: these GPUs
+ * cannot be tuned together, or at all. */
 int profiling_init(struct profiling *profiling, struct tuner_options *options,
                    const struct live_meter *meter, struct wt_error *err);
 
