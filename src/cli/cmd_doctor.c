@@ -382,6 +382,20 @@ static void find_left(struct left *left)
         left->count = journal_list(left->folder, left->uuids, WT_MAX_DEVICES);
 }
 
+/* Reads a device's entry: its version, or WT_E_*.  One of another boot, or none at all, is dropped.
+ */
+static int read_left(const struct left *left, const char *uuid, struct journal_entry *entry)
+{
+    for (unsigned v = JOURNAL_SETTING; v >= JOURNAL_LIMIT; v--) {
+        int rc = journal_read(left->folder, uuid, v, entry, NULL);
+        if (rc == 0 || rc == WT_E_VERSION)
+            return rc ? rc : (int)v;
+        if (rc == WT_E_PARSE)
+            journal_remove(left->folder, uuid, v, NULL);
+    }
+    return WT_E_NOT_FOUND;
+}
+
 static void check_left(struct report *report, const struct left *left)
 {
     struct wt_check *check = add(report, "leftover_limits", WT_CHECK_GOOD);
@@ -398,7 +412,8 @@ static void check_left(struct report *report, const struct left *left)
         struct wt_error err;
         char uuid[64], holder[64];
         int fd = -1;
-        if (journal_read(left->folder, left->uuids[i], &entry, NULL)) {
+        int version = read_left(left, left->uuids[i], &entry);
+        if (version < 0) {
             back++;
             continue;
         }
@@ -411,13 +426,19 @@ static void check_left(struct report *report, const struct left *left)
                    text_escape_into(holder, sizeof holder, entry.holder));
         } else if (rc != WT_E_BUSY) {
             check->status = WT_CHECK_DEGRADED;
-            DETAIL(check, "the limit of %s was %g W before %s set it, and could not be put back",
-                   uuid, entry.found_mw / 1e3,
-                   text_escape_into(holder, sizeof holder, entry.holder));
+            const struct journal_debt *limit = &entry.debts[WT_KNOB_POWER_LIMIT];
+            text_escape_into(holder, sizeof holder, entry.holder);
+            if (limit->owed)
+                DETAIL(check,
+                       "the limit of %s was %g W before %s set it, and could not be put back", uuid,
+                       limit->found / 1e3, holder);
+            else
+                DETAIL(check, "the clocks of %s were locked by %s, and could not be put back", uuid,
+                       holder);
             ADVISE(check,
                    "call wattune doctor where this GPU is there and its limit may be set; or drop "
-                   "%.250s/%s.limit",
-                   left->folder, uuid);
+                   "%.248s/%s.%s",
+                   left->folder, uuid, version == JOURNAL_LIMIT ? "limit" : "setting");
         }
     }
     if (back && check->status == WT_CHECK_GOOD && strcmp(check->detail, "none") == 0)

@@ -14,8 +14,8 @@
 #include "setup/devices.h"
 #include "show/json/documents.h"
 #include "show/text/view.h"
-#include "tune/act/guard.h"
 #include "tune/act/journal.h"
+#include "tune/act/sensed.h"
 
 enum key { KEY_JSON = 1 };
 enum action { NONE, GET, SET, RESET };
@@ -106,15 +106,14 @@ static int set(const struct devices *devices)
     char folder[512];
     struct guard *guard = NULL;
     struct wt_error err;
-    int rc = !sense_driver(devices->sense)
+    int rc = !sensed_can_set(devices->sense)
                  ? error_set(&err, WT_E_NOT_SUPPORTED, "a recording has no limit to set")
                  : journal_default_folder(folder, sizeof folder, &err);
     if (rc == 0)
-        rc = guard_new(&guard_nvml, sense_driver(devices->sense), folder, "wattune limit", &guard,
-                       &err);
+        rc = guard_new(sensed_finder(devices->sense), folder, "wattune limit", &guard, &err);
     for (unsigned i = 0; rc == 0 && settings.action == SET && i < devices->gpu_count; i++)
-        rc = guard_check(sense_device(devices->sense, devices->selected[i]), settings.limit_mw,
-                         &err);
+        rc = guard_check(guard, sense_device(devices->sense, devices->selected[i]),
+                         (struct wt_setting){WT_KNOB_POWER_LIMIT, settings.limit_mw}, &err);
     for (unsigned i = 0; rc == 0 && i < devices->gpu_count; i++) {
         const struct wt_device *device = sense_device(devices->sense, devices->selected[i]);
         uint32_t limit_mw = settings.action == RESET ? device->limit_default_mw : settings.limit_mw;
@@ -122,7 +121,8 @@ static int set(const struct devices *devices)
             rc = error_set(&err, WT_E_NOT_SUPPORTED, "GPU %u does not tell its default power limit",
                            device->index);
         else
-            rc = guard_set_for_good(guard, device, limit_mw, &err);
+            rc = guard_set_for_good(guard, device,
+                                    (struct wt_setting){WT_KNOB_POWER_LIMIT, limit_mw}, &err);
         if (rc == 0)
             log_note("GPU %u: power limit %g W%s", device->index, limit_mw / 1000.0,
                      settings.action == RESET ? " (its default)" : "");

@@ -1,36 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Recovery of power limits.
+ * Recovery of settings.
  */
 #include "setup/recover.h"
 
 #include <stddef.h>
 
 #include "base/log.h"
-#include "tune/act/guard.h"
 #include "tune/act/journal.h"
+#include "tune/act/sensed.h"
+
+static const char *const KNOBS[WT_KNOBS] = {
+    [WT_KNOB_POWER_LIMIT] = "power limit", [WT_KNOB_SM_CLOCK_MAX] = "clock lock"};
+
+static void recover_device(struct guard *guard, const struct wt_device *device)
+{
+    enum guard_outcome outcomes[WT_KNOBS];
+    struct wt_error err;
+    int rc = guard_recover(guard, device, outcomes, &err);
+    if (rc)
+        log_warning("a killed run left its power limit on GPU %u: %s", device->index, err.text);
+    for (unsigned k = 0; k < WT_KNOBS; k++)
+        if (outcomes[k] == GUARD_RESTORED)
+            log_note("a killed run left its %s on GPU %u: it is back at what was found", KNOBS[k],
+                     device->index);
+        else if (outcomes[k] == GUARD_CHANGED_BY_OTHERS)
+            log_note("a killed run had set the %s of GPU %u, which somebody else has changed: it "
+                     "is left as it is",
+                     KNOBS[k], device->index);
+}
 
 void recover_limits(struct sense *sense)
 {
     char folder[512];
-    struct wt_error err;
     struct guard *guard = NULL;
-    if (!sense_driver(sense) || journal_default_folder(folder, sizeof folder, NULL) ||
-        guard_new(&guard_nvml, sense_driver(sense), folder, "recovery", &guard, &err))
+    if (!sensed_can_set(sense) || journal_default_folder(folder, sizeof folder, NULL) ||
+        guard_new(sensed_finder(sense), folder, "recovery", &guard, NULL))
         return;
-    for (unsigned i = 0; i < sense_gpu_count(sense); i++) {
-        enum guard_outcome outcome;
-        const struct wt_device *device = sense_device(sense, i);
-        int rc = guard_recover(guard, device, &outcome, &err);
-        if (rc)
-            log_warning("a killed run left its power limit on GPU %u: %s", device->index, err.text);
-        else if (outcome == GUARD_RESTORED)
-            log_note("a killed run left its power limit on GPU %u: it is back at what was found",
-                     device->index);
-        else if (outcome == GUARD_CHANGED_BY_OTHERS)
-            log_note("a killed run had set the power limit of GPU %u, which somebody else has "
-                     "changed: it is left as it is",
-                     device->index);
-    }
+    for (unsigned i = 0; i < sense_gpu_count(sense); i++)
+        recover_device(guard, sense_device(sense, i));
     guard_close(guard);
 }

@@ -79,7 +79,8 @@ class Machine:
 
     def journal(self):
         folder = JOURNAL if os.geteuid() == 0 else pathlib.Path(self.wt.env["XDG_RUNTIME_DIR"]) / "wattune"
-        return [folder / f"{uuid}.limit" for uuid in self.uuids() if (folder / f"{uuid}.limit").exists()]
+        return [folder / f"{uuid}.{end}" for uuid in self.uuids() for end in ("limit", "setting")
+                if (folder / f"{uuid}.{end}").exists()]
 
 
 class Wattune:

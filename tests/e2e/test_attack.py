@@ -214,7 +214,7 @@ def test_an_ordinary_user_tunes_and_is_killed(wt, user):
                    stderr=subprocess.DEVNULL)
     journal = os.path.join(wt.env["XDG_RUNTIME_DIR"], "wattune")
     wait_for(lambda: limits_as(wt, user, machine) != [250], 15, "a limit")
-    assert any(n.endswith(".limit") for n in os.listdir(journal)) and os.stat(journal).st_mode & 0o077 == 0
+    assert any(n.endswith(".setting") for n in os.listdir(journal)) and os.stat(journal).st_mode & 0o077 == 0
     left = [p for p in children(run.pid)]
     os.kill(run.pid, signal.SIGSTOP)
     for pid in left:

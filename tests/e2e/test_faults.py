@@ -37,8 +37,11 @@ def faulty(wt, fault, scale=SCALE, **gpu):
 
 def journal_entry(wt):
     folder = JOURNAL if os.geteuid() == 0 else pathlib.Path(wt.env["XDG_RUNTIME_DIR"]) / "wattune"
-    entry = folder / f"{uuid_of(wt)}.limit"
-    return dict(l.split(" ", 1) for l in entry.read_text().splitlines()) if entry.exists() else None
+    entry = folder / f"{uuid_of(wt)}.setting"
+    if not entry.exists():
+        return None
+    found, written = re.search(r"^power_limit_mw found (\d+) from 0 written (\d+ \d+)$", entry.read_text(), re.M).groups()
+    return {"found_mw": found, "written_mw": written}
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +50,7 @@ def nothing_is_left(wt):
     own = {p.pid for p in wt.processes}
     wait_for(lambda: not [p for p in subprocess.run(["pgrep", "-f", str(wt.tmp)], capture_output=True, text=True)
                           .stdout.split() if int(p) not in own and alive(int(p))], 5, "our processes to end")
-    for suffix in ("limit", "lock"):
+    for suffix in ("limit", "setting", "lock"):
         (JOURNAL / f"{uuid_of(wt)}.{suffix}").unlink(missing_ok=True)
 
 

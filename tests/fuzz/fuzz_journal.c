@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tune/act/journal.c: an entry decides which limit is put back, so that one that was not written by
- * us in whole must not be taken for one.  "%BOOT%" in the input stands for this boot's id, which no
+ * tune/act/journal.c: an entry decides which setting is put back, so that only a text that we wrote
+ * in whole may count as one.  "%BOOT%" in the input stands for this boot's id, which no
  * fuzzer can guess.
  */
 #include <unistd.h>
@@ -27,30 +27,54 @@ static void with_boot_id(struct buffer *text, const uint8_t *data, size_t size)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void put(const char *path, const struct buffer *text)
 {
-    struct buffer text = {0}, again = {0};
-    char path[128];
-    struct wt_error err = {0};
-    with_boot_id(&text, data, size);
-    snprintf(path, sizeof path, "%s/%s.limit", fuzz_folder(), UUID);
     FILE *file = fopen(path, "we");
-    CHECK(file && fwrite(buffer_text(&text), 1, text.length, file) == text.length &&
+    CHECK(file && fwrite(buffer_text(text), 1, text->length, file) == text->length &&
           fclose(file) == 0);
-    struct journal_entry entry = {.found_mw = 42}, same = {0};
-    int rc = journal_read(fuzz_folder(), UUID, &entry, &err);
+}
+
+static bool owes_anything(const struct journal_entry *entry)
+{
+    for (unsigned k = 0; k < WT_KNOBS; k++)
+        if (entry->debts[k].owed)
+            return true;
+    return false;
+}
+
+/* The same bytes as an entry of either version: reading removes nothing, and an entry of version 2
+ * prints as the bytes it was read from. */
+static void try_version(enum journal_version version, const char *ending, const struct buffer *text)
+{
+    struct buffer again = {0};
+    struct wt_error err = {0};
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s.%s", fuzz_folder(), UUID, ending);
+    put(path, text);
+    struct journal_entry entry = {.holder = "42"}, same = {0};
+    int rc = journal_read(fuzz_folder(), UUID, version, &entry, &err);
+    CHECK(access(path, F_OK) == 0);
     if (rc) {
-        CHECK((rc == WT_E_NOT_FOUND || rc == WT_E_RANGE) && err.text[0] && entry.found_mw == 42);
-        CHECK(rc != WT_E_NOT_FOUND || access(path, F_OK)); /* what is worthless is gone */
+        CHECK((rc == WT_E_PARSE || (rc == WT_E_VERSION && version == JOURNAL_SETTING)) &&
+              err.text[0] && strcmp(entry.holder, "42") == 0);
     } else {
-        CHECK(strcmp(entry.uuid, UUID) == 0 && entry.found_mw > 0);
+        CHECK(strcmp(entry.uuid, UUID) == 0 && owes_anything(&entry));
         CHECK(journal_write(fuzz_folder(), &entry, &err) == 0);
         CHECK(file_read(path, 4096, &again, &err) == 0);
-        CHECK(again.length == text.length && memcmp(again.text, text.text, text.length) == 0);
-        CHECK(journal_read(fuzz_folder(), UUID, &same, &err) == 0 &&
+        CHECK(again.length == text->length && memcmp(again.text, text->text, text->length) == 0);
+        CHECK(journal_read(fuzz_folder(), UUID, JOURNAL_SETTING, &same, &err) == 0 &&
               memcmp(&same, &entry, sizeof same) == 0);
     }
-    buffer_clear(&text);
+    CHECK(journal_remove(fuzz_folder(), UUID, version, &err) == 0 && access(path, F_OK));
     buffer_clear(&again);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct buffer text = {0};
+    with_boot_id(&text, data, size);
+    try_version(JOURNAL_LIMIT, "limit", &text);
+    try_version(JOURNAL_SETTING, "setting", &text);
+    buffer_clear(&text);
     return 0;
 }

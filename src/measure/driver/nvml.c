@@ -338,3 +338,83 @@ int nvml_compute_processes(struct nvml *nvml, unsigned index, uint32_t pids[], u
     *count = n;
     return 0;
 }
+
+/* --- SM clocks --- */
+
+/* The lowest SM clock at the highest memory clock, both lists being long enough for every board
+ * published so far; 0: not told. */
+static unsigned lowest_sm_mhz(struct nvml *nvml, nvml_handle handle)
+{
+    enum { MEMORY_CLOCKS = 32, SM_CLOCKS = 512 };
+    unsigned memory_mhz[MEMORY_CLOCKS], memory_count = MEMORY_CLOCKS;
+    unsigned sm_mhz[SM_CLOCKS], sm_count = SM_CLOCKS, lowest = 0;
+    if (CALL(nvml, get_memory_clocks, handle, &memory_count, memory_mhz) != NVML_SUCCESS ||
+        memory_count == 0)
+        return 0;
+    for (unsigned i = 1; i < memory_count; i++)
+        memory_mhz[0] = memory_mhz[i] > memory_mhz[0] ? memory_mhz[i] : memory_mhz[0];
+    if (CALL(nvml, get_sm_clocks, handle, memory_mhz[0], &sm_count, sm_mhz) != NVML_SUCCESS)
+        return 0;
+    for (unsigned i = 0; i < sm_count; i++)
+        lowest = lowest == 0 || sm_mhz[i] < lowest ? sm_mhz[i] : lowest;
+    return lowest;
+}
+
+int nvml_sm_clock_range(struct nvml *nvml, unsigned index, struct nvml_clock_range *range,
+                        struct wt_error *err)
+{
+    nvml_handle handle = NULL;
+    unsigned highest_mhz = 0;
+    int rc = handle_of(nvml, index, &handle, err);
+    if (rc == 0)
+        rc = check(nvml, CALL(nvml, get_max_clock, handle, NVML_CLOCK_SM, &highest_mhz), err,
+                   "read the highest SM clock of GPU %u", index);
+    if (rc == 0)
+        *range = (struct nvml_clock_range){lowest_sm_mhz(nvml, handle), highest_mhz};
+    return rc;
+}
+
+int nvml_lock_sm_clock(struct nvml *nvml, unsigned index, struct nvml_clock_range range,
+                       struct wt_error *err)
+{
+    nvml_handle handle = NULL;
+    int rc = handle_of(nvml, index, &handle, err);
+    if (rc)
+        return rc;
+    return check(nvml, CALL(nvml, lock_clocks, handle, range.min_mhz, range.max_mhz), err,
+                 "lock the SM clock of GPU %u to %u to %u MHz", index, range.min_mhz,
+                 range.max_mhz);
+}
+
+int nvml_reset_sm_clock(struct nvml *nvml, unsigned index, struct wt_error *err)
+{
+    nvml_handle handle = NULL;
+    int rc = handle_of(nvml, index, &handle, err);
+    if (rc)
+        return rc;
+    return check(nvml, CALL(nvml, reset_clocks, handle), err, "reset the SM clock lock of GPU %u",
+                 index);
+}
+
+int nvml_clock_signs(struct nvml *nvml, unsigned index, struct nvml_clock_signs *signs,
+                     struct wt_error *err)
+{
+    nvml_handle handle = NULL;
+    unsigned long long reasons = 0;
+    unsigned sm_mhz = 0;
+    int rc = handle_of(nvml, index, &handle, err);
+    if (rc == 0)
+        rc = check(nvml, CALL(nvml, get_throttle, handle, &reasons), err,
+                   "read the reasons for the clocks of GPU %u", index);
+    if (rc)
+        return rc;
+    if (CALL(nvml, get_clock, handle, NVML_CLOCK_SM, &sm_mhz) != NVML_SUCCESS)
+        sm_mhz = 0;
+    *signs = (struct nvml_clock_signs){
+        .idle = reasons & NVML_REASON_IDLE,
+        .by_setting = reasons & NVML_REASON_CLOCKS_SETTING,
+        .by_something =
+            reasons & ~(unsigned long long)(NVML_REASON_IDLE | NVML_REASON_CLOCKS_SETTING),
+        .sm_mhz = sm_mhz};
+    return 0;
+}

@@ -58,4 +58,33 @@ int nvml_set_limit_mw(struct nvml *nvml, unsigned index, uint32_t limit_mw, stru
 int nvml_compute_processes(struct nvml *nvml, unsigned index, uint32_t pids[], unsigned capacity,
                            unsigned *count, struct wt_error *err);
 
+/* --- SM clocks; MHz --- */
+
+struct nvml_clock_range {
+    unsigned min_mhz, max_mhz;
+};
+
+/* The clocks that a device can run at; min is 0 where it lists none.  WT_E_NOT_SUPPORTED: it does
+ * not tell the highest either. */
+int nvml_sm_clock_range(struct nvml *nvml, unsigned index, struct nvml_clock_range *range,
+                        struct wt_error *err);
+
+/* Holds the SM clock within a range (nvmlDeviceSetGpuLockedClocks); needs root or CAP_SYS_ADMIN.
+ * NVML has no call that reads the lock. */
+int nvml_lock_sm_clock(struct nvml *nvml, unsigned index, struct nvml_clock_range range,
+                       struct wt_error *err);
+
+/* Lifts the lock (nvmlDeviceResetGpuLockedClocks). */
+int nvml_reset_sm_clock(struct nvml *nvml, unsigned index, struct wt_error *err);
+
+/* Signs of a lock: the driver's reasons for the current clock, and that clock. */
+struct nvml_clock_signs {
+    bool idle;         /* the device says that nothing runs: its clock means nothing */
+    bool by_setting;   /* reason 0x2, applications clocks setting */
+    bool by_something; /* any other reason that lowers the clock */
+    unsigned sm_mhz;   /* 0: not told */
+};
+int nvml_clock_signs(struct nvml *nvml, unsigned index, struct nvml_clock_signs *signs,
+                     struct wt_error *err);
+
 #endif

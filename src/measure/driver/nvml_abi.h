@@ -40,6 +40,8 @@ _Static_assert(offsetof(struct nvml_process, gpu_instance) == 16,
 enum { NVML_CLOCK_SM = 1, NVML_TEMPERATURE_GPU = 0, NVML_NAME_BYTES = 96, NVML_UUID_BYTES = 96 };
 
 enum nvml_throttle_bit {
+    NVML_REASON_IDLE = 0x1,
+    NVML_REASON_CLOCKS_SETTING = 0x2,
     NVML_THROTTLE_SW_POWER_CAP = 0x4,
     NVML_THROTTLE_HW_SLOWDOWN = 0x8,
     NVML_THROTTLE_SYNC_BOOST = 0x10,
@@ -101,6 +103,13 @@ enum {
     X(OPTIONAL, get_memory, (nvml_handle, struct nvml_memory *), "nvmlDeviceGetMemoryInfo")        \
     X(OPTIONAL, get_throttle, (nvml_handle, unsigned long long *),                                 \
       "nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons")       \
+    X(OPTIONAL, get_max_clock, (nvml_handle, int, unsigned *), "nvmlDeviceGetMaxClockInfo")        \
+    X(OPTIONAL, get_memory_clocks, (nvml_handle, unsigned *, unsigned *),                          \
+      "nvmlDeviceGetSupportedMemoryClocks")                                                        \
+    X(OPTIONAL, get_sm_clocks, (nvml_handle, unsigned, unsigned *, unsigned *),                    \
+      "nvmlDeviceGetSupportedGraphicsClocks")                                                      \
+    X(OPTIONAL, lock_clocks, (nvml_handle, unsigned, unsigned), "nvmlDeviceSetGpuLockedClocks")    \
+    X(OPTIONAL, reset_clocks, (nvml_handle), "nvmlDeviceResetGpuLockedClocks")                     \
     X(OPTIONAL, get_compute_processes, (nvml_handle, unsigned *, struct nvml_process *),           \
       "nvmlDeviceGetComputeRunningProcesses_v3", "nvmlDeviceGetComputeRunningProcesses_v2")
 

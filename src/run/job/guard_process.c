@@ -21,7 +21,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/parse.h"
-#include "tune/act/guard.h"
+#include "tune/act/sensed.h"
 
 /* One byte each way is the whole protocol. */
 static const char READY = 'R', DONE = 'D';
@@ -138,24 +138,37 @@ static bool wait_for_end(void)
 
 enum verdict { TRY_AGAIN, TRY_SOON, PUT_BACK, GIVEN_UP };
 
+static const char *const KNOBS[WT_KNOBS] = {
+    [WT_KNOB_POWER_LIMIT] = "power limit", [WT_KNOB_SM_CLOCK_MAX] = "clock lock"};
+
+static void say_outcome(const char *knob, const struct wt_device *device,
+                        enum guard_outcome outcome)
+{
+    if (outcome == GUARD_RESTORED)
+        log_note("the run has ended; the %s of GPU %u is back at what was found", knob,
+                 device->index);
+    else if (outcome == GUARD_CHANGED_BY_OTHERS)
+        log_warning("somebody else has changed the %s of GPU %u: it is left as it is", knob,
+                    device->index);
+}
+
 /* One attempt at one device, `since_ns` after the supervisor's end. */
 static enum verdict attempt(struct guard *guard, const struct wt_device *device, int64_t since_ns)
 {
-    enum guard_outcome outcome;
+    enum guard_outcome outcomes[WT_KNOBS];
     struct wt_error err;
-    int rc = guard_recover(guard, device, &outcome, &err);
-    if (rc == 0 && outcome == GUARD_HELD)
+    bool held = false;
+    int rc = guard_recover(guard, device, outcomes, &err);
+    for (unsigned k = 0; k < WT_KNOBS; k++) {
+        held |= outcomes[k] == GUARD_HELD;
+        say_outcome(KNOBS[k], device, outcomes[k]);
+    }
+    if (rc == 0 && held)
         return since_ns > HELD_FOR_NS ? PUT_BACK : TRY_SOON;
     if (rc && guard_may_pass(rc) && since_ns <= RETRY_FOR_NS)
         return TRY_AGAIN;
     if (rc)
         log_error("%s; the next wattune on this machine tries again", err.text);
-    else if (outcome == GUARD_RESTORED)
-        log_note("the run has ended; the power limit of GPU %u is back at what was found",
-                 device->index);
-    else if (outcome == GUARD_CHANGED_BY_OTHERS)
-        log_warning("somebody else has changed the power limit of GPU %u: it is left as it is",
-                    device->index);
     return rc ? GIVEN_UP : PUT_BACK;
 }
 
@@ -221,10 +234,9 @@ static int open_driver(const char *nvml_path, const char *folder, struct sense *
     struct sense_options options = {.nvml_path = nvml_path};
     int rc = sense_open(&options, sense, err);
     if (rc == 0 &&
-        !sense_driver(*sense)) /* the host's own sensors alone: there is no limit to set */
+        !sensed_can_set(*sense)) /* the host's own sensors alone: there is nothing to set */
         rc = error_set(err, WT_E_NO_DEVICE, "there is no GPU");
-    return rc ? rc
-              : guard_new(&guard_nvml, sense_driver(*sense), folder, "guard process", guard, err);
+    return rc ? rc : guard_new(sensed_finder(*sense), folder, "guard process", guard, err);
 }
 
 /* argv: wattune guard-process FOLDER INDEXES [NVML] */

@@ -10,7 +10,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "run/job/tuner_words.h"
 #include "tune/act/journal.h"
+#include "tune/act/sensed.h"
 
 /* Listing processes takes the driver some 5 ms. */
 static const int64_t SHARING_EVERY_NS = 2 * NS_PER_S;
@@ -79,7 +81,7 @@ static const char *known_reason(const struct run_tuning *tuning, char text[128])
         return "--observe never writes to a device";
     if (tuning->gpu_count == 0)
         return "there is no GPU";
-    if (!sense_driver(tuning->sense))
+    if (!sensed_can_set(tuning->sense))
         return live_meter_device(tuning->meter, 0)->replayed
                    ? "this is a recording, not a device"
                    : "power limits of these GPUs cannot be set";
@@ -121,13 +123,13 @@ static int start_tuner(struct run_tuning *tuning, struct wt_error *err)
         options.eta_now = grid_eta_eta;
         options.ctx = &tuning->grid;
     }
+    options.listener.hear = tuner_words_print;
     struct tuner_store store = {tuning, tuning->ledger ? load_profile : NULL,
                                 tuning->ledger ? save_profile : NULL};
     snprintf(holder, sizeof holder, "wattune run (pid %ld)", (long)getpid());
     int rc = journal_default_folder(tuning->folder, sizeof tuning->folder, err);
     if (rc == 0)
-        rc = guard_new(&guard_nvml, sense_driver(tuning->sense), tuning->folder, holder,
-                       &tuning->guard, err);
+        rc = guard_new(sensed_finder(tuning->sense), tuning->folder, holder, &tuning->guard, err);
     if (rc == 0)
         rc = tuner_new(&options, tuning->meter, tuning->guard, &store, &tuning->tuner, err);
     return rc;
@@ -155,12 +157,15 @@ void run_tuning_start(struct run_tuning *tuning)
 static void look_for_strangers(struct run_tuning *tuning)
 {
     int64_t now_ns = clock_monotonic_ns();
-    char why[128];
+    char words[128];
     if (tuning->options->shared || now_ns - tuning->sharing_ns < SHARING_EVERY_NS)
         return;
     tuning->sharing_ns = now_ns;
-    if (find_stranger(tuning, why))
-        tuner_stop(tuning->tuner, why);
+    if (find_stranger(tuning, words)) {
+        struct wt_error why;
+        error_set(&why, WT_E_BUSY, "%s", words);
+        tuner_stop(tuning->tuner, &why);
+    }
 }
 
 void run_tuning_poll(struct run_tuning *tuning, const struct wt_progress *progress)
@@ -190,7 +195,7 @@ static void replace_guard_process(struct run_tuning *tuning, struct supervised *
         rc = start_guard_process(tuning, &err);
     }
     if (rc)
-        tuner_stop(tuning->tuner, err.text);
+        tuner_stop(tuning->tuner, &err);
     else
         supervise_set_helper(command, &tuning->guard_process.child);
 }
@@ -219,8 +224,8 @@ static void finish_tuner(struct run_tuning *tuning, const struct wt_progress *pr
     tuner_finish(tuning->tuner, result);
     if (progress->steps == 0)
         say_not_tuned(tuning, "there was no sign of steps (wt_step, or --progress pattern:REGEX)");
-    else if (result->why_not[0])
-        snprintf(tuning->not_tuned, sizeof tuning->not_tuned, "%s", result->why_not);
+    else if (result->reason.why != TUNER_WENT_WELL)
+        tuner_words_reason(&result->reason, tuning->not_tuned, sizeof tuning->not_tuned);
 }
 
 void run_tuning_finish(struct run_tuning *tuning, struct supervised *command,

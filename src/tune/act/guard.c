@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The guard.  The order of steps is the point of this file: at every instant either the device has
- * the limit it was found with, or the journal on disk says which one that was and which ones may
+ * the settings it was found with, or the journal on disk says which those were and which values may
  * have been written since.  Killed between any two lines, the next guard_recover() puts the right
- * value back.
+ * values back.
  */
 #include "tune/act/guard.h"
 
@@ -17,27 +17,43 @@
 struct lease {
     char uuid[WT_UUID_LEN];
     int lock_fd;
-    bool journaled;
-    struct journal_entry entry;
+    bool taken[WT_KNOBS], recovered[WT_KNOBS]; /* recovered: as the lease began */
+    struct journal_entry entry; /* found and written of every knob taken; owed: it is on disk */
 };
 
 struct guard {
-    const struct guard_device_ops *ops;
-    void *driver;
+    struct guard_finder finder;
     char folder[512];
     char holder[80];
+    struct guard_range clock_found;
     unsigned lease_count;
     struct lease leases[WT_MAX_DEVICES];
 };
 
-int guard_new(const struct guard_device_ops *ops, void *driver, const char *folder,
-              const char *holder, struct guard **out, struct wt_error *err)
+/* A device with its knob's hands, for as long as one call takes. */
+struct target {
+    const struct wt_device *device;
+    enum wt_knob knob;
+    const struct guard_knob *ops;
+    void *driver;
+};
+
+/* The words of a knob in sentences, its unit, and how many of its values make one of that. */
+static const struct {
+    const char *name, *brief, *unit;
+    double scale;
+} WORDS[WT_KNOBS] = {
+    [WT_KNOB_POWER_LIMIT] = {"power limit", "limit", "W", 1000},
+    [WT_KNOB_SM_CLOCK_MAX] = {"clock lock", "lock", "MHz", 1},
+};
+
+int guard_new(struct guard_finder finder, const char *folder, const char *holder,
+              struct guard **out, struct wt_error *err)
 {
     struct guard *guard = calloc(1, sizeof *guard);
     if (!guard)
         return error_set(err, WT_E_NO_MEMORY, "make a guard: out of memory");
-    guard->ops = ops;
-    guard->driver = driver;
+    guard->finder = finder;
     if ((size_t)snprintf(guard->folder, sizeof guard->folder, "%s", folder) >=
         sizeof guard->folder) {
         free(guard);
@@ -61,7 +77,12 @@ struct guard *guard_close(struct guard *guard)
     return NULL;
 }
 
-static struct lease *find(struct guard *guard, const struct wt_device *device)
+void guard_clock_found(struct guard *guard, struct guard_range mhz)
+{
+    guard->clock_found = mhz;
+}
+
+static struct lease *lease_of(struct guard *guard, const struct wt_device *device)
 {
     for (unsigned i = 0; i < guard->lease_count; i++)
         if (strcmp(guard->leases[i].uuid, device->uuid) == 0)
@@ -69,83 +90,208 @@ static struct lease *find(struct guard *guard, const struct wt_device *device)
     return NULL;
 }
 
-/* Puts back what `entry` says, if the limit in force is one that its holder wrote; removes the
- * entry when all is well. */
-static int put_back(struct guard *guard, const struct wt_device *device,
-                    const struct journal_entry *entry, enum guard_outcome *outcome,
-                    struct wt_error *err)
+static struct lease *lease_for(struct guard *guard, const struct wt_device *device,
+                               enum wt_knob knob)
 {
-    uint32_t now_mw;
-    int rc = guard->ops->get_limit_mw(guard->driver, device->index, &now_mw, err);
+    struct lease *lease = lease_of(guard, device);
+    return lease && lease->taken[knob] ? lease : NULL;
+}
+
+static int aim(struct guard *guard, const struct wt_device *device, enum wt_knob knob,
+               struct target *target, struct wt_error *err)
+{
+    const struct guard_ops *ops = NULL;
+    *target = (struct target){.device = device, .knob = knob};
+    if ((unsigned)knob >= WT_KNOBS)
+        return error_set(err, WT_E_INVALID, "there is no knob %u", (unsigned)knob);
+    int rc = guard->finder.find(guard->finder.ctx, device, &ops, &target->driver, err);
     if (rc)
         return rc;
-    enum guard_outcome done = GUARD_RESTORED;
-    if (now_mw != entry->found_mw) {
-        done = GUARD_CHANGED_BY_OTHERS;
-        if (now_mw == entry->written_mw[0] || now_mw == entry->written_mw[1]) {
-            rc = guard->ops->set_limit_mw(guard->driver, device->index, entry->found_mw, err);
-            if (rc == 0)
-                rc = guard->ops->get_limit_mw(guard->driver, device->index, &now_mw, err);
-            if (rc == 0 && now_mw != entry->found_mw)
-                rc = error_set(
-                    err, WT_E_IGNORED,
-                    "restore the power limit of GPU %u to %g W: the driver confirms it, but "
-                    "the limit is still %g W",
-                    device->index, entry->found_mw / 1000.0, now_mw / 1000.0);
-            if (rc)
-                return rc;
-            done = GUARD_RESTORED;
-        }
+    target->ops = ops->knobs[knob];
+    if (!target->ops)
+        return error_set(err, WT_E_NOT_SUPPORTED, "GPU %u (%s) has no %s to set", device->index,
+                         device->name, WORDS[knob].name);
+    return 0;
+}
+
+static int read_value(const struct target *target, uint32_t *value, struct wt_error *err)
+{
+    return target->ops->read(target->driver, target->device->index, value, err);
+}
+
+/* --- Restoring --- */
+
+/* True for a value that is there by our doing: the one found, or one that we may have written. */
+static bool is_ours(const struct journal_debt *debt, uint32_t value)
+{
+    return value == debt->found || value == debt->written[0] || value == debt->written[1];
+}
+
+/* Puts one knob back, unless somebody else has changed it.  A knob that cannot be read is always
+ * reset: the journal alone knows that a lock may be ours. */
+static int put_back(const struct target *target, const struct journal_debt *debt,
+                    enum guard_outcome *outcome, struct wt_error *err)
+{
+    const struct guard_range found = {debt->found_min, debt->found};
+    uint32_t now = 0;
+    int rc = target->ops->read ? read_value(target, &now, err) : 0;
+    if (rc)
+        return rc;
+    *outcome = GUARD_RESTORED;
+    if (target->ops->read && !is_ours(debt, now))
+        *outcome = GUARD_CHANGED_BY_OTHERS;
+    if (target->ops->read && (now == debt->found || *outcome == GUARD_CHANGED_BY_OTHERS))
+        return 0;
+    rc = target->ops->reset(target->driver, target->device->index, found, err);
+    if (rc == 0 && target->ops->read) {
+        rc = read_value(target, &now, err);
+        if (rc == 0 && now != debt->found)
+            rc = error_set(
+                err, WT_E_IGNORED,
+                "restore the %s of GPU %u to %g %s: the driver confirms it, but the %s is still "
+                "%g %s",
+                WORDS[target->knob].name, target->device->index,
+                debt->found / WORDS[target->knob].scale, WORDS[target->knob].unit,
+                WORDS[target->knob].brief, now / WORDS[target->knob].scale,
+                WORDS[target->knob].unit);
     }
-    rc = journal_remove(guard->folder, device->uuid, err);
-    if (rc == 0)
-        *outcome = done;
+    if (rc)
+        *outcome = GUARD_NOTHING;
     return rc;
 }
 
-static int recover_locked(struct guard *guard, const struct wt_device *device,
-                          enum guard_outcome *outcome, struct wt_error *err)
+static bool owes(const struct journal_entry *entry)
 {
-    struct journal_entry entry;
-    *outcome = GUARD_NOTHING;
-    int rc = journal_read(guard->folder, device->uuid, &entry, err);
-    if (rc)
-        return rc == WT_E_NOT_FOUND ? 0 : rc;
-    /* A limit that this device cannot have had was not found on it: no entry of ours. */
-    if (guard_check(device, entry.found_mw, NULL) == WT_E_RANGE)
-        return journal_remove(guard->folder, device->uuid, err);
-    return put_back(guard, device, &entry, outcome, err);
+    for (unsigned k = 0; k < WT_KNOBS; k++)
+        if (entry->debts[k].owed)
+            return true;
+    return false;
 }
 
-int guard_recover(struct guard *guard, const struct wt_device *device, enum guard_outcome *outcome,
-                  struct wt_error *err)
+/* The entry on disk becomes `entry`; none when it owes nothing. */
+static int keep_entry(struct guard *guard, enum journal_version version,
+                      const struct journal_entry *entry, struct wt_error *err)
+{
+    if (!owes(entry))
+        return journal_remove(guard->folder, entry->uuid, version, err);
+    return journal_write(guard->folder, entry, err);
+}
+
+/* A value that this device cannot have had was not found on it: no debt of ours. */
+static bool is_possible(const struct target *target, const struct journal_debt *debt)
+{
+    bool none = debt->found == 0 && debt->found_min == 0;
+    if (debt->found_min > debt->found)
+        return false;
+    return (none && !target->ops->read) ||
+           target->ops->check(target->driver, target->device, debt->found, NULL) != WT_E_RANGE;
+}
+
+static int recover_knob(struct guard *guard, const struct wt_device *device, enum wt_knob knob,
+                        struct journal_entry *entry, enum guard_outcome *outcome,
+                        struct wt_error *err)
+{
+    struct target target;
+    int rc = aim(guard, device, knob, &target, err);
+    if (rc == 0 && is_possible(&target, &entry->debts[knob]))
+        rc = put_back(&target, &entry->debts[knob], outcome, err);
+    if (rc == 0)
+        entry->debts[knob] = (struct journal_debt){0};
+    return rc;
+}
+
+/* Settles the entry of one version; the lock is held.  Each knob gets its turn, also after the
+ * failure of another. */
+static int recover_version(struct guard *guard, const struct wt_device *device,
+                           enum journal_version version, enum guard_outcome outcomes[WT_KNOBS],
+                           struct wt_error *err)
+{
+    struct journal_entry entry;
+    bool changed = false;
+    int rc = journal_read(guard->folder, device->uuid, version, &entry, err);
+    if (rc == WT_E_NOT_FOUND)
+        return 0;
+    if (rc == WT_E_PARSE)
+        return journal_remove(guard->folder, device->uuid, version, err);
+    if (rc)
+        return rc;
+    for (unsigned k = 0; k < WT_KNOBS; k++) {
+        struct wt_error knob_err;
+        if (!entry.debts[k].owed)
+            continue;
+        int knob_rc = recover_knob(guard, device, k, &entry, &outcomes[k], &knob_err);
+        changed |= knob_rc == 0;
+        if (knob_rc && rc == 0) {
+            rc = knob_rc;
+            if (err)
+                *err = knob_err;
+        }
+    }
+    if (!changed)
+        return rc;
+    int kept = keep_entry(guard, version, &entry, rc ? NULL : err);
+    return rc ? rc : kept;
+}
+
+/* The older version's entry is the younger one, see journal.h. */
+static int recover_locked(struct guard *guard, const struct wt_device *device,
+                          enum guard_outcome outcomes[WT_KNOBS], struct wt_error *err)
+{
+    int rc = recover_version(guard, device, JOURNAL_LIMIT, outcomes, err);
+    return rc ? rc : recover_version(guard, device, JOURNAL_SETTING, outcomes, err);
+}
+
+/* Says before any lock is taken which knobs an entry names; WT_E_NOT_FOUND: there is none. */
+static int look_for_debts(struct guard *guard, const struct wt_device *device, bool owed[WT_KNOBS],
+                          struct wt_error *err)
+{
+    int found = WT_E_NOT_FOUND;
+    for (unsigned v = JOURNAL_LIMIT; v <= JOURNAL_SETTING; v++) {
+        struct journal_entry entry = {0};
+        int rc = journal_read(guard->folder, device->uuid, v, &entry, err);
+        if (rc && rc != WT_E_NOT_FOUND && rc != WT_E_PARSE)
+            return rc;
+        if (rc != WT_E_NOT_FOUND)
+            found = 0;
+        for (unsigned k = 0; rc == 0 && k < WT_KNOBS; k++)
+            owed[k] |= entry.debts[k].owed;
+    }
+    return found;
+}
+
+int guard_recover(struct guard *guard, const struct wt_device *device,
+                  enum guard_outcome outcomes[WT_KNOBS], struct wt_error *err)
 {
     int lock_fd;
-    *outcome = GUARD_NOTHING;
-    struct journal_entry entry;
-    if (find(guard, device) || !device->uuid[0]) /* one that does not answer has no entry either */
+    bool owed[WT_KNOBS] = {false};
+    for (unsigned k = 0; k < WT_KNOBS; k++)
+        outcomes[k] = GUARD_NOTHING;
+    if (lease_of(guard, device) || !device->uuid[0]) /* a silent device has no entry either */
         return 0;
-    int rc = journal_read(guard->folder, device->uuid, &entry, err);
+    int rc = look_for_debts(guard, device, owed, err);
     if (rc)
         return rc == WT_E_NOT_FOUND ? 0 : rc;
     rc = journal_lock(guard->folder, device->uuid, &lock_fd, err);
     if (rc == WT_E_BUSY) {
-        *outcome = GUARD_HELD;
+        for (unsigned k = 0; k < WT_KNOBS; k++)
+            outcomes[k] = owed[k] ? GUARD_HELD : GUARD_NOTHING;
         return 0;
     }
     if (rc)
         return rc;
     journal_sign(lock_fd, guard->holder);
-    rc = recover_locked(guard, device, outcome, err);
+    rc = recover_locked(guard, device, outcomes, err);
     close(lock_fd);
     return rc;
 }
 
-int guard_take(struct guard *guard, const struct wt_device *device, uint32_t *found_mw,
-               struct wt_error *err)
+/* --- Leases --- */
+
+/* Opens the lease of a device, with nothing taken yet. */
+static int open_lease(struct guard *guard, const struct wt_device *device, struct lease **out,
+                      struct wt_error *err)
 {
-    if (find(guard, device))
-        return error_set(err, WT_E_BUSY, "the lease of GPU %u is ours already", device->index);
+    enum guard_outcome outcomes[WT_KNOBS] = {GUARD_NOTHING};
     if (guard->lease_count == WT_MAX_DEVICES)
         return error_set(err, WT_E_RANGE, "more than %d leases", WT_MAX_DEVICES);
     struct lease *lease = &guard->leases[guard->lease_count];
@@ -154,13 +300,9 @@ int guard_take(struct guard *guard, const struct wt_device *device, uint32_t *fo
     if (rc)
         return rc;
     journal_sign(lease->lock_fd, guard->holder);
-    enum guard_outcome outcome;
-    uint32_t now_mw;
-    rc = recover_locked(guard, device, &outcome, err);
+    rc = recover_locked(guard, device, outcomes, err);
     if (rc == 0)
         rc = journal_boot_id(lease->entry.boot_id, err);
-    if (rc == 0)
-        rc = guard->ops->get_limit_mw(guard->driver, device->index, &now_mw, err);
     if (rc) {
         close(lease->lock_fd);
         return rc;
@@ -168,13 +310,72 @@ int guard_take(struct guard *guard, const struct wt_device *device, uint32_t *fo
     snprintf(lease->uuid, sizeof lease->uuid, "%s", device->uuid);
     snprintf(lease->entry.uuid, sizeof lease->entry.uuid, "%s", device->uuid);
     snprintf(lease->entry.holder, sizeof lease->entry.holder, "%s", guard->holder);
-    lease->entry.found_mw = now_mw;
+    for (unsigned k = 0; k < WT_KNOBS; k++)
+        lease->recovered[k] = outcomes[k] == GUARD_RESTORED;
     guard->lease_count++;
-    *found_mw = now_mw;
+    *out = lease;
     return 0;
 }
 
-int guard_check(const struct wt_device *device, uint32_t limit_mw, struct wt_error *err)
+/* Learns the setting to come back.  Right after our reset of a dead holder's lock, or where the
+ * site names its own lock, signs of a lock are not somebody else's. */
+static int learn_found(const struct guard *guard, const struct target *target, bool was_reset,
+                       struct guard_range *found, struct wt_error *err)
+{
+    *found = (struct guard_range){0, 0};
+    if (target->ops->read)
+        return read_value(target, &found->max, err);
+    if (guard->clock_found.max) {
+        *found = guard->clock_found;
+        if (found->min > found->max)
+            return error_set(err, WT_E_RANGE, "clock_found: %u MHz is above %u MHz", found->min,
+                             found->max);
+        return target->ops->check(target->driver, target->device, found->max, err);
+    }
+    return was_reset || !target->ops->is_free
+               ? 0
+               : target->ops->is_free(target->driver, target->device, err);
+}
+
+/* Gives back a lease that holds nothing: always the newest. */
+static void drop_lease(struct guard *guard, struct lease *lease)
+{
+    for (unsigned k = 0; k < WT_KNOBS; k++)
+        if (lease->taken[k])
+            return;
+    close(lease->lock_fd);
+    guard->lease_count--;
+}
+
+int guard_take(struct guard *guard, const struct wt_device *device, enum wt_knob knob,
+               struct wt_setting *found, struct wt_error *err)
+{
+    struct guard_range range;
+    struct target target;
+    int rc = aim(guard, device, knob, &target, err);
+    if (rc)
+        return rc;
+    if (lease_for(guard, device, knob))
+        return error_set(err, WT_E_BUSY, "the lease of GPU %u is ours already", device->index);
+    struct lease *lease = lease_of(guard, device);
+    if (!lease)
+        rc = open_lease(guard, device, &lease, err);
+    if (rc)
+        return rc;
+    rc = learn_found(guard, &target, lease->recovered[knob], &range, err);
+    if (rc) {
+        drop_lease(guard, lease);
+        return rc;
+    }
+    lease->taken[knob] = true;
+    lease->entry.debts[knob] = (struct journal_debt){.found = range.max, .found_min = range.min};
+    *found = (struct wt_setting){knob, range.max};
+    return 0;
+}
+
+/* --- Setting --- */
+
+int guard_check_limit(const struct wt_device *device, uint32_t limit_mw, struct wt_error *err)
 {
     if (device->limit_max_mw == 0)
         return error_set(err, WT_E_NOT_SUPPORTED,
@@ -187,115 +388,167 @@ int guard_check(const struct wt_device *device, uint32_t limit_mw, struct wt_err
     return 0;
 }
 
-/* *now_mw: the limit that is there afterwards; meaningful with 0 and WT_E_IGNORED. */
-static int write_and_read_back(struct guard *guard, const struct wt_device *device,
-                               uint32_t limit_mw, uint32_t *now_mw, struct wt_error *err)
+int guard_check(struct guard *guard, const struct wt_device *device, struct wt_setting setting,
+                struct wt_error *err)
 {
-    int rc = guard->ops->set_limit_mw(guard->driver, device->index, limit_mw, err);
-    if (rc == 0)
-        rc = guard->ops->get_limit_mw(guard->driver, device->index, now_mw, err);
-    if (rc == 0 && *now_mw != limit_mw)
-        rc =
-            error_set(err, WT_E_IGNORED,
-                      "set power limit of GPU %u to %g W: the driver confirms it, but the limit is "
-                      "%g W",
-                      device->index, limit_mw / 1000.0, *now_mw / 1000.0);
+    struct target target;
+    int rc = aim(guard, device, setting.knob, &target, err);
+    return rc ? rc : target.ops->check(target.driver, device, setting.value, err);
+}
+
+/* *now: the value that is there afterwards; meaningful with 0 and WT_E_IGNORED. */
+static int write_and_read_back(const struct target *target, uint32_t value, uint32_t *now,
+                               struct wt_error *err)
+{
+    int rc = target->ops->set(target->driver, target->device->index, value, err);
+    *now = value;
+    if (rc == 0 && target->ops->read)
+        rc = read_value(target, now, err);
+    if (rc == 0 && *now != value)
+        rc = error_set(err, WT_E_IGNORED,
+                       "set %s of GPU %u to %g %s: the driver confirms it, but the %s is %g %s",
+                       WORDS[target->knob].name, target->device->index,
+                       value / WORDS[target->knob].scale, WORDS[target->knob].unit,
+                       WORDS[target->knob].brief, *now / WORDS[target->knob].scale,
+                       WORDS[target->knob].unit);
     return rc;
 }
 
-/* True for a limit that is there by our doing: the one found, or one that we may have written. */
-static bool is_ours(const struct journal_entry *entry, uint32_t limit_mw)
-{
-    return limit_mw == entry->found_mw || limit_mw == entry->written_mw[0] ||
-           limit_mw == entry->written_mw[1];
-}
-
-/* On disk: the limit is there_mw by our doing, and may be limit_mw the next moment. */
-static int write_entry(struct guard *guard, struct lease *lease, uint32_t limit_mw,
-                       uint32_t there_mw, struct wt_error *err)
+/* On disk: the value `there` is by our doing, and may be `value` the next moment. */
+static int write_entry(struct guard *guard, struct lease *lease, enum wt_knob knob, uint32_t value,
+                       uint32_t there, struct wt_error *err)
 {
     struct journal_entry entry = lease->entry;
-    entry.written_mw[1] = there_mw == entry.found_mw ? 0 : there_mw;
-    entry.written_mw[0] = limit_mw;
+    struct journal_debt *debt = &entry.debts[knob];
+    debt->written[1] = there == debt->found ? 0 : there;
+    debt->written[0] = value;
+    debt->owed = true;
     int rc = journal_write(guard->folder, &entry, err);
-    if (rc)
-        return rc;
-    lease->entry = entry;
-    lease->journaled = true;
-    return 0;
+    if (rc == 0)
+        lease->entry = entry;
+    return rc;
 }
 
-int guard_set(struct guard *guard, const struct wt_device *device, uint32_t limit_mw,
+/* The value in force; of a knob that cannot be read, the one that we wrote last. */
+static int value_now(const struct target *target, const struct journal_debt *debt, uint32_t *now,
+                     struct wt_error *err)
+{
+    *now = debt->owed ? debt->written[0] : debt->found;
+    return target->ops->read ? read_value(target, now, err) : 0;
+}
+
+int guard_set(struct guard *guard, const struct wt_device *device, struct wt_setting setting,
               struct wt_error *err)
 {
-    struct lease *lease = find(guard, device);
-    uint32_t now_mw;
+    struct target target;
+    uint32_t now;
+    int rc = aim(guard, device, setting.knob, &target, err);
+    if (rc)
+        return rc;
+    struct lease *lease = lease_for(guard, device, setting.knob);
     if (!lease)
         return error_set(err, WT_E_INVALID, "the lease of GPU %u was not taken", device->index);
-    int rc = guard_check(device, limit_mw, err);
+    struct journal_debt *debt = &lease->entry.debts[setting.knob];
+    rc = target.ops->check(target.driver, device, setting.value, err);
     if (rc == 0)
-        rc = guard->ops->get_limit_mw(guard->driver, device->index, &now_mw, err);
+        rc = value_now(&target, debt, &now, err);
     if (rc)
         return rc;
     /* The value found is as old as the lease: somebody may have chosen another since, which must
      * not be lost. */
-    if (!is_ours(&lease->entry, now_mw))
-        return error_set(err, WT_E_BUSY, "somebody else has set the power limit of GPU %u to %g W",
-                         device->index, now_mw / 1000.0);
-    rc = write_entry(guard, lease, limit_mw, now_mw, err); /* before it is on the device */
+    if (!is_ours(debt, now))
+        return error_set(err, WT_E_BUSY, "somebody else has set the %s of GPU %u to %g %s",
+                         WORDS[setting.knob].name, device->index, now / WORDS[setting.knob].scale,
+                         WORDS[setting.knob].unit);
+    rc = write_entry(guard, lease, setting.knob, setting.value, now, err); /* before the device */
     if (rc) {
-        error_prefix(err, "journal the power limit found on GPU %u", device->index);
+        error_prefix(err, "journal the %s found on GPU %u", WORDS[setting.knob].name,
+                     device->index);
         return rc;
     }
-    rc = write_and_read_back(guard, device, limit_mw, &now_mw, err);
+    rc = write_and_read_back(&target, setting.value, &now, err);
     /* A driver that rounds has set a value that nobody asked for: it is ours to put back all the
-     * same, and known to be by our own restore even where the disk is full now. */
-    if (rc == WT_E_IGNORED && !is_ours(&lease->entry, now_mw) &&
-        write_entry(guard, lease, limit_mw, now_mw, NULL))
-        lease->entry.written_mw[1] = now_mw;
+     * same, and our own restore knows it even where the disk is full now. */
+    if (rc == WT_E_IGNORED && !is_ours(debt, now) &&
+        write_entry(guard, lease, setting.knob, setting.value, now, NULL))
+        debt->written[1] = now;
     return rc;
 }
 
-int guard_restore(struct guard *guard, const struct wt_device *device, enum guard_outcome *outcome,
-                  struct wt_error *err)
+int guard_restore(struct guard *guard, const struct wt_device *device, enum wt_knob knob,
+                  enum guard_outcome *outcome, struct wt_error *err)
 {
-    struct lease *lease = find(guard, device);
+    struct target target;
+    struct lease *lease = lease_for(guard, device, knob);
+    enum guard_outcome done = GUARD_NOTHING;
     *outcome = GUARD_NOTHING;
-    if (!lease || !lease->journaled)
+    if (!lease || !lease->entry.debts[knob].owed)
         return 0;
-    int rc = put_back(guard, device, &lease->entry, outcome, err);
-    if (rc == 0) {
-        lease->journaled = false;
-        lease->entry.written_mw[0] = lease->entry.written_mw[1] = 0;
-    }
-    return rc;
+    struct journal_debt *debt = &lease->entry.debts[knob];
+    int rc = aim(guard, device, knob, &target, err);
+    if (rc == 0)
+        rc = put_back(&target, debt, &done, err);
+    if (rc)
+        return rc;
+    struct journal_entry entry = lease->entry;
+    entry.debts[knob].owed = false;
+    rc = keep_entry(guard, JOURNAL_SETTING, &entry, err);
+    if (rc)
+        return rc;
+    debt->owed = false;
+    debt->written[0] = debt->written[1] = 0;
+    *outcome = done;
+    return 0;
 }
 
 bool guard_may_pass(int rc)
 {
-    static const int lasting[] = {WT_E_DEVICE_LOST, WT_E_NO_DEVICE, WT_E_NO_PERMISSION,
-                                  WT_E_NOT_SUPPORTED, WT_E_IGNORED};
+    static const int lasting[] = {WT_E_DEVICE_LOST,   WT_E_NO_DEVICE, WT_E_NO_PERMISSION,
+                                  WT_E_NOT_SUPPORTED, WT_E_IGNORED,   WT_E_VERSION};
     for (unsigned i = 0; i < sizeof lasting / sizeof lasting[0]; i++)
         if (lasting[i] == rc)
             return false;
     return true;
 }
 
-int guard_set_for_good(struct guard *guard, const struct wt_device *device, uint32_t limit_mw,
+/* A dead holder's debt for this knob is settled: a setting made by hand is the one that later
+ * leases return to. */
+static int forget_debt(struct guard *guard, const struct wt_device *device, enum wt_knob knob,
                        struct wt_error *err)
 {
-    int lock_fd, rc = guard_check(device, limit_mw, err);
-    uint32_t now_mw;
+    for (unsigned v = JOURNAL_LIMIT; v <= JOURNAL_SETTING; v++) {
+        struct journal_entry entry;
+        int rc = journal_read(guard->folder, device->uuid, v, &entry, err);
+        if (rc == WT_E_NOT_FOUND)
+            continue;
+        if (rc == 0 && entry.debts[knob].owed) {
+            entry.debts[knob].owed = false;
+            rc = keep_entry(guard, v, &entry, err);
+        } else if (rc == WT_E_PARSE) {
+            rc = journal_remove(guard->folder, device->uuid, v, err);
+        }
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+int guard_set_for_good(struct guard *guard, const struct wt_device *device,
+                       struct wt_setting setting, struct wt_error *err)
+{
+    struct target target;
+    uint32_t now;
+    int lock_fd, rc = guard_check(guard, device, setting, err);
+    if (rc == 0)
+        rc = aim(guard, device, setting.knob, &target, err);
     if (rc == 0)
         rc = journal_lock(guard->folder, device->uuid, &lock_fd, err);
     if (rc)
         return rc;
     journal_sign(lock_fd, guard->holder);
-    /* What a dead holder left is settled by this: the limit set by hand is what later leases return
-     * to. */
-    rc = write_and_read_back(guard, device, limit_mw, &now_mw, err);
+    rc = write_and_read_back(&target, setting.value, &now, err);
     if (rc == 0)
-        rc = journal_remove(guard->folder, device->uuid, err);
+        rc = forget_debt(guard, device, setting.knob, err);
     close(lock_fd);
     return rc;
 }

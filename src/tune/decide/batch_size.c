@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The batch size over the recurrences of a job: who runs which size, and what that teaches.
+ * The batch size over the recurrences of a job: handing out sizes, and learning from their runs.
  */
 #include "tune/decide/batch_size.h"
 
@@ -55,7 +55,7 @@ int batch_size_init(struct batch_size *state, const struct batch_size_options *o
 
 /* --- Another GPU model --- */
 
-/* What a caller knows of a cost: 0 when it is nothing. */
+/* A cost as far as the caller knows it: 0 when not at all. */
 static double known_cost(double cost_j)
 {
     return cost_j > 0 && cost_j <= BATCH_COST_MOST_J ? cost_j : 0;
@@ -83,8 +83,8 @@ static bool ended_as_early(const struct batch_size *state, const struct batch_si
                                                                     epoch_j, max_epochs));
 }
 
-/* The arm believes a run, once.  Of a size that failed it may not be known what it would have cost:
- * such a size is no arm. */
+/* The arm believes a run, once.  The cost of a size that failed may not be known here: such a size
+ * is no arm. */
 static void believe(struct batch_size *state, struct batch_size_carried *run)
 {
     double epoch_j = state->carry.epoch_cost_j[run->size];
@@ -97,7 +97,7 @@ static void believe(struct batch_size *state, struct batch_size_carried *run)
 }
 
 /* The first run of the size that pruning asks for that tells something and was not given to it yet;
- * NULL when there is none, or when it is not known what it costs. */
+ * NULL when there is none, or its cost is not known. */
 static struct batch_size_carried *next_run(struct batch_size *state)
 {
     for (unsigned i = 0; i < state->carry.count; i++) {
@@ -112,7 +112,7 @@ static struct batch_size_carried *next_run(struct batch_size *state)
     return NULL;
 }
 
-/* Goes on with the history as far as it reaches by what is known now. */
+/* Goes on with the history as far as present knowledge reaches. */
 static void carry_on(struct batch_size *state)
 {
     struct batch_size_carry *carry = &state->carry;

@@ -3,20 +3,21 @@
  * The batch size over the recurrences of a job: pruning exploration, then Thompson sampling (Zeus
  * section 4), with early stop and retries, for any number of recurrences at once.
  *
- *     batch_size_claim()      a recurrence begins: which size to run
- *     batch_size_report()     what that run cost, and whether it reached the target; when it did
- * not, the recurrence goes on with another size, at most BATCH_TRIES_MOST tries in all
- *     batch_size_lapse()      claims that were not renewed in time: their runs count as never made
+ *     batch_size_claim()      begins a recurrence and gives its size
+ *     batch_size_report()     takes the cost of a run and whether it reached the target; where it
+ *                             did not, the recurrence goes on with another size, at most
+ *                             BATCH_TRIES_MOST tries in all
+ *     batch_size_lapse()      drops claims that were not renewed in time, as if never made
  *
  * A recurrence is held under a claim from its first try to its last.  Pruning tries one size after
- * the other; while it waits for a size, other recurrences run the best size known so far, and what
- * they give is remembered but does not decide what is pruned.  A lapsed claim gives its size back,
- * so that a trial that was lost does not block pruning for ever.
+ * the other; while it waits for a size, other recurrences run the best size known so far, and their
+ * results are remembered but do not decide the pruning.  A lapsed claim gives its size back, so
+ * that a trial that was lost does not block pruning for ever.
  *
- * A job that is new on a GPU model begins with what others taught: batch_size_take_over().
+ * A job that is new on a GPU model begins with the lessons of other models: batch_size_take_over().
  *
  * The state is one plain struct without pointers.  `now` is an argument: milliseconds of the wall
- * clock of whoever keeps the state.
+ * clock of the state's keeper.
  */
 #ifndef WATTUNE_TUNE_DECIDE_BATCH_SIZE_H
 #define WATTUNE_TUNE_DECIDE_BATCH_SIZE_H
@@ -58,7 +59,7 @@ struct batch_size_claim {
     double spent_j;      /* by the tries before */
 };
 
-/* What another GPU model taught, as long as it is of use: see batch_size_take_over(). */
+/* The lessons of another GPU model, as long as they are of use: see batch_size_take_over(). */
 struct batch_size_carried {
     unsigned char size; /* index */
     bool reached;
@@ -90,7 +91,7 @@ struct batch_size {
     struct batch_size_claim claims[BATCH_CLAIMS_MOST]; /* in the order of their ids */
     struct batch_size_carry carry;
     unsigned taken_over; /* runs of another GPU model that came to count since the state was made or
-                          * read: for who wants to tell, and not kept */
+                            read; for messages, not kept */
 };
 
 /* Two explorations, nothing known before, all costs count: the defaults of the paper. */
@@ -129,17 +130,17 @@ int batch_size_renew(struct batch_size *state, uint64_t id, int64_t now_ms, int6
 /* Drops the claims whose time is over; returns how many. */
 unsigned batch_size_lapse(struct batch_size *state, int64_t now_ms);
 
-/* What a run may cost: beta x the cheapest recurrence; INFINITY before one reached the target.
- * Until one has done so here, pruning is bounded by what those on another GPU model would have
- * cost; no longer, for epochs times their cost leaves out what a run takes besides, and no run may
- * be stopped for that for ever. */
+/* The cost bound of a run: beta x the cheapest recurrence; INFINITY before one reached the target.
+ * Until one has done so here, the cost of those on another GPU model, as it would be here, bounds
+ * pruning; no longer, for epochs times their cost leave out the rest of a run, and no run may be
+ * stopped for that for ever. */
 double batch_size_bound_j(const struct batch_size *state);
 
-/* How many epochs fit into the bound, at most max_epochs: known before an epoch, not noticed after
- * it. */
+/* The number of epochs that fit into the bound, at most max_epochs: known before an epoch, not
+ * noticed after it. */
 unsigned batch_size_epochs_allowed(double bound_j, double epoch_cost_j, unsigned max_epochs);
 
-/* The same for a run on its way, whose epochs need not all have cost the same: whether one more
+/* The same for a run on its way, whose epochs need not all have cost the same: true when one more
  * fits. */
 bool batch_size_epoch_fits(double bound_j, double spent_j, double epoch_cost_j);
 
@@ -151,13 +152,13 @@ struct batch_size_past { /* one run, in the order in which they ended */
     bool reached;
 };
 
-/* What another GPU model taught, for a state that has not begun.  Epochs carry over, what an epoch
- * costs does not: each run counts as its epochs x epoch_cost_j of its size here (one entry a size
- * of the state; NaN: not profiled here yet).  Pruning asks for its sizes in its own order and is
- * given their runs, as far as the history reaches.  The first size of which there is none, or of
- * which is not known what an epoch costs, is handed out next; its run is pruning's, and when its
- * report tells what an epoch costs, the history goes on from there.  So each size runs at most once
- * for its profile, and what the history has is not explored again.
+/* Takes over the lessons of another GPU model into a state that has not begun.  Epochs carry over,
+ * their cost does not: each run counts as its epochs x epoch_cost_j of its size here (one entry a
+ * size of the state; NaN: not profiled here yet).  Pruning asks for its sizes in its own order and
+ * is given their runs, as far as the history reaches.  The first size without a run, or without a
+ * known cost of an epoch, is handed out next; its run is pruning's, and when its report tells the
+ * cost of an epoch, the history goes on from there.  So each size runs at most once for its
+ * profile, and no size of the history is explored again.
  *
  * A run that did not reach the target there is of use only if it would have ended as early here: it
  * had max_epochs, or as many as the bound leaves it here.
@@ -167,7 +168,8 @@ struct batch_size_past { /* one run, in the order in which they ended */
 void batch_size_take_over(struct batch_size *state, const struct batch_size_past past[],
                           size_t count, const double epoch_cost_j[], unsigned max_epochs);
 
-/* How many runs of this size that reached the target wait for what an epoch of it costs here. */
+/* The number of runs of this size that reached the target and wait for the cost of an epoch here.
+ */
 unsigned batch_size_waiting(const struct batch_size *state, unsigned size);
 
 /* --- Keeping the state --- */

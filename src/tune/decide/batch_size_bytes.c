@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The state of the batch size as bytes, little-endian whatever the machine.  One description of the
- * layout both writes and reads, so that the two cannot differ; what was read is then checked, since
- * a state that cannot be must not be acted on.
+ * The state of the batch size as bytes, little-endian on every machine.  One description of the
+ * layout both writes and reads, so that the two cannot differ; a state that was read is then
+ * checked, since an impossible one must not be acted on.
  */
 #include "tune/decide/batch_size.h"
 
@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The last one is the version.  Version 2 is version 1 with what another GPU model taught behind
- * it; a state without that is still written as version 1, so that older programs read it. */
+/* The last one is the version.  Version 2 is version 1 followed by the lessons of another GPU
+ * model; a state without that is still written as version 1, so that older programs read it. */
 enum { PLAIN = 1, CARRYING = 2 };
 static const unsigned char MAGIC[8] = {'W', 'T', 'B', 'A', 'T', 'C', 'H', PLAIN};
 
@@ -158,7 +158,7 @@ size_t batch_size_encode(const struct batch_size *state, unsigned char bytes[BAT
     return codec.at;
 }
 
-/* --- What cannot be --- */
+/* --- Impossible states --- */
 
 static bool is_cost(double cost_j)
 {

@@ -8,8 +8,8 @@
 
 static const double WARN_AT = 0.8;
 
-/* What epochs scatter by as long as they have not shown it, of their mean, and how many epochs'
- * worth that assumption weighs. With two it is out of the way after some ten epochs. */
+/* The scatter assumed of epochs until they have shown their own, as a share of their mean, and the
+ * weight of that assumption in epochs.  With two it is out of the way after some ten epochs. */
 static const double USUAL_SCATTER = 0.1;
 enum { USUAL_WEIGHT = 2 };
 
@@ -60,8 +60,8 @@ bool budget_predict(const struct budget *budget, uint64_t epochs, struct budget_
     return true;
 }
 
-/* The most epochs of which one end of the interval fits into what is left; more epochs never take
- * less. */
+/* The most epochs of which one end of the interval fits into the rest; more epochs never take less.
+ */
 static uint64_t most_that_fit(const struct budget *budget, bool surely)
 {
     uint64_t low = 0, high = BUDGET_EPOCHS_MOST;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A budget of energy, carbon or time: how much of it is used, when to warn and when it is used up,
- * and what the epochs so far let one expect.  Amounts are of the budget's own quantity (J, g, s);
- * nothing here depends on which it is.  Must not know devices, grids or clocks.
+ * A budget of energy, carbon or time: its use so far, when to warn and when it is used up, and a
+ * prediction from the epochs so far.  Amounts are of the budget's own quantity (J, g, s); nothing
+ * here depends on which it is.  Must not know devices, grids or clocks.
  *
  * The prediction takes epochs as alike but for scatter.  The first epoch starts the program and may
  * try power limits, so it counts only while there is no other.  How much epochs scatter is not
@@ -31,10 +31,10 @@ struct budget {
     double before; /* used by earlier runs under the same budget */
     double used;   /* all in all; never falls */
     bool warned;
-    uint64_t epochs; /* of this run, and what was used at the end of the last */
+    uint64_t epochs; /* of this run, and the use at the end of the last */
     double at_epoch;
-    double first;        /* what the first took */
-    struct stats steady; /* what the others took that nothing disturbed */
+    double first;        /* taken by the first */
+    struct stats steady; /* taken by the others that nothing disturbed */
 };
 
 enum budget_event {
@@ -45,31 +45,31 @@ enum budget_event {
 
 void budget_begin(struct budget *budget, double amount, double before, bool warned);
 
-/* This run has used so much so far; NaN: not known now, and what was known last stands.
+/* Takes the use of this run so far; NaN: not known now, and the last known figure stands.
  * BUDGET_IS_OUT whenever nothing is left. */
 enum budget_event budget_use(struct budget *budget, double used);
 
-/* An epoch of this run has ended, or several; with what was used last.  `steady`: no power limits
- * were tried in it. */
+/* Takes the end of one epoch of this run, or of several, with the last known use.  `steady`: no
+ * power limits were tried in it. */
 void budget_epoch(struct budget *budget, uint64_t epochs, bool steady);
 
 struct budget_range {
     double low, high;
 };
 
-/* What the next `epochs` epochs take together: Student's 95 % interval over the epochs so far and
- * the assumption above, which in simulations holds at least nine times of ten for epochs that
- * scatter by up to a fifth.  False before the first epoch, and when it took nothing that was
- * measured. */
+/* Predicts the use of the next `epochs` epochs together: Student's 95 % interval over the epochs so
+ * far and the assumption above, which in simulations holds at least nine times of ten for epochs
+ * that scatter by up to a fifth.  False before the first epoch, and when no use of it was measured.
+ */
 bool budget_predict(const struct budget *budget, uint64_t epochs, struct budget_range *more);
 
-/* How many more epochs what is left is enough for, surely and at best; most BUDGET_EPOCHS_MOST.
- * False as above. */
+/* The number of further epochs that the rest is enough for, surely and at best; most
+ * BUDGET_EPOCHS_MOST.  False as above. */
 enum { BUDGET_EPOCHS_MOST = 1000000 };
 bool budget_epochs_left(const struct budget *budget, uint64_t *surely, uint64_t *at_best);
 
-/* Is it enough for a run of between `least` and `most` epochs in all?  *total: what would be used
- * in the end, of the whole budget. */
+/* Judges whether the budget is enough for a run of between `least` and `most` epochs in all.
+ * *total: the use in the end, of the whole budget. */
 enum budget_verdict { BUDGET_UNKNOWN, BUDGET_ENOUGH, BUDGET_DOUBTFUL, BUDGET_TOO_SMALL };
 enum budget_verdict budget_judge(const struct budget *budget, uint64_t least, uint64_t most,
                                  struct budget_range *total);

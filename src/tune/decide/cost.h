@@ -18,7 +18,7 @@ double cost_max_power_w(uint32_t limit_max_mw, unsigned gpu_count);
 double cost_eta(const struct wt_preference *preference);
 
 /* The cost in joules of energy_j and time_s.  At eta 1 an unknown time does not matter, at eta 0 an
- * unknown energy; otherwise what is unknown (NaN) makes the cost unknown. */
+ * unknown energy; otherwise one unknown (NaN) makes the cost unknown. */
 double cost_j(double eta, double max_power_w, double energy_j, double time_s);
 
 /* The cost of one training step at this point, joules. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a batch size at a power limit is expected to take until the target is reached: epochs, which
- * do not depend on the limit, times what an epoch takes at it (Zeus section 4.1).  And which of
- * these choices are worth a thought: the front of time and energy, and the cheapest.
+ * The expected time and energy of a batch size at a power limit until the target is reached:
+ * epochs, which do not depend on the limit, times the cost of an epoch at it (Zeus section 4.1).
+ * And the choices worth a thought: the front of time and energy, and the cheapest.
  */
 #ifndef WATTUNE_TUNE_DECIDE_EXPECTED_H
 #define WATTUNE_TUNE_DECIDE_EXPECTED_H
@@ -27,8 +27,8 @@ struct expected_size {
 enum wt_left_why expected_left_out(const struct expected_size *size);
 
 /* The size at each limit of its profile, in the profile's order; returns how many.  Limits at which
- * another cap held (throttled) count only when the size has no others, as for whoever chooses a
- * limit.  0 for a size that is left out. */
+ * another cap held (throttled) count only when the size has no others, as in the choice of a limit.
+ * 0 for a size that is left out. */
 unsigned expected_points(const struct expected_size *size, double eta, double max_power_w,
                          struct wt_point points[WT_MAX_LIMITS]);
 

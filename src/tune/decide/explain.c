@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Default, choice, front, and the parts of what was saved.
+ * Default, choice, front, and the parts of the saving.
  */
 #include "tune/decide/explain.h"
 
@@ -157,8 +157,8 @@ static struct knobs turn(struct corner standard, struct corner chosen)
     return (struct knobs){not_known, not_known, WT_ORDER_UNKNOWN};
 }
 
-/* What a part saved, of the default's energy: the whole saving in proportion to logarithms.  Near
- * no change at all that is the logarithm itself. */
+/* A part's saving, of the default's energy: the whole saving in proportion to logarithms.  Near no
+ * change at all that is the logarithm itself. */
 static struct wt_part part(struct ratio ratio, double whole_log)
 {
     double fraction = exp(ratio.log),
@@ -209,7 +209,7 @@ static double known(double error)
     return isfinite(error) ? error : 0;
 }
 
-/* Less of one of time and energy and not more of the other, beyond what is known of the errors. */
+/* Less of one of time and energy and not more of the other, beyond the known errors. */
 static bool beats(struct corner a, struct corner b)
 {
     struct ratio energy = whole_energy(a, b), time = whole_time(a, b);
@@ -217,7 +217,7 @@ static bool beats(struct corner a, struct corner b)
     return (energy.log < -e && time.log <= t) || (time.log < -t && energy.log <= e);
 }
 
-/* Ties keep what was found before: points are looked at from the highest limit on. */
+/* Ties keep the earlier find: points are looked at from the highest limit on. */
 static bool takes_less(struct corner a, struct corner b)
 {
     return a.point && (!b.point || whole_energy(a, b).log < 0);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Why the choice of a batch size and a power limit is what it is: the fit of the chosen size's
- * profile, how far the choice is from the default, and which part of that the epochs, the size and
- * the limit have.
+ * The grounds for a choice of batch size and power limit: the fit of the chosen size's profile, how
+ * far the choice is from the default, and which part of that the epochs, the size and the limit
+ * have.
  *
  *   energy = epochs(size) x steps of an epoch(size) x energy of a step(size, limit)
  *
  * The ratio of two such products is the product of ratios, and the logarithms of these share it out
- * without a rest.  Only the last factor depends on both knobs: what the limit saves is not the same
- * at the default size as at the chosen one.  Neither order is the right one, so the mean of both is
- * told (the Shapley value) where all four corners were measured.
+ * without a rest.  Only the last factor depends on both knobs: the limit's saving is not the same
+ * at the default size as at the chosen one.  Neither order is the right one, so the result is the
+ * mean of both (the Shapley value) where all four corners were measured.
  */
 #ifndef WATTUNE_TUNE_DECIDE_EXPLAIN_H
 #define WATTUNE_TUNE_DECIDE_EXPLAIN_H
@@ -34,8 +34,8 @@ struct explain_question {
     uint32_t limit_min_mw, limit_max_mw; /* the driver's; 0: not known */
 };
 
-/* Fills all of *explanation but its names and the limit found.  What is not known of a side or a
- * part is NaN, and its limit 0. */
+/* Fills all of *explanation but its names and the limit found.  An unknown of a side or a part is
+ * NaN, and its limit 0. */
 void explain(const struct explain_question *question, struct wt_explanation *explanation);
 
 #endif

@@ -44,20 +44,20 @@ bool plan_next(const struct plan *plan, struct plan_slice *slice);
  * power_search_add(). */
 int plan_add(struct plan *plan, const struct wt_profile_point *slice, struct wt_error *err);
 
-/* What was measured, one entry a limit, highest first.  Returns how many, 0 before the first slice.
- */
+/* The measured profile, one entry a limit, highest first.  Returns how many, 0 before the first
+ * slice. */
 unsigned plan_profile(const struct plan *plan, struct wt_profile_point profile[WT_MAX_LIMITS]);
 
-/* The decision by what was measured so far, done or not; decision->point indexes plan_profile().
+/* The decision by the measurements so far, done or not; decision->point indexes plan_profile().
  * Errors as selector_choose(). */
 int plan_decide(const struct plan *plan, struct wt_decision *decision, struct wt_error *err);
 
-/* What running at `now` (the decision's entry of the profile, or a longer measurement at its limit)
- * saves against the baseline slices: the mean of now / baseline over them.  Throttled baselines are
- * left out if others are there. The 95 % errors hold the errors of `now` and of each slice, and how
- * the baselines differ among themselves, which is taken to hold for `now` as well.  Everything is
- * NaN and the limit 0 when there is no baseline slice; at the baseline's own limit nothing was
- * changed: 1, without error. */
+/* The saving of running at `now` (the decision's entry of the profile, or a longer measurement at
+ * its limit) against the baseline slices: the mean of now / baseline over them.  Throttled
+ * baselines are left out if others are there.  The 95 % errors hold the errors of `now` and of each
+ * slice, and how the baselines differ among themselves, which is taken to hold for `now` as well.
+ * Everything is NaN and the limit 0 when there is no baseline slice; at the baseline's own limit
+ * nothing was changed: 1, without error. */
 void plan_savings(const struct plan *plan, const struct wt_profile_point *now,
                   struct wt_savings *savings);
 

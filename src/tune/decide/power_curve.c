@@ -14,20 +14,20 @@ struct range {
     int logarithmic;
 };
 
-/* What the numbers may be.  Fits to the training runs under limits that the authors of Zeus
+/* The ranges of the numbers.  Fits to the training runs under limits that the authors of Zeus
  * (NSDI'23) published for four GPUs, from P100 to A40, lie within: static power is 0.28 to 0.36 of
- * the largest limit there, and 0.21 is what an H100 leaves idle.  Work that draws many times what
- * its GPU allows has no full clock to be seen; three times stands for all of it.  The search takes
- * as usual what tells it little of which limit is better. */
+ * the largest limit there, and 0.21 is the idle share of an H100.  Work that draws many times its
+ * GPU's limit never shows its full clock; three times stands for all of it.  For numbers that
+ * hardly tell which limit is better, the search takes a usual value. */
 static const struct range usual[POWER_CURVE_NUMBERS] = {
     [IDLE] = {0.17, 0.40, 0}, [FULL] = {0.1, 3, 1},        [GAMMA] = {0.44, 1, 0},
     [LINEAR] = {0, 0, 0},     [COMPUTE] = {0.09, 0.75, 0}, [OVERLAP] = {1.2, 12, 1},
     [HOST] = {0, 0.5, 0},     [LOWEST] = {0.17, 0.17, 0},  [WAITING] = {0.9, 0.9, 0},
 };
 
-/* What a fit has to leave open: the search's law of power, and one that fits as well, with a linear
- * share (0.15 to 0.73 on the same four GPUs) and the rest cubic.  While the host works these GPUs
- * draw 0.62 to 0.96 of their static power, and they run no lower than a tenth to a sixth of their
+/* The freedom of a fit: the search's law of power, and one that fits as well, with a linear share
+ * (0.15 to 0.73 on the same four GPUs) and the rest cubic.  While the host works these GPUs draw
+ * 0.62 to 0.96 of their static power, and they run no lower than a tenth to a sixth of their
  * highest clock. */
 static const struct range wide[POWER_CURVE_NUMBERS] = {
     [IDLE] = {0.17, 0.40, 0}, [FULL] = {0.1, 3, 1},        [GAMMA] = {1.0 / 3, 0.9, 0},

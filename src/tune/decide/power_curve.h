@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a power limit may do to a training step: a family of curves with a few numbers each, and a
- * fixed set of them that covers what GPUs and workloads are known to do.  Power is in shares of the
- * GPU's largest limit, time in shares of the step at full clock, so that one family serves all
+ * The effects that a power limit may have on a training step: a family of curves with a few numbers
+ * each, and a fixed set of them that covers the known GPUs and workloads.  Power is in shares of
+ * the GPU's largest limit, time in shares of the step at full clock, so that one family serves all
  * GPUs.
  *
- * A GPU that may not draw what it would lowers its clock until power fits:
+ * A GPU whose limit is below its demand lowers its clock until power fits:
  *
  *   power = idle + (full - idle) * (linear * clock + (1 - linear) * clock ^ (1 / gamma))
  *
@@ -26,11 +26,11 @@ struct power_curve {
     double idle;    /* power that no clock takes away */
     double full;    /* power at full clock; may be above every limit */
     double gamma;   /* 1: power follows the clock, 1/3: its cube */
-    double linear;  /* share of dynamic power that follows the clock itself, whatever gamma */
+    double linear;  /* share of dynamic power that follows the clock itself, for every gamma */
     double compute; /* share of the GPU's work that follows the clock, before any overlap */
     double overlap; /* 1: memory and computing one after the other */
     double host;    /* share of a step at full clock */
-    double lowest;  /* the lowest clock, whatever the limit */
+    double lowest;  /* the lowest clock under any limit */
     double waiting; /* power while the host works, of the idle power */
 };
 
@@ -54,7 +54,7 @@ struct power_curve_point {
                          lengthens it, in % */
 };
 
-/* What the curve does at this limit. */
+/* The step's time and power by the curve at this limit. */
 struct power_curve_point power_curve_at(const struct power_curve *curve, double limit);
 
 #endif

@@ -16,9 +16,9 @@
  * follows the clock - and each point has two, time and energy: two points could say anything. */
 enum { POINTS_LEAST = 3 };
 
-/* The walk: so many places at once, so many moves of each, of which the first only lead there; of
- * the rest every KEEP_EVERYth is kept, since neighbours are alike.  Over virtual cards intervals
- * are within a tenth of what three times as many moves give. */
+/* The walk: so many places at once, so many moves of each.  The first only lead there; of the rest
+ * every KEEP_EVERYth is kept, since neighbours are alike.  Over virtual cards intervals are within
+ * a tenth of those of three times as many moves. */
 enum {
     WALKERS = 48,
     MOVES = 2400,
@@ -30,18 +30,18 @@ enum {
 /* A place in the ranges of the curve's numbers, and how rough the training is. */
 enum { ROUGHNESS = POWER_CURVE_NUMBERS, NUMBERS };
 
-/* By how much, limit by limit, the truth is off the curve: from what large kernels repeat within to
- * the worst grade of the adaptive search, of unknown size (uniform in the logarithm). */
+/* By how much, limit by limit, the truth is off the curve: from the repeatability of large kernels
+ * to the worst grade of the adaptive search, of unknown size (uniform in the logarithm). */
 static const double roughness_least = 0.003, roughness_most = 0.12;
 
 /* More than this and the training is like no curve: where the adaptive search goes on to its bound.
  */
 static const double rough = 0.03;
 
-/* Nor may one point be off by more, whatever the others do. */
+/* Nor may one point be off by more, however well the others fit. */
 static const double rough_point = 3 * 0.03;
 
-/* Points that leave more than this of what was possible before do not tell; nor does a power that
+/* Points that leave more than this of the range possible before tell nothing; nor does a power that
  * may be half as large again. */
 static const double tells_nothing = 0.85, vague = 0.5;
 
@@ -59,11 +59,12 @@ struct observation {
 struct seen {
     unsigned count;
     struct observation points[WT_MAX_LIMITS];
-    double top, low, high;  /* limits: the highest measured, and what the driver allows */
+    double top, low,
+        high; /* limits: the highest measured, and the highest that the driver allows */
     double unit_mw, unit_w; /* the largest limit: of a GPU, and of all */
 };
 
-/* --- What was measured --- */
+/* --- Measurements --- */
 
 static bool is_known(const struct wt_profile_point *point)
 {
@@ -91,7 +92,7 @@ static unsigned take_points(const struct wt_profile_point points[], unsigned cou
     }
     if (fit->count)
         qsort(fit->points, fit->count, sizeof fit->points[0], higher_limit_first);
-    /* The same limit twice says nothing more of what limits do. */
+    /* The same limit twice says nothing more of the effect of limits. */
     for (unsigned i = 0; i < fit->count; i++) {
         for (unsigned k = 0; k < i; k++)
             if (fit->points[k].used &&
@@ -130,9 +131,9 @@ static void look(const struct wt_fit *fit, unsigned gpu_count, uint32_t least_mw
     }
 }
 
-/* Whether one time and one energy for all limits are within what was measured: the sum of squares
- * over their variances is what chance makes of it (its mean and three standard deviations), as 998
- * of 1000 times. */
+/* True when one time and one energy for all limits agree with the measurements: the sum of squares
+ * over their variances is no larger than chance makes it (its mean and three standard deviations)
+ * 998 of 1000 times. */
 static bool is_flat(const struct seen *seen)
 {
     double squares = 0, floor = roughness_least * roughness_least;
@@ -244,8 +245,8 @@ static double inside(double value)
 }
 
 /* One move of each walker, by a difference of two others (differential evolution): steps are as
- * long as the places lie apart, whatever the shape of what fits.  Now and then a whole difference,
- * which leads from one hill to another. */
+ * long as the places lie apart, for any shape of the region that fits.  Now and then a whole
+ * difference, which leads from one hill to another. */
 static void move(struct walk *walk)
 {
     enum { HALF = WALKERS / 2 };
@@ -270,7 +271,7 @@ static void move(struct walk *walk)
     }
 }
 
-/* --- What is told --- */
+/* --- Results --- */
 
 enum told { STATIC, FULL_DYNAMIC, DYNAMIC, COMPUTE, LEAST_LIMIT, TOLD };
 
@@ -326,7 +327,7 @@ static struct wt_estimate middle(double values[], unsigned count)
     return (struct wt_estimate){(low + high) / 2, (high - low) / 2};
 }
 
-/* What was possible before anything was measured: the set of curves. */
+/* The range possible before any measurement: the set of curves. */
 static void know_before(const struct seen *seen, struct samples *samples,
                         struct wt_estimate before[TOLD])
 {
@@ -382,8 +383,8 @@ static bool knows_its_errors(const struct wt_profile_point *point)
     return point->time_error_s > 0 && point->energy_error_j > 0;
 }
 
-/* Measured against fitted, and what that says of the fit.  The error of power is no larger than
- * those of time and energy together. */
+/* Measured against fitted, and the quality of the fit by that.  The error of power is no larger
+ * than those of time and energy together. */
 static void judge(const struct walk *walk, struct wt_fit *fit)
 {
     const struct seen *seen = walk->seen;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the points of a profile say of the GPU and of the training: how much power no clock takes
- * away, how much follows the clock, how much of a step does, and how sure all that is.
+ * Facts of the GPU and of the training, read from the points of a profile: how much power no clock
+ * takes away, how much follows the clock, how much of a step does, and how sure all that is.
  *
  * The curves are those of the search (power_curve.h).  Instead of asking a fixed set of them, the
  * fit walks through their ranges in proportion to how well each place fits (a Markov chain by
- * differential evolution: ter Braak 2006), so that what it tells is not one
- * curve but all that the points leave open: an interval is the middle 95 % of them.  What a model
- * of this kind errs by is not known beforehand; it is a number of the fit as well.
+ * differential evolution: ter Braak 2006), so that its result is not one curve but all that the
+ * points leave open: an interval is the middle 95 % of them.  The error of a model of this kind is
+ * not known beforehand; it is a number of the fit as well.
  */
 #ifndef WATTUNE_TUNE_DECIDE_POWER_FIT_H
 #define WATTUNE_TUNE_DECIDE_POWER_FIT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The grid: which power limits a search may try.  Ranges come from the devices as numbers; a run
- * sets one limit on all of its GPUs, so only what every one of them allows is on the grid.
+ * sets one limit on all of its GPUs, so only limits that every one of them allows are on the grid.
  */
 #ifndef WATTUNE_TUNE_DECIDE_POWER_LIMITS_H
 #define WATTUNE_TUNE_DECIDE_POWER_LIMITS_H
@@ -17,8 +17,8 @@ struct power_range {
     uint32_t min_mw, max_mw;
 };
 
-/* What all `count` devices allow.  WT_E_NOT_SUPPORTED when one does not tell its limits (0),
- * WT_E_RANGE when they have none in common, WT_E_NO_DEVICE when there is none. */
+/* The range that all `count` devices allow.  WT_E_NOT_SUPPORTED when one does not tell its limits
+ * (0), WT_E_RANGE when they have none in common, WT_E_NO_DEVICE when there is none. */
 int power_limits_common(const struct wt_device devices[], unsigned count, struct power_range *range,
                         struct wt_error *err);
 

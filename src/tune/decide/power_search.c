@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The table of searches, and the sweep: every limit once, from the highest to the lowest, as Zeus's
- * JIT profiler does; then, once more, those whose slice was throttled.  They come last so that what
- * throttled them (heat, a neighbour on the same supply) has had time to pass.
+ * JIT profiler does; then, once more, those whose slice was throttled.  They come last so that the
+ * cause (heat, a neighbour on the same supply) has had time to pass.
  */
 #include "tune/decide/power_search.h"
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Searching the power limit: which limit to measure next, given what was measured so far.  The
- * state is one plain struct without pointers: a caller may copy it, store it and go on from the
- * copy.
+ * Searching the power limit: the limit to measure next, given the measurements so far.  The state
+ * is one plain struct without pointers: a caller may copy it, store it and go on from the copy.
  *
  * A search is a row of one table.  It sees the same state as the others, so that slices may come
  * from anywhere: a baseline slice at a limit of the grid spares the search that limit.
@@ -30,7 +29,8 @@ struct power_search {
 
 struct power_search_ops {
     const char *name; /* as in --search */
-    /* Prepares what the search needs beyond the limits, which are there already; NULL: nothing. */
+    /* Prepares the needs of the search beyond the limits, which are there already; NULL: nothing.
+     */
     void (*init)(struct power_search *search);
     /* The index of the point to measure next, or -1 when there is nothing left to learn. */
     int (*next)(const struct power_search *search);

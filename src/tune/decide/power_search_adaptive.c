@@ -2,22 +2,21 @@
  *
  * The adaptive search: measures a limit only while that is worth its time.
  *
- * It asks a fixed set of curves (power_curve.h) what they think.  Each is believed as far as it
- * fits what was measured, its scale - the length of a step - free; those that fit tell what the
- * limits not yet measured would cost.  A limit's *gain* is by how much it is expected to be cheaper
- * than the one that would be chosen now, taken over all curves: large where they agree that it is
- * better, and also where they do not know.  The limit of the largest gain is measured next.  When
- * what could be gained anywhere is small, the search is done.  (This is expected improvement, Jones
- * et al. 1998, over a sample of a physical model instead of a Gaussian process.)
+ * It asks a fixed set of curves (power_curve.h) for their word.  Each is believed as far as it fits
+ * the measurements, its scale - the length of a step - free; those that fit tell the cost of limits
+ * not yet measured.  A limit's *gain* is by how much it is expected to be cheaper than the one that
+ * would be chosen now, taken over all curves: large where they agree that it is better, and also
+ * where they do not know.  The limit of the largest gain is measured next.  When every possible
+ * gain is small, the search is done.  (This is expected improvement, Jones et al. 1998, over a
+ * sample of a physical model instead of a Gaussian process.)
  *
- * What is chosen in the end is the selector's business, and it chooses among measured limits only:
- * a wrong curve costs slices, or a somewhat better limit, but nothing is ever set on a curve's
- * word.
+ * The choice in the end is the selector's business, and it chooses among measured limits only: a
+ * wrong curve costs slices, or a somewhat better limit, but nothing is ever set on a curve's word.
  *
  * No curve is exact, and some trainings are like none of them.  So each curve comes in grades of
  * roughness: by how much, limit by limit, the truth may be off it.  Where only rough grades fit,
- * what the curves say of gains is not believed, and the search measures on until its bound: on a
- * short grid it becomes a sweep by itself.
+ * the search does not believe the curves' gains, and measures on until its bound: on a short grid
+ * it becomes a sweep by itself.
  */
 #include "tune/decide/power_search_adaptive.h"
 
@@ -35,7 +34,7 @@ enum { MOST_OF_FEW = 7, FEW = 9, MOST = 10 };
 
 /* The grades: roughness as a fraction of time and energy, and how usual it is.  Large kernels
  * repeat within less than a per cent; small ones, bound by a busy host, within some; the last grade
- * is for what is like no curve. */
+ * is for trainings like no curve. */
 static const struct grade {
     double roughness, share;
 } grades[] = {{0.006, 0.45}, {0.015, 0.40}, {0.04, 0.12}, {0.12, 0.03}};
@@ -50,8 +49,8 @@ static const double rough = 0.03;
  * err): of the logarithm of the slowdown, this share. */
 static const double slow_error = 0.2;
 
-/* And the farther from what was measured: of the logarithm of the ratio of limits.  This looks into
- * wide gaps. */
+/* And the farther from the measured limits: of the logarithm of the ratio of limits.  This looks
+ * into wide gaps. */
 static const double gap_error = 0.08;
 
 /* Of a curve's roughness, this share is the limit's own and would be there again if it were chosen.
@@ -59,7 +58,7 @@ static const double gap_error = 0.08;
 static const double lasting_share = 0.5;
 
 /* Measuring on has to promise this much, as a fraction of the cost, and more with each limit
- * measured already: a quarter of a per cent is what noise of 1 % costs a full sweep. */
+ * measured already: noise of 1 % costs a full sweep a quarter of a per cent. */
 static const double gain_least = 0.0025, gain_rise = 0.25;
 
 /* Weights this far below all others together cannot change anything. */
@@ -83,7 +82,7 @@ struct view {
     double chosen_log_cost, chosen_var;
 };
 
-/* What the curves say, summed up: weights, gains of each limit, and of the best limit by each
+/* The curves' verdict, summed up: weights, gains of each limit, and of the best limit by each
  * curve's own word. */
 struct verdict {
     double weight, rough_weight, best_gain;
@@ -166,7 +165,7 @@ static bool look(const struct power_search *search, struct view *view)
     return true;
 }
 
-/* What one curve says of the limits. */
+/* One curve's word on the limits. */
 struct opinion {
     double log_time[POWER_LIMITS_MAX], log_power[POWER_LIMITS_MAX], log_cost[POWER_LIMITS_MAX];
 };
@@ -208,7 +207,7 @@ static double fit(const struct view *view, const struct opinion *opinion, double
     return exp(-0.5 * (squares - sum * *log_scale + log_vars + log(weight)));
 }
 
-/* The mean of what is below 0 of a normal distribution, as a positive number. */
+/* The mean of the part of a normal distribution below 0, as a positive number. */
 static double mean_below_zero(double mean, double sd)
 {
     if (mean >= 5 * sd)
@@ -226,11 +225,11 @@ static bool allowed(const struct view *view, const struct opinion *opinion, unsi
                log1p(view->search->preference.max_slowdown);
 }
 
-/* Adds what one curve of one grade says to the verdict. */
+/* Adds the word of one curve of one grade to the verdict. */
 static void hear(const struct view *view, const struct opinion *opinion, double roughness,
                  double weight, double log_scale, struct verdict *verdict)
 {
-    /* The chosen limit truly lies between what was measured and what the curve says of it. */
+    /* The chosen limit's true cost lies between the measurement and the curve's word on it. */
     double said = log_scale + opinion->log_cost[view->chosen], rough_var = roughness * roughness;
     double to_beat =
         said + (view->chosen_log_cost - said) * rough_var / (rough_var + view->chosen_var);
@@ -318,7 +317,7 @@ int power_search_adaptive_next(const struct power_search *search)
         measured += search->slices[i] > 0;
     int next =
         measured < power_search_adaptive_most(search->count) ? most_gain(search, measured) : -1;
-    /* Throttled slices are measured once more, last, as the sweep does; what they say may open the
+    /* Throttled slices are measured once more, last, as the sweep does; their result may open the
      * search again. */
     for (unsigned i = 0; next < 0 && i < search->count; i++)
         if (search->slices[i] == 1 && search->points[i].throttled)

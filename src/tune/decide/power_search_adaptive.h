@@ -10,8 +10,8 @@
 /* The most limits that the search asks for on a grid of so many. */
 unsigned power_search_adaptive_most(unsigned count);
 
-/* As power_search_ops.next.  Nothing is kept between calls: what was measured, by whomever, is all
- * it looks at. */
+/* As power_search_ops.next.  Keeps nothing between calls: the measured points, from any source, are
+ * its whole input. */
 int power_search_adaptive_next(const struct power_search *search);
 
 #endif

@@ -14,8 +14,7 @@ bool profile_slice_valid(const struct wt_profile_point *slice)
            !isinf(slice->energy_per_step_j);
 }
 
-/* Standard deviation of a measurement that does not know its error: what a slice is measured to as
- * a rule. */
+/* Standard deviation of a measurement that does not know its error: that of a slice as a rule. */
 static const double unknown_error = 0.01;
 static const double normal_95 = 1.96;
 

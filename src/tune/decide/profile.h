@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Merging slices: what one power limit costs per step, from all the slices that were measured at
- * it.
+ * Merging slices: the cost of a step at one power limit, from all the slices measured at it.
  */
 #ifndef WATTUNE_TUNE_DECIDE_PROFILE_H
 #define WATTUNE_TUNE_DECIDE_PROFILE_H
@@ -24,9 +23,9 @@ double profile_log_variance(double value, double error_95);
  * adds nothing to one that was not. */
 void profile_merge(struct wt_profile_point *entry, const struct wt_profile_point *slice);
 
-/* Adds to points[0..count), highest limit first, what `older` knows of other limits, and takes its
- * word on a limit that points has only seen throttled.  Returns the new count, at most
- * WT_MAX_LIMITS; what does not fit is left out. */
+/* Adds to points[0..count), highest limit first, the points of `older` at other limits, and takes
+ * its word on a limit that points has only seen throttled.  Returns the new count, at most
+ * WT_MAX_LIMITS; further points are left out. */
 unsigned profile_unite(struct wt_profile_point points[WT_MAX_LIMITS], unsigned count,
                        const struct wt_profile_point older[], unsigned older_count);
 

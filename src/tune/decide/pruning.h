@@ -2,8 +2,8 @@
  *
  * Pruning exploration (Zeus section 4.3): which batch sizes are worth being arms of the bandit.  In
  * each of two rounds the sizes are run from the default downwards, then from above the default
- * upwards, and a direction ends with its first size that does not reach the target: what lies
- * beyond is not tried again. The cheapest size of the first round is the default of the second. Two
+ * upwards, and a direction ends with its first size that does not reach the target: sizes beyond it
+ * are not tried again.  The cheapest size of the first round is the default of the second.  Two
  * rounds, because the bandit needs two costs of an arm to know how much they differ.
  *
  * Sizes are named by their index in ascending order; a set of them is a word with a bit for each.
@@ -38,7 +38,7 @@ struct pruning {
 /* `count` is 1 to PRUNING_SIZES_MOST, default_index below it. */
 void pruning_init(struct pruning *pruning, unsigned count, unsigned default_index);
 
-/* Takes what the run of pruning->next gave, and goes to the next size. */
+/* Takes the result of the run of pruning->next, and goes to the next size. */
 void pruning_add(struct pruning *pruning, double cost_j, bool reached);
 
 #endif

@@ -5,8 +5,8 @@
  * O'Neill 2014) seeded by SeedSequence (after O'Neill's seed_seq_fe), bounded integers by Lemire's
  * method (2019), normals by a ziggurat of 256 layers (Marsaglia and Tsang 2000).
  *
- * The generator is a plain struct; the tables of the ziggurat are constant and made once by whoever
- * draws normals.
+ * The generator is a plain struct; the tables of the ziggurat are constant and made once by the
+ * caller that draws normals.
  */
 #ifndef WATTUNE_TUNE_DECIDE_RANDOM_H
 #define WATTUNE_TUNE_DECIDE_RANDOM_H

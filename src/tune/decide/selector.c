@@ -16,7 +16,7 @@ struct choice {
     bool throttled; /* whether throttled points take part */
 };
 
-/* What is to be small, for each selector. */
+/* The quantity to make small, for each selector. */
 static double objective(const struct wt_profile_point *point,
                         const struct wt_preference *preference, double max_power_w)
 {
@@ -43,8 +43,8 @@ static bool may_choose(const struct choice *choice, unsigned i)
     return measured(choice, i) && (!choice->allowed || choice->allowed[i]);
 }
 
-/* The least objective among what may be chosen and takes at most longest_s; -1 when there is none.
- */
+/* The least objective among the points that may be chosen and take at most longest_s; -1 when there
+ * is none. */
 static int least(const struct choice *choice, const struct wt_preference *preference,
                  double max_power_w, double longest_s)
 {
@@ -138,8 +138,8 @@ int selector_choose(const struct wt_profile_point points[], unsigned count, cons
     }
     if (best < 0)
         return error_set(err, WT_E_NO_DATA, "no power limit was measured");
-    /* What a preference other than cost costs is told at the even trade-off, so that runs compare.
-     */
+    /* The cost of a choice by another preference is told at the even trade-off, so that runs
+     * compare. */
     double eta = preference->selector == WT_SELECT_COST ? preference->eta : 0.5;
     *decision = (struct wt_decision){
         .setting.value = points[best].setting.value,

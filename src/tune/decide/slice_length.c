@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How long a slice lasts.  Constants here decide what a search costs: at 21 limits every second
+ * How long a slice lasts.  Constants here decide the cost of a search: at 21 limits every second
  * counts 21 times.
  */
 #include "tune/decide/slice_length.h"
 
 /* Warm-up.  Boards move to a new limit within some 0.1 to 0.3 s, and a step that was under way at
  * the change belongs to neither limit; the second and third let queued work of the old limit drain
- * (frameworks keep a step or two in flight).  With slow steps 3 s are enough whatever was finished:
+ * (frameworks keep a step or two in flight).  With slow steps 3 s are enough, finished or not:
  * waiting for three 5 s steps would cost more than the error that is left. */
 static const uint64_t warm_steps = 3;
 static const double warm_s = 0.4, warm_most_s = 3;
@@ -18,8 +18,9 @@ static const uint64_t slice_steps = 5;
 static const double slice_s = 1.5;
 
 /* Cost over the limit changes by some per cent between neighbours of a 25 W grid; 1 % tells them
- * apart where it matters.  What is not precise after 6 s (the Zeus paper's slices have five) is
- * noisy by itself, and a longer slice would not help the search as much as its time is worth. */
+ * apart where it matters.  A slice that is not precise after 6 s (the Zeus paper's slices have
+ * five) is noisy by itself, and a longer slice would not help the search as much as its time is
+ * worth. */
 static const double precise = 0.01;
 static const double slice_most_s = 6;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * How long a slice lasts: when the warm-up after a new power limit is over, and when enough was
- * measured. Pure rules; who calls them counts the steps and reads the clock.
+ * measured.  Pure rules; the caller counts the steps and reads the clock.
  *
  * A slice begins and ends at the end of a step, so that energy per step is not blurred by parts of
  * steps.

@@ -17,7 +17,7 @@ struct target {
 };
 
 /* Reads NAME>=VALUE or NAME<=VALUE; blanks around the three parts do not count.  A name is
- * printable ASCII of 1 to 31 bytes without < > =.  WT_E_PARSE: the sentence says what is wrong;
+ * printable ASCII of 1 to 31 bytes without < > =.  WT_E_PARSE: the sentence names the fault;
  * *target is untouched. */
 int target_parse(const char *text, struct target *target, struct wt_error *err);
 
@@ -25,7 +25,7 @@ int target_parse(const char *text, struct target *target, struct wt_error *err);
  * is. */
 bool target_reached(const struct target *target, const char *metric_name, double metric);
 
-/* What was seen of a target's metric over a run: to say why it was not reached. */
+/* Sightings of a target's metric over a run, from which to say why it was not reached. */
 struct target_seen {
     bool any, own, other,
         nan; /* an epoch's end; a number under the target's name; another name; no number */

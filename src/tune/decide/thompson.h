@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Gaussian Thompson sampling (Zeus section 4.4): each batch size is an arm with a belief of what a
- * run of it costs.  To choose, a cost is drawn from each belief, and the arm with the least one is
+ * Gaussian Thompson sampling (Zeus section 4.4): each batch size is an arm with a belief about the
+ * cost of a run.  To choose, a cost is drawn from each belief, and the arm with the least one is
  * run: an arm that is dear for certain is left alone, one that is not well known is tried now and
  * then.
  */
@@ -26,15 +26,14 @@ struct thompson_options {
     unsigned
         window; /* only so many last costs of an arm count, so that drift is followed; 0: all */
     unsigned explorations; /* an arm is run that often before beliefs decide; at least 1 */
-    double prior_mean_j, prior_precision; /* of what an arm costs, before a run; precision in 1/J^2,
+    double prior_mean_j, prior_precision; /* of an arm's cost, before a run; precision in 1/J^2,
                                              0: nothing is known */
 };
 
 void arm_add(struct arm *arm, const struct thompson_options *options, double cost_j);
 
-/* What the arm costs on average, and the standard deviation of that belief: 0 when all costs were
- * the same.
- */
+/* The mean cost of the arm, and the standard deviation of that belief: 0 when all costs were the
+ * same. */
 struct belief {
     double mean_j, sd_j;
 };

@@ -8,9 +8,9 @@
 
 #include "base/clock.h"
 
-/* Steps are counted at polls some 25 ms apart; over 150 ms one poll more or less is not the
- * scatter. */
-static const int64_t BATCH_NS = 150 * NS_PER_MS;
+/* The least length of a group of steps, over which one time per step is taken.  Steps are counted
+ * at polls some 25 ms apart: over 150 ms, one poll more or less is not the scatter. */
+static const int64_t GROUP_NS = 150 * NS_PER_MS;
 
 static double seconds(int64_t length_ns)
 {
@@ -26,24 +26,24 @@ void slice_step(struct slice *slice, struct step_mark mark)
 {
     if (!slice->open) {
         slice->open = true;
-        slice->begin = slice->last = slice->batch = mark;
+        slice->begin = slice->last = slice->group = mark;
         return;
     }
     slice->last = mark;
-    if (mark.t_ns - slice->batch.t_ns >= BATCH_NS && mark.steps > slice->batch.steps) {
-        stats_add(&slice->batch_step_s, seconds(mark.t_ns - slice->batch.t_ns) /
-                                            (double)(mark.steps - slice->batch.steps));
-        slice->batch = mark;
+    if (mark.t_ns - slice->group.t_ns >= GROUP_NS && mark.steps > slice->group.steps) {
+        stats_add(&slice->group_step_s, seconds(mark.t_ns - slice->group.t_ns) /
+                                            (double)(mark.steps - slice->group.steps));
+        slice->group = mark;
     }
 }
 
-static void book(struct slice *slice, const struct live_meter *watch, struct step_mark begin,
+static void book(struct slice *slice, const struct live_meter *meter, struct step_mark begin,
                  struct step_mark end)
 {
     double energy_j, error_j;
     slice->steps += end.steps - begin.steps;
     slice->time_s += seconds(end.t_ns - begin.t_ns);
-    if (live_meter_energy_between(watch, begin.t_ns, end.t_ns, &energy_j, &error_j)) {
+    if (live_meter_energy_between(meter, begin.t_ns, end.t_ns, &energy_j, &error_j)) {
         slice->unknown = true;
         return;
     }
@@ -69,30 +69,30 @@ double slice_length_s(const struct slice *slice)
     return slice->open ? length_s + seconds(slice->last.t_ns - slice->begin.t_ns) : length_s;
 }
 
-/* Closed pieces that end by until_ns become sums; what is left waits. */
-static void book_until(struct slice *slice, const struct live_meter *watch, int64_t until_ns)
+/* Closed pieces that end by until_ns become sums; the others wait. */
+static void book_until(struct slice *slice, const struct live_meter *meter, int64_t until_ns)
 {
     unsigned left = 0;
     for (unsigned i = 0; i < slice->piece_count; i++) {
         if (slice->pieces[i].end.t_ns <= until_ns)
-            book(slice, watch, slice->pieces[i].begin, slice->pieces[i].end);
+            book(slice, meter, slice->pieces[i].begin, slice->pieces[i].end);
         else
             slice->pieces[left++] = slice->pieces[i];
     }
     slice->piece_count = left;
 }
 
-void slice_settle(struct slice *slice, const struct live_meter *watch)
+void slice_settle(struct slice *slice, const struct live_meter *meter)
 {
-    book_until(slice, watch, INT64_MAX);
+    book_until(slice, meter, INT64_MAX);
 }
 
-struct wt_profile_point slice_point(struct slice *slice, const struct live_meter *watch)
+struct wt_profile_point slice_point(struct slice *slice, const struct live_meter *meter)
 {
-    book_until(slice, watch, live_meter_known_until_ns(watch)); /* the edges have passed these */
+    book_until(slice, meter, live_meter_known_until_ns(meter)); /* the edges have passed these */
     struct slice whole = *slice;
     if (whole.open && whole.last.steps > whole.begin.steps)
-        book(&whole, watch, whole.begin, whole.last);
+        book(&whole, meter, whole.begin, whole.last);
     struct wt_profile_point point = {.setting.value = slice->limit_mw,
                                      .throttled = slice->throttled};
     if (whole.steps == 0 || whole.time_s <= 0 || whole.unknown)
@@ -102,6 +102,6 @@ struct wt_profile_point slice_point(struct slice *slice, const struct live_meter
     point.time_per_step_s = whole.time_s / steps;
     point.energy_per_step_j = whole.energy_j / steps;
     point.energy_error_j = whole.error_j / steps;
-    point.time_error_s = stats_mean_error(&whole.batch_step_s);
+    point.time_error_s = stats_mean_error(&whole.group_step_s);
     return point;
 }

@@ -48,7 +48,7 @@
 #include "show/text/view.h"
 #include "sim/simulate.h"
 #include "setup/recover.h"
-#include "tune/act/guard.h"
+#include "tune/act/sensed.h"
 #include "tune/act/journal.h"
 #include "tune/learn/optimizer.h"
 
@@ -368,14 +368,14 @@ static int get_limit(void *driver, unsigned index, uint32_t *limit_mw, struct wt
 static int set_limit(void *driver, unsigned index, uint32_t limit_mw, struct wt_error *error)
 {
     (void)driver, (void)index;
-    char text[1024] = "", found[40], written[40];
-    FILE *file = fopen(in_folder("GPU-fail.limit"), "re");
+    char text[1024] = "", found[60], written[40];
+    FILE *file = fopen(in_folder("GPU-fail.setting"), "re");
     if (file)
         text[fread(text, 1, sizeof text - 1, file)] = '\0';
     if (file)
         fclose(file);
-    snprintf(found, sizeof found, "\nfound_mw %u\n", (unsigned)FOUND_MW);
-    snprintf(written, sizeof written, "\nwritten_mw %u ", limit_mw);
+    snprintf(found, sizeof found, "\npower_limit_mw found %u from 0 ", (unsigned)FOUND_MW);
+    snprintf(written, sizeof written, " written %u ", limit_mw);
     /* Before the device has it, the disk knows what was found and what is about to be written. */
     if (!for_good && (!strstr(text, found) || (limit_mw != FOUND_MW && !strstr(text, written))))
         fail_msg("%u mW is set, but the journal says '%s'", limit_mw, text);
@@ -387,7 +387,37 @@ static int set_limit(void *driver, unsigned index, uint32_t limit_mw, struct wt_
     return 0;
 }
 
-static const struct guard_device_ops fake = {get_limit, set_limit};
+static int reset_limit(void *driver, unsigned index, struct guard_range found,
+                       struct wt_error *error)
+{
+    return set_limit(driver, index, found.max, error);
+}
+
+static int check_limit(void *driver, const struct wt_device *of, uint32_t limit_mw,
+                       struct wt_error *error)
+{
+    (void)driver;
+    return guard_check_limit(of, limit_mw, error);
+}
+
+static int find_fake(void *ctx, const struct wt_device *of, const struct guard_ops **ops,
+                     void **driver, struct wt_error *error)
+{
+    static const struct guard_knob knob = {
+        .read = get_limit, .set = set_limit, .reset = reset_limit, .check = check_limit};
+    static const struct guard_ops only = {{[WT_KNOB_POWER_LIMIT] = &knob}};
+    (void)of, (void)error;
+    *ops = &only;
+    *driver = ctx;
+    return 0;
+}
+
+static const struct guard_finder fake = {find_fake, NULL};
+
+static struct wt_setting limit_of(uint32_t limit_mw)
+{
+    return (struct wt_setting){WT_KNOB_POWER_LIMIT, limit_mw};
+}
 
 static void untouched(void)
 {
@@ -398,19 +428,19 @@ static void untouched(void)
 static int run_guard(void)
 {
     struct guard *guard = NULL;
-    uint32_t found_mw = 42;
+    struct wt_setting found = {WT_KNOB_POWER_LIMIT, 42};
     enum guard_outcome outcome = GUARD_NOTHING;
-    int rc = guard_new(&fake, NULL, folder, "test", &guard, &err);
+    int rc = guard_new(fake, folder, "test", &guard, &err);
     if (rc == 0)
-        rc = guard_take(guard, &device, &found_mw, &err);
-    assert_int_equal(found_mw, rc ? 42 : FOUND_MW);
+        rc = guard_take(guard, &device, WT_KNOB_POWER_LIMIT, &found, &err);
+    assert_int_equal(found.value, rc ? 42 : FOUND_MW);
     if (rc == 0)
-        rc = guard_set(guard, &device, 175000, &err);
+        rc = guard_set(guard, &device, limit_of(175000), &err);
     if (rc == 0)
-        rc = guard_set(guard, &device, 150000, &err);
+        rc = guard_set(guard, &device, limit_of(150000), &err);
     if (rc == 0) {
         assert_int_equal(device_mw, 150000);
-        rc = guard_restore(guard, &device, &outcome, &err);
+        rc = guard_restore(guard, &device, WT_KNOB_POWER_LIMIT, &outcome, &err);
     }
     if (rc == 0)
         assert_true(outcome == GUARD_RESTORED && device_mw == FOUND_MW);
@@ -423,13 +453,13 @@ static void next_start_restores(int rc)
 {
     (void)rc;
     struct guard *guard = NULL;
-    enum guard_outcome outcome;
-    assert_int_equal(guard_new(&fake, NULL, folder, "recovery", &guard, &err), 0);
-    if (guard_recover(guard, &device, &outcome, &err))
+    enum guard_outcome outcomes[WT_KNOBS];
+    assert_int_equal(guard_new(fake, folder, "recovery", &guard, &err), 0);
+    if (guard_recover(guard, &device, outcomes, &err))
         fail_msg("%s", err.text);
-    assert_int_not_equal(outcome, GUARD_CHANGED_BY_OTHERS);
+    assert_int_not_equal(outcomes[WT_KNOB_POWER_LIMIT], GUARD_CHANGED_BY_OTHERS);
     assert_int_equal(device_mw, FOUND_MW);
-    assert_true(access(in_folder("GPU-fail.limit"), F_OK));
+    assert_true(access(in_folder("GPU-fail.setting"), F_OK));
     guard_close(guard);
 }
 
@@ -437,23 +467,23 @@ static void next_start_restores(int rc)
 static void left_behind(void)
 {
     struct guard *guard = NULL;
-    uint32_t found_mw;
+    struct wt_setting found;
     untouched();
-    assert_int_equal(guard_new(&fake, NULL, folder, "killed", &guard, &err), 0);
-    assert_int_equal(guard_take(guard, &device, &found_mw, &err), 0);
-    assert_int_equal(guard_set(guard, &device, 125000, &err), 0);
+    assert_int_equal(guard_new(fake, folder, "killed", &guard, &err), 0);
+    assert_int_equal(guard_take(guard, &device, WT_KNOB_POWER_LIMIT, &found, &err), 0);
+    assert_int_equal(guard_set(guard, &device, limit_of(125000), &err), 0);
     guard_close(guard);
 }
 
 static int run_recover(void)
 {
     struct guard *guard = NULL;
-    enum guard_outcome outcome = GUARD_NOTHING;
-    int rc = guard_new(&fake, NULL, folder, "recovery", &guard, &err);
+    enum guard_outcome outcomes[WT_KNOBS];
+    int rc = guard_new(fake, folder, "recovery", &guard, &err);
     if (rc == 0)
-        rc = guard_recover(guard, &device, &outcome, &err);
+        rc = guard_recover(guard, &device, outcomes, &err);
     if (rc == 0)
-        assert_true(outcome == GUARD_RESTORED && device_mw == FOUND_MW);
+        assert_true(outcomes[WT_KNOB_POWER_LIMIT] == GUARD_RESTORED && device_mw == FOUND_MW);
     guard_close(guard);
     return rc;
 }
@@ -462,9 +492,9 @@ static int run_set_for_good(void)
 {
     struct guard *guard = NULL;
     for_good = true;
-    int rc = guard_new(&fake, NULL, folder, "limit set", &guard, &err);
+    int rc = guard_new(fake, folder, "limit set", &guard, &err);
     if (rc == 0)
-        rc = guard_set_for_good(guard, &device, 200000, &err);
+        rc = guard_set_for_good(guard, &device, limit_of(200000), &err);
     assert_true(device_mw == 200000 || (rc && device_mw == FOUND_MW));
     guard_close(guard);
     return rc;
@@ -589,19 +619,21 @@ static bool trial_booked;
 
 static struct wt_trial a_trial(void)
 {
-    struct wt_trial t = {.identity.job = "resnet",
-                         .identity.phase = "training",
-                         .identity.project = "vision",
-                         .outcome.batch_size = 128,
-                         .part.energy_j = 12,
-                         .outcome.time_s = 3,
-                         .outcome.reached = -1,
-                         .part.source = WT_SOURCE_COUNTER,
-                         .outcome.note = "why not",
-                         .part.gpu_count = 2,
-                         .profile.count = 2,
-                         .profile.points = {{{WT_KNOB_POWER_LIMIT, 250000}, 40, 0.0025, 0.4375, 0.01, 0.0001, false},
-                                     {{WT_KNOB_POWER_LIMIT, 175000}, 40, 0.0026, 0.3375, 0.01, 0.0001, false}}};
+    struct wt_trial t = {
+        .identity.job = "resnet",
+        .identity.phase = "training",
+        .identity.project = "vision",
+        .outcome.batch_size = 128,
+        .part.energy_j = 12,
+        .outcome.time_s = 3,
+        .outcome.reached = -1,
+        .part.source = WT_SOURCE_COUNTER,
+        .outcome.note = "why not",
+        .part.gpu_count = 2,
+        .profile.count = 2,
+        .profile.points = {
+            {{WT_KNOB_POWER_LIMIT, 250000}, 40, 0.0025, 0.4375, 0.01, 0.0001, false},
+            {{WT_KNOB_POWER_LIMIT, 175000}, 40, 0.0026, 0.3375, 0.01, 0.0001, false}}};
     for (unsigned i = 0; i < 2; i++) {
         t.part.gpus[i].index = i;
         snprintf(t.part.gpus[i].uuid, WT_UUID_LEN, "GPU-%u", i);
@@ -1219,17 +1251,19 @@ static struct wt_explanation an_explanation(void)
         .whole = {0.33, 0.01},
         .whole_time = {0.67, 0.02},
         .left = {1, 0},
-        .fit = {.state = WT_FIT_DONE,
-                .describes = true,
-                .used = 2,
-                .static_w = {70, 4},
-                .dynamic_w = {170, 6},
-                .full_dynamic_w = {170, 6},
-                .compute = {0.5, 0.1},
-                .least_limit_w = {150, 12},
-                .count = 2,
-                .points = {{{{WT_KNOB_POWER_LIMIT, 250000}, 60, 0.5, 200, 2, 0.25, false}, true, 0.5, 210},
-                           {{{WT_KNOB_POWER_LIMIT, 150000}, 60, 0.6, 150, 2, 0.25, false}, true, 0.6, 150}}}};
+        .fit = {
+            .state = WT_FIT_DONE,
+            .describes = true,
+            .used = 2,
+            .static_w = {70, 4},
+            .dynamic_w = {170, 6},
+            .full_dynamic_w = {170, 6},
+            .compute = {0.5, 0.1},
+            .least_limit_w = {150, 12},
+            .count = 2,
+            .points = {
+                {{{WT_KNOB_POWER_LIMIT, 250000}, 60, 0.5, 200, 2, 0.25, false}, true, 0.5, 210},
+                {{{WT_KNOB_POWER_LIMIT, 150000}, 60, 0.6, 150, 2, 0.25, false}, true, 0.6, 150}}}};
 }
 
 static int run_explain_json(void)
@@ -1471,7 +1505,7 @@ static int run_tuner(void)
     const struct tuner_store store = {0};
     int rc = live_meter_new(gpus, both, 2, &watch, &err);
     if (rc == 0)
-        rc = guard_new(&guard_nvml, sense_driver(gpus), folder, "test", &guard, &err);
+        rc = guard_new(sensed_finder(gpus), folder, "test", &guard, &err);
     if (rc == 0)
         rc = tuner_new(&options, watch, guard, &store, &tuner, &err);
     tuner_free(tuner);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Slices and the tuner over a world of the test's own: a training whose steps and power follow the
- * limit by a formula, a clock that moves when the test says so, and a watch that knows the energy
- * exactly.  What the profile says must be the formula's numbers.
+ * limit by a formula, a clock that moves when the test says so, and a live meter that knows the
+ * energy exactly.  The profile must have the formula's numbers.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "tune/live/memory_store.h"
 #include "tune/live/slice.h"
 #include "tune/live/tuner.h"
 
@@ -168,7 +169,31 @@ static int set_limit(void *driver, unsigned index, uint32_t limit_mw, struct wt_
     return 0;
 }
 
-static const struct guard_device_ops ops = {get_limit, set_limit};
+static int reset_limit(void *driver, unsigned index, struct guard_range found, struct wt_error *err)
+{
+    return set_limit(driver, index, found.max, err);
+}
+
+static int check_limit(void *driver, const struct wt_device *device, uint32_t limit_mw,
+                       struct wt_error *err)
+{
+    (void)driver;
+    return guard_check_limit(device, limit_mw, err);
+}
+
+static int find_ops(void *ctx, const struct wt_device *device, const struct guard_ops **ops,
+                    void **driver, struct wt_error *err)
+{
+    static const struct guard_knob knob = {
+        .read = get_limit, .set = set_limit, .reset = reset_limit, .check = check_limit};
+    static const struct guard_ops only = {{[WT_KNOB_POWER_LIMIT] = &knob}};
+    (void)ctx, (void)device, (void)err;
+    *ops = &only;
+    *driver = NULL;
+    return 0;
+}
+
+static const struct guard_finder finder = {find_ops, NULL};
 
 static int start_world(void **state)
 {
@@ -323,7 +348,7 @@ static void run(bool baseline, struct tuner_result *result)
     struct guard *guard;
     struct tuner *tuner;
     struct tuner_options options = options_for(baseline);
-    assert_int_equal(guard_new(&ops, NULL, folder, "test", &guard, NULL), 0);
+    assert_int_equal(guard_new(finder, folder, "test", &guard, NULL), 0);
     assert_int_equal(tuner_new(&options, NULL, guard, &(struct tuner_store){0}, &tuner, NULL), 0);
     train(tuner, 400, 30);
     tuner_finish(tuner, result);
@@ -364,7 +389,7 @@ static void test_stalls(void **state)
     struct tuner *tuner;
     struct tuner_result result;
     struct tuner_options options = options_for(false);
-    assert_int_equal(guard_new(&ops, NULL, folder, "test", &guard, NULL), 0);
+    assert_int_equal(guard_new(finder, folder, "test", &guard, NULL), 0);
     assert_int_equal(tuner_new(&options, NULL, guard, &(struct tuner_store){0}, &tuner, NULL), 0);
     for (unsigned i = 0; i < 60 && (i < 10 || tuner_is_profiling(tuner)); i++) {
         train(tuner, 2.3, 0);
@@ -385,14 +410,16 @@ static void test_no_permission(void **state)
     struct tuner_result result;
     struct tuner_options options = options_for(true);
     world.set_rc = WT_E_NO_PERMISSION;
-    assert_int_equal(guard_new(&ops, NULL, folder, "test", &guard, NULL), 0);
+    assert_int_equal(guard_new(finder, folder, "test", &guard, NULL), 0);
     assert_int_equal(tuner_new(&options, NULL, guard, &(struct tuner_store){0}, &tuner, NULL), 0);
     train(tuner, 30, 1);
     tuner_finish(tuner, &result);
     tuner_free(tuner);
     guard_close(guard);
     assert_false(result.profiled);
-    assert_non_null(strstr(result.why_not, "CAP_SYS_ADMIN"));
+    assert_int_equal(result.reason.why, TUNER_NOT_SET);
+    assert_int_equal(result.reason.error.code, WT_E_NO_PERMISSION);
+    assert_int_equal(result.reason.setting.value, 200000);
     assert_int_equal(world.limit_mw, 300000);
     assert_int_equal(world.sets, 0);
 }
@@ -405,7 +432,7 @@ static void test_ends_early(void **state)
     struct tuner *tuner;
     struct tuner_result result;
     struct tuner_options options = options_for(true);
-    assert_int_equal(guard_new(&ops, NULL, folder, "test", &guard, NULL), 0);
+    assert_int_equal(guard_new(finder, folder, "test", &guard, NULL), 0);
     assert_int_equal(tuner_new(&options, NULL, guard, &(struct tuner_store){0}, &tuner, NULL), 0);
     train(tuner, 5, 1);
     assert_true(world.limit_mw != 300000);
@@ -413,7 +440,7 @@ static void test_ends_early(void **state)
     tuner_free(tuner);
     guard_close(guard);
     assert_false(result.profiled);
-    assert_non_null(strstr(result.why_not, "ended before all limits"));
+    assert_int_equal(result.reason.why, TUNER_ENDED_IN_PROFILING);
     assert_int_equal(world.limit_mw, 300000);
 }
 
@@ -427,7 +454,7 @@ static void test_choice_not_set(void **state)
     struct tuner_options options = options_for(true);
     world.set_rc = WT_E_DRIVER;
     world.sets_before_rc = 5; /* 200, 150, 300 as a baseline, 100, and 300 W as the last baseline */
-    assert_int_equal(guard_new(&ops, NULL, folder, "test", &guard, NULL), 0);
+    assert_int_equal(guard_new(finder, folder, "test", &guard, NULL), 0);
     assert_int_equal(tuner_new(&options, NULL, guard, &(struct tuner_store){0}, &tuner, NULL), 0);
     train(tuner, 400, 30);
     tuner_finish(tuner, &result);
@@ -439,7 +466,7 @@ static void test_choice_not_set(void **state)
     assert_int_equal(result.point_count, 4);
     assert_true(isnan(result.savings.energy_fraction));
     assert_int_equal(result.limit_mw, 300000);
-    assert_non_null(strstr(result.why_not, "no"));
+    assert_int_equal(result.reason.why, TUNER_NOT_SET);
 }
 
 /* --- Another eta as it goes --- */
@@ -460,7 +487,7 @@ static struct tuner *follow(unsigned *asked, struct guard **guard)
     options.preference = (struct wt_preference){WT_SELECT_COST, 0.5, 0};
     options.eta_now = eta_of_the_hour;
     options.ctx = asked;
-    assert_int_equal(guard_new(&ops, NULL, folder, "test", guard, NULL), 0);
+    assert_int_equal(guard_new(finder, folder, "test", guard, NULL), 0);
     assert_int_equal(tuner_new(&options, NULL, *guard, &(struct tuner_store){0}, &tuner, NULL), 0);
     return tuner;
 }
@@ -564,7 +591,7 @@ static void test_eta_changes_and_the_limit_does_not(void **state)
     end_following(tuner, guard, &result);
     assert_true(result.decided && result.decision.setting.value == 100000);
     assert_true(fabs(result.savings.energy_fraction / (7.15 / 12.5) - 1) < 0.03);
-    assert_non_null(strstr(result.why_not, "no"));
+    assert_int_equal(result.reason.why, TUNER_NOT_SET);
 }
 
 /* The training drifts, and ends while it is profiled again: the first profile and what it saved
@@ -576,7 +603,7 @@ static void test_ends_while_profiled_again(void **state)
     struct tuner *tuner;
     struct tuner_result result;
     struct tuner_options options = options_for(true);
-    assert_int_equal(guard_new(&ops, NULL, folder, "test", &guard, NULL), 0);
+    assert_int_equal(guard_new(finder, folder, "test", &guard, NULL), 0);
     assert_int_equal(tuner_new(&options, NULL, guard, &(struct tuner_store){0}, &tuner, NULL), 0);
     train(tuner, 400, 400);
     assert_false(tuner_is_profiling(tuner));
@@ -592,42 +619,37 @@ static void test_ends_while_profiled_again(void **state)
     guard_close(guard);
     assert_profile(&result);
     assert_true(result.savings.energy_fraction < 0.7);
-    assert_string_equal(result.why_not, "");
+    assert_int_equal(result.reason.why, TUNER_WENT_WELL);
     assert_int_equal(world.limit_mw, 300000);
 }
 
-/* --- What is stored --- */
+/* --- The store in memory --- */
 
-static struct {
-    unsigned count;
-    struct wt_profile_point points[WT_MAX_LIMITS];
-} stored;
+static struct memory_store *memory;
 
-static int load(void *ctx, const struct wt_profile_key *key, struct wt_profile_point points[],
-                unsigned capacity, unsigned *count, struct wt_error *err)
+static struct wt_profile_key stored_key(void)
 {
-    (void)ctx, (void)key, (void)err;
-    assert_true(stored.count <= capacity);
-    memcpy(points, stored.points, stored.count * sizeof points[0]);
-    *count = stored.count;
-    return 0;
+    struct wt_profile_key key = {
+        .gpu_count = 1, .limit_min_mw = 100000, .limit_max_mw = 300000, .job = "job"};
+    snprintf(key.gpu_model, sizeof key.gpu_model, "X");
+    return key;
 }
 
-static int save(void *ctx, const struct wt_profile_key *key, const struct wt_profile_point points[],
-                unsigned count, struct wt_error *err)
+static unsigned load_stored(struct wt_profile_point points[WT_MAX_LIMITS])
 {
-    (void)ctx, (void)key, (void)err;
-    memcpy(stored.points, points, count * sizeof points[0]);
-    stored.count = count;
-    return 0;
+    struct tuner_store store = memory_store_ops(memory);
+    struct wt_profile_key key = stored_key();
+    unsigned count = 0;
+    assert_int_equal(store.load(store.ctx, &key, points, WT_MAX_LIMITS, &count, NULL), 0);
+    return count;
 }
 
 static void run_stored(const struct tuner_options *options, struct tuner_result *result)
 {
     struct guard *guard;
     struct tuner *tuner;
-    const struct tuner_store store = {NULL, load, save};
-    assert_int_equal(guard_new(&ops, NULL, folder, "test", &guard, NULL), 0);
+    const struct tuner_store store = memory_store_ops(memory);
+    assert_int_equal(guard_new(finder, folder, "test", &guard, NULL), 0);
     assert_int_equal(tuner_new(options, NULL, guard, &store, &tuner, NULL), 0);
     train(tuner, 400, 5);
     tuner_finish(tuner, result);
@@ -637,18 +659,20 @@ static void run_stored(const struct tuner_options *options, struct tuner_result 
 
 static void assert_stored(unsigned count, const uint32_t limits_mw[])
 {
-    assert_int_equal(stored.count, count);
+    struct wt_profile_point points[WT_MAX_LIMITS];
+    assert_int_equal(load_stored(points), count);
     for (unsigned i = 0; i < count; i++)
-        assert_int_equal(stored.points[i].setting.value, limits_mw[i]);
+        assert_int_equal(points[i].setting.value, limits_mw[i]);
 }
 
 /* A run over fewer limits, or other ones, adds to what is known of the job. */
 static void test_store_grows(void **state)
 {
     (void)state;
+    struct wt_profile_point points[WT_MAX_LIMITS];
     struct tuner_result result;
     struct tuner_options options = options_for(true);
-    stored.count = 0;
+    assert_int_equal(memory_store_new(&memory, NULL), 0);
     run_stored(&options, &result);
     assert_stored(4, (uint32_t[]){300000, 200000, 150000, 100000});
     assert_false(result.reused);
@@ -658,11 +682,13 @@ static void test_store_grows(void **state)
     run_stored(&options, &result);
     assert_true(result.reused);
     assert_stored(5, (uint32_t[]){300000, 250000, 200000, 150000, 100000});
-    assert_true(fabs(stored.points[2].time_per_step_s / step_s(200000) - 1) < 0.03);
+    load_stored(points);
+    assert_true(fabs(points[2].time_per_step_s / step_s(200000) - 1) < 0.03);
     /* Another job under the same name: nothing of the first is kept. */
     world.step_s *= 2;
     run_stored(&options, &result);
     assert_stored(3, (uint32_t[]){300000, 250000, 150000});
+    memory = memory_store_free(memory);
 }
 
 /* Heat in the first slice does not make a stored profile another job's. */
@@ -671,15 +697,17 @@ static void test_store_survives_heat(void **state)
     (void)state;
     struct tuner_result result;
     struct tuner_options options = options_for(true);
-    stored.count = 0;
+    assert_int_equal(memory_store_new(&memory, NULL), 0);
     run_stored(&options, &result);
-    uint64_t steps_before = stored.points[1].steps;
+    struct wt_profile_point points[WT_MAX_LIMITS];
+    load_stored(points);
+    uint64_t steps_before = points[1].steps;
     world.step_s *= 1.4;
     world.capped_until_ms = world.now_ms + 3000;
     struct guard *guard;
     struct tuner *tuner;
-    const struct tuner_store store = {NULL, load, save};
-    assert_int_equal(guard_new(&ops, NULL, folder, "test", &guard, NULL), 0);
+    const struct tuner_store store = memory_store_ops(memory);
+    assert_int_equal(guard_new(finder, folder, "test", &guard, NULL), 0);
     assert_int_equal(tuner_new(&options, NULL, guard, &store, &tuner, NULL), 0);
     train(tuner, 2.5, 0);
     world.step_s /= 1.4;
@@ -689,7 +717,157 @@ static void test_store_survives_heat(void **state)
     guard_close(guard);
     assert_true(result.reused && result.decided);
     assert_stored(4, (uint32_t[]){300000, 200000, 150000, 100000});
-    assert_int_equal(stored.points[1].steps, steps_before);
+    load_stored(points);
+    assert_int_equal(points[1].steps, steps_before);
+    memory = memory_store_free(memory);
+}
+
+/* Every field of the key tells profiles apart; saving replaces. */
+static void test_memory_store(void **state)
+{
+    (void)state;
+    assert_int_equal(memory_store_new(&memory, NULL), 0);
+    struct tuner_store store = memory_store_ops(memory);
+    struct wt_profile_key keys[7];
+    struct wt_profile_point points[WT_MAX_LIMITS] = {0}, read[WT_MAX_LIMITS];
+    unsigned count;
+    for (unsigned i = 0; i < 7; i++)
+        keys[i] = stored_key();
+    keys[1].job[0] = 'J';
+    keys[2].batch_size = 32;
+    keys[3].gpu_model[0] = 'Y';
+    keys[4].gpu_count = 2;
+    keys[5].limit_min_mw = 1;
+    keys[6].limit_max_mw = 1;
+    for (unsigned i = 0; i < 7; i++) {
+        count = 42;
+        assert_int_equal(store.load(store.ctx, &keys[i], read, WT_MAX_LIMITS, &count, NULL), 0);
+        assert_int_equal(count, 0);
+        points[0].steps = i + 1;
+        points[0].setting = (struct wt_setting){WT_KNOB_SM_CLOCK_MAX, 1000 + i};
+        assert_int_equal(store.save(store.ctx, &keys[i], points, 2, NULL), 0);
+    }
+    for (unsigned i = 0; i < 7; i++) {
+        assert_int_equal(store.load(store.ctx, &keys[i], read, WT_MAX_LIMITS, &count, NULL), 0);
+        assert_true(count == 2 && read[0].steps == i + 1 &&
+                    read[0].setting.knob == WT_KNOB_SM_CLOCK_MAX &&
+                    read[0].setting.value == 1000 + i);
+    }
+    assert_int_equal(store.save(store.ctx, &keys[0], points, 1, NULL), 0);
+    assert_int_equal(store.load(store.ctx, &keys[0], read, 1, &count, NULL), 0);
+    assert_true(count == 1 && read[0].steps == 7);
+    count = 42;
+    assert_int_equal(store.load(store.ctx, &keys[1], read, 1, &count, NULL), WT_E_RANGE);
+    assert_int_equal(count, 42);
+    assert_int_equal(store.save(store.ctx, &keys[1], points, WT_MAX_LIMITS + 1, NULL), WT_E_RANGE);
+    memory = memory_store_free(memory);
+}
+
+/* --- Events, and silence --- */
+
+enum { HEARD_MOST = 64 };
+
+static struct {
+    unsigned count, of[TUNER_EVENTS];
+    struct tuner_event events[HEARD_MOST];
+} heard;
+
+static void hear(void *ctx, const struct tuner_event *event)
+{
+    assert_ptr_equal(ctx, &heard);
+    assert_true(heard.count < HEARD_MOST && event->kind < TUNER_EVENTS);
+    heard.of[event->kind]++;
+    heard.events[heard.count++] = *event;
+}
+
+/* Standard output and error of `work`, together: their length. */
+static long output_of(void (*work)(void))
+{
+    FILE *file = tmpfile();
+    int out = dup(STDOUT_FILENO), error = dup(STDERR_FILENO);
+    assert_true(file && out >= 0 && error >= 0);
+    fflush(NULL);
+    dup2(fileno(file), STDOUT_FILENO);
+    dup2(fileno(file), STDERR_FILENO);
+    log_set_level(LOG_DETAIL);
+    work();
+    log_set_level(LOG_ERROR);
+    fflush(NULL);
+    dup2(out, STDOUT_FILENO);
+    dup2(error, STDERR_FILENO);
+    close(out);
+    close(error);
+    long length = lseek(fileno(file), 0, SEEK_END);
+    fclose(file);
+    return length;
+}
+
+static void tune_twice_and_fail(void)
+{
+    struct tuner_result result;
+    struct tuner_options options = options_for(true);
+    options.listener = (struct tuner_listener){hear, &heard};
+    assert_int_equal(memory_store_new(&memory, NULL), 0);
+    run_stored(&options, &result);
+    world.step_s *= 2;
+    run_stored(&options, &result);
+    snprintf(options.key.job, sizeof options.key.job, "other");
+    world.set_rc = WT_E_DRIVER;
+    world.sets_before_rc = world.sets + 1;
+    run_stored(&options, &result);
+    memory = memory_store_free(memory);
+}
+
+/* All news of a run are events, with the numbers in them; nothing is printed. */
+static void test_events(void **state)
+{
+    (void)state;
+    memset(&heard, 0, sizeof heard);
+    assert_int_equal(output_of(tune_twice_and_fail), 0);
+    world.limit_mw = 300000;
+    assert_int_equal(heard.of[TUNER_PROFILE_DONE], 2);
+    assert_int_equal(heard.of[TUNER_STORED_DIFFERS], 1);
+    assert_int_equal(heard.of[TUNER_STOPPED], 1);
+    assert_int_equal(heard.of[TUNER_RESTORED], 2);
+    assert_int_equal(heard.of[TUNER_RESTORE_FAILED], 1);
+    assert_int_equal(heard.of[TUNER_RESTORE_GIVEN_UP], 1);
+    assert_int_equal(heard.of[TUNER_NOT_LOADED] + heard.of[TUNER_NOT_SAVED], 0);
+    assert_true(heard.of[TUNER_SLICE_DONE] >= 8 && heard.of[TUNER_SET] >= 8);
+    unsigned profile = 0, failed = 0;
+    while (heard.events[profile].kind != TUNER_PROFILE_DONE)
+        profile++;
+    while (heard.events[failed].kind != TUNER_RESTORE_GIVEN_UP)
+        failed++;
+    const struct tuner_event *done = &heard.events[profile];
+    assert_true(done->applied && done->count == 4 && done->point.setting.value == 100000);
+    assert_true(heard.events[profile + 1].kind == TUNER_SET &&
+                heard.events[profile + 1].setting.value == 100000);
+    assert_true(heard.events[failed].applied && heard.events[failed].gpu == world.device.index);
+}
+
+static void test_owner_stops(void **state)
+{
+    (void)state;
+    struct guard *guard;
+    struct tuner *tuner;
+    struct tuner_result result;
+    struct wt_error why;
+    struct tuner_options options = options_for(true);
+    error_set(&why, WT_E_BUSY, "GPU 0 is shared");
+    assert_int_equal(guard_new(finder, folder, "test", &guard, NULL), 0);
+    assert_int_equal(tuner_new(&options, NULL, guard, &(struct tuner_store){0}, &tuner, NULL), 0);
+    train(tuner, 5, 1);
+    assert_true(world.limit_mw != 300000);
+    tuner_stop(tuner, &why);
+    assert_int_equal(world.limit_mw, 300000);
+    memset(&why, 0, sizeof why);
+    tuner_stop(tuner, &why); /* the first reason stands */
+    tuner_finish(tuner, &result);
+    tuner_free(tuner);
+    guard_close(guard);
+    assert_int_equal(result.reason.why, TUNER_STOPPED_BY_OWNER);
+    assert_string_equal(result.reason.error.text, "GPU 0 is shared");
+    assert_false(result.owes);
 }
 
 static int setup(void **state)
@@ -728,6 +906,9 @@ int main(void)
         cmocka_unit_test_setup(test_ends_while_profiled_again, start_world),
         cmocka_unit_test_setup(test_store_grows, start_world),
         cmocka_unit_test_setup(test_store_survives_heat, start_world),
+        cmocka_unit_test_setup(test_memory_store, start_world),
+        cmocka_unit_test_setup(test_events, start_world),
+        cmocka_unit_test_setup(test_owner_stops, start_world),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
