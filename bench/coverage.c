@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "measure/meter/live_meter.h"
+#include "measure/meter/meter.h"
 #include "virtual_time.h"
 #include "wattune.h"
 

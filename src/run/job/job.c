@@ -20,7 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/users.h"
-#include "measure/meter/window.h"
+#include "measure/meter/meter.h"
 #include "measure/progress/channel.h"
 #include "measure/progress/pattern.h"
 #include "run/job/guard_process.h"
@@ -751,8 +751,10 @@ int job_run(const struct job_options *options, struct sense *sense, const unsign
     pthread_mutex_init(&job->pattern_lock, NULL);
     supervise_hold_signals();
     int rc = live_meter_new(sense, devices, count, &job->watch, err);
-    if (rc == 0)
+    if (rc == 0) {
+        live_meter_on_event(job->watch, live_meter_log_event, NULL);
         job->gpu_count = live_meter_gpu_count(job->watch);
+    }
     if (rc == 0)
         rc = start_progress(job, err);
     const char *remark;
