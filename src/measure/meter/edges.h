@@ -82,4 +82,10 @@ int64_t edges_known_until_ns(const struct edges *edges);
  * they vary.  WT_E_NO_DATA before the first knots. */
 int edges_energy_at(const struct edges *edges, int64_t t_ns, struct wt_sample *sample);
 
+/* The same for an end of a window that began at since_ns and ends now.  Work may begin where its
+ * window does: the knots before say little of the power inside, so that the bound is wider while
+ * there are few inside. */
+int edges_energy_since(const struct edges *edges, int64_t since_ns, int64_t t_ns,
+                       struct wt_sample *sample);
+
 #endif

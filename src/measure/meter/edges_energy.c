@@ -14,6 +14,8 @@ enum { NEIGHBOURS = 16 };
 /* Fewer pairs of knots than this do not show between what powers a load moves: what they leave open
  * is anything that the device can do, the more so the fewer they are. */
 enum { ENOUGH_PAIRS = 8 };
+/* The same of knots inside a window, when there are others before it. */
+enum { ENOUGH_INSIDE = 3 };
 
 /* What swings within a tick and in step with it does not show in any knot: a load that swings by
  * half its mean at twice the tick's rate is off the line by a thirtieth of a tick's energy. */
@@ -86,7 +88,34 @@ static double usual_bend(const struct edges *edges, unsigned newest, unsigned ol
     return count ? bends[count / 2] : 0;
 }
 
-static struct variation variation_around(const struct edges *edges, unsigned pair)
+/* The number of knots after since_ns. */
+static unsigned knots_since(const struct edges *edges, int64_t since_ns)
+{
+    if (middle(knot(edges, edges->count - 1)) >= since_ns)
+        return edges->count;
+    unsigned later = later_knot(edges, since_ns);
+    return middle(knot(edges, later)) >= since_ns ? later + 1 : 0;
+}
+
+/* How far power may leave that of the pair for all that `seen` of `enough` have shown. */
+static double open_power(const struct edges *edges, unsigned pair, unsigned seen, unsigned enough)
+{
+    double own = slope_before(edges, pair),
+           most = fmax(edges->most_mw > 0 ? edges->most_mw / 1e9 : 2 * own, own);
+    return seen < enough ? fmax(most - own, own) * (1 - (double)seen / enough) : 0;
+}
+
+/* Several strides: a load in step with the ticks moves against them slowly, and hides from
+ * neighbours. */
+static double widest_bend(const struct edges *edges, unsigned newest, unsigned oldest)
+{
+    double bend_mj = 0;
+    for (unsigned stride = 1; stride <= 8; stride *= 2)
+        bend_mj = fmax(bend_mj, USUAL_TO_95 * usual_bend(edges, newest, oldest, stride));
+    return bend_mj;
+}
+
+static struct variation variation_around(const struct edges *edges, unsigned pair, int64_t since_ns)
 {
     unsigned newest = pair > NEIGHBOURS ? pair - NEIGHBOURS : 0; /* knots ago */
     unsigned oldest = pair + NEIGHBOURS < edges->count - 1 ? pair + NEIGHBOURS : edges->count - 1;
@@ -96,29 +125,35 @@ static struct variation variation_around(const struct edges *edges, unsigned pai
         found.lowest = fmin(found.lowest, slope);
         found.highest = fmax(found.highest, slope);
     }
-    if (oldest - newest < ENOUGH_PAIRS) {
+    unsigned inside = knots_since(edges, since_ns);
+    found.open = fmax(open_power(edges, pair, oldest - newest, ENOUGH_PAIRS),
+                      open_power(edges, pair, inside, ENOUGH_INSIDE));
+    if (found.open > 0) {
         double own = slope_before(edges, pair),
                most = fmax(edges->most_mw > 0 ? edges->most_mw / 1e9 : 2 * own, own);
-        found.open = fmax(most - own, own) * (1 - (double)(oldest - newest) / ENOUGH_PAIRS);
         found.highest = fmax(found.highest, fmin(own + found.open, most));
         found.lowest = fmin(found.lowest, fmax(own - found.open, 0));
     }
-    /* Several strides: a load in step with the ticks moves against them slowly, and hides from
-     * neighbours. */
-    for (unsigned stride = 1; stride <= 8; stride *= 2)
-        found.bend_mj =
-            fmax(found.bend_mj, USUAL_TO_95 * usual_bend(edges, newest, oldest, stride));
+    found.bend_mj = widest_bend(edges, newest, oldest);
+    if (newest < inside && inside <= oldest) /* those before the window may be of another load */
+        found.bend_mj = fmax(found.bend_mj, widest_bend(edges, newest, inside - 1));
     return found;
 }
 
 int edges_energy_at(const struct edges *edges, int64_t t_ns, struct wt_sample *sample)
+{
+    return edges_energy_since(edges, INT64_MIN, t_ns, sample);
+}
+
+int edges_energy_since(const struct edges *edges, int64_t since_ns, int64_t t_ns,
+                       struct wt_sample *sample)
 {
     if (edges->count < 2)
         return WT_E_NO_DATA;
     struct wt_sample found = {.t_ns = t_ns, .source = WT_SOURCE_COUNTER};
     unsigned pair = later_knot(edges, t_ns);
     const struct edges_knot *b = knot(edges, pair), *a = knot(edges, pair + 1);
-    struct variation seen = variation_around(edges, pair);
+    struct variation seen = variation_around(edges, pair, since_ns);
     double slope = slope_before(edges, pair), length = (double)(middle(b) - middle(a));
     /* Bounded by what fits in: a load that swings between nothing and twice its mean. */
     seen.bend_mj = fmin(seen.bend_mj, slope * length / 4);

@@ -159,8 +159,9 @@ static void carry(struct track *track, const struct wt_sample *sample)
     track->base_mj += track->last.energy_mj;
     track->base_error_mj += (uint64_t)most_mj;
     track->reset_ns = sample->t_ns;
-    if (!track->device.most_mw || (double)sample->energy_mj > most_mj)
-        track->lost_ns = sample->t_ns; /* it did not start from 0, or nobody can tell */
+    /* It did not start from 0, nobody can tell, or nobody looked for long before. */
+    if (!track->device.most_mw || (double)sample->energy_mj > most_mj || !track->edges)
+        track->lost_ns = sample->t_ns;
 }
 
 /* Notices a counter that does not move, so that nobody takes its device for one at rest. */

@@ -207,9 +207,9 @@ struct wt_measurement track_window(const struct track *track, const struct momen
                            : UNREAD_MOST_NS;
     if (!track->edges || plain.source == WT_SOURCE_NONE || plain.quality ||
         track_is_fine(&track->device) || end->unread_ns > known_ns ||
-        edges_energy_at(track->edges, begin->read.t_ns, &from) ||
-        edges_energy_at(track->edges, end->read.t_ns, &to) || to.energy_mj < from.energy_mj ||
-        (to.quality & WT_QUALITY_STALE))
+        edges_energy_since(track->edges, begin->read.t_ns, begin->read.t_ns, &from) ||
+        edges_energy_since(track->edges, begin->read.t_ns, end->read.t_ns, &to) ||
+        to.energy_mj < from.energy_mj || (to.quality & WT_QUALITY_STALE))
         return plain;
     struct wt_measurement tracked = samples_between(&from, &to, track->device.most_mw);
     tracked.source = plain.source;
