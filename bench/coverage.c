@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "measure/meter/live_meter.h"
+#include "measure/meter/meter.h"
 #include "virtual_time.h"
 #include "wattune.h"
 
@@ -31,11 +31,12 @@ enum { MODELS = 6, LENGTHS = 7, ONE_S = 4, FIVE_S = 5 };
 enum load { STEADY, SQUARE, TRAINING, COMMAND, LOADS };
 static const char *const load_names[] = {"steady", "square", "training", "command"};
 
-/* library: windows of libwattune.  slice: a part of the past of a watch, asked for when it is past.
- * live: the same, asked for at once.  run: a watch that begins and ends with its window, reading 40
- * times a second.  hold: the same, reading four times a second as a run does once it is tuned. */
-enum owner { LIBRARY, SLICE, LIVE, RUN, HOLD, OWNERS };
-static const char *const owner_names[] = {"library", "slice", "live", "run", "hold"};
+/* library: windows of libwattune.  slice: a part of the past of a live meter, asked for when it is
+ * past.  live: the same, asked for at once.  run: a live meter that begins and ends with its
+ * window, reading 40 times a second.  hold: the same, reading four times a second as a run does
+ * once it is tuned.  tracked: windows of libwattune with WT_MONITOR_TRACK. */
+enum owner { LIBRARY, SLICE, LIVE, RUN, HOLD, TRACKED, OWNERS };
+static const char *const owner_names[] = {"library", "slice", "live", "run", "hold", "tracked"};
 
 struct cell {
     unsigned windows, inside, unknown;
@@ -153,14 +154,14 @@ struct window {
     int64_t begin_ns, end_ns; /* planned, then as they were */
     double begin_j, end_j;    /* the truth */
     char name[16];
-    struct live_meter *watch;
+    struct live_meter *meter;
     enum { PLANNED, OPEN, ENDED, DONE } state;
 };
 
 static struct run {
     struct sense *sense;
-    struct live_meter *watch; /* the one that lives long */
-    struct wt_monitor *monitor;
+    struct live_meter *meter;       /* the one that lives long */
+    struct wt_monitor *monitors[2]; /* plain and tracked */
     struct window windows[OWNERS * LENGTHS * EACH_MOST];
     unsigned count, done;
     struct result result;
@@ -195,7 +196,7 @@ static void judge(struct window *w, double energy_j, double error_j)
 static void judge_past(struct window *w)
 {
     double energy_j = NAN, error_j = NAN;
-    live_meter_energy_between(run.watch, w->begin_ns, w->end_ns, &energy_j, &error_j);
+    live_meter_energy_between(run.meter, w->begin_ns, w->end_ns, &energy_j, &error_j);
     judge(w, energy_j, error_j);
 }
 
@@ -205,14 +206,15 @@ static void begin_window(struct window *w)
     struct wt_error err;
     w->state = OPEN;
     int64_t length_ns = w->end_ns - w->begin_ns;
-    if (w->owner == LIBRARY && wt_begin_window(run.monitor, w->name))
+    if ((w->owner == LIBRARY || w->owner == TRACKED) &&
+        wt_begin_window(run.monitors[w->owner == TRACKED], w->name))
         die("a window cannot be begun");
     if (w->owner == RUN || w->owner == HOLD) {
-        if (live_meter_new(run.sense, devices, 1, &w->watch, &err))
+        if (live_meter_new(run.sense, devices, 1, &w->meter, &err))
             die(err.text);
         if (w->owner == HOLD)
-            live_meter_set_gap(w->watch, 250 * NS_PER_MS);
-        live_meter_begin(w->watch);
+            live_meter_set_gap(w->meter, 250 * NS_PER_MS);
+        live_meter_begin(w->meter);
     }
     load.on = true;
     w->begin_ns = moment(&w->begin_j);
@@ -228,7 +230,8 @@ static void end_window(struct window *w)
     load.on = false;
     switch (w->owner) {
     case LIBRARY:
-        if (wt_end_window(run.monitor, w->name, &result))
+    case TRACKED:
+        if (wt_end_window(run.monitors[w->owner == TRACKED], w->name, &result))
             die("a window cannot be ended");
         judge(w, result.energy_j, result.energy_error_j);
         break;
@@ -237,8 +240,8 @@ static void end_window(struct window *w)
         break;
     case RUN:
     case HOLD:
-        live_meter_end(w->watch, w->end_ns, &m);
-        w->watch = live_meter_free(w->watch);
+        live_meter_end(w->meter, w->end_ns, &m);
+        w->meter = live_meter_free(w->meter);
         judge(w, m.source == WT_SOURCE_NONE ? (double)NAN : (double)m.energy_mj / 1e3,
               (double)m.energy_error_mj / 1e3);
         break;
@@ -250,7 +253,7 @@ static void end_window(struct window *w)
 /* What is due of all windows; the next moment at which something is. */
 static int64_t go_on(void)
 {
-    int64_t next_ns = INT64_MAX, known_ns = run.watch ? live_meter_known_until_ns(run.watch) : 0;
+    int64_t next_ns = INT64_MAX, known_ns = run.meter ? live_meter_known_until_ns(run.meter) : 0;
     for (unsigned i = 0; i < run.count; i++) {
         struct window *w = &run.windows[i];
         if (w->state == DONE)
@@ -264,17 +267,17 @@ static int64_t go_on(void)
         int64_t due_ns = w->state == PLANNED ? w->begin_ns
                          : w->state == OPEN  ? w->end_ns
                                              : INT64_MAX;
-        if (w->watch) {
-            live_meter_poll(w->watch);
-            int64_t poll_ns = live_meter_next_ns(w->watch), now_ns = clock_now_ns();
+        if (w->meter) {
+            live_meter_poll(w->meter);
+            int64_t poll_ns = live_meter_next_ns(w->meter), now_ns = clock_now_ns();
             poll_ns = poll_ns < now_ns + 2 * NS_PER_MS ? now_ns + 2 * NS_PER_MS : poll_ns;
             due_ns = poll_ns < due_ns ? poll_ns : due_ns;
         }
         next_ns = due_ns < next_ns ? due_ns : next_ns;
     }
-    if (run.watch) {
-        live_meter_poll(run.watch);
-        int64_t poll_ns = live_meter_next_ns(run.watch), now_ns = clock_now_ns();
+    if (run.meter) {
+        live_meter_poll(run.meter);
+        int64_t poll_ns = live_meter_next_ns(run.meter), now_ns = clock_now_ns();
         poll_ns = poll_ns < now_ns + 2 * NS_PER_MS ? now_ns + 2 * NS_PER_MS : poll_ns;
         next_ns = poll_ns < next_ns ? poll_ns : next_ns;
     }
@@ -307,15 +310,16 @@ static void cover(const char *model, enum load kind, unsigned seed, unsigned eac
     run.sense = open_machine();
     load.power_w = sense_device(run.sense, 0)->limit_max_mw / 1e3;
     clock_use(sense_clock(run.sense));
-    if (wt_monitor_open(&run.monitor) ||
-        (kind != COMMAND && live_meter_new(run.sense, devices, 1, &run.watch, &err)))
+    if (wt_monitor_open(&run.monitors[0]) ||
+        wt_monitor_open_flags(&run.monitors[1], WT_MONITOR_TRACK) ||
+        (kind != COMMAND && live_meter_new(run.sense, devices, 1, &run.meter, &err)))
         die("the owners cannot be made");
     pthread_t thread;
     if (pthread_create(&thread, NULL, do_load, NULL))
         die("a load cannot be made");
     int64_t at_ns = clock_now_ns() + (int64_t)(2 * NS_PER_S * virtual_time_random(&random));
-    if (run.watch)
-        live_meter_begin(run.watch);
+    if (run.meter)
+        live_meter_begin(run.meter);
     for (unsigned i = 0; i < each; i++)
         for (unsigned length = 0; length < LENGTHS; length++)
             for (enum owner owner = LIBRARY; owner < OWNERS; owner++) {
@@ -323,8 +327,8 @@ static void cover(const char *model, enum load kind, unsigned seed, unsigned eac
                     double after_s = (owner == SLICE || owner == LIVE ? 5 : 0) +
                                      60 * virtual_time_random(&random);
                     plan(owner, length, at_ns + (int64_t)((double)NS_PER_S * after_s));
-                } else if (owner == RUN ||
-                           owner == LIBRARY) { /* the load is there while one window is */
+                } else if (owner == RUN || owner == LIBRARY ||
+                           owner == TRACKED) { /* the load is there while one window is */
                     plan(owner, length, at_ns);
                     at_ns += lengths_ns[length] + NS_PER_S +
                              (int64_t)(NS_PER_S * virtual_time_random(&random));
@@ -466,7 +470,7 @@ struct mark {
 };
 
 /* Mean and largest error and bound of the windows between two marks that are as long as wanted. */
-static int print_precision(const struct live_meter *watch, const char *model,
+static int print_precision(const struct live_meter *meter, const char *model,
                            const struct mark marks[], unsigned count, double length_s, double most)
 {
     unsigned windows = 0;
@@ -476,9 +480,9 @@ static int print_precision(const struct live_meter *watch, const char *model,
             double energy_j, error_j, truth_j = marks[k].truth_j - marks[i].truth_j;
             double apart_s = (double)(marks[k].t_ns - marks[i].t_ns) / 1e9;
             if (fabs(apart_s - length_s) > 0.02 * length_s ||
-                marks[k].t_ns > live_meter_known_until_ns(watch))
+                marks[k].t_ns > live_meter_known_until_ns(meter))
                 continue;
-            if (live_meter_energy_between(watch, marks[i].t_ns, marks[k].t_ns, &energy_j, &error_j))
+            if (live_meter_energy_between(meter, marks[i].t_ns, marks[k].t_ns, &energy_j, &error_j))
                 die("an energy is not known");
             error += fabs(energy_j / truth_j - 1);
             bound += error_j / truth_j;
@@ -495,12 +499,12 @@ static int print_precision(const struct live_meter *watch, const char *model,
     return largest_bound >= most;
 }
 
-/* All models with a counter, each under a load that does not change, watched by owners that live
+/* All models with a counter, each under a load that does not change, read by owners that live
  * long. */
 static int precision(void)
 {
     static struct mark marks[MODELS][MARKS];
-    struct live_meter *watches[MODELS];
+    struct live_meter *meters[MODELS];
     struct wt_error err;
     char path[300];
     unsigned count = 0, gpus = MODELS - 1;
@@ -511,17 +515,17 @@ static int precision(void)
     for (unsigned i = 0; i < gpus; i++) {
         pthread_t thread;
         if (pthread_create(&thread, NULL, keep_busy, (void *)(uintptr_t)i) ||
-            live_meter_new(sense, &i, 1, &watches[i], &err))
-            die("a load or a watch cannot be made");
-        live_meter_begin(watches[i]);
+            live_meter_new(sense, &i, 1, &meters[i], &err))
+            die("a load or a meter cannot be made");
+        live_meter_begin(meters[i]);
     }
     int64_t begin_ns = clock_now_ns();
     for (int64_t now_ns; (now_ns = clock_now_ns()) < begin_ns + (int64_t)(WATCHED_S * 1e9);) {
         int64_t next_ns = now_ns + 30 * NS_PER_MS;
         for (unsigned i = 0; i < gpus; i++) {
-            live_meter_poll(watches[i]);
+            live_meter_poll(meters[i]);
             next_ns =
-                live_meter_next_ns(watches[i]) < next_ns ? live_meter_next_ns(watches[i]) : next_ns;
+                live_meter_next_ns(meters[i]) < next_ns ? live_meter_next_ns(meters[i]) : next_ns;
         }
         bool sure = now_ns > begin_ns + (int64_t)(SETTLED_S * 1e9) && count < MARKS;
         for (unsigned i = 0; i < gpus && sure; i++) {
@@ -537,8 +541,8 @@ static int precision(void)
         clock_sleep_ns(next_ns > now_ns + NS_PER_MS ? next_ns - now_ns : NS_PER_MS);
     }
     for (unsigned i = 0; i < gpus; i++) {
-        wide += print_precision(watches[i], models[i + 1], marks[i], count, 1, PRECISE_1_S);
-        wide += print_precision(watches[i], models[i + 1], marks[i], count, 5, PRECISE_5_S);
+        wide += print_precision(meters[i], models[i + 1], marks[i], count, 1, PRECISE_1_S);
+        wide += print_precision(meters[i], models[i + 1], marks[i], count, 5, PRECISE_5_S);
     }
     printf("%d of %u bounds at a steady load are wider than wanted (1 %% at 1 s, 0.2 %% at 5 s)\n",
            wide, 2 * gpus);

@@ -76,15 +76,23 @@ struct wt_window_result {
     unsigned device_count; /* number of devices in the sum */
 };
 
+/* Flags of wt_monitor_open_flags().
+ *
+ * WT_MONITOR_TRACK: follow the ticks of the energy counters, so that windows shorter than some
+ * seconds have a much smaller error.  A thread reads every GPU up to 40 times a second while the
+ * monitor is open; a forked child has no such thread, and the larger error. */
+enum { WT_MONITOR_TRACK = 1 << 0 };
+
 /* Opens every GPU that CUDA_VISIBLE_DEVICES leaves.  The caller frees *monitor with
- * wt_monitor_close(). */
-WT_PUBLIC int wt_monitor_open(struct wt_monitor **monitor);
+ * wt_monitor_close().  An unknown flag is WT_E_INVALID. */
+WT_PUBLIC int wt_monitor_open(struct wt_monitor **monitor); /* without flags */
+WT_PUBLIC int wt_monitor_open_flags(struct wt_monitor **monitor, unsigned flags);
 WT_PUBLIC void wt_monitor_close(struct wt_monitor *monitor);
 
-/* Windows have names, may nest and overlap; a second begin of an open name is WT_E_BUSY, an end of
- * one that is not open WT_E_NOT_FOUND.  Both read the counters in the caller's thread and never
- * wait for a tick.  Of GPUs that have no counter a thread reads the power while the monitor is
- * open; a forked child has no such thread, and NaN. */
+/* Begin and end a window.  Windows have names, may nest and overlap; a second begin of an open name
+ * is WT_E_BUSY, an end of one that is not open WT_E_NOT_FOUND.  Both read the counters in the
+ * caller's thread and never wait for a tick.  GPUs without a counter are read for their power by a
+ * thread while the monitor is open; a forked child has no such thread, and NaN. */
 WT_PUBLIC int wt_begin_window(struct wt_monitor *monitor, const char *name);
 WT_PUBLIC int wt_end_window(struct wt_monitor *monitor, const char *name,
                             struct wt_window_result *result);

@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "cli/command.h"
-#include "measure/meter/live_meter.h"
+#include "measure/meter/meter.h"
 #include "setup/devices.h"
 #include "setup/factors.h"
 #include "setup/open_ledger.h"
@@ -301,6 +301,8 @@ static int run(struct common *common, void *unused)
     if (rc == 0 && (settings.precise || settings.book))
         rc = live_meter_new(devices.sense, devices.selected, devices.gpu_count, &between.watch,
                             &err);
+    if (between.watch)
+        live_meter_on_event(between.watch, live_meter_log_event, NULL);
     if (rc == 0 && settings.record && !(record = fopen(settings.record, "we")))
         rc = error_set(&err, WT_E_IO, "write %s: %s", settings.record, strerror(errno));
     int code = rc              ? command_failed(&err)

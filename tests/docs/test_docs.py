@@ -241,7 +241,7 @@ def test_layers_are_kept(tree):
     ("src/run/job/job.c", '#include "setup/config.h"'),
     ("src/run/process/relay.c", '#include "run/job/job.h"'),
     ("src/tune/act/guard.c", '#include "tune/live/tuner.h"'),
-    ("src/show/page/html.c", '#include "measure/meter/window.h"'),
+    ("src/show/page/html.c", '#include "measure/meter/meter.h"'),
     ("src/cli/cmd_carbon.c", '#include <curl/curl.h>'),
     ("src/run/job/job.c", '#include "setup/net/http.h"'),
     ("src/show/text/table.c", '#include "show/json/json.h"'),

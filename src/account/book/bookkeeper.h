@@ -14,7 +14,7 @@
 
 #include "account/book/booking.h"
 #include "account/ledger/ledger.h"
-#include "measure/meter/live_meter.h"
+#include "measure/meter/meter.h"
 
 struct bookkeeper;
 

@@ -27,6 +27,9 @@ static const int64_t WIDTH_GOAL_NS = NS_PER_MS;
 /* Reads that may follow each other within a tick while it is searched; each is made up for by one
  * and a half. */
 enum { CLOSE_READS = 1 };
+/* An owner's own windows may read far more often than that; so many gaps after the last of them
+ * reads go on. */
+enum { MOST_GAPS = 3 };
 /* Reads that may follow each other more closely while the period is learned; one is earned again by
  * so many others. */
 enum { LEARNING_READS = 400, LEARNING_EVERY = 16 };
@@ -37,20 +40,6 @@ enum { KNOWN_PARTS = 8 };
 enum { LEARNED_FOR = 4 };
 /* Between two ticks, so far from either a read may be put where it suits others. */
 enum { CLEAR_PARTS = 8 };
-/* After as many periods without a new value the counter stands still. */
-enum { STILL_PERIODS = 4 };
-/* The recent past that tells how a load varies: knots on either side. */
-enum { NEIGHBOURS = 16 };
-
-/* Fewer pairs of knots than this do not show between what powers a load moves: what they leave open
- * is anything that the device can do, the more so the fewer they are. */
-enum { ENOUGH_PAIRS = 8 };
-
-/* What swings within a tick and in step with it does not show in any knot: a load that swings by
- * half its mean at twice the tick's rate is off the line by a thirtieth of a tick's energy. */
-static const double USUAL_TO_95 = 2.5;
-static const double HIDDEN_SWING = 0.03;
-
 struct span {
     int64_t lo_ns, hi_ns;
 };
@@ -276,7 +265,6 @@ void edges_add(struct edges *edges, int64_t begin_ns, int64_t end_ns, uint64_t e
         return; /* the clock does not go back; a reader that says so is wrong */
     if (edges->has_read && energy_mj < edges->read_mj) {
         edges->count = edges->head = 0;
-        edges->reset = true;
         edges->phase_known = false;
         edges->moved_ns = begin_ns;
     } else if (edges->has_read && energy_mj != edges->read_mj) {
@@ -298,6 +286,8 @@ void edges_add(struct edges *edges, int64_t begin_ns, int64_t end_ns, uint64_t e
     edges->read_end_ns = end_ns;
     int64_t gap_ns = take_gap_ns(edges);
     edges->rested_ns = close ? edges->rested_ns + gap_ns * 5 / 4 : begin_ns + gap_ns;
+    if (edges->rested_ns > begin_ns + MOST_GAPS * gap_ns) /* reads that others asked for */
+        edges->rested_ns = begin_ns + MOST_GAPS * gap_ns;
     edges->has_read = true;
     edges->read_ns = begin_ns;
     edges->read_mj = energy_mj;
@@ -319,7 +309,7 @@ static int64_t next_clear_ns(const struct edges *edges, int64_t earliest_ns)
 
 static bool is_still(const struct edges *edges)
 {
-    return edges->read_ns - edges->moved_ns > STILL_PERIODS * edges->tick_ns;
+    return edges->read_ns - edges->moved_ns > EDGES_STILL_PERIODS * edges->tick_ns;
 }
 
 bool edges_can_wait(const struct edges *edges)
@@ -365,144 +355,4 @@ int64_t edges_next_read_ns(const struct edges *edges, int64_t now_ns)
 int64_t edges_known_until_ns(const struct edges *edges)
 {
     return edges->count < 2 ? 0 : edges->knots[(edges->head + EDGES_KNOTS - 1) % EDGES_KNOTS].lo_ns;
-}
-
-bool edges_take_reset(struct edges *edges)
-{
-    bool was = edges->reset;
-    edges->reset = false;
-    return was;
-}
-
-/* --- Energy at a moment --- */
-
-static const struct edges_knot *knot(const struct edges *edges, unsigned ago)
-{
-    return &edges->knots[(edges->head + EDGES_KNOTS - 1 - ago) % EDGES_KNOTS];
-}
-
-static int64_t middle(const struct edges_knot *k)
-{
-    return k->lo_ns + (k->hi_ns - k->lo_ns) / 2;
-}
-
-/* Mean power between knot `ago` and the one before it, mJ per ns. */
-static double slope_before(const struct edges *edges, unsigned ago)
-{
-    const struct edges_knot *b = knot(edges, ago), *a = knot(edges, ago + 1);
-    double length = (double)(middle(b) - middle(a));
-    return length > 0 ? (double)(b->energy_mj - a->energy_mj) / length : 0;
-}
-
-/* The knot pair around t: returns how many knots ago the later one is. */
-static unsigned later_knot(const struct edges *edges, int64_t t_ns)
-{
-    unsigned newer = 0, older = edges->count - 1; /* in knots ago */
-    while (older - newer > 1) {
-        unsigned between = newer + (older - newer) / 2;
-        if (middle(knot(edges, between)) > t_ns)
-            newer = between;
-        else
-            older = between;
-    }
-    return newer;
-}
-
-/* How the load varies around a pair. */
-struct variation {
-    double lowest, highest; /* mean power of a pair */
-    double open;    /* how far power may leave that of the pair where too few were seen to tell */
-    double bend_mj; /* how far knots lie from the line between others nearby: 95 % of them nearer */
-};
-
-/* How far knot `ago` lies from the line between those `stride` before and after it, mJ. */
-static double bend_at(const struct edges *edges, unsigned ago, unsigned stride)
-{
-    const struct edges_knot *a = knot(edges, ago + stride), *k = knot(edges, ago),
-                            *b = knot(edges, ago - stride);
-    double length = (double)(middle(b) - middle(a)), from_a = (double)(middle(k) - middle(a));
-    double line = length > 0 ? (double)(b->energy_mj - a->energy_mj) * from_a / length : 0;
-    return fabs((double)(k->energy_mj - a->energy_mj) - line);
-}
-
-/* Their median, so that a few steps of the load do not count: those show in the pairs that hold
- * them. */
-static double usual_bend(const struct edges *edges, unsigned newest, unsigned oldest,
-                         unsigned stride)
-{
-    double bends[2 * NEIGHBOURS + 2];
-    unsigned count = 0;
-    for (unsigned i = newest + stride; i + stride <= oldest; i++) {
-        double bend = bend_at(edges, i, stride);
-        unsigned k = count++;
-        for (; k > 0 && bends[k - 1] > bend; k--)
-            bends[k] = bends[k - 1];
-        bends[k] = bend;
-    }
-    return count ? bends[count / 2] : 0;
-}
-
-static struct variation variation_around(const struct edges *edges, unsigned pair)
-{
-    unsigned newest = pair > NEIGHBOURS ? pair - NEIGHBOURS : 0; /* knots ago */
-    unsigned oldest = pair + NEIGHBOURS < edges->count - 1 ? pair + NEIGHBOURS : edges->count - 1;
-    struct variation found = {.lowest = INFINITY};
-    for (unsigned i = newest; i < oldest; i++) {
-        double slope = slope_before(edges, i);
-        found.lowest = fmin(found.lowest, slope);
-        found.highest = fmax(found.highest, slope);
-    }
-    if (oldest - newest < ENOUGH_PAIRS) {
-        double own = slope_before(edges, pair),
-               most = fmax(edges->most_mw > 0 ? edges->most_mw / 1e9 : 2 * own, own);
-        found.open = fmax(most - own, own) * (1 - (double)(oldest - newest) / ENOUGH_PAIRS);
-        found.highest = fmax(found.highest, fmin(own + found.open, most));
-        found.lowest = fmin(found.lowest, fmax(own - found.open, 0));
-    }
-    /* Several strides: a load in step with the ticks moves against them slowly, and hides from
-     * neighbours. */
-    for (unsigned stride = 1; stride <= 8; stride *= 2)
-        found.bend_mj =
-            fmax(found.bend_mj, USUAL_TO_95 * usual_bend(edges, newest, oldest, stride));
-    return found;
-}
-
-int edges_energy_at(const struct edges *edges, int64_t t_ns, struct wt_sample *sample)
-{
-    if (edges->count < 2)
-        return WT_E_NO_DATA;
-    struct wt_sample found = {.t_ns = t_ns, .source = WT_SOURCE_COUNTER};
-    unsigned pair = later_knot(edges, t_ns);
-    const struct edges_knot *b = knot(edges, pair), *a = knot(edges, pair + 1);
-    struct variation seen = variation_around(edges, pair);
-    double slope = slope_before(edges, pair), length = (double)(middle(b) - middle(a));
-    /* Bounded by what fits in: a load that swings between nothing and twice its mean. */
-    seen.bend_mj = fmin(seen.bend_mj, slope * length / 4);
-    seen.bend_mj = fmax(seen.bend_mj, HIDDEN_SWING * slope * (double)edges->tick_ns);
-    double from_a = (double)(t_ns - middle(a)), to_b = (double)(middle(b) - t_ns);
-    double energy = (double)a->energy_mj + slope * from_a, error;
-    double timing = seen.highest * (double)later(a->hi_ns - a->lo_ns, b->hi_ns - b->lo_ns) / 2;
-    if (from_a >= 0 && to_b >= 0) {
-        /* Power may have changed inside the pair: the pairs beside it tell between which values.
-         * What swings faster than the knots shows only as knots that lie beside the line. */
-        double before = pair + 2 < edges->count ? slope_before(edges, pair + 1) : slope;
-        double after = pair > 0 ? slope_before(edges, pair - 1) : slope;
-        double change = fmax(fmax(fabs(slope - before), fabs(slope - after)), seen.open),
-               near = fmin(from_a, to_b);
-        error = timing + fmax(change * near, seen.bend_mj * fmin(1, 8 * near / length));
-    } else {
-        /* Outside: the power seen last goes on, or becomes any that was seen; after some periods,
-         * any at all. */
-        double away = fmax(-from_a, -to_b),
-               most = (double)(STILL_PERIODS * edges->tick_ns + edges->gap_ns);
-        double change = fmax(0.05 * slope, fmax(seen.highest - slope, slope - seen.lowest));
-        error = timing + change * away + seen.highest * fmax(0, away - most);
-        error = fmax(error, timing + seen.bend_mj);
-        if (to_b < -most && edges->read_ns - edges->moved_ns > STILL_PERIODS * edges->tick_ns)
-            found.quality = WT_QUALITY_STALE;
-    }
-    found.energy_mj = energy > 0 ? (uint64_t)llround(energy) : 0;
-    found.energy_error_mj = (uint64_t)ceil(error) + 1;
-    *sample = found;
-    return 0;
 }

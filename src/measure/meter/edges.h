@@ -18,7 +18,8 @@
 
 #include "flow/sample.h"
 
-enum { EDGES_KNOTS = 4096 }; /* at 40 reads a second more than 100 s of past */
+enum { EDGES_KNOTS = 4096 };      /* at 40 reads a second more than 100 s of past */
+enum { EDGES_STILL_PERIODS = 4 }; /* a counter without a new value for so many stands still */
 
 struct edges_knot {
     int64_t lo_ns, hi_ns; /* the edge lies inside */
@@ -34,7 +35,7 @@ struct edges {
         most_mw; /* what the counter can show at most; 0: not known, taken as twice what is seen */
     unsigned count, head; /* of the ring; head is the next place to write */
 
-    bool has_read, reset; /* reset: the counter went back since the last edges_take_reset() */
+    bool has_read;
     int64_t read_ns, read_end_ns; /* last read: when its call began and returned */
     uint64_t read_mj;
     int64_t moved_ns;     /* last read that showed a new value */
@@ -81,7 +82,10 @@ int64_t edges_known_until_ns(const struct edges *edges);
  * they vary.  WT_E_NO_DATA before the first knots. */
 int edges_energy_at(const struct edges *edges, int64_t t_ns, struct wt_sample *sample);
 
-/* True once after the counter went back (driver reload): knots of before were dropped. */
-bool edges_take_reset(struct edges *edges);
+/* The same for an end of a window that began at since_ns and ends now.  Work may begin where its
+ * window does: the knots before say little of the power inside, so that the bound is wider while
+ * there are few inside. */
+int edges_energy_since(const struct edges *edges, int64_t since_ns, int64_t t_ns,
+                       struct wt_sample *sample);
 
 #endif

@@ -12,9 +12,7 @@
 #ifndef WATTUNE_MEASURE_METER_INTEGRATE_H
 #define WATTUNE_MEASURE_METER_INTEGRATE_H
 
-#include <stdbool.h>
-
-#include "flow/sample.h"
+#include "measure/meter/mark.h"
 
 enum { INTEGRATE_KNOTS = 4096 }; /* at 40 readings a second more than 100 s of past */
 
@@ -42,22 +40,6 @@ struct integrate {
     uint64_t added;          /* readings, those that the ring has forgotten included */
     unsigned count, head;    /* of the ring; head is the next place to write */
     struct integrate_knot knots[INTEGRATE_KNOTS];
-};
-
-/* Energy up to a moment, counted from some origin: two of them make a window, however far apart. */
-struct integrate_mark {
-    int64_t t_ns;
-    double energy_mj, variance_mj2, unseen_mj;
-    double
-        edge_mj; /* bound for the moment itself: readings do not say exactly when power changed */
-    double variance_per_ns,
-        unseen_per_ns; /* around the moment: short windows have few readings of their own */
-    bool gap;          /* readings are missing around it */
-    uint64_t seen;     /* readings up to here, from the first on */
-    double open_mj; /* what may lie between the newest reading and here that no reading speaks of */
-    int64_t silent_ns; /* that long before it the readings may have stood still, which says nothing
-                          of the power */
-    bool stopped;      /* and here they have */
 };
 
 /* `tick_ns`, `window_ns`, `resolution_mw`: the sensor's habits (struct wt_device); `gap_ns`: least

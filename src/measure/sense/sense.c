@@ -175,19 +175,47 @@ static unsigned gpu_source(const struct sense *sense)
     return sense->gpu_count ? sense->places[0].source : 0;
 }
 
+/* The position of device `number` of a source. */
+static int position_of(const struct sense *sense, unsigned source, unsigned number,
+                       unsigned *position)
+{
+    for (unsigned i = 0; i < sense->count; i++)
+        if (sense->places[i].source == source && sense->places[i].i == number) {
+            *position = i;
+            return 0;
+        }
+    return WT_E_NO_DEVICE;
+}
+
 int sense_mig_parent(struct sense *sense, const char *mig_uuid, unsigned *i, struct wt_error *err)
 {
-    unsigned s = gpu_source(sense);
-    if (!sense->sources[s].ops->mig_parent)
-        return error_set(err, WT_E_NO_DEVICE, "there is no GPU with a part %.96s", mig_uuid);
-    return sense->sources[s].ops->mig_parent(sense->sources[s].source, mig_uuid, i, err);
+    int rc = WT_E_NO_DEVICE;
+    error_set(err, rc, "there is no GPU with a part %.96s", mig_uuid);
+    for (unsigned s = 0; s < sense->source_count; s++) {
+        unsigned number;
+        if (sense->sources[s].ops->mig_parent)
+            rc =
+                sense->sources[s].ops->mig_parent(sense->sources[s].source, mig_uuid, &number, err);
+        if (sense->sources[s].ops->mig_parent && rc == 0)
+            return position_of(sense, s, number, i);
+    }
+    return rc;
+}
+
+void *sense_device_driver(struct sense *sense, unsigned i, const char **source_name)
+{
+    const struct place *place = &sense->places[i];
+    const struct sense_source_ops *ops = sense->sources[place->source].ops;
+    void *driver =
+        i < sense->count && ops->driver ? ops->driver(sense->sources[place->source].source) : NULL;
+    if (driver && source_name)
+        *source_name = ops->name;
+    return driver;
 }
 
 void *sense_driver(struct sense *sense)
 {
-    unsigned s = gpu_source(sense);
-    return sense->sources[s].ops->driver ? sense->sources[s].ops->driver(sense->sources[s].source)
-                                         : NULL;
+    return sense_device_driver(sense, 0, NULL);
 }
 
 void sense_versions(struct sense *sense, char driver[80], char library[80])

@@ -77,7 +77,11 @@ int sense_processes(struct sense *sense, unsigned i, uint32_t pids[], unsigned c
 /* The position of the GPU that a MIG instance ("MIG-...") is part of. */
 int sense_mig_parent(struct sense *sense, const char *mig_uuid, unsigned *i, struct wt_error *err);
 
-/* The vendor's handle behind the GPUs (struct nvml *), NULL when nothing can be set on them. */
+/* The vendor's handle behind device i (of the source "nvml": struct nvml *), NULL when nothing can
+ * be set there.  *source_name (struct sense_source_ops; may be NULL) tells whose handle it is. */
+void *sense_device_driver(struct sense *sense, unsigned i, const char **source_name);
+
+/* The same of the first GPU. */
 void *sense_driver(struct sense *sense);
 
 /* The versions of the GPUs' driver and of its library for us; "" where they are not told. */

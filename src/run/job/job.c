@@ -64,6 +64,8 @@ static int open_parts(struct job *job, struct ledger *ledger, struct wt_error *e
         .metric_name = options->run_target.has_target ? options->run_target.target.name : "metric"};
     int rc = live_meter_new(job->sense, job->devices, job->count, &job->meter, err);
     if (rc == 0)
+        live_meter_on_event(job->meter, live_meter_log_event, NULL);
+    if (rc == 0)
         rc = run_progress_open(&job->progress, &ways, err);
     if (rc)
         return rc;

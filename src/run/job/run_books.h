@@ -9,7 +9,7 @@
 #include "account/book/booking.h"
 #include "account/book/run_hours.h"
 #include "account/ledger/ledger.h"
-#include "measure/meter/live_meter.h"
+#include "measure/meter/meter.h"
 
 struct run_books {
     struct ledger *ledger;                 /* NULL: nothing is booked */

@@ -8,7 +8,7 @@
 #define WATTUNE_RUN_JOB_RUN_TARGET_H
 
 #include "flow/profile.h"
-#include "measure/meter/live_meter.h"
+#include "measure/meter/meter.h"
 #include "tune/decide/early_stop.h"
 #include "tune/decide/target.h"
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "measure/meter/window.h"
+#include "measure/meter/meter.h"
 #include "tune/decide/cost.h"
 
 double job_max_power_w(const struct sense *sense, const unsigned devices[], unsigned count)

@@ -6,7 +6,7 @@
 #ifndef WATTUNE_RUN_JOB_SHARING_H
 #define WATTUNE_RUN_JOB_SHARING_H
 
-#include "measure/meter/live_meter.h"
+#include "measure/meter/meter.h"
 
 enum { SHARING_PIDS = 256 };
 

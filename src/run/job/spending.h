@@ -12,7 +12,7 @@
 #define WATTUNE_RUN_JOB_SPENDING_H
 
 #include "account/book/booking.h"
-#include "measure/meter/live_meter.h"
+#include "measure/meter/meter.h"
 #include "tune/decide/budget.h"
 
 struct spending_options {

@@ -6,7 +6,7 @@
 #ifndef WATTUNE_TUNE_LIVE_LIMITS_H
 #define WATTUNE_TUNE_LIVE_LIMITS_H
 
-#include "measure/meter/live_meter.h"
+#include "measure/meter/meter.h"
 #include "tune/act/guard.h"
 #include "tune/live/event.h"
 

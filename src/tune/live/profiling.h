@@ -6,7 +6,7 @@
 #ifndef WATTUNE_TUNE_LIVE_PROFILING_H
 #define WATTUNE_TUNE_LIVE_PROFILING_H
 
-#include "measure/meter/live_meter.h"
+#include "measure/meter/meter.h"
 #include "tune/decide/plan.h"
 #include "tune/live/tuner.h"
 

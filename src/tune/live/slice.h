@@ -10,7 +10,7 @@
 
 #include "base/stats.h"
 #include "flow/profile.h"
-#include "measure/meter/live_meter.h"
+#include "measure/meter/meter.h"
 
 struct step_mark { /* the end of a step, as seen */
     int64_t t_ns;

@@ -11,7 +11,7 @@
 
 #include "flow/profile.h"
 #include "flow/progress.h"
-#include "measure/meter/live_meter.h"
+#include "measure/meter/meter.h"
 #include "tune/act/guard.h"
 #include "tune/live/event.h"
 

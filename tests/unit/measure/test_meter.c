@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "measure/meter/window.h"
+#include "measure/meter/window_table.h"
 
 #define MS INT64_C(1000000)
 
@@ -26,7 +26,7 @@ static void test_between(void **state)
 {
     (void)state;
     struct wt_sample a = sample(1000, 5000), b = sample(3000, 405000);
-    struct wt_measurement m = meter_between(&a, &b, 250000);
+    struct wt_measurement m = samples_between(&a, &b, 250000);
     assert_int_equal(m.energy_mj, 400000);
     assert_int_equal(m.energy_error_mj, 0);
     assert_int_equal(m.begin_ns, 1000 * MS);
@@ -37,15 +37,15 @@ static void test_between(void **state)
     a.lag_ns = b.lag_ns = 100 * MS;
     a.energy_error_mj = 3;
     b.energy_error_mj = 4;
-    assert_int_equal(meter_between(&a, &b, 250000).energy_error_mj, 25007);
+    assert_int_equal(samples_between(&a, &b, 250000).energy_error_mj, 25007);
     a.lag_ns = 20 * MS;
-    assert_int_equal(meter_between(&a, &b, 250000).energy_error_mj, 25007);
+    assert_int_equal(samples_between(&a, &b, 250000).energy_error_mj, 25007);
     b.lag_ns = 0;
-    assert_int_equal(meter_between(&a, &b, 250000).energy_error_mj, 5007);
-    assert_int_equal(meter_between(&a, &b, 0).energy_error_mj,
+    assert_int_equal(samples_between(&a, &b, 250000).energy_error_mj, 5007);
+    assert_int_equal(samples_between(&a, &b, 0).energy_error_mj,
                      7 + 1500 * 20); /* no GPU draws more than 1500 W */
     b.source = WT_SOURCE_INTEGRATED;
-    assert_int_equal(meter_between(&a, &b, 0).source, WT_SOURCE_ESTIMATED);
+    assert_int_equal(samples_between(&a, &b, 0).source, WT_SOURCE_ESTIMATED);
 }
 
 /* Shorter than a tick the counter shows nothing or a whole tick; the truth is between 0 and the
@@ -56,25 +56,25 @@ static void test_shorter_than_a_tick(void **state)
     struct wt_sample a = sample(1000, 5000), same = sample(1030, 5000),
                      ticked = sample(1030, 25000);
     a.lag_ns = same.lag_ns = ticked.lag_ns = 100 * MS;
-    struct wt_measurement m = meter_between(&a, &same, 250000);
+    struct wt_measurement m = samples_between(&a, &same, 250000);
     assert_int_equal(m.energy_mj, 3750); /* half of 250 W over 30 ms */
     assert_int_equal(m.energy_error_mj, 3750);
     assert_int_equal(m.source, WT_SOURCE_ESTIMATED);
-    m = meter_between(&a, &ticked, 250000);
+    m = samples_between(&a, &ticked, 250000);
     assert_int_equal(m.energy_mj, 3750);
     assert_int_equal(m.energy_error_mj, 3750);
     /* 300 ms of three ticks: 60 J counted, at most 25 J missed at either end, and no more than 75 J
      * in all. */
     struct wt_sample longer = sample(1300, 65000);
     longer.lag_ns = 100 * MS;
-    m = meter_between(&a, &longer, 250000);
+    m = samples_between(&a, &longer, 250000);
     assert_int_equal(m.energy_mj, 55000);
     assert_int_equal(m.energy_error_mj, 20000);
     assert_int_equal(m.source, WT_SOURCE_COUNTER);
     /* A limit that is exceeded (a clock floor) does not make the bounds cross. */
     struct wt_sample hot = sample(1200, 105000);
     hot.lag_ns = 100 * MS;
-    m = meter_between(&a, &hot, 250000);
+    m = samples_between(&a, &hot, 250000);
     assert_true(m.energy_mj >= 62500 && m.energy_mj <= 75000 && m.energy_error_mj <= 12500);
 }
 
@@ -82,16 +82,16 @@ static void test_unknown(void **state)
 {
     (void)state;
     struct wt_sample a = sample(1000, 5000), b = sample(3000, 4000), none = {.t_ns = 2000 * MS};
-    struct wt_measurement m = meter_between(&a, &b, 250000);
+    struct wt_measurement m = samples_between(&a, &b, 250000);
     assert_int_equal(m.source, WT_SOURCE_NONE);
     assert_true(m.quality & WT_QUALITY_RESET);
     b.energy_mj = 9000;
     b.quality = WT_QUALITY_RESET; /* went back in between and is past the old value again */
-    assert_int_equal(meter_between(&a, &b, 250000).source, WT_SOURCE_NONE);
-    assert_int_equal(meter_between(&a, &none, 250000).source, WT_SOURCE_NONE);
-    assert_int_equal(meter_between(&none, &a, 250000).source, WT_SOURCE_NONE);
+    assert_int_equal(samples_between(&a, &b, 250000).source, WT_SOURCE_NONE);
+    assert_int_equal(samples_between(&a, &none, 250000).source, WT_SOURCE_NONE);
+    assert_int_equal(samples_between(&none, &a, 250000).source, WT_SOURCE_NONE);
     b.quality = WT_QUALITY_STALE;
-    m = meter_between(&a, &b, 250000);
+    m = samples_between(&a, &b, 250000);
     assert_int_equal(m.energy_mj, 4000);
     assert_int_equal(m.quality, WT_QUALITY_STALE);
     struct wt_measurement both[2] = {m, m};
@@ -109,53 +109,71 @@ static void test_unknown(void **state)
     assert_int_equal(meter_sum(both, 0).source, WT_SOURCE_NONE);
 }
 
-static struct meter *meter_of(unsigned count)
+/* The table with counters that are read by hand: begin and end as a window meter does them. */
+static struct window_table *table_of(unsigned count)
 {
-    static const uint32_t limits_mw[WT_MAX_DEVICES];
-    struct meter *meter = NULL;
-    assert_int_equal(meter_new(count, limits_mw, &meter, NULL), 0);
-    return meter;
+    struct window_table *table = NULL;
+    assert_int_equal(window_table_new(count, &table, NULL), 0);
+    return table;
+}
+
+static int begin(struct window_table *table, const char *name, const struct wt_sample samples[])
+{
+    struct moment moments[2] = {{.read = samples[0]}};
+    if (name && strncmp(name, "window", 6) == 0) /* test_many_windows: two devices */
+        moments[1].read = samples[1];
+    return window_table_open(table, name, moments, NULL);
+}
+
+static int end(struct window_table *table, const char *name, const struct wt_sample samples[],
+               unsigned count, struct wt_measurement m[])
+{
+    struct moment moments[2];
+    int rc = window_table_close(table, name, moments, NULL);
+    for (unsigned i = 0; rc == 0 && i < count; i++)
+        m[i] = samples_between(&moments[i].read, &samples[i], 0);
+    return rc;
 }
 
 static void test_nested_and_overlapping(void **state)
 {
     (void)state;
-    struct meter *meter = meter_of(1);
+    struct window_table *table = table_of(1);
     struct wt_measurement m;
     struct wt_sample s = sample(0, 100);
-    assert_int_equal(meter_begin(meter, "run", &s, NULL), 0);
+    assert_int_equal(begin(table, "run", &s), 0);
     s = sample(10, 110);
-    assert_int_equal(meter_begin(meter, "a", &s, NULL), 0);
-    assert_int_equal(meter_begin(meter, "run", &s, NULL), WT_E_BUSY);
+    assert_int_equal(begin(table, "a", &s), 0);
+    assert_int_equal(begin(table, "run", &s), WT_E_BUSY);
     s = sample(20, 130);
-    assert_int_equal(meter_begin(meter, "b", &s, NULL), 0);
+    assert_int_equal(begin(table, "b", &s), 0);
     s = sample(30, 170);
-    assert_int_equal(meter_end(meter, "a", &s, &m, NULL),
+    assert_int_equal(end(table, "a", &s, 1, &m),
                      0); /* a and b overlap: neither is inside the other */
     assert_int_equal(m.energy_mj, 60);
     s = sample(40, 250);
-    assert_int_equal(meter_end(meter, "b", &s, &m, NULL), 0);
+    assert_int_equal(end(table, "b", &s, 1, &m), 0);
     assert_int_equal(m.energy_mj, 120);
-    assert_int_equal(meter_end(meter, "b", &s, &m, NULL), WT_E_NOT_FOUND);
+    assert_int_equal(end(table, "b", &s, 1, &m), WT_E_NOT_FOUND);
     assert_int_equal(m.energy_mj, 120);
-    assert_int_equal(meter_begin(meter, "a", &s, NULL), 0);
+    assert_int_equal(begin(table, "a", &s), 0);
     s = sample(50, 300);
-    assert_int_equal(meter_end(meter, "a", &s, &m, NULL), 0);
+    assert_int_equal(end(table, "a", &s, 1, &m), 0);
     assert_int_equal(m.energy_mj, 50);
-    assert_int_equal(meter_end(meter, "run", &s, &m, NULL), 0);
+    assert_int_equal(end(table, "run", &s, 1, &m), 0);
     assert_int_equal(m.energy_mj, 200);
-    assert_int_equal(meter_begin(meter, "", &s, NULL), WT_E_INVALID);
-    assert_int_equal(meter_begin(meter, NULL, &s, NULL), WT_E_INVALID);
-    assert_int_equal(meter_end(meter, NULL, &s, &m, NULL), WT_E_NOT_FOUND);
-    assert_null(meter_free(meter));
-    assert_int_equal(meter_new(0, NULL, &meter, NULL), WT_E_INVALID);
-    assert_int_equal(meter_new(WT_MAX_DEVICES + 1, NULL, &meter, NULL), WT_E_INVALID);
+    assert_int_equal(begin(table, "", &s), WT_E_INVALID);
+    assert_int_equal(begin(table, NULL, &s), WT_E_INVALID);
+    assert_int_equal(end(table, NULL, &s, 1, &m), WT_E_NOT_FOUND);
+    assert_null(window_table_free(table));
+    assert_int_equal(window_table_new(0, &table, NULL), WT_E_INVALID);
+    assert_int_equal(window_table_new(WT_MAX_DEVICES + 1, &table, NULL), WT_E_INVALID);
 }
 
 static void test_many_windows(void **state)
 {
     (void)state;
-    struct meter *meter = meter_of(2);
+    struct window_table *table = table_of(2);
     struct wt_sample s[2] = {sample(0, 0), sample(0, 0)};
     struct wt_measurement m[2];
     char name[METER_NAME_LEN];
@@ -163,23 +181,23 @@ static void test_many_windows(void **state)
         snprintf(name, sizeof name, "window %u", i);
         s[0].energy_mj = i;
         s[1].energy_mj = 2 * i;
-        assert_int_equal(meter_begin(meter, name, s, NULL), 0);
+        assert_int_equal(begin(table, name, s), 0);
     }
-    assert_int_equal(meter_begin(meter, "one too many", s, NULL), WT_E_NO_MEMORY);
+    assert_int_equal(begin(table, "one too many", s), WT_E_NO_MEMORY);
     s[0] = s[1] = sample(1, 5000);
     size_t used = mallinfo2().uordblks;
     for (unsigned i = METER_WINDOWS_MOST; i-- > 0;) {
         snprintf(name, sizeof name, "window %u", i);
-        assert_int_equal(meter_end(meter, name, s, m, NULL), 0);
+        assert_int_equal(end(table, name, s, 2, m), 0);
         assert_int_equal(m[0].energy_mj, 5000 - i);
         assert_int_equal(m[1].energy_mj, 5000 - 2 * i);
     }
     for (unsigned i = 0; i < 5000; i++) {
-        assert_int_equal(meter_begin(meter, i % 2 ? "step" : "other", s, NULL), 0);
-        assert_int_equal(meter_end(meter, i % 2 ? "step" : "other", s, m, NULL), 0);
+        assert_int_equal(begin(table, i % 2 ? "step" : "other", s), 0);
+        assert_int_equal(end(table, i % 2 ? "step" : "other", s, 2, m), 0);
     }
     assert_int_equal(mallinfo2().uordblks, used);
-    meter_free(meter);
+    window_table_free(table);
 }
 
 /* A recorded counter (a V100 under a square load, read every 250 ms) and windows whose energies
@@ -193,7 +211,7 @@ static void test_recorded(void **state)
         unsigned from, to;
         uint64_t energy_mj;
     } windows[] = {{0, 1, 15215}, {1, 4, 187323}, {4, 6, 30439}, {0, 7, 295424}, {3, 3, 0}};
-    struct meter *meter = meter_of(1);
+    struct window_table *table = table_of(1);
     struct wt_measurement m;
     for (unsigned t = 0; t < 8; t++) {
         struct wt_sample s = sample(250 * t, counter_mj[t]);
@@ -201,16 +219,16 @@ static void test_recorded(void **state)
             char name[8];
             snprintf(name, sizeof name, "%u", w);
             if (windows[w].from == t)
-                assert_int_equal(meter_begin(meter, name, &s, NULL), 0);
+                assert_int_equal(begin(table, name, &s), 0);
             if (windows[w].to == t) {
-                assert_int_equal(meter_end(meter, name, &s, &m, NULL), 0);
+                assert_int_equal(end(table, name, &s, 1, &m), 0);
                 assert_int_equal(m.energy_mj, windows[w].energy_mj);
                 assert_int_equal(m.end_ns - m.begin_ns,
                                  (windows[w].to - windows[w].from) * 250 * MS);
             }
         }
     }
-    meter_free(meter);
+    window_table_free(table);
 }
 
 /* Two cards of one model may both read too much: their parts add up, weighted by what each used. */

@@ -20,7 +20,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "measure/meter/live_meter.h"
+#include "measure/meter/meter.h"
 
 static const char *library;
 static char machine[64];
