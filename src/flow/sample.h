@@ -18,6 +18,12 @@ enum wt_source {
     WT_SOURCE_REPLAYED,   /* from a recording */
 };
 
+/* The words of sources in the ledger, in JSON and in CSV, by enum wt_source; "": unknown. */
+#define WT_SOURCE_WORDS                                                                            \
+    {                                                                                              \
+        "", "counter", "integrated", "estimated", "replayed"                                       \
+    }
+
 /* What is wrong with a number, as bits. */
 enum wt_quality {
     WT_QUALITY_GOOD = 0,

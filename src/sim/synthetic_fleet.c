@@ -9,10 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hours.h"
 #include "sim/synthetic_plan.h"
 #include "tune/decide/cost.h"
-
-static const double HOUR_MS = 3600e3;
 
 /* How often people submit by the hour of the day (UTC), and on a day at the weekend against one in
  * the week; training jobs are started by timers, most of them at night.  Assumed; the mean over a
@@ -194,7 +193,7 @@ static int submit(struct sim_fleet *fleet, uint32_t at, int64_t from_ms,
     if (job->model && !plan->not_started)
         for (unsigned i = 0; i < job->gpu_count; i++)
             fleet->nodes[plan->node].free_ms[plan->gpus[i]] = end_ms + NEXT_RUN_MS;
-    fleet->crowds[job->phase].used_gpu_hours += plan->time_s / 3600 * job->gpu_count;
+    fleet->crowds[job->phase].used_gpu_hours += plan->time_s / S_PER_HOUR * job->gpu_count;
     job->free_ms = end_ms + NEXT_RUN_MS;
     return push(fleet, plan, err);
 }
@@ -400,8 +399,8 @@ static int submit_one(struct sim_fleet *fleet, enum sim_fleet_phase phase, struc
 
 static double rhythm(enum sim_fleet_phase phase, int64_t now_ms)
 {
-    int64_t hour = (int64_t)floor((double)now_ms / HOUR_MS), day = hour / 24 - (hour % 24 < 0);
-    unsigned of_day = (unsigned)(hour - day * 24),
+    int64_t hour = hours_of_ms(now_ms), day = hours_day(hour);
+    unsigned of_day = (unsigned)(hour - day * HOURS_PER_DAY),
              of_week = (unsigned)(((day + 4) % 7 + 7) % 7); /* 1970-01-01: a Thursday */
     if (phase == FLEET_INFERENCE)
         return 1;
@@ -443,15 +442,15 @@ static enum sim_fleet_phase next_submission(struct sim_fleet *fleet)
     double per_hour[FLEET_PHASES], sum = rates(fleet, per_hour),
                                    left = -log1p(-sim_fleet_uniform(&fleet->draws, 0, 1));
     for (;;) {
-        double into_ms = fmod((double)fleet->now_ms, HOUR_MS),
-               hour_left = 1 - (into_ms + (into_ms < 0 ? HOUR_MS : 0)) / HOUR_MS;
+        int64_t into_ms = fleet->now_ms - hours_begin_ms(hours_of_ms(fleet->now_ms));
+        double hour_left = 1 - (double)into_ms / (double)MS_PER_HOUR;
         if (left <= sum * hour_left || fleet->now_ms >= fleet->end_ms)
             break;
         left -= sum * hour_left;
-        fleet->now_ms += (int64_t)ceil(hour_left * HOUR_MS);
+        fleet->now_ms += (int64_t)ceil(hour_left * (double)MS_PER_HOUR);
         sum = rates(fleet, per_hour);
     }
-    fleet->now_ms += (int64_t)fmax(1, left / sum * HOUR_MS);
+    fleet->now_ms += (int64_t)fmax(1, left / sum * (double)MS_PER_HOUR);
     double u = sim_fleet_uniform(&fleet->draws, 0, sum);
     unsigned phase = 0;
     while (phase + 1 < FLEET_PHASES && (u >= per_hour[phase] || per_hour[phase] <= 0))
@@ -569,7 +568,7 @@ static void guess(struct crowd *crowd, const struct sim_fleet_phase_row *row)
         gpus += sizes[i].gpus * sizes[i].share;
     crowd->submissions = 20;
     crowd->gpu_hours =
-        crowd->submissions * gpus * row->median_s * exp(row->sigma * row->sigma / 2) / 3600;
+        crowd->submissions * gpus * row->median_s * exp(row->sigma * row->sigma / 2) / S_PER_HOUR;
 }
 
 int sim_fleet_new(const struct sim_fleet_options *options, struct sim_fleet **out,
@@ -601,8 +600,9 @@ int sim_fleet_new(const struct sim_fleet_options *options, struct sim_fleet **ou
     random_seed(&fleet->draws.random, options->seed);
     random_normals_init(&fleet->draws.normals);
     fleet->now_ms = options->start_ms;
-    fleet->end_ms =
-        options->runs ? INT64_MAX / 2 : options->start_ms + (int64_t)(options->days * 24 * HOUR_MS);
+    fleet->end_ms = options->runs
+                        ? INT64_MAX / 2
+                        : options->start_ms + (int64_t)(options->days * 24 * (double)MS_PER_HOUR);
     *out = fleet;
     return 0;
 }

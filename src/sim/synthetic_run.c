@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hours.h"
 #include "sim/synthetic_plan.h"
 
 static const char *const projects[] = {"vision",      "speech",   "ranking",  "search",
@@ -206,22 +207,18 @@ void sim_fleet_write_out(const struct sim_fleet_options *options, struct sim_fle
 
 /* --- Hours --- */
 
-enum { HOUR_MS = 3600 * 1000 };
-
 /* What is used evenly from begin_ms to end_ms, hour by hour; the last one takes what rounding left.
  */
 struct slices {
-    int64_t at_ms, end_ms;
+    struct hours_split hours;
     double length_ms, energy_j, busy_s; /* of all of it */
     double left_j, left_s;
-    int64_t hour, from_ms, to_ms; /* of the slice */
     double slice_j, slice_s;
 };
 
 static struct slices cut(int64_t begin_ms, int64_t end_ms, double energy_j, double busy_s)
 {
-    return (struct slices){.at_ms = begin_ms,
-                           .end_ms = end_ms,
+    return (struct slices){.hours = {.at_ms = begin_ms, .end_ms = end_ms},
                            .length_ms = (double)(end_ms - begin_ms),
                            .energy_j = energy_j,
                            .busy_s = busy_s,
@@ -231,18 +228,14 @@ static struct slices cut(int64_t begin_ms, int64_t end_ms, double energy_j, doub
 
 static bool next_slice(struct slices *s)
 {
-    if (s->at_ms >= s->end_ms)
+    if (!hours_next(&s->hours))
         return false;
-    s->hour = s->at_ms / HOUR_MS - (s->at_ms % HOUR_MS < 0);
-    s->from_ms = s->at_ms;
-    s->to_ms = (s->hour + 1) * HOUR_MS < s->end_ms ? (s->hour + 1) * HOUR_MS : s->end_ms;
-    double part = (double)(s->to_ms - s->from_ms) / s->length_ms;
-    bool last = s->to_ms == s->end_ms;
+    double part = (double)(s->hours.to_ms - s->hours.from_ms) / s->length_ms;
+    bool last = s->hours.to_ms == s->hours.end_ms;
     s->slice_j = last ? s->left_j : s->energy_j * part;
     s->slice_s = last ? s->left_s : s->busy_s * part;
     s->left_j -= s->slice_j;
     s->left_s -= s->slice_s;
-    s->at_ms = s->to_ms;
     return true;
 }
 
@@ -254,7 +247,7 @@ static size_t spread(const struct sim_fleet_run *run, unsigned position, double 
         cut(begin_ms, begin_ms + (int64_t)ceil(run->trial.outcome.time_s * 1e3), energy_j, busy_s);
     for (; next_slice(&s); count++)
         if (count < capacity)
-            hours[count] = (struct sim_fleet_hour){s.hour, position, s.slice_j, s.slice_s};
+            hours[count] = (struct sim_fleet_hour){s.hours.hour, position, s.slice_j, s.slice_s};
     return count;
 }
 
@@ -283,8 +276,8 @@ static size_t add_stretches(const struct sim_fleet_use *use, struct slices s, in
             continue;
         struct wt_stretch *stretch = &stretches[count];
         *stretch = (struct wt_stretch){.index = use->index,
-                                       .begin_ms = s.from_ms,
-                                       .end_ms = s.to_ms,
+                                       .begin_ms = s.hours.from_ms,
+                                       .end_ms = s.hours.to_ms,
                                        .energy_j = s.slice_j,
                                        .energy_error_j = s.slice_j * run_error,
                                        .source = WT_SOURCE_ESTIMATED,

@@ -9,9 +9,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hours.h"
 #include "base/log.h"
-
-static const int64_t HOUR_MS = 3600 * 1000;
 
 /* How often a GPU is looked at, by the clock in use and in real time: a machine may run a thousand
  * times faster. */
@@ -61,11 +60,6 @@ struct bookkeeper {
 static int64_t wall_of(const struct bookkeeper *keeper, int64_t t_ns)
 {
     return keeper->wall_ms + (t_ns - keeper->wall_ns) / NS_PER_MS;
-}
-
-static int64_t hour_end_ms(int64_t ms)
-{
-    return (ms / HOUR_MS - (ms % HOUR_MS < 0) + 1) * HOUR_MS;
 }
 
 /* --- Stretches --- */
@@ -156,7 +150,7 @@ static void grow(struct bookkeeper *keeper, unsigned i, int64_t t_ns, double bus
     int64_t to_ms = wall_of(keeper, t_ns), over_ms;
     double ahead_ms = fmax((double)(to_ms - gpu->end_ms), 1),
            busy_ns = busy_fraction * (double)(t_ns - gpu->end_ns);
-    while ((over_ms = hour_end_ms(gpu->end_ms)) < to_ms) {
+    while ((over_ms = hours_begin_ms(hours_of_ms(gpu->end_ms) + 1)) < to_ms) {
         mark_end(keeper, i, keeper->wall_ns + (over_ms - keeper->wall_ms) * NS_PER_MS);
         gpu->busy_s += busy_ns / 1e9 * ((double)(over_ms - gpu->end_ms) / ahead_ms);
         gpu->end_ms = over_ms;

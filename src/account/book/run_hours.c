@@ -9,8 +9,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-
-static const int64_t HOUR_MS = 3600 * 1000;
+#include "base/hours.h"
 
 /* One hour of all devices.  so_far_j and busy_s have one value a device. */
 struct hour {
@@ -34,12 +33,6 @@ struct run_hours {
 static int64_t wall_ms(const struct run_hours *account, int64_t now_ns)
 {
     return account->started_ms + (now_ns - account->begin_ns) / NS_PER_MS;
-}
-
-/* Hours before 1970 are below 0, not double. */
-static int64_t hour_of(int64_t ms)
-{
-    return ms / HOUR_MS - (ms % HOUR_MS < 0);
 }
 
 static struct hour *add_hour(struct run_hours *account, int64_t number)
@@ -76,7 +69,7 @@ int run_hours_new(const struct wt_device devices[], unsigned count, int64_t star
         free(copy);
     }
     if (!account || !busy_ns || !busy_fraction || !copy ||
-        !add_hour(account, hour_of(started_ms))) {
+        !add_hour(account, hours_of_ms(started_ms))) {
         run_hours_free(account);
         return error_set(err, WT_E_NO_MEMORY, "account for the run by hours: out of memory");
     }
@@ -122,7 +115,7 @@ void run_hours_busy(struct run_hours *account, unsigned i, int64_t now_ns, doubl
 
 int64_t run_hours_hour_ends_ns(const struct run_hours *account)
 {
-    int64_t ms = (now_running(account)->hour + 1) * HOUR_MS - account->started_ms;
+    int64_t ms = hours_begin_ms(now_running(account)->hour + 1) - account->started_ms;
     return ms > (INT64_MAX - account->begin_ns) / NS_PER_MS ? INT64_MAX
                                                             : account->begin_ns + ms * NS_PER_MS;
 }
@@ -130,7 +123,7 @@ int64_t run_hours_hour_ends_ns(const struct run_hours *account)
 /* Closes the hour that runs, and those that passed unseen after it. */
 void run_hours_hour(struct run_hours *account, int64_t now_ns, const double so_far_j[])
 {
-    int64_t hour = hour_of(wall_ms(account, now_ns));
+    int64_t hour = hours_of_ms(wall_ms(account, now_ns));
     while (!account->out_of_memory && now_running(account)->hour < hour) {
         struct hour *over = now_running(account);
         int64_t end_ns = run_hours_hour_ends_ns(account);

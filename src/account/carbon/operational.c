@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stddef.h>
 
-static const double J_PER_KWH = 3.6e6;
+#include "base/units.h"
 
 double carbon_facility_kwh(double it_energy_j, double pue)
 {
@@ -17,6 +17,11 @@ double carbon_facility_kwh(double it_energy_j, double pue)
 double carbon_location_g(double facility_kwh, double g_per_kwh)
 {
     return facility_kwh >= 0 && g_per_kwh >= 0 ? facility_kwh * g_per_kwh : NAN;
+}
+
+double carbon_operational_g(double it_energy_j, double pue, double g_per_kwh)
+{
+    return pue >= 1 && g_per_kwh >= 0 ? it_energy_j / J_PER_KWH * pue * g_per_kwh : NAN;
 }
 
 double carbon_market_g(double facility_kwh, const struct carbon_contract *contract)

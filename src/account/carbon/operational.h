@@ -22,6 +22,10 @@ double carbon_facility_kwh(double it_energy_j, double pue);
  * time the caller sums the hours.  NaN for anything negative. */
 double carbon_location_g(double facility_kwh, double g_per_kwh);
 
+/* Location-based grams of the energy of devices, or of the difference of two such energies, which
+ * may be negative: J / 3.6e6 * PUE * g/kWh.  NaN for a PUE below 1 or a negative intensity. */
+double carbon_operational_g(double it_energy_j, double pue, double g_per_kwh);
+
 /* What a contract covers of the energy that is asked about, and at which intensities. */
 struct carbon_contract {
     double contracted_kwh;     /* of it, covered by the contract */

@@ -4,6 +4,7 @@
  * these hold the schema's word for anything else, and the report says in words that they do and
  * calls itself a draft.  Everything else that is unknown is left out: the schema has no null.
  */
+#include "base/units.h"
 #include "show/json/documents.h"
 
 #include <math.h>
@@ -127,7 +128,7 @@ static void put_measures(struct json_doc *doc, const struct wt_trial *run)
         json_put_source(doc, "gpuTrackingMode", run->part.source);
     if (reserved_s > 0)
         put_known(doc, "averageUtilizationGpu", busy > 1 ? 1 : busy);
-    json_put_number(doc, "powerConsumption", measured_j(run) / 3.6e6);
+    json_put_number(doc, "powerConsumption", measured_j(run) / J_PER_KWH);
     put_known(doc, "measurementDuration", run->outcome.time_s);
     put_time(doc, "measurementDateTime", run->identity.started_ms);
     json_close(doc);

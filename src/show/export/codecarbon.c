@@ -4,6 +4,7 @@
  * (kWh, kg, W, s, percent), a row a run.  A column of which the ledger knows nothing is there and
  * empty.  Knows neither the ledger nor files.
  */
+#include "base/units.h"
 #include "show/text/view.h"
 
 #include <math.h>
@@ -26,12 +27,12 @@ struct row {
 static double kwh(const struct row *row, double energy_j)
 {
     double pue = row->run->carbon.pue;
-    return energy_j * (isfinite(pue) ? pue : 1) / 3.6e6;
+    return energy_j * (isfinite(pue) ? pue : 1) / J_PER_KWH;
 }
 
 static double watts(const struct row *row, double energy_j)
 {
-    return row->run->outcome.time_s > 0 ? kwh(row, energy_j) * 3.6e6 / row->run->outcome.time_s
+    return row->run->outcome.time_s > 0 ? kwh(row, energy_j) * J_PER_KWH / row->run->outcome.time_s
                                         : (double)NAN;
 }
 
@@ -78,8 +79,8 @@ static double ram_energy(const struct row *row)
 static double energy_consumed(const struct row *row)
 {
     const struct wt_trial *run = row->run;
-    return kwh(row, report_plus(report_plus(run->part.energy_j, run->part.cpu_energy_j),
-                                run->part.dram_energy_j));
+    return kwh(row, sum_known(sum_known(run->part.energy_j, run->part.cpu_energy_j),
+                              run->part.dram_energy_j));
 }
 
 static double pue(const struct row *row)

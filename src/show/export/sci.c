@@ -4,6 +4,7 @@
  * its terms, where it comes from and what is left out.  All terms are of the same runs, those of
  * which everything is known, so that they multiply out.
  */
+#include "base/units.h"
 #include "show/text/view.h"
 
 #include <math.h>
@@ -26,7 +27,7 @@ static struct terms terms_of(const struct wt_report_row *row, enum view_sci_unit
     double r = unit == VIEW_SCI_RUN ? (double)row->complete.runs : row->complete.gpu_hours;
     if (!(r > 0))
         return (struct terms){0, none, none, none, none};
-    double kwh = row->complete.facility_j / 3.6e6;
+    double kwh = row->complete.facility_j / J_PER_KWH;
     return (struct terms){
         r, row->complete.facility_j / r, kwh > 0 ? row->complete.operational_g / kwh : none,
         row->complete.embodied_g / r, (row->complete.operational_g + row->complete.embodied_g) / r};

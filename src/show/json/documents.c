@@ -27,8 +27,8 @@ void json_put_known_text(struct json_doc *doc, const char *key, const char *text
 
 void json_put_source(struct json_doc *doc, const char *key, enum wt_source source)
 {
-    static const char *const names[] = {NULL, "counter", "integrated", "estimated", "replayed"};
-    json_put_text(doc, key, source <= WT_SOURCE_REPLAYED ? names[source] : NULL);
+    static const char *const words[] = WT_SOURCE_WORDS;
+    json_put_known_text(doc, key, source <= WT_SOURCE_REPLAYED ? words[source] : "");
 }
 
 static struct json_doc *new_document(void)

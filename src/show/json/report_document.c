@@ -3,16 +3,12 @@
  * The document of a report: a group a row, and all together.  What some runs of a group lack is
  * named in not_measured and counted; a sum is null only when no run has it.
  */
+#include "base/units.h"
 #include "show/json/documents.h"
 
 #include <math.h>
 
 #include "show/json/parts.h"
-
-static double plus(double a, double b)
-{
-    return isfinite(a) && isfinite(b) ? a + b : isfinite(a) ? a : b;
-}
 
 static void put_energy(struct json_doc *doc, const struct wt_report_row *row)
 {
@@ -20,7 +16,7 @@ static void put_energy(struct json_doc *doc, const struct wt_report_row *row)
     json_put_number(doc, "gpu", row->gpu_j);
     json_put_number(doc, "cpu", row->cpu_j);
     json_put_number(doc, "dram", row->dram_j);
-    json_put_number(doc, "total", plus(plus(row->gpu_j, row->cpu_j), row->dram_j));
+    json_put_number(doc, "total", sum_known(sum_known(row->gpu_j, row->cpu_j), row->dram_j));
     json_close(doc);
 }
 

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/units.h"
 #include "show/page/fleet_charts.h"
 #include "show/page/fleet_tables.h"
 #include "show/page/html.h"
@@ -125,12 +126,12 @@ static struct outlook outlook_of(const struct wt_fleet *fleet)
         if (isfinite(potential->chosen_energy) && isfinite(job->gpu_j)) {
             outlook.known++;
             outlook.chosen_hours =
-                report_plus(outlook.chosen_hours, job->gpu_hours * (potential->chosen_time - 1));
+                sum_known(outlook.chosen_hours, job->gpu_hours * (potential->chosen_time - 1));
             outlook.least_hours =
-                report_plus(outlook.least_hours, job->gpu_hours * (potential->least_time - 1));
+                sum_known(outlook.least_hours, job->gpu_hours * (potential->least_time - 1));
         } else {
             outlook.unknown++;
-            outlook.unknown_j = report_plus(outlook.unknown_j, job->gpu_j);
+            outlook.unknown_j = sum_known(outlook.unknown_j, job->gpu_j);
         }
     }
     return outlook;

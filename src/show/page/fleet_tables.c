@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/units.h"
 #include "show/page/fleet_charts.h"
 #include "show/page/html.h"
 #include "show/text/report.h"
@@ -184,7 +185,7 @@ static void add_lines(struct wt_fleet_lines *sum, const struct wt_fleet_lines *l
                                     offsetof(struct wt_fleet_lines, idle_embodied_g)};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         double *to = (double *)((char *)sum + values[i]);
-        *to = report_plus(*to, *(const double *)((const char *)lines + values[i]));
+        *to = sum_known(*to, *(const double *)((const char *)lines + values[i]));
     }
     sum->energy_error_j = hypot(sum->energy_error_j, lines->energy_error_j);
 }

@@ -3,6 +3,7 @@
  * The charts of a report: bars of energy and of carbon for the groups that used most, and day by
  * day.  What is unknown has no bar and says so.
  */
+#include "base/units.h"
 #include "show/text/report.h"
 
 #include <math.h>
@@ -161,7 +162,7 @@ static void put_groups(struct buffer *out, const struct measure *measure,
     for (size_t i = 0; i < shown; i++)
         most = fmax(most, length_of_row(measure, sorted[i]));
     for (size_t i = shown; i < page->count; i++)
-        rest_j = report_plus(rest_j, report_measured_j(sorted[i]));
+        rest_j = sum_known(rest_j, report_measured_j(sorted[i]));
     put_caption(out, measure, page->keys, page->key_count);
     if (shown < page->count)
         buffer_print(out, "<br>The %u that used most; %zu more (%s) are in the table.", MOST_BARS,
@@ -200,7 +201,7 @@ static size_t take_days(const struct report_days *rows, struct day days[])
         for (unsigned m = 0; m < MEASURES; m++)
             for (unsigned i = 0; has_part(&measures[m], i); i++)
                 days[count - 1].parts[m][i] =
-                    report_plus(days[count - 1].parts[m][i], measures[m].parts[i].of(row));
+                    sum_known(days[count - 1].parts[m][i], measures[m].parts[i].of(row));
     }
     return count;
 }

@@ -65,8 +65,7 @@ void view_measure(struct buffer *out, double time_s, const struct wt_device devi
                   size_t count, bool colour)
 {
     static const char *const kinds[] = {"GPU", "CPU", "DRAM"};
-    static const char *const sources[] = {"unknown", "counter", "integrated", "estimated",
-                                          "replayed"};
+    static const char *const words[] = WT_SOURCE_WORDS;
     struct table table = {.columns = "llrrrrl"};
     char text[UNIT_SIZE], sensor[UNIT_SIZE];
     double sum_j = count ? 0 : (double)NAN, sum_error_j = sum_j;
@@ -85,7 +84,7 @@ void view_measure(struct buffer *out, double time_s, const struct wt_device devi
         table_put(&table, "%s%s", isfinite(sensor_error_fraction[i]) ? "+- " : "",
                   unit_percent(sensor, sensor_error_fraction[i]));
         table_put(&table, "%s", unit_power(text, seconds > 0 ? energy_j / seconds : (double)NAN));
-        table_put(&table, "%s", sources[m->source]);
+        table_put(&table, "%s", m->source == WT_SOURCE_NONE ? "unknown" : words[m->source]);
         sum_j += energy_j;
         sum_error_j += off_j;
     }
@@ -203,12 +202,12 @@ static void csv_row(struct buffer *out, int64_t wall_ms, const struct wt_device 
 
 static void csv_interval(struct buffer *out, const struct wt_measurement *m)
 {
-    static const char *const sources[] = {"", "counter", "integrated", "estimated", "replayed"};
+    static const char *const words[] = WT_SOURCE_WORDS;
     csv_put_number(out, length_s(m));
     csv_put_number(out, used_j(m));
     csv_put_number(out, error_j(m));
     csv_put_number(out, used_j(m) / length_s(m));
-    buffer_print(out, ",%s", sources[m->source]);
+    buffer_print(out, ",%s", words[m->source]);
 }
 
 void view_monitor_csv(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],

@@ -3,6 +3,7 @@
  * Reports as text and CSV.  A sum that lacks runs says so under the table: what is not known is not
  * 0.
  */
+#include "base/units.h"
 #include "show/text/view.h"
 
 #include <math.h>
@@ -18,14 +19,9 @@ const char *const view_report_keys[WT_REPORT_KEYS] = {
     [WT_BY_PROJECT] = "project", [WT_BY_GPU] = "gpu",     [WT_BY_NODE] = "node",
     [WT_BY_DAY] = "day"};
 
-double report_plus(double a, double b)
-{
-    return isfinite(a) && isfinite(b) ? a + b : isfinite(a) ? a : b;
-}
-
 double report_measured_j(const struct wt_report_row *row)
 {
-    return report_plus(report_plus(row->gpu_j, row->cpu_j), row->dram_j);
+    return sum_known(sum_known(row->gpu_j, row->cpu_j), row->dram_j);
 }
 
 double report_total_g(const struct wt_report_row *row)
@@ -59,7 +55,7 @@ void report_add(struct wt_report_row *sum, const struct wt_report_row *row)
                                     offsetof(struct wt_report_row, saved_runs)};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         double *to = (double *)((char *)sum + values[i]);
-        *to = report_plus(*to, *(const double *)((const char *)row + values[i]));
+        *to = sum_known(*to, *(const double *)((const char *)row + values[i]));
     }
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         *(uint64_t *)((char *)sum + counts[i]) +=

@@ -12,9 +12,6 @@
 #include "flow/report.h"
 #include "show/text/view.h"
 
-/* The sum of what is known; NaN when neither is. */
-double report_plus(double a, double b);
-
 /* Energy of all devices that were measured. */
 double report_measured_j(const struct wt_report_row *row);
 
