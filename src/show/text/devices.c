@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "show/text/fields.h"
 #include "show/text/table.h"
 
 #define HEADINGS(...) ((const char *const[]){__VA_ARGS__})
@@ -22,13 +23,11 @@ static double known(const struct wt_state *state, enum wt_state_field field, dou
 /* Reasons joined by '+', "none", or `unknown`. */
 char *throttle_words(char text[96], const struct wt_state *state, const char *unknown)
 {
-    static const char *const names[] = {"sw_power_cap", "hw_slowdown",    "sw_thermal",
-                                        "hw_thermal",   "hw_power_brake", "sync_boost"};
     text[0] = '\0';
-    for (unsigned bit = 0; bit < sizeof names / sizeof names[0]; bit++)
+    for (unsigned bit = 0; bit < FIELDS_THROTTLE; bit++)
         if (state->throttle & 1u << bit)
             snprintf(text + strlen(text), 96 - strlen(text), "%s%s", text[0] ? "+" : "",
-                     names[bit]);
+                     fields_throttle[bit]);
     if (!(state->known & WT_STATE_THROTTLE))
         snprintf(text, 96, "%s", unknown);
     else if (!text[0])
@@ -161,52 +160,48 @@ void view_monitor_lines(struct buffer *out, int64_t wall_ms, const struct wt_dev
     }
 }
 
-#define CSV_COLUMNS                                                                                \
-    "time,index,uuid,name,power_w,energy_j,power_limit_w,enforced_limit_w,temperature_c,"          \
-    "utilization,sm_clock_mhz,"                                                                    \
-    "memory_used_bytes,throttle"
+static void csv_heading(struct buffer *out)
+{
+    static const struct wt_state none;
+    struct field fields[FIELDS_STATE];
+    fields_of_state(&none, fields);
+    buffer_print(out, "time,index,uuid,name");
+    fields_csv_heading(out, fields, FIELDS_STATE);
+    buffer_print(out, ",throttle");
+}
 
 void view_monitor_csv_heading(struct buffer *out, bool precise)
 {
-    buffer_print(out, CSV_COLUMNS "%s\n",
-                 precise ? ",interval_s,interval_energy_j,interval_energy_error_j,interval_power_w,"
-                           "interval_source"
-                         : "");
+    static const struct wt_measurement none;
+    struct field fields[FIELDS_INTERVAL];
+    csv_heading(out);
+    if (precise) {
+        fields_of_interval(&none, fields);
+        fields_csv_heading(out, fields, FIELDS_INTERVAL);
+        buffer_print(out, ",interval_source");
+    }
+    buffer_append(out, "\n", 1);
 }
 
 static void csv_row(struct buffer *out, int64_t wall_ms, const struct wt_device *device,
                     const struct wt_state *s)
 {
     char iso[32], reasons[96];
+    struct field fields[FIELDS_STATE];
+    fields_of_state(s, fields);
     buffer_print(out, "%s,%u", wall_ms ? clock_format_wall(wall_ms, iso) : "", device->index);
     csv_put_name(out, device->uuid);
     csv_put_name(out, device->name);
-    csv_put_number(out, known(s, WT_STATE_POWER, s->power_mw / 1e3));
-    if (s->known & WT_STATE_ENERGY &&
-        s->energy_mj >= 100000000000) /* a double in 12 digits would drop millijoules */
-        buffer_print(out, ",%llu.%03u", (unsigned long long)(s->energy_mj / 1000),
-                     (unsigned)(s->energy_mj % 1000));
-    else
-        csv_put_number(out, known(s, WT_STATE_ENERGY, (double)s->energy_mj / 1e3));
-    csv_put_number(out, known(s, WT_STATE_LIMIT, s->limit_mw / 1e3));
-    csv_put_number(out, known(s, WT_STATE_ENFORCED, s->enforced_limit_mw / 1e3));
-    csv_put_number(out, known(s, WT_STATE_TEMPERATURE, s->temperature_c));
-    csv_put_number(out, known(s, WT_STATE_UTILIZATION, s->utilization_percent / 1e2));
-    csv_put_number(out, known(s, WT_STATE_SM_CLOCK, s->sm_clock_mhz));
-    if (s->known & WT_STATE_MEMORY)
-        buffer_print(out, ",%llu", (unsigned long long)s->memory_used_bytes);
-    else
-        buffer_append(out, ",", 1);
+    fields_csv(out, fields, FIELDS_STATE);
     buffer_print(out, ",%s", throttle_words(reasons, s, ""));
 }
 
 static void csv_interval(struct buffer *out, const struct wt_measurement *m)
 {
     static const char *const words[] = WT_SOURCE_WORDS;
-    csv_put_number(out, length_s(m));
-    csv_put_number(out, used_j(m));
-    csv_put_number(out, error_j(m));
-    csv_put_number(out, used_j(m) / length_s(m));
+    struct field fields[FIELDS_INTERVAL];
+    fields_of_interval(m, fields);
+    fields_csv(out, fields, FIELDS_INTERVAL);
     buffer_print(out, ",%s", words[m->source]);
 }
 
@@ -224,7 +219,8 @@ void view_monitor_csv(struct buffer *out, int64_t wall_ms, const struct wt_devic
 
 void view_record_heading(struct buffer *out)
 {
-    buffer_print(out, CSV_COLUMNS ",t_ns\n");
+    csv_heading(out);
+    buffer_print(out, ",t_ns\n");
 }
 
 void view_record(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],

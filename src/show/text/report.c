@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "show/text/fields.h"
 #include "show/text/report.h"
 #include "show/text/table.h"
 
@@ -244,36 +245,22 @@ void view_report(struct buffer *out, const enum wt_report_key keys[], unsigned k
 void view_report_csv(struct buffer *out, const enum wt_report_key keys[], unsigned key_count,
                      const struct wt_report_row rows[], size_t count)
 {
+    static const struct wt_report_row none;
+    struct field sums[FIELDS_SUMS];
     struct buffer line = {0};
+    fields_of_sums(&none, sums);
     for (unsigned i = 0; i < key_count; i++)
         buffer_print(out, "%s,", view_report_keys[keys[i]]);
-    buffer_print(out, "runs,gpu_hours,busy_gpu_hours,energy_gpu_j,energy_cpu_j,energy_dram_j,"
-                      "energy_total_j,facility_energy_j,"
-                      "operational_location_g,operational_market_g,embodied_g,embodied_useful_g,"
-                      "total_location_g,savings_energy_j,"
-                      "savings_energy_error_j,savings_carbon_g\n");
+    buffer_print(out, "runs");
+    fields_csv_heading(out, sums, FIELDS_SUMS);
+    buffer_print(out, "\n");
     for (size_t k = 0; k < count; k++) {
         const struct wt_report_row *row = &rows[k];
         for (unsigned i = 0; i < key_count; i++)
             csv_put_name(&line, row->keys[i]);
         buffer_print(&line, ",%llu", (unsigned long long)row->runs);
-        const double values[] = {row->gpu_hours,
-                                 row->busy_gpu_hours,
-                                 row->gpu_j,
-                                 row->cpu_j,
-                                 row->dram_j,
-                                 report_measured_j(row),
-                                 row->facility_j,
-                                 row->operational_g,
-                                 row->market_g,
-                                 row->embodied_g,
-                                 row->embodied_useful_g,
-                                 report_total_g(row),
-                                 row->saved_j,
-                                 row->saved_error_j,
-                                 row->saved_g};
-        for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-            csv_put_number(&line, values[i]);
+        fields_of_sums(row, sums);
+        fields_csv(&line, sums, FIELDS_SUMS);
         buffer_print(out, "%s\n", buffer_text(&line) + 1); /* each field has brought a comma */
         out->failed = out->failed || line.failed;
         buffer_clear(&line);
