@@ -27,21 +27,22 @@ enum { NODES_TO_ONE_WITH_CPU = 4 };
 
 static const char no_steps[] = "there was no sign of steps (wt_step, or --progress pattern:REGEX)";
 
-void sim_fleet_name_node(unsigned node, char name[WT_USER_LEN])
+void synthetic_fleet_name_node(unsigned node, char name[WT_USER_LEN])
 {
     snprintf(name, WT_USER_LEN, "sim-node-%03u", node + 1);
 }
 
-void sim_fleet_name_gpu(const struct sim_fleet_options *options, unsigned node, unsigned gpu,
-                        char uuid[WT_UUID_LEN])
+void synthetic_fleet_name_gpu(const struct synthetic_fleet_options *options, unsigned node,
+                              unsigned gpu, char uuid[WT_UUID_LEN])
 {
     snprintf(uuid, WT_UUID_LEN, "GPU-51300000-%04x-4%03x-8000-%08x%04x",
              (unsigned)(options->seed >> 32 & 0xffff), (unsigned)(options->seed >> 48 & 0xfff),
-             (unsigned)(options->seed & 0xffffffff), node * FLEET_NODE_GPUS + gpu);
+             (unsigned)(options->seed & 0xffffffff), node * SYNTHETIC_NODE_GPUS + gpu);
 }
 
-static void write_who(const struct sim_fleet_options *options, const struct sim_fleet_job *job,
-                      const struct sim_fleet_plan *plan, struct wt_trial *trial)
+static void write_who(const struct synthetic_fleet_options *options,
+                      const struct synthetic_fleet_job *job,
+                      const struct synthetic_fleet_plan *plan, struct wt_trial *trial)
 {
     unsigned project = job->user % (options->users / 3 + 1) % PROJECTS;
     const char *network = job->network, *slash = job->trace ? strchr(job->trace->job, '/') : NULL;
@@ -53,23 +54,23 @@ static void write_who(const struct sim_fleet_options *options, const struct sim_
     snprintf(trial->identity.job, sizeof trial->identity.job, "%s-%.*s-%05u", projects[project],
              length, network, job->number);
     snprintf(trial->identity.phase, sizeof trial->identity.phase, "%s",
-             sim_fleet_phases[job->phase].name);
+             synthetic_fleet_phases[job->phase].name);
     snprintf(trial->identity.project, sizeof trial->identity.project, "%s", projects[project]);
     snprintf(trial->identity.user, sizeof trial->identity.user, "sim-user-%03u", job->user + 1);
-    sim_fleet_name_node(plan->node, trial->identity.node);
+    synthetic_fleet_name_node(plan->node, trial->identity.node);
     trial->part.gpu_count = job->gpu_count;
     for (unsigned i = 0; i < job->gpu_count; i++) {
         trial->part.gpus[i].index = plan->gpus[i];
-        sim_fleet_name_gpu(options, plan->node, plan->gpus[i], trial->part.gpus[i].uuid);
+        synthetic_fleet_name_gpu(options, plan->node, plan->gpus[i], trial->part.gpus[i].uuid);
         snprintf(trial->part.gpus[i].name, sizeof trial->part.gpus[i].name, "%s", job->model->name);
     }
 }
 
-static void write_key(const struct sim_fleet_job *job, const struct wt_trial *trial,
+static void write_key(const struct synthetic_fleet_job *job, const struct wt_trial *trial,
                       struct wt_profile_key *key)
 {
     uint32_t limits_mw[WT_MAX_LIMITS];
-    unsigned count = sim_fleet_job_limits(job, trial->outcome.batch_size, limits_mw);
+    unsigned count = synthetic_fleet_job_limits(job, trial->outcome.batch_size, limits_mw);
     *key = (struct wt_profile_key){.batch_size = trial->outcome.batch_size,
                                    .gpu_count = job->gpu_count,
                                    .limit_min_mw = limits_mw[count - 1],
@@ -78,13 +79,13 @@ static void write_key(const struct sim_fleet_job *job, const struct wt_trial *tr
     snprintf(key->gpu_model, sizeof key->gpu_model, "%s", job->model->name);
 }
 
-static void write_profile(const struct sim_fleet_job *job, struct wt_trial *trial)
+static void write_profile(const struct synthetic_fleet_job *job, struct wt_trial *trial)
 {
     uint32_t limits_mw[WT_MAX_LIMITS];
-    trial->profile.count = sim_fleet_job_limits(job, trial->outcome.batch_size, limits_mw);
+    trial->profile.count = synthetic_fleet_job_limits(job, trial->outcome.batch_size, limits_mw);
     for (unsigned i = 0; i < trial->profile.count; i++) {
-        struct sim_fleet_step step =
-            sim_fleet_job_step(job, trial->outcome.batch_size, limits_mw[i]);
+        struct synthetic_fleet_step step =
+            synthetic_fleet_job_step(job, trial->outcome.batch_size, limits_mw[i]);
         double energy_j = step.energy_j * job->gpu_count;
         trial->profile.points[i] =
             (struct wt_profile_point){.setting.value = limits_mw[i],
@@ -97,13 +98,14 @@ static void write_profile(const struct sim_fleet_job *job, struct wt_trial *tria
 }
 
 /* Against the highest limit, as if that had been measured in between. */
-static void write_savings(const struct sim_fleet_job *job, struct wt_trial *trial)
+static void write_savings(const struct synthetic_fleet_job *job, struct wt_trial *trial)
 {
     uint32_t limits_mw[WT_MAX_LIMITS];
-    sim_fleet_job_limits(job, trial->outcome.batch_size, limits_mw);
-    struct sim_fleet_step now =
-        sim_fleet_job_step(job, trial->outcome.batch_size, trial->outcome.setting.value);
-    struct sim_fleet_step most = sim_fleet_job_step(job, trial->outcome.batch_size, limits_mw[0]);
+    synthetic_fleet_job_limits(job, trial->outcome.batch_size, limits_mw);
+    struct synthetic_fleet_step now =
+        synthetic_fleet_job_step(job, trial->outcome.batch_size, trial->outcome.setting.value);
+    struct synthetic_fleet_step most =
+        synthetic_fleet_job_step(job, trial->outcome.batch_size, limits_mw[0]);
     double error = trial->outcome.setting.value == limits_mw[0]
                        ? 0
                        : savings_error; /* kept: nothing is compared */
@@ -114,12 +116,12 @@ static void write_savings(const struct sim_fleet_job *job, struct wt_trial *tria
                                                  error};
 }
 
-static void write_outcome(const struct sim_fleet_job *job, const struct sim_fleet_plan *plan,
-                          struct wt_trial *trial)
+static void write_outcome(const struct synthetic_fleet_job *job,
+                          const struct synthetic_fleet_plan *plan, struct wt_trial *trial)
 {
     static const int exit_codes[] = {
-        [FLEET_DONE] = 0, [FLEET_FAILED] = 1, [FLEET_INTERRUPTED] = 130};
-    trial->outcome.ended = plan->fate != FLEET_KILLED;
+        [SYNTHETIC_DONE] = 0, [SYNTHETIC_FAILED] = 1, [SYNTHETIC_INTERRUPTED] = 130};
+    trial->outcome.ended = plan->fate != SYNTHETIC_KILLED;
     trial->outcome.not_started = plan->not_started;
     trial->outcome.reached = plan->reached;
     trial->outcome.early_stopped = plan->early_stopped;
@@ -136,11 +138,11 @@ static void write_outcome(const struct sim_fleet_job *job, const struct sim_flee
         return;
     }
     trial->outcome.metric =
-        plan->reached == 1 ? job->trace ? job->trace->target : sim_fleet_target : (double)NAN;
+        plan->reached == 1 ? job->trace ? job->trace->target : synthetic_fleet_target : (double)NAN;
     if (!job->model)
         return;
-    struct sim_fleet_step step =
-        sim_fleet_job_step(job, trial->outcome.batch_size, trial->outcome.setting.value);
+    struct synthetic_fleet_step step =
+        synthetic_fleet_job_step(job, trial->outcome.batch_size, trial->outcome.setting.value);
     trial->part.busy_s = plan->time_s * step.busy * job->gpu_count;
     if (!job->tuned)
         snprintf(trial->outcome.note, sizeof trial->outcome.note, "%s", no_steps);
@@ -157,8 +159,9 @@ static void write_outcome(const struct sim_fleet_job *job, const struct sim_flee
         write_savings(job, trial);
 }
 
-static void write_processor(const struct sim_fleet_job *job, const struct sim_fleet_plan *plan,
-                            struct sim_fleet_run *run)
+static void write_processor(const struct synthetic_fleet_job *job,
+                            const struct synthetic_fleet_plan *plan,
+                            struct synthetic_fleet_run *run)
 {
     bool seen = !job->model || plan->node % NODES_TO_ONE_WITH_CPU == 0;
     run->cpu_j = NAN;
@@ -169,10 +172,12 @@ static void write_processor(const struct sim_fleet_job *job, const struct sim_fl
     run->trial.part.cpu_energy_j = run->cpu_j;
 }
 
-void sim_fleet_write_out(const struct sim_fleet_options *options, struct sim_fleet_job *job,
-                         const struct sim_fleet_plan *plan, struct sim_fleet_run *run)
+void synthetic_fleet_write_out(const struct synthetic_fleet_options *options,
+                               struct synthetic_fleet_job *job,
+                               const struct synthetic_fleet_plan *plan,
+                               struct synthetic_fleet_run *run)
 {
-    *run = (struct sim_fleet_run){.reserved_s = plan->not_started ? 0 : plan->time_s};
+    *run = (struct synthetic_fleet_run){.reserved_s = plan->not_started ? 0 : plan->time_s};
     struct wt_trial *trial = &run->trial;
     *trial = (struct wt_trial){.identity.recurrence = plan->recurrence,
                                .identity.try_number = plan->try_number,
@@ -239,20 +244,22 @@ static bool next_slice(struct slices *s)
     return true;
 }
 
-static size_t spread(const struct sim_fleet_run *run, unsigned position, double energy_j,
-                     double busy_s, struct sim_fleet_hour hours[], size_t count, size_t capacity)
+static size_t spread(const struct synthetic_fleet_run *run, unsigned position, double energy_j,
+                     double busy_s, struct synthetic_fleet_hour hours[], size_t count,
+                     size_t capacity)
 {
     int64_t begin_ms = run->trial.identity.started_ms;
     struct slices s =
         cut(begin_ms, begin_ms + (int64_t)ceil(run->trial.outcome.time_s * 1e3), energy_j, busy_s);
     for (; next_slice(&s); count++)
         if (count < capacity)
-            hours[count] = (struct sim_fleet_hour){s.hours.hour, position, s.slice_j, s.slice_s};
+            hours[count] =
+                (struct synthetic_fleet_hour){s.hours.hour, position, s.slice_j, s.slice_s};
     return count;
 }
 
-size_t sim_fleet_run_hours(const struct sim_fleet_run *run, struct sim_fleet_hour hours[],
-                           size_t capacity)
+size_t synthetic_fleet_run_hours(const struct synthetic_fleet_run *run,
+                                 struct synthetic_fleet_hour hours[], size_t capacity)
 {
     const struct wt_trial *trial = &run->trial;
     size_t count = 0;
@@ -268,7 +275,7 @@ size_t sim_fleet_run_hours(const struct sim_fleet_run *run, struct sim_fleet_hou
 
 /* --- Whole GPUs --- */
 
-static size_t add_stretches(const struct sim_fleet_use *use, struct slices s, int in_use,
+static size_t add_stretches(const struct synthetic_fleet_use *use, struct slices s, int in_use,
                             struct wt_stretch stretches[], size_t count, size_t capacity)
 {
     for (; next_slice(&s); count++) {
@@ -290,8 +297,8 @@ static size_t add_stretches(const struct sim_fleet_use *use, struct slices s, in
     return count;
 }
 
-size_t sim_fleet_use_stretches(const struct sim_fleet_use *use, struct wt_stretch stretches[],
-                               size_t capacity)
+size_t synthetic_fleet_use_stretches(const struct synthetic_fleet_use *use,
+                                     struct wt_stretch stretches[], size_t capacity)
 {
     double idle_j = use->idle_w * (double)(use->begin_ms - use->idle_from_ms) / 1e3;
     size_t count = add_stretches(use, cut(use->idle_from_ms, use->begin_ms, idle_j, 0), 0,

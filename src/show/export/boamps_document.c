@@ -5,7 +5,7 @@
  * calls itself a draft.  Everything else that is unknown is left out: the schema has no null.
  */
 #include "base/units.h"
-#include "show/json/documents.h"
+#include "show/export/export.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -43,7 +43,7 @@ static void put_known(struct json_doc *doc, const char *key, double value)
         json_put_number(doc, key, value);
 }
 
-static void put_header(struct json_doc *doc, const struct json_boamps *report)
+static void put_header(struct json_doc *doc, const struct export_boamps_run *report)
 {
     json_open_object(doc, "header");
     json_put_text(doc, "formatVersion", FORMAT_VERSION);
@@ -55,7 +55,7 @@ static void put_header(struct json_doc *doc, const struct json_boamps *report)
 }
 
 /* What was measured and what was not, and what the reader has to fill in. */
-static void describe(struct buffer *out, const struct json_boamps *report)
+static void describe(struct buffer *out, const struct export_boamps_run *report)
 {
     const struct wt_trial *run = report->run;
     const struct {
@@ -90,7 +90,7 @@ static void describe(struct buffer *out, const struct json_boamps *report)
         run->carbon.location[0] ? "" : ", country", report->wattune_version);
 }
 
-static void put_task(struct json_doc *doc, const struct json_boamps *report)
+static void put_task(struct json_doc *doc, const struct export_boamps_run *report)
 {
     struct buffer description = {0};
     const struct wt_trial *run = report->run;
@@ -190,12 +190,12 @@ static void put_quality(struct json_doc *doc, const struct wt_trial *run)
         }
 }
 
-bool json_boamps_has(const struct wt_trial *run)
+bool export_boamps_has(const struct wt_trial *run)
 {
     return isfinite(measured_j(run)) && run->part.gpu_count > 0;
 }
 
-struct json_doc *json_boamps_document(const struct json_boamps *report)
+struct json_doc *export_boamps_document(const struct export_boamps_run *report)
 {
     struct json_doc *doc = json_doc_new();
     put_header(doc, report);

@@ -5,7 +5,7 @@
  * empty.  Knows neither the ledger nor files.
  */
 #include "base/units.h"
-#include "show/text/view.h"
+#include "show/export/export.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -212,15 +212,15 @@ static const struct {
 };
 enum { COLUMNS = sizeof columns / sizeof columns[0] };
 
-void view_codecarbon_heading(struct buffer *out)
+void export_put_codecarbon_heading(struct buffer *out)
 {
     for (unsigned i = 0; i < COLUMNS; i++)
         buffer_print(out, "%s%s", i ? "," : "", columns[i].name);
     buffer_print(out, "\n");
 }
 
-void view_codecarbon(struct buffer *out, const char *id, const struct wt_trial *run,
-                     const char *wattune_version)
+void export_put_codecarbon(struct buffer *out, const char *id, const struct wt_trial *run,
+                           const char *wattune_version)
 {
     const struct row row = {id, wattune_version, run};
     struct buffer line = {0};

@@ -5,7 +5,7 @@
  * line.  Every sentence stays true when something is unknown; work of others is cited where a
  * number rests on it.
  */
-#include "show/text/view.h"
+#include "show/export/export.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -324,8 +324,8 @@ static void say_savings(struct text *text, const struct wt_report_row *total)
     buffer_print(out, ".\n");
 }
 
-void view_methods(struct buffer *out, const struct view_report_page *page, const char *job,
-                  const char *project, const char *wattune_version)
+void export_put_methods(struct buffer *out, const struct view_report_page *page, const char *job,
+                        const char *project, const char *wattune_version)
 {
     struct text text = {.out = out};
     if (!page->total->runs) {

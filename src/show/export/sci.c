@@ -5,7 +5,7 @@
  * which everything is known, so that they multiply out.
  */
 #include "base/units.h"
-#include "show/text/view.h"
+#include "show/export/export.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -15,16 +15,16 @@
 
 static const struct {
     const char *one, *more;
-} units[] = {[VIEW_SCI_RUN] = {"run", "runs"}, [VIEW_SCI_GPU_HOUR] = {"GPU hour", "GPU hours"}};
+} units[] = {[EXPORT_SCI_RUN] = {"run", "runs"}, [EXPORT_SCI_GPU_HOUR] = {"GPU hour", "GPU hours"}};
 
 struct terms {
     double r, e_j, i_g_per_kwh, m_g, sci_g; /* all but r and i a unit; NaN: unknown */
 };
 
-static struct terms terms_of(const struct wt_report_row *row, enum view_sci_unit unit)
+static struct terms terms_of(const struct wt_report_row *row, enum export_sci_unit unit)
 {
     const double none = NAN;
-    double r = unit == VIEW_SCI_RUN ? (double)row->complete.runs : row->complete.gpu_hours;
+    double r = unit == EXPORT_SCI_RUN ? (double)row->complete.runs : row->complete.gpu_hours;
     if (!(r > 0))
         return (struct terms){0, none, none, none, none};
     double kwh = row->complete.facility_j / J_PER_KWH;
@@ -43,7 +43,7 @@ static const char *intensity(char text[UNIT_SIZE], double g_per_kwh)
 }
 
 static void put_formula(struct buffer *out, const struct wt_report_row *total,
-                        enum view_sci_unit unit)
+                        enum export_sci_unit unit)
 {
     struct terms t = terms_of(total, unit);
     char e[UNIT_SIZE], i[UNIT_SIZE], m[UNIT_SIZE], sci[UNIT_SIZE];
@@ -59,7 +59,7 @@ static void put_formula(struct buffer *out, const struct wt_report_row *total,
                      units[unit].one);
 }
 
-static void put_row(struct table *table, const struct wt_report_row *row, enum view_sci_unit unit)
+static void put_row(struct table *table, const struct wt_report_row *row, enum export_sci_unit unit)
 {
     struct terms t = terms_of(row, unit);
     char text[UNIT_SIZE];
@@ -72,7 +72,7 @@ static void put_row(struct table *table, const struct wt_report_row *row, enum v
 }
 
 static void put_groups(struct buffer *out, const struct view_report_page *page,
-                       enum view_sci_unit unit, bool colour)
+                       enum export_sci_unit unit, bool colour)
 {
     static const char *const sums[] = {"RUNS", "E", "I", "M", "SCI"};
     static const char *const names[WT_REPORT_KEYS] = {"JOB", "PHASE", "USER", "PROJECT",
@@ -95,11 +95,12 @@ static void put_groups(struct buffer *out, const struct view_report_page *page,
     table_print(&table, out, "", colour);
 }
 
-static void put_unit(struct buffer *out, const struct wt_report_row *total, enum view_sci_unit unit)
+static void put_unit(struct buffer *out, const struct wt_report_row *total,
+                     enum export_sci_unit unit)
 {
     unsigned long long known = total->complete.runs, missing = total->runs - total->complete.runs;
     buffer_print(out, "R       one %s; ", units[unit].one);
-    if (unit == VIEW_SCI_GPU_HOUR)
+    if (unit == EXPORT_SCI_GPU_HOUR)
         buffer_print(out, "%.5g GPU hours reserved, in ", total->complete.gpu_hours);
     report_say_runs(out, known);
     if (missing)
@@ -109,7 +110,7 @@ static void put_unit(struct buffer *out, const struct wt_report_row *total, enum
 }
 
 static void put_embodied(struct buffer *out, const struct view_report_page *page,
-                         enum view_sci_unit unit)
+                         enum export_sci_unit unit)
 {
     const struct wt_report_row *total = page->total;
     struct terms t = terms_of(total, unit);
@@ -161,8 +162,8 @@ static void put_boundary(struct buffer *out, const struct wt_report_row *total)
                       "under Wattune\n");
 }
 
-void view_sci(struct buffer *out, const struct view_report_page *page, enum view_sci_unit unit,
-              const char *wattune_version, bool colour)
+void export_put_sci(struct buffer *out, const struct view_report_page *page,
+                    enum export_sci_unit unit, const char *wattune_version, bool colour)
 {
     const struct wt_report_row *total = page->total;
     struct terms t = terms_of(total, unit);

@@ -59,19 +59,6 @@ struct json_report {
 };
 struct json_doc *json_report_document(const struct json_report *report);
 
-/* `report --export boamps`: one run as a report in the form of BoAmps (Boavizta); written as
- * JSON_LINE.  Energy is of all devices that were measured, in kWh and without PUE. */
-struct json_boamps {
-    const char *id; /* a UUID */
-    const struct wt_trial *run;
-    int64_t now_ms; /* wall clock */
-    const char *wattune_version;
-};
-struct json_doc *json_boamps_document(const struct json_boamps *report);
-
-/* False for a run that cannot be such a report, since the form needs an energy and a component. */
-bool json_boamps_has(const struct wt_trial *run);
-
 /* `config --json`: origin is flag, environment, file or default; where names it (NULL: null).
  * Files: those that were looked for, NULL-terminated. */
 struct json_setting {

@@ -26,14 +26,14 @@ struct bar {
     double amount;
 };
 
-double fleet_known_hours(const struct wt_fleet_lines *lines)
+double page_fleet_known_hours(const struct wt_fleet_lines *lines)
 {
     return lines->watched_hours - lines->unknown_hours;
 }
 
-double fleet_other_hours(const struct wt_fleet_lines *lines)
+double page_fleet_other_hours(const struct wt_fleet_lines *lines)
 {
-    return fleet_known_hours(lines) - lines->reserved_hours - lines->idle_hours;
+    return page_fleet_known_hours(lines) - lines->reserved_hours - lines->idle_hours;
 }
 
 static double length_of(double value)
@@ -98,9 +98,9 @@ static char *in_hours(char text[UNIT_SIZE], double hours)
     return text;
 }
 
-void fleet_charts(struct buffer *out, const struct wt_fleet_lines *lines)
+void page_fleet_charts(struct buffer *out, const struct wt_fleet_lines *lines)
 {
-    double known_hours = fleet_known_hours(lines), runs_j = lines->runs_j - lines->overlap_j;
+    double known_hours = page_fleet_known_hours(lines), runs_j = lines->runs_j - lines->overlap_j;
     if (!(known_hours > 0))
         return;
     const struct bar energy[2] = {
@@ -114,7 +114,7 @@ void fleet_charts(struct buffer *out, const struct wt_fleet_lines *lines)
         {"watched",
          {{"reserved by runs", "energy", lines->reserved_hours},
           {"idle", "idle", lines->idle_hours},
-          {"used without a run", "other", fleet_other_hours(lines)}},
+          {"used without a run", "other", page_fleet_other_hours(lines)}},
          known_hours},
         {"known to be busy", {{"busy", "counters", lines->busy_hours}}, lines->busy_hours}};
     put_figure(out, "Energy of watched GPUs", "lines-energy", energy,

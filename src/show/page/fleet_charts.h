@@ -10,13 +10,13 @@
 #include "flow/fleet.h"
 
 /* Hours of which the energy is known: those all else in the lines is about. */
-double fleet_known_hours(const struct wt_fleet_lines *lines);
+double page_fleet_known_hours(const struct wt_fleet_lines *lines);
 
 /* Of these, the hours in which something used the GPUs that booked nothing. */
-double fleet_other_hours(const struct wt_fleet_lines *lines);
+double page_fleet_other_hours(const struct wt_fleet_lines *lines);
 
 /* Energy against the counters', and hours with those that were busy, each a figure; nothing where
  * nothing is known. */
-void fleet_charts(struct buffer *out, const struct wt_fleet_lines *lines);
+void page_fleet_charts(struct buffer *out, const struct wt_fleet_lines *lines);
 
 #endif

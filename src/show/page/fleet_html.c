@@ -11,8 +11,8 @@
 #include "show/page/fleet_charts.h"
 #include "show/page/fleet_tables.h"
 #include "show/page/html.h"
-#include "show/text/report.h"
-#include "show/text/view.h"
+#include "show/page/report_parts.h"
+#include "show/page/page.h"
 
 static bool is_watched(const struct wt_fleet *fleet)
 {
@@ -39,9 +39,9 @@ static void put_beside(struct buffer *out, const struct wt_fleet *fleet, double 
     html_note(out, "runs ");
     put(out, of_runs);
     buffer_print(out, ", what watched GPUs used besides ");
-    put(out, !(fleet_known_hours(&fleet->lines) > 0) || !isfinite(watched) ? (double)NAN
-             : isfinite(of_runs)                                           ? now - of_runs
-                                                                           : now);
+    put(out, !(page_fleet_known_hours(&fleet->lines) > 0) || !isfinite(watched) ? (double)NAN
+             : isfinite(of_runs)                                                ? now - of_runs
+                                                                                : now);
 }
 
 static void put_energy_figures(struct buffer *out, const struct wt_fleet *fleet)
@@ -96,7 +96,7 @@ static void put_figures(struct buffer *out, const struct wt_fleet *fleet)
     buffer_print(out, "<dl class=\"figures\">\n");
     put_energy_figures(out, fleet);
     put_carbon_figures(out, fleet);
-    report_saved_figure(out, &fleet->total);
+    page_saved_figure(out, &fleet->total);
     html_figure(out, "GPU hours of runs");
     html_number(out, fleet->now.gpu_hours);
     html_note(out, "known to be busy: ");
@@ -157,7 +157,7 @@ static void put_possible(struct buffer *out, const struct wt_fleet *fleet, doubl
 
 static void put_idle(struct buffer *out, const struct wt_fleet_lines *lines)
 {
-    bool known = fleet_known_hours(lines) > 0;
+    bool known = page_fleet_known_hours(lines) > 0;
     html_figure(out, "Used by idle GPUs");
     html_energy(out, known ? lines->idle_j : (double)NAN);
     if (known)
@@ -218,15 +218,14 @@ static void put_charts(struct buffer *out, const struct wt_fleet *fleet)
     if (!fleet->phases.count && !is_watched(fleet))
         return;
     buffer_print(out, "<div class=\"charts\">\n");
-    report_group_charts(out, &(struct view_report_page){.keys = &phase,
-                                                        .key_count = 1,
-                                                        .rows = fleet->phases.rows,
-                                                        .count = fleet->phases.count});
-    report_day_charts(out,
-                      &(struct report_days){
-                          fleet->days.rows, fleet->days.count, 0, "wattune report --by day",
-                          fleet->by_hour ? "" : "A run is whole in the day in which it began."});
-    fleet_charts(out, &fleet->lines);
+    page_group_charts(out, &(struct view_report_page){.keys = &phase,
+                                                      .key_count = 1,
+                                                      .rows = fleet->phases.rows,
+                                                      .count = fleet->phases.count});
+    page_day_charts(out, &(struct page_days){
+                             fleet->days.rows, fleet->days.count, 0, "wattune report --by day",
+                             fleet->by_hour ? "" : "A run is whole in the day in which it began."});
+    page_fleet_charts(out, &fleet->lines);
     buffer_print(out, "</div>\n");
 }
 
@@ -242,7 +241,7 @@ static void put_watched_figure(struct buffer *out, const char *name, double valu
 
 static void put_watched(struct buffer *out, const struct wt_fleet_lines *lines)
 {
-    double known = fleet_known_hours(lines), none = NAN;
+    double known = page_fleet_known_hours(lines), none = NAN;
     buffer_print(out, "<dl class=\"figures\">\n");
     html_figure(out, "GPU hours watched");
     html_number(out, lines->watched_hours);
@@ -273,18 +272,18 @@ static void put_fleet_view(struct buffer *out, const struct wt_fleet *fleet)
     buffer_print(out, "<h3 id=\"watched\">Watched GPUs</h3>\n");
     if (is_watched(fleet)) {
         put_watched(out, &fleet->lines);
-        fleet_table_lines(out, &fleet->lines);
-        fleet_table_devices(out, fleet->devices, fleet->device_count, &fleet->lines);
+        page_fleet_table_lines(out, &fleet->lines);
+        page_fleet_table_devices(out, fleet->devices, fleet->device_count, &fleet->lines);
     } else {
         buffer_print(out, "<p>Nobody watched the devices: what they use while no run has them is "
                           "unknown, and so are utilisation and "
                           "idle energy. <code>wattune monitor --book</code> watches them.</p>\n");
     }
-    fleet_table_groups(out, "phases", "By phase", WT_BY_PHASE, &fleet->phases, &fleet->total);
-    fleet_table_groups(out, "gpus", "By GPU model", WT_BY_GPU, &fleet->gpus, &fleet->total);
-    fleet_table_groups(out, "users", "By user", WT_BY_USER, &fleet->users, &fleet->total);
-    fleet_table_groups(out, "projects", "By project", WT_BY_PROJECT, &fleet->projects,
-                       &fleet->total);
+    page_fleet_table_groups(out, "phases", "By phase", WT_BY_PHASE, &fleet->phases, &fleet->total);
+    page_fleet_table_groups(out, "gpus", "By GPU model", WT_BY_GPU, &fleet->gpus, &fleet->total);
+    page_fleet_table_groups(out, "users", "By user", WT_BY_USER, &fleet->users, &fleet->total);
+    page_fleet_table_groups(out, "projects", "By project", WT_BY_PROJECT, &fleet->projects,
+                            &fleet->total);
 }
 
 /* --- What if --- */
@@ -353,7 +352,7 @@ static void put_unknown(struct buffer *out, const struct wt_fleet *fleet,
                         const struct outlook *outlook)
 {
     struct buffer items = {0};
-    report_unknown(&items, &fleet->total);
+    page_unknown(&items, &fleet->total);
     if (!is_watched(fleet))
         buffer_print(&items,
                      "<li>what devices use while no run has them: nobody watched them</li>\n");
@@ -376,10 +375,10 @@ static void put_unknown(struct buffer *out, const struct wt_fleet *fleet,
     buffer_clear(&items);
 }
 
-void view_fleet_html(struct buffer *out, const struct wt_fleet *fleet)
+void page_fleet(struct buffer *out, const struct wt_fleet *fleet)
 {
     html_begin(out, "Energy and carbon of the fleet");
-    report_range(out, fleet->from_ms, fleet->to_ms, &fleet->total, fleet->made_ms);
+    page_range(out, fleet->from_ms, fleet->to_ms, &fleet->total, fleet->made_ms);
     if (!fleet->total.runs && !is_watched(fleet)) {
         buffer_print(out,
                      "<p>There are no runs and no watched devices in the ledger for that.</p>\n");
@@ -388,10 +387,10 @@ void view_fleet_html(struct buffer *out, const struct wt_fleet *fleet)
         put_figures(out, fleet);
         put_worth(out, fleet, &outlook);
         put_fleet_view(out, fleet);
-        fleet_table_tasks(out, fleet);
+        page_fleet_table_tasks(out, fleet);
         if (fleet->has_what_if)
             put_what_if(out, fleet);
-        report_sources(out, fleet->basis, fleet->basis_count);
+        page_sources(out, fleet->basis, fleet->basis_count);
         put_unknown(out, fleet, &outlook);
     }
     html_end(out);

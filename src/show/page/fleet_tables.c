@@ -12,7 +12,7 @@
 #include "base/units.h"
 #include "show/page/fleet_charts.h"
 #include "show/page/html.h"
-#include "show/text/report.h"
+#include "show/page/report_parts.h"
 #include "show/text/table.h"
 
 enum {
@@ -77,7 +77,7 @@ static void put_cell(struct buffer *out, void (*put)(struct buffer *, double), d
 }
 
 static void put_rest(struct buffer *out, const struct wt_rows *rows, unsigned key_count,
-                     struct report_columns columns)
+                     struct page_columns columns)
 {
     struct wt_report_row rest = no_runs();
     if (rows->count <= MOST_GROUPS)
@@ -85,31 +85,31 @@ static void put_rest(struct buffer *out, const struct wt_rows *rows, unsigned ke
     for (size_t i = MOST_GROUPS; i < rows->count; i++)
         report_add(&rest, &rows->rows[i]);
     begin_rest(out, rows->count - MOST_GROUPS, key_count);
-    report_sums(out, &rest, columns);
+    page_sums(out, &rest, columns);
 }
 
 static void put_total(struct buffer *out, const struct wt_report_row *total, unsigned key_count,
-                      struct report_columns columns)
+                      struct page_columns columns)
 {
     begin_total(out, key_count);
-    report_sums(out, total, columns);
+    page_sums(out, total, columns);
     buffer_print(out, "</tfoot>\n");
 }
 
-void fleet_table_groups(struct buffer *out, const char *id, const char *title,
-                        enum wt_report_key key, const struct wt_rows *rows,
-                        const struct wt_report_row *total)
+void page_fleet_table_groups(struct buffer *out, const char *id, const char *title,
+                             enum wt_report_key key, const struct wt_rows *rows,
+                             const struct wt_report_row *total)
 {
-    struct report_columns columns = report_columns(total);
+    struct page_columns columns = page_columns(total);
     if (!rows->count)
         return;
     buffer_print(out, "<h3 id=\"%s\">%s</h3>\n", id, title);
     html_table(out, id);
-    report_heading(out, &key, 1, columns);
+    page_sums_heading(out, &key, 1, columns);
     buffer_print(out, "<tbody>\n");
     for (size_t i = 0; i < rows->count && i < MOST_GROUPS; i++) {
         begin_row(out, rows->rows[i].keys[0]);
-        report_sums(out, &rows->rows[i], columns);
+        page_sums(out, &rows->rows[i], columns);
     }
     put_rest(out, rows, 1, columns);
     buffer_print(out, "</tbody>\n");
@@ -130,9 +130,9 @@ static void put_line(struct buffer *out, const char *name, double hours, double 
     buffer_print(out, "</tr>\n");
 }
 
-void fleet_table_lines(struct buffer *out, const struct wt_fleet_lines *lines)
+void page_fleet_table_lines(struct buffer *out, const struct wt_fleet_lines *lines)
 {
-    double known = fleet_known_hours(lines), j = lines->energy_j;
+    double known = page_fleet_known_hours(lines), j = lines->energy_j;
     if (!(known > 0)) {
         buffer_print(out, "<p>The energy of all hours watched is unknown.</p>\n");
         return;
@@ -149,7 +149,7 @@ void fleet_table_lines(struct buffer *out, const struct wt_fleet_lines *lines)
              0 - lines->overlap_j, j); /* not -0 */
     put_line(out, "Idle: no process, no run", lines->idle_hours, known, lines->idle_j, j);
     put_line(out, "Unattributed: used without a run, or measured differently",
-             fleet_other_hours(lines), known, lines->unattributed_j, j);
+             page_fleet_other_hours(lines), known, lines->unattributed_j, j);
     buffer_print(
         out, "</tbody>\n<tfoot><tr><th scope=\"row\" class=\"name\">What the counters say</th>");
     put_cell(out, html_number, known);
@@ -193,7 +193,7 @@ static void add_lines(struct wt_fleet_lines *sum, const struct wt_fleet_lines *l
 /* Without a known hour there is no energy, rather than none used. */
 static void put_lines(struct buffer *out, const struct wt_fleet_lines *lines)
 {
-    double known = fleet_known_hours(lines), none = NAN;
+    double known = page_fleet_known_hours(lines), none = NAN;
     bool is_known = known > 0;
     begin_cell(out, html_number, lines->watched_hours);
     html_below(out, html_number, lines->unknown_hours);
@@ -254,8 +254,8 @@ static void put_devices(struct buffer *out, const struct wt_fleet_device *const 
     }
 }
 
-void fleet_table_devices(struct buffer *out, const struct wt_fleet_device devices[], size_t count,
-                         const struct wt_fleet_lines *total)
+void page_fleet_table_devices(struct buffer *out, const struct wt_fleet_device devices[],
+                              size_t count, const struct wt_fleet_lines *total)
 {
     const struct wt_fleet_device **sorted = malloc((count + 1) * sizeof *sorted);
     if (!sorted) {
@@ -326,16 +326,16 @@ static size_t take_tasks(const struct wt_fleet *fleet, struct task tasks[MOST_GR
 }
 
 static void put_phase(struct buffer *out, const char *job, const char *phase,
-                      const struct wt_report_row *row, struct report_columns columns)
+                      const struct wt_report_row *row, struct page_columns columns)
 {
     begin_row(out, job);
     buffer_print(out, "<th scope=\"row\" class=\"name\">");
     html_name(out, phase);
     buffer_print(out, "</th>");
-    report_sums(out, row, columns);
+    page_sums(out, row, columns);
 }
 
-static void put_task(struct buffer *out, const struct task *task, struct report_columns columns)
+static void put_task(struct buffer *out, const struct task *task, struct page_columns columns)
 {
     const char *job = task->job->keys[0];
     for (size_t i = 0; i < task->phase_count && i < MOST_PHASES; i++)
@@ -344,24 +344,24 @@ static void put_task(struct buffer *out, const struct task *task, struct report_
         begin_row(out, job);
         buffer_print(out, "<th scope=\"row\" class=\"name\">%zu more</th>",
                      task->phase_count - MOST_PHASES);
-        report_sums(out, &task->rest, columns);
+        page_sums(out, &task->rest, columns);
     }
     if (task->phase_count == 1)
         return;
     begin_row(out, job);
     buffer_print(out, "<th scope=\"row\" class=\"name\">all</th>");
-    report_sums(out, task->job, columns);
+    page_sums(out, task->job, columns);
 }
 
 static void put_tasks(struct buffer *out, const struct wt_fleet *fleet)
 {
     static const enum wt_report_key keys[] = {WT_BY_JOB, WT_BY_PHASE};
-    struct report_columns columns = report_columns(&fleet->total);
+    struct page_columns columns = page_columns(&fleet->total);
     struct task tasks[MOST_GROUPS];
     size_t count = take_tasks(fleet, tasks);
     buffer_print(out, "<h3 id=\"tasks\">Jobs that used most, by phase</h3>\n");
     html_table(out, "tasks");
-    report_heading(out, keys, 2, columns);
+    page_sums_heading(out, keys, 2, columns);
     buffer_print(out, "<tbody>\n");
     for (size_t i = 0; i < count; i++)
         put_task(out, &tasks[i], columns);
@@ -437,7 +437,7 @@ static void put_potentials(struct buffer *out, const struct wt_fleet *fleet)
     html_table_end(out);
 }
 
-void fleet_table_tasks(struct buffer *out, const struct wt_fleet *fleet)
+void page_fleet_table_tasks(struct buffer *out, const struct wt_fleet *fleet)
 {
     if (!fleet->jobs.count)
         return;

@@ -4,7 +4,7 @@
  * day.  What is unknown has no bar and says so.
  */
 #include "base/units.h"
-#include "show/text/report.h"
+#include "show/page/report_parts.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -188,7 +188,7 @@ struct day {
 };
 
 /* The rows' days in their order, each with the sums of its groups; returns how many. */
-static size_t take_days(const struct report_days *rows, struct day days[])
+static size_t take_days(const struct page_days *rows, struct day days[])
 {
     size_t count = 0;
     int64_t at_ms;
@@ -241,7 +241,7 @@ static void put_dates(struct buffer *out, const struct chart *chart)
 }
 
 static void put_days(struct buffer *out, unsigned m, const struct day days[], size_t count,
-                     bool cut, const struct report_days *rows)
+                     bool cut, const struct page_days *rows)
 {
     const struct measure *measure = &measures[m];
     struct chart chart = {.left = 64, .top = 10, .width = WIDTH - 64 - 36, .height = 190};
@@ -274,7 +274,7 @@ static void put_days(struct buffer *out, unsigned m, const struct day days[], si
     buffer_print(out, "</figure>\n");
 }
 
-void report_day_charts(struct buffer *out, const struct report_days *rows)
+void page_day_charts(struct buffer *out, const struct page_days *rows)
 {
     struct day *days = malloc((rows->count + 1) * sizeof *days);
     if (!days) {
@@ -289,7 +289,7 @@ void report_day_charts(struct buffer *out, const struct report_days *rows)
     free(days);
 }
 
-void report_group_charts(struct buffer *out, const struct view_report_page *page)
+void page_group_charts(struct buffer *out, const struct view_report_page *page)
 {
     const struct wt_report_row **sorted = malloc((page->count + 1) * sizeof *sorted);
     if (!sorted) {

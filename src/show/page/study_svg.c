@@ -3,7 +3,7 @@
  * The figures of a study: the trade-off between energy and time with its front, and how the choice
  * of the batch size went.
  */
-#include "show/text/view.h"
+#include "show/page/page.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -170,7 +170,7 @@ static void put_choices(struct buffer *out, struct chart *chart, const struct wt
     }
 }
 
-void view_study_svg(struct buffer *out, const struct wt_study *study,
+void page_study_svg(struct buffer *out, const struct wt_study *study,
                     const struct wt_point points[], size_t count, const struct wt_choices *choices)
 {
     struct chart left = {.left = 70, .top = 40, .width = 520, .height = 360};

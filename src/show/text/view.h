@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pages for people: text tables and sentences, CSV, and a page of HTML.  Takes rows from src/flow/
- * and appends to a buffer; knows neither where rows came from nor JSON (the documents are in json/,
- * because they need its library).
+ * Text for people: tables, sentences, CSV.  Takes rows from src/flow/ and appends to a buffer; must
+ * not know where rows came from.  HTML and SVG are in page/, JSON is in json/.
  *
- * Unknown is printed as "unknown" in text and HTML and as nothing in CSV, never as 0.  Names that
- * others chose cannot move the cursor or turn the text around: control and direction characters are
- * shown escaped.  Colour only when asked.
+ * Unknown is printed as "unknown" in text and as nothing in CSV, never as 0.  Names that others
+ * chose cannot move the cursor or turn the text around: control and direction characters are shown
+ * escaped.  Colour only when asked.
  */
 #ifndef WATTUNE_SHOW_TEXT_VIEW_H
 #define WATTUNE_SHOW_TEXT_VIEW_H
@@ -61,9 +60,7 @@ void view_report(struct buffer *out, const enum wt_report_key keys[], unsigned k
 void view_report_csv(struct buffer *out, const enum wt_report_key keys[], unsigned key_count,
                      const struct wt_report_row rows[], size_t count);
 
-/* `wattune report --format html`: a page that stands alone: figures, charts of the groups that used
- * most (and by day, if days are among the keys), a table of the first 500 groups, and what the
- * figures rest on.  Rows in the ledger's order: days first. */
+/* A report with its basis, for a page or an export.  Rows in the ledger's order: days first. */
 struct view_report_page {
     const enum wt_report_key *keys;
     unsigned key_count;
@@ -75,28 +72,6 @@ struct view_report_page {
     int64_t from_ms, to_ms; /* as asked for; INT64_MIN and INT64_MAX: no such bound */
     int64_t made_ms;        /* wall clock */
 };
-void view_report_html(struct buffer *out, const struct view_report_page *page);
-
-/* `wattune report --export codecarbon`: a run as a row of CodeCarbon's emissions.csv.  Grams are
- * location-based and operational; what the ledger does not know is empty.  `id` tells runs apart
- * wherever they were booked. */
-void view_codecarbon_heading(struct buffer *out);
-void view_codecarbon(struct buffer *out, const char *id, const struct wt_trial *run,
-                     const char *wattune_version);
-
-/* `wattune report --export sci`: what the runs come to by Software Carbon Intensity (ISO/IEC
- * 21031:2024), a run or a GPU hour being the unit, and what that rests on.  Only runs of which all
- * parts are known are in it; how many are not is said. */
-enum view_sci_unit { VIEW_SCI_RUN, VIEW_SCI_GPU_HOUR };
-void view_sci(struct buffer *out, const struct view_report_page *page, enum view_sci_unit unit,
-              const char *wattune_version, bool colour);
-
-/* `wattune report --export methods`: paragraphs for a paper, plain text, each a line, and the
- * literature.  Rows are by GPU model; job and project: those alone that the runs are of, NULL: any.
- */
-void view_methods(struct buffer *out, const struct view_report_page *page, const char *job,
-                  const char *project, const char *wattune_version);
-
 /* `wattune config`: each setting with where it came from; a value of NULL is not set. */
 struct view_setting {
     const char *name, *value, *where;
@@ -168,29 +143,18 @@ void view_learned(struct buffer *out, const struct wt_trial tries[], size_t coun
 /* What is believed of each batch size, and which would be run next. */
 void view_beliefs(struct buffer *out, const struct wt_beliefs *beliefs, bool colour);
 
-/* Figures, as SVG documents: the points with their front, default and optimum; with `choices`
- * beside it how the choice of the batch size went over the recurrences. */
-void view_study_svg(struct buffer *out, const struct wt_study *study,
-                    const struct wt_point points[], size_t count, const struct wt_choices *choices);
-
 /* `wattune explain`: one of the three sentences - why the least energy is where it is, how far the
  * default is from the front, what the choice saved and by which knob.  No line end. */
 enum { VIEW_EXPLAIN_SENTENCES = 3 };
 void view_explain_sentence(struct buffer *out, const struct wt_explanation *explanation,
                            unsigned which);
 
-/* The whole page: the sentences, the picture, and how sure all that is; the same as a figure. */
+/* The sentences, the picture in characters, and how sure all that is. */
 void view_explain(struct buffer *out, const struct wt_explanation *explanation, bool colour);
-void view_explain_svg(struct buffer *out, const struct wt_explanation *explanation);
 
 /* `wattune fleet`: the fleet view, the task view, the size of the problem and the worth of the
  * solution; at most `tasks` jobs. */
 void view_fleet(struct buffer *out, const struct wt_fleet *fleet, unsigned tasks, bool colour);
-
-/* `wattune fleet --format html`: the same as a page that stands alone, with charts and what the
- * figures rest on.  Of jobs, users, projects and GPU models it has the 20 that used most, of
- * watched GPUs 100, and the sum of the others. */
-void view_fleet_html(struct buffer *out, const struct wt_fleet *fleet);
 
 /* `wattune top`: a screen of at most `rows` lines of at most `columns` characters.  The first line
  * and the heading above the devices are for the caller to make stand out: *heading is the heading's

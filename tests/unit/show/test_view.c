@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/text.h"
+#include "show/page/page.h"
 #include "show/text/table.h"
 #include "show/text/view.h"
 
@@ -676,7 +677,7 @@ static void explanation_figure(void **state)
     (void)state;
     struct wt_explanation e = an_explanation();
     snprintf(e.job, sizeof e.job, "<b>&\x1b");
-    view_explain_svg(&out, &e);
+    page_explain_svg(&out, &e);
     has(">&lt;b&gt;&amp;\\x1b</text>");
     has_not("<b>");
     has(">chosen</text>");
@@ -688,13 +689,13 @@ static void explanation_figure(void **state)
     e.fit.describes = false; /* then no lines are drawn */
     for (unsigned i = 0; i < 4; i++)
         e.fit.points[i].time_per_step_s = e.fit.points[i].energy_per_step_j = NAN;
-    view_explain_svg(&out, &e);
+    page_explain_svg(&out, &e);
     has_not("nan");
     has("<title>150 W</title>");
     assert_true(out.length < with_fit);
     buffer_clear(&out);
     e.fit.count = 0;
-    view_explain_svg(&out, &e);
+    page_explain_svg(&out, &e);
     has("</svg>");
 }
 

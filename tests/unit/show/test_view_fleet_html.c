@@ -13,6 +13,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "show/page/page.h"
 #include "show/text/view.h"
 
 static struct buffer out;
@@ -163,7 +164,7 @@ static void make_watched_fleet(void)
 
 static void put(void)
 {
-    view_fleet_html(&out, &fleet);
+    page_fleet(&out, &fleet);
     assert_false(out.failed);
     has("</main>\n</body>\n</html>\n");
     has_not("nan");

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "show/page/html.h"
+#include "show/page/page.h"
 #include "show/page/svg.h"
 #include "show/text/view.h"
 
@@ -139,14 +140,14 @@ static void put_page(const enum wt_report_key keys[], unsigned key_count,
                      const struct wt_report_row rows[], size_t count,
                      const struct wt_report_row *total)
 {
-    view_report_html(&out, &(struct view_report_page){.keys = keys,
-                                                      .key_count = key_count,
-                                                      .rows = rows,
-                                                      .count = count,
-                                                      .total = total,
-                                                      .from_ms = INT64_MIN,
-                                                      .to_ms = INT64_MAX,
-                                                      .made_ms = INT64_C(1741000000000)});
+    page_report(&out, &(struct view_report_page){.keys = keys,
+                                                 .key_count = key_count,
+                                                 .rows = rows,
+                                                 .count = count,
+                                                 .total = total,
+                                                 .from_ms = INT64_MIN,
+                                                 .to_ms = INT64_MAX,
+                                                 .made_ms = INT64_C(1741000000000)});
     assert_false(out.failed);
     has_not("nan");
     has_not("inf\"");
@@ -302,8 +303,8 @@ static void sources(void **state)
         {WT_BASIS_INTENSITY, "assumed <world> average", 1, 481, 481}};
     for (unsigned i = 4; i < 14; i++)
         basis[i] = (struct wt_report_basis){WT_BASIS_EMBODIED, "a table", 2, 4, 4};
-    view_report_html(&out, &(struct view_report_page){by_job, 1, &r, 1, &r, basis, 14,
-                                                      INT64_C(1740866400000), INT64_MAX, 0});
+    page_report(&out, &(struct view_report_page){by_job, 1, &r, 1, &r, basis, 14,
+                                                 INT64_C(1740866400000), INT64_MAX, 0});
     has("<li>GPU energy: <bdi>hardware counters</bdi> (3 runs)</li>\n<li>GPU energy: <bdi>source "
         "unknown</bdi> (1 run)</li>");
     has("<li>PUE: 1.1 to 1.5, <bdi>--pue</bdi> (4 runs)</li>");
