@@ -17,27 +17,7 @@
 #include "show/export/export.h"
 #include "show/json/documents.h"
 #include "show/text/view.h"
-
-static struct buffer out;
-
-static int fresh(void **state)
-{
-    (void)state;
-    buffer_clear(&out);
-    return 0;
-}
-
-static void has(const char *words)
-{
-    if (!strstr(buffer_text(&out), words))
-        fail_msg("no '%s' in:\n%s", words, buffer_text(&out));
-}
-
-static void has_not(const char *words)
-{
-    if (strstr(buffer_text(&out), words))
-        fail_msg("'%s' in:\n%s", words, buffer_text(&out));
-}
+#include "page_help.h"
 
 /* 100 s on two V100 and an A40: 3 600 000 J of GPUs, 360 000 J of CPUs; PUE 1.5, 200 g/kWh. */
 static struct wt_trial full_run(void)

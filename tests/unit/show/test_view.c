@@ -17,29 +17,9 @@
 #include "show/page/page.h"
 #include "show/text/table.h"
 #include "show/text/view.h"
+#include "page_help.h"
 
 #define NS INT64_C(1000000000)
-
-static struct buffer out;
-
-static int fresh(void **state)
-{
-    (void)state;
-    buffer_clear(&out);
-    return 0;
-}
-
-static void has(const char *words)
-{
-    if (!strstr(buffer_text(&out), words))
-        fail_msg("no '%s' in:\n%s", words, buffer_text(&out));
-}
-
-static void has_not(const char *words)
-{
-    if (strstr(buffer_text(&out), words))
-        fail_msg("'%s' in:\n%s", words, buffer_text(&out));
-}
 
 static void units(void **state)
 {

@@ -15,45 +15,9 @@
 
 #include "show/page/page.h"
 #include "show/text/view.h"
+#include "page_help.h"
 
-static struct buffer out;
 static const double none = NAN;
-
-static int fresh(void **state)
-{
-    (void)state;
-    buffer_clear(&out);
-    return 0;
-}
-
-static void has(const char *words)
-{
-    if (!strstr(buffer_text(&out), words))
-        fail_msg("no '%s' in:\n%s", words, buffer_text(&out));
-}
-
-static void has_not(const char *words)
-{
-    if (strstr(buffer_text(&out), words))
-        fail_msg("'%s' in:\n%s", words, buffer_text(&out));
-}
-
-static unsigned count_of(const char *words)
-{
-    unsigned count = 0;
-    for (const char *at = buffer_text(&out); (at = strstr(at, words)); at += strlen(words))
-        count++;
-    return count;
-}
-
-/* What stands between the first of these and the next of those. */
-static void has_within(const char *from, const char *to, const char *words)
-{
-    const char *begin = strstr(buffer_text(&out), from), *end = begin ? strstr(begin, to) : NULL,
-               *found = begin ? strstr(begin, words) : NULL;
-    if (!end || !found || found >= end)
-        fail_msg("no '%s' between '%s' and '%s' in:\n%s", words, from, to, buffer_text(&out));
-}
 
 /* --- A fleet --- */
 

@@ -16,35 +16,7 @@
 #include "show/page/page.h"
 #include "show/page/svg.h"
 #include "show/text/view.h"
-
-static struct buffer out;
-
-static int fresh(void **state)
-{
-    (void)state;
-    buffer_clear(&out);
-    return 0;
-}
-
-static void has(const char *words)
-{
-    if (!strstr(buffer_text(&out), words))
-        fail_msg("no '%s' in:\n%s", words, buffer_text(&out));
-}
-
-static void has_not(const char *words)
-{
-    if (strstr(buffer_text(&out), words))
-        fail_msg("'%s' in:\n%s", words, buffer_text(&out));
-}
-
-static unsigned count_of(const char *words)
-{
-    unsigned count = 0;
-    for (const char *at = buffer_text(&out); (at = strstr(at, words)); at += strlen(words))
-        count++;
-    return count;
-}
+#include "page_help.h"
 
 static void text_is_text(void **state)
 {
