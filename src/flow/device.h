@@ -33,9 +33,9 @@ struct wt_device {
     uint32_t power_resolution_mw; /* readings are multiples of it; 0: not known */
     bool replayed;                /* from a recording */
     uint32_t limit_min_mw, limit_max_mw, limit_default_mw;
-    uint32_t most_mw;          /* its sensor never shows more than this for long; 0: not known */
-    uint32_t sensor_error_ppm; /* calibration: how far gain and offset may be off, of a reading; 0:
-                                  not known */
+    uint32_t most_mw; /* its sensor never shows more than this for long; 0: not known */
+    /* calibration: how far gain and offset may be off, of a reading; 0: not known */
+    uint32_t sensor_error_ppm;
 };
 
 /* state: what a device says of itself besides energy.  Bits in `known` tell which fields hold a

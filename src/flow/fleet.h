@@ -19,19 +19,19 @@
  * them that booked nothing. */
 struct wt_fleet_lines {
     double watched_hours; /* GPU hours somebody watched */
-    double
-        unknown_hours; /* of these, with energy that is not known; all else is about the others */
+    /* of these, with energy that is not known; all else is about the others */
+    double unknown_hours;
     double energy_j, energy_error_j; /* what the counters say, 95 % */
     double runs_j;                   /* as runs have booked it */
-    double overlap_j; /* of that, counted more than once: runs that shared a GPU each measured all
-                         of it */
-    double idle_j;    /* no process used the GPU, and no run had reserved it */
-    double unattributed_j; /* what is left: uses that booked nothing, and what measurements differ
-                              by */
+    /* of that, counted more than once: runs that shared a GPU each measured all of it */
+    double overlap_j;
+    double idle_j; /* no process used the GPU, and no run had reserved it */
+    /* what is left: uses that booked nothing, and what measurements differ by */
+    double unattributed_j;
     double reserved_hours, idle_hours, busy_hours; /* busy: a kernel ran; NaN: not known of any */
     double overlap_hours;                          /* that runs have reserved beside others */
-    double facility_j, operational_g,
-        embodied_g; /* of the watched devices; NaN: not known of any */
+    /* of the watched devices; NaN: not known of any */
+    double facility_j, operational_g, embodied_g;
     double idle_operational_g, idle_embodied_g;
 };
 
@@ -47,8 +47,8 @@ struct wt_potential {
     const char *job;              /* borrowed */
     uint32_t limit_mw;            /* in force in its last run that was measured */
     uint32_t chosen_mw, least_mw; /* by eta; of least energy */
-    double chosen_energy, chosen_time, least_energy,
-        least_time; /* per step, of what they are at limit_mw */
+    /* per step, of what they are at limit_mw */
+    double chosen_energy, chosen_time, least_energy, least_time;
 };
 
 /* figures: a fleet in six numbers.  NaN: not known. */
@@ -66,11 +66,11 @@ struct wt_what_if {
 
 struct wt_fleet {
     int64_t from_ms, to_ms, made_ms; /* INT64_MIN, INT64_MAX: all */
-    bool
-        by_hour; /* days have the hours that lie in them; else the runs that began in them, whole */
+    /* days have the hours that lie in them; else the runs that began in them, whole */
+    bool by_hour;
     struct wt_report_row total;
-    struct wt_rows phases, days, users, projects, gpus,
-        jobs;             /* by one key each, most energy first, days in order */
+    /* by one key each, most energy first, days in order */
+    struct wt_rows phases, days, users, projects, gpus, jobs;
     struct wt_rows tasks; /* by job and phase */
     const struct wt_report_basis *basis;
     size_t basis_count;

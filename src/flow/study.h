@@ -39,8 +39,8 @@ struct wt_simulation {
     uint64_t seed;
     double energy_j, time_s, cost_j, regret_j; /* sums */
     double last5_energy_j, last5_time_s;       /* means over the last five recurrences */
-    double last5_energy_fraction,
-        last5_time_fraction; /* of the default's expected ones; NaN: not known */
+    /* of the default's expected ones; NaN: not known */
+    double last5_energy_fraction, last5_time_fraction;
 };
 
 /* simulated fleet: what was booked of it. */
@@ -91,8 +91,8 @@ struct wt_study {
 enum { WT_MAX_BINS = 256 };
 
 struct wt_choices {
-    uint32_t counts[WT_MAX_BINS]
-                   [WT_MAX_BATCH_SIZES]; /* recurrence r of n (from 0) is in bin r * bins / n */
+    /* recurrence r of n (from 0) is in bin r * bins / n */
+    uint32_t counts[WT_MAX_BINS][WT_MAX_BATCH_SIZES];
 };
 
 /* beliefs: what the recurrences of a job taught about its batch sizes. */
@@ -109,15 +109,15 @@ struct wt_beliefs {
     int64_t state_id; /* as in wt_trial */
     char gpu_model[WT_NAME_LEN];
     unsigned gpu_count;
-    char
-        options[WT_OPTIONS_LEN]; /* what was asked for, in words; other options are other beliefs */
-    bool exploring;              /* pruning goes on */
-    bool failed;                 /* pruning ended without a size */
-    uint32_t next;               /* the batch size that would be run next; 0: none */
-    double bound_j;              /* what a run may cost; INFINITY: anything */
-    unsigned running;            /* recurrences under way */
-    unsigned waiting; /* runs on other GPUs that count once it is known what an epoch of their size
-                         costs here */
+    /* what was asked for, in words; other options are other beliefs */
+    char options[WT_OPTIONS_LEN];
+    bool exploring;   /* pruning goes on */
+    bool failed;      /* pruning ended without a size */
+    uint32_t next;    /* the batch size that would be run next; 0: none */
+    double bound_j;   /* what a run may cost; INFINITY: anything */
+    unsigned running; /* recurrences under way */
+    /* runs on other GPUs that count once it is known what an epoch of their size costs here */
+    unsigned waiting;
     unsigned count;
     struct wt_belief sizes[WT_MAX_BATCH_SIZES];
 };
@@ -145,8 +145,8 @@ struct wt_fit_point {
 
 struct wt_fit {
     enum wt_fit_state state;
-    bool
-        describes; /* the points: residuals are as small as for trainings that are like the model */
+    /* the points: residuals are as small as for trainings that are like the model */
+    bool describes;
     unsigned used;
     /* Each is NaN too where the points do not tell: they hardly narrow what was known before, or a
      * power is off by half. */
@@ -154,13 +154,13 @@ struct wt_fit {
     struct wt_estimate dynamic_w; /* beside it while the GPUs work, at the highest limit measured */
     struct wt_estimate full_dynamic_w; /* the same at full clock, which that limit may not allow */
     struct wt_estimate compute; /* share of the step's time at that limit that follows the clock */
-    struct wt_estimate least_limit_w; /* of one GPU: where a step takes least energy, within what
-                                         the driver allows: */
+    /* of one GPU: where a step takes least energy, within what the driver allows: */
+    struct wt_estimate least_limit_w;
     double low_w, high_w;
     /* Of measured / fitted - 1: root of the mean square, and the largest. */
     double time_rms, time_largest, power_rms, power_largest;
-    double against_errors; /* rms of residuals over the points' own standard errors; NaN: those are
-                              not known */
+    /* rms of residuals over the points' own standard errors; NaN: those are not known */
+    double against_errors;
     unsigned count;
     struct wt_fit_point points[WT_MAX_LIMITS]; /* highest limit first */
 };
@@ -190,8 +190,9 @@ struct wt_explanation {
     struct wt_side standard; /* the default size at the highest limit measured */
     struct wt_side chosen;
     struct wt_side least; /* the least energy of all that was measured: the optimum at eta 1 */
-    struct wt_side front; /* the least energy of what takes no longer than the default; the default
-                           * itself: it is on the front of what was measured */
+    /* the least energy of what takes no longer than the default; the default itself: it is on the
+     * front of what was measured */
+    struct wt_side front;
     struct wt_estimate whole, whole_time; /* chosen / default */
     struct wt_part epochs, size, limit;   /* size: what an epoch takes at it */
     enum wt_order order;

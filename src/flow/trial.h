@@ -43,13 +43,13 @@ struct wt_trial_outcome {
     double cost_j; /* Zeus, section 3.1, with eta and MAXPOWER of the run */
     uint64_t steps, epochs;
     double metric;
-    int reached; /* 1, 0; -1: there was no target, or a budget ended the run before that was known
-                  */
-    bool early_stopped; /* we ended it: where reached is 0, since its target was missed; else by a
-                         * budget */
-    bool not_started;   /* what an epoch costs was known to be too much */
-    int exit_code;      /* -1: none of its own, since we ended it or did not start it */
-    char note[128];     /* which budget ended it, why it was not tuned, in words; empty: neither */
+    /* 1, 0; -1: there was no target, or a budget ended the run before that was known */
+    int reached;
+    /* we ended it: where reached is 0, since its target was missed; else by a budget */
+    bool early_stopped;
+    bool not_started; /* what an epoch costs was known to be too much */
+    int exit_code;    /* -1: none of its own, since we ended it or did not start it */
+    char note[128];   /* which budget ended it, why it was not tuned, in words; empty: neither */
     struct wt_savings savings;
 };
 
@@ -84,16 +84,16 @@ struct wt_trial {
 
 /* job row: what the ledger knows of one job, over all its trials. */
 struct wt_job_row {
-    char job[WT_JOB_LEN], phase[WT_METRIC_LEN],
-        project[WT_JOB_LEN]; /* phase, project: of the last trial */
+    /* phase, project: of the last trial */
+    char job[WT_JOB_LEN], phase[WT_METRIC_LEN], project[WT_JOB_LEN];
     unsigned recurrences, trials;
-    unsigned unended;            /* trials that run, or whose run was killed */
-    int64_t last_started_ms;     /* wall clock */
-    double energy_j;             /* GPUs; over the trials whose energy is known, NaN when none is */
-    unsigned energy_unknown;     /* trials that are missing in energy_j */
-    double time_s;               /* over the trials whose time is known, NaN when none is */
-    double best_energy_fraction; /* the least of the trials' savings; NaN: no baseline was ever
-                                    measured */
+    unsigned unended;        /* trials that run, or whose run was killed */
+    int64_t last_started_ms; /* wall clock */
+    double energy_j;         /* GPUs; over the trials whose energy is known, NaN when none is */
+    unsigned energy_unknown; /* trials that are missing in energy_j */
+    double time_s;           /* over the trials whose time is known, NaN when none is */
+    /* the least of the trials' savings; NaN: no baseline was ever measured */
+    double best_energy_fraction;
     double best_energy_fraction_error;
 };
 

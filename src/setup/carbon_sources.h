@@ -21,18 +21,18 @@
 
 /* All resolved; owns its tables and series. */
 struct carbon_sources {
-    double given_g_per_kwh;         /* NaN: not given */
-    char given_where[200];          /* "--intensity", "WATTUNE_INTENSITY_G_PER_KWH",
-                                       "/etc/wattune/wattune.conf:3" */
+    double given_g_per_kwh; /* NaN: not given */
+    /* "--intensity", "WATTUNE_INTENSITY_G_PER_KWH", "/etc/wattune/wattune.conf:3" */
+    char given_where[200];
     char location[CARBON_CODE_LEN]; /* as the table writes it; empty: not set */
     double pue, lifetime_years, utilisation;
     char pue_where[200];  /* "given by --pue", or "assumed" */
     unsigned system_gpus; /* 0: not set */
-    double
-        contract_fraction; /* of the energy, covered by the contract; NaN: there is no contract */
+    /* of the energy, covered by the contract; NaN: there is no contract */
+    double contract_fraction;
     double contract_g_per_kwh, residual_g_per_kwh; /* NaN: not known */
-    struct carbon_intensity_table own_intensities,
-        intensities; /* the user's, which goes first, and the project's */
+    /* the user's, which goes first, and the project's */
+    struct carbon_intensity_table own_intensities, intensities;
     struct carbon_embodied_table own_embodied, embodied;
     bool has_series;
     char series_path[200]; /* for sentences, shortened */

@@ -39,9 +39,9 @@ struct sim {
     unsigned policy; /* row of the table of policies */
     struct wt_study study;
     unsigned point_count;
-    struct wt_point points[SIM_POINTS_MOST]; /* by expectation, of sizes that always reached the
-                                              * target: size by size, highest limit first */
-    struct sim_cost {                        /* of a batch size, by its index in the trace */
+    /* by expectation, of sizes that always reached the target: size by size, highest limit first */
+    struct wt_point points[SIM_POINTS_MOST];
+    struct sim_cost {   /* of a batch size, by its index in the trace */
         unsigned best;  /* the power limit of least cost: index of its points */
         double epoch_j; /* what an epoch costs at it */
         double profile_time_s, profile_energy_j; /* of the epoch that tries all limits */

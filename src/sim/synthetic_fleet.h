@@ -50,9 +50,9 @@ struct synthetic_fleet_options {
     unsigned model_count; /* nodes have them in turn */
     const struct synthetic_fleet_model *models[SYNTHETIC_MODELS_MOST];
     double shares[SYNTHETIC_SHARES]; /* of the GPU time that is asked for; at least one above 0 */
-    double load;            /* GPU time asked for / GPU time there is; above 0, at most 1 */
-    struct sim_options sim; /* policy, eta, beta and window of jobs that choose their batch size;
-                               with a trace all of it */
+    double load; /* GPU time asked for / GPU time there is; above 0, at most 1 */
+    /* policy, eta, beta and window of jobs that choose their batch size; with a trace all of it */
+    struct sim_options sim;
     const struct sim_trace
         *trace; /* NULL, or what such jobs train; of the one GPU model; borrowed */
 };
@@ -72,8 +72,8 @@ struct synthetic_fleet_use {
     unsigned node_number, node_gpus, index; /* node_number: from 0 */
     char uuid[WT_UUID_LEN], name[WT_NAME_LEN];
     int64_t idle_from_ms, begin_ms, end_ms;
-    double idle_w, used_j, busy_s; /* while it was in use: a little more than the run says, and also
-                                      what a killed run drew */
+    /* while it was in use: a little more than the run says, and also what a killed run drew */
+    double idle_w, used_j, busy_s;
 };
 
 /* One run as a ledger books it, carbon apart.  trial.ended is false for one that was killed: all
@@ -86,8 +86,8 @@ struct synthetic_fleet_run {
     double reserved_s;  /* how long it held its GPUs, killed or not */
     unsigned use_count; /* GPUs that it used; their times join those of the run before on each */
     struct synthetic_fleet_use uses[SYNTHETIC_NODE_GPUS];
-    bool keeps_profile; /* trial.profile is what the next run of its job and batch size begins with
-                         */
+    /* trial.profile is what the next run of its job and batch size begins with */
+    bool keeps_profile;
     struct wt_profile_key key;
 };
 

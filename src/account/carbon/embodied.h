@@ -69,9 +69,9 @@ enum carbon_embodied_kind {
 struct carbon_embodied_row {
     char name[80];
     enum carbon_embodied_kind kind;
-    char match[48];             /* words of a GPU's name, "A100"; empty: none */
-    double kg, low_kg, high_kg; /* kg is known in every row, from parts where the file says parts;
-                                   the range may be NaN */
+    char match[48]; /* words of a GPU's name, "A100"; empty: none */
+    /* kg is known in every row, from parts where the file says parts; the range may be NaN */
+    double kg, low_kg, high_kg;
     double devices;  /* how many devices the kg are for; NaN: as many as the system has */
     bool from_parts; /* die and packages only, by ACT */
     char source[120];
@@ -111,9 +111,10 @@ const struct carbon_embodied_row *carbon_embodied_first(const struct carbon_embo
 /* What a run's devices are part of. */
 struct carbon_system {
     double kg, low_kg, high_kg; /* the range may be NaN */
-    double devices; /* how many devices these kg are for; NaN: as many GPUs as the node has, which
-                     * the caller knows */
-    bool assumed;   /* there is no figure for this model: its system's default */
+    /* how many devices these kg are for; NaN: as many GPUs as the node has, which the caller knows
+     */
+    double devices;
+    bool assumed; /* there is no figure for this model: its system's default */
     bool from_parts;
     char source_text[320];
     int year; /* 0: not known */

@@ -30,8 +30,8 @@ double carbon_operational_g(double it_energy_j, double pue, double g_per_kwh);
 struct carbon_contract {
     double contracted_kwh;     /* of it, covered by the contract */
     double contract_g_per_kwh; /* what the contract says */
-    double residual_g_per_kwh; /* the residual mix, for the rest; NaN: not known, which makes any
-                                  rest NaN */
+    /* the residual mix, for the rest; NaN: not known, which makes any rest NaN */
+    double residual_g_per_kwh;
 };
 
 /* Market-based grams (GHG Protocol, scope 2): contracted * contract + max(0, facility - contracted)

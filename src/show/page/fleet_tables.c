@@ -21,24 +21,7 @@ enum {
     MOST_PHASES = 8, /* of one job; Sustainable AI has four */
 };
 
-/* What sums of nothing are: not known. */
-static struct wt_report_row no_runs(void)
-{
-    const double none = NAN;
-    return (struct wt_report_row){.gpu_hours = none,
-                                  .busy_gpu_hours = none,
-                                  .gpu_j = none,
-                                  .cpu_j = none,
-                                  .dram_j = none,
-                                  .facility_j = none,
-                                  .operational_g = none,
-                                  .market_g = none,
-                                  .embodied_g = none,
-                                  .embodied_useful_g = none,
-                                  .saved_j = none,
-                                  .saved_error_j = none,
-                                  .saved_g = none};
-}
+static const struct wt_report_row no_runs = {WT_REPORT_NO_RUNS};
 
 static void begin_row(struct buffer *out, const char *name)
 {
@@ -79,7 +62,7 @@ static void put_cell(struct buffer *out, void (*put)(struct buffer *, double), d
 static void put_rest(struct buffer *out, const struct wt_rows *rows, unsigned key_count,
                      struct page_columns columns)
 {
-    struct wt_report_row rest = no_runs();
+    struct wt_report_row rest = no_runs;
     if (rows->count <= MOST_GROUPS)
         return;
     for (size_t i = MOST_GROUPS; i < rows->count; i++)
@@ -310,7 +293,7 @@ static size_t take_tasks(const struct wt_fleet *fleet, struct task tasks[MOST_GR
     struct task *sorted[MOST_GROUPS];
     size_t count = fleet->jobs.count < MOST_GROUPS ? fleet->jobs.count : MOST_GROUPS;
     for (size_t i = 0; i < count; i++) {
-        tasks[i] = (struct task){.job = &fleet->jobs.rows[i], .rest = no_runs()};
+        tasks[i] = (struct task){.job = &fleet->jobs.rows[i], .rest = no_runs};
         sorted[i] = &tasks[i];
     }
     qsort(sorted, count, sizeof *sorted, by_name);

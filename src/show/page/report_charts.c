@@ -18,8 +18,9 @@
 #include "show/text/table.h"
 
 enum {
-    WIDTH = 480, /* two beside each other on a wide screen, one on a telephone, and text of 12 can
-                    be read on both */
+    /* two beside each other on a wide screen, one on a telephone, and text of 12 can be read on
+       both */
+    WIDTH = 480,
     MOST_BARS = 20, /* a page of paper holds them */
     BAR_ROW = 30,
     MOST_DAYS = 366,

@@ -600,19 +600,7 @@ static void nothing(void **state)
 {
     (void)state;
     make_fleet();
-    struct wt_report_row total = {.gpu_hours = none,
-                                  .busy_gpu_hours = none,
-                                  .gpu_j = none,
-                                  .cpu_j = none,
-                                  .dram_j = none,
-                                  .facility_j = none,
-                                  .operational_g = none,
-                                  .market_g = none,
-                                  .embodied_g = none,
-                                  .embodied_useful_g = none,
-                                  .saved_j = none,
-                                  .saved_error_j = none,
-                                  .saved_g = none};
+    struct wt_report_row total = {WT_REPORT_NO_RUNS};
     fleet.total = total;
     fleet.jobs.count = fleet.tasks.count = fleet.phases.count = 0;
     fleet.tunable_j = fleet.at_choice_j = fleet.at_least_j = NAN;
