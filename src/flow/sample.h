@@ -24,7 +24,7 @@ enum wt_source {
         "", "counter", "integrated", "estimated", "replayed"                                       \
     }
 
-/* What is wrong with a number, as bits. */
+/* Doubts about a number, as bits. */
 enum wt_quality {
     WT_QUALITY_GOOD = 0,
     WT_QUALITY_STALE = 1 << 0, /* the sensor has not moved since the sample before */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a trial stands for in carbon.
+ * The carbon of a trial and of a stretch.
  */
 #include "account/book/booking.h"
 
@@ -69,7 +69,8 @@ static double share_g(const struct booking_factors *factors, const struct carbon
                              isfinite(system->devices) ? system->devices : devices);
 }
 
-/* What all its GPUs' systems, or the one without, fall to it by so much time. */
+/* The grams that fall to the trial from the systems of all its GPUs, or from the one system
+ * without. */
 static double embodied_g(const struct booking_factors *factors, unsigned node_gpus,
                          const struct wt_trial *trial, double time_s, double utilisation)
 {

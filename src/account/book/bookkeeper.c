@@ -23,8 +23,8 @@ static const int64_t UNKNOWN_NS = 5 * NS_PER_S;
 /* A wall clock that is off by more than this was set, or the machine slept. */
 static const int64_t SET_MS = 2000;
 
-/* Stretches that wait for a ledger that cannot be written; what does not fit any more is given up,
- * and said. */
+/* Stretches that wait for a ledger that cannot be written; beyond this number they are given up,
+ * with a warning. */
 enum { WAITING_MOST = 100000 };
 
 /* One GPU: the stretch that grows. */
@@ -142,8 +142,8 @@ static bool mark_end(struct bookkeeper *keeper, unsigned i, int64_t t_ns)
     return joins;
 }
 
-/* On to t_ns, by way of the hours that end until then.  While a clock that was set back has not
- * reached the stretch's end yet, the stretch takes what is used and grows no longer. */
+/* Grows the stretch to t_ns, by way of the hours that end until then. While a clock that was set
+ * back has not reached the stretch's end yet, the stretch takes the energy and grows no longer. */
 static void grow(struct bookkeeper *keeper, unsigned i, int64_t t_ns, double busy_fraction)
 {
     struct kept *gpu = &keeper->gpus[i];
@@ -166,9 +166,9 @@ static void grow(struct bookkeeper *keeper, unsigned i, int64_t t_ns, double bus
     }
 }
 
-/* Follows a wall clock that was set.  Forward: nobody watched the time that was left out; what the
- * counters say of it goes to the stretches that begin then.  Under another clock than the kernel's
- * there is none to follow. */
+/* Follows a wall clock that was set. Forward: nobody watched the skipped time; its energy by the
+ * counters goes to the stretches that begin then. Under another clock than the kernel's there is
+ * none to follow. */
 static void look_at_wall(struct bookkeeper *keeper, int64_t now_ns)
 {
     int64_t off_ms = clock_wall_ms() - wall_of(keeper, now_ns);
@@ -233,8 +233,8 @@ static bool is_settled(const struct bookkeeper *keeper, unsigned i, int64_t now_
             live_meter_between(keeper->watch, i, &gpu->last, &mark, &unused) == 0);
 }
 
-/* The stretch grows up to the look before, since what was used by then is known better than what is
- * used now. */
+/* Grows the stretch up to the look before: the energy used by then is known better than the
+ * energy used now. */
 static void look(struct bookkeeper *keeper, unsigned i, int64_t now_ns)
 {
     struct kept *gpu = &keeper->gpus[i];
@@ -247,8 +247,8 @@ static void look(struct bookkeeper *keeper, unsigned i, int64_t now_ns)
 
 /* --- Booking --- */
 
-/* What ended and what grows, in one transaction; the latter is booked again, longer, the next time.
- */
+/* Books the ended stretches and the growing ones in one transaction; the latter are booked
+ * again, longer, the next time. */
 static int book(struct bookkeeper *keeper, struct wt_error *err)
 {
     size_t count = keeper->waiting_count;

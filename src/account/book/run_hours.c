@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The account of a run.  A mark is what a device had used when an hour was over; a slice lies
- * between two marks and may hold several hours, when the energy was not known at the end of some.
+ * The account of a run. A mark is the energy of a device at the end of an hour; the energy between
+ * two marks may cover several hours, when it was not known at the end of some.
  */
 #include "account/book/run_hours.h"
 
@@ -23,7 +23,7 @@ struct run_hours {
     unsigned count;
     int64_t started_ms, begin_ns, mark_ns;
     int64_t *busy_ns;      /* when busy was last said of a device */
-    double *busy_fraction; /* and what */
+    double *busy_fraction; /* the fraction told then */
     struct hour *hours;    /* those that are over, and the one that runs */
     size_t hour_count;
     struct ledger_hour *rows;
@@ -132,16 +132,16 @@ void run_hours_hour(struct run_hours *account, int64_t now_ns, const double so_f
         for (unsigned i = 0; i < account->count; i++)
             over->so_far_j[i] = last ? so_far_j[i] : (double)NAN;
         account->mark_ns = end_ns;
-        /* Without memory the hour that runs goes on: what comes is booked in it. */
+        /* Without memory the hour that runs goes on: later energy is booked in it. */
         account->out_of_memory = !add_hour(account, over->hour + 1);
     }
 }
 
 /* --- The end --- */
 
-/* The hours of one device: from mark to mark, evenly over the time where there is none in between.
- * A mark is a plain reading and may lie a little above what the whole window says; no hour is given
- * more than is left of it. */
+/* Splits the energy of one device: from mark to mark, evenly over the time where there is none
+ * in between. A mark is a plain reading and may lie a little above the total of the whole
+ * window; no hour is given more than is left of that. */
 static void split(const struct run_hours *account, unsigned i, double used_j,
                   struct ledger_hour rows[])
 {

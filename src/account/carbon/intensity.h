@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Carbon intensity of electricity: the table of yearly averages by country or region, and series by
- * the hour.  Pure: files come as text, the time as an argument.  Must not know files, networks,
- * storage or clocks.  Who asks which source in which order is setup/carbon_sources.h.
+ * the hour. Pure: files come as text, the time as an argument. Must not know files, networks,
+ * storage or clocks. The order of sources is in setup/carbon_sources.h.
  *
  * A value is never bare: it carries its source in words, and the year of its factor.
  */
@@ -36,7 +36,7 @@ enum carbon_intensity_source {
 struct carbon_intensity {
     double g_per_kwh; /* g CO2e/kWh; NaN: unknown */
     enum carbon_intensity_source source;
-    char source_text[200]; /* what `intensity_source` of the documents says */
+    char source_text[200]; /* The word for `intensity_source` in the documents. */
     int year;              /* of the factor; 0: not known */
     char remark[240];      /* why a source that goes first gave nothing; empty: none did */
 };

@@ -29,7 +29,7 @@ double carbon_market_g(double facility_kwh, const struct carbon_contract *contra
     if (!contract || !(facility_kwh >= 0) || !(contract->contracted_kwh >= 0))
         return NAN;
     double rest_kwh = facility_kwh - contract->contracted_kwh, grams = 0;
-    /* What there is nothing of needs no factor: an unknown residual mix spoils a rest, and nothing
+    /* A share of nothing needs no factor: an unknown residual mix spoils a rest, and nothing
      * else. */
     if (contract->contracted_kwh > 0)
         grams += carbon_location_g(contract->contracted_kwh, contract->contract_g_per_kwh);
