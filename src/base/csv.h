@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Comma separated values, as spreadsheets and we ourselves write them (RFC 4180, but no line breaks
- * inside quotes): a row at a time, split in place.  A byte order mark, lines that end in "\r\n" and
- * empty lines are passed over; what is too long or no text is an error that names file and line.
+ * inside quotes): a row at a time, split in place. A byte order mark, lines that end in "\r\n" and
+ * empty lines are passed over; a field that is too long or no text is an error that names file and
+ * line.
  */
 #ifndef WATTUNE_BASE_CSV_H
 #define WATTUNE_BASE_CSV_H
@@ -19,7 +20,7 @@ struct csv {
     unsigned line;    /* of the row read last, from 1 */
     unsigned field_count;
     char *fields[CSV_FIELDS_MOST]; /* of that row; valid until the text is freed */
-    char *next, *end;              /* what is not read yet */
+    char *next, *end;              /* the rest, not read yet */
 };
 
 /* Reads from the text, which is changed and must outlive *csv. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Strict parsing of what people and files say: the whole text must be the value, in the "C" locale,
- * or it is an error.  Each returns 0, or WT_E_PARSE (not such a value) or WT_E_RANGE with outputs
- * untouched; callers add the sentence, since they know the place.
+ * Strict parsing of the words of people and files: the whole text must be the value, in the "C"
+ * locale, or it is an error. Each returns 0, or WT_E_PARSE (not such a value) or WT_E_RANGE with
+ * outputs untouched; callers add the sentence, since they know the place.
  */
 #ifndef WATTUNE_BASE_PARSE_H
 #define WATTUNE_BASE_PARSE_H
@@ -19,7 +19,7 @@ int parse_number(const char *text, double min, double max, double *value);
 /* "10%" or "0.1" -> 0.1. */
 int parse_fraction(const char *text, double min, double max, double *value);
 
-/* A unit, how large it is in the caller's own, and what the caller calls its kind. */
+/* A unit, its size in the caller's own, and the caller's kind of it. */
 struct parse_unit {
     const char *name;
     double size;
@@ -32,8 +32,8 @@ int parse_quantity(const char *text, const struct parse_unit units[], unsigned c
                    const struct parse_unit **unit);
 
 /* A moment as RFC 3339 has it, "2025-03-01T12:00:00Z" or with an offset such as +01:00 (never
- * without), as milliseconds since 1970 UTC; what is finer is cut off.  T and Z may be small
- * letters, T a space.  No leap seconds. */
+ * without), as milliseconds since 1970 UTC; finer digits are cut off. T and Z may be small
+ * letters, T a space. No leap seconds. */
 int parse_time(const char *text, int64_t *wall_ms);
 
 /* The same, a date alone ("2025-03-01": when it began, UTC), or an age: "90m", "12h", "7d", "2w"

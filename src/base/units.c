@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sums of numbers of which some are unknown.
+ * Sums of numbers, some of them unknown.
  */
 #include "base/units.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Units that stand beside SI, and sums of numbers of which some are unknown (NaN).
+ * Units that stand beside SI, and sums of numbers when some are unknown (NaN).
  */
 #ifndef WATTUNE_BASE_UNITS_H
 #define WATTUNE_BASE_UNITS_H
@@ -11,7 +11,7 @@
 /* The sum of two numbers as far as they are known; NaN when neither is. */
 double sum_known(double a, double b);
 
-/* Adds to a running sum what is known of `value`; the sum begins as NaN. */
+/* Adds `value` to a running sum when it is known; the sum begins as NaN. */
 void add_known(double *sum, double value);
 
 #endif

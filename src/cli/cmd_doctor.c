@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wattune doctor: what works on this machine, what does not, and what to do.
+ * wattune doctor: the checks of this machine, with advice.
  */
 #include <stdio.h>
 

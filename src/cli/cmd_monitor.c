@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wattune monitor: what the devices say, as lines.
+ * wattune monitor: readings of the devices, as lines.
  */
 #include <errno.h>
 #include <math.h>
@@ -94,7 +94,7 @@ static void on_signal(int number)
     ended = 1;
 }
 
-/* Whole rows, each reading's at once: what a kill leaves can be replayed. */
+/* Whole rows, each reading's at once: the file can be replayed after a kill. */
 static int record_line(FILE *file, const struct wt_device list[], const struct wt_state states[],
                        unsigned count, bool first)
 {
@@ -112,7 +112,7 @@ static int record_line(FILE *file, const struct wt_device list[], const struct w
     return whole ? EXIT_DONE : command_failed(&err);
 }
 
-/* `since`: what was used since the line before; NULL when nobody asked. */
+/* `since`: the energy since the line before; NULL: not asked for. */
 static int print_line(const struct devices *devices, const struct wt_device list[],
                       const struct wt_state states[], const struct wt_measurement since[],
                       bool first, bool colour)
@@ -145,8 +145,8 @@ static bool is_ended(void *unused)
     return ended != 0;
 }
 
-/* What each GPU used between two lines; unknown where there was no line before, or nothing could be
- * read. */
+/* The energy of each GPU between two lines; unknown where there was no line before, or no
+ * reading. */
 static void look_back(const struct live_meter *meter, int64_t begin_ns, int64_t end_ns,
                       struct wt_measurement since[])
 {

@@ -16,8 +16,7 @@
 #include "base/text.h"
 #include "setup/net/http.h"
 
-/* An answer has some 300 bytes.  Ten seconds are long for it, and short for the person who waits.
- */
+/* An answer has some 300 bytes. Ten seconds are long for it, and short for a waiting person. */
 static const double TIMEOUT_S = 10;
 static const size_t ANSWER_MOST_BYTES = 64 * 1024;
 /* The latest value may be that much behind; an older one is not of now.  Clocks differ by less than
@@ -43,7 +42,7 @@ struct value {
     }
 enum { VALUE_MEMBERS = 4 };
 
-/* What cannot be is not believed. */
+/* Refuses an impossible answer. */
 static int judge(const struct value *value, const char *zone, int64_t now_s, int64_t *of_s,
                  struct wt_error *err)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From the configuration to what carbon is computed with.
+ * From the configuration to the figures of carbon.
  */
 #include "setup/carbon_sources.h"
 
@@ -16,12 +16,12 @@
 #include "base/text.h"
 #include "setup/carbon_provider.h"
 
-/* Ten years of 5 minutes have some 30 MB; what is larger is something else. */
+/* Ten years of 5 minutes have some 30 MB; a larger file is something else. */
 static const size_t FILE_MOST_BYTES = 64u << 20;
 
 enum { ANSWERS_MOST = 2 * 366 * 24 };
 
-/* What is asked, and what it said so far. */
+/* The provider, and its answers until now. */
 struct carbon_provider {
     char *url, *zone, *token; /* token NULL: none */
     char shown[200];

@@ -224,7 +224,7 @@ static void check_sensors(struct doctor *doctor, const struct devices *devices,
     }
 }
 
-/* --- What wattune itself needs --- */
+/* --- The needs of wattune itself --- */
 
 static void check_config(struct doctor *doctor, const struct common *common)
 {
@@ -342,7 +342,7 @@ struct left {
     char uuids[WT_MAX_DEVICES][WT_UUID_LEN];
 };
 
-/* Before the devices are opened, which puts back what can be put back. */
+/* Before the devices are opened, which puts settings back where it can. */
 static void find_left(struct left *left)
 {
     *left = (struct left){0};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a run is booked with.
+ * The factors, user and node that a run is booked with.
  */
 #include "setup/factors.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The life of a fleet: who submits what and when, and which GPUs it gets.  A GPU has one run at a
+ * The life of a fleet: submissions, their times, and the GPUs that they get. A GPU has one run at a
  * time: a run begins on the node of its model where as many GPUs as it needs are free first.
  */
 #include "sim/synthetic_fleet.h"
@@ -29,8 +29,7 @@ static const struct {
 } fates[] = {{SYNTHETIC_FAILED, 0.05}, {SYNTHETIC_INTERRUPTED, 0.03}, {SYNTHETIC_KILLED, 0.01}};
 static const double energy_unknown = 0.02;
 
-/* What a GPU in use draws that no run of it says: starting up, and whatever else there is. Assumed.
- */
+/* The power of a GPU in use beyond that of its runs: starting up, and all else. Assumed. */
 static const double unattributed = 0.006;
 
 /* How much two runs of the same work differ (standard deviation); assumed. */
@@ -47,7 +46,8 @@ static const double data_runs = 0.15;
 
 enum {
     BUSY_JOBS_MOST =
-        3, /* a submission looks at so many jobs for one that does not run, then makes a new one */
+        /* a submission looks at this many jobs for one that does not run, then makes a new one */
+    3,
     NEXT_RUN_MS = 2000, /* until a GPU that is free has its next run */
 };
 
@@ -55,10 +55,10 @@ struct node {
     const struct synthetic_fleet_model *model;
     unsigned gpus;
     int64_t free_ms[SYNTHETIC_NODE_GPUS];
-    int64_t seen_ms[SYNTHETIC_NODE_GPUS]; /* until when it was told what the GPU does */
+    int64_t seen_ms[SYNTHETIC_NODE_GPUS]; /* the moment up to which the GPU's use was told */
 };
 
-/* Of a phase: its jobs, and how long its GPUs are reserved by what somebody submits at once. */
+/* A phase: its jobs, and the time for which one submission reserves its GPUs. */
 struct crowd {
     uint32_t *jobs; /* indexes of those that have recurrences left */
     size_t count, capacity;
@@ -200,7 +200,7 @@ static int submit(struct synthetic_fleet *fleet, uint32_t at, int64_t from_ms,
     return push(fleet, plan, err);
 }
 
-/* --- What is run --- */
+/* --- The runs --- */
 
 /* How the run ends; one that does not come to its end stops anywhere. */
 static void draw_fate(struct synthetic_fleet *fleet, struct synthetic_fleet_plan *plan)
@@ -225,7 +225,7 @@ static void draw_fate(struct synthetic_fleet *fleet, struct synthetic_fleet_plan
     plan->reached = plan->reached < 0 ? -1 : 0;
 }
 
-/* What was worked out is what is usual; a trace is taken as it is. */
+/* The calculated length is the usual one; a trace is taken as it is. */
 static void add_noise(struct synthetic_fleet *fleet, const struct synthetic_fleet_job *job,
                       struct synthetic_fleet_plan *plan)
 {
@@ -416,9 +416,9 @@ static double rhythm(enum synthetic_fleet_phase phase, int64_t now_ms)
     return by_day[of_day] * (of_week == 0 || of_week == 6 ? weekend : 1) / whole_week;
 }
 
-/* Submissions an hour of each phase, in this hour; their sum.  Heavy tails and failures move what
- * is reserved away from the shares that are asked for: a phase that has had less is favoured until
- * it has caught up. */
+/* Submissions an hour of each phase, in this hour; returns their sum. Heavy tails and failures
+ * move reserved time away from the shares that the options ask for: a phase that has had less is
+ * favoured until it has caught up. */
 static double rates(const struct synthetic_fleet *fleet, double per_hour[SYNTHETIC_PHASES])
 {
     const struct synthetic_fleet_options *o = &fleet->options;
@@ -464,7 +464,7 @@ static enum synthetic_fleet_phase next_submission(struct synthetic_fleet *fleet)
     return (enum synthetic_fleet_phase)phase;
 }
 
-/* What the GPU does up to end_ms: idle from where it was left, in use from begin_ms on. */
+/* Tells the GPU's use up to end_ms: idle from where it was left, in use from begin_ms on. */
 static void see(struct synthetic_fleet *fleet, unsigned at, unsigned gpu, int64_t begin_ms,
                 int64_t end_ms, struct synthetic_fleet_use *use)
 {
@@ -519,7 +519,7 @@ int synthetic_fleet_next(struct synthetic_fleet *fleet, struct synthetic_fleet_r
     const struct synthetic_fleet_options *options = &fleet->options;
     if (options->runs && fleet->given == options->runs)
         return 0;
-    /* What is submitted from now on begins no earlier than now. */
+    /* Later submissions begin no earlier than now. */
     while (!fleet->over && (!fleet->plan_count || fleet->plans[0].start_ms > fleet->now_ms)) {
         enum synthetic_fleet_phase phase = next_submission(fleet);
         fleet->over =

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A fleet that never was: users, projects, jobs, phases and GPUs over months, as runs in the order
- * in which they begin. For trying out reports at the size of a year, and for showing what an
- * account of a fleet looks like.
+ * in which they begin. For trying out reports at the size of a year, and for showing an account of
+ * a fleet.
  *
- * Pure but for its random numbers, which a seed gives: no clock, no input, no output.  Knows
- * neither the ledger nor carbon. What is known of fleets is said where it stands, with its source;
- * all else is assumed, and said to be.
+ * Pure but for its random numbers, which a seed gives: no clock, no input, no output. Must not know
+ * the ledger or carbon. Facts about real fleets stand beside their source; all else is assumed, and
+ * marked as assumed.
  */
 #ifndef WATTUNE_SIM_SYNTHETIC_FLEET_H
 #define WATTUNE_SIM_SYNTHETIC_FLEET_H
@@ -27,8 +27,7 @@ enum {
     SYNTHETIC_SHARES = 3, /* phases that use GPUs: experimentation, training, inference */
 };
 
-/* A GPU model: its name as the driver says it, the range of its power limit, and what it draws when
- * nobody uses it. */
+/* A GPU model: its name as the driver has it, the range of its power limit, and its idle power. */
 struct synthetic_fleet_model {
     const char *key, *name;
     uint32_t limit_min_mw, limit_max_mw;
@@ -44,7 +43,7 @@ const struct synthetic_fleet_model *synthetic_fleet_model_at(unsigned i);
 struct synthetic_fleet_options {
     uint64_t seed;
     unsigned gpus, users;
-    uint64_t runs; /* so many; 0: all that begin within `days` */
+    uint64_t runs; /* the number of runs; 0: all that begin within `days` */
     double days;
     int64_t start_ms;     /* wall clock */
     unsigned model_count; /* nodes have them in turn */
@@ -54,25 +53,25 @@ struct synthetic_fleet_options {
     /* policy, eta, beta and window of jobs that choose their batch size; with a trace all of it */
     struct sim_options sim;
     const struct sim_trace
-        *trace; /* NULL, or what such jobs train; of the one GPU model; borrowed */
+        *trace; /* NULL, or the trace of such jobs' trainings; of the one GPU model; borrowed */
 };
 
-/* What an hour of a run's device came to.  position: of trial.gpus, or of the processor behind
- * them. */
+/* An hour of a run's device. position: of trial.gpus, or of the processor behind them. */
 struct synthetic_fleet_hour {
     int64_t hour; /* since 1970, UTC */
     unsigned position;
     double energy_j, busy_s; /* NaN: unknown */
 };
 
-/* A GPU as somebody sees it who watches the device and knows no runs: nobody used it from
- * idle_from_ms on, then it was in use. */
+/* A GPU as a watcher of devices sees it that knows no runs: unused from idle_from_ms on, then in
+ * use. */
 struct synthetic_fleet_use {
     char node[WT_USER_LEN];
     unsigned node_number, node_gpus, index; /* node_number: from 0 */
     char uuid[WT_UUID_LEN], name[WT_NAME_LEN];
     int64_t idle_from_ms, begin_ms, end_ms;
-    /* while it was in use: a little more than the run says, and also what a killed run drew */
+    /* while it was in use: a little more than the run's figure, and also the energy of a killed
+     * run */
     double idle_w, used_j, busy_s;
 };
 
@@ -86,7 +85,7 @@ struct synthetic_fleet_run {
     double reserved_s;  /* how long it held its GPUs, killed or not */
     unsigned use_count; /* GPUs that it used; their times join those of the run before on each */
     struct synthetic_fleet_use uses[SYNTHETIC_NODE_GPUS];
-    /* trial.profile is what the next run of its job and batch size begins with */
+    /* trial.profile is the profile that the next run of its job and batch size begins with */
     bool keeps_profile;
     struct wt_profile_key key;
 };
@@ -108,15 +107,15 @@ int synthetic_fleet_next(struct synthetic_fleet *fleet, struct synthetic_fleet_r
  * more. */
 int synthetic_fleet_next_idle(struct synthetic_fleet *fleet, struct synthetic_fleet_use *use);
 
-/* What a watch of the GPU books (`wattune monitor --book`): stretches within one hour, idle ones
- * and those in use, which join and add up to idle_w for the idle time and to used_j.  How many
- * there are; more than `capacity` are not written.  Carbon is left unknown. */
+/* Writes the stretches that a watch of the GPU books (`wattune monitor --book`): within one hour
+ * each, idle or in use, which join and add up to idle_w for the idle time and to used_j. Returns
+ * their number; more than `capacity` are not written. Carbon is left unknown. */
 size_t synthetic_fleet_use_stretches(const struct synthetic_fleet_use *use,
                                      struct wt_stretch stretches[], size_t capacity);
 
-/* The hours of a run that ended, device by device: what each used and how long it was busy, evenly
- * over the run.  Those of a device add up to its energy.  How many there are; more than `capacity`
- * are not written. */
+/* Writes the hours of a run that ended, device by device: the energy and busy time of each,
+ * evenly over the run. Those of a device add up to its energy. Returns their number; more than
+ * `capacity` are not written. */
 size_t synthetic_fleet_run_hours(const struct synthetic_fleet_run *run,
                                  struct synthetic_fleet_hour hours[], size_t capacity);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What jobs of a fleet are like.
+ * The jobs of a fleet.
  */
 #include "sim/synthetic_job.h"
 
@@ -41,7 +41,7 @@ static const char *const networks[SYNTHETIC_PHASES][4] = {
     [SYNTHETIC_DATA] = {"ingest", "features", "cleaning", "labels"},
 };
 
-/* A trace says nothing of steps: so long is one at the highest limit (assumed). */
+/* A trace has no steps: the length of one at the highest limit (assumed). */
 static const double trace_step_s = 0.2;
 
 enum { STEP_MW = 25000, SIZES = 5, RECORDED = 4 };
@@ -210,8 +210,8 @@ static void record(struct synthetic_fleet_scratch *scratch, const struct synthet
     }
 }
 
-/* What the policy makes of the job's recurrences.  Where it gives up (no batch size is left, or the
- * default of a trace misses the target) the job ends there, as one of real life would. */
+/* Draws the policy's history of the job's recurrences. Where it gives up (no batch size is left,
+ * or the default of a trace misses the target) the job ends there, as one of real life would. */
 static int live(struct synthetic_fleet_job *job, const struct synthetic_fleet_options *options,
                 struct synthetic_fleet_scratch *scratch, double epochs,
                 struct synthetic_fleet_draws *draws, struct wt_error *err)
@@ -246,7 +246,7 @@ int synthetic_fleet_job_draw(struct synthetic_fleet_job *job,
         job->left = options->sim.recurrences;
     if (!job->model)
         return 0;
-    do /* work that hardly needs a GPU is not what GPUs are bought for */
+    do /* nobody buys GPUs for work that hardly needs them */
         job->curve = power_curve_draw(random_below(random, POWER_CURVES));
     while (job->curve.full < 0.45);
     double epochs = 8 + random_below(random, 40);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside the fleet: what a job is (whose, of which phase, on how many GPUs of which model), what
- * its steps take at a power limit, and what its recurrences come to when it chooses its batch size.
- * Knows nothing of time of day, queues or other jobs.
+ * Inside the fleet: a job (its owner, phase, number and model of GPUs), the cost of its steps at a
+ * power limit, and the history of its recurrences when it chooses its batch size. Must not know
+ * time of day, queues or other jobs.
  */
 #ifndef WATTUNE_SIM_SYNTHETIC_JOB_H
 #define WATTUNE_SIM_SYNTHETIC_JOB_H
@@ -19,7 +19,7 @@ enum synthetic_fleet_phase {
     SYNTHETIC_PHASES
 };
 
-/* Of a phase; all of it assumed but what synthetic_fleet_job.c says otherwise. */
+/* Of a phase; all of it assumed unless synthetic_job.c names a source. */
 struct synthetic_fleet_phase_row {
     const char *name;             /* as `wattune run --phase` has it */
     double median_s, sigma;       /* of its runs' lengths at full power: log-normal */
@@ -41,13 +41,13 @@ struct synthetic_fleet_job {
     bool tuned;
     bool chooses;        /* its batch size, too, by the policy of the options */
     bool profiled;       /* of one that does not choose: its profile is there */
-    uint32_t limit_mw;   /* of one that does not choose: what it runs at */
+    uint32_t limit_mw;   /* of one that does not choose: its fixed limit */
     unsigned left;       /* recurrences still to come */
     unsigned recurrence; /* the last that was given away */
     int64_t free_ms;     /* its last run is over: wall clock */
     const char *network;
 
-    /* What its work is like. */
+    /* The nature of its work. */
     struct power_curve curve;
     double busy;
     uint32_t batch_size;  /* without tuning */
@@ -60,7 +60,7 @@ struct synthetic_fleet_job {
     size_t next_try;
 };
 
-/* What draws need. */
+/* The needs of draws. */
 struct synthetic_fleet_draws {
     struct random random;
     struct random_normals normals;
@@ -70,7 +70,7 @@ double synthetic_fleet_uniform(struct synthetic_fleet_draws *draws, double least
 double synthetic_fleet_length_s(struct synthetic_fleet_draws *draws,
                                 enum synthetic_fleet_phase phase);
 
-/* What one step of a batch size takes of one GPU at a limit; of the job's own batch size when
+/* The cost of one step of a batch size on one GPU at a limit; of the job's own batch size when
  * `batch_size` is 0. */
 struct synthetic_fleet_step {
     double time_s, energy_j;
@@ -84,7 +84,7 @@ struct synthetic_fleet_step synthetic_fleet_job_step(const struct synthetic_flee
 unsigned synthetic_fleet_job_limits(const struct synthetic_fleet_job *job, uint32_t batch_size,
                                     uint32_t limits_mw[WT_MAX_LIMITS]);
 
-/* Fills what the job is, model, GPUs, user and project apart, which are given; *scratch (of one
+/* Draws the job, apart from model, GPUs, user and project, which are given; *scratch (of one
  * fleet) is for its history. */
 struct synthetic_fleet_scratch;
 struct synthetic_fleet_scratch *synthetic_fleet_scratch_new(void);

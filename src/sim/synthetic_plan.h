@@ -34,7 +34,7 @@ void synthetic_fleet_name_node(unsigned node, char name[WT_USER_LEN]);
 void synthetic_fleet_name_gpu(const struct synthetic_fleet_options *options, unsigned node,
                               unsigned gpu, char uuid[WT_UUID_LEN]);
 
-/* Writes it out, what a watch sees apart; the seed is in the names of the GPUs. */
+/* Writes the run, the watcher's view apart; the seed is in the names of the GPUs. */
 void synthetic_fleet_write_out(const struct synthetic_fleet_options *options,
                                struct synthetic_fleet_job *job,
                                const struct synthetic_fleet_plan *plan,

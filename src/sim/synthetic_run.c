@@ -16,12 +16,13 @@ static const char *const projects[] = {"vision",      "speech",   "ranking",  "s
                                        "fraud",       "maps",     "health",   "games"};
 enum { PROJECTS = sizeof projects / sizeof projects[0] };
 
-/* Of a step's energy and time; what `wattune run` proves in a usual run.  Assumed, as all below. */
+/* Errors of a step's energy and time, as `wattune run` proves them in a usual run. Assumed, as
+ * all below. */
 static const double profile_error = 0.005, savings_error = 0.01, run_error = 0.01;
 static const uint64_t slice_steps = 50;
 
-/* What the processor draws for each GPU that a run has, and for a run without any: seen on one node
- * in four, since the counters are root's. */
+/* The processor's power for each GPU of a run, and for a run without any: seen on one node in
+ * four, since the counters are root's. */
 static const double cpu_of_gpu_w = 35, cpu_alone_w = 140;
 enum { NODES_TO_ONE_WITH_CPU = 4 };
 
@@ -212,8 +213,7 @@ void synthetic_fleet_write_out(const struct synthetic_fleet_options *options,
 
 /* --- Hours --- */
 
-/* What is used evenly from begin_ms to end_ms, hour by hour; the last one takes what rounding left.
- */
+/* Energy used evenly over a span, hour by hour; the last hour takes the rest of rounding. */
 struct slices {
     struct hours_split hours;
     double length_ms, energy_j, busy_s; /* of all of it */
