@@ -54,7 +54,7 @@ static void put_header(struct json_doc *doc, const struct export_boamps_run *rep
     json_close(doc);
 }
 
-/* What was measured and what was not, and what the reader has to fill in. */
+/* The parts that were measured, those that were not, and those that the reader has to fill in. */
 static void describe(struct buffer *out, const struct export_boamps_run *report)
 {
     const struct wt_trial *run = report->run;

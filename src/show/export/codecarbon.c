@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Runs as CodeCarbon writes them: the columns of its emissions.csv, in its order and its units
- * (kWh, kg, W, s, percent), a row a run.  A column of which the ledger knows nothing is there and
- * empty.  Knows neither the ledger nor files.
+ * (kWh, kg, W, s, percent), a row a run. A column that the ledger knows nothing for is there and
+ * empty. Must not know the ledger or files.
  */
 #include "base/units.h"
 #include "show/export/export.h"
@@ -108,7 +108,7 @@ static void timestamp(const struct row *row, char text[TEXT_LEN])
 {
     double end_ms = (double)row->run->identity.started_ms + row->run->outcome.time_s * 1000;
     char wall[32];
-    if (row->run->outcome.ended && fabs(end_ms) < 1e15) /* what has a date */
+    if (row->run->outcome.ended && fabs(end_ms) < 1e15) /* a time that has a date */
         snprintf(text, TEXT_LEN, "%.19s", clock_format_wall((int64_t)end_ms, wall));
 }
 
@@ -137,7 +137,7 @@ static void country(const struct row *row, char text[TEXT_LEN])
         snprintf(text, TEXT_LEN, "%s", location);
 }
 
-/* Devices are measured as wholes, whoever used them. */
+/* Devices are measured as wholes, for all their users. */
 static void tracking_mode(const struct row *row, char text[TEXT_LEN])
 {
     (void)row;

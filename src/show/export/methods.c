@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A methods section for a paper: what was run on what, how its energy was measured, what carbon
- * that stands for and on which assumptions, and what was not measured.  Plain text, a paragraph a
- * line.  Every sentence stays true when something is unknown; work of others is cited where a
+ * A methods section for a paper: the trainings and their hardware, the measurement of their energy,
+ * their carbon with its assumptions, and the parts that were not measured. Plain text, a paragraph
+ * a line. Every sentence stays true when something is unknown; work of others is cited where a
  * number rests on it.
  */
 #include "show/export/export.h"
@@ -48,7 +48,7 @@ static void put_references(const struct text *text)
                 buffer_print(text->out, "%s[%u] %s\n", n == 1 ? "\n" : "", n, works[work]);
 }
 
-/* --- What was run --- */
+/* --- The runs --- */
 
 static unsigned long long number(uint64_t runs)
 {
@@ -134,7 +134,7 @@ static void say_runs(struct buffer *out, const struct view_report_page *page, co
     buffer_print(out, "\n");
 }
 
-/* --- What it used --- */
+/* --- Their energy --- */
 
 /* "read from hardware energy counters (2 runs) and integrated from power readings (1 run)". */
 static void say_measured(struct buffer *out, const struct view_report_page *page)
@@ -219,7 +219,7 @@ static void say_energy(struct buffer *out, const struct view_report_page *page)
     buffer_print(out, "\n");
 }
 
-/* --- What that stands for --- */
+/* --- Their carbon --- */
 
 static void say_operational(struct buffer *out, const struct view_report_page *page)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A statement of Software Carbon Intensity (ISO/IEC 21031:2024): ((E x I) + M) per R, with each of
- * its terms, where it comes from and what is left out.  All terms are of the same runs, those of
- * which everything is known, so that they multiply out.
+ * its terms, their sources and the parts left out. All terms are of the same runs, those with
+ * everything known, so that they multiply out.
  */
 #include "base/units.h"
 #include "show/export/export.h"

@@ -54,8 +54,8 @@ int json_write_buffer(const struct json_doc *doc, enum json_style style, struct 
 int json_write_stream(const struct json_doc *doc, enum json_style style, FILE *stream,
                       struct wt_error *err);
 
-/* Replaces the file (0644): the old one or the whole new one is there.  What is no regular file
- * (/dev/stdout, a pipe) is written to. */
+/* Replaces the file (0644): the old one or the whole new one is there. A path that is no regular
+ * file (/dev/stdout, a pipe) is written to. */
 int json_write_file(const struct json_doc *doc, enum json_style style, const char *path,
                     struct wt_error *err);
 

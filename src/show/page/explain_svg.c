@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The figure of an explanation: what a step takes over the power limit, energy and time, measured
- * and fitted.
+ * The figure of an explanation: energy and time of a step over the power limit, measured and
+ * fitted.
  */
 #include "show/page/page.h"
 
@@ -10,7 +10,7 @@
 
 #include "show/page/svg.h"
 
-/* What is drawn of a point. */
+/* The value of a point that is drawn. */
 struct value {
     double measured, error, fitted;
 };

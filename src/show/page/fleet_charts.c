@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The lines of watched GPUs as bars: what runs used, what idle time did, and what is left.  A part
- * below 0 has no bar and says so: nothing is spread over the others.
+ * The lines of watched GPUs as bars: runs, idle time, and the remainder. A part below 0 has no bar
+ * and its number says so: nothing is spread over the others.
  */
 #include "show/page/fleet_charts.h"
 
@@ -19,7 +19,7 @@ struct part {
     double value;
 };
 
-/* A bar of up to PARTS parts, with what stands above it. */
+/* A bar of up to PARTS parts, with the text above it. */
 struct bar {
     const char *name;
     struct part parts[PARTS];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside view/: the charts of a fleet's page that a report has not: what watched GPUs were used
- * for, as stacked bars.
+ * Inside page/: the charts of a fleet's page that a report has not: the uses of watched GPUs, as
+ * stacked bars.
  */
 #ifndef WATTUNE_SHOW_PAGE_FLEET_CHARTS_H
 #define WATTUNE_SHOW_PAGE_FLEET_CHARTS_H
@@ -9,7 +9,7 @@
 #include "base/buffer.h"
 #include "flow/fleet.h"
 
-/* Hours of which the energy is known: those all else in the lines is about. */
+/* Hours with known energy: those that all else in the lines is about. */
 double page_fleet_known_hours(const struct wt_fleet_lines *lines);
 
 /* Of these, the hours in which something used the GPUs that booked nothing. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A fleet as a page of HTML: the size of the problem and the worth of the solution, the fleet view,
- * the task view, what would be under other circumstances, and what all that rests on.  Numbers are
- * those of the JSON, shown with units and kept whole beside (see show/page/html.h).
+ * the task view, other assumptions, and the basis of all figures. Numbers are those of the JSON,
+ * shown with units and kept whole beside (see show/page/html.h).
  */
 #include <math.h>
 #include <stdio.h>
@@ -29,8 +29,8 @@ static void put_share(struct buffer *out, double fraction, const char *of_what)
 
 /* --- Figures --- */
 
-/* What of a figure is not of runs: watched devices use more than runs have booked.  `watched`: the
- * devices' own sum, without which that is not known. */
+/* The part of a figure that is not of runs: watched devices use more than runs have booked.
+ * `watched`: the devices' own sum, without which that is not known. */
 static void put_beside(struct buffer *out, const struct wt_fleet *fleet, double now, double of_runs,
                        double watched, void (*put)(struct buffer *, double))
 {
@@ -110,7 +110,7 @@ static void put_figures(struct buffer *out, const struct wt_fleet *fleet)
 
 /* --- Size and worth --- */
 
-/* What the jobs say together of their potentials; energy NaN: of none. */
+/* The potentials of the jobs together; energy NaN: of none. */
 struct outlook {
     size_t known, unknown;            /* jobs */
     double unknown_j;                 /* energy of the latter, where that is known */
@@ -286,7 +286,7 @@ static void put_fleet_view(struct buffer *out, const struct wt_fleet *fleet)
                             &fleet->total);
 }
 
-/* --- What if --- */
+/* --- Other assumptions --- */
 
 static void put_assumption(struct buffer *out, const char *name, double value,
                            void (*put)(struct buffer *, double), const char *unit)
@@ -346,7 +346,7 @@ static void put_what_if(struct buffer *out, const struct wt_fleet *fleet)
     html_table_end(out);
 }
 
-/* --- What is not known --- */
+/* --- Gaps --- */
 
 static void put_unknown(struct buffer *out, const struct wt_fleet *fleet,
                         const struct outlook *outlook)

@@ -30,7 +30,7 @@ static void begin_row(struct buffer *out, const char *name)
     buffer_print(out, "</th>");
 }
 
-/* Of what is many: how much more there is; in front of all keys. */
+/* The remainder of a cut table; in front of all keys. */
 static void begin_rest(struct buffer *out, size_t count, unsigned key_count)
 {
     buffer_print(out, "<tr><th scope=\"row\" class=\"name\"");
@@ -354,7 +354,7 @@ static void put_tasks(struct buffer *out, const struct wt_fleet *fleet)
     html_table_end(out);
 }
 
-/* What another limit changes: energy with the joules that it saves, and time. */
+/* The change by another limit: energy with the joules that it saves, and time. */
 static void put_choice(struct buffer *out, uint32_t limit_mw, double energy, double time,
                        double job_j)
 {

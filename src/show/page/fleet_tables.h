@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside view/: the tables of a fleet's page, each with its heading.  What is many is cut, and the
+ * Inside page/: the tables of a fleet's page, each with its heading. A long table is cut, and the
  * others are one line.
  */
 #ifndef WATTUNE_SHOW_PAGE_FLEET_TABLES_H
@@ -9,7 +9,7 @@
 #include "base/buffer.h"
 #include "flow/fleet.h"
 
-/* What watched GPUs used, by what it was for, up to what the counters say. */
+/* The energy of watched GPUs, by use, up to the sum of the counters. */
 void page_fleet_table_lines(struct buffer *out, const struct wt_fleet_lines *lines);
 
 /* The same for the GPUs that used most, a row each. */
@@ -22,7 +22,7 @@ void page_fleet_table_groups(struct buffer *out, const char *id, const char *tit
                              enum wt_report_key key, const struct wt_rows *rows,
                              const struct wt_report_row *total);
 
-/* The task view: the jobs that used most by phase, and what each of them could still save. */
+/* The task view: the jobs that used most by phase, and the further saving available in each. */
 void page_fleet_table_tasks(struct buffer *out, const struct wt_fleet *fleet);
 
 #endif

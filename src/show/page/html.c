@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pages of HTML: the frame, the style sheet, and what others chose as text.
+ * Pages of HTML: the frame, the style sheet, and the names of others as text.
  */
 #include "show/page/html.h"
 
@@ -202,7 +202,7 @@ void html_grams(struct buffer *out, double grams)
     html_value(out, grams, unit_grams(text, grams));
 }
 
-/* Three digits: what is little is not rounded to nothing. */
+/* Three digits: a small value is not rounded to nothing. */
 static void put_percent(struct buffer *out, double fraction, const char *sign)
 {
     char text[64];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The charts of a report: bars of energy and of carbon for the groups that used most, and day by
- * day.  What is unknown has no bar and says so.
+ * day. An unknown value has no bar and is printed as unknown.
  */
 #include "base/units.h"
 #include "show/page/report_parts.h"
@@ -38,7 +38,7 @@ static double embodied_g(const struct wt_report_row *row)
     return row->embodied_g;
 }
 
-/* What a bar is made of, from the left or from the bottom. */
+/* The parts of a bar, from the left or from the bottom. */
 struct measure {
     const char *name, *id;
     struct {
@@ -131,7 +131,7 @@ static void put_bar_row(struct buffer *out, const struct measure *measure,
     buffer_clear(&amount);
 }
 
-/* Most energy first; what is unknown last; else in the order of the table. */
+/* Most energy first; unknown energy last; else in the order of the table. */
 static int by_energy(const void *a, const void *b)
 {
     const struct wt_report_row *const x = *(const struct wt_report_row *const *)a,

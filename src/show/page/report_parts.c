@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What pages of HTML over runs have in common: their range, the columns of sums, what is not known,
- * and what the figures rest on. Numbers are those of the JSON, shown with units and kept whole
- * beside (see show/page/html.h).
+ * The common parts of pages over runs: their range, the columns of sums, the gaps, and the basis of
+ * the figures. Numbers are those of the JSON, shown with units and kept whole beside (see
+ * show/page/html.h).
  */
 #include "show/page/report_parts.h"
 
@@ -144,7 +144,7 @@ void page_unknown(struct buffer *out, const struct wt_report_row *total)
     }
 }
 
-/* --- What they rest on --- */
+/* --- Their basis --- */
 
 static void put_factor(struct buffer *out, const struct wt_report_basis *basis, const char *unit)
 {

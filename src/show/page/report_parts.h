@@ -7,9 +7,9 @@
 
 #include "show/text/report.h"
 
-/* The charts of a page, energy and carbon, each a figure: of the groups that used most, and by day.
- * `where`: what has the numbers that are not shown; `remark`: what else is to be said of the days,
- * or "".  Both are words of ours. */
+/* The charts of a page, energy and carbon, each a figure: of the groups that used most, and by
+ * day. `where`: the place of the numbers that are not shown; `remark`: a sentence about the
+ * days, or "". Both are words of ours. */
 void page_group_charts(struct buffer *out, const struct view_report_page *page);
 struct page_days {
     const struct wt_report_row *rows;
@@ -23,7 +23,7 @@ void page_day_charts(struct buffer *out, const struct page_days *rows);
 void page_range(struct buffer *out, int64_t from_ms, int64_t to_ms,
                 const struct wt_report_row *total, int64_t made_ms);
 
-/* What was saved, as a figure (see show/page/html.h). */
+/* The savings, as a figure (see show/page/html.h). */
 void page_saved_figure(struct buffer *out, const struct wt_report_row *total);
 
 /* The columns of sums: the heading from <thead> on, with the keys in front; and the cells of a row,
@@ -32,15 +32,16 @@ struct page_columns {
     bool market, useful; /* stand below other numbers in the same cell, smaller */
     bool gaps;
 };
-struct page_columns page_columns(const struct wt_report_row *total); /* what any row can have */
+/* the columns that any row can have */
+struct page_columns page_columns(const struct wt_report_row *total);
 void page_sums_heading(struct buffer *out, const enum wt_report_key keys[], unsigned key_count,
                        struct page_columns columns);
 void page_sums(struct buffer *out, const struct wt_report_row *row, struct page_columns columns);
 
-/* What is not known of the sums, as items of a list; nothing when all is. */
+/* The gaps of the sums, as items of a list; nothing when there are none. */
 void page_unknown(struct buffer *out, const struct wt_report_row *total);
 
-/* What the figures rest on, with its heading. */
+/* The basis of the figures, with its heading. */
 void page_sources(struct buffer *out, const struct wt_report_basis basis[], size_t count);
 
 #endif

@@ -23,8 +23,8 @@ static void widen(double *least, double *most, double value)
     *most = fmax(*most, value);
 }
 
-/* The range of what there is to choose between, front and default, with a margin so that no mark is
- * on the frame.  The worst points of a trace are so far off that all others would be one blot. */
+/* The range of the choices, front and default, with a margin so that no mark is on the frame.
+ * The worst points of a trace are so far off that all others would be one blot. */
 static void fit(struct chart *chart, const struct wt_study *study, const struct wt_point points[],
                 size_t count)
 {

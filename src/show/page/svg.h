@@ -33,7 +33,7 @@ void svg_names(struct buffer *out, double x, double y, double width, const char 
 void svg_bar(struct buffer *out, const char *class, double x, double y, double width,
              double height);
 
-/* The largest unit of which the value has two. */
+/* The largest unit that the value has two of. */
 enum { SVG_UNITS = 4 };
 struct svg_unit {
     const char *name;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Devices: their limits, what they used, and what they do now, as text and as CSV.
+ * Devices: their limits, their energy, and their state, as text and as CSV.
  */
 #include "show/text/view.h"
 

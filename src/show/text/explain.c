@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An explanation in words: three sentences, a picture, and how sure they are.  What the fit does
- * not describe, or what the points do not tell, is not claimed.
+ * An explanation in words: three sentences, a picture, and how sure they are. It claims nothing
+ * that the fit does not describe or the points do not tell.
  */
 #include "show/text/view.h"
 
@@ -86,7 +86,7 @@ static const struct wt_profile_point *least_energy(const struct wt_fit *fit)
     return least;
 }
 
-/* Only what was measured. */
+/* Only the measurements. */
 static void put_measured_least(struct buffer *out, const struct wt_fit *fit)
 {
     const struct wt_profile_point *least = least_energy(fit), *top = highest_used(fit);
@@ -263,7 +263,7 @@ static void put_default(struct buffer *out, const struct wt_explanation *e)
     buffer_print(out, ".");
 }
 
-/* --- What the choice saved --- */
+/* --- The saving of the choice --- */
 
 static void put_points(struct buffer *out, const char *what, double saving)
 {

@@ -22,12 +22,12 @@ enum field_form {
 struct field {
     const char *object; /* the object that has the key; NULL: the one around it */
     const char *key, *column;
-    double number; /* NaN: unknown, whatever the form */
+    double number; /* NaN: unknown, in every form */
     enum field_form form;
     uint64_t exact;
 };
 
-/* A reading of `wattune monitor`, what stands on its throttle apart. */
+/* A reading of `wattune monitor`, its throttle apart. */
 enum { FIELDS_STATE = 8 };
 void fields_of_state(const struct wt_state *state, struct field fields[FIELDS_STATE]);
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A fleet as text: the size of the problem, the fleet view, the task view, what if.  The lines of
- * watched devices add up to what their counters say; what is left over is a line, whatever its
- * sign.
+ * A fleet as text: the size of the problem, the fleet view, the task view, other assumptions. The
+ * lines of watched devices add up to their counters; the remainder is a line, of either sign.
  */
 #include "show/text/view.h"
 
@@ -200,7 +199,7 @@ static void put_tasks(struct buffer *out, const struct wt_fleet *fleet, unsigned
         buffer_print(out, "  and %zu more\n", fleet->jobs.count - shown);
 }
 
-/* --- What if --- */
+/* --- Other assumptions --- */
 
 static void put_assumption(struct buffer *out, const char *name, double value, const char *unit,
                            bool *first)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Recurrences: what each took, what they taught about the batch sizes, and what is believed of
- * those.
+ * Recurrences: the energy and time of each, their lessons about the batch sizes, and the beliefs
+ * about those.
  */
 #include "show/text/view.h"
 
@@ -100,7 +100,7 @@ void view_recurrences(struct buffer *out, const struct wt_trial tries[], size_t 
     table_print(&table, out, "", colour);
 }
 
-/* --- What was learned --- */
+/* --- The lessons --- */
 
 struct learned {
     uint32_t size, limit_mw;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reports as text and CSV.  A sum that lacks runs says so under the table: what is not known is not
+ * Reports as text and CSV. A line under the table names the runs that a sum lacks: unknown is not
  * 0.
  */
 #include "base/units.h"

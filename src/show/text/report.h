@@ -22,12 +22,12 @@ double report_total_g(const struct wt_report_row *row);
 /* " by user and day"; nothing without keys. */
 void report_say_keys(struct buffer *out, const enum wt_report_key keys[], unsigned key_count);
 
-/* What a row does not know: those of which there are any, in order; returns how many. */
+/* The gaps of a row, in order; returns their number. */
 enum { REPORT_GAPS = 6 };
 struct report_gap {
     const char *sentence; /* its beginning; report_say_gap() has the rest */
     const char *words;    /* the same in short */
-    uint64_t runs;        /* of which it is unknown */
+    uint64_t runs;        /* runs that lack it */
 };
 unsigned report_gaps(const struct wt_report_row *row, struct report_gap gaps[REPORT_GAPS]);
 void report_say_gap(struct buffer *out, const struct report_gap *gap,
@@ -48,8 +48,8 @@ void report_say_gpus(struct buffer *out, const struct wt_report_row *row);
 /* "1 run", "2 runs". */
 void report_say_runs(struct buffer *out, uint64_t runs);
 
-/* Adds the sums that pages show of one row to those of another; what is no such sum (keys, times,
- * gpus, errors, complete) stays. */
+/* Adds the sums that pages show of one row to those of another; all else (keys, times, gpus,
+ * errors, complete) stays. */
 void report_add(struct wt_report_row *sum, const struct wt_report_row *row);
 
 #endif

@@ -25,16 +25,16 @@ void view_jobs(struct buffer *out, const struct wt_job_row rows[], size_t count,
  * profile. */
 void view_show(struct buffer *out, const struct wt_trial trials[], size_t count, bool colour);
 
-/* What a run says at its end: what was measured, the profile, what was saved, or why nothing was
- * tuned. */
+/* The summary at the end of a run: its measurements, the profile, the savings, or why nothing
+ * was tuned. */
 void view_run_summary(struct buffer *out, const struct wt_trial *trial, bool colour);
 
-/* One or two sentences on what was saved, with its error; honest when that is nothing or not known.
- */
+/* One or two sentences on the savings, with their error; honest when they are nothing or not
+ * known. */
 void view_savings(struct buffer *out, const struct wt_trial *trial, bool colour);
 
-/* True when the GPUs drew more at that limit than the limit allows, beyond what sensors and the
- * measurement err by. */
+/* True when the GPUs drew more at that limit than the limit allows, beyond the errors of sensors
+ * and measurement. */
 bool view_is_above_limit(const struct wt_profile_point *point, unsigned gpu_count);
 
 /* A sentence for each limit of the profile at which they did; nothing where there is none. */
@@ -49,7 +49,7 @@ void view_measure(struct buffer *out, double time_s, const struct wt_device devi
                   const struct wt_measurement measurements[], const double sensor_error_fraction[],
                   size_t count, bool colour);
 
-/* `wattune report`: keys are the names of what the rows are grouped by, in their order. */
+/* `wattune report`: keys are the names that the rows are grouped by, in their order. */
 extern const char
     *const view_report_keys[WT_REPORT_KEYS]; /* "job", "phase", ... by enum wt_report_key */
 void view_report(struct buffer *out, const enum wt_report_key keys[], unsigned key_count,
@@ -87,12 +87,12 @@ void view_carbon_tables(struct buffer *out, const struct wt_figure intensities[]
                         size_t intensity_count, const struct wt_figure embodied[],
                         size_t embodied_count, bool colour);
 
-/* `wattune doctor`: a line a check, and under it what to do. */
+/* `wattune doctor`: a line a check, and under it the advice. */
 void view_doctor(struct buffer *out, const struct wt_check checks[], size_t count, bool colour);
 
-/* `wattune monitor`: one line a device, of fixed columns under the heading.  `since` and `precise`:
- * what each used since the line before is shown too; NULL and false: it is not.  One of an unknown
- * source is unknown. */
+/* `wattune monitor`: one line a device, of fixed columns under the heading. `since` and
+ * `precise`: the energy of each since the line before is shown too; NULL and false: it is not.
+ * Energy without a source is unknown. */
 void view_monitor_heading(struct buffer *out, bool precise, bool colour);
 void view_monitor_lines(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
                         const struct wt_state states[], const struct wt_measurement since[],
@@ -113,7 +113,7 @@ void view_record_heading(struct buffer *out);
 void view_record(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
                  const struct wt_state states[], size_t count);
 
-/* `wattune simulate --fleet`: what was booked, and how to look at it. */
+/* `wattune simulate --fleet`: the amounts that were booked, and the commands that show them. */
 void view_simulated_fleet(struct buffer *out, const struct wt_simulated_fleet *fleet,
                           const char *ledger_path);
 
@@ -127,24 +127,24 @@ void view_simulation(struct buffer *out, const struct wt_study *study,
 void view_seeds(struct buffer *out, const struct wt_study *study, const struct wt_simulation *mean,
                 const struct wt_simulation *sd, uint64_t first, size_t count, bool colour);
 
-/* `wattune pareto`: the points on the front, fastest first, then the others, then what is left out
- * and why. */
+/* `wattune pareto`: the points on the front, fastest first, then the others, then the batch
+ * sizes left out and why. */
 void view_pareto(struct buffer *out, const struct wt_study *study, const struct wt_point points[],
                  size_t count, bool colour);
 
 /* The recurrences of a job, a line each, with their energy as a bar: tries in order. */
 void view_recurrences(struct buffer *out, const struct wt_trial tries[], size_t count, bool colour);
 
-/* What the tries taught about each batch size, against the default: those that belong to the state.
- */
+/* The lessons of the tries about each batch size, against the default: those tries that belong
+ * to the state. */
 void view_learned(struct buffer *out, const struct wt_trial tries[], size_t count, int64_t state_id,
                   uint32_t default_size, bool colour);
 
-/* What is believed of each batch size, and which would be run next. */
+/* The belief about each batch size, and the size that would run next. */
 void view_beliefs(struct buffer *out, const struct wt_beliefs *beliefs, bool colour);
 
-/* `wattune explain`: one of the three sentences - why the least energy is where it is, how far the
- * default is from the front, what the choice saved and by which knob.  No line end. */
+/* `wattune explain`: one of the three sentences - why the least energy is where it is, how far
+ * the default is from the front, the saving of the choice and of each knob. No line end. */
 enum { VIEW_EXPLAIN_SENTENCES = 3 };
 void view_explain_sentence(struct buffer *out, const struct wt_explanation *explanation,
                            unsigned which);
