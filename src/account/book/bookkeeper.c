@@ -99,7 +99,7 @@ static void put_away(struct bookkeeper *keeper, unsigned i)
             room <= WAITING_MOST ? reallocarray(keeper->waiting, room, sizeof *more) : NULL;
         if (!more) {
             if (!keeper->lossy)
-                log_warning("too much waits to be booked: what comes now is lost until the ledger "
+                log_warning("too much waits to be booked: later energy is lost until the ledger "
                             "can be written");
             keeper->lossy = true;
             return;

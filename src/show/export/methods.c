@@ -205,7 +205,7 @@ static void say_facility(struct buffer *out, const struct view_report_page *page
     }
     buffer_print(out, " With a power usage effectiveness (PUE) of ");
     report_say_sources(out, page, WT_BASIS_PUE, false);
-    buffer_print(out, ", the facility drew %s for what was measured.",
+    buffer_print(out, ", the facility drew %s for the measured energy.",
                  unit_watt_hours(text, page->total->facility_j));
 }
 
@@ -291,7 +291,7 @@ static void say_total(struct buffer *out, const struct wt_report_row *total)
     if (total->complete.runs < total->runs) {
         buffer_print(out, " in the ");
         report_say_runs(out, total->complete.runs);
-        buffer_print(out, " of which both are known");
+        buffer_print(out, " with both of them known");
     }
     buffer_print(out, ".");
 }

@@ -53,10 +53,10 @@ static void put_formula(struct buffer *out, const struct wt_report_row *total,
                      unit_watt_hours(e, t.e_j), intensity(i, t.i_g_per_kwh), unit_grams(m, t.m_g),
                      units[unit].one, unit_grams(sci, t.sci_g), units[unit].one);
     else
-        buffer_print(out,
-                     " is unknown: there is no %s of which energy, intensity and embodied "
-                     "emissions are all known\n",
-                     units[unit].one);
+        buffer_print(
+            out,
+            " is unknown: there is no %s with energy, intensity and embodied emissions all known\n",
+            units[unit].one);
 }
 
 static void put_row(struct table *table, const struct wt_report_row *row, enum export_sci_unit unit)
@@ -151,8 +151,8 @@ static void put_boundary(struct buffer *out, const struct wt_report_row *total)
         buffer_print(out, "energy of %s in %llu of %llu runs; ", kinds[i].name,
                      (unsigned long long)(total->runs - kinds[i].unknown),
                      (unsigned long long)total->runs);
-    buffer_print(out, "what the PUE adds; the embodied share of the time reserved\n"
-                      "Outside what was not measured");
+    buffer_print(out, "the addition by the PUE; the embodied share of the time reserved\n"
+                      "Outside parts that were not measured");
     for (unsigned i = 0, said = 0; i < 3; i++)
         if (kinds[i].unknown)
             buffer_print(out, "%s%s in %llu of %llu runs", said++ ? ", " : ": ", kinds[i].name,
@@ -181,7 +181,7 @@ void export_put_sci(struct buffer *out, const struct view_report_page *page,
         put_groups(out, page, unit, colour);
     buffer_print(out, "\n");
     put_unit(out, total, unit);
-    buffer_print(out, "E       energy, %s a %s: what was measured, times the PUE: ",
+    buffer_print(out, "E       energy, %s a %s: the measured energy, times the PUE: ",
                  unit_watt_hours(text, t.e_j), units[unit].one);
     report_say_sources(out, page, WT_BASIS_PUE, true);
     buffer_print(out, "\n        GPUs measured by: ");

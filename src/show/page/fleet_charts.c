@@ -104,8 +104,8 @@ void page_fleet_charts(struct buffer *out, const struct wt_fleet_lines *lines)
     if (!(known_hours > 0))
         return;
     const struct bar energy[2] = {
-        {"what counters say", {{"counters", "counters", lines->energy_j}}, lines->energy_j},
-        {"what it was for",
+        {"by the counters", {{"counters", "counters", lines->energy_j}}, lines->energy_j},
+        {"by use",
          {{"runs", "energy", runs_j},
           {"idle", "idle", lines->idle_j},
           {"unattributed", "other", lines->unattributed_j}},

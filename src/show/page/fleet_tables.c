@@ -120,7 +120,7 @@ void page_fleet_table_lines(struct buffer *out, const struct wt_fleet_lines *lin
         buffer_print(out, "<p>The energy of all hours watched is unknown.</p>\n");
         return;
     }
-    buffer_print(out, "<h3 id=\"lines\">What watched GPUs used, by what it was for</h3>\n");
+    buffer_print(out, "<h3 id=\"lines\">Energy of watched GPUs, by use</h3>\n");
     html_table(out, "lines");
     buffer_print(
         out, "<thead><tr><th scope=\"col\" class=\"name\">Line</th><th scope=\"col\">GPU "
@@ -133,8 +133,8 @@ void page_fleet_table_lines(struct buffer *out, const struct wt_fleet_lines *lin
     put_line(out, "Idle: no process, no run", lines->idle_hours, known, lines->idle_j, j);
     put_line(out, "Unattributed: used without a run, or measured differently",
              page_fleet_other_hours(lines), known, lines->unattributed_j, j);
-    buffer_print(
-        out, "</tbody>\n<tfoot><tr><th scope=\"row\" class=\"name\">What the counters say</th>");
+    buffer_print(out,
+                 "</tbody>\n<tfoot><tr><th scope=\"row\" class=\"name\">Sum of the counters</th>");
     put_cell(out, html_number, known);
     put_cell(out, html_percent, 1);
     begin_cell(out, html_energy, j);
@@ -388,16 +388,17 @@ static void put_potentials(struct buffer *out, const struct wt_fleet *fleet)
     size_t known = 0, shown = 0;
     for (size_t i = 0; i < fleet->jobs.count; i++)
         known += isfinite(fleet->potentials[i].chosen_energy);
-    buffer_print(out,
-                 "<h3 id=\"potentials\">What jobs could still save</h3>\n<p>By their profiles, per "
-                 "step: at the power limit that eta %.4g "
-                 "chooses, and at that of least energy, against the limit of the last run that was "
-                 "measured. ",
-                 fleet->eta);
+    buffer_print(
+        out,
+        "<h3 id=\"potentials\">Further saving available, by job</h3>\n<p>By their profiles, per "
+        "step: at the power limit that eta %.4g "
+        "chooses, and at that of least energy, against the limit of the last run that was "
+        "measured. ",
+        fleet->eta);
     if (known < fleet->jobs.count)
-        buffer_print(out,
-                     "%zu of %zu jobs have no usable profile: what they could save is unknown.",
-                     fleet->jobs.count - known, fleet->jobs.count);
+        buffer_print(
+            out, "%zu of %zu jobs have no usable profile: the saving available in them is unknown.",
+            fleet->jobs.count - known, fleet->jobs.count);
     if (known > MOST_GROUPS)
         buffer_print(out, " Of %zu others, the %u that used most.", known, MOST_GROUPS);
     buffer_print(out, "</p>\n");

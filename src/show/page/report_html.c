@@ -35,7 +35,7 @@ static void put_carbon_figures(struct buffer *out, const struct wt_report_row *t
 {
     html_figure(out, "Operational carbon, " HTML_CO2E);
     html_grams(out, total->operational_g);
-    html_note(out, "location-based: what the grid emits on average");
+    html_note(out, "location-based: at the grid&#8217;s average");
     if (isfinite(total->market_g)) {
         html_note(out, "market-based, by contract: ");
         html_grams(out, total->market_g);
@@ -78,7 +78,7 @@ static void put_unknown(struct buffer *out, const struct wt_report_row *total)
     struct buffer items = {0};
     page_unknown(&items, total);
     if (items.length)
-        buffer_print(out, "<h2>What is not known</h2>\n<ul id=\"unknown\">\n%s</ul>\n", items.text);
+        buffer_print(out, "<h2>Gaps</h2>\n<ul id=\"unknown\">\n%s</ul>\n", items.text);
     out->failed |= items.failed;
     buffer_clear(&items);
 }

@@ -178,7 +178,7 @@ static void put_basis(struct buffer *out, const struct wt_report_basis *basis)
 void page_sources(struct buffer *out, const struct wt_report_basis basis[], size_t count)
 {
     size_t of_kind = 0;
-    buffer_print(out, "<h2>Where the numbers come from</h2>\n<ul id=\"basis\">\n");
+    buffer_print(out, "<h2>Sources</h2>\n<ul id=\"basis\">\n");
     for (size_t i = 0; i < count; i++) {
         bool last = i + 1 == count || basis[i + 1].kind != basis[i].kind;
         if (of_kind++ < MOST_SOURCES)

@@ -435,8 +435,8 @@ static void sci_unknown(void **state)
     struct wt_report_row row = nothing();
     const struct view_report_page page = page_of(&row, false);
     export_put_sci(&out, &page, EXPORT_SCI_RUN, "1.2.3", false);
-    has("SCI = ((E x I) + M) per R is unknown: there is no run of which energy, intensity and "
-        "embodied emissions are all known\n");
+    has("SCI = ((E x I) + M) per R is unknown: there is no run with energy, intensity and "
+        "embodied emissions all known\n");
     has("0/1  unknown  unknown  unknown  unknown\n");
     has_not("nan");
     /* Runs without a GPU have no GPU hours to divide by. */
@@ -444,7 +444,7 @@ static void sci_unknown(void **state)
     row.complete.gpu_hours = 0;
     buffer_clear(&out);
     export_put_sci(&out, &page, EXPORT_SCI_GPU_HOUR, "1.2.3", false);
-    has("is unknown: there is no GPU hour of which");
+    has("is unknown: there is no GPU hour with energy");
     has_not("nan");
     has_not("inf");
     row.runs = 0;
@@ -470,8 +470,8 @@ static void methods(void **state)
         "calibration of the sensors apart). The energy of "
         "the CPUs was 100.0 Wh in 1 of the 4 runs; that of the others is not known. The energy of "
         "DRAM was not measured. With a power "
-        "usage effectiveness (PUE) of 1.1 to 1.5, assumed, the facility drew 4.444 kWh for what "
-        "was measured.\n");
+        "usage effectiveness (PUE) of 1.1 to 1.5, assumed, the facility drew 4.444 kWh for the "
+        "measured energy.\n");
     has("Location-based operational emissions were 600.0 g CO2e in 2 of the 4 runs, at a carbon "
         "intensity of electricity of 100 to 300 g "
         "CO2e/kWh, a grid. For the others they are not known. Market-based, by the contract for "
@@ -483,7 +483,7 @@ static void methods(void **state)
         "Divided by the utilisation that was assumed for the hardware "
         "(50.0 %), as in Sustainable AI [1], they come to 240.0 g CO2e, in place of that figure. "
         "Location-based operational and embodied "
-        "emissions together were 680.0 g CO2e in the 2 runs of which both are known.\n");
+        "emissions together were 680.0 g CO2e in the 2 runs with both of them known.\n");
     has("after Zeus [2]. Against the power limit found at the start, which was measured as a "
         "baseline in 1 of the 4 runs, the GPUs used "
         "2.000 Wh less (with a 95 % bound of 100.0 mWh).\n");
