@@ -66,18 +66,17 @@ const struct command command_doctor = {
     .name = "doctor",
     .arguments = "",
     .summary = "what works on this machine, what does not, and what to do",
-    .description = "Looks at devices, driver and permissions; reads every energy counter and power "
-                   "reading for 1.5 seconds to see how often "
-                   "and in what steps each moves and whether the two agree; and looks at powercap, "
-                   "the limits that killed runs "
-                   "left, the configuration, the ledger and the progress channel. Each line is "
-                   "good, degraded (it works, with less) or missing, with what to do.\n\n"
-                   "Limits are never written to find out whether they may be. A load that changes "
-                   "while doctor reads shows more: over how "
-                   "long a power reading is averaged is seen only then.\n\n"
-                   "The exit code is 0 when nothing is missing that the machine should have, 3 "
-                   "when there is no source of energy, 6 when "
-                   "the ledger cannot be opened, and 1 when something else is missing.",
+    .description =
+        "Looks at devices, driver and permissions; reads every energy counter and power reading "
+        "for 1.5 seconds to see how often and by which steps each moves and whether the two agree; "
+        "and looks at powercap, the limits that killed runs left, the configuration, the ledger "
+        "and the progress channel. Each line is good, degraded (it works, with less) or missing, "
+        "with advice.\n\n"
+        "Doctor never writes a limit to find out whether it may. A load that changes while doctor "
+        "reads shows more: only then does it see over how long a power reading is averaged.\n\n"
+        "The exit code is 0 when nothing is missing that the machine should have, 3 when there is "
+        "no source of energy, 6 when the ledger cannot be opened, and 1 when something else is "
+        "missing.",
     .examples = "  wattune doctor\n  sudo wattune doctor --json\n  wattune doctor --vgpu a40\n",
     .options = options,
     .groups = COMMON_DEVICES | COMMON_LEDGER,

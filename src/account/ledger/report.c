@@ -263,23 +263,8 @@ static int make_room(struct grouping *by, struct wt_error *err)
 
 static void begin_group(struct group *group)
 {
-    const double none = NAN;
-    *group = (struct group){.row = {.gpu_hours = none,
-                                    .busy_gpu_hours = none,
-                                    .gpu_j = none,
-                                    .cpu_j = none,
-                                    .dram_j = none,
-                                    .facility_j = none,
-                                    .operational_g = none,
-                                    .market_g = none,
-                                    .embodied_g = none,
-                                    .embodied_useful_g = none,
-                                    .saved_j = none,
-                                    .saved_error_j = none,
-                                    .saved_g = none,
-                                    .gpus_least = none,
-                                    .gpus_most = none,
-                                    .gpu_error_j = none}};
+    *group = (struct group){
+        .row = {WT_REPORT_NO_RUNS, .gpus_least = NAN, .gpus_most = NAN, .gpu_error_j = NAN}};
 }
 
 static int find_group(struct report *report, struct grouping *by, const struct slice *slice,

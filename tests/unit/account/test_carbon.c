@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * carbon: published figures, properties that a slip would break, and what tables and series refuse.
+ * carbon: published figures, properties that a slip would break, and the refusals of tables and
+ * series.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -127,7 +128,7 @@ static void grid_eta_cost_is_zeus_at_the_dirtiest(void **state)
     assert_int_equal(cheapest(0, 380, 380), 0);
 }
 
-/* The eta of a moment orders limits as Chase's cost does, whatever the grid and the card. */
+/* The eta of a moment orders limits as Chase's cost does, for every grid and card. */
 static void grid_eta_eta_orders_as_the_cost_does(void **state)
 {
     (void)state;
@@ -235,7 +236,7 @@ static void die_of_act(void **state)
                     nodes[i].epa_kwh >= nodes[i - 1].epa_kwh);
 }
 
-/* Sustainable AI's chain of optimisations: what the paper prints as 810 times. */
+/* Sustainable AI's chain of optimisations: printed as 810 times in the paper. */
 static void chain_of_optimisations(void **state)
 {
     (void)state;
@@ -646,6 +647,21 @@ static void most_of_a_day(void **state)
     carbon_series_clear(&series);
 }
 
+/* One formula with its two halves; the difference of two energies may be negative. */
+static void operational_in_one_step(void **state)
+{
+    (void)state;
+    assert_near(carbon_operational_g(7.2e6, 1.5, 400), 1200, 1e-9);
+    assert_near(carbon_operational_g(7.2e6, 1.5, 400),
+                carbon_location_g(carbon_facility_kwh(7.2e6, 1.5), 400), 1e-12);
+    assert_near(carbon_operational_g(-3.6e6, 1, 100), -100, 1e-9);
+    assert_nan(carbon_operational_g(NAN, 1, 100));
+    assert_nan(carbon_operational_g(1, 0.9, 100));
+    assert_nan(carbon_operational_g(1, NAN, 100));
+    assert_nan(carbon_operational_g(1, 1, -1));
+    assert_nan(carbon_operational_g(1, 1, NAN));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -672,6 +688,7 @@ int main(void)
         cmocka_unit_test(wrong_series),
         cmocka_unit_test(what_lies_ahead_is_a_forecast),
         cmocka_unit_test(most_of_a_day),
+        cmocka_unit_test(operational_in_one_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

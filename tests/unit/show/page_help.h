@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * For tests of what show/ appends to a buffer: one page, and questions about its text.
+ * For tests of show/'s appends to a buffer: one page, and questions about its text.
  */
 #ifndef WATTUNE_TESTS_PAGE_HELP_H
 #define WATTUNE_TESTS_PAGE_HELP_H

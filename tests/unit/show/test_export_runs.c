@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Exports: columns, units and keys that others have set; names stay names, and what is unknown
- * stays away.
+ * Exports: columns, units and keys that others have set; names stay names, and unknown values stay
+ * away.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -285,7 +285,7 @@ static void ids(void **state)
     assert_true(a[8] == '-' && a[13] == '-' && a[14] == '8' && a[18] == '-' &&
                 strchr("89ab", a[19]) && a[23] == '-');
     assert_int_equal(strspn(a, "0123456789abcdef-"), 36);
-    /* What it used, and which number the ledger gave it, do not make it another run. */
+    /* Its energy, and the number that the ledger gave it, do not make it another run. */
     other.identity.id = 8;
     other.part.energy_j = 1;
     assert_string_equal(report_export_id(b, &other), a);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The JSON door and the documents of the outside, read back with another parser's eyes: keys,
- * types, units, and null for what is not known.
+ * types, units, and null for unknown values.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -385,7 +385,7 @@ static void report_document(void **state)
     is_null(at(one, "key"), "user");
     number_is(one, "runs", 3);
     number_is(one, "gpu_hours", 8);
-    number_is(at(one, "energy_j"), "total", 120); /* what was measured */
+    number_is(at(one, "energy_j"), "total", 120); /* the measured part */
     is_null(at(one, "energy_j"), "dram");
     number_is(at(one, "carbon"), "total_location_g", 7);
     number_is(at(one, "carbon"), "embodied_useful_g", 4);
@@ -493,7 +493,7 @@ static void limits_document(void **state)
         {.known = WT_STATE_LIMIT | WT_STATE_ENFORCED,
          .limit_mw = 175500,
          .enforced_limit_mw = 150000},
-        {.limit_mw = 99, .enforced_limit_mw = 99}, /* not known, whatever it holds */
+        {.limit_mw = 99, .enforced_limit_mw = 99}, /* not known, in spite of its value */
     };
     json_t *doc = parsed(json_limits_document(devices, states, 2));
     json_t *first = json_array_get(at(doc, "devices"), 0);
@@ -807,7 +807,7 @@ static int read_text(const char *json, char zone[8], double *number, bool *truth
     return json_read_object(json, strlen(json), wanted, 3, &err);
 }
 
-/* What somebody else wrote has the types that are expected, or is refused whole. */
+/* JSON that others wrote has the expected types, or is refused whole. */
 static void objects_are_read(void **state)
 {
     (void)state;

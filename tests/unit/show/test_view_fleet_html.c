@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A fleet as HTML: sums, lines that add up, potentials, what if; what is unknown is said, what is
- * many is cut, names stay text.
+ * A fleet as HTML: sums, lines that add up, potentials, other assumptions; unknown values are
+ * printed as unknown, long tables are cut, names stay text.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -303,8 +303,8 @@ static void nobody_shared(void **state)
         "%</data></td><td><data value=\"0\">0 Wh</data></td>");
 }
 
-/* What runs have booked beyond the counters stays below 0, and is drawn as a bar that is longer
- * than the counters'. */
+/* Energy that runs have booked beyond the counters stays below 0, and is drawn as a bar that is
+ * longer than the counters'. */
 static void below_zero(void **state)
 {
     (void)state;
@@ -377,7 +377,7 @@ static void devices_are_cut(void **state)
         devices[i].lines.energy_j = 1e6 + i;
         devices[i].lines.energy_error_j = i == 0 ? 3 : i == 1 ? 4 : 0;
     }
-    devices[2].lines.unknown_hours = 100; /* what it used is unknown: last */
+    devices[2].lines.unknown_hours = 100; /* its energy is unknown: last */
     devices[2].lines.energy_j = 0;
     fleet.devices = devices;
     fleet.device_count = 103;
@@ -516,7 +516,7 @@ static void many_phases(void **state)
                "<data value=\"720000\">200.0 Wh</data>");
 }
 
-/* --- What if --- */
+/* --- Other assumptions --- */
 
 static void what_if(void **state)
 {
@@ -622,8 +622,8 @@ static void nothing(void **state)
     has_not("id=\"task-view\"");
 }
 
-/* Pages of large fleets are small, and soon made: what would look at each job for each job would
- * not end within the test's time. */
+/* Pages of large fleets are small, and soon made: looking at each job for each job would not end
+ * within the test's time. */
 static void large_fleets(void **state)
 {
     (void)state;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reports as HTML: names stay text, what is unknown is said, bars have the length of their values.
+ * Reports as HTML: names stay text, unknown values are printed as unknown, bars have the length of
+ * their values.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -156,7 +157,7 @@ static void what_is_unknown_is_said(void **state)
         "<small>unknown</small></td>"
         "<td>unknown</td><td>unknown</td><td>unknown</td>");
     has("an end 1, GPU 1, CPU 1, DRAM 1, operational 1</td></tr>");
-    has(">operational unknown, embodied 250.0 g</text>"); /* not the sum of what is known */
+    has(">operational unknown, embodied 250.0 g</text>"); /* not the sum of the known parts */
     assert_int_equal(count_of("<rect class=\"energy\""), 1);
     assert_int_equal(count_of("<rect class=\"operational\""), 1);
     assert_int_equal(count_of("<rect class=\"embodied\""), 2);
@@ -184,7 +185,7 @@ static void contracts_and_savings(void **state)
     has("<data value=\"72000\">72.00 kg</data> <small><data value=\"12\">12.00 g</data></small>");
 }
 
-/* The largest first, in proportion; of 23 groups 20, and the rest is said. */
+/* The largest first, in proportion; of 23 groups 20, and a line counts the rest. */
 static void bars_by_group(void **state)
 {
     (void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sim: a fleet that never was.  What may not happen in one (a GPU with two runs, energy that is in
- * no hour), and whether it is like what was asked for.
+ * sim: a fleet that never was. Events that must not happen in one (a GPU with two runs, energy that
+ * is in no hour), and its likeness to the options.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,7 +62,7 @@ static bool is(const struct synthetic_fleet_run *run, const char *phase)
     return strcmp(run->trial.identity.phase, phase) == 0;
 }
 
-/* --- What may not happen --- */
+/* --- Events that must not happen --- */
 
 /* Where in `busy` the GPU is; its name is new when it is at the end. */
 static size_t find(char (*names)[WT_UUID_LEN], size_t count, const char *uuid)
@@ -183,8 +183,8 @@ static void see(struct seen *seen, const struct synthetic_fleet_use *use)
     seen->idle_w = use->idle_w;
 }
 
-/* Somebody who watches a GPU sees all of its time, its idle power while nobody uses it, and a
- * little more than the runs say while somebody does: of those that say something. */
+/* A watcher of a GPU sees all of its time, its idle power while it is unused, and a little more
+ * than its runs tell while it is in use. */
 static void test_whole_gpus_are_seen(void **state)
 {
     (void)state;
@@ -281,7 +281,7 @@ static void test_a_seed_means_one_fleet(void **state)
     synthetic_fleet_free(other);
 }
 
-/* --- Whether it is what was asked for --- */
+/* --- Likeness to the options --- */
 
 struct sums {
     double gpu_h[4], all_gpu_h;
@@ -381,7 +381,7 @@ static void test_people_work_by_day_and_in_the_week(void **state)
     synthetic_fleet_free(fleet);
 }
 
-/* The first run of a batch size profiles it, later ones save what the profile says. */
+/* The first run of a batch size profiles it, later ones save as its profile predicts. */
 static void test_jobs_learn(void **state)
 {
     (void)state;
