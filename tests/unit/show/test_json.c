@@ -18,6 +18,7 @@
 
 #include "base/json_read.h"
 #include "show/json/documents.h"
+#include "show/text/view.h"
 
 static struct wt_error err;
 
@@ -628,6 +629,29 @@ static void monitor_document(void **state)
     second = json_array_get(at(doc, "devices"), 1);
     number_is(second, "interval_s", 2);
     is_null(second, "interval_energy_j interval_energy_error_j interval_power_w interval_source");
+    json_decref(doc);
+}
+
+/* Keys of a reading in JSON are the columns of the CSV behind time, but for the throttle's place.
+ */
+static void keys_are_columns(void **state)
+{
+    (void)state;
+    static const struct wt_device device = {.index = 0};
+    static const struct wt_state state_of = {.known = 0};
+    static const struct wt_measurement since = {.source = WT_SOURCE_NONE};
+    struct buffer csv = {0};
+    view_monitor_csv_heading(&csv, true);
+    json_t *doc = parsed(json_monitor_document(0, &device, &state_of, &since, 1));
+    json_t *one = json_array_get(at(doc, "devices"), 0);
+    char *heading = strdup(buffer_text(&csv));
+    unsigned columns = 0;
+    for (char *name = strtok(heading, ",\n"); name; name = strtok(NULL, ",\n"), columns++)
+        if (strcmp(name, "time") != 0)
+            at(one, name);
+    assert_int_equal(columns, json_object_size(one) + 1);
+    free(heading);
+    buffer_clear(&csv);
     json_decref(doc);
 }
 

@@ -82,31 +82,9 @@ static void values(void **state)
 static const enum wt_report_key by_job[] = {WT_BY_JOB}, by_day[] = {WT_BY_DAY},
                                 by_day_and_user[] = {WT_BY_DAY, WT_BY_USER};
 
-/* One run of that many joules, all of it the GPU's, 10 g and 5 g a kJ. */
 static struct wt_report_row row(const char *key, double joules)
 {
-    struct wt_report_row r = {.runs = 1,
-                              .gpu_hours = 2,
-                              .busy_gpu_hours = NAN,
-                              .gpu_j = joules,
-                              .cpu_j = NAN,
-                              .dram_j = NAN,
-                              .cpu_unknown = 1,
-                              .dram_unknown = 1,
-                              .facility_j = 1.1 * joules,
-                              .operational_g = joules / 100,
-                              .market_g = NAN,
-                              .embodied_g = joules / 200,
-                              .embodied_useful_g = joules / 90,
-                              .market_unknown = 1,
-                              .saved_j = NAN,
-                              .saved_error_j = NAN,
-                              .saved_g = NAN,
-                              .first_ms = INT64_C(1740866400000),
-                              .last_ms = INT64_C(1740952800000)};
-    r.keys[0] = key;
-    r.keys[1] = "ada";
-    return r;
+    return row_of(key, "ada", joules);
 }
 
 static void put_page(const enum wt_report_key keys[], unsigned key_count,
