@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading JSON that others wrote: one object, or a list of them, with a few wanted members. Each
+ * Reading JSON that others wrote: one object, or a list of them, with a few wanted members.  Each
  * member has the expected type or the whole is refused; others are passed over.
  */
 #ifndef WATTUNE_BASE_JSON_READ_H
@@ -26,7 +26,7 @@ int json_read_object(const char *text, size_t length, const struct json_wanted w
                      unsigned count, struct wt_error *err);
 
 /* The same for each object in the list that is a member of an object: reads it, then calls
- * take(), until one is negative, which is returned. Members that an object lacks stay as they
+ * take(), until one is negative, which is returned.  Members that an object lacks stay as they
  * were before the first, so that take() sees which were there when it resets them. */
 int json_read_list(const char *text, size_t length, const char *name,
                    const struct json_wanted wanted[], unsigned count,

@@ -32,7 +32,7 @@ char *text_escape_into(char *place, size_t size, const char *text);
 size_t text_width(const char *text);
 
 /* The number of single bytes that have to change to make one name of the other (Levenshtein);
- * TEXT_DISTANCE_MOST when one is that long. For naming the nearest word to a mistyped one. */
+ * TEXT_DISTANCE_MOST when one is that long.  For naming the nearest word to a mistyped one. */
 enum { TEXT_DISTANCE_MOST = 63 };
 unsigned text_distance(const char *a, const char *b);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Carbon: the grams that energy and devices stand for, and the figures behind them. Nouns only: no
- * functions, no pointers to storage that must be freed. Integers inside, SI at the edge: energy in
+ * Carbon: the grams that energy and devices stand for, and the figures behind them.  Nouns only: no
+ * functions, no pointers to storage that must be freed.  Integers inside, SI at the edge: energy in
  * millijoules, power in milliwatts, time in nanoseconds of base/clock.h.
  */
 #ifndef WATTUNE_FLOW_CARBON_H
@@ -11,7 +11,7 @@ enum {
     WT_FACTOR_LEN = 200, /* where a factor comes from, in words */
 };
 
-/* carbon: the grams of a trial's energy and devices (account/carbon/). NaN, "": unknown. */
+/* carbon: the grams of a trial's energy and devices (account/carbon/).  NaN, "": unknown. */
 struct wt_carbon {
     double pue;                 /* facility energy / energy of the devices */
     double intensity_g_per_kwh; /* of the grid, mean over the energy that was measured */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Devices: their identity, the settings they allow, and their state besides energy. Nouns only: no
- * functions, no pointers to storage that must be freed. Integers inside, SI at the edge: energy in
+ * Devices: their identity, the settings they allow, and their state besides energy.  Nouns only: no
+ * functions, no pointers to storage that must be freed.  Integers inside, SI at the edge: energy in
  * millijoules, power in milliwatts, time in nanoseconds of base/clock.h.
  */
 #ifndef WATTUNE_FLOW_DEVICE_H
@@ -18,7 +18,7 @@ enum {
 
 enum wt_device_kind { WT_DEVICE_GPU, WT_DEVICE_CPU, WT_DEVICE_DRAM };
 
-/* device: its identity and its limits. Unknown limits are 0. */
+/* device: its identity and its limits.  Unknown limits are 0. */
 struct wt_device {
     enum wt_device_kind kind;
     unsigned index; /* physical, in PCI order */
@@ -38,7 +38,7 @@ struct wt_device {
     uint32_t sensor_error_ppm;
 };
 
-/* state: a device's report of itself besides energy. Bits in `known` tell which fields hold a
+/* state: a device's report of itself besides energy.  Bits in `known` tell which fields hold a
  * value. */
 enum wt_state_field {
     WT_STATE_POWER = 1 << 0,

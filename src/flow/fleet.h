@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The fleet: the energy of watched devices, by use. Nouns only: no functions; rows and names are
- * borrowed. Integers inside, SI at the edge: energy in joules where it is a sum, time in
+ * The fleet: the energy of watched devices, by use.  Nouns only: no functions; rows and names are
+ * borrowed.  Integers inside, SI at the edge: energy in joules where it is a sum, time in
  * nanoseconds of base/clock.h or in milliseconds of the wall clock.
  */
 #ifndef WATTUNE_FLOW_FLEET_H
@@ -42,7 +42,7 @@ struct wt_fleet_device {
 };
 
 /* potential: a job's energy and time at other power limits of its profile, as fractions of the
- * present ones. NaN: it has no profile, or no point at the limit that it runs at. */
+ * present ones.  NaN: it has no profile, or no point at the limit that it runs at. */
 struct wt_potential {
     const char *job;              /* borrowed */
     uint32_t limit_mw;            /* in force in its last run that was measured */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Profiles: the cost of a training step at each setting, the preference, and the decision. Nouns
- * only: no functions, no pointers to storage that must be freed. Integers inside, SI at the edge:
+ * Profiles: the cost of a training step at each setting, the preference, and the decision.  Nouns
+ * only: no functions, no pointers to storage that must be freed.  Integers inside, SI at the edge:
  * energy in millijoules, power in milliwatts, time in nanoseconds of base/clock.h.
  */
 #ifndef WATTUNE_FLOW_PROFILE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reports: sums over runs, and their basis. Nouns only: no functions; names are borrowed. Energy in
- * joules, carbon in grams of CO2e, wall clock in milliseconds since 1970.
+ * Reports: sums over runs, and their basis.  Nouns only: no functions; names are borrowed.  Energy
+ * in joules, carbon in grams of CO2e, wall clock in milliseconds since 1970.
  */
 #ifndef WATTUNE_FLOW_REPORT_H
 #define WATTUNE_FLOW_REPORT_H

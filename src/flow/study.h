@@ -125,7 +125,7 @@ struct wt_estimate {
     double value, error;
 };
 
-/* fit: the model of GPUs and step that a profile supports. Powers, like energies, are summed
+/* fit: the model of GPUs and step that a profile supports.  Powers, like energies, are summed
  * over the run's GPUs. */
 enum wt_fit_state {
     WT_FIT_DONE,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Trials, jobs and stretches: the rows of the ledger. Nouns only: no functions, no pointers to
- * storage that must be freed. Integers inside, SI at the edge: energy in joules where it is booked,
- * wall clock in milliseconds since 1970.
+ * Trials, jobs and stretches: the rows of the ledger.  Nouns only: no functions, no pointers to
+ * storage that must be freed.  Integers inside, SI at the edge: energy in joules where it is
+ * booked, wall clock in milliseconds since 1970.
  */
 #ifndef WATTUNE_FLOW_TRIAL_H
 #define WATTUNE_FLOW_TRIAL_H
@@ -20,7 +20,7 @@ enum {
     WT_USER_LEN = 65, /* HOST_NAME_MAX and a 0; user names are shorter */
 };
 
-/* trial: one try of a recurrence, in parts. Doubles are NaN, settings and sizes 0 when unknown.
+/* trial: one try of a recurrence, in parts.  Doubles are NaN, settings and sizes 0 when unknown.
  * A whole trial is some 18 KB: a caller that needs a few fields of many trials asks the ledger
  * for sums, or takes the trials one by one. */
 

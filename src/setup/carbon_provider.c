@@ -16,7 +16,7 @@
 #include "base/text.h"
 #include "setup/net/http.h"
 
-/* An answer has some 300 bytes. Ten seconds are long for it, and short for a waiting person. */
+/* An answer has some 300 bytes.  Ten seconds are long for it, and short for a waiting person. */
 static const double TIMEOUT_S = 10;
 static const size_t ANSWER_MOST_BYTES = 64 * 1024;
 /* The latest value may be that much behind; an older one is not of now.  Clocks differ by less than

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * From the configuration to the figures of carbon: intensity of the grid in its order of sources,
- * PUE, embodied data. Reads the user's files, once; asks a provider only when the caller says so.
+ * PUE, embodied data.  Reads the user's files, once; asks a provider only when the caller says so.
  * The arithmetic is in account/carbon/.
  *
  * A command that has the group COMMON_CARBON takes --location, --intensity and --pue; everything
@@ -40,10 +40,10 @@ struct carbon_sources {
     struct carbon_provider *provider; /* NULL: none is configured */
 };
 
-/* Reads the files that the configuration names; now_s is the wall clock. The caller frees the
- * figures with carbon_sources_close(), also after a failure. WT_E_INVALID: there is no such
+/* Reads the files that the configuration names; now_s is the wall clock.  The caller frees the
+ * figures with carbon_sources_close(), also after a failure.  WT_E_INVALID: there is no such
  * location (similar ones are named), or a file cannot be read; WT_E_PARSE and WT_E_RANGE: a file
- * is wrong, by name and line. Makes no network call. Logs remarks. */
+ * is wrong, by name and line.  Makes no network call.  Logs remarks. */
 int carbon_sources_open(struct carbon_sources *settings, const struct config *config, int64_t now_s,
                         struct wt_error *err);
 void carbon_sources_close(struct carbon_sources *settings);
@@ -55,8 +55,8 @@ void carbon_sources_close(struct carbon_sources *settings);
 int carbon_sources_refresh(struct carbon_sources *settings, int64_t now_s, struct wt_error *err);
 
 /* Asks the provider for the hours that are over (it knows a day of them); at most once an hour,
- * and only when the hour that holds the time is one of them and not known. For energy that is
- * booked after its hour: a run asks once, at its end. Otherwise as above. */
+ * and only when the hour that holds the time is one of them and not known.  For energy that is
+ * booked after its hour: a run asks once, at its end.  Otherwise as above. */
 int carbon_sources_look_back(struct carbon_sources *settings, int64_t unix_s, int64_t now_s,
                              struct wt_error *err);
 
@@ -68,7 +68,7 @@ void carbon_sources_intensity_at(const struct carbon_sources *settings, int64_t 
 /* MaxCI of carbon-aware tuning; NaN: there is no series, or it has nothing in the last 24 h. */
 double carbon_sources_most(const struct carbon_sources *settings, int64_t now_s);
 
-/* The system that a GPU of that name is part of; NULL or empty: a system without GPUs. Always
+/* The system that a GPU of that name is part of; NULL or empty: a system without GPUs.  Always
  * fills *out; without a figure for the model out->assumed is set and out->source_text names the
  * default. */
 void carbon_sources_system(const struct carbon_sources *settings, const char *gpu_model,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The judgements of `wattune doctor` on numbers. Pure: readings and facts in, lines out; no device,
- * no file, no clock.
+ * The judgements of `wattune doctor` on numbers.  Pure: readings and facts in, lines out; no
+ * device, no file, no clock.
  */
 #ifndef WATTUNE_SETUP_CHECKS_H
 #define WATTUNE_SETUP_CHECKS_H

@@ -126,7 +126,7 @@ static const char *named_nvml(const struct common *common)
 }
 
 /* Another root of /sys: its readings are booked as energy, so root acting for another user does
- * not take it. A virtual GPU's host is not this one, whose counters know nothing of the
+ * not take it.  A virtual GPU's host is not this one, whose counters know nothing of the
  * machine's time: it has only the devices that are named. */
 static const char *named_sysfs(bool is_virtual)
 {

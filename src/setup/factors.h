@@ -9,7 +9,7 @@
 #include "account/book/booking.h"
 #include "setup/carbon_sources.h"
 
-/* The settings as booking asks for them; *settings must outlive the result. A provider is asked
+/* The settings as booking asks for them; *settings must outlive the result.  A provider is asked
  * for the present hour, and for those of the last day, when such an hour is booked, after the
  * run, so that no training waits for it. */
 struct booking_factors factors_of(struct carbon_sources *settings);

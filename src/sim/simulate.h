@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Trace-driven simulation (Zeus section 6): a job recurs, a policy chooses batch size and power
- * limit, and each run's result is drawn from the trace. A seed means the same history as in the
+ * limit, and each run's result is drawn from the trace.  A seed means the same history as in the
  * published artifact.
  *
  * The part that no seed changes is worked out once and shared; seeds are independent and run on all
@@ -55,7 +55,7 @@ struct sim {
 int sim_init(struct sim *sim, const struct sim_trace *trace, const struct sim_options *options,
              struct wt_error *err);
 
-/* The tries, in order; grows as needed. The caller frees `tries`. */
+/* The tries, in order; grows as needed.  The caller frees `tries`. */
 struct sim_history {
     struct wt_simulated_try *tries;
     size_t count, capacity;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The life of a fleet: submissions, their times, and the GPUs that they get. A GPU has one run at a
- * time: a run begins on the node of its model where as many GPUs as it needs are free first.
+ * The life of a fleet: submissions, their times, and the GPUs that they get.  A GPU has one run at
+ * a time: a run begins on the node of its model where as many GPUs as it needs are free first.
  */
 #include "sim/synthetic_fleet.h"
 
@@ -29,7 +29,7 @@ static const struct {
 } fates[] = {{SYNTHETIC_FAILED, 0.05}, {SYNTHETIC_INTERRUPTED, 0.03}, {SYNTHETIC_KILLED, 0.01}};
 static const double energy_unknown = 0.02;
 
-/* The power of a GPU in use beyond that of its runs: starting up, and all else. Assumed. */
+/* The power of a GPU in use beyond that of its runs: starting up, and all else.  Assumed. */
 static const double unattributed = 0.006;
 
 /* How much two runs of the same work differ (standard deviation); assumed. */
@@ -416,7 +416,7 @@ static double rhythm(enum synthetic_fleet_phase phase, int64_t now_ms)
     return by_day[of_day] * (of_week == 0 || of_week == 6 ? weekend : 1) / whole_week;
 }
 
-/* Submissions an hour of each phase, in this hour; returns their sum. Heavy tails and failures
+/* Submissions an hour of each phase, in this hour; returns their sum.  Heavy tails and failures
  * move reserved time away from the shares that the options ask for: a phase that has had less is
  * favoured until it has caught up. */
 static double rates(const struct synthetic_fleet *fleet, double per_hour[SYNTHETIC_PHASES])

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A fleet that never was: users, projects, jobs, phases and GPUs over months, as runs in the order
- * in which they begin. For trying out reports at the size of a year, and for showing an account of
+ * in which they begin.  For trying out reports at the size of a year, and for showing an account of
  * a fleet.
  *
- * Pure but for its random numbers, which a seed gives: no clock, no input, no output. Must not know
- * the ledger or carbon. Facts about real fleets stand beside their source; all else is assumed, and
- * marked as assumed.
+ * Pure but for its random numbers, which a seed gives: no clock, no input, no output.  Must not
+ * know the ledger or carbon.  Facts about real fleets stand beside their source; all else is
+ * assumed, and marked as assumed.
  */
 #ifndef WATTUNE_SIM_SYNTHETIC_FLEET_H
 #define WATTUNE_SIM_SYNTHETIC_FLEET_H
@@ -108,13 +108,13 @@ int synthetic_fleet_next(struct synthetic_fleet *fleet, struct synthetic_fleet_r
 int synthetic_fleet_next_idle(struct synthetic_fleet *fleet, struct synthetic_fleet_use *use);
 
 /* Writes the stretches that a watch of the GPU books (`wattune monitor --book`): within one hour
- * each, idle or in use, which join and add up to idle_w for the idle time and to used_j. Returns
- * their number; more than `capacity` are not written. Carbon is left unknown. */
+ * each, idle or in use, which join and add up to idle_w for the idle time and to used_j.  Returns
+ * their number; more than `capacity` are not written.  Carbon is left unknown. */
 size_t synthetic_fleet_use_stretches(const struct synthetic_fleet_use *use,
                                      struct wt_stretch stretches[], size_t capacity);
 
 /* Writes the hours of a run that ended, device by device: the energy and busy time of each,
- * evenly over the run. Those of a device add up to its energy. Returns their number; more than
+ * evenly over the run.  Those of a device add up to its energy.  Returns their number; more than
  * `capacity` are not written. */
 size_t synthetic_fleet_run_hours(const struct synthetic_fleet_run *run,
                                  struct synthetic_fleet_hour hours[], size_t capacity);

@@ -210,7 +210,7 @@ static void record(struct synthetic_fleet_scratch *scratch, const struct synthet
     }
 }
 
-/* Draws the policy's history of the job's recurrences. Where it gives up (no batch size is left,
+/* Draws the policy's history of the job's recurrences.  Where it gives up (no batch size is left,
  * or the default of a trace misses the target) the job ends there, as one of real life would. */
 static int live(struct synthetic_fleet_job *job, const struct synthetic_fleet_options *options,
                 struct synthetic_fleet_scratch *scratch, double epochs,

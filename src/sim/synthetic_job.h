@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Inside the fleet: a job (its owner, phase, number and model of GPUs), the cost of its steps at a
- * power limit, and the history of its recurrences when it chooses its batch size. Must not know
+ * power limit, and the history of its recurrences when it chooses its batch size.  Must not know
  * time of day, queues or other jobs.
  */
 #ifndef WATTUNE_SIM_SYNTHETIC_JOB_H

@@ -16,7 +16,7 @@ static const char *const projects[] = {"vision",      "speech",   "ranking",  "s
                                        "fraud",       "maps",     "health",   "games"};
 enum { PROJECTS = sizeof projects / sizeof projects[0] };
 
-/* Errors of a step's energy and time, as `wattune run` proves them in a usual run. Assumed, as
+/* Errors of a step's energy and time, as `wattune run` proves them in a usual run.  Assumed, as
  * all below. */
 static const double profile_error = 0.005, savings_error = 0.01, run_error = 0.01;
 static const uint64_t slice_steps = 50;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The loop in which whole devices are booked: polls a live meter whenever the edges of its counters
- * ask for it, and lets the bookkeeper look after each poll. A program that watches devices owns it:
- * `wattune monitor`, a daemon. Prints nothing and sets no signal handler; it ends as soon as the
- * owner's stop() returns true.
+ * ask for it, and lets the bookkeeper look after each poll.  A program that watches devices owns
+ * it: `wattune monitor`, a daemon.  Prints nothing and sets no signal handler; it ends as soon as
+ * the owner's stop() returns true.
  */
 #ifndef WATTUNE_ACCOUNT_BOOK_BOOK_LOOP_H
 #define WATTUNE_ACCOUNT_BOOK_BOOK_LOOP_H
@@ -22,9 +22,9 @@ struct book_loop {
     char node[WT_USER_LEN];
 };
 
-/* Begins to book the meter's GPUs, out of node_gpus in the node, into `ledger` (borrowed). Waits
+/* Begins to book the meter's GPUs, out of node_gpus in the node, into `ledger` (borrowed).  Waits
  * at most a second for the counters' first edges, since the time before them would be booked as
- * unknown. Then reads the counters as often as booking needs, a few times a second, or as often
+ * unknown.  Then reads the counters as often as booking needs, a few times a second, or as often
  * as their edges ask for when `precise`. End with book_loop_end(). */
 int book_loop_begin(struct book_loop *loop, struct ledger *ledger,
                     const struct booking_factors *factors, unsigned node_gpus, const char *node,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The carbon of a trial, as it is booked: from its energy by the hour and the devices that it had
- * reserved. The caller supplies the factors; carbon/ has the arithmetic.
+ * reserved.  The caller supplies the factors; carbon/ has the arithmetic.
  */
 #ifndef WATTUNE_ACCOUNT_BOOK_BOOKING_H
 #define WATTUNE_ACCOUNT_BOOK_BOOKING_H

@@ -142,7 +142,7 @@ static bool mark_end(struct bookkeeper *keeper, unsigned i, int64_t t_ns)
     return joins;
 }
 
-/* Grows the stretch to t_ns, by way of the hours that end until then. While a clock that was set
+/* Grows the stretch to t_ns, by way of the hours that end until then.  While a clock that was set
  * back has not reached the stretch's end yet, the stretch takes the energy and grows no longer. */
 static void grow(struct bookkeeper *keeper, unsigned i, int64_t t_ns, double busy_fraction)
 {
@@ -166,8 +166,8 @@ static void grow(struct bookkeeper *keeper, unsigned i, int64_t t_ns, double bus
     }
 }
 
-/* Follows a wall clock that was set. Forward: nobody watched the skipped time; its energy by the
- * counters goes to the stretches that begin then. Under another clock than the kernel's there is
+/* Follows a wall clock that was set.  Forward: nobody watched the skipped time; its energy by the
+ * counters goes to the stretches that begin then.  Under another clock than the kernel's there is
  * none to follow. */
 static void look_at_wall(struct bookkeeper *keeper, int64_t now_ns)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The bookkeeper: books the energy of whole GPUs, around the clock, for all their users. Runs book
+ * The bookkeeper: books the energy of whole GPUs, around the clock, for all their users.  Runs book
  * their share themselves; the energy that no run accounts for, and the power of idle GPUs, is known
- * only from here. Stretches (flow/) end where an hour of the wall clock ends, where a GPU begins or
- * ceases to be in use, and where its energy begins or ceases to be known; they join without a gap
- * and add up to the counter's figure.
+ * only from here.  Stretches (flow/) end where an hour of the wall clock ends, where a GPU begins
+ * or ceases to be in use, and where its energy begins or ceases to be known; they join without a
+ * gap and add up to the counter's figure.
  *
- * Booked stretches survive a kill: at most the last minute is lost. When the ledger cannot be
+ * Booked stretches survive a kill: at most the last minute is lost.  When the ledger cannot be
  * written, stretches wait for it, and the first failure is logged.
  */
 #ifndef WATTUNE_ACCOUNT_BOOK_BOOKKEEPER_H
@@ -19,7 +19,7 @@
 struct bookkeeper;
 
 /* Books the GPUs of `watch`, out of node_gpus in the node, into `ledger` from now on; all are
- * borrowed, and `node` too ("": it has no name). The caller frees *out with bookkeeper_free(). */
+ * borrowed, and `node` too ("": it has no name).  The caller frees *out with bookkeeper_free(). */
 int bookkeeper_new(struct live_meter *watch, struct ledger *ledger,
                    const struct booking_factors *factors, unsigned node_gpus, const char *node,
                    struct bookkeeper **out, struct wt_error *err);

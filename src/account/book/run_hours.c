@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The account of a run. A mark is the energy of a device at the end of an hour; the energy between
+ * The account of a run.  A mark is the energy of a device at the end of an hour; the energy between
  * two marks may cover several hours, when it was not known at the end of some.
  */
 #include "account/book/run_hours.h"
@@ -140,7 +140,7 @@ void run_hours_hour(struct run_hours *account, int64_t now_ns, const double so_f
 /* --- The end --- */
 
 /* Splits the energy of one device: from mark to mark, evenly over the time where there is none
- * in between. A mark is a plain reading and may lie a little above the total of the whole
+ * in between.  A mark is a plain reading and may lie a little above the total of the whole
  * window; no hour is given more than is left of that. */
 static void split(const struct run_hours *account, unsigned i, double used_j,
                   struct ledger_hour rows[])

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The account of a run: the energy of each device in each hour of the wall clock, and the busy time
- * of its GPUs. Grids change by the hour, and reports ask for days. Must not know prices or grids,
+ * of its GPUs.  Grids change by the hour, and reports ask for days.  Must not know prices or grids,
  * and reads nothing itself.
  *
  * The hours of a device add up to the total of the run's window, to the last bit of a double: they
- * split the one measurement and measure nothing again. The wall clock is read once, at the start;
+ * split the one measurement and measure nothing again.  The wall clock is read once, at the start;
  * from there on time is the run's own, so that a clock that is set meanwhile makes no hour longer.
  */
 #ifndef WATTUNE_ACCOUNT_BOOK_RUN_HOURS_H
@@ -34,7 +34,7 @@ int64_t run_hours_hour_ends_ns(const struct run_hours *account);
 void run_hours_hour(struct run_hours *account, int64_t now_ns, const double so_far_j[]);
 
 /* The run has ended; `used` is the energy of each device over it. *hours lives as long as the
- * account. WT_E_NO_MEMORY: it would not fit. */
+ * account.  WT_E_NO_MEMORY: it would not fit. */
 int run_hours_end(struct run_hours *account, int64_t end_ns, const struct wt_measurement used[],
                   struct ledger_hour **hours, size_t *count, struct wt_error *err);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Embodied carbon: the grams of making a system, the share of them that falls to a use, and an
- * estimate of a GPU's making from its parts. Pure: the table of systems comes as text, and the
- * numbers of figures go. Must not know files, devices, storage or clocks.
+ * estimate of a GPU's making from its parts.  Pure: the table of systems comes as text, and the
+ * numbers of figures go.  Must not know files, devices, storage or clocks.
  *
  * Sources: Sustainable AI (Wu et al., MLSys'22), SCI (ISO/IEC 21031:2024), ACT (Gupta et al.,
- * ISCA'22). Every row of a table carries its source and year.
+ * ISCA'22).  Every row of a table carries its source and year.
  */
 #ifndef WATTUNE_ACCOUNT_CARBON_EMBODIED_H
 #define WATTUNE_ACCOUNT_CARBON_EMBODIED_H
@@ -22,9 +22,9 @@
 
 /* Grams that fall to a number of devices reserved for a time: kg of the system * reserved /
  * (lifetime * utilisation) * devices used / devices of the system; a year has 8760 h.
- * Utilisation 1 is SCI's, which conserves: the hours of a lifetime add up to the system. A
+ * Utilisation 1 is SCI's, which conserves: the hours of a lifetime add up to the system.  A
  * smaller one is Sustainable AI's, which spreads idle time over the time in use; the two are
- * never summed. NaN for anything unknown, negative, or a utilisation outside 0..1 (0 excluded). */
+ * never summed.  NaN for anything unknown, negative, or a utilisation outside 0..1 (0 excluded). */
 double carbon_embodied_g(double system_kg, double reserved_s, double lifetime_years,
                          double utilisation, double devices_used, double devices_of_system);
 
@@ -86,8 +86,8 @@ struct carbon_embodied_table {
 /* CSV with a heading: name, kind (gpu_system, cpu_system, gpu, part), match, kg, low_kg,
  * high_kg, devices, source, year, and in place of kg, for a user with a GPU's figures: die_mm2,
  * node_nm, fab_g_per_kwh, packages (default: 1). name, kind, source, year and either kg or the
- * parts must be there. WT_E_PARSE and WT_E_RANGE name `path` and line; then the table is empty.
- * The text is used up. The caller frees the table with carbon_embodied_clear(). */
+ * parts must be there.  WT_E_PARSE and WT_E_RANGE name `path` and line; then the table is empty.
+ * The text is used up.  The caller frees the table with carbon_embodied_clear(). */
 int carbon_embodied_parse(struct carbon_embodied_table *table, const char *path,
                           struct buffer *text, struct wt_error *err);
 void carbon_embodied_clear(struct carbon_embodied_table *table);

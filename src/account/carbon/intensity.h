@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Carbon intensity of electricity: the table of yearly averages by country or region, and series by
- * the hour. Pure: files come as text, the time as an argument. Must not know files, networks,
- * storage or clocks. The order of sources is in setup/carbon_sources.h.
+ * the hour.  Pure: files come as text, the time as an argument.  Must not know files, networks,
+ * storage or clocks.  The order of sources is in setup/carbon_sources.h.
  *
  * A value is never bare: it carries its source in words, and the year of its factor.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Operational carbon: from energy to grams of CO2e, at the grid's intensity (location-based) or by
- * contract (market-based); the two stand side by side and are never added. Pure: numbers in,
- * numbers out. Must not know where intensities come from (intensity.h), nor devices, storage or
+ * contract (market-based); the two stand side by side and are never added.  Pure: numbers in,
+ * numbers out.  Must not know where intensities come from (intensity.h), nor devices, storage or
  * clocks.
  *
  * Unknown is NaN, and every result of an unknown is NaN too: no figure without its basis.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Runs as CodeCarbon writes them: the columns of its emissions.csv, in its order and its units
- * (kWh, kg, W, s, percent), a row a run. A column that the ledger knows nothing for is there and
- * empty. Must not know the ledger or files.
+ * (kWh, kg, W, s, percent), a row a run.  A column that the ledger knows nothing for is there and
+ * empty.  Must not know the ledger or files.
  */
 #include "base/units.h"
 #include "show/export/export.h"

@@ -35,7 +35,7 @@ struct json_doc *export_boamps_document(const struct export_boamps_run *report);
 bool export_boamps_has(const struct wt_trial *run);
 
 /* `wattune report --export sci`: the Software Carbon Intensity (ISO/IEC 21031:2024) of the runs,
- * by run or by GPU hour, and its basis. It covers the runs with all parts known, and counts the
+ * by run or by GPU hour, and its basis.  It covers the runs with all parts known, and counts the
  * others. */
 enum export_sci_unit { EXPORT_SCI_RUN, EXPORT_SCI_GPU_HOUR };
 void export_put_sci(struct buffer *out, const struct view_report_page *page,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A methods section for a paper: the trainings and their hardware, the measurement of their energy,
- * their carbon with its assumptions, and the parts that were not measured. Plain text, a paragraph
- * a line. Every sentence stays true when something is unknown; work of others is cited where a
+ * their carbon with its assumptions, and the parts that were not measured.  Plain text, a paragraph
+ * a line.  Every sentence stays true when something is unknown; work of others is cited where a
  * number rests on it.
  */
 #include "show/export/export.h"

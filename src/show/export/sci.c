@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A statement of Software Carbon Intensity (ISO/IEC 21031:2024): ((E x I) + M) per R, with each of
- * its terms, their sources and the parts left out. All terms are of the same runs, those with
+ * its terms, their sources and the parts left out.  All terms are of the same runs, those with
  * everything known, so that they multiply out.
  */
 #include "base/units.h"

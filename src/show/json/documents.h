@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The documents of the outside, schema_version 1: rows in, JSON out. Keys are never renamed and
- * always there; an unknown value is null, never 0. Watts, joules and seconds, in contrast to the
+ * The documents of the outside, schema_version 1: rows in, JSON out.  Keys are never renamed and
+ * always there; an unknown value is null, never 0.  Watts, joules and seconds, in contrast to the
  * integers inside.
  *
  * Each gives a document that the caller frees with json_doc_free(); when memory ran out, writing it

@@ -5,8 +5,8 @@
  * it is written.
  *
  * It is a door for programs and knows nothing of energy; documents.h beside it knows which keys the
- * contract has. Both live here and not in view/, so that view/ needs no library and no box includes
- * another.
+ * contract has.  Both live here and not in view/, so that view/ needs no library and no box
+ * includes another.
  */
 #ifndef WATTUNE_SHOW_JSON_JSON_H
 #define WATTUNE_SHOW_JSON_JSON_H
@@ -54,7 +54,7 @@ int json_write_buffer(const struct json_doc *doc, enum json_style style, struct 
 int json_write_stream(const struct json_doc *doc, enum json_style style, FILE *stream,
                       struct wt_error *err);
 
-/* Replaces the file (0644): the old one or the whole new one is there. A path that is no regular
+/* Replaces the file (0644): the old one or the whole new one is there.  A path that is no regular
  * file (/dev/stdout, a pipe) is written to. */
 int json_write_file(const struct json_doc *doc, enum json_style style, const char *path,
                     struct wt_error *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The document of a report: a group a row, and all together. Parts that some runs of a group lack
+ * The document of a report: a group a row, and all together.  Parts that some runs of a group lack
  * are named in not_measured and counted; a sum is null only when no run has it.
  */
 #include "show/json/documents.h"

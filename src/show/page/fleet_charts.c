@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The lines of watched GPUs as bars: runs, idle time, and the remainder. A part below 0 has no bar
+ * The lines of watched GPUs as bars: runs, idle time, and the remainder.  A part below 0 has no bar
  * and its number says so: nothing is spread over the others.
  */
 #include "show/page/fleet_charts.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A fleet as a page of HTML: the size of the problem and the worth of the solution, the fleet view,
- * the task view, other assumptions, and the basis of all figures. Numbers are those of the JSON,
+ * the task view, other assumptions, and the basis of all figures.  Numbers are those of the JSON,
  * shown with units and kept whole beside (see show/page/html.h).
  */
 #include <math.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside page/: the tables of a fleet's page, each with its heading. A long table is cut, and the
+ * Inside page/: the tables of a fleet's page, each with its heading.  A long table is cut, and the
  * others are one line.
  */
 #ifndef WATTUNE_SHOW_PAGE_FLEET_TABLES_H

@@ -13,7 +13,7 @@
 #include "show/text/table.h"
 
 /* The colours are Okabe and Ito's, which people of any colour vision tell apart; they differ in
- * lightness, too, for grey print. Dark ones are for screens only. */
+ * lightness, too, for grey print.  Dark ones are for screens only. */
 static const char style[] =
     ":root{color-scheme:light;--ink:#1a1a1a;--soft:#595959;--line:#c8c8c8;--page:#fff;--card:#"
     "f5f5f3;"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside page/: pages of HTML that need nothing but themselves. One style sheet for all of them,
+ * Inside page/: pages of HTML that need nothing but themselves.  One style sheet for all of them,
  * for screens wide and narrow, light and dark, and for A4; no script; a policy that forbids the
- * browser to run or fetch anything. Names that others chose are text: nothing of them can become
+ * browser to run or fetch anything.  Names that others chose are text: nothing of them can become
  * markup or turn the text beside them around.
  */
 #ifndef WATTUNE_SHOW_PAGE_HTML_H

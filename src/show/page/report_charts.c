@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The charts of a report: bars of energy and of carbon for the groups that used most, and day by
- * day. An unknown value has no bar and is printed as unknown.
+ * day.  An unknown value has no bar and is printed as unknown.
  */
 #include "base/units.h"
 #include "show/page/report_parts.h"

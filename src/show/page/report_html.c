@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A report as a page of HTML: figures, charts, table, and their basis. Numbers are those of the
+ * A report as a page of HTML: figures, charts, table, and their basis.  Numbers are those of the
  * JSON, shown with units and kept whole beside (see show/page/html.h).
  */
 #include <math.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The common parts of pages over runs: their range, the columns of sums, the gaps, and the basis of
- * the figures. Numbers are those of the JSON, shown with units and kept whole beside (see
+ * the figures.  Numbers are those of the JSON, shown with units and kept whole beside (see
  * show/page/html.h).
  */
 #include "show/page/report_parts.h"

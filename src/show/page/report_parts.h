@@ -9,7 +9,7 @@
 
 /* The charts of a page, energy and carbon, each a figure: of the groups that used most, and by
  * day. `where`: the place of the numbers that are not shown; `remark`: a sentence about the
- * days, or "". Both are words of ours. */
+ * days, or "".  Both are words of ours. */
 void page_group_charts(struct buffer *out, const struct view_report_page *page);
 struct page_days {
     const struct wt_report_row *rows;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The findings of the doctor. Sentences are too long for a table: each line is a status, a name and
- * a sentence.
+ * The findings of the doctor.  Sentences are too long for a table: each line is a status, a name
+ * and a sentence.
  */
 #include "base/text.h"
 #include "show/text/table.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An explanation in words: three sentences, a picture, and how sure they are. It claims nothing
+ * An explanation in words: three sentences, a picture, and how sure they are.  It claims nothing
  * that the fit does not describe or the points do not tell.
  */
 #include "show/text/view.h"

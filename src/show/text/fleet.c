@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A fleet as text: the size of the problem, the fleet view, the task view, other assumptions. The
+ * A fleet as text: the size of the problem, the fleet view, the task view, other assumptions.  The
  * lines of watched devices add up to their counters; the remainder is a line, of either sign.
  */
 #include "show/text/view.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Savings, in words. A difference within its error is no saving, and no saving is claimed without a
- * measurement.
+ * Savings, in words.  A difference within its error is no saving, and no saving is claimed without
+ * a measurement.
  */
 #include "show/text/view.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The screen of `wattune top`: text that fits a given number of rows and columns. Must not know the
- * terminal.
+ * The screen of `wattune top`: text that fits a given number of rows and columns.  Must not know
+ * the terminal.
  */
 #include <math.h>
 #include <stdio.h>

@@ -144,7 +144,7 @@ void view_learned(struct buffer *out, const struct wt_trial tries[], size_t coun
 void view_beliefs(struct buffer *out, const struct wt_beliefs *beliefs, bool colour);
 
 /* `wattune explain`: one of the three sentences - why the least energy is where it is, how far
- * the default is from the front, the saving of the choice and of each knob. No line end. */
+ * the default is from the front, the saving of the choice and of each knob.  No line end. */
 enum { VIEW_EXPLAIN_SENTENCES = 3 };
 void view_explain_sentence(struct buffer *out, const struct wt_explanation *explanation,
                            unsigned which);

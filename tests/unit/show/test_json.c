@@ -874,9 +874,9 @@ int main(void)
         cmocka_unit_test(files_are_whole),  cmocka_unit_test(run_document),
         cmocka_unit_test(show_document),    cmocka_unit_test(jobs_document),
         cmocka_unit_test(limits_document),  cmocka_unit_test(measure_document),
-        cmocka_unit_test(monitor_document), cmocka_unit_test(explain_document),
-        cmocka_unit_test(carbon_documents), cmocka_unit_test(report_document),
-        cmocka_unit_test(objects_are_read),
+        cmocka_unit_test(monitor_document), cmocka_unit_test(keys_are_columns),
+        cmocka_unit_test(explain_document), cmocka_unit_test(carbon_documents),
+        cmocka_unit_test(report_document),  cmocka_unit_test(objects_are_read),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sim: a fleet that never was. Events that must not happen in one (a GPU with two runs, energy that
- * is in no hour), and its likeness to the options.
+ * sim: a fleet that never was.  Events that must not happen in one (a GPU with two runs, energy
+ * that is in no hour), and its likeness to the options.
  */
 #include <setjmp.h>
 #include <stdarg.h>
