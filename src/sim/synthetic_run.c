@@ -214,33 +214,33 @@ void synthetic_fleet_write_out(const struct synthetic_fleet_options *options,
 /* --- Hours --- */
 
 /* Energy used evenly over a span, hour by hour; the last hour takes the rest of rounding. */
-struct slices {
+struct portions {
     struct hours_split hours;
     double length_ms, energy_j, busy_s; /* of all of it */
     double left_j, left_s;
-    double slice_j, slice_s;
+    double portion_j, portion_s;
 };
 
-static struct slices cut(int64_t begin_ms, int64_t end_ms, double energy_j, double busy_s)
+static struct portions cut(int64_t begin_ms, int64_t end_ms, double energy_j, double busy_s)
 {
-    return (struct slices){.hours = {.at_ms = begin_ms, .end_ms = end_ms},
-                           .length_ms = (double)(end_ms - begin_ms),
-                           .energy_j = energy_j,
-                           .busy_s = busy_s,
-                           .left_j = energy_j,
-                           .left_s = busy_s};
+    return (struct portions){.hours = {.at_ms = begin_ms, .end_ms = end_ms},
+                             .length_ms = (double)(end_ms - begin_ms),
+                             .energy_j = energy_j,
+                             .busy_s = busy_s,
+                             .left_j = energy_j,
+                             .left_s = busy_s};
 }
 
-static bool next_slice(struct slices *s)
+static bool next_portion(struct portions *s)
 {
     if (!hours_next(&s->hours))
         return false;
     double part = (double)(s->hours.to_ms - s->hours.from_ms) / s->length_ms;
     bool last = s->hours.to_ms == s->hours.end_ms;
-    s->slice_j = last ? s->left_j : s->energy_j * part;
-    s->slice_s = last ? s->left_s : s->busy_s * part;
-    s->left_j -= s->slice_j;
-    s->left_s -= s->slice_s;
+    s->portion_j = last ? s->left_j : s->energy_j * part;
+    s->portion_s = last ? s->left_s : s->busy_s * part;
+    s->left_j -= s->portion_j;
+    s->left_s -= s->portion_s;
     return true;
 }
 
@@ -249,12 +249,12 @@ static size_t spread(const struct synthetic_fleet_run *run, unsigned position, d
                      size_t capacity)
 {
     int64_t begin_ms = run->trial.identity.started_ms;
-    struct slices s =
+    struct portions s =
         cut(begin_ms, begin_ms + (int64_t)ceil(run->trial.outcome.time_s * 1e3), energy_j, busy_s);
-    for (; next_slice(&s); count++)
+    for (; next_portion(&s); count++)
         if (count < capacity)
             hours[count] =
-                (struct synthetic_fleet_hour){s.hours.hour, position, s.slice_j, s.slice_s};
+                (struct synthetic_fleet_hour){s.hours.hour, position, s.portion_j, s.portion_s};
     return count;
 }
 
@@ -275,21 +275,21 @@ size_t synthetic_fleet_run_hours(const struct synthetic_fleet_run *run,
 
 /* --- Whole GPUs --- */
 
-static size_t add_stretches(const struct synthetic_fleet_use *use, struct slices s, int in_use,
+static size_t add_stretches(const struct synthetic_fleet_use *use, struct portions s, int in_use,
                             struct wt_stretch stretches[], size_t count, size_t capacity)
 {
-    for (; next_slice(&s); count++) {
+    for (; next_portion(&s); count++) {
         if (count >= capacity)
             continue;
         struct wt_stretch *stretch = &stretches[count];
         *stretch = (struct wt_stretch){.index = use->index,
                                        .begin_ms = s.hours.from_ms,
                                        .end_ms = s.hours.to_ms,
-                                       .energy_j = s.slice_j,
-                                       .energy_error_j = s.slice_j * run_error,
+                                       .energy_j = s.portion_j,
+                                       .energy_error_j = s.portion_j * run_error,
                                        .source = WT_SOURCE_ESTIMATED,
                                        .in_use = in_use,
-                                       .busy_s = s.slice_s,
+                                       .busy_s = s.portion_s,
                                        .carbon = {NAN, NAN, "", NAN, NAN, NAN, NAN, ""}};
         memcpy(stretch->uuid, use->uuid, sizeof stretch->uuid);
         memcpy(stretch->name, use->name, sizeof stretch->name);

@@ -18,14 +18,14 @@
 
 struct bookkeeper;
 
-/* Books the GPUs of `watch`, out of node_gpus in the node, into `ledger` from now on; all are
+/* Books the GPUs of `meter`, out of node_gpus in the node, into `ledger` from now on; all are
  * borrowed, and `node` too ("": it has no name).  The caller frees *out with bookkeeper_free(). */
-int bookkeeper_new(struct live_meter *watch, struct ledger *ledger,
+int bookkeeper_new(struct live_meter *meter, struct ledger *ledger,
                    const struct booking_factors *factors, unsigned node_gpus, const char *node,
                    struct bookkeeper **out, struct wt_error *err);
 struct bookkeeper *bookkeeper_free(struct bookkeeper *keeper); /* takes NULL, returns NULL */
 
-/* To be called whenever the watch was polled; looks at the GPUs once a second and books once a
+/* To be called whenever the meter was polled; looks at the GPUs once a second and books once a
  * minute.  WT_E_BUSY: somebody else books one of them; there is no point in going on. */
 int bookkeeper_poll(struct bookkeeper *keeper, struct wt_error *err);
 

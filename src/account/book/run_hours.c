@@ -154,13 +154,13 @@ static void split(const struct run_hours *account, unsigned i, double used_j,
         double mark_j = last + 1 == account->hour_count
                             ? used_j
                             : fmin(account->hours[last].so_far_j[i], used_j);
-        double slice_j = fmax(mark_j - booked_j, 0), left_j = slice_j;
+        double part_j = fmax(mark_j - booked_j, 0), left_j = part_j;
         for (size_t k = first; k < last; k++) {
-            rows[k].energy_j = length_s > 0 ? slice_j * (account->hours[k].length_s / length_s) : 0;
+            rows[k].energy_j = length_s > 0 ? part_j * (account->hours[k].length_s / length_s) : 0;
             left_j -= rows[k].energy_j;
         }
         rows[last].energy_j = left_j;
-        booked_j += slice_j;
+        booked_j += part_j;
     }
 }
 

@@ -4,9 +4,7 @@
  * numbers that are not finite become null, and a document that ran out of memory says so once, when
  * it is written.
  *
- * It is a door for programs and knows nothing of energy; documents.h beside it knows which keys the
- * contract has.  Both live here and not in view/, so that view/ needs no library and no box
- * includes another.
+ * Must not know that energy exists; documents.h beside it has the keys of the contract.
  */
 #ifndef WATTUNE_SHOW_JSON_JSON_H
 #define WATTUNE_SHOW_JSON_JSON_H

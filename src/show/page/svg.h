@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside view/: figures as SVG.  A chart is a rectangle on the page with a range on each side;
+ * Inside page/: figures as SVG.  A chart is a rectangle on the page with a range on each side;
  * marks are put at values and land inside.  Plain SVG 1.1 without scripts, styles or anything to
  * fetch, as a document of its own or within a page of HTML, whose style sheet colours it then.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside view/: aligned text tables, fields of CSV, and numbers with units for people.
+ * Inside show/: aligned text tables, fields of CSV, and numbers with units for people.
  */
 #ifndef WATTUNE_SHOW_TEXT_TABLE_H
 #define WATTUNE_SHOW_TEXT_TABLE_H
