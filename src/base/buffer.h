@@ -22,7 +22,7 @@ void buffer_print(struct buffer *buffer, const char *format, ...)
 /* The text, "" when empty; valid until the next append. */
 const char *buffer_text(const struct buffer *buffer);
 
-/* Frees what it holds and makes it empty again. */
+/* Frees the text and makes the buffer empty again. */
 void buffer_clear(struct buffer *buffer);
 
 #endif

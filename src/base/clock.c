@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Time: the clock in use, and its rate against CLOCK_MONOTONIC.  The rate is measured, since a
- * virtual machine only tells what time it is: first over a millisecond, then over all that has
- * passed since.
+ * Time: the clock in use, and its rate against CLOCK_MONOTONIC. The rate is measured, since a
+ * virtual machine only tells its time: first over a millisecond, then over the whole time since.
  */
 #include "base/clock.h"
 
@@ -77,7 +76,7 @@ double clock_scale(void)
     int64_t monotonic_ns = clock_monotonic_ns(), clock_ns = clock_now_ns();
     double passed = (double)(monotonic_ns - first_monotonic_ns);
     double scale = (double)(clock_ns - first_clock_ns) / (passed > 0 ? passed : 1);
-    /* The two reads are not one moment: what is within that of a whole number is that number. */
+    /* The two reads are not one moment: a rate as close to a whole number as that is the number. */
     double whole = round(scale);
     return whole >= 1 && fabs(scale - whole) < 2e5 * whole / passed + 1e-4 * whole ? whole : scale;
 }

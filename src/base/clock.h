@@ -27,7 +27,7 @@ double clock_scale(void);
 /* The clock's reading at a past moment of CLOCK_MONOTONIC: other processes stamp with that. */
 int64_t clock_from_monotonic_ns(int64_t monotonic_ns);
 
-/* CLOCK_MONOTONIC, whatever clock_use() said: for talking to the kernel and to other processes. */
+/* CLOCK_MONOTONIC, regardless of clock_use(): for talking to the kernel and to other processes. */
 int64_t clock_monotonic_ns(void);
 
 /* Wall clock in milliseconds since 1970, UTC. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A file as a C array, at build time: `embed NAME FILE` writes what defines NAME (0-terminated) and
- * NAME_size.  Not installed.
+ * A file as a C array, at build time: `embed NAME FILE` writes the definitions of NAME
+ * (0-terminated) and NAME_size.  Not installed.
  */
 #include <stdio.h>
 

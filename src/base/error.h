@@ -27,7 +27,7 @@ int error_set(struct wt_error *err, int code, const char *format, ...)
 int error_prefix(struct wt_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* "NO_PERMISSION" for WT_E_NO_PERMISSION; "UNKNOWN" for what is not in the list. */
+/* "NO_PERMISSION" for WT_E_NO_PERMISSION; "UNKNOWN" for a number that is not in the list. */
 const char *error_name(int code);
 
 #endif

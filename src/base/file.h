@@ -20,13 +20,13 @@ int file_read(const char *path, size_t most, struct buffer *out, struct wt_error
 int file_write_atomic(const char *path, const char *bytes, size_t length, unsigned mode,
                       struct wt_error *err);
 
-/* The same for a path that a person gave: what is no regular file (/dev/stdout, a pipe) is written
- * to. */
+/* The same for a path that a person gave: a path that is no regular file (/dev/stdout, a pipe)
+ * is written to. */
 int file_write(const char *path, const char *bytes, size_t length, unsigned mode,
                struct wt_error *err);
 
-/* Makes the last folder of `path` (0700; parents too when `parents`), or checks that what is there
- * is a real folder (no link), ours, and closed to others for writing. */
+/* Makes the last folder of `path` (0700; parents too when `parents`), or checks that it is a
+ * real folder (no link), ours, and closed to others for writing. */
 int file_private_folder(const char *path, int parents, struct wt_error *err);
 
 /* Moves a close-on-exec descriptor of ours away from 0, 1 and 2, which a program may have been

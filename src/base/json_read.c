@@ -90,7 +90,7 @@ int json_read_list(const char *text, size_t length, const char *name,
     int rc = load(text, length, &root, err);
     if (rc)
         return rc;
-    const json_t *list = json_object_get(root, name); /* NULL of what is no object, too */
+    const json_t *list = json_object_get(root, name); /* NULL of a value that is no object, too */
     if (!json_is_array(list))
         rc = error_set(err, WT_E_PARSE, "there is no list \"%s\"", name);
     for (size_t i = 0; rc == 0 && i < json_array_size(list); i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading JSON that somebody else wrote: one object, or a list of them, of which a few members are
- * wanted.  Each has the type that is expected or the whole is refused; others are passed over.
+ * Reading JSON that others wrote: one object, or a list of them, with a few wanted members.  Each
+ * member has the expected type or the whole is refused; others are passed over.
  */
 #ifndef WATTUNE_BASE_JSON_READ_H
 #define WATTUNE_BASE_JSON_READ_H
@@ -25,9 +25,9 @@ struct json_wanted {
 int json_read_object(const char *text, size_t length, const struct json_wanted wanted[],
                      unsigned count, struct wt_error *err);
 
-/* The same of each object in the list that is a member of an object: reads it, then calls take(),
- * until one is negative, which is returned.  What an object lacks stays as it was before the first,
- * so that take() sees which were there when it resets them. */
+/* The same for each object in the list that is a member of an object: reads it, then calls
+ * take(), until one is negative, which is returned.  Members that an object lacks stay as they
+ * were before the first, so that take() sees which were there when it resets them. */
 int json_read_list(const char *text, size_t length, const char *name,
                    const struct json_wanted wanted[], unsigned count,
                    int (*take)(void *ctx, struct wt_error *err), void *ctx, struct wt_error *err);

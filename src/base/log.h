@@ -10,7 +10,7 @@
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_NOTE, LOG_DETAIL };
 
-/* What is printed: -q keeps errors only, the default stops at notes, -v prints details. */
+/* The messages to print: -q keeps errors only, the default stops at notes, -v prints details. */
 void log_set_level(enum log_level most);
 
 bool log_shows(enum log_level level);

@@ -95,7 +95,7 @@ int parse_quantity(const char *text, const struct parse_unit units[], unsigned c
     return WT_E_PARSE;
 }
 
-/* Exactly so many digits, and the character behind them (0: whatever follows). */
+/* Exactly that many digits, and the character behind them (0: any). */
 static int take_digits(const char **at, unsigned count, char behind, int *value)
 {
     *value = 0;

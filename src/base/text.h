@@ -31,8 +31,8 @@ char *text_escape_into(char *place, size_t size, const char *text);
 /* How many code points a valid or invalid text has: its width in columns, near enough for names. */
 size_t text_width(const char *text);
 
-/* How many single bytes have to change to make one name of the other (Levenshtein);
- * TEXT_DISTANCE_MOST when one is that long.  For saying what was perhaps meant. */
+/* The number of single bytes that have to change to make one name of the other (Levenshtein);
+ * TEXT_DISTANCE_MOST when one is that long.  For naming the nearest word to a mistyped one. */
 enum { TEXT_DISTANCE_MOST = 63 };
 unsigned text_distance(const char *a, const char *b);
 

@@ -11,8 +11,8 @@
 #include "base/error.h"
 
 /* The user who called root through sudo: true, with the ids, name and home directory; false when
- * this process is not root or nobody called it.  A user without an account gets the name "#NUMBER",
- * the home "/" and the group nogroup. */
+ * this process is not root or nobody called it.  A user without an account gets the name
+ * "#NUMBER", the home "/" and the group nogroup. */
 bool users_sudo_caller(uid_t *uid, gid_t *gid, char name[64], char home[256]);
 
 /* Everything that becoming a user needs, looked up beforehand: the look-up reads files and may ask

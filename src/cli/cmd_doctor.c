@@ -1,38 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wattune doctor: what works on this machine, what does not, and what to do.  It collects facts and
- * reads counters for a moment; what they mean is decided in checks.c.  Nothing is written to a
- * device, except that a limit which a killed run left goes back, as with every command.
+ * wattune doctor: the checks of this machine, with advice.
  */
-#include <dirent.h>
-#include <linux/capability.h>
-#include <linux/magic.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/vfs.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
-#include "base/clock.h"
-#include "base/file.h"
-#include "base/text.h"
 #include "cli/command.h"
-#include "measure/progress/channel.h"
 #include "setup/checks.h"
-#include "setup/config.h"
-#include "setup/devices.h"
-#include "setup/open_ledger.h"
+#include "setup/doctor.h"
 #include "show/json/documents.h"
 #include "show/text/view.h"
-#include "tune/act/journal.h"
-
-/* Long enough for 15 ticks of the slowest sensors in the field; the pause is a fortieth of the
- * fastest one's. */
-static const int64_t READ_FOR_NS = 1500 * NS_PER_MS, PAUSE_NS = NS_PER_MS / 2;
 
 enum key { KEY_JSON = 1 };
 
@@ -55,466 +32,33 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return ARGP_ERR_UNKNOWN;
 }
 
-/* The lines so far.  Four of a device, and some of the machine. */
-enum { CHECKS_MOST = 4 * WT_MAX_DEVICES + 16 };
-
-struct report {
-    unsigned count, sources; /* sources: devices whose energy can be measured */
-    struct wt_check spare;   /* takes what does not fit */
-    struct wt_check checks[CHECKS_MOST];
-};
-
-static struct wt_check *add(struct report *report, const char *name, enum wt_check_status status)
-{
-    struct wt_check *check =
-        report->count < CHECKS_MOST ? &report->checks[report->count++] : &report->spare;
-    *check = (struct wt_check){.name = name, .status = status, .needed = true};
-    return check;
-}
-
-#define DETAIL(check, ...) snprintf((check)->detail, sizeof(check)->detail, __VA_ARGS__)
-#define ADVISE(check, ...) snprintf((check)->todo, sizeof(check)->todo, __VA_ARGS__)
-
-/* --- The machine --- */
-
-static bool file_begins(const char *path, const char *text)
-{
-    struct buffer content = {0};
-    bool same = file_read(path, 4096, &content, NULL) == 0 &&
-                strncmp(buffer_text(&content), text, strlen(text)) == 0;
-    buffer_clear(&content);
-    return same;
-}
-
-/* An NVIDIA display device on the PCI bus, whether it has a driver or not. */
-static bool has_nvidia_hardware(void)
-{
-    static const char bus[] = "/sys/bus/pci/devices";
-    bool found = false;
-    struct dirent *entry;
-    DIR *dir = opendir(bus);
-    while (dir && !found && (entry = readdir(dir))) {
-        char path[PATH_MAX];
-        snprintf(path, sizeof path, "%s/%s/vendor", bus, entry->d_name);
-        if (entry->d_name[0] == '.' || !file_begins(path, "0x10de"))
-            continue;
-        snprintf(path, sizeof path, "%s/%s/class", bus, entry->d_name);
-        found = file_begins(path, "0x03");
-    }
-    if (dir)
-        closedir(dir);
-    return found;
-}
-
-static void check_devices(struct report *report, const struct devices *devices, bool is_virtual,
-                          int rc, const struct wt_error *err)
-{
-    struct wt_check *check = add(report, "devices", WT_CHECK_GOOD);
-    if (rc) {
-        check->status = WT_CHECK_MISSING;
-        DETAIL(check, "%.390s", err->text);
-        ADVISE(check, "%s",
-               has_nvidia_hardware()
-                   ? "there is an NVIDIA GPU on the PCI bus: install its driver"
-                   : "a virtual GPU shows how things work: wattune doctor --vgpu v100");
-        return;
-    }
-    unsigned gpus = devices->gpu_count;
-    DETAIL(check, "%u GPU%s, %u other%s", gpus, gpus == 1 ? "" : "s", devices->count - gpus,
-           is_virtual ? " (virtual)" : "");
-    check->values[check->value_count].key = "gpus";
-    check->values[check->value_count++].value = gpus;
-    if (gpus == 0) {
-        check->needed = has_nvidia_hardware();
-        check->status = check->needed ? WT_CHECK_MISSING : WT_CHECK_DEGRADED;
-        ADVISE(check, "%s",
-               check->needed ? "there is an NVIDIA GPU on the PCI bus: install its driver"
-                             : "only processors and memory are measured");
-    }
-}
-
-static void check_driver(struct report *report, const struct devices *devices)
-{
-    char driver[80], library[80], a[100], b[100];
-    if (!sense_driver(devices->sense))
-        return;
-    sense_versions(devices->sense, driver, library);
-    struct wt_check *check = add(report, "driver", driver[0] ? WT_CHECK_GOOD : WT_CHECK_DEGRADED);
-    DETAIL(check, "driver %s, NVML %s",
-           driver[0] ? text_escape_into(a, sizeof a, driver) : "of unknown version",
-           library[0] ? text_escape_into(b, sizeof b, library) : "of unknown version");
-    if (!driver[0])
-        ADVISE(check, "install a driver of this decade");
-}
-
-static bool has_admin(void)
-{
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
-    return syscall(SYS_capget, &header, data) == 0 &&
-           (data[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN));
-}
-
-static void check_rights(struct report *report, const struct devices *devices, bool is_virtual)
-{
-    struct permission_facts facts = {
-        .is_virtual = is_virtual, .is_root = geteuid() == 0, .has_admin = has_admin()};
-    if (sense_driver(devices->sense))
-        check_permission(add(report, "", WT_CHECK_GOOD), &facts);
-}
-
-/* Zones that have a counter: intel-rapl:0 and intel-rapl:0:1, not the folder intel-rapl; mmio is
- * the same counter again. */
-static void check_zones(struct report *report, const char *sysfs, bool is_named)
-{
-    struct powercap_facts facts = {.wanted = false};
-    char folder[PATH_MAX], path[PATH_MAX + 300];
-    struct dirent *entry;
-    snprintf(folder, sizeof folder, "%s/class/powercap", sysfs);
-    DIR *dir = opendir(folder);
-    while (dir && (entry = readdir(dir))) {
-        snprintf(path, sizeof path, "%s/%s/energy_uj", folder, entry->d_name);
-        if (strncmp(entry->d_name, "intel-rapl:", 11) != 0 || access(path, F_OK) != 0)
-            continue;
-        facts.zones++;
-        facts.readable += access(path, R_OK) == 0;
-    }
-    if (dir)
-        closedir(dir);
-    /* The CPU flag "rapl" is AMD's; Intel's has none, and a hypervisor hides both. */
-    struct buffer cpu = {0};
-    if (!is_named && file_read("/proc/cpuinfo", 1 << 24, &cpu, NULL) == 0)
-        facts.wanted =
-            !strstr(buffer_text(&cpu), " hypervisor") && strstr(buffer_text(&cpu), "GenuineIntel");
-    buffer_clear(&cpu);
-    check_powercap(add(report, "", WT_CHECK_GOOD), &facts);
-}
-
-/* --- Counters --- */
-
-struct reading {
-    struct trace counter, power;
-    char counter_why[200], power_why[200];
-};
-
-static void read_once(const struct devices *devices, unsigned i, struct reading *reading)
-{
-    struct wt_sample sample;
-    struct wt_state state = {0};
-    struct wt_error err = {0};
-    unsigned device = devices->selected[i];
-    int rc = sense_energy(devices->sense, device, &sample, &err);
-    if (rc == 0) {
-        trace_add(&reading->counter, clock_now_ns(), (double)sample.energy_mj);
-    } else if (sense_device(devices->sense, device)->has_energy_counter) {
-        reading->counter.failures++;
-        snprintf(reading->counter_why, sizeof reading->counter_why, "%.199s", err.text);
-    }
-    rc = sense_state(devices->sense, device, WT_STATE_POWER, &state, &err);
-    if (rc == 0 && (state.known & WT_STATE_POWER)) {
-        trace_add(&reading->power, clock_now_ns(), state.power_mw);
-    } else {
-        reading->power.failures++;
-        snprintf(reading->power_why, sizeof reading->power_why, "%.199s", rc ? err.text : "");
-    }
-}
-
-static const char *known(const char *why)
-{
-    return why[0] ? why : NULL;
-}
-
-static void check_sensors(struct report *report, const struct devices *devices,
-                          struct reading readings[])
-{
-    static const char *const kinds[] = {"GPU", "CPU", "DRAM"};
-    int64_t until_ns = clock_now_ns() + READ_FOR_NS;
-    while (clock_now_ns() < until_ns) {
-        for (unsigned i = 0; i < devices->count; i++)
-            read_once(devices, i, &readings[i]);
-        clock_sleep_ns(PAUSE_NS);
-    }
-    for (unsigned i = 0; i < devices->count; i++) {
-        const struct wt_device *device = sense_device(devices->sense, devices->selected[i]);
-        struct reading *r = &readings[i];
-        char name[sizeof report->spare.device];
-        snprintf(name, sizeof name, "%s %u", kinds[device->kind], device->index);
-        struct wt_check *check = add(report, "", WT_CHECK_GOOD);
-        memcpy(check->device, name, sizeof name);
-        check_counter(check, device, &r->counter, &r->power, known(r->counter_why));
-        report->sources += check->status != WT_CHECK_MISSING;
-        check->needed = device->kind == WT_DEVICE_GPU;
-        if (device->kind != WT_DEVICE_GPU)
-            continue; /* RAPL has a counter and no power reading */
-        check = add(report, "", WT_CHECK_GOOD);
-        memcpy(check->device, name, sizeof name);
-        check_power(check, device, &r->counter, &r->power, known(r->power_why));
-        check = add(report, "", WT_CHECK_GOOD);
-        memcpy(check->device, name, sizeof name);
-        if (!check_agreement(check, &r->counter, &r->power) && check != &report->spare)
-            report->count--;
-    }
-}
-
-/* --- What wattune itself needs --- */
-
-static void check_config(struct report *report, const struct common *common)
-{
-    struct wt_check *check = add(report, "configuration", WT_CHECK_GOOD);
-    const struct config_places *places = &common->config->places;
-    unsigned set = 0;
-    for (unsigned i = 0; i < CONFIG_COUNT; i++)
-        set += common->config->values[i].origin != CONFIG_DEFAULT;
-    DETAIL(check, "settings that differ from the defaults: %u (`wattune config` shows them)", set);
-    if (!common->config_error->code)
-        return;
-    check->status = WT_CHECK_MISSING;
-    DETAIL(check, "%.300s", common->config_error->text);
-    ADVISE(check, "correct it (%.300s); every other command refuses to go on",
-           places->user_path[0] ? places->user_path : places->system_path);
-}
-
-/* Can a new ledger be made?  Folders above it are made for the default place only; the next one
- * that is there counts then. */
-static bool can_be_made(const char *path, bool is_default)
-{
-    char folder[PATH_MAX];
-    struct stat st;
-    snprintf(folder, sizeof folder, "%s", path);
-    for (char *slash; (slash = strrchr(folder, '/')) && slash != folder;) {
-        *slash = '\0';
-        if (stat(folder, &st) == 0)
-            return S_ISDIR(st.st_mode) && eaccess(folder, W_OK | X_OK) == 0;
-        if (!is_default)
-            return false;
-    }
-    return eaccess(path[0] == '/' ? "/" : ".", W_OK | X_OK) == 0;
-}
-
-static void check_ledger(struct report *report, const struct common *common)
-{
-    struct wt_check *check = add(report, "ledger", WT_CHECK_GOOD);
-    char path[4096], shown[300];
-    struct ledger *ledger = NULL;
-    struct wt_error err;
-    struct stat st;
-    int rc = ledger_path(common, path, sizeof path, &err);
-    if (rc == 0) {
-        text_escape_into(shown, sizeof shown, path);
-        rc = open_ledger(common, true, &ledger, &err);
-    }
-    if (rc == WT_E_NOT_FOUND && can_be_made(path, !common->ledger)) {
-        DETAIL(check, "%s is not there yet: the first run makes it", shown);
-    } else if (rc) {
-        check->status = WT_CHECK_MISSING;
-        DETAIL(check, rc == WT_E_NOT_FOUND ? "%.300s cannot be made" : "%.380s",
-               rc == WT_E_NOT_FOUND ? shown : err.text);
-        ADVISE(check, "name a place that you may write to with --ledger or WATTUNE_LEDGER");
-    } else {
-        double size = stat(path, &st) == 0 ? (double)st.st_size : (double)NAN;
-        bool writable = eaccess(path, W_OK) == 0;
-        DETAIL(check, "%s, %.0f KiB, schema %d%s", shown, ceil(size / 1024), ledger_schema_number(),
-               writable ? "" : ", not writable by this user");
-        if (!writable) {
-            check->status = WT_CHECK_DEGRADED;
-            ADVISE(check, "reports work; runs need another one: --ledger or WATTUNE_LEDGER");
-        }
-        check->values[0].key = "size_bytes";
-        check->values[0].value = size;
-        check->values[1].key = "schema";
-        check->values[1].value = ledger_schema_number();
-        check->value_count = 2;
-    }
-    ledger_close(ledger);
-}
-
-static void check_channel(struct report *report)
-{
-    struct wt_check *check = add(report, "progress_channel", WT_CHECK_GOOD);
-    struct channel *channel = NULL;
-    struct wt_error err;
-    if (channel_create(&channel, getuid(), &err)) {
-        check->status = WT_CHECK_MISSING;
-        DETAIL(check, "%.380s", err.text);
-        ADVISE(check,
-               "make /dev/shm or /tmp writable, or set XDG_RUNTIME_DIR to a folder of yours");
-        return;
-    }
-    const char *path = channel_path(channel);
-    char folder[300];
-    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
-    struct statfs fs;
-    bool in_memory =
-        statfs(folder, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
-    DETAIL(check, "can be made in %s%s", folder, in_memory ? "" : ", which is not kept in memory");
-    if (!in_memory) {
-        check->status = WT_CHECK_DEGRADED;
-        ADVISE(check, "steps reach the disk now and then: mount a tmpfs at /dev/shm");
-    }
-    channel_close(channel);
-}
-
-static void check_vgpu(struct report *report)
-{
-    char folder[PATH_MAX];
-    struct wt_error err;
-    int rc = devices_vgpu_folder(folder, &err);
-    struct wt_check *check = add(report, "virtual_gpu", rc ? WT_CHECK_MISSING : WT_CHECK_GOOD);
-    check->needed = false;
-    DETAIL(check, "%.390s", rc ? err.text : folder);
-    if (rc)
-        ADVISE(check, "only --vgpu needs it: install wattune whole");
-}
-
-/* --- Limits that were left --- */
-
-struct left {
-    char folder[512];
-    unsigned count;
-    char uuids[WT_MAX_DEVICES][WT_UUID_LEN];
-};
-
-/* Before the devices are opened, which puts back what can be put back. */
-static void find_left(struct left *left)
-{
-    *left = (struct left){0};
-    if (journal_default_folder(left->folder, sizeof left->folder, NULL) == 0)
-        left->count = journal_list(left->folder, left->uuids, WT_MAX_DEVICES);
-}
-
-/* Reads a device's entry: its version, or WT_E_*.  One of another boot, or none at all, is dropped.
- */
-static int read_left(const struct left *left, const char *uuid, struct journal_entry *entry)
-{
-    for (unsigned v = JOURNAL_SETTING; v >= JOURNAL_LIMIT; v--) {
-        int rc = journal_read(left->folder, uuid, v, entry, NULL);
-        if (rc == 0 || rc == WT_E_VERSION)
-            return rc ? rc : (int)v;
-        if (rc == WT_E_PARSE)
-            journal_remove(left->folder, uuid, v, NULL);
-    }
-    return WT_E_NOT_FOUND;
-}
-
-static void check_left(struct report *report, const struct left *left)
-{
-    struct wt_check *check = add(report, "leftover_limits", WT_CHECK_GOOD);
-    unsigned back = 0;
-    if (!left->folder[0]) {
-        check->status = WT_CHECK_MISSING;
-        DETAIL(check, "there is no place for the journal that brings limits back after a crash");
-        ADVISE(check, "set XDG_RUNTIME_DIR or XDG_STATE_HOME to a folder of yours");
-        return;
-    }
-    DETAIL(check, "none");
-    for (unsigned i = 0; i < left->count; i++) {
-        struct journal_entry entry;
-        struct wt_error err;
-        char uuid[64], holder[64];
-        int fd = -1;
-        int version = read_left(left, left->uuids[i], &entry);
-        if (version < 0) {
-            back++;
-            continue;
-        }
-        text_escape_into(uuid, sizeof uuid, left->uuids[i]);
-        int rc = journal_lock(left->folder, left->uuids[i], &fd, &err);
-        if (rc == 0)
-            close(fd);
-        if (rc == WT_E_BUSY && check->status == WT_CHECK_GOOD) {
-            DETAIL(check, "none; the limit of %s is held by %s now", uuid,
-                   text_escape_into(holder, sizeof holder, entry.holder));
-        } else if (rc != WT_E_BUSY) {
-            check->status = WT_CHECK_DEGRADED;
-            const struct journal_debt *limit = &entry.debts[WT_KNOB_POWER_LIMIT];
-            text_escape_into(holder, sizeof holder, entry.holder);
-            if (limit->owed)
-                DETAIL(check,
-                       "the limit of %s was %g W before %s set it, and could not be put back", uuid,
-                       limit->found / 1e3, holder);
-            else
-                DETAIL(check, "the clocks of %s were locked by %s, and could not be put back", uuid,
-                       holder);
-            ADVISE(check,
-                   "call wattune doctor where this GPU is there and its limit may be set; or drop "
-                   "%.248s/%s.%s",
-                   left->folder, uuid, version == JOURNAL_LIMIT ? "limit" : "setting");
-        }
-    }
-    if (back && check->status == WT_CHECK_GOOD && strcmp(check->detail, "none") == 0)
-        DETAIL(check, "%u found, and settled just now", back);
-    check->values[0].key = "found";
-    check->values[0].value = left->count;
-    check->values[1].key = "settled";
-    check->values[1].value = back;
-    check->value_count = 2;
-}
-
-/* --- The whole --- */
-
-static void check_machine(struct report *report, struct devices *devices,
-                          const struct common *common, struct wt_error *err,
-                          struct reading readings[])
-{
-    int rc = devices_open(devices, common, true, err);
-    bool is_virtual = rc == 0 && sense_symbol(devices->sense, "vgpu_now_ns");
-    check_devices(report, devices, is_virtual, rc, err);
-    if (rc == 0) {
-        check_driver(report, devices);
-        check_rights(report, devices, is_virtual);
-        check_sensors(report, devices, readings);
-        devices_close(devices);
-    }
-    const char *sysfs =
-        devices->options.sysfs_path; /* empty: a virtual GPU's host is not this one */
-    if (!sysfs || *sysfs)
-        check_zones(report, sysfs ? sysfs : "/sys", sysfs != NULL);
-}
-
-static int print(const struct common *common, const struct report *report)
+static int print(const struct common *common, const struct doctor *doctor)
 {
     struct buffer page = {0};
     if (settings.json) {
         struct wt_error err;
-        struct json_doc *doc = json_doctor_document(report->checks, report->count);
+        struct json_doc *doc = json_doctor_document(doctor->checks, doctor->count);
         int rc = json_write_stream(doc, JSON_PRETTY, stdout, &err);
         json_doc_free(doc);
         return rc ? command_failed(&err) : EXIT_DONE;
     }
-    view_doctor(&page, report->checks, report->count, common->colour);
+    view_doctor(&page, doctor->checks, doctor->count, common->colour);
     return command_print(&page);
 }
 
 static int run(struct common *common, void *unused)
 {
     (void)unused;
-    struct wt_error err = {0};
-    struct report *report = calloc(1, sizeof *report);
-    struct reading *readings = calloc(WT_MAX_DEVICES, sizeof *readings);
-    struct devices *devices = calloc(1, sizeof *devices);
-    struct left left;
-    int code = EXIT_OTHER;
-    if (!report || !readings || !devices) {
-        error_set(&err, WT_E_NO_MEMORY, "out of memory");
-        code = command_failed(&err);
-        goto end;
-    }
-    find_left(&left);
-    check_machine(report, devices, common, &err, readings);
-    check_left(report, &left);
-    check_config(report, common);
-    check_ledger(report, common);
-    check_channel(report);
-    check_vgpu(report);
-    code = print(common, report);
+    struct wt_error err, devices_error = {0};
+    struct doctor *doctor = NULL;
+    if (doctor_examine(&doctor, common, &devices_error, &err))
+        return command_failed(&err);
+    int code = print(common, doctor);
     if (code == EXIT_DONE)
-        code = err.code == WT_E_PARSE || err.code == WT_E_INVALID
+        code = devices_error.code == WT_E_PARSE || devices_error.code == WT_E_INVALID
                    ? EXIT_USAGE
-                   : checks_exit_code(report->checks, report->count, report->sources);
-end:
-    free(devices);
-    free(readings);
-    free(report);
+                   : checks_exit_code(doctor->checks, doctor->count, doctor->sources);
+    doctor_free(doctor);
     return code;
 }
 
@@ -522,18 +66,17 @@ const struct command command_doctor = {
     .name = "doctor",
     .arguments = "",
     .summary = "what works on this machine, what does not, and what to do",
-    .description = "Looks at devices, driver and permissions; reads every energy counter and power "
-                   "reading for 1.5 seconds to see how often "
-                   "and in what steps each moves and whether the two agree; and looks at powercap, "
-                   "the limits that killed runs "
-                   "left, the configuration, the ledger and the progress channel. Each line is "
-                   "good, degraded (it works, with less) or missing, with what to do.\n\n"
-                   "Limits are never written to find out whether they may be. A load that changes "
-                   "while doctor reads shows more: over how "
-                   "long a power reading is averaged is seen only then.\n\n"
-                   "The exit code is 0 when nothing is missing that the machine should have, 3 "
-                   "when there is no source of energy, 6 when "
-                   "the ledger cannot be opened, and 1 when something else is missing.",
+    .description =
+        "Looks at devices, driver and permissions; reads every energy counter and power reading "
+        "for 1.5 seconds to see how often and by which steps each moves and whether the two agree; "
+        "and looks at powercap, the limits that killed runs left, the configuration, the ledger "
+        "and the progress channel. Each line is good, degraded (it works, with less) or missing, "
+        "with advice.\n\n"
+        "Doctor never writes a limit to find out whether it may. A load that changes while doctor "
+        "reads shows more: only then does it see over how long a power reading is averaged.\n\n"
+        "The exit code is 0 when nothing is missing that the machine should have, 3 when there is "
+        "no source of energy, 6 when the ledger cannot be opened, and 1 when something else is "
+        "missing.",
     .examples = "  wattune doctor\n  sudo wattune doctor --json\n  wattune doctor --vgpu a40\n",
     .options = options,
     .groups = COMMON_DEVICES | COMMON_LEDGER,

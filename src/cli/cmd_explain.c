@@ -18,6 +18,7 @@
 #include "run/job/recur.h"
 #include "setup/open_ledger.h"
 #include "show/json/documents.h"
+#include "show/page/page.h"
 #include "show/text/view.h"
 #include "tune/decide/explain.h"
 #include "tune/learn/optimizer.h"
@@ -273,7 +274,7 @@ static int write_figure(const struct wt_explanation *explanation, struct wt_erro
     struct buffer figure = {0};
     if (!settings.svg)
         return 0;
-    view_explain_svg(&figure, explanation);
+    page_explain_svg(&figure, explanation);
     int rc = figure.failed
                  ? error_set(err, WT_E_NO_MEMORY, "out of memory")
                  : file_write(settings.svg, buffer_text(&figure), figure.length, 0644, err);

@@ -14,6 +14,7 @@
 #include "setup/config.h"
 #include "setup/open_ledger.h"
 #include "show/json/documents.h"
+#include "show/page/page.h"
 #include "show/text/view.h"
 
 enum key { KEY_FROM = 1, KEY_TO, KEY_FORMAT, KEY_JSON, KEY_WHAT_IF, KEY_TOP };
@@ -146,7 +147,7 @@ static int print(const struct common *common, const struct wt_fleet *fleet)
         return rc ? command_failed(&err) : EXIT_DONE;
     }
     if (settings.format == FORMAT_HTML)
-        view_fleet_html(&page, fleet);
+        page_fleet(&page, fleet);
     else
         view_fleet(&page, fleet, settings.top, common->colour);
     return command_print(&page);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wattune monitor: what the devices say, as lines.
+ * wattune monitor: readings of the devices, as lines.
  */
 #include <errno.h>
 #include <math.h>
@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "account/book/bookkeeper.h"
+#include "account/book/book_loop.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -94,7 +94,7 @@ static void on_signal(int number)
     ended = 1;
 }
 
-/* Whole rows, each reading's at once: what a kill leaves can be replayed. */
+/* Whole rows, each reading's at once: the file can be replayed after a kill. */
 static int record_line(FILE *file, const struct wt_device list[], const struct wt_state states[],
                        unsigned count, bool first)
 {
@@ -112,7 +112,7 @@ static int record_line(FILE *file, const struct wt_device list[], const struct w
     return whole ? EXIT_DONE : command_failed(&err);
 }
 
-/* `since`: what was used since the line before; NULL when nobody asked. */
+/* `since`: the energy since the line before; NULL: not asked for. */
 static int print_line(const struct devices *devices, const struct wt_device list[],
                       const struct wt_state states[], const struct wt_measurement since[],
                       bool first, bool colour)
@@ -139,54 +139,28 @@ static int print_line(const struct devices *devices, const struct wt_device list
     return command_print(&page);
 }
 
-static void sleep_until(int64_t t_ns)
+static bool is_ended(void *unused)
 {
-    double wait_ns = (double)(t_ns - clock_now_ns()) / clock_scale();
-    struct timespec pause = {(time_t)(wait_ns / 1e9), (long)fmod(wait_ns, 1e9)};
-    if (wait_ns > 0 && !ended)
-        nanosleep(&pause, NULL); /* a signal ends it, and the loop */
+    (void)unused;
+    return ended != 0;
 }
 
-/* What goes on between the lines; either may be NULL. */
-struct between {
-    struct live_meter *watch;
-    struct bookkeeper *keeper;
-};
-
-/* Until then the counters are read when their edges ask for it; in real time never closer than a
- * watch may be. */
-static int wait_until(int64_t t_ns, const struct between *between, struct wt_error *err)
-{
-    const double least_ns = 2e6 * clock_scale();
-    for (int64_t now_ns; between->watch && !ended && (now_ns = clock_now_ns()) < t_ns;) {
-        int64_t read_ns = live_meter_next_ns(between->watch), least = now_ns + (int64_t)least_ns;
-        read_ns = read_ns > least ? read_ns : least;
-        sleep_until(read_ns < t_ns ? read_ns : t_ns);
-        live_meter_poll(between->watch);
-        int rc = between->keeper ? bookkeeper_poll(between->keeper, err) : 0;
-        if (rc)
-            return rc;
-    }
-    sleep_until(t_ns);
-    return 0;
-}
-
-/* What each GPU used between two lines; unknown where there was no line before, or nothing could be
- * read. */
-static void look_back(const struct live_meter *watch, int64_t begin_ns, int64_t end_ns,
+/* The energy of each GPU between two lines; unknown where there was no line before, or no
+ * reading. */
+static void look_back(const struct live_meter *meter, int64_t begin_ns, int64_t end_ns,
                       struct wt_measurement since[])
 {
-    for (unsigned i = 0; i < live_meter_gpu_count(watch); i++)
-        if (!begin_ns || live_meter_device_between(watch, i, begin_ns, end_ns, &since[i]))
+    for (unsigned i = 0; i < live_meter_gpu_count(meter); i++)
+        if (!begin_ns || live_meter_device_between(meter, i, begin_ns, end_ns, &since[i]))
             since[i] = (struct wt_measurement){.begin_ns = begin_ns ? begin_ns : end_ns,
                                                .end_ns = end_ns,
                                                .source = WT_SOURCE_NONE};
 }
 
 static int monitor(const struct common *common, const struct devices *devices,
-                   const struct between *between, FILE *record)
+                   const struct book_loop *loop, FILE *record)
 {
-    struct live_meter *watch = settings.precise ? between->watch : NULL;
+    struct live_meter *meter = settings.precise ? loop->meter : NULL;
     struct wt_error wrong;
     struct wt_device list[WT_MAX_DEVICES];
     bool failing[WT_MAX_DEVICES] = {false};
@@ -199,10 +173,10 @@ static int monitor(const struct common *common, const struct devices *devices,
         struct wt_state states[WT_MAX_DEVICES] = {0};
         unsigned answered = 0;
         int code = EXIT_DONE;
-        if (watch) {
+        if (meter) {
             int64_t now_ns = clock_now_ns();
-            live_meter_poll(watch);
-            look_back(watch, line_ns, now_ns, since);
+            live_meter_poll(meter);
+            look_back(meter, line_ns, now_ns, since);
             line_ns = now_ns;
         }
         for (unsigned i = 0; i < devices->gpu_count; i++) {
@@ -217,7 +191,7 @@ static int monitor(const struct common *common, const struct devices *devices,
         }
         if (answered == 0)
             break;
-        code = print_line(devices, list, states, watch ? since : NULL, n == 0, common->colour);
+        code = print_line(devices, list, states, meter ? since : NULL, n == 0, common->colour);
         if (code == EXIT_DONE && record)
             code = record_line(record, list, states, devices->gpu_count, n == 0);
         if (code)
@@ -226,28 +200,14 @@ static int monitor(const struct common *common, const struct devices *devices,
         if (next_ns - clock_now_ns() < -interval_ns)
             next_ns = clock_now_ns(); /* we were stopped: no burst to catch up */
         if (settings.count == 0 || n + 1 < settings.count)
-            if (wait_until(next_ns, between, &wrong))
+            if (book_loop_until(loop, next_ns, &wrong))
                 return command_failed(&wrong);
     }
     return EXIT_DONE;
 }
 
-/* Between two reads of a counter while nobody asked for precise lines. */
-static const int64_t BOOKING_GAP_NS = 250 * NS_PER_MS;
-
-/* The watch's first edges: what comes before them would be booked as unknown. */
-static void settle(struct live_meter *watch)
-{
-    int64_t until_ns = clock_now_ns() + NS_PER_S;
-    while (!ended && live_meter_known_until_ns(watch) == 0 && clock_now_ns() < until_ns) {
-        int64_t next_ns = live_meter_next_ns(watch);
-        sleep_until(next_ns < until_ns ? next_ns : until_ns);
-        live_meter_poll(watch);
-    }
-}
-
 static int monitor_and_book(const struct common *common, const struct devices *devices,
-                            struct between *between, FILE *record)
+                            struct book_loop *loop, FILE *record)
 {
     static struct carbon_sources carbon;
     struct ledger *ledger = NULL;
@@ -260,20 +220,15 @@ static int monitor_and_book(const struct common *common, const struct devices *d
         rc = open_ledger(common, false, &ledger, &err);
     if (rc == 0) {
         factors_node(node);
-        live_meter_poll(between->watch);
-        settle(between->watch);
-        if (!settings.precise) /* ends of stretches are a second apart: they need no more */
-            live_meter_set_gap(between->watch, BOOKING_GAP_NS);
-        rc = bookkeeper_new(between->watch, ledger, &factors, sense_gpu_count(devices->sense), node,
-                            &between->keeper, &err);
+        rc = book_loop_begin(loop, ledger, &factors, sense_gpu_count(devices->sense), node,
+                             settings.precise, &err);
     }
     if (rc == 0) {
-        code = monitor(common, devices, between, record);
-        rc = bookkeeper_end(between->keeper, &err);
+        code = monitor(common, devices, loop, record);
+        rc = book_loop_end(loop, &err);
     }
     if (rc && code == EXIT_DONE)
         code = command_failed(&err);
-    between->keeper = bookkeeper_free(between->keeper);
     ledger_close(ledger);
     carbon_sources_close(&carbon);
     return code;
@@ -292,27 +247,26 @@ static int run(struct common *common, void *unused)
     if (rc)
         return command_failed(&err);
     FILE *record = NULL;
-    struct between between = {NULL, NULL};
+    struct book_loop loop = {.stop = is_ended};
     rc = devices_need_gpu(&devices, &err);
     if (rc == 0 && (settings.precise || settings.book) && common->replay)
         rc = error_set(&err, WT_E_INVALID,
                        "%s needs devices: a recording has no readings between its lines",
                        settings.book ? "--book" : "--precise");
     if (rc == 0 && (settings.precise || settings.book))
-        rc = live_meter_new(devices.sense, devices.selected, devices.gpu_count, &between.watch,
-                            &err);
-    if (between.watch)
-        live_meter_on_event(between.watch, live_meter_log_event, NULL);
+        rc = live_meter_new(devices.sense, devices.selected, devices.gpu_count, &loop.meter, &err);
+    if (loop.meter)
+        live_meter_on_event(loop.meter, live_meter_log_event, NULL);
     if (rc == 0 && settings.record && !(record = fopen(settings.record, "we")))
         rc = error_set(&err, WT_E_IO, "write %s: %s", settings.record, strerror(errno));
     int code = rc              ? command_failed(&err)
-               : settings.book ? monitor_and_book(common, &devices, &between, record)
-                               : monitor(common, &devices, &between, record);
+               : settings.book ? monitor_and_book(common, &devices, &loop, record)
+                               : monitor(common, &devices, &loop, record);
     if (record && fclose(record) && code == EXIT_DONE) {
         error_set(&err, WT_E_IO, "write %s: %s", settings.record, strerror(errno));
         code = command_failed(&err);
     }
-    live_meter_free(between.watch);
+    live_meter_free(loop.meter);
     devices_close(&devices);
     return code;
 }
@@ -323,24 +277,20 @@ const struct command command_monitor = {
     .summary = "power, energy, limits and more of each GPU, as lines",
     .description =
         "Prints a reading of every GPU at each interval until it is ended or has printed --count "
-        "of them. What a device does not "
-        "tell is shown as unknown, and left empty in CSV and null in JSON. energy_j is the "
-        "driver's own counter, which moves in ticks of 20 to 100 ms. --precise reads the "
-        "counters, or the power of GPUs that have none, some 30 times a second and tells what each "
-        "GPU used since the line before, "
-        "with a 95 % bound and the mean power (interval_s, interval_energy_j, "
-        "interval_energy_error_j, interval_power_w and "
-        "interval_source in JSON and CSV); the first line, with none before it, leaves them "
-        "unknown. --record writes the "
-        "same as CSV with the time of each reading to the nanosecond; measure, run and monitor "
-        "--replay read it (and "
-        "what --csv prints) instead of devices.\n\n"
+        "of them. A value that a device does not tell is shown as unknown, and left empty in CSV "
+        "and null in JSON. energy_j is the driver's own counter, which moves in ticks of 20 to "
+        "100 ms. --precise reads the counters, or the power of GPUs that have none, some 30 times "
+        "a second and prints the energy of each GPU since the line before, with a 95 % bound and "
+        "the mean power (interval_s, interval_energy_j, interval_energy_error_j, interval_power_w "
+        "and interval_source in JSON and CSV); the first line, with none before it, leaves them "
+        "unknown. --record writes the same as CSV with the time of each reading to the "
+        "nanosecond; measure, run and monitor --replay read it (and the output of --csv) instead "
+        "of devices.\n\n"
         "--book reads the counters some four times a second and books each whole GPU into the "
-        "ledger once a minute: stretches in which it was in use "
-        "by any process or by none, with energy, bound and carbon. Beside the runs that book "
-        "themselves, `fleet` can tell then what idle "
-        "GPUs draw and what no run accounts for. One monitor at a time books a GPU; a second one "
-        "is refused.",
+        "ledger once a minute: stretches in which it was in use by any process or by none, with "
+        "energy, bound and carbon. Beside the runs that book themselves, `fleet` can then report "
+        "the energy of idle GPUs and the energy that no run accounts for. One monitor at a time "
+        "books a GPU; a second one is refused.",
     .examples = "  wattune monitor --interval 0.5\n  wattune monitor --book --interval 60 --csv "
                 ">/dev/null\n  wattune monitor --precise --interval 5 --csv\n  wattune monitor "
                 "--record night.csv --interval 0.1\n",

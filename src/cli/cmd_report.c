@@ -14,7 +14,9 @@
 #include "cli/report_export.h"
 #include "setup/form.h"
 #include "setup/open_ledger.h"
+#include "show/export/export.h"
 #include "show/json/documents.h"
+#include "show/page/page.h"
 #include "show/text/view.h"
 
 enum key {
@@ -236,7 +238,7 @@ static void put_html(struct buffer *page, const struct ledger_report_rows *rows)
                                             .from_ms = what->from_ms,
                                             .to_ms = what->to_ms,
                                             .made_ms = clock_wall_ms()};
-    view_report_html(page, &report);
+    page_report(page, &report);
 }
 
 static int print(const struct common *common, const struct ledger_report_rows *rows)

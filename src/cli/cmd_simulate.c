@@ -20,6 +20,7 @@
 #include "setup/form.h"
 #include "setup/open_ledger.h"
 #include "show/json/documents.h"
+#include "show/page/page.h"
 #include "show/text/view.h"
 #include "sim/simulate.h"
 #include "tune/decide/thompson.h"
@@ -239,8 +240,8 @@ static bool of_a_trace(void)
 /* A fleet can do without a trace; with one it needs all of it. */
 static void finish_simulate(const struct common *common)
 {
-    sim_fleet_options_finish(common, of_a_trace());
-    if (!sim_fleet_wanted() || of_a_trace()) {
+    synthetic_fleet_options_finish(common, of_a_trace());
+    if (!synthetic_fleet_wanted() || of_a_trace()) {
         need_trace("simulate");
         need("simulate", settings.sim.max_epochs, "max-epochs");
         need("simulate", settings.sim.default_size, "default-batch-size");
@@ -251,13 +252,13 @@ static void finish_simulate(const struct common *common)
     }
     if (settings.has_seed && settings.has_seeds)
         command_usage_error("--seed and --seeds exclude each other");
-    if (sim_fleet_wanted() && (settings.has_seeds || settings.svg))
+    if (synthetic_fleet_wanted() && (settings.has_seeds || settings.svg))
         command_usage_error("--%s does not go with --fleet", settings.svg ? "svg" : "seeds");
 }
 
 static error_t parse_simulate(int key, char *arg, struct argp_state *state)
 {
-    if (sim_fleet_option(key, arg) == 0)
+    if (synthetic_fleet_option(key, arg) == 0)
         return 0;
     switch (key) {
     case KEY_POLICY:
@@ -348,7 +349,7 @@ static int write_figure(const struct wt_study *study, const struct wt_point poin
     struct buffer figure = {0};
     if (!settings.svg)
         return 0;
-    view_study_svg(&figure, study, points, count, choices);
+    page_study_svg(&figure, study, points, count, choices);
     int rc = figure.failed
                  ? error_set(err, WT_E_NO_MEMORY, "out of memory")
                  : file_write(settings.svg, buffer_text(&figure), figure.length, 0644, err);
@@ -425,8 +426,8 @@ static int run_fleet(const struct common *common)
                                            settings.target, &err)
                           : 0;
     int code = rc ? command_failed(&err)
-                  : sim_fleet_run(common, settings.seed, &settings.sim,
-                                  of_a_trace() ? &trace : NULL, settings.json);
+                  : synthetic_fleet_run(common, settings.seed, &settings.sim,
+                                        of_a_trace() ? &trace : NULL, settings.json);
     sim_trace_free(&trace);
     return code;
 }
@@ -434,7 +435,7 @@ static int run_fleet(const struct common *common)
 static int run_simulate(struct common *common, void *unused)
 {
     (void)unused;
-    if (sim_fleet_wanted())
+    if (synthetic_fleet_wanted())
         return run_fleet(common);
     struct study study = {0};
     struct wt_error err;

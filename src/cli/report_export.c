@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/command.h"
+#include "show/export/export.h"
 #include "show/json/documents.h"
 #include "show/text/view.h"
 
@@ -86,7 +87,7 @@ static int take_codecarbon(void *ctx, const struct wt_trial *run, struct wt_erro
 {
     struct stream *stream = ctx;
     char id[EXPORT_ID_LEN];
-    view_codecarbon(&stream->text, report_export_id(id, run), run, WATTUNE_VERSION);
+    export_put_codecarbon(&stream->text, report_export_id(id, run), run, WATTUNE_VERSION);
     return flush_when_long(stream, err);
 }
 
@@ -94,7 +95,7 @@ static int export_codecarbon(struct ledger *ledger, const struct report_export_o
                              struct wt_error *err)
 {
     struct stream stream = {.text = {0}};
-    view_codecarbon_heading(&stream.text);
+    export_put_codecarbon_heading(&stream.text);
     int rc = ledger_each_run(ledger, &options->runs, take_codecarbon, &stream, err);
     if (rc == 0)
         rc = flush(&stream, err);
@@ -106,13 +107,13 @@ static int take_boamps(void *ctx, const struct wt_trial *run, struct wt_error *e
 {
     struct stream *stream = ctx;
     char id[EXPORT_ID_LEN];
-    if (!json_boamps_has(run)) {
+    if (!export_boamps_has(run)) {
         stream->left_out++;
         return 0;
     }
-    const struct json_boamps report = {report_export_id(id, run), run, stream->now_ms,
-                                       WATTUNE_VERSION};
-    struct json_doc *doc = json_boamps_document(&report);
+    const struct export_boamps_run report = {report_export_id(id, run), run, stream->now_ms,
+                                             WATTUNE_VERSION};
+    struct json_doc *doc = export_boamps_document(&report);
     int rc = json_write_buffer(doc, JSON_LINE, &stream->text, err);
     json_doc_free(doc);
     return rc ? rc : flush_when_long(stream, err);
@@ -157,11 +158,12 @@ static int export_statement(struct ledger *ledger, const struct report_export_op
                                           .to_ms = options->runs.to_ms,
                                           .made_ms = clock_wall_ms()};
     if (methods)
-        view_methods(&stream.text, &page, options->runs.job, options->runs.project,
-                     WATTUNE_VERSION);
+        export_put_methods(&stream.text, &page, options->runs.job, options->runs.project,
+                           WATTUNE_VERSION);
     else
-        view_sci(&stream.text, &page, options->per_gpu_hour ? VIEW_SCI_GPU_HOUR : VIEW_SCI_RUN,
-                 WATTUNE_VERSION, options->colour);
+        export_put_sci(&stream.text, &page,
+                       options->per_gpu_hour ? EXPORT_SCI_GPU_HOUR : EXPORT_SCI_RUN,
+                       WATTUNE_VERSION, options->colour);
     rc = flush(&stream, err);
     buffer_clear(&stream.text);
     ledger_report_clear(&rows);

@@ -15,16 +15,16 @@ enum { BATCH_RUNS = 5000 };
 /* What all of the booking shares. */
 struct shop {
     struct ledger *ledger;
-    const struct sim_fleet_places *places;
+    const struct synthetic_fleet_places *places;
     bool watched;
-    struct sim_fleet *fleet;
-    struct sim_fleet_run run;
-    struct sim_fleet_hour *hours; /* of one run, as the fleet and as the ledger has them */
+    struct synthetic_fleet *fleet;
+    struct synthetic_fleet_run run;
+    struct synthetic_fleet_hour *hours; /* of one run, as the fleet and as the ledger has them */
     struct ledger_hour *rows;
     size_t hour_room;
     struct wt_stretch *stretches; /* of one GPU */
     size_t stretch_room;
-    struct sim_fleet_booked *booked;
+    struct synthetic_fleet_booked *booked;
 };
 
 static const struct booking_factors *factors_at(const struct shop *shop, unsigned node_number)
@@ -42,8 +42,8 @@ static int make_room(void **items, size_t wanted, size_t size, struct wt_error *
 }
 
 /* The devices of a run: its GPUs, then the processor where it was measured. */
-static size_t put_devices(const struct sim_fleet_run *run,
-                          struct ledger_device_energy devices[FLEET_NODE_GPUS + 1])
+static size_t put_devices(const struct synthetic_fleet_run *run,
+                          struct ledger_device_energy devices[SYNTHETIC_NODE_GPUS + 1])
 {
     const struct wt_trial *trial = &run->trial;
     int64_t end_ms = trial->identity.started_ms + (int64_t)ceil(trial->outcome.time_s * 1e3);
@@ -75,7 +75,7 @@ static size_t put_devices(const struct sim_fleet_run *run,
 static int put_hours(struct shop *shop, const struct ledger_device_energy devices[], size_t *count,
                      struct wt_error *err)
 {
-    size_t n = sim_fleet_run_hours(&shop->run, shop->hours, shop->hour_room);
+    size_t n = synthetic_fleet_run_hours(&shop->run, shop->hours, shop->hour_room);
     if (n > shop->hour_room) {
         void *hours = shop->hours, *rows = shop->rows;
         int rc = make_room(&hours, n, sizeof *shop->hours, err);
@@ -86,10 +86,10 @@ static int put_hours(struct shop *shop, const struct ledger_device_energy device
         if (rc)
             return rc;
         shop->hour_room = 2 * n;
-        sim_fleet_run_hours(&shop->run, shop->hours, shop->hour_room);
+        synthetic_fleet_run_hours(&shop->run, shop->hours, shop->hour_room);
     }
     for (size_t i = 0; i < n; i++) {
-        const struct sim_fleet_hour *hour = &shop->hours[i];
+        const struct synthetic_fleet_hour *hour = &shop->hours[i];
         shop->rows[i] = (struct ledger_hour){hour->hour,
                                              devices[hour->position].kind,
                                              devices[hour->position].index,
@@ -103,9 +103,9 @@ static int put_hours(struct shop *shop, const struct ledger_device_energy device
 
 static int book_end(struct shop *shop, struct wt_error *err)
 {
-    struct ledger_device_energy devices[FLEET_NODE_GPUS + 1];
+    struct ledger_device_energy devices[SYNTHETIC_NODE_GPUS + 1];
     struct ledger_used used = {.devices = devices};
-    struct sim_fleet_run *run = &shop->run;
+    struct synthetic_fleet_run *run = &shop->run;
     if (run->trial.outcome.not_started)
         return ledger_trial_end(shop->ledger, &run->trial, NULL, err);
     used.device_count = put_devices(run, devices);
@@ -123,9 +123,9 @@ static int book_end(struct shop *shop, struct wt_error *err)
 }
 
 /* What whoever watches the GPU books. */
-static int book_use(struct shop *shop, const struct sim_fleet_use *use, struct wt_error *err)
+static int book_use(struct shop *shop, const struct synthetic_fleet_use *use, struct wt_error *err)
 {
-    size_t count = sim_fleet_use_stretches(use, shop->stretches, shop->stretch_room);
+    size_t count = synthetic_fleet_use_stretches(use, shop->stretches, shop->stretch_room);
     if (count > shop->stretch_room) {
         void *stretches = shop->stretches;
         int rc = make_room(&stretches, count, sizeof *shop->stretches, err);
@@ -133,7 +133,7 @@ static int book_use(struct shop *shop, const struct sim_fleet_use *use, struct w
         if (rc)
             return rc;
         shop->stretch_room = 2 * count;
-        sim_fleet_use_stretches(use, shop->stretches, shop->stretch_room);
+        synthetic_fleet_use_stretches(use, shop->stretches, shop->stretch_room);
     }
     for (size_t i = 0; i < count; i++)
         booking_fill_stretch(factors_at(shop, use->node_number), use->node_gpus,
@@ -142,7 +142,7 @@ static int book_use(struct shop *shop, const struct sim_fleet_use *use, struct w
     return ledger_stretches_put(shop->ledger, use->node, shop->stretches, count, err);
 }
 
-static void add_up(struct sim_fleet_booked *booked, const struct sim_fleet_run *run)
+static void add_up(struct synthetic_fleet_booked *booked, const struct synthetic_fleet_run *run)
 {
     const struct wt_trial *trial = &run->trial;
     if (!booked->runs++)
@@ -160,12 +160,12 @@ static void add_up(struct sim_fleet_booked *booked, const struct sim_fleet_run *
 static int book_next(struct shop *shop, struct wt_error *err)
 {
     struct wt_trial *trial = &shop->run.trial;
-    struct sim_fleet_use use;
-    int more = sim_fleet_next(shop->fleet, &shop->run, err);
+    struct synthetic_fleet_use use;
+    int more = synthetic_fleet_next(shop->fleet, &shop->run, err);
     if (more < 0)
         return more;
     if (!more) { /* behind the last run */
-        more = shop->watched ? sim_fleet_next_idle(shop->fleet, &use) : 0;
+        more = shop->watched ? synthetic_fleet_next_idle(shop->fleet, &use) : 0;
         int rc = more ? book_use(shop, &use, err) : 0;
         return rc ? rc : more;
     }
@@ -215,21 +215,22 @@ static int book_batch(struct shop *shop, const char *path, bool first, struct wt
     return end ? end : rc;
 }
 
-int sim_fleet_book(struct ledger *ledger, const char *path, const struct sim_fleet_options *options,
-                   const struct sim_fleet_places *places, bool watched,
-                   struct sim_fleet_booked *booked, struct wt_error *err)
+int synthetic_fleet_book(struct ledger *ledger, const char *path,
+                         const struct synthetic_fleet_options *options,
+                         const struct synthetic_fleet_places *places, bool watched,
+                         struct synthetic_fleet_booked *booked, struct wt_error *err)
 {
     struct shop *shop = calloc(1, sizeof *shop);
-    *booked = (struct sim_fleet_booked){0};
+    *booked = (struct synthetic_fleet_booked){0};
     if (!shop)
         return error_set(err, WT_E_NO_MEMORY, "book a fleet: out of memory");
     *shop = (struct shop){.ledger = ledger, .places = places, .watched = watched, .booked = booked};
-    int rc = sim_fleet_new(options, &shop->fleet, err);
+    int rc = synthetic_fleet_new(options, &shop->fleet, err);
     if (rc == 0)
         rc = 1;
     for (bool first = true; rc > 0; first = false)
         rc = book_batch(shop, path, first, err);
-    sim_fleet_free(shop->fleet);
+    synthetic_fleet_free(shop->fleet);
     free(shop->hours);
     free(shop->rows);
     free(shop->stretches);

@@ -10,22 +10,23 @@
 #include "sim/synthetic_fleet.h"
 
 /* What was booked. */
-struct sim_fleet_booked {
+struct synthetic_fleet_booked {
     uint64_t runs, unended, profiles, stretches;
     int64_t first_ms, last_ms;  /* when the first and the last run began */
     double gpu_hours, energy_j; /* reserved by runs that ended; GPUs, where it is known */
 };
 
 /* Where nodes are: they take these places in turn. */
-struct sim_fleet_places {
+struct synthetic_fleet_places {
     const struct booking_factors *factors;
     unsigned count; /* at least 1 */
 };
 
 /* Books all runs of a fleet, thousands at a time, and with `watched` what whole GPUs did: what is
  * in the ledger is whole, whenever it ends.  WT_E_INVALID: the ledger is not empty. */
-int sim_fleet_book(struct ledger *ledger, const char *path, const struct sim_fleet_options *options,
-                   const struct sim_fleet_places *places, bool watched,
-                   struct sim_fleet_booked *booked, struct wt_error *err);
+int synthetic_fleet_book(struct ledger *ledger, const char *path,
+                         const struct synthetic_fleet_options *options,
+                         const struct synthetic_fleet_places *places, bool watched,
+                         struct synthetic_fleet_booked *booked, struct wt_error *err);
 
 #endif

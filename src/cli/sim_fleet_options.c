@@ -22,7 +22,7 @@
 
 /* Sustainable AI (MLSys'22) has 10:20:70 as the rough split of the power capacity of its AI
  * infrastructure between experimentation, training and inference; here it is of GPU time. */
-static struct sim_fleet_options options = {
+static struct synthetic_fleet_options options = {
     .gpus = 32,
     .users = 12,
     .days = 30,
@@ -57,9 +57,9 @@ static uint64_t whole(const char *option, const char *text, uint64_t most)
 
 static void take_days(const char *text)
 {
-    if (parse_number(text, 0, FLEET_DAYS_MOST, &options.days) || options.days <= 0)
-        command_usage_error("--days is a number above 0 and up to %d, not \"%s\"", FLEET_DAYS_MOST,
-                            shown(text));
+    if (parse_number(text, 0, SYNTHETIC_DAYS_MOST, &options.days) || options.days <= 0)
+        command_usage_error("--days is a number above 0 and up to %d, not \"%s\"",
+                            SYNTHETIC_DAYS_MOST, shown(text));
 }
 
 static void take_load(const char *text)
@@ -81,18 +81,18 @@ static void take_start(const char *text)
 static void take_shares(const char *text)
 {
     char part[32];
-    double shares[FLEET_SHARES] = {0}, sum = 0;
+    double shares[SYNTHETIC_SHARES] = {0}, sum = 0;
     unsigned count = 0;
     const char *cursor = text;
     int rc;
     while ((rc = parse_next_part(&cursor, ':', part, sizeof part)) > 0) {
         double share = 0;
-        if (count == FLEET_SHARES || parse_number(part, 0, 1e6, &share))
+        if (count == SYNTHETIC_SHARES || parse_number(part, 0, 1e6, &share))
             break;
         shares[count++] = share;
         sum += share;
     }
-    if (rc || count != FLEET_SHARES || sum <= 0)
+    if (rc || count != SYNTHETIC_SHARES || sum <= 0)
         command_usage_error("--phases is three shares, not all 0, such as 10:20:70 "
                             "(experimentation, training, inference), not "
                             "\"%s\"",
@@ -124,10 +124,10 @@ static void take_locations(const char *text)
 static void model_error(const char *part)
 {
     struct buffer names = {0};
-    for (unsigned i = 0; sim_fleet_model_at(i); i++)
-        buffer_print(&names, "%s%s", i ? ", " : "", sim_fleet_model_at(i)->key);
-    command_usage_error("--gpu-models is a list of at most %d of %s, not \"%s\"", FLEET_MODELS_MOST,
-                        buffer_text(&names), shown(part));
+    for (unsigned i = 0; synthetic_fleet_model_at(i); i++)
+        buffer_print(&names, "%s%s", i ? ", " : "", synthetic_fleet_model_at(i)->key);
+    command_usage_error("--gpu-models is a list of at most %d of %s, not \"%s\"",
+                        SYNTHETIC_MODELS_MOST, buffer_text(&names), shown(part));
 }
 
 static void take_models(const char *text)
@@ -137,8 +137,8 @@ static void take_models(const char *text)
     int rc;
     options.model_count = 0;
     while ((rc = parse_next_part(&cursor, ',', part, sizeof part)) > 0) {
-        const struct sim_fleet_model *model = sim_fleet_model_find(part);
-        if (!model || options.model_count == FLEET_MODELS_MOST)
+        const struct synthetic_fleet_model *model = synthetic_fleet_model_find(part);
+        if (!model || options.model_count == SYNTHETIC_MODELS_MOST)
             model_error(text);
         options.models[options.model_count++] = model;
     }
@@ -146,7 +146,7 @@ static void take_models(const char *text)
         model_error(text);
 }
 
-error_t sim_fleet_option(int key, const char *arg)
+error_t synthetic_fleet_option(int key, const char *arg)
 {
     if (key < (int)KEY_FLEET || key >= (int)KEY_FLEET_END)
         return ARGP_ERR_UNKNOWN;
@@ -154,18 +154,18 @@ error_t sim_fleet_option(int key, const char *arg)
                                         "users", "start",   "gpu-models", "phases",
                                         "load",  "watched", "locations"};
     given[key - (int)KEY_FLEET] = names[key - (int)KEY_FLEET];
-    switch ((enum sim_fleet_key)key) {
+    switch ((enum synthetic_fleet_key)key) {
     case KEY_RUNS:
-        options.runs = whole("runs", arg, FLEET_RUNS_MOST);
+        options.runs = whole("runs", arg, SYNTHETIC_RUNS_MOST);
         break;
     case KEY_DAYS:
         take_days(arg);
         break;
     case KEY_GPUS:
-        options.gpus = (unsigned)whole("gpus", arg, FLEET_GPUS_MOST);
+        options.gpus = (unsigned)whole("gpus", arg, SYNTHETIC_GPUS_MOST);
         break;
     case KEY_USERS:
-        options.users = (unsigned)whole("users", arg, FLEET_USERS_MOST);
+        options.users = (unsigned)whole("users", arg, SYNTHETIC_USERS_MOST);
         break;
     case KEY_START:
         take_start(arg);
@@ -192,7 +192,7 @@ error_t sim_fleet_option(int key, const char *arg)
     return 0;
 }
 
-bool sim_fleet_wanted(void)
+bool synthetic_fleet_wanted(void)
 {
     return given[0] != NULL;
 }
@@ -210,9 +210,9 @@ static void finish_alone(const struct common *common)
             command_usage_error("--%s goes with --fleet", given[i]);
 }
 
-void sim_fleet_options_finish(const struct common *common, bool has_trace)
+void synthetic_fleet_options_finish(const struct common *common, bool has_trace)
 {
-    if (!sim_fleet_wanted()) {
+    if (!synthetic_fleet_wanted()) {
         finish_alone(common);
         return;
     }
@@ -253,12 +253,12 @@ static int open_place(const struct common *common, unsigned i, struct carbon_sou
     return rc;
 }
 
-static int book(const struct common *common, const char *path, struct sim_fleet_booked *booked,
-                struct wt_error *err)
+static int book(const struct common *common, const char *path,
+                struct synthetic_fleet_booked *booked, struct wt_error *err)
 {
     static struct carbon_sources carbon[LOCATIONS_MOST];
     struct booking_factors factors[LOCATIONS_MOST];
-    const struct sim_fleet_places places = {factors, location_count ? location_count : 1};
+    const struct synthetic_fleet_places places = {factors, location_count ? location_count : 1};
     struct ledger *ledger = NULL;
     unsigned opened = 0;
     int rc = 0;
@@ -269,14 +269,14 @@ static int book(const struct common *common, const char *path, struct sim_fleet_
     if (rc == 0)
         rc = open_ledger(common, false, &ledger, err);
     if (rc == 0)
-        rc = sim_fleet_book(ledger, path, &options, &places, watched, booked, err);
+        rc = synthetic_fleet_book(ledger, path, &options, &places, watched, booked, err);
     ledger_close(ledger);
     while (opened > 0)
         carbon_sources_close(&carbon[--opened]);
     return rc;
 }
 
-static int say(const char *path, const struct sim_fleet_booked *booked, bool json)
+static int say(const char *path, const struct synthetic_fleet_booked *booked, bool json)
 {
     const struct wt_simulated_fleet fleet = {.seed = options.seed,
                                              .gpus = options.gpus,
@@ -301,11 +301,11 @@ static int say(const char *path, const struct sim_fleet_booked *booked, bool jso
     return rc ? command_failed(&err) : EXIT_DONE;
 }
 
-int sim_fleet_run(const struct common *common, uint64_t seed, const struct sim_options *sim,
-                  const struct sim_trace *trace, bool json)
+int synthetic_fleet_run(const struct common *common, uint64_t seed, const struct sim_options *sim,
+                        const struct sim_trace *trace, bool json)
 {
     char path[4096];
-    struct sim_fleet_booked booked;
+    struct synthetic_fleet_booked booked;
     struct wt_error err;
     options.seed = seed;
     options.sim = *sim;

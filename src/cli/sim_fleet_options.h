@@ -8,7 +8,7 @@
 #include "cli/command.h"
 #include "sim/synthetic_fleet.h"
 
-enum sim_fleet_key {
+enum synthetic_fleet_key {
     KEY_FLEET = 600,
     KEY_RUNS,
     KEY_DAYS,
@@ -81,17 +81,17 @@ enum sim_fleet_key {
 
 /* Takes one of the options above; ARGP_ERR_UNKNOWN for others.  Ends the process on a value that
  * makes no sense. */
-error_t sim_fleet_option(int key, const char *arg);
+error_t synthetic_fleet_option(int key, const char *arg);
 
 /* --fleet was given. */
-bool sim_fleet_wanted(void);
+bool synthetic_fleet_wanted(void);
 
 /* Ends the process when what was given does not fit together; has_trace: so do --train and --power.
  */
-void sim_fleet_options_finish(const struct common *common, bool has_trace);
+void synthetic_fleet_options_finish(const struct common *common, bool has_trace);
 
 /* Makes the fleet, books it and says what was booked: the exit code.  trace may be NULL. */
-int sim_fleet_run(const struct common *common, uint64_t seed, const struct sim_options *sim,
-                  const struct sim_trace *trace, bool json);
+int synthetic_fleet_run(const struct common *common, uint64_t seed, const struct sim_options *sim,
+                        const struct sim_trace *trace, bool json);
 
 #endif

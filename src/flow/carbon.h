@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Carbon: what energy and devices stand for, and the figures it is computed with.
- * Nouns only: no functions, no pointers to storage that somebody must free.  Integers inside, SI at
- * the edge: energy in millijoules, power in milliwatts, time in nanoseconds of base/clock.h.
+ * Carbon: the grams that energy and devices stand for, and the figures behind them.  Nouns only: no
+ * functions, no pointers to storage that must be freed.  Integers inside, SI at the edge: energy in
+ * millijoules, power in milliwatts, time in nanoseconds of base/clock.h.
  */
 #ifndef WATTUNE_FLOW_CARBON_H
 #define WATTUNE_FLOW_CARBON_H
@@ -11,7 +11,7 @@ enum {
     WT_FACTOR_LEN = 200, /* where a factor comes from, in words */
 };
 
-/* carbon: what the energy and the devices of a trial stand for (carbon/).  NaN, "": unknown. */
+/* carbon: the grams of a trial's energy and devices (account/carbon/).  NaN, "": unknown. */
 struct wt_carbon {
     double pue;                 /* facility energy / energy of the devices */
     double intensity_g_per_kwh; /* of the grid, mean over the energy that was measured */
@@ -21,19 +21,19 @@ struct wt_carbon {
     double embodied_g;        /* SCI's: a share of the lifetime */
     double embodied_useful_g; /* Sustainable AI's: divided by the fleet's utilisation */
     char embodied_source[WT_FACTOR_LEN];
-    char pue_source[WT_FACTOR_LEN]; /* who said so, or that it is assumed */
+    char pue_source[WT_FACTOR_LEN]; /* its origin, or that it is assumed */
     char location[16];              /* that was set; empty: none was */
     double lifetime_years;          /* that embodied carbon is spread over; 0: unknown */
 };
 
 /* figure: a number that carbon is computed with, with where it comes from. */
 struct wt_figure {
-    char name[80];           /* with its unit: "lifetime_years"; or what a row of a table goes by */
-    char label[160];         /* what it is, for people */
+    char name[80];           /* with its unit: "lifetime_years"; or the key of a row of a table */
+    char label[160];         /* for people */
     double value, low, high; /* NaN: unknown */
     double devices;          /* how many devices it is for; NaN: unknown, or not about devices */
     const char *unit;        /* a constant, for people */
-    const char *kind;        /* a constant: what sort of source it has */
+    const char *kind;        /* a constant: the sort of its source */
     char source[328];
     int year;         /* of the figure; 0: unknown or none */
     char remark[240]; /* why it is not the first choice; empty when it is */

@@ -17,8 +17,8 @@ struct wt_check {
     char device[32];  /* "GPU 0"; empty when it is about none */
     enum wt_check_status status;
     bool needed;      /* the machine should have it: missing is a failure */
-    char detail[400]; /* what was found, in words */
-    char todo[400];   /* what helps; empty when nothing is to be done */
+    char detail[400]; /* the finding, in words */
+    char todo[400];   /* the advice; empty when nothing is to be done */
     unsigned value_count;
     struct {
         const char *key;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Devices: what a device is, what it allows, and what it says of itself besides energy.
- * Nouns only: no functions, no pointers to storage that somebody must free.  Integers inside, SI at
- * the edge: energy in millijoules, power in milliwatts, time in nanoseconds of base/clock.h.
+ * Devices: their identity, the settings they allow, and their state besides energy.  Nouns only: no
+ * functions, no pointers to storage that must be freed.  Integers inside, SI at the edge: energy in
+ * millijoules, power in milliwatts, time in nanoseconds of base/clock.h.
  */
 #ifndef WATTUNE_FLOW_DEVICE_H
 #define WATTUNE_FLOW_DEVICE_H
@@ -18,7 +18,7 @@ enum {
 
 enum wt_device_kind { WT_DEVICE_GPU, WT_DEVICE_CPU, WT_DEVICE_DRAM };
 
-/* device: who it is and what it allows.  Unknown limits are 0. */
+/* device: its identity and its limits.  Unknown limits are 0. */
 struct wt_device {
     enum wt_device_kind kind;
     unsigned index; /* physical, in PCI order */
@@ -33,12 +33,12 @@ struct wt_device {
     uint32_t power_resolution_mw; /* readings are multiples of it; 0: not known */
     bool replayed;                /* from a recording */
     uint32_t limit_min_mw, limit_max_mw, limit_default_mw;
-    uint32_t most_mw;          /* its sensor never shows more than this for long; 0: not known */
-    uint32_t sensor_error_ppm; /* calibration: how far gain and offset may be off, of a reading; 0:
-                                  not known */
+    uint32_t most_mw; /* its sensor never shows more than this for long; 0: not known */
+    /* calibration: how far gain and offset may be off, of a reading; 0: not known */
+    uint32_t sensor_error_ppm;
 };
 
-/* state: what a device says of itself besides energy.  Bits in `known` tell which fields hold a
+/* state: a device's report of itself besides energy.  Bits in `known` tell which fields hold a
  * value. */
 enum wt_state_field {
     WT_STATE_POWER = 1 << 0,

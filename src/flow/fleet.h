@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The fleet: what watched devices used, and what it was for.
- * Nouns only: no functions, no pointers to storage that somebody must free.  Integers inside, SI at
- * the edge: energy in millijoules, power in milliwatts, time in nanoseconds of base/clock.h.
+ * The fleet: the energy of watched devices, by use.  Nouns only: no functions; rows and names are
+ * borrowed.  Integers inside, SI at the edge: energy in joules where it is a sum, time in
+ * nanoseconds of base/clock.h or in milliseconds of the wall clock.
  */
 #ifndef WATTUNE_FLOW_FLEET_H
 #define WATTUNE_FLOW_FLEET_H
@@ -14,24 +14,24 @@
 #include "flow/report.h"
 #include "flow/trial.h"
 
-/* fleet lines: what watched GPUs used, by what it was for.  energy_j = runs_j - overlap_j + idle_j
- * + unattributed_j, exactly; hours likewise: reserved, idle, and the rest, in which something used
- * them that booked nothing. */
+/* fleet lines: the energy and the hours of watched GPUs, by use. energy_j = runs_j - overlap_j +
+ * idle_j + unattributed_j, exactly; hours likewise: reserved, idle, and the rest, in which
+ * processes used them that booked nothing. */
 struct wt_fleet_lines {
     double watched_hours; /* GPU hours somebody watched */
-    double
-        unknown_hours; /* of these, with energy that is not known; all else is about the others */
-    double energy_j, energy_error_j; /* what the counters say, 95 % */
+    /* of these, with energy that is not known; all else is about the others */
+    double unknown_hours;
+    double energy_j, energy_error_j; /* by the counters, 95 % */
     double runs_j;                   /* as runs have booked it */
-    double overlap_j; /* of that, counted more than once: runs that shared a GPU each measured all
-                         of it */
-    double idle_j;    /* no process used the GPU, and no run had reserved it */
-    double unattributed_j; /* what is left: uses that booked nothing, and what measurements differ
-                              by */
+    /* of that, counted more than once: runs that shared a GPU each measured all of it */
+    double overlap_j;
+    double idle_j; /* no process used the GPU, and no run had reserved it */
+    /* the remainder: uses that booked nothing, and differences between measurements */
+    double unattributed_j;
     double reserved_hours, idle_hours, busy_hours; /* busy: a kernel ran; NaN: not known of any */
     double overlap_hours;                          /* that runs have reserved beside others */
-    double facility_j, operational_g,
-        embodied_g; /* of the watched devices; NaN: not known of any */
+    /* of the watched devices; NaN: not known of any */
+    double facility_j, operational_g, embodied_g;
     double idle_operational_g, idle_embodied_g;
 };
 
@@ -41,14 +41,14 @@ struct wt_fleet_device {
     struct wt_fleet_lines lines;
 };
 
-/* potential: what a job's energy would be of what it is now, at other power limits of its profile.
- * NaN: it has no profile, or none of the limit that it runs at. */
+/* potential: a job's energy and time at other power limits of its profile, as fractions of the
+ * present ones.  NaN: it has no profile, or no point at the limit that it runs at. */
 struct wt_potential {
     const char *job;              /* borrowed */
     uint32_t limit_mw;            /* in force in its last run that was measured */
     uint32_t chosen_mw, least_mw; /* by eta; of least energy */
-    double chosen_energy, chosen_time, least_energy,
-        least_time; /* per step, of what they are at limit_mw */
+    /* per step, as fractions of those at limit_mw */
+    double chosen_energy, chosen_time, least_energy, least_time;
 };
 
 /* figures: a fleet in six numbers.  NaN: not known. */
@@ -59,18 +59,18 @@ struct wt_fleet_figures {
     double embodied_useful_g; /* beside it, never added */
 };
 
-/* what if: NaN leaves as it is. */
+/* assumptions to try out; NaN leaves a figure as it is */
 struct wt_what_if {
     double intensity_g_per_kwh, pue, utilisation, lifetime_years, eta;
 };
 
 struct wt_fleet {
     int64_t from_ms, to_ms, made_ms; /* INT64_MIN, INT64_MAX: all */
-    bool
-        by_hour; /* days have the hours that lie in them; else the runs that began in them, whole */
+    /* days have the hours that lie in them; else the runs that began in them, whole */
+    bool by_hour;
     struct wt_report_row total;
-    struct wt_rows phases, days, users, projects, gpus,
-        jobs;             /* by one key each, most energy first, days in order */
+    /* by one key each, most energy first, days in order */
+    struct wt_rows phases, days, users, projects, gpus, jobs;
     struct wt_rows tasks; /* by job and phase */
     const struct wt_report_basis *basis;
     size_t basis_count;
@@ -80,7 +80,7 @@ struct wt_fleet {
     double eta;                            /* of the potential */
     const struct wt_potential *potentials; /* one for each of `jobs`, in its order */
     double tunable_j;               /* energy of the jobs whose potential is known; NaN: of none */
-    double at_choice_j, at_least_j; /* what that would be */
+    double at_choice_j, at_least_j; /* tunable_j at those limits */
     struct wt_what_if what_if;
     bool has_what_if;
     struct wt_fleet_figures now, then; /* then: under what_if */

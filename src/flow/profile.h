@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Profiles: what a training step costs at each power limit, what is preferred, and what was
- * decided. Nouns only: no functions, no pointers to storage that somebody must free.  Integers
- * inside, SI at the edge: energy in millijoules, power in milliwatts, time in nanoseconds of
- * base/clock.h.
+ * Profiles: the cost of a training step at each setting, the preference, and the decision.  Nouns
+ * only: no functions, no pointers to storage that must be freed.  Integers inside, SI at the edge:
+ * energy in millijoules, power in milliwatts, time in nanoseconds of base/clock.h.
  */
 #ifndef WATTUNE_FLOW_PROFILE_H
 #define WATTUNE_FLOW_PROFILE_H
@@ -30,7 +29,7 @@ struct wt_setting {
     uint32_t value; /* 0: none, or not known */
 };
 
-/* profile point: what a training step costs at one setting. */
+/* profile point: the cost of a training step at one setting */
 struct wt_profile_point {
     struct wt_setting setting;
     uint64_t steps; /* measured at this limit, warm-up left out */
@@ -41,7 +40,7 @@ struct wt_profile_point {
     bool throttled;           /* another cap than the one set held in part of the samples */
 };
 
-/* What a profile is valid for, and nothing else: it is never applied elsewhere. */
+/* profile key: a profile is valid for exactly this, and never applied elsewhere */
 struct wt_profile_key {
     char job[WT_JOB_LEN];
     uint32_t batch_size; /* 0: not known */

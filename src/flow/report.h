@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reports: sums over runs, and what they rest on.
- * Nouns only: no functions, no pointers to storage that somebody must free.  Integers inside, SI at
- * the edge: energy in millijoules, power in milliwatts, time in nanoseconds of base/clock.h.
+ * Reports: sums over runs, and their basis.  Nouns only: no functions; names are borrowed.  Energy
+ * in joules, carbon in grams of CO2e, wall clock in milliseconds since 1970.
  */
 #ifndef WATTUNE_FLOW_REPORT_H
 #define WATTUNE_FLOW_REPORT_H
@@ -23,42 +22,49 @@ enum wt_report_key {
 };
 
 struct wt_report_row {
-    const char *keys[WT_REPORT_KEYS]; /* in the order asked for; "": unknown; borrowed from who gave
-                                         the row */
-    uint64_t runs, unended;           /* tries that ran; of these, those that run or were killed */
-    double gpu_hours;                 /* reserved */
-    double
-        busy_gpu_hours; /* in which a kernel ran; over the runs of which it is known, NaN: none */
-    double gpu_j, cpu_j, dram_j; /* over the runs of which it is known; NaN: none */
+    /* in the order of the request; "": unknown; borrowed from the source of the row */
+    const char *keys[WT_REPORT_KEYS];
+    uint64_t runs, unended; /* tries that ran; of these, those that run or were killed */
+    double gpu_hours;       /* reserved */
+    /* in which a kernel ran; over the runs that know it, NaN: none */
+    double busy_gpu_hours;
+    double gpu_j, cpu_j, dram_j;                     /* over the runs that know it; NaN: none */
     uint64_t gpu_unknown, cpu_unknown, dram_unknown; /* runs that are missing in them */
     double facility_j;                               /* of all that was measured */
     double operational_g, market_g, embodied_g, embodied_useful_g; /* as in wt_carbon */
-    uint64_t operational_unknown, market_unknown,
-        embodied_unknown; /* runs that are missing in them */
-    double saved_j, saved_error_j,
-        saved_g; /* over the runs whose savings were measured; NaN: none */
+    /* runs that are missing in them */
+    uint64_t operational_unknown, market_unknown, embodied_unknown;
+    /* over the runs whose savings were measured; NaN: none */
+    double saved_j, saved_error_j, saved_g;
     uint64_t saved_runs;
-    int64_t first_ms, last_ms; /* wall clock: the first began, the last ended (begun, where no end
-                                  is known); 0: no run */
+    /* wall clock: the first began, the last ended (begun, where no end is known); 0: no run */
+    int64_t first_ms, last_ms;
     double gpus_least, gpus_most; /* of a run; NaN: unknown of all */
-    double gpu_error_j; /* of gpu_j, 95 %, sensors' calibration apart; NaN: not known of all of its
-                           runs */
-    struct { /* over the runs of which all of this is known, so that one may be divided by the other
-              */
+    /* of gpu_j, 95 %, sensors' calibration apart; NaN: not known of all of its runs */
+    double gpu_error_j;
+    /* over the runs that know all of these, so that one may be divided by another */
+    struct {
         uint64_t runs;
         double gpu_hours, facility_j, operational_g, embodied_g; /* 0 when there is none */
     } complete;
 };
 
-/* report basis: what the figures of a report rest on, and of how many of its runs. */
+/* A row of no runs: its sums are unknown, its counts 0.  The user includes math.h. */
+#define WT_REPORT_NO_RUNS                                                                          \
+    .gpu_hours = NAN, .busy_gpu_hours = NAN, .gpu_j = NAN, .cpu_j = NAN, .dram_j = NAN,            \
+    .facility_j = NAN, .operational_g = NAN, .market_g = NAN, .embodied_g = NAN,                   \
+    .embodied_useful_g = NAN, .saved_j = NAN, .saved_error_j = NAN, .saved_g = NAN
+
+/* report basis: a source behind the figures of a report, and the number of runs that rest on it */
 enum wt_basis { WT_BASIS_ENERGY, WT_BASIS_PUE, WT_BASIS_INTENSITY, WT_BASIS_EMBODIED, WT_BASES };
 
 struct wt_report_basis {
     enum wt_basis kind;
-    const char *source; /* in words; "": unknown; borrowed from who gave the row */
+    const char *source; /* in words; "": unknown; borrowed from the source of the row */
     uint64_t runs;
-    double least, most; /* the factor over these runs: PUE, g/kWh, years of lifetime; NaN: unknown,
-                           or the kind has none */
+    /* the factor over these runs: PUE, g/kWh, years of lifetime; NaN: unknown, or the kind has none
+     */
+    double least, most;
 };
 
 /* fleet: all that the fleet view and the task view show.  Rows are borrowed. */

@@ -18,7 +18,13 @@ enum wt_source {
     WT_SOURCE_REPLAYED,   /* from a recording */
 };
 
-/* What is wrong with a number, as bits. */
+/* The words of sources in the ledger, in JSON and in CSV, by enum wt_source; "": unknown. */
+#define WT_SOURCE_WORDS                                                                            \
+    {                                                                                              \
+        "", "counter", "integrated", "estimated", "replayed"                                       \
+    }
+
+/* Doubts about a number, as bits. */
 enum wt_quality {
     WT_QUALITY_GOOD = 0,
     WT_QUALITY_STALE = 1 << 0, /* the sensor has not moved since the sample before */

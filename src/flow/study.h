@@ -12,8 +12,7 @@
 
 #include "flow/profile.h"
 
-/* study: what was simulated, and what its trace says by expectation; or what the ledger says of a
- * job. */
+/* study: a simulation with the expectations of its trace, or the ledger's knowledge of a job */
 enum { WT_MAX_BATCH_SIZES = 64, WT_TARGET_LEN = 64 };
 
 /* point: one batch size at one power limit, trained until it reaches the target. */
@@ -30,20 +29,19 @@ struct wt_simulated_try {
     unsigned epochs;
     double energy_j, time_s, cost_j;
     bool reached, profiled; /* profiled: its first epoch tried all power limits */
-    bool ran;               /* false: not even one epoch fitted into what it may cost */
+    bool ran;               /* false: the bound on its cost did not leave room for one epoch */
 };
 
-/* simulation: what all recurrences of one seed came to, or the mean or deviation of that over
- * seeds. */
+/* simulation: the sums over all recurrences of one seed, or their mean or deviation over seeds */
 struct wt_simulation {
     uint64_t seed;
     double energy_j, time_s, cost_j, regret_j; /* sums */
     double last5_energy_j, last5_time_s;       /* means over the last five recurrences */
-    double last5_energy_fraction,
-        last5_time_fraction; /* of the default's expected ones; NaN: not known */
+    /* of the default's expected ones; NaN: not known */
+    double last5_energy_fraction, last5_time_fraction;
 };
 
-/* simulated fleet: what was booked of it. */
+/* simulated fleet: the amounts that it booked */
 struct wt_simulated_fleet {
     uint64_t seed;
     unsigned gpus, users;
@@ -53,12 +51,12 @@ struct wt_simulated_fleet {
     int64_t first_ms, last_ms; /* the first run and the last one began: wall clock; 0: no run */
 };
 
-/* left out: a batch size of which nothing can be expected, and why. */
+/* left out: a batch size without an expectation, and the reason */
 enum wt_left_why {
     WT_LEFT_NOT,
     WT_LEFT_MISSED,     /* not all of its runs reached the target */
     WT_LEFT_NO_RUN,     /* none ended by itself or by us */
-    WT_LEFT_NO_PROFILE, /* what its steps take on these GPUs was not measured */
+    WT_LEFT_NO_PROFILE, /* the cost of its steps on these GPUs was not measured */
     WT_LEFT_NO_STEPS,   /* nobody counted the steps of an epoch */
 };
 
@@ -91,11 +89,11 @@ struct wt_study {
 enum { WT_MAX_BINS = 256 };
 
 struct wt_choices {
-    uint32_t counts[WT_MAX_BINS]
-                   [WT_MAX_BATCH_SIZES]; /* recurrence r of n (from 0) is in bin r * bins / n */
+    /* recurrence r of n (from 0) is in bin r * bins / n */
+    uint32_t counts[WT_MAX_BINS][WT_MAX_BATCH_SIZES];
 };
 
-/* beliefs: what the recurrences of a job taught about its batch sizes. */
+/* beliefs: the costs that the recurrences of a job taught for its batch sizes */
 struct wt_belief {
     uint32_t batch_size;
     unsigned runs;       /* that were counted, those that did not reach the target included */
@@ -109,15 +107,15 @@ struct wt_beliefs {
     int64_t state_id; /* as in wt_trial */
     char gpu_model[WT_NAME_LEN];
     unsigned gpu_count;
-    char
-        options[WT_OPTIONS_LEN]; /* what was asked for, in words; other options are other beliefs */
-    bool exploring;              /* pruning goes on */
-    bool failed;                 /* pruning ended without a size */
-    uint32_t next;               /* the batch size that would be run next; 0: none */
-    double bound_j;              /* what a run may cost; INFINITY: anything */
-    unsigned running;            /* recurrences under way */
-    unsigned waiting; /* runs on other GPUs that count once it is known what an epoch of their size
-                         costs here */
+    /* the options of the job, in words; other options have other beliefs */
+    char options[WT_OPTIONS_LEN];
+    bool exploring;   /* pruning goes on */
+    bool failed;      /* pruning ended without a size */
+    uint32_t next;    /* the batch size that would be run next; 0: none */
+    double bound_j;   /* the most that a run may cost; INFINITY: no bound */
+    unsigned running; /* recurrences under way */
+    /* runs on other GPUs that count once an epoch of their size has a known cost here */
+    unsigned waiting;
     unsigned count;
     struct wt_belief sizes[WT_MAX_BATCH_SIZES];
 };
@@ -127,40 +125,41 @@ struct wt_estimate {
     double value, error;
 };
 
-/* fit: what a profile says of the GPUs and the step.  Powers are summed over the run's GPUs, as
- * energies are. */
+/* fit: the model of GPUs and step that a profile supports.  Powers, like energies, are summed
+ * over the run's GPUs. */
 enum wt_fit_state {
     WT_FIT_DONE,
-    WT_FIT_FEW,         /* too few limits were measured */
-    WT_FIT_THROTTLED,   /* too few without another cap holding */
-    WT_FIT_NOT_REACHED, /* the GPUs never drew what the limits allow: no limit made a difference */
-    WT_FIT_IGNORED,     /* they drew more than the limits allow, whatever the limit */
+    WT_FIT_FEW,       /* too few limits were measured */
+    WT_FIT_THROTTLED, /* too few without another cap holding */
+    /* the GPUs never drew the power that the limits allow: no limit made a difference */
+    WT_FIT_NOT_REACHED,
+    WT_FIT_IGNORED, /* they drew more than the limits allow, at every limit */
 };
 
 struct wt_fit_point {
     struct wt_profile_point measured;
     bool used;                                 /* by the fit */
-    double time_per_step_s, energy_per_step_j; /* what the fit says; NaN without one */
+    double time_per_step_s, energy_per_step_j; /* by the fit; NaN without one */
 };
 
 struct wt_fit {
     enum wt_fit_state state;
-    bool
-        describes; /* the points: residuals are as small as for trainings that are like the model */
+    /* the points: residuals are as small as for trainings that are like the model */
+    bool describes;
     unsigned used;
-    /* Each is NaN too where the points do not tell: they hardly narrow what was known before, or a
-     * power is off by half. */
-    struct wt_estimate static_w;  /* drawn whatever the clock */
+    /* Each is NaN as well where the points do not tell: they hardly narrow the prior knowledge,
+     * or a power is off by half. */
+    struct wt_estimate static_w;  /* drawn at every clock */
     struct wt_estimate dynamic_w; /* beside it while the GPUs work, at the highest limit measured */
     struct wt_estimate full_dynamic_w; /* the same at full clock, which that limit may not allow */
     struct wt_estimate compute; /* share of the step's time at that limit that follows the clock */
-    struct wt_estimate least_limit_w; /* of one GPU: where a step takes least energy, within what
-                                         the driver allows: */
+    /* limit of one GPU at which a step takes least energy, within the driver's range: */
+    struct wt_estimate least_limit_w;
     double low_w, high_w;
     /* Of measured / fitted - 1: root of the mean square, and the largest. */
     double time_rms, time_largest, power_rms, power_largest;
-    double against_errors; /* rms of residuals over the points' own standard errors; NaN: those are
-                              not known */
+    /* rms of residuals over the points' own standard errors; NaN: those are not known */
+    double against_errors;
     unsigned count;
     struct wt_fit_point points[WT_MAX_LIMITS]; /* highest limit first */
 };
@@ -175,8 +174,9 @@ struct wt_side {
 };
 
 struct wt_part {
-    double fraction, error; /* energy with what this knob does / without; 95 % */
-    double saving; /* what that saved, of the default's energy: the parts add up to the whole */
+    double fraction, error; /* energy with this knob's effect / without; 95 % */
+    /* saving by it, as a fraction of the default's energy: the parts add up to the whole */
+    double saving;
 };
 
 /* Which knob is turned first matters: the limit saves more of a large step than of a small one. */
@@ -190,10 +190,11 @@ struct wt_explanation {
     struct wt_side standard; /* the default size at the highest limit measured */
     struct wt_side chosen;
     struct wt_side least; /* the least energy of all that was measured: the optimum at eta 1 */
-    struct wt_side front; /* the least energy of what takes no longer than the default; the default
-                           * itself: it is on the front of what was measured */
+    /* the least energy among choices no slower than the default; the default itself: it is on
+     * the front of the measurements */
+    struct wt_side front;
     struct wt_estimate whole, whole_time; /* chosen / default */
-    struct wt_part epochs, size, limit;   /* size: what an epoch takes at it */
+    struct wt_part epochs, size, limit;   /* size: the cost of an epoch at it */
     enum wt_order order;
     struct wt_estimate left;             /* energy of least / chosen */
     struct wt_estimate least_of_default; /* of least / default */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Trials, jobs and stretches: what the ledger keeps.
- * Nouns only: no functions, no pointers to storage that somebody must free.  Integers inside, SI at
- * the edge: energy in millijoules, power in milliwatts, time in nanoseconds of base/clock.h.
+ * Trials, jobs and stretches: the rows of the ledger.  Nouns only: no functions, no pointers to
+ * storage that must be freed.  Integers inside, SI at the edge: energy in joules where it is
+ * booked, wall clock in milliseconds since 1970.
  */
 #ifndef WATTUNE_FLOW_TRIAL_H
 #define WATTUNE_FLOW_TRIAL_H
@@ -20,14 +20,15 @@ enum {
     WT_USER_LEN = 65, /* HOST_NAME_MAX and a 0; user names are shorter */
 };
 
-/* trial: one try of a recurrence, in parts.  Doubles are NaN, settings and sizes 0 when unknown.  A
- * whole trial is some 18 KB: who wants a few of its fields of many trials asks the ledger for sums,
- * or takes the trials one by one. */
+/* trial: one try of a recurrence, in parts.  Doubles are NaN, settings and sizes 0 when unknown.
+ * A whole trial is some 18 KB: a caller that needs a few fields of many trials asks the ledger
+ * for sums, or takes the trials one by one. */
 
-/* Which run it is, who ran it, and where. */
+/* The identity of a run: its job, its user and its place. */
 struct wt_trial_identity {
-    int64_t id;          /* given by the ledger */
-    int64_t state_id;    /* the ledger's number of what chose its batch size; 0: nothing did */
+    int64_t id; /* given by the ledger */
+    /* the ledger's number of the state that chose its batch size; 0: none did */
+    int64_t state_id;
     unsigned recurrence; /* 1, 2, ... within the job */
     unsigned try_number; /* 1, 2, ... within the recurrence */
     char job[WT_JOB_LEN], phase[WT_METRIC_LEN], project[WT_JOB_LEN];
@@ -43,17 +44,17 @@ struct wt_trial_outcome {
     double cost_j; /* Zeus, section 3.1, with eta and MAXPOWER of the run */
     uint64_t steps, epochs;
     double metric;
-    int reached; /* 1, 0; -1: there was no target, or a budget ended the run before that was known
-                  */
-    bool early_stopped; /* we ended it: where reached is 0, since its target was missed; else by a
-                         * budget */
-    bool not_started;   /* what an epoch costs was known to be too much */
-    int exit_code;      /* -1: none of its own, since we ended it or did not start it */
-    char note[128];     /* which budget ended it, why it was not tuned, in words; empty: neither */
+    /* 1, 0; -1: there was no target, or a budget ended the run before that was known */
+    int reached;
+    /* we ended it: where reached is 0, since its target was missed; else by a budget */
+    bool early_stopped;
+    bool not_started; /* the cost of an epoch was known to be too high */
+    int exit_code;    /* -1: none of its own, since we ended it or did not start it */
+    char note[128];   /* which budget ended it, why it was not tuned, in words; empty: neither */
     struct wt_savings savings;
 };
 
-/* A node's part: its devices and what they used. */
+/* A node's part: its devices and their energy. */
 struct wt_trial_gpu {
     unsigned index;
     char uuid[WT_UUID_LEN], name[WT_NAME_LEN];
@@ -82,18 +83,18 @@ struct wt_trial {
     struct wt_trial_part part;
 };
 
-/* job row: what the ledger knows of one job, over all its trials. */
+/* job row: the ledger's knowledge of one job, over all its trials */
 struct wt_job_row {
-    char job[WT_JOB_LEN], phase[WT_METRIC_LEN],
-        project[WT_JOB_LEN]; /* phase, project: of the last trial */
+    /* phase, project: of the last trial */
+    char job[WT_JOB_LEN], phase[WT_METRIC_LEN], project[WT_JOB_LEN];
     unsigned recurrences, trials;
-    unsigned unended;            /* trials that run, or whose run was killed */
-    int64_t last_started_ms;     /* wall clock */
-    double energy_j;             /* GPUs; over the trials whose energy is known, NaN when none is */
-    unsigned energy_unknown;     /* trials that are missing in energy_j */
-    double time_s;               /* over the trials whose time is known, NaN when none is */
-    double best_energy_fraction; /* the least of the trials' savings; NaN: no baseline was ever
-                                    measured */
+    unsigned unended;        /* trials that run, or whose run was killed */
+    int64_t last_started_ms; /* wall clock */
+    double energy_j;         /* GPUs; over the trials whose energy is known, NaN when none is */
+    unsigned energy_unknown; /* trials that are missing in energy_j */
+    double time_s;           /* over the trials whose time is known, NaN when none is */
+    /* the least of the trials' savings; NaN: no baseline was ever measured */
+    double best_energy_fraction;
     double best_energy_fraction_error;
 };
 
@@ -107,7 +108,8 @@ struct wt_stretch {
     enum wt_source source;           /* WT_SOURCE_NONE: the energy is unknown */
     int in_use;                      /* by any process; 1, 0; -1: unknown */
     double busy_s;                   /* in which a kernel ran; NaN: unknown */
-    struct wt_carbon carbon; /* of all of it, whoever used it; market-based and useful are NaN */
+    /* of the whole stretch, for all users of the GPU together; market-based and useful are NaN */
+    struct wt_carbon carbon;
 };
 
 #endif

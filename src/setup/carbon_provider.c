@@ -10,23 +10,18 @@
 
 #include "account/carbon/intensity.h"
 #include "base/buffer.h"
+#include "base/hours.h"
 #include "base/json_read.h"
 #include "base/parse.h"
 #include "base/text.h"
 #include "setup/net/http.h"
 
-/* An answer has some 300 bytes.  Ten seconds are long for it, and short for the person who waits.
- */
+/* An answer has some 300 bytes.  Ten seconds are long for it, and short for a waiting person. */
 static const double TIMEOUT_S = 10;
 static const size_t ANSWER_MOST_BYTES = 64 * 1024;
 /* The latest value may be that much behind; an older one is not of now.  Clocks differ by less than
  * an hour. */
-enum { HOUR_S = 3600, OLD_S = 3 * HOUR_S };
-
-static int64_t hour_of(int64_t unix_s)
-{
-    return unix_s - unix_s % HOUR_S;
-}
+enum { OLD_S = 3 * S_PER_HOUR };
 
 /* One value, as the provider writes it. */
 struct value {
@@ -47,7 +42,7 @@ struct value {
     }
 enum { VALUE_MEMBERS = 4 };
 
-/* What cannot be is not believed. */
+/* Refuses an impossible answer. */
 static int judge(const struct value *value, const char *zone, int64_t now_s, int64_t *of_s,
                  struct wt_error *err)
 {
@@ -62,7 +57,7 @@ static int judge(const struct value *value, const char *zone, int64_t now_s, int
     if (parse_time(value->time, &of_ms))
         return error_set(err, WT_E_PARSE, "\"%s\" is no time",
                          text_escape_into(shown, sizeof shown, value->time));
-    if (of_ms / 1000 > now_s + HOUR_S)
+    if (of_ms / 1000 > now_s + S_PER_HOUR)
         return error_set(err, WT_E_PARSE, "its time %s lies in the future", value->time);
     *of_s = of_ms / 1000;
     return 0;
@@ -79,10 +74,10 @@ int carbon_provider_read(const char *text, size_t length, const char *zone, int6
         rc = judge(&value, zone, now_s, &of_s, err);
     if (rc)
         return rc;
-    if (of_s < hour_of(now_s) - OLD_S)
+    if (of_s < hours_floor_s(now_s) - OLD_S)
         return error_set(err, WT_E_PARSE, "its latest value is of %s, which is too old",
                          value.time);
-    *answer = (struct carbon_answer){hour_of(now_s), of_s, value.g_per_kwh, value.estimated};
+    *answer = (struct carbon_answer){hours_floor_s(now_s), of_s, value.g_per_kwh, value.estimated};
     return 0;
 }
 
@@ -108,7 +103,7 @@ static int take_value(void *ctx, struct wt_error *err)
     if (history->count == CARBON_HISTORY_MOST)
         return error_set(err, WT_E_RANGE, "a history of more than %d hours", CARBON_HISTORY_MOST);
     history->answers[history->count++] =
-        (struct carbon_answer){hour_of(of_s), of_s, value->g_per_kwh, value->estimated};
+        (struct carbon_answer){hours_floor_s(of_s), of_s, value->g_per_kwh, value->estimated};
     value->g_per_kwh = NAN;
     value->estimated = false;
     return 0;

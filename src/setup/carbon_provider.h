@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A provider of carbon intensities over HTTP, as Electricity Maps has it (v3).  What it says is
- * checked before it is believed: its zone, its time, and whether its number can be a grid's.  Asked
- * only when told to.
+ * A provider of carbon intensities over HTTP, as Electricity Maps has it (v3).  Its answer is
+ * checked before use: its zone, its time, and whether its number can be a grid's.  Asked only when
+ * the caller says so.
  */
 #ifndef WATTUNE_SETUP_CARBON_PROVIDER_H
 #define WATTUNE_SETUP_CARBON_PROVIDER_H

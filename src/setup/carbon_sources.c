@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From the configuration to what carbon is computed with.
+ * From the configuration to the figures of carbon.
  */
 #include "setup/carbon_sources.h"
 
@@ -11,16 +11,17 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/hours.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "setup/carbon_provider.h"
 
-/* Ten years of 5 minutes have some 30 MB; what is larger is something else. */
+/* Ten years of 5 minutes have some 30 MB; a larger file is something else. */
 static const size_t FILE_MOST_BYTES = 64u << 20;
 
-enum { HOUR_S = 3600, ANSWERS_MOST = 2 * 366 * 24 };
+enum { ANSWERS_MOST = 2 * 366 * 24 };
 
-/* What is asked, and what it said so far. */
+/* The provider, and its answers until now. */
 struct carbon_provider {
     char *url, *zone, *token; /* token NULL: none */
     char shown[200];
@@ -29,11 +30,6 @@ struct carbon_provider {
     int64_t failed_hour_s, looked_back_s;
     char failure[200]; /* empty: the last question was answered */
 };
-
-static int64_t hour_of(int64_t unix_s)
-{
-    return unix_s - unix_s % HOUR_S;
-}
 
 /* --- Opening --- */
 
@@ -243,7 +239,7 @@ void carbon_sources_close(struct carbon_sources *settings)
 static const struct carbon_answer *answer_of(const struct carbon_provider *provider, int64_t unix_s)
 {
     for (size_t i = provider->count; i > 0; i--)
-        if (provider->answers[i - 1].hour_s == hour_of(unix_s))
+        if (provider->answers[i - 1].hour_s == hours_floor_s(unix_s))
             return &provider->answers[i - 1];
     return NULL;
 }
@@ -276,7 +272,7 @@ int carbon_sources_refresh(struct carbon_sources *settings, int64_t now_s, struc
                                  now_s, &answer, &why);
     if (rc == 0)
         rc = keep(provider, &answer, &why);
-    provider->failed_hour_s = rc ? hour_of(now_s) : 0;
+    provider->failed_hour_s = rc ? hours_floor_s(now_s) : 0;
     text_escape_into(provider->failure, sizeof provider->failure, rc ? why.text : "");
     return rc ? error_set(err, rc, "%s", why.text) : 0;
 }
@@ -284,16 +280,15 @@ int carbon_sources_refresh(struct carbon_sources *settings, int64_t now_s, struc
 int carbon_sources_look_back(struct carbon_sources *settings, int64_t unix_s, int64_t now_s,
                              struct wt_error *err)
 {
-    enum { DAY_S = 24 * HOUR_S };
     struct carbon_provider *provider = settings->provider;
     struct carbon_answer answers[CARBON_HISTORY_MOST];
     size_t count;
-    if (!provider || !isnan(settings->given_g_per_kwh) || unix_s >= hour_of(now_s) ||
-        unix_s < hour_of(now_s) - DAY_S || provider->looked_back_s == hour_of(now_s) ||
-        answer_of(provider, unix_s) ||
+    if (!provider || !isnan(settings->given_g_per_kwh) || unix_s >= hours_floor_s(now_s) ||
+        unix_s < hours_floor_s(now_s) - HOURS_PER_DAY * S_PER_HOUR ||
+        provider->looked_back_s == hours_floor_s(now_s) || answer_of(provider, unix_s) ||
         (settings->has_series && !isnan(carbon_series_at(&settings->series, unix_s))))
         return 0;
-    provider->looked_back_s = hour_of(now_s);
+    provider->looked_back_s = hours_floor_s(now_s);
     int rc = carbon_provider_ask_history(provider->url, provider->shown, provider->zone,
                                          provider->token, now_s, answers, &count, err);
     for (size_t i = 0; rc == 0 && i < count; i++)
@@ -351,7 +346,7 @@ static bool from_provider(const struct carbon_sources *settings, int64_t unix_s,
         return false;
     const struct carbon_answer *answer = answer_of(provider, unix_s);
     if (!answer) {
-        bool failed = provider->failure[0] && provider->failed_hour_s == hour_of(unix_s);
+        bool failed = provider->failure[0] && provider->failed_hour_s == hours_floor_s(unix_s);
         put_remark(out, failed                    ? provider->failure
                         : provider->looked_back_s ? "the provider has no value for this hour"
                                                   : "the provider was not asked in this hour");

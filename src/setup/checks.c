@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What `wattune doctor` makes of numbers.
+ * The judgements of `wattune doctor` on numbers.
  */
 #include "setup/checks.h"
 
@@ -15,8 +15,8 @@
  * guesswork. */
 static const double PERIOD_MOST_S = 0.25;
 
-/* What a counter and power readings may differ by at a steady load: readings are averages over part
- * of the time. */
+/* The most by which a counter and power readings may differ at a steady load: readings are
+ * averages over part of the time. */
 static const double AGREEMENT_STEADY = 0.05;
 /* And how much of a load that changed may lie on the other side of an edge: a second of averaging
  * in 1.5 s of reading. */

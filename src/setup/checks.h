@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What `wattune doctor` makes of numbers.  Pure: readings and facts in, lines out; no device, no
- * file, no clock.
+ * The judgements of `wattune doctor` on numbers.  Pure: readings and facts in, lines out; no
+ * device, no file, no clock.
  */
 #ifndef WATTUNE_SETUP_CHECKS_H
 #define WATTUNE_SETUP_CHECKS_H
@@ -9,8 +9,8 @@
 #include "flow/check.h"
 #include "flow/device.h"
 
-/* A value that was read fast for a while: when it changed, and to what.  2048 changes are 1.5 s of
- * a sensor that moves with every reading. */
+/* A value that was read fast for a while: the times and values of its changes. 2048 changes are
+ * 1.5 s of a sensor that moves with every reading. */
 enum { TRACE_CHANGES = 2048 };
 
 struct trace {
@@ -29,8 +29,8 @@ void trace_add(struct trace *trace, int64_t t_ns, double value);
 /* Median time between two changes, in seconds; NaN below two changes. */
 double trace_period_s(const struct trace *trace);
 
-/* The smallest change, and the largest step of which all changes are multiples (values are taken as
- * whole numbers); NaN without a change. */
+/* The smallest change, and the largest step that divides all changes (values are taken as whole
+ * numbers); NaN without a change. */
 double trace_smallest_change(const struct trace *trace);
 double trace_step(const struct trace *trace);
 

@@ -62,7 +62,7 @@ static int check_spec(const char *library, const char *spec, struct wt_error *er
                : error_set(err, WT_E_PARSE, "%s", message);
 }
 
-/* Virtual GPUs need no root, and belong to the user who names them. */
+/* Virtual GPUs need no root, and belong to the user naming them. */
 static int become_sudo_user(struct wt_error *err)
 {
     struct users_identity who;
@@ -127,9 +127,9 @@ static const char *named_nvml(const struct common *common)
     return named;
 }
 
-/* Another root of /sys: what is read there is booked as energy, so not when root acts for somebody
- * else.  A virtual GPU's host is not this one, whose counters know nothing of the machine's time:
- * it has only the devices that are named. */
+/* Another root of /sys: its readings are booked as energy, so root acting for another user does
+ * not take it.  A virtual GPU's host is not this one, whose counters know nothing of the
+ * machine's time: it has only the devices that are named. */
 static const char *named_sysfs(bool is_virtual)
 {
     uid_t uid;

@@ -14,15 +14,16 @@
 struct devices {
     struct sense_options options;
     struct sense *sense;
-    unsigned count, gpu_count; /* the selected GPUs come first, then what else is measured */
+    unsigned count, gpu_count; /* the selected GPUs come first, then the other measured devices */
     unsigned selected[WT_MAX_DEVICES];
     const char *env[4]; /* for a command that is started: "NAME=value", NULL-terminated */
     char env_vgpu[4200], env_library_path[8400];
     char library[4200];
 };
 
-/* Opens what the options name, takes its clock, selects the GPUs, says remarks; with `recover` it
- * puts back what a killed run left, which a command that writes nothing to a device must not. */
+/* Opens the devices that the options name, takes their clock, selects the GPUs, logs remarks;
+ * with `recover` it puts back the settings that a killed run left, which a command that writes
+ * nothing to a device must not. */
 int devices_open(struct devices *devices, const struct common *common, bool recover,
                  struct wt_error *err);
 /* WT_E_NO_DEVICE for a command that is about GPUs, on a machine that has only other devices. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a run is booked with.
+ * The factors, user and node that a run is booked with.
  */
 #include "setup/factors.h"
 
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/hours.h"
 #include "base/log.h"
 #include "base/users.h"
 
@@ -18,8 +19,9 @@ static void intensity_at(void *ctx, int64_t unix_s, struct carbon_intensity *out
     struct carbon_sources *settings = ctx;
     struct wt_error err;
     int64_t now_s = clock_wall_ms() / 1000;
-    if (unix_s / 3600 == now_s / 3600 ? carbon_sources_refresh(settings, now_s, &err)
-                                      : carbon_sources_look_back(settings, unix_s, now_s, &err))
+    if (hours_of_s(unix_s) == hours_of_s(now_s)
+            ? carbon_sources_refresh(settings, now_s, &err)
+            : carbon_sources_look_back(settings, unix_s, now_s, &err))
         log_warning("%s", err.text);
     carbon_sources_intensity_at(settings, unix_s, out);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a run is booked with besides what it measured: the factors of its carbon, who runs it, and
- * where.
+ * The entries of a run's account besides its measurements: the factors of its carbon, its user and
+ * its node.
  */
 #ifndef WATTUNE_SETUP_FACTORS_H
 #define WATTUNE_SETUP_FACTORS_H
@@ -9,8 +9,8 @@
 #include "account/book/booking.h"
 #include "setup/carbon_sources.h"
 
-/* The settings as booking asks for them; *settings must outlive what it gives.  A provider is asked
- * for the hour that is now, and for those of the last day, when such an hour is booked, after the
+/* The settings as booking asks for them; *settings must outlive the result.  A provider is asked
+ * for the present hour, and for those of the last day, when such an hour is booked, after the
  * run, so that no training waits for it. */
 struct booking_factors factors_of(struct carbon_sources *settings);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Many seeds on all cores, and what they come to together.
+ * Many seeds on all cores, and their mean and deviation.
  */
 #include "sim/simulate.h"
 
@@ -20,7 +20,7 @@ struct work {
     struct wt_simulation *results;
     struct wt_choices *choices;
     atomic_uint next;     /* the first seed that nobody took, counted from 0 */
-    pthread_mutex_t lock; /* of what is below, and of choices */
+    pthread_mutex_t lock; /* of the sums below, and of choices */
     unsigned failed;      /* the first seed that failed, counted from 0; `count` when none did */
     int rc;
     struct wt_error err;

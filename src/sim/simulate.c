@@ -234,7 +234,7 @@ static void expect(struct sim *sim)
         study->optimum = *cheapest;
 }
 
-/* --- What does not change with the seed --- */
+/* --- The part that no seed changes --- */
 
 /* MAXPOWER of a size's choice of a limit is its own highest limit, that of all costs the power
  * file's (as the artifact). */
@@ -293,7 +293,7 @@ static int find_default(struct sim *sim, struct wt_error *err)
                      trace->sizes[trace->size_count - 1].batch_size);
 }
 
-/* Twice what a search of all pairs would take, as in the paper. */
+/* Twice the time of a search of all pairs, as in the paper. */
 static unsigned usual_recurrences(const struct sim_trace *trace)
 {
     unsigned sizes = 0;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Trace-driven simulation (Zeus section 6): a job recurs, a policy says with which batch size and
- * power limit, and what a run of it gives is drawn from the trace.  A seed means the same history
- * as in the published artifact.
+ * Trace-driven simulation (Zeus section 6): a job recurs, a policy chooses batch size and power
+ * limit, and each run's result is drawn from the trace.  A seed means the same history as in the
+ * published artifact.
  *
- * What does not change with the seed is worked out once and shared; seeds are independent and run
- * on all cores.
+ * The part that no seed changes is worked out once and shared; seeds are independent and run on all
+ * cores.
  */
 #ifndef WATTUNE_SIM_SIMULATE_H
 #define WATTUNE_SIM_SIMULATE_H
@@ -17,7 +17,7 @@
 #include "sim/trace.h"
 #include "tune/decide/random.h"
 
-/* A document of so many takes some 250 MB. */
+/* A document of that many takes some 250 MB. */
 enum {
     SIM_RECURRENCES_MOST = 100000,
     SIM_SEEDS_MOST = 100000,
@@ -39,11 +39,11 @@ struct sim {
     unsigned policy; /* row of the table of policies */
     struct wt_study study;
     unsigned point_count;
-    struct wt_point points[SIM_POINTS_MOST]; /* by expectation, of sizes that always reached the
-                                              * target: size by size, highest limit first */
-    struct sim_cost {                        /* of a batch size, by its index in the trace */
+    /* by expectation, of sizes that always reached the target: size by size, highest limit first */
+    struct wt_point points[SIM_POINTS_MOST];
+    struct sim_cost {   /* of a batch size, by its index in the trace */
         unsigned best;  /* the power limit of least cost: index of its points */
-        double epoch_j; /* what an epoch costs at it */
+        double epoch_j; /* the cost of an epoch at it */
         double profile_time_s, profile_energy_j; /* of the epoch that tries all limits */
     } costs[WT_MAX_BATCH_SIZES];
     unsigned default_index;
@@ -55,7 +55,7 @@ struct sim {
 int sim_init(struct sim *sim, const struct sim_trace *trace, const struct sim_options *options,
              struct wt_error *err);
 
-/* What happened, in order; grows as needed.  The caller frees `tries`. */
+/* The tries, in order; grows as needed.  The caller frees `tries`. */
 struct sim_history {
     struct wt_simulated_try *tries;
     size_t count, capacity;
@@ -66,7 +66,7 @@ struct sim_history {
 int sim_run(const struct sim *sim, uint64_t seed, struct sim_history *history,
             struct wt_choices *choices, struct wt_simulation *result, struct wt_error *err);
 
-/* How many bins the choices of so many recurrences take. */
+/* The number of bins for the choices of that many recurrences. */
 unsigned sim_bins(unsigned recurrences);
 
 /* Seeds first, first + 1, ... on all cores; results[0..count) in their order.  The error is that of

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hours.h"
 #include "sim/synthetic_plan.h"
 
 static const char *const projects[] = {"vision",      "speech",   "ranking",  "search",
@@ -15,32 +16,34 @@ static const char *const projects[] = {"vision",      "speech",   "ranking",  "s
                                        "fraud",       "maps",     "health",   "games"};
 enum { PROJECTS = sizeof projects / sizeof projects[0] };
 
-/* Of a step's energy and time; what `wattune run` proves in a usual run.  Assumed, as all below. */
+/* Errors of a step's energy and time, as `wattune run` proves them in a usual run.  Assumed, as
+ * all below. */
 static const double profile_error = 0.005, savings_error = 0.01, run_error = 0.01;
 static const uint64_t slice_steps = 50;
 
-/* What the processor draws for each GPU that a run has, and for a run without any: seen on one node
- * in four, since the counters are root's. */
+/* The processor's power for each GPU of a run, and for a run without any: seen on one node in
+ * four, since the counters are root's. */
 static const double cpu_of_gpu_w = 35, cpu_alone_w = 140;
 enum { NODES_TO_ONE_WITH_CPU = 4 };
 
 static const char no_steps[] = "there was no sign of steps (wt_step, or --progress pattern:REGEX)";
 
-void sim_fleet_name_node(unsigned node, char name[WT_USER_LEN])
+void synthetic_fleet_name_node(unsigned node, char name[WT_USER_LEN])
 {
     snprintf(name, WT_USER_LEN, "sim-node-%03u", node + 1);
 }
 
-void sim_fleet_name_gpu(const struct sim_fleet_options *options, unsigned node, unsigned gpu,
-                        char uuid[WT_UUID_LEN])
+void synthetic_fleet_name_gpu(const struct synthetic_fleet_options *options, unsigned node,
+                              unsigned gpu, char uuid[WT_UUID_LEN])
 {
     snprintf(uuid, WT_UUID_LEN, "GPU-51300000-%04x-4%03x-8000-%08x%04x",
              (unsigned)(options->seed >> 32 & 0xffff), (unsigned)(options->seed >> 48 & 0xfff),
-             (unsigned)(options->seed & 0xffffffff), node * FLEET_NODE_GPUS + gpu);
+             (unsigned)(options->seed & 0xffffffff), node * SYNTHETIC_NODE_GPUS + gpu);
 }
 
-static void write_who(const struct sim_fleet_options *options, const struct sim_fleet_job *job,
-                      const struct sim_fleet_plan *plan, struct wt_trial *trial)
+static void write_who(const struct synthetic_fleet_options *options,
+                      const struct synthetic_fleet_job *job,
+                      const struct synthetic_fleet_plan *plan, struct wt_trial *trial)
 {
     unsigned project = job->user % (options->users / 3 + 1) % PROJECTS;
     const char *network = job->network, *slash = job->trace ? strchr(job->trace->job, '/') : NULL;
@@ -52,23 +55,23 @@ static void write_who(const struct sim_fleet_options *options, const struct sim_
     snprintf(trial->identity.job, sizeof trial->identity.job, "%s-%.*s-%05u", projects[project],
              length, network, job->number);
     snprintf(trial->identity.phase, sizeof trial->identity.phase, "%s",
-             sim_fleet_phases[job->phase].name);
+             synthetic_fleet_phases[job->phase].name);
     snprintf(trial->identity.project, sizeof trial->identity.project, "%s", projects[project]);
     snprintf(trial->identity.user, sizeof trial->identity.user, "sim-user-%03u", job->user + 1);
-    sim_fleet_name_node(plan->node, trial->identity.node);
+    synthetic_fleet_name_node(plan->node, trial->identity.node);
     trial->part.gpu_count = job->gpu_count;
     for (unsigned i = 0; i < job->gpu_count; i++) {
         trial->part.gpus[i].index = plan->gpus[i];
-        sim_fleet_name_gpu(options, plan->node, plan->gpus[i], trial->part.gpus[i].uuid);
+        synthetic_fleet_name_gpu(options, plan->node, plan->gpus[i], trial->part.gpus[i].uuid);
         snprintf(trial->part.gpus[i].name, sizeof trial->part.gpus[i].name, "%s", job->model->name);
     }
 }
 
-static void write_key(const struct sim_fleet_job *job, const struct wt_trial *trial,
+static void write_key(const struct synthetic_fleet_job *job, const struct wt_trial *trial,
                       struct wt_profile_key *key)
 {
     uint32_t limits_mw[WT_MAX_LIMITS];
-    unsigned count = sim_fleet_job_limits(job, trial->outcome.batch_size, limits_mw);
+    unsigned count = synthetic_fleet_job_limits(job, trial->outcome.batch_size, limits_mw);
     *key = (struct wt_profile_key){.batch_size = trial->outcome.batch_size,
                                    .gpu_count = job->gpu_count,
                                    .limit_min_mw = limits_mw[count - 1],
@@ -77,13 +80,13 @@ static void write_key(const struct sim_fleet_job *job, const struct wt_trial *tr
     snprintf(key->gpu_model, sizeof key->gpu_model, "%s", job->model->name);
 }
 
-static void write_profile(const struct sim_fleet_job *job, struct wt_trial *trial)
+static void write_profile(const struct synthetic_fleet_job *job, struct wt_trial *trial)
 {
     uint32_t limits_mw[WT_MAX_LIMITS];
-    trial->profile.count = sim_fleet_job_limits(job, trial->outcome.batch_size, limits_mw);
+    trial->profile.count = synthetic_fleet_job_limits(job, trial->outcome.batch_size, limits_mw);
     for (unsigned i = 0; i < trial->profile.count; i++) {
-        struct sim_fleet_step step =
-            sim_fleet_job_step(job, trial->outcome.batch_size, limits_mw[i]);
+        struct synthetic_fleet_step step =
+            synthetic_fleet_job_step(job, trial->outcome.batch_size, limits_mw[i]);
         double energy_j = step.energy_j * job->gpu_count;
         trial->profile.points[i] =
             (struct wt_profile_point){.setting.value = limits_mw[i],
@@ -96,13 +99,14 @@ static void write_profile(const struct sim_fleet_job *job, struct wt_trial *tria
 }
 
 /* Against the highest limit, as if that had been measured in between. */
-static void write_savings(const struct sim_fleet_job *job, struct wt_trial *trial)
+static void write_savings(const struct synthetic_fleet_job *job, struct wt_trial *trial)
 {
     uint32_t limits_mw[WT_MAX_LIMITS];
-    sim_fleet_job_limits(job, trial->outcome.batch_size, limits_mw);
-    struct sim_fleet_step now =
-        sim_fleet_job_step(job, trial->outcome.batch_size, trial->outcome.setting.value);
-    struct sim_fleet_step most = sim_fleet_job_step(job, trial->outcome.batch_size, limits_mw[0]);
+    synthetic_fleet_job_limits(job, trial->outcome.batch_size, limits_mw);
+    struct synthetic_fleet_step now =
+        synthetic_fleet_job_step(job, trial->outcome.batch_size, trial->outcome.setting.value);
+    struct synthetic_fleet_step most =
+        synthetic_fleet_job_step(job, trial->outcome.batch_size, limits_mw[0]);
     double error = trial->outcome.setting.value == limits_mw[0]
                        ? 0
                        : savings_error; /* kept: nothing is compared */
@@ -113,12 +117,12 @@ static void write_savings(const struct sim_fleet_job *job, struct wt_trial *tria
                                                  error};
 }
 
-static void write_outcome(const struct sim_fleet_job *job, const struct sim_fleet_plan *plan,
-                          struct wt_trial *trial)
+static void write_outcome(const struct synthetic_fleet_job *job,
+                          const struct synthetic_fleet_plan *plan, struct wt_trial *trial)
 {
     static const int exit_codes[] = {
-        [FLEET_DONE] = 0, [FLEET_FAILED] = 1, [FLEET_INTERRUPTED] = 130};
-    trial->outcome.ended = plan->fate != FLEET_KILLED;
+        [SYNTHETIC_DONE] = 0, [SYNTHETIC_FAILED] = 1, [SYNTHETIC_INTERRUPTED] = 130};
+    trial->outcome.ended = plan->fate != SYNTHETIC_KILLED;
     trial->outcome.not_started = plan->not_started;
     trial->outcome.reached = plan->reached;
     trial->outcome.early_stopped = plan->early_stopped;
@@ -135,11 +139,11 @@ static void write_outcome(const struct sim_fleet_job *job, const struct sim_flee
         return;
     }
     trial->outcome.metric =
-        plan->reached == 1 ? job->trace ? job->trace->target : sim_fleet_target : (double)NAN;
+        plan->reached == 1 ? job->trace ? job->trace->target : synthetic_fleet_target : (double)NAN;
     if (!job->model)
         return;
-    struct sim_fleet_step step =
-        sim_fleet_job_step(job, trial->outcome.batch_size, trial->outcome.setting.value);
+    struct synthetic_fleet_step step =
+        synthetic_fleet_job_step(job, trial->outcome.batch_size, trial->outcome.setting.value);
     trial->part.busy_s = plan->time_s * step.busy * job->gpu_count;
     if (!job->tuned)
         snprintf(trial->outcome.note, sizeof trial->outcome.note, "%s", no_steps);
@@ -156,8 +160,9 @@ static void write_outcome(const struct sim_fleet_job *job, const struct sim_flee
         write_savings(job, trial);
 }
 
-static void write_processor(const struct sim_fleet_job *job, const struct sim_fleet_plan *plan,
-                            struct sim_fleet_run *run)
+static void write_processor(const struct synthetic_fleet_job *job,
+                            const struct synthetic_fleet_plan *plan,
+                            struct synthetic_fleet_run *run)
 {
     bool seen = !job->model || plan->node % NODES_TO_ONE_WITH_CPU == 0;
     run->cpu_j = NAN;
@@ -168,10 +173,12 @@ static void write_processor(const struct sim_fleet_job *job, const struct sim_fl
     run->trial.part.cpu_energy_j = run->cpu_j;
 }
 
-void sim_fleet_write_out(const struct sim_fleet_options *options, struct sim_fleet_job *job,
-                         const struct sim_fleet_plan *plan, struct sim_fleet_run *run)
+void synthetic_fleet_write_out(const struct synthetic_fleet_options *options,
+                               struct synthetic_fleet_job *job,
+                               const struct synthetic_fleet_plan *plan,
+                               struct synthetic_fleet_run *run)
 {
-    *run = (struct sim_fleet_run){.reserved_s = plan->not_started ? 0 : plan->time_s};
+    *run = (struct synthetic_fleet_run){.reserved_s = plan->not_started ? 0 : plan->time_s};
     struct wt_trial *trial = &run->trial;
     *trial = (struct wt_trial){.identity.recurrence = plan->recurrence,
                                .identity.try_number = plan->try_number,
@@ -206,60 +213,53 @@ void sim_fleet_write_out(const struct sim_fleet_options *options, struct sim_fle
 
 /* --- Hours --- */
 
-enum { HOUR_MS = 3600 * 1000 };
-
-/* What is used evenly from begin_ms to end_ms, hour by hour; the last one takes what rounding left.
- */
-struct slices {
-    int64_t at_ms, end_ms;
+/* Energy used evenly over a span, hour by hour; the last hour takes the rest of rounding. */
+struct portions {
+    struct hours_split hours;
     double length_ms, energy_j, busy_s; /* of all of it */
     double left_j, left_s;
-    int64_t hour, from_ms, to_ms; /* of the slice */
-    double slice_j, slice_s;
+    double portion_j, portion_s;
 };
 
-static struct slices cut(int64_t begin_ms, int64_t end_ms, double energy_j, double busy_s)
+static struct portions cut(int64_t begin_ms, int64_t end_ms, double energy_j, double busy_s)
 {
-    return (struct slices){.at_ms = begin_ms,
-                           .end_ms = end_ms,
-                           .length_ms = (double)(end_ms - begin_ms),
-                           .energy_j = energy_j,
-                           .busy_s = busy_s,
-                           .left_j = energy_j,
-                           .left_s = busy_s};
+    return (struct portions){.hours = {.at_ms = begin_ms, .end_ms = end_ms},
+                             .length_ms = (double)(end_ms - begin_ms),
+                             .energy_j = energy_j,
+                             .busy_s = busy_s,
+                             .left_j = energy_j,
+                             .left_s = busy_s};
 }
 
-static bool next_slice(struct slices *s)
+static bool next_portion(struct portions *s)
 {
-    if (s->at_ms >= s->end_ms)
+    if (!hours_next(&s->hours))
         return false;
-    s->hour = s->at_ms / HOUR_MS - (s->at_ms % HOUR_MS < 0);
-    s->from_ms = s->at_ms;
-    s->to_ms = (s->hour + 1) * HOUR_MS < s->end_ms ? (s->hour + 1) * HOUR_MS : s->end_ms;
-    double part = (double)(s->to_ms - s->from_ms) / s->length_ms;
-    bool last = s->to_ms == s->end_ms;
-    s->slice_j = last ? s->left_j : s->energy_j * part;
-    s->slice_s = last ? s->left_s : s->busy_s * part;
-    s->left_j -= s->slice_j;
-    s->left_s -= s->slice_s;
-    s->at_ms = s->to_ms;
+    double part = (double)(s->hours.to_ms - s->hours.from_ms) / s->length_ms;
+    bool last = s->hours.to_ms == s->hours.end_ms;
+    s->portion_j = last ? s->left_j : s->energy_j * part;
+    s->portion_s = last ? s->left_s : s->busy_s * part;
+    s->left_j -= s->portion_j;
+    s->left_s -= s->portion_s;
     return true;
 }
 
-static size_t spread(const struct sim_fleet_run *run, unsigned position, double energy_j,
-                     double busy_s, struct sim_fleet_hour hours[], size_t count, size_t capacity)
+static size_t spread(const struct synthetic_fleet_run *run, unsigned position, double energy_j,
+                     double busy_s, struct synthetic_fleet_hour hours[], size_t count,
+                     size_t capacity)
 {
     int64_t begin_ms = run->trial.identity.started_ms;
-    struct slices s =
+    struct portions s =
         cut(begin_ms, begin_ms + (int64_t)ceil(run->trial.outcome.time_s * 1e3), energy_j, busy_s);
-    for (; next_slice(&s); count++)
+    for (; next_portion(&s); count++)
         if (count < capacity)
-            hours[count] = (struct sim_fleet_hour){s.hour, position, s.slice_j, s.slice_s};
+            hours[count] =
+                (struct synthetic_fleet_hour){s.hours.hour, position, s.portion_j, s.portion_s};
     return count;
 }
 
-size_t sim_fleet_run_hours(const struct sim_fleet_run *run, struct sim_fleet_hour hours[],
-                           size_t capacity)
+size_t synthetic_fleet_run_hours(const struct synthetic_fleet_run *run,
+                                 struct synthetic_fleet_hour hours[], size_t capacity)
 {
     const struct wt_trial *trial = &run->trial;
     size_t count = 0;
@@ -275,21 +275,21 @@ size_t sim_fleet_run_hours(const struct sim_fleet_run *run, struct sim_fleet_hou
 
 /* --- Whole GPUs --- */
 
-static size_t add_stretches(const struct sim_fleet_use *use, struct slices s, int in_use,
+static size_t add_stretches(const struct synthetic_fleet_use *use, struct portions s, int in_use,
                             struct wt_stretch stretches[], size_t count, size_t capacity)
 {
-    for (; next_slice(&s); count++) {
+    for (; next_portion(&s); count++) {
         if (count >= capacity)
             continue;
         struct wt_stretch *stretch = &stretches[count];
         *stretch = (struct wt_stretch){.index = use->index,
-                                       .begin_ms = s.from_ms,
-                                       .end_ms = s.to_ms,
-                                       .energy_j = s.slice_j,
-                                       .energy_error_j = s.slice_j * run_error,
+                                       .begin_ms = s.hours.from_ms,
+                                       .end_ms = s.hours.to_ms,
+                                       .energy_j = s.portion_j,
+                                       .energy_error_j = s.portion_j * run_error,
                                        .source = WT_SOURCE_ESTIMATED,
                                        .in_use = in_use,
-                                       .busy_s = s.slice_s,
+                                       .busy_s = s.portion_s,
                                        .carbon = {NAN, NAN, "", NAN, NAN, NAN, NAN, ""}};
         memcpy(stretch->uuid, use->uuid, sizeof stretch->uuid);
         memcpy(stretch->name, use->name, sizeof stretch->name);
@@ -297,8 +297,8 @@ static size_t add_stretches(const struct sim_fleet_use *use, struct slices s, in
     return count;
 }
 
-size_t sim_fleet_use_stretches(const struct sim_fleet_use *use, struct wt_stretch stretches[],
-                               size_t capacity)
+size_t synthetic_fleet_use_stretches(const struct synthetic_fleet_use *use,
+                                     struct wt_stretch stretches[], size_t capacity)
 {
     double idle_j = use->idle_w * (double)(use->begin_ms - use->idle_from_ms) / 1e3;
     size_t count = add_stretches(use, cut(use->idle_from_ms, use->begin_ms, idle_j, 0), 0,

@@ -78,7 +78,7 @@ struct reader {
     bool has_job;                /* a row of the file is the job's */
     struct recorded *runs;
     size_t run_count, run_capacity;
-    bool trained[WT_MAX_BATCH_SIZES]; /* the training file has the size, with whatever target */
+    bool trained[WT_MAX_BATCH_SIZES]; /* the training file has the size, with any target */
 };
 
 static const char *cell(const struct reader *reader, unsigned column)

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A published trace of one job: how many epochs recorded runs of each batch size took to a target,
- * and what an epoch takes of time and power at each power limit.  Two CSV files, as the artifact of
- * Zeus has them:
+ * A published trace of one job: the epochs that recorded runs of each batch size took to a target,
+ * and the time and power of an epoch at each power limit.  Two CSV files, as the artifact of Zeus
+ * has them, with columns in any order:
  *
- *     training: dataset, network, batch_size, optimizer, learning_rate, run, target_metric,
- * target_epoch power:    dataset, network, batch_size, optimizer, power_limit, time_per_epoch,
- * average_power
+ * training: dataset, network, batch_size, optimizer, learning_rate, run, target_metric,
+ *           target_epoch (nan: never reached)
  *
- * in any order of columns; a target_epoch of nan: never reached.  Only batch sizes that are in both
- * are of use.  What is wrong with a file is one sentence that names it and the line.
+ * power: dataset, network, batch_size, optimizer, power_limit, time_per_epoch, average_power
+ *
+ * Only batch sizes that are in both are of use.  An error in a file is one sentence that names the
+ * file and the line.
  */
 #ifndef WATTUNE_SIM_TRACE_H
 #define WATTUNE_SIM_TRACE_H
@@ -46,7 +47,7 @@ struct sim_trace {
 int sim_trace_read(struct sim_trace *trace, const char *training_path, const char *power_path,
                    const char *job, double target, struct wt_error *err);
 
-/* Frees what it holds and empties it. */
+/* Frees the contents and empties the trace. */
 void sim_trace_free(struct sim_trace *trace);
 
 #endif

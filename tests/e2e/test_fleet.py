@@ -208,7 +208,7 @@ def test_what_if_is_arithmetic(wt):
     gpu_j = now["runs"]["energy_j"]["gpu"]
     assert slow["energy_j"] == pytest.approx(used["energy_j"] + gpu_j * (fraction - 1), rel=1e-9)
     text = wt.run("fleet", "--what-if", "eta=1").stdout
-    assert "What if" in text and "Nobody watched" in text and "job" in text
+    assert "Other assumptions" in text and "Nobody watched" in text and "job" in text
 
 
 @pytest.mark.parametrize("wrong", ["", "carbon=1", "pue", "pue=0.5", "pue=nan", "eta=2", "intensity=-1", "lifetime=0", "utilisation=0",

@@ -129,12 +129,12 @@ def test_numbers_are_those_of_the_json(wt, book, browser):
     less_j = potential["energy_j"] - potential["energy_at_choice_j"]
     least_j = potential["energy_j"] - potential["energy_at_least_j"]
     assert potential["energy_j"] > 0 and least_j > 0
-    assert shown_cards["Could still be saved by eta 0.5"][:4] == pytest.approx(
+    assert shown_cards["Further saving available at eta 0.5"][:4] == pytest.approx(
         [less_j, less_j / now["energy_j"], less_j / potential["energy_j"], potential["energy_j"]], rel=1e-6, abs=1e-9)
-    assert shown_cards["Could be saved at most by limits"][:4] == pytest.approx(
+    assert shown_cards["Largest saving available by limits"][:4] == pytest.approx(
         [least_j, least_j / now["energy_j"], least_j / potential["energy_j"], potential["energy_j"]], rel=1e-6)
     assert shown_cards["Without a usable profile"] == pytest.approx([others_j, others_j / now["energy_j"]], rel=1e-6)
-    assert shown_cards["Saved so far"] == pytest.approx(
+    assert shown_cards["Saving so far"] == pytest.approx(
         [saved["energy_j"], saved["energy_error_j"], saved["energy_j"] / (saved["energy_j"] + now["energy_j"])], rel=1e-11)
 
     # The lines are the JSON's, and add up: in energy, and in hours.
@@ -161,7 +161,7 @@ def test_numbers_are_those_of_the_json(wt, book, browser):
         assert keys[0] == f"{device['node']} GPU {device['index']}" and device["uuid"] in keys[1] and device["name"] in keys[1]
         assert values(pairs) == pytest.approx(lines_of(device), rel=1e-11)
     assert values(rows[2][1]) == pytest.approx(lines_of(watched), rel=1e-11)
-    # Bars have the length of their energy: what the counters say is as long as the lines together.
+    # Bars have the length of their energy: the sum of the counters is as long as the lines together.
     bars = browser.js("return Array.from(document.querySelectorAll('svg[aria-labelledby=lines-energy] rect')).map(r => "
                       "[r.getAttribute('class'), r.width.baseVal.value])")
     per_j = max(width for _, width in bars) / max(watched["energy_j"], watched["energy_j"] - min(0, watched["unattributed_energy_j"]))
@@ -200,7 +200,7 @@ def test_numbers_are_those_of_the_json(wt, book, browser):
     assert values(browser.js(f"return {figures('document.querySelector(`#assumptions`)')}")) == [30, 1.5, 0.9, 8, 1]
     text = browser.js("return document.body.innerText")
     for words in ("GPU energy is unknown of 2 of 8 runs", "killed", "A run is whole in the day in which it began.", "in 3 of 8 runs",
-                  "what could still be saved in", "assumed world average", "market-based figure is unknown of"):
+                  "the further saving available in", "assumed world average", "market-based figure is unknown of"):
         assert words in text, words
 
 
@@ -215,7 +215,7 @@ def test_days_stand_at_their_dates(book, browser):
     text = browser.js("return document.body.innerText")
     assert "Nobody watched the devices" in text and "wattune monitor --book" in text
     assert browser.js("return document.querySelectorAll('#lines, #devices, #what-if').length") == 0
-    assert cards(browser)["Used by idle GPUs"] == []
+    assert cards(browser)["Energy of idle GPUs"] == []
 
 
 def test_a_period(book, browser):

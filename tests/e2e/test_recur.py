@@ -108,7 +108,7 @@ def test_exploration_in_the_papers_order(recur):
     text = recur.wt.run("show", "job").stdout
     assert "dropped" in text and "<- next" in text and "accuracy>=0.9" in text
     # and so does the end of the run
-    assert "What was learned" in done.stderr and re.search(r"^ +32 .*<- cheapest", done.stderr, re.M)
+    assert "Lessons, a run to the target" in done.stderr and re.search(r"^ +32 .*<- cheapest", done.stderr, re.M)
     assert re.search(r"^ +64 .*100.0 %  <- default", done.stderr, re.M)
 
 

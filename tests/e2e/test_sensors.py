@@ -48,7 +48,7 @@ def test_a_limit_below_the_clock_floor_is_seen_for_what_it_is(wt):
     done, tried, _ = wt.train(machine, "--search", "sweep", "--power-limits", "300,200,100", train=("steps=400", "watts=500"))
     power_w = {p["power_limit_w"]: p["power_w"] for p in tried["profile"]}
     assert power_w[100] > 112 and power_w[200] < 215
-    note = f"At 100 W the GPU draws {power_w[100]:.0f} W: the limit is below what its lowest clock needs."
+    note = f"At 100 W the GPU draws {power_w[100]:.0f} W: the limit is below the power of its lowest clock."
     assert [line for line in done.stderr.splitlines() if line.startswith("At ")] == [note]
     shown = wt.run("show", "job").stdout
     assert note in shown and shown.count("above limit") == 1

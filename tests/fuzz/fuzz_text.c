@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "fuzz.h"
 #include "show/json/documents.h"
+#include "show/page/page.h"
 #include "show/text/view.h"
 
 static int has_control(const char *text, const char *allowed)
@@ -134,7 +135,7 @@ static void put_page(struct buffer *out, const char *name)
     struct wt_report_basis basis = {.kind = WT_BASIS_INTENSITY, .runs = 1};
     const enum wt_report_key key = WT_BY_JOB;
     row.keys[0] = basis.source = name;
-    view_report_html(out, &(struct view_report_page){.keys = &key,
+    page_report(out, &(struct view_report_page){.keys = &key,
                                                      .key_count = 1,
                                                      .rows = &row,
                                                      .count = 1,
@@ -157,7 +158,7 @@ static void put_fleet_page(struct buffer *out, const char *name)
     snprintf(device.uuid, sizeof device.uuid, "%s", name);
     snprintf(device.name, sizeof device.name, "%s", name);
     snprintf(device.node, sizeof device.node, "%s", name);
-    view_fleet_html(out, &(struct wt_fleet){.from_ms = INT64_MIN,
+    page_fleet(out, &(struct wt_fleet){.from_ms = INT64_MIN,
                                             .to_ms = INT64_MAX,
                                             .total = row,
                                             .phases = rows,

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a trial stands for in carbon.
+ * The carbon of a trial and of a stretch.
  */
 #include "account/book/booking.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/hours.h"
 
 /* Sources that differ within a run (an hour that a series lacks) stand beside each other. */
 static void add_source(char text[WT_FACTOR_LEN], const char *source)
@@ -44,7 +46,7 @@ static void fill_operational(const struct booking_factors *factors, struct ledge
     struct carbon_contract contract;
     for (size_t i = 0; i < count; i++) {
         if (i == 0 || hours[i].hour != hours[i - 1].hour)
-            factors->intensity_at(factors->ctx, hours[i].hour * 3600, &intensity);
+            factors->intensity_at(factors->ctx, hours_begin_s(hours[i].hour), &intensity);
         hours[i].intensity_g_per_kwh = intensity.g_per_kwh;
         add_source(carbon->intensity_source, intensity.source_text);
         add_hour(factors, &hours[i], &sums);
@@ -67,7 +69,8 @@ static double share_g(const struct booking_factors *factors, const struct carbon
                              isfinite(system->devices) ? system->devices : devices);
 }
 
-/* What all its GPUs' systems, or the one without, fall to it by so much time. */
+/* The grams that fall to the trial from the systems of all its GPUs, or from the one system
+ * without. */
 static double embodied_g(const struct booking_factors *factors, unsigned node_gpus,
                          const struct wt_trial *trial, double time_s, double utilisation)
 {
@@ -134,8 +137,8 @@ void booking_fill_stretch(const struct booking_factors *factors, unsigned node_g
     add_source(carbon.intensity_source, intensity.source_text);
     add_source(carbon.embodied_source, system.source_text);
     if (stretch->source != WT_SOURCE_NONE)
-        carbon.operational_g = carbon_location_g(
-            carbon_facility_kwh(stretch->energy_j, factors->pue), intensity.g_per_kwh);
+        carbon.operational_g =
+            carbon_operational_g(stretch->energy_j, factors->pue, intensity.g_per_kwh);
     carbon.embodied_g =
         share_g(factors, &system, factors->system_gpus ? factors->system_gpus : node_gpus,
                 (double)(stretch->end_ms - stretch->begin_ms) / 1000, 1);

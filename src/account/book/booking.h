@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a trial stands for in carbon, as it is booked: from what it measured by the hour and the
- * devices that it had reserved.  Where factors come from is the caller's; the arithmetic is
- * carbon/'s.
+ * The carbon of a trial, as it is booked: from its energy by the hour and the devices that it had
+ * reserved.  The caller supplies the factors; carbon/ has the arithmetic.
  */
 #ifndef WATTUNE_ACCOUNT_BOOK_BOOKING_H
 #define WATTUNE_ACCOUNT_BOOK_BOOKING_H
@@ -12,7 +11,7 @@
 #include "account/carbon/operational.h"
 #include "account/ledger/ledger.h"
 
-/* The factors in force, and the caller's answers to what depends on time, GPU or energy; each fills
+/* The factors in force, and the caller's answers to questions of time, GPU or energy; each fills
  * its *out. */
 struct booking_factors {
     double pue, lifetime_years;
@@ -38,8 +37,8 @@ void booking_fill(const struct booking_factors *factors, unsigned node_gpus,
 double booking_embodied_g(const struct booking_factors *factors, unsigned node_gpus,
                           const struct wt_trial *trial, double time_s);
 
-/* The same for a stretch of a whole GPU, whoever used it: fills stretch->carbon, useful and
- * market-based apart. */
+/* The same for a stretch of a whole GPU, for all its users together: fills stretch->carbon,
+ * useful and market-based apart. */
 void booking_fill_stretch(const struct booking_factors *factors, unsigned node_gpus,
                           struct wt_stretch *stretch);
 

@@ -9,9 +9,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hours.h"
 #include "base/log.h"
-
-static const int64_t HOUR_MS = 3600 * 1000;
 
 /* How often a GPU is looked at, by the clock in use and in real time: a machine may run a thousand
  * times faster. */
@@ -24,8 +23,8 @@ static const int64_t UNKNOWN_NS = 5 * NS_PER_S;
 /* A wall clock that is off by more than this was set, or the machine slept. */
 static const int64_t SET_MS = 2000;
 
-/* Stretches that wait for a ledger that cannot be written; what does not fit any more is given up,
- * and said. */
+/* Stretches that wait for a ledger that cannot be written; beyond this number they are given up,
+ * with a warning. */
 enum { WAITING_MOST = 100000 };
 
 /* One GPU: the stretch that grows. */
@@ -43,7 +42,7 @@ struct kept {
 };
 
 struct bookkeeper {
-    struct live_meter *watch;
+    struct live_meter *meter;
     struct ledger *ledger;
     const struct booking_factors *factors;
     unsigned node_gpus, count;
@@ -63,17 +62,12 @@ static int64_t wall_of(const struct bookkeeper *keeper, int64_t t_ns)
     return keeper->wall_ms + (t_ns - keeper->wall_ns) / NS_PER_MS;
 }
 
-static int64_t hour_end_ms(int64_t ms)
-{
-    return (ms / HOUR_MS - (ms % HOUR_MS < 0) + 1) * HOUR_MS;
-}
-
 /* --- Stretches --- */
 
 static struct wt_stretch stretch_of(const struct bookkeeper *keeper, unsigned i)
 {
     const struct kept *gpu = &keeper->gpus[i];
-    const struct wt_device *device = live_meter_device(keeper->watch, i);
+    const struct wt_device *device = live_meter_device(keeper->meter, i);
     struct wt_stretch stretch = {.index = device->index,
                                  .begin_ms = gpu->begin_ms,
                                  .end_ms = gpu->end_ms,
@@ -85,7 +79,7 @@ static struct wt_stretch stretch_of(const struct bookkeeper *keeper, unsigned i)
     memcpy(stretch.uuid, device->uuid, sizeof stretch.uuid);
     memcpy(stretch.name, device->name, sizeof stretch.name);
     if (gpu->known &&
-        live_meter_between(keeper->watch, i, &gpu->from, &gpu->last, &measured) == 0) {
+        live_meter_between(keeper->meter, i, &gpu->from, &gpu->last, &measured) == 0) {
         stretch.energy_j = (double)measured.energy_mj / 1000;
         stretch.energy_error_j = (double)measured.energy_error_mj / 1000;
         stretch.source = measured.source;
@@ -105,7 +99,7 @@ static void put_away(struct bookkeeper *keeper, unsigned i)
             room <= WAITING_MOST ? reallocarray(keeper->waiting, room, sizeof *more) : NULL;
         if (!more) {
             if (!keeper->lossy)
-                log_warning("too much waits to be booked: what comes now is lost until the ledger "
+                log_warning("too much waits to be booked: later energy is lost until the ledger "
                             "can be written");
             keeper->lossy = true;
             return;
@@ -137,9 +131,9 @@ static bool mark_end(struct bookkeeper *keeper, unsigned i, int64_t t_ns)
     struct kept *gpu = &keeper->gpus[i];
     struct live_meter_mark mark;
     struct wt_measurement unused;
-    bool marked = live_meter_mark(keeper->watch, i, t_ns, &mark) == 0;
+    bool marked = live_meter_mark(keeper->meter, i, t_ns, &mark) == 0;
     bool joins = marked && gpu->marked &&
-                 live_meter_between(keeper->watch, i, &gpu->last, &mark, &unused) == 0;
+                 live_meter_between(keeper->meter, i, &gpu->last, &mark, &unused) == 0;
     if (gpu->known && !joins)
         begin_next(keeper, i, gpu->in_use, false);
     gpu->marked = marked;
@@ -148,15 +142,15 @@ static bool mark_end(struct bookkeeper *keeper, unsigned i, int64_t t_ns)
     return joins;
 }
 
-/* On to t_ns, by way of the hours that end until then.  While a clock that was set back has not
- * reached the stretch's end yet, the stretch takes what is used and grows no longer. */
+/* Grows the stretch to t_ns, by way of the hours that end until then.  While a clock that was set
+ * back has not reached the stretch's end yet, the stretch takes the energy and grows no longer. */
 static void grow(struct bookkeeper *keeper, unsigned i, int64_t t_ns, double busy_fraction)
 {
     struct kept *gpu = &keeper->gpus[i];
     int64_t to_ms = wall_of(keeper, t_ns), over_ms;
     double ahead_ms = fmax((double)(to_ms - gpu->end_ms), 1),
            busy_ns = busy_fraction * (double)(t_ns - gpu->end_ns);
-    while ((over_ms = hour_end_ms(gpu->end_ms)) < to_ms) {
+    while ((over_ms = hours_begin_ms(hours_of_ms(gpu->end_ms) + 1)) < to_ms) {
         mark_end(keeper, i, keeper->wall_ns + (over_ms - keeper->wall_ms) * NS_PER_MS);
         gpu->busy_s += busy_ns / 1e9 * ((double)(over_ms - gpu->end_ms) / ahead_ms);
         gpu->end_ms = over_ms;
@@ -172,9 +166,9 @@ static void grow(struct bookkeeper *keeper, unsigned i, int64_t t_ns, double bus
     }
 }
 
-/* Follows a wall clock that was set.  Forward: nobody watched the time that was left out; what the
- * counters say of it goes to the stretches that begin then.  Under another clock than the kernel's
- * there is none to follow. */
+/* Follows a wall clock that was set.  Forward: nobody watched the skipped time; its energy by the
+ * counters goes to the stretches that begin then.  Under another clock than the kernel's there is
+ * none to follow. */
 static void look_at_wall(struct bookkeeper *keeper, int64_t now_ns)
 {
     int64_t off_ms = clock_wall_ms() - wall_of(keeper, now_ns);
@@ -195,18 +189,18 @@ static void look_at_wall(struct bookkeeper *keeper, int64_t now_ns)
 
 /* --- Looks --- */
 
-static int is_in_use(const struct live_meter *watch, unsigned i)
+static int is_in_use(const struct live_meter *meter, unsigned i)
 {
     uint32_t pids[16];
     unsigned count;
-    return live_meter_processes(watch, i, pids, sizeof pids / sizeof pids[0], &count) ? -1
+    return live_meter_processes(meter, i, pids, sizeof pids / sizeof pids[0], &count) ? -1
                                                                                       : count > 0;
 }
 
-static double busy_now(const struct live_meter *watch, unsigned i)
+static double busy_now(const struct live_meter *meter, unsigned i)
 {
     struct wt_state state;
-    bool known = live_meter_state(watch, i, WT_STATE_UTILIZATION, &state) == 0 &&
+    bool known = live_meter_state(meter, i, WT_STATE_UTILIZATION, &state) == 0 &&
                  (state.known & WT_STATE_UTILIZATION);
     return known ? state.utilization_percent / 100.0 : (double)NAN;
 }
@@ -224,7 +218,7 @@ static void book_until(struct bookkeeper *keeper, unsigned i, int64_t t_ns)
         return;
     if (gpu->between != gpu->in_use)
         begin_next(keeper, i, gpu->between, gpu->known);
-    grow(keeper, i, t_ns, busy_now(keeper->watch, i));
+    grow(keeper, i, t_ns, busy_now(keeper->meter, i));
     gpu->between = gpu->seen;
 }
 
@@ -235,26 +229,26 @@ static bool is_settled(const struct bookkeeper *keeper, unsigned i, int64_t now_
     struct live_meter_mark mark;
     struct wt_measurement unused;
     return !gpu->known || now_ns - gpu->end_ns > UNKNOWN_NS ||
-           (live_meter_mark(keeper->watch, i, gpu->looked_ns, &mark) == 0 &&
-            live_meter_between(keeper->watch, i, &gpu->last, &mark, &unused) == 0);
+           (live_meter_mark(keeper->meter, i, gpu->looked_ns, &mark) == 0 &&
+            live_meter_between(keeper->meter, i, &gpu->last, &mark, &unused) == 0);
 }
 
-/* The stretch grows up to the look before, since what was used by then is known better than what is
- * used now. */
+/* Grows the stretch up to the look before: the energy used by then is known better than the
+ * energy used now. */
 static void look(struct bookkeeper *keeper, unsigned i, int64_t now_ns)
 {
     struct kept *gpu = &keeper->gpus[i];
     if (is_settled(keeper, i, now_ns))
         book_until(keeper, i, gpu->looked_ns);
-    gpu->seen = is_in_use(keeper->watch, i);
+    gpu->seen = is_in_use(keeper->meter, i);
     gpu->between = either(gpu->between, gpu->seen);
     gpu->looked_ns = now_ns;
 }
 
 /* --- Booking --- */
 
-/* What ended and what grows, in one transaction; the latter is booked again, longer, the next time.
- */
+/* Books the ended stretches and the growing ones in one transaction; the latter are booked
+ * again, longer, the next time. */
 static int book(struct bookkeeper *keeper, struct wt_error *err)
 {
     size_t count = keeper->waiting_count;
@@ -320,16 +314,16 @@ int bookkeeper_end(struct bookkeeper *keeper, struct wt_error *err)
     return book(keeper, err);
 }
 
-int bookkeeper_new(struct live_meter *watch, struct ledger *ledger,
+int bookkeeper_new(struct live_meter *meter, struct ledger *ledger,
                    const struct booking_factors *factors, unsigned node_gpus, const char *node,
                    struct bookkeeper **out, struct wt_error *err)
 {
-    unsigned count = live_meter_gpu_count(watch);
+    unsigned count = live_meter_gpu_count(meter);
     struct bookkeeper *keeper = calloc(1, sizeof *keeper + count * sizeof keeper->gpus[0]);
     if (!keeper)
         return error_set(err, WT_E_NO_MEMORY, "book the GPUs: out of memory");
     int64_t now_ns = clock_now_ns(), now_ms = clock_wall_ms();
-    *keeper = (struct bookkeeper){.watch = watch,
+    *keeper = (struct bookkeeper){.meter = meter,
                                   .ledger = ledger,
                                   .factors = factors,
                                   .node_gpus = node_gpus,
@@ -339,14 +333,14 @@ int bookkeeper_new(struct live_meter *watch, struct ledger *ledger,
                                   .booked_ns = now_ns,
                                   .wall_ms = now_ms,
                                   .wall_ns = now_ns};
-    live_meter_poll(watch);
+    live_meter_poll(meter);
     for (unsigned i = 0; i < count; i++) {
         struct kept *gpu = &keeper->gpus[i];
         gpu->begin_ms = gpu->end_ms = now_ms;
         gpu->end_ns = now_ns;
         gpu->looked_ns = now_ns;
-        gpu->seen = gpu->between = gpu->in_use = is_in_use(watch, i);
-        gpu->marked = gpu->known = live_meter_mark(watch, i, now_ns, &gpu->last) == 0;
+        gpu->seen = gpu->between = gpu->in_use = is_in_use(meter, i);
+        gpu->marked = gpu->known = live_meter_mark(meter, i, now_ns, &gpu->last) == 0;
         gpu->from = gpu->last;
     }
     *out = keeper;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The account of a run.  A mark is what a device had used when an hour was over; a slice lies
- * between two marks and may hold several hours, when the energy was not known at the end of some.
+ * The account of a run.  A mark is the energy of a device at the end of an hour; the energy between
+ * two marks may cover several hours, when it was not known at the end of some.
  */
 #include "account/book/run_hours.h"
 
@@ -9,8 +9,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-
-static const int64_t HOUR_MS = 3600 * 1000;
+#include "base/hours.h"
 
 /* One hour of all devices.  so_far_j and busy_s have one value a device. */
 struct hour {
@@ -24,7 +23,7 @@ struct run_hours {
     unsigned count;
     int64_t started_ms, begin_ns, mark_ns;
     int64_t *busy_ns;      /* when busy was last said of a device */
-    double *busy_fraction; /* and what */
+    double *busy_fraction; /* the fraction told then */
     struct hour *hours;    /* those that are over, and the one that runs */
     size_t hour_count;
     struct ledger_hour *rows;
@@ -34,12 +33,6 @@ struct run_hours {
 static int64_t wall_ms(const struct run_hours *account, int64_t now_ns)
 {
     return account->started_ms + (now_ns - account->begin_ns) / NS_PER_MS;
-}
-
-/* Hours before 1970 are below 0, not double. */
-static int64_t hour_of(int64_t ms)
-{
-    return ms / HOUR_MS - (ms % HOUR_MS < 0);
 }
 
 static struct hour *add_hour(struct run_hours *account, int64_t number)
@@ -76,7 +69,7 @@ int run_hours_new(const struct wt_device devices[], unsigned count, int64_t star
         free(copy);
     }
     if (!account || !busy_ns || !busy_fraction || !copy ||
-        !add_hour(account, hour_of(started_ms))) {
+        !add_hour(account, hours_of_ms(started_ms))) {
         run_hours_free(account);
         return error_set(err, WT_E_NO_MEMORY, "account for the run by hours: out of memory");
     }
@@ -122,7 +115,7 @@ void run_hours_busy(struct run_hours *account, unsigned i, int64_t now_ns, doubl
 
 int64_t run_hours_hour_ends_ns(const struct run_hours *account)
 {
-    int64_t ms = (now_running(account)->hour + 1) * HOUR_MS - account->started_ms;
+    int64_t ms = hours_begin_ms(now_running(account)->hour + 1) - account->started_ms;
     return ms > (INT64_MAX - account->begin_ns) / NS_PER_MS ? INT64_MAX
                                                             : account->begin_ns + ms * NS_PER_MS;
 }
@@ -130,7 +123,7 @@ int64_t run_hours_hour_ends_ns(const struct run_hours *account)
 /* Closes the hour that runs, and those that passed unseen after it. */
 void run_hours_hour(struct run_hours *account, int64_t now_ns, const double so_far_j[])
 {
-    int64_t hour = hour_of(wall_ms(account, now_ns));
+    int64_t hour = hours_of_ms(wall_ms(account, now_ns));
     while (!account->out_of_memory && now_running(account)->hour < hour) {
         struct hour *over = now_running(account);
         int64_t end_ns = run_hours_hour_ends_ns(account);
@@ -139,16 +132,16 @@ void run_hours_hour(struct run_hours *account, int64_t now_ns, const double so_f
         for (unsigned i = 0; i < account->count; i++)
             over->so_far_j[i] = last ? so_far_j[i] : (double)NAN;
         account->mark_ns = end_ns;
-        /* Without memory the hour that runs goes on: what comes is booked in it. */
+        /* Without memory the hour that runs goes on: later energy is booked in it. */
         account->out_of_memory = !add_hour(account, over->hour + 1);
     }
 }
 
 /* --- The end --- */
 
-/* The hours of one device: from mark to mark, evenly over the time where there is none in between.
- * A mark is a plain reading and may lie a little above what the whole window says; no hour is given
- * more than is left of it. */
+/* Splits the energy of one device: from mark to mark, evenly over the time where there is none
+ * in between.  A mark is a plain reading and may lie a little above the total of the whole
+ * window; no hour is given more than is left of that. */
 static void split(const struct run_hours *account, unsigned i, double used_j,
                   struct ledger_hour rows[])
 {
@@ -161,13 +154,13 @@ static void split(const struct run_hours *account, unsigned i, double used_j,
         double mark_j = last + 1 == account->hour_count
                             ? used_j
                             : fmin(account->hours[last].so_far_j[i], used_j);
-        double slice_j = fmax(mark_j - booked_j, 0), left_j = slice_j;
+        double part_j = fmax(mark_j - booked_j, 0), left_j = part_j;
         for (size_t k = first; k < last; k++) {
-            rows[k].energy_j = length_s > 0 ? slice_j * (account->hours[k].length_s / length_s) : 0;
+            rows[k].energy_j = length_s > 0 ? part_j * (account->hours[k].length_s / length_s) : 0;
             left_j -= rows[k].energy_j;
         }
         rows[last].energy_j = left_j;
-        booked_j += slice_j;
+        booked_j += part_j;
     }
 }
 

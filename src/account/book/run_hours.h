@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The account of a run: what each device used in each hour of the wall clock, and how long its GPUs
- * were busy.  Grids change by the hour, and reports ask for days.  Knows neither prices nor grids,
+ * The account of a run: the energy of each device in each hour of the wall clock, and the busy time
+ * of its GPUs.  Grids change by the hour, and reports ask for days.  Must not know prices or grids,
  * and reads nothing itself.
  *
- * The hours of a device add up to what the run's window says of it, to the last bit that a double
- * has: what is split is the one measurement, never measured again.  The wall clock is read once, at
- * the start; from there on time is the run's own, so that a clock that is set meanwhile makes no
- * hour longer.
+ * The hours of a device add up to the total of the run's window, to the last bit of a double: they
+ * split the one measurement and measure nothing again.  The wall clock is read once, at the start;
+ * from there on time is the run's own, so that a clock that is set meanwhile makes no hour longer.
  */
 #ifndef WATTUNE_ACCOUNT_BOOK_RUN_HOURS_H
 #define WATTUNE_ACCOUNT_BOOK_RUN_HOURS_H
@@ -30,12 +29,12 @@ void run_hours_busy(struct run_hours *account, unsigned i, int64_t now_ns, doubl
 /* When an hour of the wall clock ends next (base/clock.h). */
 int64_t run_hours_hour_ends_ns(const struct run_hours *account);
 
-/* An hour has ended: what each device has used since the begin, joules (NaN: not known now; the
- * hours until it is known again share what was used in them evenly). */
+/* An hour has ended: the energy of each device since the begin, joules (NaN: not known now; the
+ * hours until it is known again share their energy evenly). */
 void run_hours_hour(struct run_hours *account, int64_t now_ns, const double so_far_j[]);
 
-/* The run has ended, and this is what each device used.  WT_E_NO_MEMORY: *hours would not fit. What
- * it gives lives as long as the account. */
+/* The run has ended; `used` is the energy of each device over it. *hours lives as long as the
+ * account.  WT_E_NO_MEMORY: it would not fit. */
 int run_hours_end(struct run_hours *account, int64_t end_ns, const struct wt_measurement used[],
                   struct ledger_hour **hours, size_t *count, struct wt_error *err);
 

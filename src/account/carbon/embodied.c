@@ -9,6 +9,7 @@
 
 #include "account/carbon/data.h"
 #include "account/carbon/tables.h"
+#include "base/hours.h"
 
 static const double HOURS_PER_YEAR = 8760, MM2_PER_CM2 = 100, PACKAGE_KG = 0.150;
 static const double ABATEMENT_LOW = 0.95, ABATEMENT_HIGH = 0.99;
@@ -19,7 +20,8 @@ double carbon_embodied_g(double system_kg, double reserved_s, double lifetime_ye
     if (!(system_kg >= 0 && reserved_s >= 0 && lifetime_years > 0 && utilisation > 0 &&
           utilisation <= 1 && devices_used >= 0 && devices_of_system > 0))
         return NAN;
-    double share_of_time = reserved_s / 3600 / (lifetime_years * HOURS_PER_YEAR * utilisation);
+    double share_of_time =
+        reserved_s / S_PER_HOUR / (lifetime_years * HOURS_PER_YEAR * utilisation);
     return system_kg * 1000 * share_of_time * (devices_used / devices_of_system);
 }
 

@@ -143,7 +143,7 @@ static bool is_initials(const char *name, const char *code)
     return *code == '\0';
 }
 
-/* How far a row is from what was typed: 0 is its name; FAR: nothing like it. */
+/* The distance of a row from a typed name: 0 is the name; FAR: nothing like it. */
 static unsigned far_from(const struct carbon_intensity_row *row, const char *typed)
 {
     size_t length = strlen(typed);

@@ -2,7 +2,7 @@
  *
  * Carbon intensity of electricity: the table of yearly averages by country or region, and series by
  * the hour.  Pure: files come as text, the time as an argument.  Must not know files, networks,
- * storage or clocks.  Who asks which source in which order is setup/carbon_sources.h.
+ * storage or clocks.  The order of sources is in setup/carbon_sources.h.
  *
  * A value is never bare: it carries its source in words, and the year of its factor.
  */
@@ -36,7 +36,7 @@ enum carbon_intensity_source {
 struct carbon_intensity {
     double g_per_kwh; /* g CO2e/kWh; NaN: unknown */
     enum carbon_intensity_source source;
-    char source_text[200]; /* what `intensity_source` of the documents says */
+    char source_text[200]; /* The word for `intensity_source` in the documents. */
     int year;              /* of the factor; 0: not known */
     char remark[240];      /* why a source that goes first gave nothing; empty: none did */
 };
@@ -91,10 +91,10 @@ struct carbon_series_point {
 struct carbon_series {
     struct carbon_series_point *points; /* by time */
     size_t count;
-    int64_t step_s;   /* an hour, or the half or quarter hours that the file is mostly made of */
-    int64_t read_s;   /* points behind this were not yet measured: a forecast */
-    char remark[240]; /* a sentence worth saying, such as from which line on it is a forecast;
-                         empty: none */
+    int64_t step_s; /* an hour, or the half or quarter hours that the file is mostly made of */
+    int64_t read_s; /* points behind this were not yet measured: a forecast */
+    /* a sentence worth saying, such as from which line on it is a forecast; empty: none */
+    char remark[240];
 };
 
 /* CSV: time (RFC 3339 with Z or an offset) and g CO2e/kWh, one row an hour (or each 30, 20, 15, 10

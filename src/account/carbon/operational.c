@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stddef.h>
 
-static const double J_PER_KWH = 3.6e6;
+#include "base/units.h"
 
 double carbon_facility_kwh(double it_energy_j, double pue)
 {
@@ -19,12 +19,17 @@ double carbon_location_g(double facility_kwh, double g_per_kwh)
     return facility_kwh >= 0 && g_per_kwh >= 0 ? facility_kwh * g_per_kwh : NAN;
 }
 
+double carbon_operational_g(double it_energy_j, double pue, double g_per_kwh)
+{
+    return pue >= 1 && g_per_kwh >= 0 ? it_energy_j / J_PER_KWH * pue * g_per_kwh : NAN;
+}
+
 double carbon_market_g(double facility_kwh, const struct carbon_contract *contract)
 {
     if (!contract || !(facility_kwh >= 0) || !(contract->contracted_kwh >= 0))
         return NAN;
     double rest_kwh = facility_kwh - contract->contracted_kwh, grams = 0;
-    /* What there is nothing of needs no factor: an unknown residual mix spoils a rest, and nothing
+    /* A share of nothing needs no factor: an unknown residual mix spoils a rest, and nothing
      * else. */
     if (contract->contracted_kwh > 0)
         grams += carbon_location_g(contract->contracted_kwh, contract->contract_g_per_kwh);

@@ -5,7 +5,7 @@
  * numbers out.  Must not know where intensities come from (intensity.h), nor devices, storage or
  * clocks.
  *
- * Unknown is NaN, and whatever is computed with it is NaN too: no figure without its basis.
+ * Unknown is NaN, and every result of an unknown is NaN too: no figure without its basis.
  */
 #ifndef WATTUNE_ACCOUNT_CARBON_OPERATIONAL_H
 #define WATTUNE_ACCOUNT_CARBON_OPERATIONAL_H
@@ -14,20 +14,24 @@
  * have about 1.6. */
 #define CARBON_PUE_USUAL 1.1
 
-/* Energy that the facility drew for so much energy of devices: J / 3.6e6 * PUE.  NaN for a PUE
- * below 1 or a negative energy. */
+/* Facility energy for an energy of devices: J / 3.6e6 * PUE. NaN for a PUE below 1 or a negative
+ * energy. */
 double carbon_facility_kwh(double it_energy_j, double pue);
 
 /* Location-based grams: of energy used within one hour, at that hour's intensity.  Over a longer
  * time the caller sums the hours.  NaN for anything negative. */
 double carbon_location_g(double facility_kwh, double g_per_kwh);
 
-/* What a contract covers of the energy that is asked about, and at which intensities. */
+/* Location-based grams of the energy of devices, or of the difference of two such energies, which
+ * may be negative: J / 3.6e6 * PUE * g/kWh.  NaN for a PUE below 1 or a negative intensity. */
+double carbon_operational_g(double it_energy_j, double pue, double g_per_kwh);
+
+/* The share of an energy that a contract covers, and the intensities of both shares. */
 struct carbon_contract {
     double contracted_kwh;     /* of it, covered by the contract */
-    double contract_g_per_kwh; /* what the contract says */
-    double residual_g_per_kwh; /* the residual mix, for the rest; NaN: not known, which makes any
-                                  rest NaN */
+    double contract_g_per_kwh; /* of the contract */
+    /* the residual mix, for the rest; NaN: not known, which makes any rest NaN */
+    double residual_g_per_kwh;
 };
 
 /* Market-based grams (GHG Protocol, scope 2): contracted * contract + max(0, facility - contracted)

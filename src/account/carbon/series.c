@@ -17,7 +17,7 @@
 #include "base/parse.h"
 #include "base/text.h"
 
-enum { HOUR_S = 3600, DAY_S = 86400, YEAR_S = 366 * DAY_S };
+enum { DAY_S = 86400, YEAR_S = 366 * DAY_S };
 /* A century of hours, or ten years of 5 minutes. */
 enum { POINTS_MOST = 1100000 };
 

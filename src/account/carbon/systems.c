@@ -93,7 +93,7 @@ static int take_kg(struct loading *loading, struct wt_error *err)
     row->kg = number(loading, KG);
     row->from_parts = parts > 0;
     if (!isnan(row->kg) && (parts || !isnan(packages)))
-        return wrong(loading, err, "the row has kg and parts; one of them says what it weighs");
+        return wrong(loading, err, "the row has kg and parts; give one of the two");
     if (parts == 0)
         return isnan(row->kg)
                    ? wrong(loading, err,
@@ -135,7 +135,7 @@ static int take_row(struct loading *loading, struct wt_error *err)
     if ((row->kind == CARBON_GPU) != (row->match[0] != '\0'))
         return wrong(loading, err,
                      row->match[0] ? "only a row of kind gpu has a match"
-                                   : "a row of kind gpu needs a match: what its driver calls it");
+                                   : "a row of kind gpu needs a match: words of its name");
     if (isnan(row->devices) && row->kind != CARBON_GPU_SYSTEM)
         row->devices = 1;
     int rc = take_kg(loading, err);

@@ -19,8 +19,8 @@ enum carbon_need {
 struct carbon_column {
     const char *name;
     enum carbon_need need;
-    double least,
-        most; /* of a number; most 0: it is a text, and least its longest length in bytes */
+    /* of a number; most 0: it is a text, and least its longest length in bytes */
+    double least, most;
     bool whole;
 };
 

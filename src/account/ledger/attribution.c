@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-
-static const double HOUR_MS = 3.6e6;
+#include "base/hours.h"
+#include "base/units.h"
 
 /* A run begins or ends. */
 struct event {
@@ -56,12 +56,6 @@ static size_t make_events(const struct attributed_run runs[], size_t count, stru
     return n;
 }
 
-static void add(double *sum, double value)
-{
-    if (!isnan(value))
-        *sum = isnan(*sum) ? value : *sum + value;
-}
-
 /* A part of a stretch in which the same runs had the GPU. */
 static void add_part(struct wt_fleet_lines *lines, const struct attributed_stretch *stretch,
                      double length_ms, const struct active *active)
@@ -72,13 +66,13 @@ static void add_part(struct wt_fleet_lines *lines, const struct attributed_stret
     if (active->known > 1)
         lines->overlap_j += runs_j - runs_j / active->known;
     if (active->count) {
-        lines->reserved_hours += length_ms / HOUR_MS;
-        lines->overlap_hours += (active->count - 1) * (length_ms / HOUR_MS);
+        lines->reserved_hours += length_ms / MS_PER_HOUR;
+        lines->overlap_hours += (active->count - 1) * (length_ms / MS_PER_HOUR);
     } else if (stretch->in_use == 0) {
-        lines->idle_hours += length_ms / HOUR_MS;
+        lines->idle_hours += length_ms / MS_PER_HOUR;
         lines->idle_j += share * stretch->energy_j;
-        add(&lines->idle_operational_g, share * stretch->operational_g);
-        add(&lines->idle_embodied_g, share * stretch->embodied_g);
+        add_known(&lines->idle_operational_g, share * stretch->operational_g);
+        add_known(&lines->idle_embodied_g, share * stretch->embodied_g);
     }
 }
 
@@ -129,17 +123,17 @@ static void add_stretch(struct wt_fleet_lines *lines, const struct attributed_st
         if (at_ms >= stretch->end_ms)
             break;
     }
-    double hours = (double)(stretch->end_ms - stretch->begin_ms) / HOUR_MS;
+    double hours = (double)(stretch->end_ms - stretch->begin_ms) / MS_PER_HOUR;
     lines->watched_hours += hours;
-    add(&lines->embodied_g, stretch->embodied_g);
+    add_known(&lines->embodied_g, stretch->embodied_g);
     if (!known) {
         lines->unknown_hours += hours;
         return;
     }
     lines->energy_j += stretch->energy_j;
-    add(&lines->busy_hours, stretch->busy_s / 3600);
-    add(&lines->operational_g, stretch->operational_g);
-    add(&lines->facility_j, stretch->energy_j * stretch->pue);
+    add_known(&lines->busy_hours, stretch->busy_s / S_PER_HOUR);
+    add_known(&lines->operational_g, stretch->operational_g);
+    add_known(&lines->facility_j, stretch->energy_j * stretch->pue);
 }
 
 struct wt_fleet_lines attribution_none(void)
@@ -194,6 +188,6 @@ void attribution_add(struct wt_fleet_lines *sum, const struct wt_fleet_lines *li
         lines->operational_g,  lines->embodied_g,     lines->idle_operational_g,
         lines->idle_embodied_g};
     for (unsigned i = 0; i < sizeof sums / sizeof sums[0]; i++)
-        add(sums[i], values[i]);
+        add_known(sums[i], values[i]);
     sum->energy_error_j = hypot(sum->energy_error_j, lines->energy_error_j);
 }

@@ -7,6 +7,7 @@
  * once, and summed up here by pointers to interned names: a GROUP BY over names would sort them
  * all.
  */
+#include "account/carbon/operational.h"
 #include "account/ledger/sqlite.h"
 
 #include <math.h>
@@ -16,9 +17,8 @@
 
 #include "account/ledger/names.h"
 #include "base/clock.h"
-
-static const int64_t HOUR_MS = 3600 * 1000;
-enum { DAY_HOURS = 24 };
+#include "base/hours.h"
+#include "base/units.h"
 
 /* What one of the ledger's numbers (of a place, a job, a device) stands for. */
 struct lookup {
@@ -212,10 +212,10 @@ static int read_devices(struct report *report)
 
 static const char *day_of(struct report *report, int64_t hour)
 {
-    int64_t day = hour / DAY_HOURS - (hour % DAY_HOURS < 0);
+    int64_t day = hours_day(hour);
     char text[32];
     if (!report->day_name || day != report->day) {
-        clock_format_wall(day * DAY_HOURS * HOUR_MS, text);
+        clock_format_wall(hours_begin_ms(day * HOURS_PER_DAY), text);
         text[10] = 0; /* 2025-03-01 */
         report->day = day;
         report->day_name = names_intern(&report->names, text);
@@ -263,23 +263,8 @@ static int make_room(struct grouping *by, struct wt_error *err)
 
 static void begin_group(struct group *group)
 {
-    const double none = NAN;
-    *group = (struct group){.row = {.gpu_hours = none,
-                                    .busy_gpu_hours = none,
-                                    .gpu_j = none,
-                                    .cpu_j = none,
-                                    .dram_j = none,
-                                    .facility_j = none,
-                                    .operational_g = none,
-                                    .market_g = none,
-                                    .embodied_g = none,
-                                    .embodied_useful_g = none,
-                                    .saved_j = none,
-                                    .saved_error_j = none,
-                                    .saved_g = none,
-                                    .gpus_least = none,
-                                    .gpus_most = none,
-                                    .gpu_error_j = none}};
+    *group = (struct group){
+        .row = {WT_REPORT_NO_RUNS, .gpus_least = NAN, .gpus_most = NAN, .gpu_error_j = NAN}};
 }
 
 static int find_group(struct report *report, struct grouping *by, const struct slice *slice,
@@ -319,12 +304,6 @@ static int find_group(struct report *report, struct grouping *by, const struct s
 
 /* --- Sums --- */
 
-static void add(double *sum, double value)
-{
-    if (isfinite(value))
-        *sum = isfinite(*sum) ? *sum + value : value;
-}
-
 static void count(struct group *group, enum counter counter, uint64_t *number, int64_t trial_id,
                   bool counts)
 {
@@ -337,7 +316,8 @@ static void count(struct group *group, enum counter counter, uint64_t *number, i
 static void add_complete(struct group *group, const struct slice *s, double facility_j)
 {
     struct wt_report_row *row = &group->row;
-    double gpu_hours = s->length_s * s->gpu_count / 3600, embodied_g = s->embodied_g * s->share;
+    double gpu_hours = s->length_s * s->gpu_count / S_PER_HOUR,
+           embodied_g = s->embodied_g * s->share;
     bool known = isfinite(gpu_hours) && isfinite(facility_j) && isfinite(s->operational_g) &&
                  isfinite(embodied_g);
     count(group, COMPLETE, &row->complete.runs, s->trial_id, known);
@@ -353,9 +333,9 @@ static void add_slice(struct group *group, const struct slice *s)
 {
     struct wt_report_row *row = &group->row;
     double measured_j = NAN, fraction = s->energy_fraction, saved_j = s->gpu_j * (1 / fraction - 1);
-    add(&measured_j, s->gpu_j);
-    add(&measured_j, s->cpu_j);
-    add(&measured_j, s->dram_j);
+    add_known(&measured_j, s->gpu_j);
+    add_known(&measured_j, s->cpu_j);
+    add_known(&measured_j, s->dram_j);
     count(group, RUNS, &row->runs, s->trial_id, true);
     count(group, UNENDED, &row->unended, s->trial_id, !s->ended);
     count(group, NO_GPU, &row->gpu_unknown, s->trial_id, isnan(s->gpu_j));
@@ -365,26 +345,26 @@ static void add_slice(struct group *group, const struct slice *s)
     count(group, NO_MARKET, &row->market_unknown, s->trial_id, isnan(s->market_g));
     count(group, NO_EMBODIED, &row->embodied_unknown, s->trial_id, isnan(s->embodied_g));
     count(group, SAVED, &row->saved_runs, s->trial_id, isfinite(saved_j));
-    add(&row->gpu_hours, s->length_s * s->gpu_count / 3600);
-    add(&row->busy_gpu_hours, s->busy_s / 3600);
+    add_known(&row->gpu_hours, s->length_s * s->gpu_count / S_PER_HOUR);
+    add_known(&row->busy_gpu_hours, s->busy_s / S_PER_HOUR);
     if (isfinite(s->gpu_j)) /* bounds add up, and one that is unknown makes the sum unknown */
         row->gpu_error_j =
             isfinite(row->gpu_j) ? row->gpu_error_j + s->gpu_error_j : s->gpu_error_j;
-    add(&row->gpu_j, s->gpu_j);
-    add(&row->cpu_j, s->cpu_j);
-    add(&row->dram_j, s->dram_j);
-    add(&row->facility_j, measured_j * s->pue);
+    add_known(&row->gpu_j, s->gpu_j);
+    add_known(&row->cpu_j, s->cpu_j);
+    add_known(&row->dram_j, s->dram_j);
+    add_known(&row->facility_j, measured_j * s->pue);
     add_complete(group, s, measured_j * s->pue);
     row->gpus_least = fmin(row->gpus_least, s->gpu_count); /* these pass NaN over */
     row->gpus_most = fmax(row->gpus_most, s->gpu_count);
-    add(&row->operational_g, s->operational_g);
-    add(&row->market_g, s->market_g * s->share);
-    add(&row->embodied_g, s->embodied_g * s->share);
-    add(&row->embodied_useful_g, s->embodied_useful_g * s->share);
-    add(&row->saved_j, saved_j);
+    add_known(&row->operational_g, s->operational_g);
+    add_known(&row->market_g, s->market_g * s->share);
+    add_known(&row->embodied_g, s->embodied_g * s->share);
+    add_known(&row->embodied_useful_g, s->embodied_useful_g * s->share);
+    add_known(&row->saved_j, saved_j);
     /* Errors are added: runs of a job share the profile that they come from. */
-    add(&row->saved_error_j, s->gpu_j * s->energy_fraction_error / (fraction * fraction));
-    add(&row->saved_g, saved_j * s->pue / 3.6e6 * s->intensity_g_per_kwh);
+    add_known(&row->saved_error_j, s->gpu_j * s->energy_fraction_error / (fraction * fraction));
+    add_known(&row->saved_g, carbon_operational_g(saved_j, s->pue, s->intensity_g_per_kwh));
     double end = (double)s->started_ms + s->time_s * 1000;
     int64_t end_ms =
         fabs(end) < 1e15 ? (int64_t)end : s->started_ms; /* no end that has a date: when it began */
@@ -464,7 +444,7 @@ static void read_run(struct query *query, struct slice *s)
     if (s->source > WT_SOURCE_REPLAYED)
         s->source = WT_SOURCE_NONE;
     s->gpu_error_j = query_real(query);
-    s->hour = s->started_ms / HOUR_MS - (s->started_ms % HOUR_MS < 0);
+    s->hour = hours_of_ms(s->started_ms);
     s->length_s = s->time_s;
     s->share = 1;
 }
@@ -485,10 +465,8 @@ static int read_runs(struct report *report, struct query *query)
 /* Makes of the whole run the part that lies in the hour, with nothing used yet. */
 static void begin_hour(struct slice *s, int64_t hour)
 {
-    double begin_s = (double)s->started_ms / 1000, from_s = (double)hour * 3600,
-           to_s = from_s + 3600;
     s->hour = hour;
-    s->length_s = fmax(0, fmin(begin_s + s->time_s, to_s) - fmax(begin_s, from_s));
+    s->length_s = hours_overlap_s(hour, (double)s->started_ms / 1000, s->time_s);
     s->share = s->time_s > 0 ? s->length_s / s->time_s : (double)NAN;
     s->busy_s = s->gpu_j = s->cpu_j = s->dram_j = s->operational_g = s->gpu_error_j = NAN;
 }
@@ -520,10 +498,10 @@ static void add_device(const struct report *report, struct hour *hour, struct qu
     unsigned i = kind && *kind == 'c' ? 1 : kind && *kind == 'd' ? 2 : 0;
     double *energies[] = {&s->gpu_j, &s->cpu_j, &s->dram_j};
     hour->unknown[i] |= isnan(energy_j);
-    add(energies[i], energy_j);
-    add(&s->busy_s, busy_s);
+    add_known(energies[i], energy_j);
+    add_known(&s->busy_s, busy_s);
     if (factor)
-        add(&s->operational_g, energy_j * factor->pue / 3.6e6 * g_per_kwh);
+        add_known(&s->operational_g, carbon_operational_g(energy_j, factor->pue, g_per_kwh));
 }
 
 /* Rows are devices of hours of runs, in order. */
@@ -548,7 +526,7 @@ static int read_hours(struct report *report, struct query *query)
 
 int64_t ledger_hour_from(int64_t ms)
 {
-    return ms == INT64_MIN || ms == INT64_MAX ? ms : ms / HOUR_MS + (ms % HOUR_MS > 0);
+    return ms == INT64_MIN || ms == INT64_MAX ? ms : hours_from_ms(ms);
 }
 
 static struct query *within(struct report *report, enum ledger_sql which)

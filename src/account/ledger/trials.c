@@ -11,7 +11,7 @@
 #include "base/text.h"
 
 const char *const ledger_kinds[] = {"gpu", "cpu", "dram"};
-const char *const ledger_sources[] = {"", "counter", "integrated", "estimated", "replayed"};
+const char *const ledger_sources[] = WT_SOURCE_WORDS;
 
 int ledger_job_make(struct ledger *ledger, const char *job, int64_t *job_id, struct wt_error *err)
 {

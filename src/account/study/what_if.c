@@ -6,9 +6,9 @@
 
 #include <math.h>
 
+#include "account/carbon/operational.h"
+#include "base/units.h"
 #include "tune/decide/selector.h"
-
-static const double J_PER_KWH = 3.6e6;
 
 /* --- One job --- */
 
@@ -57,11 +57,6 @@ struct wt_potential potential_of(const struct wt_profile_point points[], unsigne
 
 /* --- The fleet --- */
 
-static double plus(double a, double b)
-{
-    return isfinite(a) && isfinite(b) ? a + b : isfinite(a) ? a : b;
-}
-
 /* What runs do not account for, of watched devices: of the whole, as its energy is. */
 static double beside(const struct wt_fleet_lines *lines, double whole)
 {
@@ -85,12 +80,12 @@ struct wt_fleet_figures fleet_figures(const struct wt_fleet *fleet)
     const struct wt_report_row *runs = &fleet->total;
     const struct wt_fleet_lines *lines = &fleet->lines;
     return (struct wt_fleet_figures){
-        .energy_j = plus(plus(plus(runs->gpu_j, runs->cpu_j), runs->dram_j),
-                         beside(lines, lines->energy_j)),
-        .facility_j = plus(runs->facility_j, beside(lines, lines->facility_j)),
+        .energy_j = sum_known(sum_known(sum_known(runs->gpu_j, runs->cpu_j), runs->dram_j),
+                              beside(lines, lines->energy_j)),
+        .facility_j = sum_known(runs->facility_j, beside(lines, lines->facility_j)),
         .gpu_hours = runs->gpu_hours,
-        .operational_g = plus(runs->operational_g, beside(lines, lines->operational_g)),
-        .embodied_g = plus(runs->embodied_g, embodied_beside(lines)),
+        .operational_g = sum_known(runs->operational_g, beside(lines, lines->operational_g)),
+        .embodied_g = sum_known(runs->embodied_g, embodied_beside(lines)),
         .embodied_useful_g = runs->embodied_useful_g,
     };
 }
@@ -124,9 +119,9 @@ struct wt_fleet_figures fleet_under(const struct wt_fleet *fleet,
     then.energy_j += more_j;
     then.gpu_hours += more_hours;
     then.facility_j = then.energy_j * (isfinite(what_if->pue) ? what_if->pue : pue);
-    then.operational_g =
-        then.facility_j / J_PER_KWH *
-        (isfinite(what_if->intensity_g_per_kwh) ? what_if->intensity_g_per_kwh : g_per_kwh);
+    then.operational_g = carbon_location_g(
+        then.facility_j / J_PER_KWH,
+        isfinite(what_if->intensity_g_per_kwh) ? what_if->intensity_g_per_kwh : g_per_kwh);
     /* Embodied carbon is by the hour: longer runs take more of it, idle devices less, and the
      * devices stay what they are. */
     double hours = fleet->lines.watched_hours > 0 || !(now->gpu_hours > 0)

@@ -8,12 +8,11 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/hours.h"
 #include "base/log.h"
 
 /* A device may be silent for a moment (a driver that is reloaded); after this long it is said. */
 static const int64_t SILENT_NS = 10 * NS_PER_S;
-
-enum { HOUR_S = 3600 };
 
 const char *spending_text(char text[SPENDING_TEXT], const struct budget_amount *budget,
                           double amount)
@@ -59,12 +58,12 @@ static void look_at_grid(struct spending *spending, int64_t now_ns)
 {
     int64_t unix_s = (spending->started_ms + (now_ns - spending->started_ns) / NS_PER_MS) / 1000;
     struct carbon_intensity intensity;
-    if (unix_s / HOUR_S == spending->hour)
+    if (hours_of_s(unix_s) == spending->hour)
         return;
-    spending->hour = unix_s / HOUR_S;
-    spending->factors->intensity_at(spending->factors->ctx, spending->hour * HOUR_S, &intensity);
-    spending->g_per_j =
-        carbon_location_g(carbon_facility_kwh(1, spending->factors->pue), intensity.g_per_kwh);
+    spending->hour = hours_of_s(unix_s);
+    spending->factors->intensity_at(spending->factors->ctx, hours_begin_s(spending->hour),
+                                    &intensity);
+    spending->g_per_j = carbon_operational_g(1, spending->factors->pue, intensity.g_per_kwh);
     bool known = isfinite(spending->g_per_j),
          assumed = intensity.source == CARBON_INTENSITY_ASSUMED;
     if ((known && !assumed) || spending->told_grid)

@@ -4,7 +4,8 @@
  * these hold the schema's word for anything else, and the report says in words that they do and
  * calls itself a draft.  Everything else that is unknown is left out: the schema has no null.
  */
-#include "show/json/documents.h"
+#include "base/units.h"
+#include "show/export/export.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -42,7 +43,7 @@ static void put_known(struct json_doc *doc, const char *key, double value)
         json_put_number(doc, key, value);
 }
 
-static void put_header(struct json_doc *doc, const struct json_boamps *report)
+static void put_header(struct json_doc *doc, const struct export_boamps_run *report)
 {
     json_open_object(doc, "header");
     json_put_text(doc, "formatVersion", FORMAT_VERSION);
@@ -53,8 +54,8 @@ static void put_header(struct json_doc *doc, const struct json_boamps *report)
     json_close(doc);
 }
 
-/* What was measured and what was not, and what the reader has to fill in. */
-static void describe(struct buffer *out, const struct json_boamps *report)
+/* The parts that were measured, those that were not, and those that the reader has to fill in. */
+static void describe(struct buffer *out, const struct export_boamps_run *report)
 {
     const struct wt_trial *run = report->run;
     const struct {
@@ -89,7 +90,7 @@ static void describe(struct buffer *out, const struct json_boamps *report)
         run->carbon.location[0] ? "" : ", country", report->wattune_version);
 }
 
-static void put_task(struct json_doc *doc, const struct json_boamps *report)
+static void put_task(struct json_doc *doc, const struct export_boamps_run *report)
 {
     struct buffer description = {0};
     const struct wt_trial *run = report->run;
@@ -127,7 +128,7 @@ static void put_measures(struct json_doc *doc, const struct wt_trial *run)
         json_put_source(doc, "gpuTrackingMode", run->part.source);
     if (reserved_s > 0)
         put_known(doc, "averageUtilizationGpu", busy > 1 ? 1 : busy);
-    json_put_number(doc, "powerConsumption", measured_j(run) / 3.6e6);
+    json_put_number(doc, "powerConsumption", measured_j(run) / J_PER_KWH);
     put_known(doc, "measurementDuration", run->outcome.time_s);
     put_time(doc, "measurementDateTime", run->identity.started_ms);
     json_close(doc);
@@ -189,12 +190,12 @@ static void put_quality(struct json_doc *doc, const struct wt_trial *run)
         }
 }
 
-bool json_boamps_has(const struct wt_trial *run)
+bool export_boamps_has(const struct wt_trial *run)
 {
     return isfinite(measured_j(run)) && run->part.gpu_count > 0;
 }
 
-struct json_doc *json_boamps_document(const struct json_boamps *report)
+struct json_doc *export_boamps_document(const struct export_boamps_run *report)
 {
     struct json_doc *doc = json_doc_new();
     put_header(doc, report);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Runs as CodeCarbon writes them: the columns of its emissions.csv, in its order and its units
- * (kWh, kg, W, s, percent), a row a run.  A column of which the ledger knows nothing is there and
- * empty.  Knows neither the ledger nor files.
+ * (kWh, kg, W, s, percent), a row a run.  A column that the ledger knows nothing for is there and
+ * empty.  Must not know the ledger or files.
  */
-#include "show/text/view.h"
+#include "base/units.h"
+#include "show/export/export.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -26,12 +27,12 @@ struct row {
 static double kwh(const struct row *row, double energy_j)
 {
     double pue = row->run->carbon.pue;
-    return energy_j * (isfinite(pue) ? pue : 1) / 3.6e6;
+    return energy_j * (isfinite(pue) ? pue : 1) / J_PER_KWH;
 }
 
 static double watts(const struct row *row, double energy_j)
 {
-    return row->run->outcome.time_s > 0 ? kwh(row, energy_j) * 3.6e6 / row->run->outcome.time_s
+    return row->run->outcome.time_s > 0 ? kwh(row, energy_j) * J_PER_KWH / row->run->outcome.time_s
                                         : (double)NAN;
 }
 
@@ -78,8 +79,8 @@ static double ram_energy(const struct row *row)
 static double energy_consumed(const struct row *row)
 {
     const struct wt_trial *run = row->run;
-    return kwh(row, report_plus(report_plus(run->part.energy_j, run->part.cpu_energy_j),
-                                run->part.dram_energy_j));
+    return kwh(row, sum_known(sum_known(run->part.energy_j, run->part.cpu_energy_j),
+                              run->part.dram_energy_j));
 }
 
 static double pue(const struct row *row)
@@ -107,7 +108,7 @@ static void timestamp(const struct row *row, char text[TEXT_LEN])
 {
     double end_ms = (double)row->run->identity.started_ms + row->run->outcome.time_s * 1000;
     char wall[32];
-    if (row->run->outcome.ended && fabs(end_ms) < 1e15) /* what has a date */
+    if (row->run->outcome.ended && fabs(end_ms) < 1e15) /* a time that has a date */
         snprintf(text, TEXT_LEN, "%.19s", clock_format_wall((int64_t)end_ms, wall));
 }
 
@@ -136,7 +137,7 @@ static void country(const struct row *row, char text[TEXT_LEN])
         snprintf(text, TEXT_LEN, "%s", location);
 }
 
-/* Devices are measured as wholes, whoever used them. */
+/* Devices are measured as wholes, for all their users. */
 static void tracking_mode(const struct row *row, char text[TEXT_LEN])
 {
     (void)row;
@@ -211,15 +212,15 @@ static const struct {
 };
 enum { COLUMNS = sizeof columns / sizeof columns[0] };
 
-void view_codecarbon_heading(struct buffer *out)
+void export_put_codecarbon_heading(struct buffer *out)
 {
     for (unsigned i = 0; i < COLUMNS; i++)
         buffer_print(out, "%s%s", i ? "," : "", columns[i].name);
     buffer_print(out, "\n");
 }
 
-void view_codecarbon(struct buffer *out, const char *id, const struct wt_trial *run,
-                     const char *wattune_version)
+void export_put_codecarbon(struct buffer *out, const char *id, const struct wt_trial *run,
+                           const char *wattune_version)
 {
     const struct row row = {id, wattune_version, run};
     struct buffer line = {0};

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A methods section for a paper: what was run on what, how its energy was measured, what carbon
- * that stands for and on which assumptions, and what was not measured.  Plain text, a paragraph a
- * line.  Every sentence stays true when something is unknown; work of others is cited where a
+ * A methods section for a paper: the trainings and their hardware, the measurement of their energy,
+ * their carbon with its assumptions, and the parts that were not measured.  Plain text, a paragraph
+ * a line.  Every sentence stays true when something is unknown; work of others is cited where a
  * number rests on it.
  */
-#include "show/text/view.h"
+#include "show/export/export.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -48,7 +48,7 @@ static void put_references(const struct text *text)
                 buffer_print(text->out, "%s[%u] %s\n", n == 1 ? "\n" : "", n, works[work]);
 }
 
-/* --- What was run --- */
+/* --- The runs --- */
 
 static unsigned long long number(uint64_t runs)
 {
@@ -134,7 +134,7 @@ static void say_runs(struct buffer *out, const struct view_report_page *page, co
     buffer_print(out, "\n");
 }
 
-/* --- What it used --- */
+/* --- Their energy --- */
 
 /* "read from hardware energy counters (2 runs) and integrated from power readings (1 run)". */
 static void say_measured(struct buffer *out, const struct view_report_page *page)
@@ -205,7 +205,7 @@ static void say_facility(struct buffer *out, const struct view_report_page *page
     }
     buffer_print(out, " With a power usage effectiveness (PUE) of ");
     report_say_sources(out, page, WT_BASIS_PUE, false);
-    buffer_print(out, ", the facility drew %s for what was measured.",
+    buffer_print(out, ", the facility drew %s for the measured energy.",
                  unit_watt_hours(text, page->total->facility_j));
 }
 
@@ -219,7 +219,7 @@ static void say_energy(struct buffer *out, const struct view_report_page *page)
     buffer_print(out, "\n");
 }
 
-/* --- What that stands for --- */
+/* --- Their carbon --- */
 
 static void say_operational(struct buffer *out, const struct view_report_page *page)
 {
@@ -291,7 +291,7 @@ static void say_total(struct buffer *out, const struct wt_report_row *total)
     if (total->complete.runs < total->runs) {
         buffer_print(out, " in the ");
         report_say_runs(out, total->complete.runs);
-        buffer_print(out, " of which both are known");
+        buffer_print(out, " with both of them known");
     }
     buffer_print(out, ".");
 }
@@ -324,8 +324,8 @@ static void say_savings(struct text *text, const struct wt_report_row *total)
     buffer_print(out, ".\n");
 }
 
-void view_methods(struct buffer *out, const struct view_report_page *page, const char *job,
-                  const char *project, const char *wattune_version)
+void export_put_methods(struct buffer *out, const struct view_report_page *page, const char *job,
+                        const char *project, const char *wattune_version)
 {
     struct text text = {.out = out};
     if (!page->total->runs) {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A statement of Software Carbon Intensity (ISO/IEC 21031:2024): ((E x I) + M) per R, with each of
- * its terms, where it comes from and what is left out.  All terms are of the same runs, those of
- * which everything is known, so that they multiply out.
+ * its terms, their sources and the parts left out.  All terms are of the same runs, those with
+ * everything known, so that they multiply out.
  */
-#include "show/text/view.h"
+#include "base/units.h"
+#include "show/export/export.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -14,19 +15,19 @@
 
 static const struct {
     const char *one, *more;
-} units[] = {[VIEW_SCI_RUN] = {"run", "runs"}, [VIEW_SCI_GPU_HOUR] = {"GPU hour", "GPU hours"}};
+} units[] = {[EXPORT_SCI_RUN] = {"run", "runs"}, [EXPORT_SCI_GPU_HOUR] = {"GPU hour", "GPU hours"}};
 
 struct terms {
     double r, e_j, i_g_per_kwh, m_g, sci_g; /* all but r and i a unit; NaN: unknown */
 };
 
-static struct terms terms_of(const struct wt_report_row *row, enum view_sci_unit unit)
+static struct terms terms_of(const struct wt_report_row *row, enum export_sci_unit unit)
 {
     const double none = NAN;
-    double r = unit == VIEW_SCI_RUN ? (double)row->complete.runs : row->complete.gpu_hours;
+    double r = unit == EXPORT_SCI_RUN ? (double)row->complete.runs : row->complete.gpu_hours;
     if (!(r > 0))
         return (struct terms){0, none, none, none, none};
-    double kwh = row->complete.facility_j / 3.6e6;
+    double kwh = row->complete.facility_j / J_PER_KWH;
     return (struct terms){
         r, row->complete.facility_j / r, kwh > 0 ? row->complete.operational_g / kwh : none,
         row->complete.embodied_g / r, (row->complete.operational_g + row->complete.embodied_g) / r};
@@ -42,7 +43,7 @@ static const char *intensity(char text[UNIT_SIZE], double g_per_kwh)
 }
 
 static void put_formula(struct buffer *out, const struct wt_report_row *total,
-                        enum view_sci_unit unit)
+                        enum export_sci_unit unit)
 {
     struct terms t = terms_of(total, unit);
     char e[UNIT_SIZE], i[UNIT_SIZE], m[UNIT_SIZE], sci[UNIT_SIZE];
@@ -52,13 +53,13 @@ static void put_formula(struct buffer *out, const struct wt_report_row *total,
                      unit_watt_hours(e, t.e_j), intensity(i, t.i_g_per_kwh), unit_grams(m, t.m_g),
                      units[unit].one, unit_grams(sci, t.sci_g), units[unit].one);
     else
-        buffer_print(out,
-                     " is unknown: there is no %s of which energy, intensity and embodied "
-                     "emissions are all known\n",
-                     units[unit].one);
+        buffer_print(
+            out,
+            " is unknown: there is no %s with energy, intensity and embodied emissions all known\n",
+            units[unit].one);
 }
 
-static void put_row(struct table *table, const struct wt_report_row *row, enum view_sci_unit unit)
+static void put_row(struct table *table, const struct wt_report_row *row, enum export_sci_unit unit)
 {
     struct terms t = terms_of(row, unit);
     char text[UNIT_SIZE];
@@ -71,7 +72,7 @@ static void put_row(struct table *table, const struct wt_report_row *row, enum v
 }
 
 static void put_groups(struct buffer *out, const struct view_report_page *page,
-                       enum view_sci_unit unit, bool colour)
+                       enum export_sci_unit unit, bool colour)
 {
     static const char *const sums[] = {"RUNS", "E", "I", "M", "SCI"};
     static const char *const names[WT_REPORT_KEYS] = {"JOB", "PHASE", "USER", "PROJECT",
@@ -94,11 +95,12 @@ static void put_groups(struct buffer *out, const struct view_report_page *page,
     table_print(&table, out, "", colour);
 }
 
-static void put_unit(struct buffer *out, const struct wt_report_row *total, enum view_sci_unit unit)
+static void put_unit(struct buffer *out, const struct wt_report_row *total,
+                     enum export_sci_unit unit)
 {
     unsigned long long known = total->complete.runs, missing = total->runs - total->complete.runs;
     buffer_print(out, "R       one %s; ", units[unit].one);
-    if (unit == VIEW_SCI_GPU_HOUR)
+    if (unit == EXPORT_SCI_GPU_HOUR)
         buffer_print(out, "%.5g GPU hours reserved, in ", total->complete.gpu_hours);
     report_say_runs(out, known);
     if (missing)
@@ -108,7 +110,7 @@ static void put_unit(struct buffer *out, const struct wt_report_row *total, enum
 }
 
 static void put_embodied(struct buffer *out, const struct view_report_page *page,
-                         enum view_sci_unit unit)
+                         enum export_sci_unit unit)
 {
     const struct wt_report_row *total = page->total;
     struct terms t = terms_of(total, unit);
@@ -149,8 +151,8 @@ static void put_boundary(struct buffer *out, const struct wt_report_row *total)
         buffer_print(out, "energy of %s in %llu of %llu runs; ", kinds[i].name,
                      (unsigned long long)(total->runs - kinds[i].unknown),
                      (unsigned long long)total->runs);
-    buffer_print(out, "what the PUE adds; the embodied share of the time reserved\n"
-                      "Outside what was not measured");
+    buffer_print(out, "the addition by the PUE; the embodied share of the time reserved\n"
+                      "Outside parts that were not measured");
     for (unsigned i = 0, said = 0; i < 3; i++)
         if (kinds[i].unknown)
             buffer_print(out, "%s%s in %llu of %llu runs", said++ ? ", " : ": ", kinds[i].name,
@@ -160,8 +162,8 @@ static void put_boundary(struct buffer *out, const struct wt_report_row *total)
                       "under Wattune\n");
 }
 
-void view_sci(struct buffer *out, const struct view_report_page *page, enum view_sci_unit unit,
-              const char *wattune_version, bool colour)
+void export_put_sci(struct buffer *out, const struct view_report_page *page,
+                    enum export_sci_unit unit, const char *wattune_version, bool colour)
 {
     const struct wt_report_row *total = page->total;
     struct terms t = terms_of(total, unit);
@@ -179,7 +181,7 @@ void view_sci(struct buffer *out, const struct view_report_page *page, enum view
         put_groups(out, page, unit, colour);
     buffer_print(out, "\n");
     put_unit(out, total, unit);
-    buffer_print(out, "E       energy, %s a %s: what was measured, times the PUE: ",
+    buffer_print(out, "E       energy, %s a %s: the measured energy, times the PUE: ",
                  unit_watt_hours(text, t.e_j), units[unit].one);
     report_say_sources(out, page, WT_BASIS_PUE, true);
     buffer_print(out, "\n        GPUs measured by: ");

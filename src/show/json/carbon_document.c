@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What carbon is computed with, as documents.
+ * The figures of carbon, as documents.
  */
 #include <math.h>
 

@@ -27,8 +27,8 @@ void json_put_known_text(struct json_doc *doc, const char *key, const char *text
 
 void json_put_source(struct json_doc *doc, const char *key, enum wt_source source)
 {
-    static const char *const names[] = {NULL, "counter", "integrated", "estimated", "replayed"};
-    json_put_text(doc, key, source <= WT_SOURCE_REPLAYED ? names[source] : NULL);
+    static const char *const words[] = WT_SOURCE_WORDS;
+    json_put_known_text(doc, key, source <= WT_SOURCE_REPLAYED ? words[source] : "");
 }
 
 static struct json_doc *new_document(void)
@@ -186,32 +186,33 @@ struct json_doc *json_measure_document(const struct json_measure *measure)
     return doc;
 }
 
+void json_put_field(struct json_doc *doc, const struct field *field)
+{
+    if (isfinite(field->number) && field->form == FIELD_WHOLE)
+        json_put_count(doc, field->key, field->exact);
+    else if (field->form == FIELD_WHOLE)
+        json_put_null(doc, field->key);
+    else
+        json_put_number(doc, field->key, field->number);
+}
+
+static void put_fields(struct json_doc *doc, const struct field fields[], unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        json_put_field(doc, &fields[i]);
+}
+
 static void put_throttle(struct json_doc *doc, const struct wt_state *state)
 {
-    static const char *const names[] = {"sw_power_cap", "hw_slowdown",    "sw_thermal",
-                                        "hw_thermal",   "hw_power_brake", "sync_boost"};
     if (!(state->known & WT_STATE_THROTTLE)) {
         json_put_null(doc, "throttle");
         return;
     }
     json_open_array(doc, "throttle");
-    for (unsigned bit = 0; bit < sizeof names / sizeof names[0]; bit++)
+    for (unsigned bit = 0; bit < FIELDS_THROTTLE; bit++)
         if (state->throttle & 1u << bit)
-            json_put_text(doc, NULL, names[bit]);
+            json_put_text(doc, NULL, fields_throttle[bit]);
     json_close(doc);
-}
-
-static void put_interval(struct json_doc *doc, const struct wt_measurement *m)
-{
-    bool known = m->source != WT_SOURCE_NONE;
-    double length_s = (double)(m->end_ns - m->begin_ns) / 1e9,
-           energy_j = known ? (double)m->energy_mj / 1e3 : (double)NAN;
-    json_put_number(doc, "interval_s", length_s > 0 ? length_s : (double)NAN);
-    json_put_number(doc, "interval_energy_j", energy_j);
-    json_put_number(doc, "interval_energy_error_j",
-                    known ? (double)m->energy_error_mj / 1e3 : (double)NAN);
-    json_put_number(doc, "interval_power_w", length_s > 0 ? energy_j / length_s : (double)NAN);
-    json_put_source(doc, "interval_source", m->source);
 }
 
 struct json_doc *json_monitor_document(int64_t wall_ms, const struct wt_device devices[],
@@ -219,33 +220,21 @@ struct json_doc *json_monitor_document(int64_t wall_ms, const struct wt_device d
                                        const struct wt_measurement since[], size_t count)
 {
     struct json_doc *doc = new_document();
+    struct field fields[FIELDS_STATE], interval[FIELDS_INTERVAL];
     json_put_wall(doc, "time", wall_ms);
     json_open_array(doc, "devices");
     for (size_t i = 0; i < count; i++) {
         const struct wt_state *s = &states[i];
         json_open_object(doc, NULL);
         put_identity(doc, &devices[i]);
-        put_state_watts(doc, "power_w", s, WT_STATE_POWER, s->power_mw);
-        json_put_number(doc, "energy_j",
-                        s->known & WT_STATE_ENERGY ? (double)s->energy_mj / 1e3 : (double)NAN);
-        put_state_watts(doc, "power_limit_w", s, WT_STATE_LIMIT, s->limit_mw);
-        put_state_watts(doc, "enforced_limit_w", s, WT_STATE_ENFORCED, s->enforced_limit_mw);
-        json_put_number(doc, "temperature_c",
-                        s->known & WT_STATE_TEMPERATURE ? s->temperature_c : (double)NAN);
-        json_put_number(doc, "utilization",
-                        s->known & WT_STATE_UTILIZATION ? s->utilization_percent / 1e2
-                                                        : (double)NAN);
-        if (s->known & WT_STATE_SM_CLOCK)
-            json_put_integer(doc, "sm_clock_mhz", s->sm_clock_mhz);
-        else
-            json_put_null(doc, "sm_clock_mhz");
-        if (s->known & WT_STATE_MEMORY)
-            json_put_count(doc, "memory_used_bytes", s->memory_used_bytes);
-        else
-            json_put_null(doc, "memory_used_bytes");
+        fields_of_state(s, fields);
+        put_fields(doc, fields, FIELDS_STATE);
         put_throttle(doc, s);
-        if (since)
-            put_interval(doc, &since[i]);
+        if (since) {
+            fields_of_interval(&since[i], interval);
+            put_fields(doc, interval, FIELDS_INTERVAL);
+            json_put_source(doc, "interval_source", since[i].source);
+        }
         json_close(doc);
     }
     json_close(doc);

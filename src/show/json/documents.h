@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The documents of the outside, schema_version 1: rows in, JSON out.  Keys are never renamed and
- * always there; what is not known is null, never 0.  Watts, joules and seconds, whatever is counted
- * inside.
+ * always there; an unknown value is null, never 0.  Watts, joules and seconds, in contrast to the
+ * integers inside.
  *
- * Each gives a document that the caller frees with json_doc_free(); when memory ran out that shows
- * as it is written.
+ * Each gives a document that the caller frees with json_doc_free(); when memory ran out, writing it
+ * reports that.
  */
 #ifndef WATTUNE_SHOW_JSON_DOCUMENTS_H
 #define WATTUNE_SHOW_JSON_DOCUMENTS_H
@@ -21,7 +21,7 @@
  * in any order.  Steps and epochs of 0 are null: nothing that counted them was seen. */
 struct json_doc *json_run_document(const struct wt_trial trials[], size_t count);
 
-/* The same, with what is believed of the job's batch sizes behind it (`show JOB --json`). */
+/* The same, followed by the beliefs about the job's batch sizes (`show JOB --json`). */
 struct json_doc *json_show_document(const struct wt_trial trials[], size_t count,
                                     const struct wt_beliefs beliefs[], size_t believed);
 
@@ -47,7 +47,7 @@ struct json_measure {
 };
 struct json_doc *json_measure_document(const struct json_measure *measure);
 
-/* `report --json`: keys are the names of what rows are grouped by; INT64_MIN and INT64_MAX: no such
+/* `report --json`: keys are the names that rows are grouped by; INT64_MIN and INT64_MAX: no such
  * bound. */
 struct json_report {
     int64_t from_ms, to_ms;
@@ -58,19 +58,6 @@ struct json_report {
     const struct wt_report_row *total;
 };
 struct json_doc *json_report_document(const struct json_report *report);
-
-/* `report --export boamps`: one run as a report in the form of BoAmps (Boavizta); written as
- * JSON_LINE.  Energy is of all devices that were measured, in kWh and without PUE. */
-struct json_boamps {
-    const char *id; /* a UUID */
-    const struct wt_trial *run;
-    int64_t now_ms; /* wall clock */
-    const char *wattune_version;
-};
-struct json_doc *json_boamps_document(const struct json_boamps *report);
-
-/* False for a run that cannot be such a report, since the form needs an energy and a component. */
-bool json_boamps_has(const struct wt_trial *run);
 
 /* `config --json`: origin is flag, environment, file or default; where names it (NULL: null).
  * Files: those that were looked for, NULL-terminated. */
@@ -94,7 +81,7 @@ struct json_doc *json_carbon_tables_document(const struct wt_figure intensities[
 /* `doctor --json`: a check's measured values stand beside its words. */
 struct json_doc *json_doctor_document(const struct wt_check checks[], size_t count);
 
-/* `simulate --fleet --json`: what was booked, and where. */
+/* `simulate --fleet --json`: the amounts that were booked, and the ledger. */
 struct json_doc *json_simulated_fleet_document(const struct wt_simulated_fleet *fleet,
                                                const char *ledger_path);
 
@@ -120,8 +107,8 @@ struct json_doc *json_explain_document(const struct wt_explanation *explanation,
 /* `fleet --json`. */
 struct json_doc *json_fleet_document(const struct wt_fleet *fleet);
 
-/* One line of `monitor --json`: written as JSON_LINE.  `utilization` is a fraction.  `since`: what
- * each device used since the line before (--precise); NULL: not asked for. */
+/* One line of `monitor --json`: written as JSON_LINE. `utilization` is a fraction. `since`: the
+ * energy of each device since the line before (--precise); NULL: not asked for. */
 struct json_doc *json_monitor_document(int64_t wall_ms, const struct wt_device devices[],
                                        const struct wt_state states[],
                                        const struct wt_measurement since[], size_t count);

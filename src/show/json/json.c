@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Building JSON over jansson: a stack of what is open, and one flag for what went wrong.
+ * Building JSON over jansson: a stack of open values, and one flag for failure.
  */
 #include "show/json/json.h"
 
@@ -48,7 +48,7 @@ void json_doc_fail(struct json_doc *doc)
         doc->failed = true;
 }
 
-/* Takes `value` into what is open. */
+/* Takes `value` into the innermost open one. */
 static void put(struct json_doc *doc, const char *key, json_t *value)
 {
     if (!doc) {

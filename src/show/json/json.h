@@ -4,9 +4,7 @@
  * numbers that are not finite become null, and a document that ran out of memory says so once, when
  * it is written.
  *
- * It is a door for programs and knows nothing of energy; documents.h beside it knows which keys the
- * contract has. Both live here and not in view/, so that view/ needs no library and no box includes
- * another.
+ * Must not know that energy exists; documents.h beside it has the keys of the contract.
  */
 #ifndef WATTUNE_SHOW_JSON_JSON_H
 #define WATTUNE_SHOW_JSON_JSON_H
@@ -54,8 +52,8 @@ int json_write_buffer(const struct json_doc *doc, enum json_style style, struct 
 int json_write_stream(const struct json_doc *doc, enum json_style style, FILE *stream,
                       struct wt_error *err);
 
-/* Replaces the file (0644): the old one or the whole new one is there.  What is no regular file
- * (/dev/stdout, a pipe) is written to. */
+/* Replaces the file (0644): the old one or the whole new one is there.  A path that is no regular
+ * file (/dev/stdout, a pipe) is written to. */
 int json_write_file(const struct json_doc *doc, enum json_style style, const char *path,
                     struct wt_error *err);
 

@@ -1,52 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The document of a report: a group a row, and all together.  What some runs of a group lack is
- * named in not_measured and counted; a sum is null only when no run has it.
+ * The document of a report: a group a row, and all together.  Parts that some runs of a group lack
+ * are named in not_measured and counted; a sum is null only when no run has it.
  */
 #include "show/json/documents.h"
 
-#include <math.h>
+#include <string.h>
 
 #include "show/json/parts.h"
 
-static double plus(double a, double b)
+static bool is_in(const struct field *field, const char *object)
 {
-    return isfinite(a) && isfinite(b) ? a + b : isfinite(a) ? a : b;
+    return field->object && strcmp(field->object, object) == 0;
 }
 
-static void put_energy(struct json_doc *doc, const struct wt_report_row *row)
+/* Closes the object of a field, after the counts of runs that stand in it. */
+static void close_object(struct json_doc *doc, const struct field *last,
+                         const struct wt_report_row *row)
 {
-    json_open_object(doc, "energy_j");
-    json_put_number(doc, "gpu", row->gpu_j);
-    json_put_number(doc, "cpu", row->cpu_j);
-    json_put_number(doc, "dram", row->dram_j);
-    json_put_number(doc, "total", plus(plus(row->gpu_j, row->cpu_j), row->dram_j));
+    if (is_in(last, "carbon")) {
+        json_put_count(doc, "runs_without_operational", row->operational_unknown);
+        json_put_count(doc, "runs_without_embodied", row->embodied_unknown);
+    } else if (is_in(last, "savings")) {
+        json_put_count(doc, "runs", row->saved_runs);
+    }
     json_close(doc);
 }
 
 void json_put_sums(struct json_doc *doc, const struct wt_report_row *row)
 {
+    struct field sums[FIELDS_SUMS];
+    fields_of_sums(row, sums);
     json_put_count(doc, "runs", row->runs);
     json_put_count(doc, "runs_not_ended", row->unended);
-    json_put_number(doc, "gpu_hours", row->gpu_hours);
-    json_put_number(doc, "busy_gpu_hours", row->busy_gpu_hours);
-    put_energy(doc, row);
-    json_put_number(doc, "facility_energy_j", row->facility_j);
-    json_open_object(doc, "carbon");
-    json_put_number(doc, "operational_location_g", row->operational_g);
-    json_put_number(doc, "operational_market_g", row->market_g);
-    json_put_number(doc, "embodied_g", row->embodied_g);
-    json_put_number(doc, "embodied_useful_g", row->embodied_useful_g);
-    json_put_number(doc, "total_location_g", row->operational_g + row->embodied_g);
-    json_put_count(doc, "runs_without_operational", row->operational_unknown);
-    json_put_count(doc, "runs_without_embodied", row->embodied_unknown);
-    json_close(doc);
-    json_open_object(doc, "savings");
-    json_put_number(doc, "energy_j", row->saved_j);
-    json_put_number(doc, "energy_error_j", row->saved_error_j);
-    json_put_number(doc, "carbon_g", row->saved_g);
-    json_put_count(doc, "runs", row->saved_runs);
-    json_close(doc);
+    for (unsigned i = 0; i < FIELDS_SUMS; i++) {
+        const char *object = sums[i].object;
+        if (object && (i == 0 || !is_in(&sums[i - 1], object)))
+            json_open_object(doc, object);
+        json_put_field(doc, &sums[i]);
+        if (object && (i + 1 == FIELDS_SUMS || !is_in(&sums[i + 1], object)))
+            close_object(doc, &sums[i], row);
+    }
     json_open_array(doc, "not_measured");
     if (row->gpu_unknown)
         json_put_text(doc, NULL, "gpu");

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The documents of simulations: what was simulated, what the trace says by expectation, and what
- * came of it.
+ * The documents of simulations: the study, the expectations of its trace, and the results.
  */
 #include "show/json/documents.h"
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The figure of an explanation: what a step takes over the power limit, energy and time, measured
- * and fitted.
+ * The figure of an explanation: energy and time of a step over the power limit, measured and
+ * fitted.
  */
-#include "show/text/view.h"
+#include "show/page/page.h"
 
 #include <math.h>
 #include <stdio.h>
 
 #include "show/page/svg.h"
 
-/* What is drawn of a point. */
+/* The value of a point that is drawn. */
 struct value {
     double measured, error, fitted;
 };
@@ -114,7 +114,7 @@ static void put_chart(struct buffer *out, struct chart *chart, const struct wt_e
     put_points(out, chart, e, read);
 }
 
-void view_explain_svg(struct buffer *out, const struct wt_explanation *e)
+void page_explain_svg(struct buffer *out, const struct wt_explanation *e)
 {
     struct chart left = {.left = 70, .top = 40, .width = 520, .height = 360};
     struct chart right = {.left = 680, .top = 40, .width = 520, .height = 360};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The lines of watched GPUs as bars: what runs used, what idle time did, and what is left.  A part
- * below 0 has no bar and says so: nothing is spread over the others.
+ * The lines of watched GPUs as bars: runs, idle time, and the remainder.  A part below 0 has no bar
+ * and its number says so: nothing is spread over the others.
  */
 #include "show/page/fleet_charts.h"
 
@@ -19,21 +19,21 @@ struct part {
     double value;
 };
 
-/* A bar of up to PARTS parts, with what stands above it. */
+/* A bar of up to PARTS parts, with the text above it. */
 struct bar {
     const char *name;
     struct part parts[PARTS];
     double amount;
 };
 
-double fleet_known_hours(const struct wt_fleet_lines *lines)
+double page_fleet_known_hours(const struct wt_fleet_lines *lines)
 {
     return lines->watched_hours - lines->unknown_hours;
 }
 
-double fleet_other_hours(const struct wt_fleet_lines *lines)
+double page_fleet_other_hours(const struct wt_fleet_lines *lines)
 {
-    return fleet_known_hours(lines) - lines->reserved_hours - lines->idle_hours;
+    return page_fleet_known_hours(lines) - lines->reserved_hours - lines->idle_hours;
 }
 
 static double length_of(double value)
@@ -98,14 +98,14 @@ static char *in_hours(char text[UNIT_SIZE], double hours)
     return text;
 }
 
-void fleet_charts(struct buffer *out, const struct wt_fleet_lines *lines)
+void page_fleet_charts(struct buffer *out, const struct wt_fleet_lines *lines)
 {
-    double known_hours = fleet_known_hours(lines), runs_j = lines->runs_j - lines->overlap_j;
+    double known_hours = page_fleet_known_hours(lines), runs_j = lines->runs_j - lines->overlap_j;
     if (!(known_hours > 0))
         return;
     const struct bar energy[2] = {
-        {"what counters say", {{"counters", "counters", lines->energy_j}}, lines->energy_j},
-        {"what it was for",
+        {"by the counters", {{"counters", "counters", lines->energy_j}}, lines->energy_j},
+        {"by use",
          {{"runs", "energy", runs_j},
           {"idle", "idle", lines->idle_j},
           {"unattributed", "other", lines->unattributed_j}},
@@ -114,7 +114,7 @@ void fleet_charts(struct buffer *out, const struct wt_fleet_lines *lines)
         {"watched",
          {{"reserved by runs", "energy", lines->reserved_hours},
           {"idle", "idle", lines->idle_hours},
-          {"used without a run", "other", fleet_other_hours(lines)}},
+          {"used without a run", "other", page_fleet_other_hours(lines)}},
          known_hours},
         {"known to be busy", {{"busy", "counters", lines->busy_hours}}, lines->busy_hours}};
     put_figure(out, "Energy of watched GPUs", "lines-energy", energy,

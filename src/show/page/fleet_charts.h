@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside view/: the charts of a fleet's page that a report has not: what watched GPUs were used
- * for, as stacked bars.
+ * Inside page/: the charts of a fleet's page that a report has not: the uses of watched GPUs, as
+ * stacked bars.
  */
 #ifndef WATTUNE_SHOW_PAGE_FLEET_CHARTS_H
 #define WATTUNE_SHOW_PAGE_FLEET_CHARTS_H
@@ -9,14 +9,14 @@
 #include "base/buffer.h"
 #include "flow/fleet.h"
 
-/* Hours of which the energy is known: those all else in the lines is about. */
-double fleet_known_hours(const struct wt_fleet_lines *lines);
+/* Hours with known energy: those that all else in the lines is about. */
+double page_fleet_known_hours(const struct wt_fleet_lines *lines);
 
 /* Of these, the hours in which something used the GPUs that booked nothing. */
-double fleet_other_hours(const struct wt_fleet_lines *lines);
+double page_fleet_other_hours(const struct wt_fleet_lines *lines);
 
 /* Energy against the counters', and hours with those that were busy, each a figure; nothing where
  * nothing is known. */
-void fleet_charts(struct buffer *out, const struct wt_fleet_lines *lines);
+void page_fleet_charts(struct buffer *out, const struct wt_fleet_lines *lines);
 
 #endif

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A fleet as a page of HTML: the size of the problem and the worth of the solution, the fleet view,
- * the task view, what would be under other circumstances, and what all that rests on.  Numbers are
- * those of the JSON, shown with units and kept whole beside (see show/page/html.h).
+ * the task view, other assumptions, and the basis of all figures.  Numbers are those of the JSON,
+ * shown with units and kept whole beside (see show/page/html.h).
  */
 #include <math.h>
 #include <stdio.h>
 
+#include "base/units.h"
 #include "show/page/fleet_charts.h"
 #include "show/page/fleet_tables.h"
 #include "show/page/html.h"
-#include "show/text/report.h"
-#include "show/text/view.h"
+#include "show/page/report_parts.h"
+#include "show/page/page.h"
 
 static bool is_watched(const struct wt_fleet *fleet)
 {
@@ -28,8 +29,8 @@ static void put_share(struct buffer *out, double fraction, const char *of_what)
 
 /* --- Figures --- */
 
-/* What of a figure is not of runs: watched devices use more than runs have booked.  `watched`: the
- * devices' own sum, without which that is not known. */
+/* The part of a figure that is not of runs: watched devices use more than runs have booked.
+ * `watched`: the devices' own sum, without which that is not known. */
 static void put_beside(struct buffer *out, const struct wt_fleet *fleet, double now, double of_runs,
                        double watched, void (*put)(struct buffer *, double))
 {
@@ -37,10 +38,10 @@ static void put_beside(struct buffer *out, const struct wt_fleet *fleet, double 
         return;
     html_note(out, "runs ");
     put(out, of_runs);
-    buffer_print(out, ", what watched GPUs used besides ");
-    put(out, !(fleet_known_hours(&fleet->lines) > 0) || !isfinite(watched) ? (double)NAN
-             : isfinite(of_runs)                                           ? now - of_runs
-                                                                           : now);
+    buffer_print(out, ", watched GPUs outside runs ");
+    put(out, !(page_fleet_known_hours(&fleet->lines) > 0) || !isfinite(watched) ? (double)NAN
+             : isfinite(of_runs)                                                ? now - of_runs
+                                                                                : now);
 }
 
 static void put_energy_figures(struct buffer *out, const struct wt_fleet *fleet)
@@ -68,7 +69,7 @@ static void put_carbon_figures(struct buffer *out, const struct wt_fleet *fleet)
     const struct wt_report_row *runs = &fleet->total;
     html_figure(out, "Operational carbon, " HTML_CO2E);
     html_grams(out, fleet->now.operational_g);
-    html_note(out, "location-based: what the grid emits on average");
+    html_note(out, "location-based: at the grid&#8217;s average");
     put_beside(out, fleet, fleet->now.operational_g, runs->operational_g,
                fleet->lines.operational_g, html_grams);
     if (isfinite(runs->market_g)) {
@@ -95,7 +96,7 @@ static void put_figures(struct buffer *out, const struct wt_fleet *fleet)
     buffer_print(out, "<dl class=\"figures\">\n");
     put_energy_figures(out, fleet);
     put_carbon_figures(out, fleet);
-    report_saved_figure(out, &fleet->total);
+    page_saved_figure(out, &fleet->total);
     html_figure(out, "GPU hours of runs");
     html_number(out, fleet->now.gpu_hours);
     html_note(out, "known to be busy: ");
@@ -109,7 +110,7 @@ static void put_figures(struct buffer *out, const struct wt_fleet *fleet)
 
 /* --- Size and worth --- */
 
-/* What the jobs say together of their potentials; energy NaN: of none. */
+/* The potentials of the jobs together; energy NaN: of none. */
 struct outlook {
     size_t known, unknown;            /* jobs */
     double unknown_j;                 /* energy of the latter, where that is known */
@@ -125,12 +126,12 @@ static struct outlook outlook_of(const struct wt_fleet *fleet)
         if (isfinite(potential->chosen_energy) && isfinite(job->gpu_j)) {
             outlook.known++;
             outlook.chosen_hours =
-                report_plus(outlook.chosen_hours, job->gpu_hours * (potential->chosen_time - 1));
+                sum_known(outlook.chosen_hours, job->gpu_hours * (potential->chosen_time - 1));
             outlook.least_hours =
-                report_plus(outlook.least_hours, job->gpu_hours * (potential->least_time - 1));
+                sum_known(outlook.least_hours, job->gpu_hours * (potential->least_time - 1));
         } else {
             outlook.unknown++;
-            outlook.unknown_j = report_plus(outlook.unknown_j, job->gpu_j);
+            outlook.unknown_j = sum_known(outlook.unknown_j, job->gpu_j);
         }
     }
     return outlook;
@@ -156,8 +157,8 @@ static void put_possible(struct buffer *out, const struct wt_fleet *fleet, doubl
 
 static void put_idle(struct buffer *out, const struct wt_fleet_lines *lines)
 {
-    bool known = fleet_known_hours(lines) > 0;
-    html_figure(out, "Used by idle GPUs");
+    bool known = page_fleet_known_hours(lines) > 0;
+    html_figure(out, "Energy of idle GPUs");
     html_energy(out, known ? lines->idle_j : (double)NAN);
     if (known)
         put_share(out, lines->idle_j / lines->energy_j,
@@ -175,33 +176,33 @@ static void put_worth(struct buffer *out, const struct wt_fleet *fleet,
     char name[64];
     buffer_print(out, "<h2 id=\"worth\">Size of the problem, worth of the solution</h2>\n<dl "
                       "class=\"figures\">\n");
-    html_figure(out, "Used");
+    html_figure(out, "Energy used");
     html_energy(out, fleet->now.energy_j);
     html_note(out, "operational and embodied: ");
     html_grams(out, fleet->now.operational_g + fleet->now.embodied_g);
     html_figure_end(out);
-    html_figure(out, "Saved so far");
+    html_figure(out, "Saving so far");
     html_energy(out, runs->saved_j);
     if (isfinite(runs->saved_j)) {
         html_below(out, html_error, runs->saved_error_j);
         put_share(out, runs->saved_j / (fleet->now.energy_j + runs->saved_j),
-                  "what would have been used without; measured in ");
+                  "the energy without it; measured in ");
         buffer_print(out, "%llu of ", (unsigned long long)runs->saved_runs);
         report_say_runs(out, runs->runs);
     } else {
         html_note(out, "no run has measured its baseline");
     }
     html_figure_end(out);
-    snprintf(name, sizeof name, "Could still be saved by eta %.4g", fleet->eta);
+    snprintf(name, sizeof name, "Further saving available at eta %.4g", fleet->eta);
     html_figure(out, name);
     put_possible(out, fleet, fleet->at_choice_j, outlook->chosen_hours,
                  "by the power limits that it chooses from the jobs&#8217; profiles");
-    html_figure(out, "Could be saved at most by limits");
+    html_figure(out, "Largest saving available by limits");
     put_possible(out, fleet, fleet->at_least_j, outlook->least_hours,
                  "by the power limits of least energy");
     html_figure(out, "Without a usable profile");
     html_energy(out, outlook->unknown_j);
-    html_note(out, "of GPUs; what could be saved there is unknown");
+    html_note(out, "of GPUs; the saving available there is unknown");
     put_share(out, outlook->unknown_j / fleet->now.energy_j, "the energy of the fleet, ");
     buffer_print(out, "%zu of %zu jobs", outlook->unknown, outlook->known + outlook->unknown);
     html_figure_end(out);
@@ -217,15 +218,14 @@ static void put_charts(struct buffer *out, const struct wt_fleet *fleet)
     if (!fleet->phases.count && !is_watched(fleet))
         return;
     buffer_print(out, "<div class=\"charts\">\n");
-    report_group_charts(out, &(struct view_report_page){.keys = &phase,
-                                                        .key_count = 1,
-                                                        .rows = fleet->phases.rows,
-                                                        .count = fleet->phases.count});
-    report_day_charts(out,
-                      &(struct report_days){
-                          fleet->days.rows, fleet->days.count, 0, "wattune report --by day",
-                          fleet->by_hour ? "" : "A run is whole in the day in which it began."});
-    fleet_charts(out, &fleet->lines);
+    page_group_charts(out, &(struct view_report_page){.keys = &phase,
+                                                      .key_count = 1,
+                                                      .rows = fleet->phases.rows,
+                                                      .count = fleet->phases.count});
+    page_day_charts(out, &(struct page_days){
+                             fleet->days.rows, fleet->days.count, 0, "wattune report --by day",
+                             fleet->by_hour ? "" : "A run is whole in the day in which it began."});
+    page_fleet_charts(out, &fleet->lines);
     buffer_print(out, "</div>\n");
 }
 
@@ -241,7 +241,7 @@ static void put_watched_figure(struct buffer *out, const char *name, double valu
 
 static void put_watched(struct buffer *out, const struct wt_fleet_lines *lines)
 {
-    double known = fleet_known_hours(lines), none = NAN;
+    double known = page_fleet_known_hours(lines), none = NAN;
     buffer_print(out, "<dl class=\"figures\">\n");
     html_figure(out, "GPU hours watched");
     html_number(out, lines->watched_hours);
@@ -254,7 +254,7 @@ static void put_watched(struct buffer *out, const struct wt_fleet_lines *lines)
     put_watched_figure(out, "Busy, GPU hours", lines->busy_hours, html_number,
                        lines->busy_hours / known, "the same, as far as known");
     put_watched_figure(out, "Idle energy", known > 0 ? lines->idle_j : none, html_energy,
-                       lines->idle_j / lines->energy_j, "what counters say");
+                       lines->idle_j / lines->energy_j, "the energy by the counters");
     put_watched_figure(out, "Idle operational carbon, " HTML_CO2E, lines->idle_operational_g,
                        html_grams, lines->idle_operational_g / lines->operational_g,
                        "that of watched GPUs");
@@ -266,27 +266,28 @@ static void put_watched(struct buffer *out, const struct wt_fleet_lines *lines)
 static void put_fleet_view(struct buffer *out, const struct wt_fleet *fleet)
 {
     buffer_print(out, "<h2 id=\"fleet-view\">Fleet view</h2>\n<p>By phase, day, GPU model, user "
-                      "and project: what runs have booked. Of watched "
-                      "GPUs: what their counters say, runs and all else.</p>\n");
+                      "and project: the account of runs. Of watched GPUs: the energy by their "
+                      "counters, runs and all else.</p>\n");
     put_charts(out, fleet);
     buffer_print(out, "<h3 id=\"watched\">Watched GPUs</h3>\n");
     if (is_watched(fleet)) {
         put_watched(out, &fleet->lines);
-        fleet_table_lines(out, &fleet->lines);
-        fleet_table_devices(out, fleet->devices, fleet->device_count, &fleet->lines);
+        page_fleet_table_lines(out, &fleet->lines);
+        page_fleet_table_devices(out, fleet->devices, fleet->device_count, &fleet->lines);
     } else {
-        buffer_print(out, "<p>Nobody watched the devices: what they use while no run has them is "
-                          "unknown, and so are utilisation and "
-                          "idle energy. <code>wattune monitor --book</code> watches them.</p>\n");
+        buffer_print(
+            out,
+            "<p>Nobody watched the devices: their energy outside runs is unknown, and so are "
+            "utilisation and idle energy. <code>wattune monitor --book</code> watches them.</p>\n");
     }
-    fleet_table_groups(out, "phases", "By phase", WT_BY_PHASE, &fleet->phases, &fleet->total);
-    fleet_table_groups(out, "gpus", "By GPU model", WT_BY_GPU, &fleet->gpus, &fleet->total);
-    fleet_table_groups(out, "users", "By user", WT_BY_USER, &fleet->users, &fleet->total);
-    fleet_table_groups(out, "projects", "By project", WT_BY_PROJECT, &fleet->projects,
-                       &fleet->total);
+    page_fleet_table_groups(out, "phases", "By phase", WT_BY_PHASE, &fleet->phases, &fleet->total);
+    page_fleet_table_groups(out, "gpus", "By GPU model", WT_BY_GPU, &fleet->gpus, &fleet->total);
+    page_fleet_table_groups(out, "users", "By user", WT_BY_USER, &fleet->users, &fleet->total);
+    page_fleet_table_groups(out, "projects", "By project", WT_BY_PROJECT, &fleet->projects,
+                            &fleet->total);
 }
 
-/* --- What if --- */
+/* --- Other assumptions --- */
 
 static void put_assumption(struct buffer *out, const char *name, double value,
                            void (*put)(struct buffer *, double), const char *unit)
@@ -314,7 +315,7 @@ static void put_what_if(struct buffer *out, const struct wt_fleet *fleet)
 {
     const struct wt_what_if *assumed = &fleet->what_if;
     const struct wt_fleet_figures *now = &fleet->now, *then = &fleet->then;
-    buffer_print(out, "<h2 id=\"what-if\">What if</h2>\n<p>The same ledger, assuming the "
+    buffer_print(out, "<h2 id=\"what-if\">Other assumptions</h2>\n<p>The same ledger, assuming the "
                       "following; all else as it was booked. "
                       "Nothing was run.</p>\n<ul id=\"assumptions\">\n");
     put_assumption(out, "Grid intensity: ", assumed->intensity_g_per_kwh, html_number,
@@ -346,16 +347,15 @@ static void put_what_if(struct buffer *out, const struct wt_fleet *fleet)
     html_table_end(out);
 }
 
-/* --- What is not known --- */
+/* --- Gaps --- */
 
 static void put_unknown(struct buffer *out, const struct wt_fleet *fleet,
                         const struct outlook *outlook)
 {
     struct buffer items = {0};
-    report_unknown(&items, &fleet->total);
+    page_unknown(&items, &fleet->total);
     if (!is_watched(fleet))
-        buffer_print(&items,
-                     "<li>what devices use while no run has them: nobody watched them</li>\n");
+        buffer_print(&items, "<li>the energy of devices outside runs: nobody watched them</li>\n");
     if (fleet->lines.unknown_hours > 0) {
         buffer_print(&items, "<li>the energy of ");
         html_number(&items, fleet->lines.unknown_hours);
@@ -365,20 +365,20 @@ static void put_unknown(struct buffer *out, const struct wt_fleet *fleet,
     }
     if (outlook->unknown)
         buffer_print(&items,
-                     "<li>what could still be saved in %zu of %zu jobs: there is no profile, or "
+                     "<li>the further saving available in %zu of %zu jobs: there is no profile, or "
                      "none with the limit that they run at"
                      "</li>\n",
                      outlook->unknown, outlook->known + outlook->unknown);
     if (items.length)
-        buffer_print(out, "<h2>What is not known</h2>\n<ul id=\"unknown\">\n%s</ul>\n", items.text);
+        buffer_print(out, "<h2>Gaps</h2>\n<ul id=\"unknown\">\n%s</ul>\n", items.text);
     out->failed |= items.failed;
     buffer_clear(&items);
 }
 
-void view_fleet_html(struct buffer *out, const struct wt_fleet *fleet)
+void page_fleet(struct buffer *out, const struct wt_fleet *fleet)
 {
     html_begin(out, "Energy and carbon of the fleet");
-    report_range(out, fleet->from_ms, fleet->to_ms, &fleet->total, fleet->made_ms);
+    page_range(out, fleet->from_ms, fleet->to_ms, &fleet->total, fleet->made_ms);
     if (!fleet->total.runs && !is_watched(fleet)) {
         buffer_print(out,
                      "<p>There are no runs and no watched devices in the ledger for that.</p>\n");
@@ -387,10 +387,10 @@ void view_fleet_html(struct buffer *out, const struct wt_fleet *fleet)
         put_figures(out, fleet);
         put_worth(out, fleet, &outlook);
         put_fleet_view(out, fleet);
-        fleet_table_tasks(out, fleet);
+        page_fleet_table_tasks(out, fleet);
         if (fleet->has_what_if)
             put_what_if(out, fleet);
-        report_sources(out, fleet->basis, fleet->basis_count);
+        page_sources(out, fleet->basis, fleet->basis_count);
         put_unknown(out, fleet, &outlook);
     }
     html_end(out);

@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/units.h"
 #include "show/page/fleet_charts.h"
 #include "show/page/html.h"
-#include "show/text/report.h"
+#include "show/page/report_parts.h"
 #include "show/text/table.h"
 
 enum {
@@ -20,24 +21,7 @@ enum {
     MOST_PHASES = 8, /* of one job; Sustainable AI has four */
 };
 
-/* What sums of nothing are: not known. */
-static struct wt_report_row no_runs(void)
-{
-    const double none = NAN;
-    return (struct wt_report_row){.gpu_hours = none,
-                                  .busy_gpu_hours = none,
-                                  .gpu_j = none,
-                                  .cpu_j = none,
-                                  .dram_j = none,
-                                  .facility_j = none,
-                                  .operational_g = none,
-                                  .market_g = none,
-                                  .embodied_g = none,
-                                  .embodied_useful_g = none,
-                                  .saved_j = none,
-                                  .saved_error_j = none,
-                                  .saved_g = none};
-}
+static const struct wt_report_row no_runs = {WT_REPORT_NO_RUNS};
 
 static void begin_row(struct buffer *out, const char *name)
 {
@@ -46,7 +30,7 @@ static void begin_row(struct buffer *out, const char *name)
     buffer_print(out, "</th>");
 }
 
-/* Of what is many: how much more there is; in front of all keys. */
+/* The remainder of a cut table; in front of all keys. */
 static void begin_rest(struct buffer *out, size_t count, unsigned key_count)
 {
     buffer_print(out, "<tr><th scope=\"row\" class=\"name\"");
@@ -76,39 +60,39 @@ static void put_cell(struct buffer *out, void (*put)(struct buffer *, double), d
 }
 
 static void put_rest(struct buffer *out, const struct wt_rows *rows, unsigned key_count,
-                     struct report_columns columns)
+                     struct page_columns columns)
 {
-    struct wt_report_row rest = no_runs();
+    struct wt_report_row rest = no_runs;
     if (rows->count <= MOST_GROUPS)
         return;
     for (size_t i = MOST_GROUPS; i < rows->count; i++)
         report_add(&rest, &rows->rows[i]);
     begin_rest(out, rows->count - MOST_GROUPS, key_count);
-    report_sums(out, &rest, columns);
+    page_sums(out, &rest, columns);
 }
 
 static void put_total(struct buffer *out, const struct wt_report_row *total, unsigned key_count,
-                      struct report_columns columns)
+                      struct page_columns columns)
 {
     begin_total(out, key_count);
-    report_sums(out, total, columns);
+    page_sums(out, total, columns);
     buffer_print(out, "</tfoot>\n");
 }
 
-void fleet_table_groups(struct buffer *out, const char *id, const char *title,
-                        enum wt_report_key key, const struct wt_rows *rows,
-                        const struct wt_report_row *total)
+void page_fleet_table_groups(struct buffer *out, const char *id, const char *title,
+                             enum wt_report_key key, const struct wt_rows *rows,
+                             const struct wt_report_row *total)
 {
-    struct report_columns columns = report_columns(total);
+    struct page_columns columns = page_columns(total);
     if (!rows->count)
         return;
     buffer_print(out, "<h3 id=\"%s\">%s</h3>\n", id, title);
     html_table(out, id);
-    report_heading(out, &key, 1, columns);
+    page_sums_heading(out, &key, 1, columns);
     buffer_print(out, "<tbody>\n");
     for (size_t i = 0; i < rows->count && i < MOST_GROUPS; i++) {
         begin_row(out, rows->rows[i].keys[0]);
-        report_sums(out, &rows->rows[i], columns);
+        page_sums(out, &rows->rows[i], columns);
     }
     put_rest(out, rows, 1, columns);
     buffer_print(out, "</tbody>\n");
@@ -129,14 +113,14 @@ static void put_line(struct buffer *out, const char *name, double hours, double 
     buffer_print(out, "</tr>\n");
 }
 
-void fleet_table_lines(struct buffer *out, const struct wt_fleet_lines *lines)
+void page_fleet_table_lines(struct buffer *out, const struct wt_fleet_lines *lines)
 {
-    double known = fleet_known_hours(lines), j = lines->energy_j;
+    double known = page_fleet_known_hours(lines), j = lines->energy_j;
     if (!(known > 0)) {
         buffer_print(out, "<p>The energy of all hours watched is unknown.</p>\n");
         return;
     }
-    buffer_print(out, "<h3 id=\"lines\">What watched GPUs used, by what it was for</h3>\n");
+    buffer_print(out, "<h3 id=\"lines\">Energy of watched GPUs, by use</h3>\n");
     html_table(out, "lines");
     buffer_print(
         out, "<thead><tr><th scope=\"col\" class=\"name\">Line</th><th scope=\"col\">GPU "
@@ -148,9 +132,9 @@ void fleet_table_lines(struct buffer *out, const struct wt_fleet_lines *lines)
              0 - lines->overlap_j, j); /* not -0 */
     put_line(out, "Idle: no process, no run", lines->idle_hours, known, lines->idle_j, j);
     put_line(out, "Unattributed: used without a run, or measured differently",
-             fleet_other_hours(lines), known, lines->unattributed_j, j);
-    buffer_print(
-        out, "</tbody>\n<tfoot><tr><th scope=\"row\" class=\"name\">What the counters say</th>");
+             page_fleet_other_hours(lines), known, lines->unattributed_j, j);
+    buffer_print(out,
+                 "</tbody>\n<tfoot><tr><th scope=\"row\" class=\"name\">Sum of the counters</th>");
     put_cell(out, html_number, known);
     put_cell(out, html_percent, 1);
     begin_cell(out, html_energy, j);
@@ -184,7 +168,7 @@ static void add_lines(struct wt_fleet_lines *sum, const struct wt_fleet_lines *l
                                     offsetof(struct wt_fleet_lines, idle_embodied_g)};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         double *to = (double *)((char *)sum + values[i]);
-        *to = report_plus(*to, *(const double *)((const char *)lines + values[i]));
+        *to = sum_known(*to, *(const double *)((const char *)lines + values[i]));
     }
     sum->energy_error_j = hypot(sum->energy_error_j, lines->energy_error_j);
 }
@@ -192,7 +176,7 @@ static void add_lines(struct wt_fleet_lines *sum, const struct wt_fleet_lines *l
 /* Without a known hour there is no energy, rather than none used. */
 static void put_lines(struct buffer *out, const struct wt_fleet_lines *lines)
 {
-    double known = fleet_known_hours(lines), none = NAN;
+    double known = page_fleet_known_hours(lines), none = NAN;
     bool is_known = known > 0;
     begin_cell(out, html_number, lines->watched_hours);
     html_below(out, html_number, lines->unknown_hours);
@@ -253,8 +237,8 @@ static void put_devices(struct buffer *out, const struct wt_fleet_device *const 
     }
 }
 
-void fleet_table_devices(struct buffer *out, const struct wt_fleet_device devices[], size_t count,
-                         const struct wt_fleet_lines *total)
+void page_fleet_table_devices(struct buffer *out, const struct wt_fleet_device devices[],
+                              size_t count, const struct wt_fleet_lines *total)
 {
     const struct wt_fleet_device **sorted = malloc((count + 1) * sizeof *sorted);
     if (!sorted) {
@@ -309,7 +293,7 @@ static size_t take_tasks(const struct wt_fleet *fleet, struct task tasks[MOST_GR
     struct task *sorted[MOST_GROUPS];
     size_t count = fleet->jobs.count < MOST_GROUPS ? fleet->jobs.count : MOST_GROUPS;
     for (size_t i = 0; i < count; i++) {
-        tasks[i] = (struct task){.job = &fleet->jobs.rows[i], .rest = no_runs()};
+        tasks[i] = (struct task){.job = &fleet->jobs.rows[i], .rest = no_runs};
         sorted[i] = &tasks[i];
     }
     qsort(sorted, count, sizeof *sorted, by_name);
@@ -325,16 +309,16 @@ static size_t take_tasks(const struct wt_fleet *fleet, struct task tasks[MOST_GR
 }
 
 static void put_phase(struct buffer *out, const char *job, const char *phase,
-                      const struct wt_report_row *row, struct report_columns columns)
+                      const struct wt_report_row *row, struct page_columns columns)
 {
     begin_row(out, job);
     buffer_print(out, "<th scope=\"row\" class=\"name\">");
     html_name(out, phase);
     buffer_print(out, "</th>");
-    report_sums(out, row, columns);
+    page_sums(out, row, columns);
 }
 
-static void put_task(struct buffer *out, const struct task *task, struct report_columns columns)
+static void put_task(struct buffer *out, const struct task *task, struct page_columns columns)
 {
     const char *job = task->job->keys[0];
     for (size_t i = 0; i < task->phase_count && i < MOST_PHASES; i++)
@@ -343,24 +327,24 @@ static void put_task(struct buffer *out, const struct task *task, struct report_
         begin_row(out, job);
         buffer_print(out, "<th scope=\"row\" class=\"name\">%zu more</th>",
                      task->phase_count - MOST_PHASES);
-        report_sums(out, &task->rest, columns);
+        page_sums(out, &task->rest, columns);
     }
     if (task->phase_count == 1)
         return;
     begin_row(out, job);
     buffer_print(out, "<th scope=\"row\" class=\"name\">all</th>");
-    report_sums(out, task->job, columns);
+    page_sums(out, task->job, columns);
 }
 
 static void put_tasks(struct buffer *out, const struct wt_fleet *fleet)
 {
     static const enum wt_report_key keys[] = {WT_BY_JOB, WT_BY_PHASE};
-    struct report_columns columns = report_columns(&fleet->total);
+    struct page_columns columns = page_columns(&fleet->total);
     struct task tasks[MOST_GROUPS];
     size_t count = take_tasks(fleet, tasks);
     buffer_print(out, "<h3 id=\"tasks\">Jobs that used most, by phase</h3>\n");
     html_table(out, "tasks");
-    report_heading(out, keys, 2, columns);
+    page_sums_heading(out, keys, 2, columns);
     buffer_print(out, "<tbody>\n");
     for (size_t i = 0; i < count; i++)
         put_task(out, &tasks[i], columns);
@@ -370,7 +354,7 @@ static void put_tasks(struct buffer *out, const struct wt_fleet *fleet)
     html_table_end(out);
 }
 
-/* What another limit changes: energy with the joules that it saves, and time. */
+/* The change by another limit: energy with the joules that it saves, and time. */
 static void put_choice(struct buffer *out, uint32_t limit_mw, double energy, double time,
                        double job_j)
 {
@@ -404,16 +388,17 @@ static void put_potentials(struct buffer *out, const struct wt_fleet *fleet)
     size_t known = 0, shown = 0;
     for (size_t i = 0; i < fleet->jobs.count; i++)
         known += isfinite(fleet->potentials[i].chosen_energy);
-    buffer_print(out,
-                 "<h3 id=\"potentials\">What jobs could still save</h3>\n<p>By their profiles, per "
-                 "step: at the power limit that eta %.4g "
-                 "chooses, and at that of least energy, against the limit of the last run that was "
-                 "measured. ",
-                 fleet->eta);
+    buffer_print(
+        out,
+        "<h3 id=\"potentials\">Further saving available, by job</h3>\n<p>By their profiles, per "
+        "step: at the power limit that eta %.4g "
+        "chooses, and at that of least energy, against the limit of the last run that was "
+        "measured. ",
+        fleet->eta);
     if (known < fleet->jobs.count)
-        buffer_print(out,
-                     "%zu of %zu jobs have no usable profile: what they could save is unknown.",
-                     fleet->jobs.count - known, fleet->jobs.count);
+        buffer_print(
+            out, "%zu of %zu jobs have no usable profile: the saving available in them is unknown.",
+            fleet->jobs.count - known, fleet->jobs.count);
     if (known > MOST_GROUPS)
         buffer_print(out, " Of %zu others, the %u that used most.", known, MOST_GROUPS);
     buffer_print(out, "</p>\n");
@@ -436,7 +421,7 @@ static void put_potentials(struct buffer *out, const struct wt_fleet *fleet)
     html_table_end(out);
 }
 
-void fleet_table_tasks(struct buffer *out, const struct wt_fleet *fleet)
+void page_fleet_table_tasks(struct buffer *out, const struct wt_fleet *fleet)
 {
     if (!fleet->jobs.count)
         return;

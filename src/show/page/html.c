@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pages of HTML: the frame, the style sheet, and what others chose as text.
+ * Pages of HTML: the frame, the style sheet, and the names of others as text.
  */
 #include "show/page/html.h"
 
@@ -13,7 +13,7 @@
 #include "show/text/table.h"
 
 /* The colours are Okabe and Ito's, which people of any colour vision tell apart; they differ in
- * lightness, too, for grey print. Dark ones are for screens only. */
+ * lightness, too, for grey print.  Dark ones are for screens only. */
 static const char style[] =
     ":root{color-scheme:light;--ink:#1a1a1a;--soft:#595959;--line:#c8c8c8;--page:#fff;--card:#"
     "f5f5f3;"
@@ -202,7 +202,7 @@ void html_grams(struct buffer *out, double grams)
     html_value(out, grams, unit_grams(text, grams));
 }
 
-/* Three digits: what is little is not rounded to nothing. */
+/* Three digits: a small value is not rounded to nothing. */
 static void put_percent(struct buffer *out, double fraction, const char *sign)
 {
     char text[64];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside view/: pages of HTML that need nothing but themselves.  One style sheet for all of them,
+ * Inside page/: pages of HTML that need nothing but themselves.  One style sheet for all of them,
  * for screens wide and narrow, light and dark, and for A4; no script; a policy that forbids the
- * browser to run or fetch anything.  What others chose is text: nothing of it can become markup or
- * turn what stands beside it around.
+ * browser to run or fetch anything.  Names that others chose are text: nothing of them can become
+ * markup or turn the text beside them around.
  */
 #ifndef WATTUNE_SHOW_PAGE_HTML_H
 #define WATTUNE_SHOW_PAGE_HTML_H
@@ -21,12 +21,12 @@ void html_end(struct buffer *out);
  * direction marks and wrong bytes shown escaped as text_escape() does, markup as entities. */
 void html_text(struct buffer *out, const char *text);
 
-/* A name that others chose: isolated from the direction of what is around, cut with "..." behind 64
- * bytes (the whole is its title then), "unknown" when empty. */
+/* A name that others chose: isolated from the direction of the text around it, cut with "..."
+ * behind 64 bytes (the whole is its title then), "unknown" when empty. */
 void html_name(struct buffer *out, const char *name);
 
-/* What is shown of a number, with the number itself beside it for programs (12 digits); as shown
- * alone when it is not finite. */
+/* The shown form of a number, with the number itself beside it for programs (12 digits); the
+ * shown form alone when it is not finite. */
 void html_value(struct buffer *out, double value, const char *shown);
 
 /* A moment to the minute, UTC; "unknown" for one that has no date. */
@@ -45,7 +45,7 @@ void html_change(struct buffer *out, double fraction);
 void html_limit(struct buffer *out, uint32_t limit_mw);
 void html_error(struct buffer *out, double energy_j); /* with a plus-minus sign */
 
-/* In the same place, smaller: what stands beside another number and is never added to it. */
+/* In the same place, smaller: a number that stands beside another and is never added to it. */
 void html_below(struct buffer *out, void (*put)(struct buffer *, double), double value);
 
 /* A figure of a <dl class="figures">: its name, then its value by the caller, then notes, each

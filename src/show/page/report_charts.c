@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The charts of a report: bars of energy and of carbon for the groups that used most, and day by
- * day.  What is unknown has no bar and says so.
+ * day.  An unknown value has no bar and is printed as unknown.
  */
-#include "show/text/report.h"
+#include "base/units.h"
+#include "show/page/report_parts.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,8 +18,9 @@
 #include "show/text/table.h"
 
 enum {
-    WIDTH = 480, /* two beside each other on a wide screen, one on a telephone, and text of 12 can
-                    be read on both */
+    /* two beside each other on a wide screen, one on a telephone, and text of 12 can be read on
+       both */
+    WIDTH = 480,
     MOST_BARS = 20, /* a page of paper holds them */
     BAR_ROW = 30,
     MOST_DAYS = 366,
@@ -36,7 +38,7 @@ static double embodied_g(const struct wt_report_row *row)
     return row->embodied_g;
 }
 
-/* What a bar is made of, from the left or from the bottom. */
+/* The parts of a bar, from the left or from the bottom. */
 struct measure {
     const char *name, *id;
     struct {
@@ -129,7 +131,7 @@ static void put_bar_row(struct buffer *out, const struct measure *measure,
     buffer_clear(&amount);
 }
 
-/* Most energy first; what is unknown last; else in the order of the table. */
+/* Most energy first; unknown energy last; else in the order of the table. */
 static int by_energy(const void *a, const void *b)
 {
     const struct wt_report_row *const x = *(const struct wt_report_row *const *)a,
@@ -161,7 +163,7 @@ static void put_groups(struct buffer *out, const struct measure *measure,
     for (size_t i = 0; i < shown; i++)
         most = fmax(most, length_of_row(measure, sorted[i]));
     for (size_t i = shown; i < page->count; i++)
-        rest_j = report_plus(rest_j, report_measured_j(sorted[i]));
+        rest_j = sum_known(rest_j, report_measured_j(sorted[i]));
     put_caption(out, measure, page->keys, page->key_count);
     if (shown < page->count)
         buffer_print(out, "<br>The %u that used most; %zu more (%s) are in the table.", MOST_BARS,
@@ -187,7 +189,7 @@ struct day {
 };
 
 /* The rows' days in their order, each with the sums of its groups; returns how many. */
-static size_t take_days(const struct report_days *rows, struct day days[])
+static size_t take_days(const struct page_days *rows, struct day days[])
 {
     size_t count = 0;
     int64_t at_ms;
@@ -200,7 +202,7 @@ static size_t take_days(const struct report_days *rows, struct day days[])
         for (unsigned m = 0; m < MEASURES; m++)
             for (unsigned i = 0; has_part(&measures[m], i); i++)
                 days[count - 1].parts[m][i] =
-                    report_plus(days[count - 1].parts[m][i], measures[m].parts[i].of(row));
+                    sum_known(days[count - 1].parts[m][i], measures[m].parts[i].of(row));
     }
     return count;
 }
@@ -240,7 +242,7 @@ static void put_dates(struct buffer *out, const struct chart *chart)
 }
 
 static void put_days(struct buffer *out, unsigned m, const struct day days[], size_t count,
-                     bool cut, const struct report_days *rows)
+                     bool cut, const struct page_days *rows)
 {
     const struct measure *measure = &measures[m];
     struct chart chart = {.left = 64, .top = 10, .width = WIDTH - 64 - 36, .height = 190};
@@ -273,7 +275,7 @@ static void put_days(struct buffer *out, unsigned m, const struct day days[], si
     buffer_print(out, "</figure>\n");
 }
 
-void report_day_charts(struct buffer *out, const struct report_days *rows)
+void page_day_charts(struct buffer *out, const struct page_days *rows)
 {
     struct day *days = malloc((rows->count + 1) * sizeof *days);
     if (!days) {
@@ -288,7 +290,7 @@ void report_day_charts(struct buffer *out, const struct report_days *rows)
     free(days);
 }
 
-void report_group_charts(struct buffer *out, const struct view_report_page *page)
+void page_group_charts(struct buffer *out, const struct view_report_page *page)
 {
     const struct wt_report_row **sorted = malloc((page->count + 1) * sizeof *sorted);
     if (!sorted) {

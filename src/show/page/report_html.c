@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A report as a page of HTML: figures, charts, table, and what they rest on.  Numbers are those of
- * the JSON, shown with units and kept whole beside (see show/page/html.h).
+ * A report as a page of HTML: figures, charts, table, and their basis.  Numbers are those of the
+ * JSON, shown with units and kept whole beside (see show/page/html.h).
  */
 #include <math.h>
 
 #include "show/page/html.h"
-#include "show/text/report.h"
+#include "show/page/page.h"
+#include "show/page/report_parts.h"
 
 enum { MOST_ROWS = 500 }; /* some twenty pages of paper */
 
@@ -27,14 +28,14 @@ static void put_energy_figures(struct buffer *out, const struct wt_report_row *t
     html_energy(out, total->facility_j);
     html_note(out, "the above with cooling and losses (PUE)");
     html_figure_end(out);
-    report_saved_figure(out, total);
+    page_saved_figure(out, total);
 }
 
 static void put_carbon_figures(struct buffer *out, const struct wt_report_row *total)
 {
     html_figure(out, "Operational carbon, " HTML_CO2E);
     html_grams(out, total->operational_g);
-    html_note(out, "location-based: what the grid emits on average");
+    html_note(out, "location-based: at the grid&#8217;s average");
     if (isfinite(total->market_g)) {
         html_note(out, "market-based, by contract: ");
         html_grams(out, total->market_g);
@@ -75,9 +76,9 @@ static void put_figures(struct buffer *out, const struct wt_report_row *total)
 static void put_unknown(struct buffer *out, const struct wt_report_row *total)
 {
     struct buffer items = {0};
-    report_unknown(&items, total);
+    page_unknown(&items, total);
     if (items.length)
-        buffer_print(out, "<h2>What is not known</h2>\n<ul id=\"unknown\">\n%s</ul>\n", items.text);
+        buffer_print(out, "<h2>Gaps</h2>\n<ul id=\"unknown\">\n%s</ul>\n", items.text);
     out->failed |= items.failed;
     buffer_clear(&items);
 }
@@ -87,7 +88,7 @@ static void put_unknown(struct buffer *out, const struct wt_report_row *total)
 static void put_table(struct buffer *out, const struct view_report_page *page)
 {
     const struct wt_report_row *total = page->total;
-    struct report_columns columns = report_columns(total);
+    struct page_columns columns = page_columns(total);
     size_t shown = page->count < MOST_ROWS ? page->count : MOST_ROWS;
     buffer_print(out, "<h2 id=\"groups\">Groups</h2>\n");
     if (shown < page->count)
@@ -96,7 +97,7 @@ static void put_table(struct buffer *out, const struct view_report_page *page)
                      "all.</p>\n",
                      MOST_ROWS, page->count);
     html_table(out, "groups");
-    report_heading(out, page->keys, page->key_count, columns);
+    page_sums_heading(out, page->keys, page->key_count, columns);
     buffer_print(out, "<tbody>\n");
     for (size_t k = 0; page->key_count && k < shown; k++) {
         buffer_print(out, "<tr>");
@@ -105,13 +106,13 @@ static void put_table(struct buffer *out, const struct view_report_page *page)
             html_name(out, page->rows[k].keys[i]);
             buffer_print(out, "</th>");
         }
-        report_sums(out, &page->rows[k], columns);
+        page_sums(out, &page->rows[k], columns);
     }
     buffer_print(out, "</tbody>\n<tfoot><tr><th scope=\"row\" class=\"name\"");
     if (page->key_count > 1)
         buffer_print(out, " colspan=\"%u\"", page->key_count);
     buffer_print(out, ">all</th>");
-    report_sums(out, total, columns);
+    page_sums(out, total, columns);
     buffer_print(out, "</tfoot>\n");
     html_table_end(out);
 }
@@ -123,14 +124,13 @@ static void put_charts(struct buffer *out, const struct view_report_page *page)
     buffer_print(out, "<div class=\"charts\">\n");
     for (unsigned i = 0; i < page->key_count; i++)
         if (page->keys[i] == WT_BY_DAY)
-            report_day_charts(out,
-                              &(struct report_days){page->rows, page->count, i, "the table", ""});
+            page_day_charts(out, &(struct page_days){page->rows, page->count, i, "the table", ""});
     if (page->key_count != 1 || page->keys[0] != WT_BY_DAY)
-        report_group_charts(out, page);
+        page_group_charts(out, page);
     buffer_print(out, "</div>\n");
 }
 
-void view_report_html(struct buffer *out, const struct view_report_page *page)
+void page_report(struct buffer *out, const struct view_report_page *page)
 {
     struct buffer title = {0};
     buffer_print(&title, "Energy and carbon");
@@ -138,13 +138,13 @@ void view_report_html(struct buffer *out, const struct view_report_page *page)
     html_begin(out, buffer_text(&title));
     out->failed |= title.failed;
     buffer_clear(&title);
-    report_range(out, page->from_ms, page->to_ms, page->total, page->made_ms);
+    page_range(out, page->from_ms, page->to_ms, page->total, page->made_ms);
     if (page->total->runs) {
         put_figures(out, page->total);
         put_unknown(out, page->total);
         put_charts(out, page);
         put_table(out, page);
-        report_sources(out, page->basis, page->basis_count);
+        page_sources(out, page->basis, page->basis_count);
     } else {
         buffer_print(out, "<p>There are no runs in the ledger for that.</p>\n");
     }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What pages of HTML over runs have in common: their range, the columns of sums, what is not known,
- * and what the figures rest on. Numbers are those of the JSON, shown with units and kept whole
- * beside (see show/page/html.h).
+ * The common parts of pages over runs: their range, the columns of sums, the gaps, and the basis of
+ * the figures.  Numbers are those of the JSON, shown with units and kept whole beside (see
+ * show/page/html.h).
  */
-#include "show/text/report.h"
+#include "show/page/report_parts.h"
 
 #include <math.h>
 
@@ -12,8 +12,8 @@
 
 enum { MOST_SOURCES = 8 }; /* of each kind */
 
-void report_range(struct buffer *out, int64_t from_ms, int64_t to_ms,
-                  const struct wt_report_row *total, int64_t made_ms)
+void page_range(struct buffer *out, int64_t from_ms, int64_t to_ms,
+                const struct wt_report_row *total, int64_t made_ms)
 {
     buffer_print(out, "<p class=\"soft\">");
     if (from_ms == INT64_MIN && to_ms == INT64_MAX)
@@ -41,7 +41,7 @@ void report_range(struct buffer *out, int64_t from_ms, int64_t to_ms,
 
 /* --- Sums --- */
 
-void report_saved_figure(struct buffer *out, const struct wt_report_row *total)
+void page_saved_figure(struct buffer *out, const struct wt_report_row *total)
 {
     html_figure(out, "Saved energy");
     html_energy(out, total->saved_j);
@@ -58,15 +58,15 @@ void report_saved_figure(struct buffer *out, const struct wt_report_row *total)
     html_figure_end(out);
 }
 
-struct report_columns report_columns(const struct wt_report_row *total)
+struct page_columns page_columns(const struct wt_report_row *total)
 {
     struct report_gap gaps[REPORT_GAPS];
-    return (struct report_columns){isfinite(total->market_g), isfinite(total->embodied_useful_g),
-                                   report_gaps(total, gaps) > 0};
+    return (struct page_columns){isfinite(total->market_g), isfinite(total->embodied_useful_g),
+                                 report_gaps(total, gaps) > 0};
 }
 
-void report_heading(struct buffer *out, const enum wt_report_key keys[], unsigned key_count,
-                    struct report_columns columns)
+void page_sums_heading(struct buffer *out, const enum wt_report_key keys[], unsigned key_count,
+                       struct page_columns columns)
 {
     static const char *const names[WT_REPORT_KEYS] = {"Job", "Phase", "User", "Project",
                                                       "GPU", "Node",  "Day"};
@@ -99,7 +99,7 @@ static void put_gaps(struct buffer *out, const struct wt_report_row *row)
     buffer_print(out, "</td>");
 }
 
-void report_sums(struct buffer *out, const struct wt_report_row *row, struct report_columns columns)
+void page_sums(struct buffer *out, const struct wt_report_row *row, struct page_columns columns)
 {
     buffer_print(out, "<td>");
     html_number(out, (double)row->runs);
@@ -130,7 +130,7 @@ void report_sums(struct buffer *out, const struct wt_report_row *row, struct rep
     buffer_print(out, "</tr>\n");
 }
 
-void report_unknown(struct buffer *out, const struct wt_report_row *total)
+void page_unknown(struct buffer *out, const struct wt_report_row *total)
 {
     struct report_gap gaps[REPORT_GAPS + 1] = {0};
     unsigned count = report_gaps(total, gaps);
@@ -144,7 +144,7 @@ void report_unknown(struct buffer *out, const struct wt_report_row *total)
     }
 }
 
-/* --- What they rest on --- */
+/* --- Their basis --- */
 
 static void put_factor(struct buffer *out, const struct wt_report_basis *basis, const char *unit)
 {
@@ -175,10 +175,10 @@ static void put_basis(struct buffer *out, const struct wt_report_basis *basis)
     buffer_print(out, ")</li>\n");
 }
 
-void report_sources(struct buffer *out, const struct wt_report_basis basis[], size_t count)
+void page_sources(struct buffer *out, const struct wt_report_basis basis[], size_t count)
 {
     size_t of_kind = 0;
-    buffer_print(out, "<h2>Where the numbers come from</h2>\n<ul id=\"basis\">\n");
+    buffer_print(out, "<h2>Sources</h2>\n<ul id=\"basis\">\n");
     for (size_t i = 0; i < count; i++) {
         bool last = i + 1 == count || basis[i + 1].kind != basis[i].kind;
         if (of_kind++ < MOST_SOURCES)

@@ -3,7 +3,7 @@
  * The figures of a study: the trade-off between energy and time with its front, and how the choice
  * of the batch size went.
  */
-#include "show/text/view.h"
+#include "show/page/page.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -23,8 +23,8 @@ static void widen(double *least, double *most, double value)
     *most = fmax(*most, value);
 }
 
-/* The range of what there is to choose between, front and default, with a margin so that no mark is
- * on the frame.  The worst points of a trace are so far off that all others would be one blot. */
+/* The range of the choices, front and default, with a margin so that no mark is on the frame.
+ * The worst points of a trace are so far off that all others would be one blot. */
 static void fit(struct chart *chart, const struct wt_study *study, const struct wt_point points[],
                 size_t count)
 {
@@ -170,7 +170,7 @@ static void put_choices(struct buffer *out, struct chart *chart, const struct wt
     }
 }
 
-void view_study_svg(struct buffer *out, const struct wt_study *study,
+void page_study_svg(struct buffer *out, const struct wt_study *study,
                     const struct wt_point points[], size_t count, const struct wt_choices *choices)
 {
     struct chart left = {.left = 70, .top = 40, .width = 520, .height = 360};

@@ -106,7 +106,7 @@ struct svg_unit svg_unit_for(const struct svg_unit units[SVG_UNITS], double most
     return units[i];
 }
 
-/* The distance of round numbers, 1, 2 or 5 of some power of ten, of which four to nine fit. */
+/* The distance of round numbers, 1, 2 or 5 of some power of ten, such that four to nine fit. */
 static double round_step(double range)
 {
     double power = pow(10, floor(log10(range / 5)));
@@ -121,7 +121,7 @@ static void put_ticks(struct buffer *out, const struct chart *chart, bool along_
     char text[32];
     if (!isfinite(step) || !(step > 0))
         return;
-    /* Counted, not added up: a range far from 0 may be narrower than what adding can tell apart. */
+    /* Counted, not added up: a range far from 0 may be narrower than additions can tell apart. */
     double first = ceil(least / unit / step), last = floor(most / unit / step);
     for (unsigned i = 0; i < 20 && first + i <= last; i++) {
         double value = (first + i) * step;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside view/: figures as SVG.  A chart is a rectangle on the page with a range on each side;
+ * Inside page/: figures as SVG.  A chart is a rectangle on the page with a range on each side;
  * marks are put at values and land inside.  Plain SVG 1.1 without scripts, styles or anything to
  * fetch, as a document of its own or within a page of HTML, whose style sheet colours it then.
  */
@@ -33,7 +33,7 @@ void svg_names(struct buffer *out, double x, double y, double width, const char 
 void svg_bar(struct buffer *out, const char *class, double x, double y, double width,
              double height);
 
-/* The largest unit of which the value has two. */
+/* The largest unit that the value has two of. */
 enum { SVG_UNITS = 4 };
 struct svg_unit {
     const char *name;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What carbon is computed with, as a page: a number never stands without its source.
+ * The figures of carbon, as text: a number never stands without its source.
  */
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Devices: their limits, what they used, and what they do now, as text and as CSV.
+ * Devices: their limits, their energy, and their state, as text and as CSV.
  */
 #include "show/text/view.h"
 
@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "show/text/fields.h"
 #include "show/text/table.h"
 
 #define HEADINGS(...) ((const char *const[]){__VA_ARGS__})
@@ -22,13 +23,11 @@ static double known(const struct wt_state *state, enum wt_state_field field, dou
 /* Reasons joined by '+', "none", or `unknown`. */
 char *throttle_words(char text[96], const struct wt_state *state, const char *unknown)
 {
-    static const char *const names[] = {"sw_power_cap", "hw_slowdown",    "sw_thermal",
-                                        "hw_thermal",   "hw_power_brake", "sync_boost"};
     text[0] = '\0';
-    for (unsigned bit = 0; bit < sizeof names / sizeof names[0]; bit++)
+    for (unsigned bit = 0; bit < FIELDS_THROTTLE; bit++)
         if (state->throttle & 1u << bit)
             snprintf(text + strlen(text), 96 - strlen(text), "%s%s", text[0] ? "+" : "",
-                     names[bit]);
+                     fields_throttle[bit]);
     if (!(state->known & WT_STATE_THROTTLE))
         snprintf(text, 96, "%s", unknown);
     else if (!text[0])
@@ -65,8 +64,7 @@ void view_measure(struct buffer *out, double time_s, const struct wt_device devi
                   size_t count, bool colour)
 {
     static const char *const kinds[] = {"GPU", "CPU", "DRAM"};
-    static const char *const sources[] = {"unknown", "counter", "integrated", "estimated",
-                                          "replayed"};
+    static const char *const words[] = WT_SOURCE_WORDS;
     struct table table = {.columns = "llrrrrl"};
     char text[UNIT_SIZE], sensor[UNIT_SIZE];
     double sum_j = count ? 0 : (double)NAN, sum_error_j = sum_j;
@@ -85,7 +83,7 @@ void view_measure(struct buffer *out, double time_s, const struct wt_device devi
         table_put(&table, "%s%s", isfinite(sensor_error_fraction[i]) ? "+- " : "",
                   unit_percent(sensor, sensor_error_fraction[i]));
         table_put(&table, "%s", unit_power(text, seconds > 0 ? energy_j / seconds : (double)NAN));
-        table_put(&table, "%s", sources[m->source]);
+        table_put(&table, "%s", m->source == WT_SOURCE_NONE ? "unknown" : words[m->source]);
         sum_j += energy_j;
         sum_error_j += off_j;
     }
@@ -162,53 +160,49 @@ void view_monitor_lines(struct buffer *out, int64_t wall_ms, const struct wt_dev
     }
 }
 
-#define CSV_COLUMNS                                                                                \
-    "time,index,uuid,name,power_w,energy_j,power_limit_w,enforced_limit_w,temperature_c,"          \
-    "utilization,sm_clock_mhz,"                                                                    \
-    "memory_used_bytes,throttle"
+static void csv_heading(struct buffer *out)
+{
+    static const struct wt_state none;
+    struct field fields[FIELDS_STATE];
+    fields_of_state(&none, fields);
+    buffer_print(out, "time,index,uuid,name");
+    fields_csv_heading(out, fields, FIELDS_STATE);
+    buffer_print(out, ",throttle");
+}
 
 void view_monitor_csv_heading(struct buffer *out, bool precise)
 {
-    buffer_print(out, CSV_COLUMNS "%s\n",
-                 precise ? ",interval_s,interval_energy_j,interval_energy_error_j,interval_power_w,"
-                           "interval_source"
-                         : "");
+    static const struct wt_measurement none;
+    struct field fields[FIELDS_INTERVAL];
+    csv_heading(out);
+    if (precise) {
+        fields_of_interval(&none, fields);
+        fields_csv_heading(out, fields, FIELDS_INTERVAL);
+        buffer_print(out, ",interval_source");
+    }
+    buffer_append(out, "\n", 1);
 }
 
 static void csv_row(struct buffer *out, int64_t wall_ms, const struct wt_device *device,
                     const struct wt_state *s)
 {
     char iso[32], reasons[96];
+    struct field fields[FIELDS_STATE];
+    fields_of_state(s, fields);
     buffer_print(out, "%s,%u", wall_ms ? clock_format_wall(wall_ms, iso) : "", device->index);
     csv_put_name(out, device->uuid);
     csv_put_name(out, device->name);
-    csv_put_number(out, known(s, WT_STATE_POWER, s->power_mw / 1e3));
-    if (s->known & WT_STATE_ENERGY &&
-        s->energy_mj >= 100000000000) /* a double in 12 digits would drop millijoules */
-        buffer_print(out, ",%llu.%03u", (unsigned long long)(s->energy_mj / 1000),
-                     (unsigned)(s->energy_mj % 1000));
-    else
-        csv_put_number(out, known(s, WT_STATE_ENERGY, (double)s->energy_mj / 1e3));
-    csv_put_number(out, known(s, WT_STATE_LIMIT, s->limit_mw / 1e3));
-    csv_put_number(out, known(s, WT_STATE_ENFORCED, s->enforced_limit_mw / 1e3));
-    csv_put_number(out, known(s, WT_STATE_TEMPERATURE, s->temperature_c));
-    csv_put_number(out, known(s, WT_STATE_UTILIZATION, s->utilization_percent / 1e2));
-    csv_put_number(out, known(s, WT_STATE_SM_CLOCK, s->sm_clock_mhz));
-    if (s->known & WT_STATE_MEMORY)
-        buffer_print(out, ",%llu", (unsigned long long)s->memory_used_bytes);
-    else
-        buffer_append(out, ",", 1);
+    fields_csv(out, fields, FIELDS_STATE);
     buffer_print(out, ",%s", throttle_words(reasons, s, ""));
 }
 
 static void csv_interval(struct buffer *out, const struct wt_measurement *m)
 {
-    static const char *const sources[] = {"", "counter", "integrated", "estimated", "replayed"};
-    csv_put_number(out, length_s(m));
-    csv_put_number(out, used_j(m));
-    csv_put_number(out, error_j(m));
-    csv_put_number(out, used_j(m) / length_s(m));
-    buffer_print(out, ",%s", sources[m->source]);
+    static const char *const words[] = WT_SOURCE_WORDS;
+    struct field fields[FIELDS_INTERVAL];
+    fields_of_interval(m, fields);
+    fields_csv(out, fields, FIELDS_INTERVAL);
+    buffer_print(out, ",%s", words[m->source]);
 }
 
 void view_monitor_csv(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
@@ -225,7 +219,8 @@ void view_monitor_csv(struct buffer *out, int64_t wall_ms, const struct wt_devic
 
 void view_record_heading(struct buffer *out)
 {
-    buffer_print(out, CSV_COLUMNS ",t_ns\n");
+    csv_heading(out);
+    buffer_print(out, ",t_ns\n");
 }
 
 void view_record(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What doctor found, as a page.  Sentences are too long for a table: each line is a status, a name
+ * The findings of the doctor.  Sentences are too long for a table: each line is a status, a name
  * and a sentence.
  */
 #include "base/text.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An explanation in words: three sentences, a picture, and how sure they are.  What the fit does
- * not describe, or what the points do not tell, is not claimed.
+ * An explanation in words: three sentences, a picture, and how sure they are.  It claims nothing
+ * that the fit does not describe or the points do not tell.
  */
 #include "show/text/view.h"
 
@@ -86,7 +86,7 @@ static const struct wt_profile_point *least_energy(const struct wt_fit *fit)
     return least;
 }
 
-/* Only what was measured. */
+/* Only the measurements. */
 static void put_measured_least(struct buffer *out, const struct wt_fit *fit)
 {
     const struct wt_profile_point *least = least_energy(fit), *top = highest_used(fit);
@@ -95,7 +95,7 @@ static void put_measured_least(struct buffer *out, const struct wt_fit *fit)
         buffer_print(out, ".");
         return;
     }
-    buffer_print(out, "; of what was measured, a step takes least energy at %s",
+    buffer_print(out, "; of the measured limits, a step takes least energy at %s",
                  unit_limit(limit, least->setting.value));
     if (least != top)
         buffer_print(out, ", %s of that at %s",
@@ -175,7 +175,7 @@ static void put_powers(struct buffer *out, const struct wt_explanation *e)
     }
     if (!knows_both(fit))
         buffer_print(out, "these points leave open %s%s%s; ",
-                     isfinite(fit->static_w.value) ? "" : "what is drawn whatever the clock",
+                     isfinite(fit->static_w.value) ? "" : "the power drawn at every clock",
                      isfinite(fit->static_w.value) || isfinite(fit->compute.value) ? "" : " and ",
                      isfinite(fit->compute.value) ? "" : "how much of a step follows the clock");
 }
@@ -263,7 +263,7 @@ static void put_default(struct buffer *out, const struct wt_explanation *e)
     buffer_print(out, ".");
 }
 
-/* --- What the choice saved --- */
+/* --- The saving of the choice --- */
 
 static void put_points(struct buffer *out, const char *what, double saving)
 {
@@ -275,7 +275,7 @@ static void put_saved(struct buffer *out, const struct wt_explanation *e)
     char text[UNIT_SIZE];
     const struct wt_side *chosen = &e->chosen;
     if (!chosen->limit_mw) {
-        buffer_print(out, "Nothing was chosen yet of what was measured, so that nothing is saved.");
+        buffer_print(out, "None of the measured choices was made yet, so that nothing is saved.");
         return;
     }
     if (same(chosen, &e->standard)) {
@@ -306,10 +306,10 @@ static void put_saved(struct buffer *out, const struct wt_explanation *e)
     buffer_print(out, "; of the %s saved, in points, ", unit_percent(text, 1 - e->whole.value));
     put_points(out, "the number of epochs has", e->epochs.saving);
     if (e->order == WT_ORDER_UNKNOWN) {
-        buffer_print(out, ", and what size and limit have of the rest was not measured.");
+        buffer_print(out, ", and the shares of size and limit in the rest were not measured.");
         return;
     }
-    put_points(out, ", what an epoch takes at the batch size", e->size.saving);
+    put_points(out, ", the cost of an epoch at the batch size", e->size.saving);
     put_points(out, " and the limit", e->limit.saving);
     buffer_print(out, ".");
 }
@@ -393,11 +393,11 @@ static void put_fit(struct buffer *out, const struct wt_explanation *e)
         unit_percent(time, fit->time_rms), unit_percent(time_most, fit->time_largest),
         unit_percent(power, fit->power_rms), unit_percent(power_most, fit->power_largest));
     if (isfinite(fit->against_errors))
-        buffer_print(out, ", %.1f times the standard errors of what was measured",
+        buffer_print(out, ", %.1f times the standard errors of the measurements",
                      fit->against_errors);
     buffer_print(out, ".\n");
     if (fit->describes && fit->used <= 4)
-        buffer_print(out, "So few points could hardly contradict it.\n");
+        buffer_print(out, "Points as few as these could hardly contradict it.\n");
     if (!fit->describes)
         return;
     if (isfinite(fit->full_dynamic_w.value)) {
@@ -405,7 +405,7 @@ static void put_fit(struct buffer *out, const struct wt_explanation *e)
         put_power(out, fit->full_dynamic_w, e->gpu_count);
         buffer_print(out, "%s.\n", e->gpu_count > 1 ? " a GPU" : "");
     } else {
-        buffer_print(out, "What dynamic power would be at full clock these limits do not tell.\n");
+        buffer_print(out, "These limits do not tell the dynamic power at full clock.\n");
     }
 }
 

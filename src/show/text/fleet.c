@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A fleet as text: the size of the problem, the fleet view, the task view, what if.  The lines of
- * watched devices add up to what their counters say; what is left over is a line, whatever its
- * sign.
+ * A fleet as text: the size of the problem, the fleet view, the task view, other assumptions.  The
+ * lines of watched devices add up to their counters; the remainder is a line, of either sign.
  */
 #include "show/text/view.h"
 
@@ -49,12 +48,12 @@ static void put_saved(struct buffer *out, const struct wt_fleet *fleet)
     char saved[UNIT_SIZE], error[UNIT_SIZE], grams[UNIT_SIZE], part[UNIT_SIZE];
     const struct wt_report_row *total = &fleet->total;
     if (!isfinite(total->saved_j)) {
-        buffer_print(out, "What was saved is unknown: no run has measured its baseline.\n");
+        buffer_print(out, "The saving is unknown: no run has measured its baseline.\n");
         return;
     }
     buffer_print(out,
-                 "Saved against the measured baseline: %s +- %s and %s CO2e in %llu of the runs, "
-                 "%s of what all would have used.\n",
+                 "Saving against the measured baseline: %s +- %s and %s CO2e in %llu of the runs, "
+                 "%s of the energy that all would have used without it.\n",
                  unit_watt_hours(saved, total->saved_j),
                  unit_watt_hours(error, total->saved_error_j), unit_grams(grams, total->saved_g),
                  (unsigned long long)total->saved_runs,
@@ -65,17 +64,18 @@ static void put_potential(struct buffer *out, const struct wt_fleet *fleet)
 {
     char more[UNIT_SIZE], least[UNIT_SIZE], part[UNIT_SIZE];
     if (!isfinite(fleet->tunable_j)) {
-        buffer_print(out, "What could still be saved is unknown: no job has a profile of the limit "
-                          "that it runs at.\n");
+        buffer_print(out, "The further saving available is unknown: no job has a profile of the "
+                          "limit that it runs at.\n");
         return;
     }
-    buffer_print(out,
-                 "Still to be saved: %s at the limits that eta %g chooses, %s at those of least "
-                 "energy; known of jobs with %s of the "
-                 "GPU energy.\n",
-                 unit_watt_hours(more, fleet->tunable_j - fleet->at_choice_j), fleet->eta,
-                 unit_watt_hours(least, fleet->tunable_j - fleet->at_least_j),
-                 unit_percent(part, share(fleet->tunable_j, fleet->total.gpu_j)));
+    buffer_print(
+        out,
+        "Further saving available: %s at the limits that eta %g chooses, %s at those of least "
+        "energy; known of jobs with %s of the "
+        "GPU energy.\n",
+        unit_watt_hours(more, fleet->tunable_j - fleet->at_choice_j), fleet->eta,
+        unit_watt_hours(least, fleet->tunable_j - fleet->at_least_j),
+        unit_percent(part, share(fleet->tunable_j, fleet->total.gpu_j)));
 }
 
 /* --- The fleet view --- */
@@ -104,8 +104,8 @@ static void put_watched(struct buffer *out, const struct wt_fleet *fleet, bool c
     char error[UNIT_SIZE], busy[UNIT_SIZE], reserved[UNIT_SIZE];
     put_heading(out, "Watched devices", colour);
     if (!(l->watched_hours > 0)) {
-        buffer_print(out, "Nobody watched the devices, so that what they use between runs is "
-                          "unknown; wattune monitor --book does.\n");
+        buffer_print(out, "Nobody watched the devices: their energy between runs is unknown. "
+                          "wattune monitor --book watches them.\n");
         return;
     }
     struct table table = {.columns = "lrrrrr"};
@@ -117,7 +117,7 @@ static void put_watched(struct buffer *out, const struct wt_fleet *fleet, bool c
              l->idle_embodied_g);
     put_line(&table, "unattributed", l->unattributed_j, l->energy_j,
              hours - l->reserved_hours - l->idle_hours, none, none);
-    put_line(&table, "what the counters say", l->energy_j, l->energy_j, hours, l->operational_g,
+    put_line(&table, "sum of the counters", l->energy_j, l->energy_j, hours, l->operational_g,
              l->embodied_g);
     table_print(&table, out, "  ", colour);
     buffer_print(out, "  +- %s; %zu GPUs, reserved %s and busy %s of the time\n",
@@ -200,7 +200,7 @@ static void put_tasks(struct buffer *out, const struct wt_fleet *fleet, unsigned
         buffer_print(out, "  and %zu more\n", fleet->jobs.count - shown);
 }
 
-/* --- What if --- */
+/* --- Other assumptions --- */
 
 static void put_assumption(struct buffer *out, const char *name, double value, const char *unit,
                            bool *first)
@@ -241,7 +241,7 @@ static void put_what_if(struct buffer *out, const struct wt_fleet *fleet, bool c
     };
     struct table table = {.columns = "lrrr"};
     bool first = true;
-    put_heading(out, "What if", colour);
+    put_heading(out, "Other assumptions", colour);
     buffer_print(out, "  ");
     put_assumption(out, "intensity", fleet->what_if.intensity_g_per_kwh, " g/kWh", &first);
     put_assumption(out, "PUE", fleet->what_if.pue, "", &first);

@@ -52,7 +52,7 @@ void view_above_limits(struct buffer *out, const struct wt_trial *t)
                      t->part.gpu_count == 1 ? "the GPU draws" : "a GPU draws",
                      power_w(p) / t->part.gpu_count,
                      keeps_a_higher_one(t, p->setting.value)
-                         ? "the limit is below what its lowest clock needs"
+                         ? "the limit is below the power of its lowest clock"
                          : "it does not keep to its limits, or its sensor shows too much");
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Jobs, one job's tries, and what a run says at its end.
+ * Jobs, one job's tries, and the summary at the end of a run.
  */
 #include "show/text/view.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Recurrences: what each took, what they taught about the batch sizes, and what is believed of
- * those.
+ * Recurrences: the energy and time of each, their lessons about the batch sizes, and the beliefs
+ * about those.
  */
 #include "show/text/view.h"
 
@@ -100,7 +100,7 @@ void view_recurrences(struct buffer *out, const struct wt_trial tries[], size_t 
     table_print(&table, out, "", colour);
 }
 
-/* --- What was learned --- */
+/* --- The lessons --- */
 
 struct learned {
     uint32_t size, limit_mw;
@@ -197,7 +197,7 @@ void view_learned(struct buffer *out, const struct wt_trial tries[], size_t coun
     }
     if (!n)
         return;
-    buffer_print(out, "What was learned, a run to the target:\n");
+    buffer_print(out, "Lessons, a run to the target:\n");
     table_heading(&table, HEADINGS("BATCH", "LIMIT", "REACHED", "EPOCHS", "TIME", "GPU ENERGY",
                                    "COST", "ENERGY/DEFAULT", "COST/DEFAULT", ""));
     for (unsigned i = 0; i < n; i++) {
@@ -239,17 +239,16 @@ void view_beliefs(struct buffer *out, const struct wt_beliefs *beliefs, bool col
         buffer_print(out, "  %s; ",
                      beliefs->exploring
                          ? "Exploring: sizes that do not reach the target are dropped"
-                         : "Explored: sizes are drawn by what is believed of their cost");
+                         : "Explored: sizes are drawn by the belief about their cost");
     if (!beliefs->failed && isfinite(beliefs->bound_j))
         buffer_print(out, "a run may cost %s.\n", unit_energy(text, beliefs->bound_j));
     else if (!beliefs->failed)
         buffer_print(out, "nothing bounds the cost of a run yet.\n");
     if (beliefs->waiting)
-        buffer_print(out,
-                     "  %u run%s on other GPUs count%s here once it is known what an epoch of the "
-                     "size costs.\n",
-                     beliefs->waiting, beliefs->waiting == 1 ? "" : "s",
-                     beliefs->waiting == 1 ? "s" : "");
+        buffer_print(
+            out,
+            "  %u run%s on other GPUs count%s here once an epoch of the size has a known cost.\n",
+            beliefs->waiting, beliefs->waiting == 1 ? "" : "s", beliefs->waiting == 1 ? "s" : "");
     if (beliefs->running)
         buffer_print(out, "  %u recurrence%s under way.\n", beliefs->running,
                      beliefs->running == 1 ? " is" : "s are");

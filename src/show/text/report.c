@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reports as text and CSV.  A sum that lacks runs says so under the table: what is not known is not
+ * Reports as text and CSV. A line under the table names the runs that a sum lacks: unknown is not
  * 0.
  */
+#include "base/units.h"
 #include "show/text/view.h"
 
 #include <math.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "show/text/fields.h"
 #include "show/text/report.h"
 #include "show/text/table.h"
 
@@ -18,14 +20,9 @@ const char *const view_report_keys[WT_REPORT_KEYS] = {
     [WT_BY_PROJECT] = "project", [WT_BY_GPU] = "gpu",     [WT_BY_NODE] = "node",
     [WT_BY_DAY] = "day"};
 
-double report_plus(double a, double b)
-{
-    return isfinite(a) && isfinite(b) ? a + b : isfinite(a) ? a : b;
-}
-
 double report_measured_j(const struct wt_report_row *row)
 {
-    return report_plus(report_plus(row->gpu_j, row->cpu_j), row->dram_j);
+    return sum_known(sum_known(row->gpu_j, row->cpu_j), row->dram_j);
 }
 
 double report_total_g(const struct wt_report_row *row)
@@ -59,7 +56,7 @@ void report_add(struct wt_report_row *sum, const struct wt_report_row *row)
                                     offsetof(struct wt_report_row, saved_runs)};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         double *to = (double *)((char *)sum + values[i]);
-        *to = report_plus(*to, *(const double *)((const char *)row + values[i]));
+        *to = sum_known(*to, *(const double *)((const char *)row + values[i]));
     }
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         *(uint64_t *)((char *)sum + counts[i]) +=
@@ -248,36 +245,22 @@ void view_report(struct buffer *out, const enum wt_report_key keys[], unsigned k
 void view_report_csv(struct buffer *out, const enum wt_report_key keys[], unsigned key_count,
                      const struct wt_report_row rows[], size_t count)
 {
+    static const struct wt_report_row none;
+    struct field sums[FIELDS_SUMS];
     struct buffer line = {0};
+    fields_of_sums(&none, sums);
     for (unsigned i = 0; i < key_count; i++)
         buffer_print(out, "%s,", view_report_keys[keys[i]]);
-    buffer_print(out, "runs,gpu_hours,busy_gpu_hours,energy_gpu_j,energy_cpu_j,energy_dram_j,"
-                      "energy_total_j,facility_energy_j,"
-                      "operational_location_g,operational_market_g,embodied_g,embodied_useful_g,"
-                      "total_location_g,savings_energy_j,"
-                      "savings_energy_error_j,savings_carbon_g\n");
+    buffer_print(out, "runs");
+    fields_csv_heading(out, sums, FIELDS_SUMS);
+    buffer_print(out, "\n");
     for (size_t k = 0; k < count; k++) {
         const struct wt_report_row *row = &rows[k];
         for (unsigned i = 0; i < key_count; i++)
             csv_put_name(&line, row->keys[i]);
         buffer_print(&line, ",%llu", (unsigned long long)row->runs);
-        const double values[] = {row->gpu_hours,
-                                 row->busy_gpu_hours,
-                                 row->gpu_j,
-                                 row->cpu_j,
-                                 row->dram_j,
-                                 report_measured_j(row),
-                                 row->facility_j,
-                                 row->operational_g,
-                                 row->market_g,
-                                 row->embodied_g,
-                                 row->embodied_useful_g,
-                                 report_total_g(row),
-                                 row->saved_j,
-                                 row->saved_error_j,
-                                 row->saved_g};
-        for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-            csv_put_number(&line, values[i]);
+        fields_of_sums(row, sums);
+        fields_csv(&line, sums, FIELDS_SUMS);
         buffer_print(out, "%s\n", buffer_text(&line) + 1); /* each field has brought a comma */
         out->failed = out->failed || line.failed;
         buffer_clear(&line);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What was saved, in words.  A difference within its error is no saving, and what was not measured
- * is not claimed.
+ * Savings, in words.  A difference within its error is no saving, and no saving is claimed without
+ * a measurement.
  */
 #include "show/text/view.h"
 
@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "show/text/table.h"
 
-/* "18.0 % +- 1.2 %", of a difference whose sign is said in words. */
+/* "18.0 % +- 1.2 %", of a difference whose sign is a word. */
 static void put_difference(struct buffer *out, double difference, double error)
 {
     char value[UNIT_SIZE], bound[UNIT_SIZE];

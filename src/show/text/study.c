@@ -124,7 +124,7 @@ static void put_last5(struct table *table, const char *name, const struct wt_sim
     put_fractions(table, result->last5_energy_fraction, result->last5_time_fraction);
 }
 
-/* Default and optimum by expectation, and the end of what was simulated. */
+/* Default and optimum by expectation, and the end of the simulation. */
 static void put_comparison(struct buffer *out, const struct wt_study *study,
                            const struct wt_simulation *result, const struct wt_simulation *sd,
                            bool colour)

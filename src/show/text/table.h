@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside view/: aligned text tables, fields of CSV, and numbers with units for people.
+ * Inside show/: aligned text tables, fields of CSV, and numbers with units for people.
  */
 #ifndef WATTUNE_SHOW_TEXT_TABLE_H
 #define WATTUNE_SHOW_TEXT_TABLE_H
@@ -31,10 +31,10 @@ void table_print(struct table *table, struct buffer *out, const char *indent, bo
 void csv_put_name(struct buffer *out, const char *name);
 void csv_put_number(struct buffer *out, double value);
 
-/* Four digits and a unit that fits; "unknown" for what is not finite. */
+/* Four digits and a unit that fits; "unknown" for a value that is not finite. */
 enum { UNIT_SIZE = 32 };
 char *unit_energy(char text[UNIT_SIZE], double energy_j);
-char *unit_watt_hours(char text[UNIT_SIZE], double energy_j); /* what bills and grids count in */
+char *unit_watt_hours(char text[UNIT_SIZE], double energy_j); /* the unit of bills and grids */
 char *unit_grams(char text[UNIT_SIZE], double grams);         /* of CO2e */
 char *unit_power(char text[UNIT_SIZE], double power_w);
 char *unit_limit(char text[UNIT_SIZE], uint32_t limit_mw); /* 0: unknown */

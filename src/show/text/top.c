@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The screen of `wattune top`: text that fits a given number of rows and columns.  Who draws it is
- * another's business.
+ * The screen of `wattune top`: text that fits a given number of rows and columns.  Must not know
+ * the terminal.
  */
 #include <math.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 /* Rows around the devices: title, empty line, heading, keys. */
 enum { ROWS_AROUND = 4, NAME_WIDTH = 20, LINE_MOST = 1024 };
 
-/* Adds one line, cut at the width, whatever characters it is made of. */
+/* Adds one line, cut at the width, of any characters. */
 static void put_line(struct buffer *out, unsigned columns, const char *line)
 {
     uint32_t point;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pages for people: text tables and sentences, CSV, and a page of HTML.  Takes rows from src/flow/
- * and appends to a buffer; knows neither where rows came from nor JSON (the documents are in json/,
- * because they need its library).
+ * Text for people: tables, sentences, CSV.  Takes rows from src/flow/ and appends to a buffer; must
+ * not know where rows came from.  HTML and SVG are in page/, JSON is in json/.
  *
- * Unknown is printed as "unknown" in text and HTML and as nothing in CSV, never as 0.  Names that
- * others chose cannot move the cursor or turn the text around: control and direction characters are
- * shown escaped.  Colour only when asked.
+ * Unknown is printed as "unknown" in text and as nothing in CSV, never as 0.  Names that others
+ * chose cannot move the cursor or turn the text around: control and direction characters are shown
+ * escaped.  Colour only when asked.
  */
 #ifndef WATTUNE_SHOW_TEXT_VIEW_H
 #define WATTUNE_SHOW_TEXT_VIEW_H
@@ -26,16 +25,16 @@ void view_jobs(struct buffer *out, const struct wt_job_row rows[], size_t count,
  * profile. */
 void view_show(struct buffer *out, const struct wt_trial trials[], size_t count, bool colour);
 
-/* What a run says at its end: what was measured, the profile, what was saved, or why nothing was
- * tuned. */
+/* The summary at the end of a run: its measurements, the profile, the savings, or why nothing
+ * was tuned. */
 void view_run_summary(struct buffer *out, const struct wt_trial *trial, bool colour);
 
-/* One or two sentences on what was saved, with its error; honest when that is nothing or not known.
- */
+/* One or two sentences on the savings, with their error; honest when they are nothing or not
+ * known. */
 void view_savings(struct buffer *out, const struct wt_trial *trial, bool colour);
 
-/* True when the GPUs drew more at that limit than the limit allows, beyond what sensors and the
- * measurement err by. */
+/* True when the GPUs drew more at that limit than the limit allows, beyond the errors of sensors
+ * and measurement. */
 bool view_is_above_limit(const struct wt_profile_point *point, unsigned gpu_count);
 
 /* A sentence for each limit of the profile at which they did; nothing where there is none. */
@@ -50,7 +49,7 @@ void view_measure(struct buffer *out, double time_s, const struct wt_device devi
                   const struct wt_measurement measurements[], const double sensor_error_fraction[],
                   size_t count, bool colour);
 
-/* `wattune report`: keys are the names of what the rows are grouped by, in their order. */
+/* `wattune report`: keys are the names that the rows are grouped by, in their order. */
 extern const char
     *const view_report_keys[WT_REPORT_KEYS]; /* "job", "phase", ... by enum wt_report_key */
 void view_report(struct buffer *out, const enum wt_report_key keys[], unsigned key_count,
@@ -61,9 +60,7 @@ void view_report(struct buffer *out, const enum wt_report_key keys[], unsigned k
 void view_report_csv(struct buffer *out, const enum wt_report_key keys[], unsigned key_count,
                      const struct wt_report_row rows[], size_t count);
 
-/* `wattune report --format html`: a page that stands alone: figures, charts of the groups that used
- * most (and by day, if days are among the keys), a table of the first 500 groups, and what the
- * figures rest on.  Rows in the ledger's order: days first. */
+/* A report with its basis, for a page or an export.  Rows in the ledger's order: days first. */
 struct view_report_page {
     const enum wt_report_key *keys;
     unsigned key_count;
@@ -75,28 +72,6 @@ struct view_report_page {
     int64_t from_ms, to_ms; /* as asked for; INT64_MIN and INT64_MAX: no such bound */
     int64_t made_ms;        /* wall clock */
 };
-void view_report_html(struct buffer *out, const struct view_report_page *page);
-
-/* `wattune report --export codecarbon`: a run as a row of CodeCarbon's emissions.csv.  Grams are
- * location-based and operational; what the ledger does not know is empty.  `id` tells runs apart
- * wherever they were booked. */
-void view_codecarbon_heading(struct buffer *out);
-void view_codecarbon(struct buffer *out, const char *id, const struct wt_trial *run,
-                     const char *wattune_version);
-
-/* `wattune report --export sci`: what the runs come to by Software Carbon Intensity (ISO/IEC
- * 21031:2024), a run or a GPU hour being the unit, and what that rests on.  Only runs of which all
- * parts are known are in it; how many are not is said. */
-enum view_sci_unit { VIEW_SCI_RUN, VIEW_SCI_GPU_HOUR };
-void view_sci(struct buffer *out, const struct view_report_page *page, enum view_sci_unit unit,
-              const char *wattune_version, bool colour);
-
-/* `wattune report --export methods`: paragraphs for a paper, plain text, each a line, and the
- * literature.  Rows are by GPU model; job and project: those alone that the runs are of, NULL: any.
- */
-void view_methods(struct buffer *out, const struct view_report_page *page, const char *job,
-                  const char *project, const char *wattune_version);
-
 /* `wattune config`: each setting with where it came from; a value of NULL is not set. */
 struct view_setting {
     const char *name, *value, *where;
@@ -112,12 +87,12 @@ void view_carbon_tables(struct buffer *out, const struct wt_figure intensities[]
                         size_t intensity_count, const struct wt_figure embodied[],
                         size_t embodied_count, bool colour);
 
-/* `wattune doctor`: a line a check, and under it what to do. */
+/* `wattune doctor`: a line a check, and under it the advice. */
 void view_doctor(struct buffer *out, const struct wt_check checks[], size_t count, bool colour);
 
-/* `wattune monitor`: one line a device, of fixed columns under the heading.  `since` and `precise`:
- * what each used since the line before is shown too; NULL and false: it is not.  One of an unknown
- * source is unknown. */
+/* `wattune monitor`: one line a device, of fixed columns under the heading. `since` and
+ * `precise`: the energy of each since the line before is shown too; NULL and false: it is not.
+ * Energy without a source is unknown. */
 void view_monitor_heading(struct buffer *out, bool precise, bool colour);
 void view_monitor_lines(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
                         const struct wt_state states[], const struct wt_measurement since[],
@@ -138,7 +113,7 @@ void view_record_heading(struct buffer *out);
 void view_record(struct buffer *out, int64_t wall_ms, const struct wt_device devices[],
                  const struct wt_state states[], size_t count);
 
-/* `wattune simulate --fleet`: what was booked, and how to look at it. */
+/* `wattune simulate --fleet`: the amounts that were booked, and the commands that show them. */
 void view_simulated_fleet(struct buffer *out, const struct wt_simulated_fleet *fleet,
                           const char *ledger_path);
 
@@ -152,45 +127,34 @@ void view_simulation(struct buffer *out, const struct wt_study *study,
 void view_seeds(struct buffer *out, const struct wt_study *study, const struct wt_simulation *mean,
                 const struct wt_simulation *sd, uint64_t first, size_t count, bool colour);
 
-/* `wattune pareto`: the points on the front, fastest first, then the others, then what is left out
- * and why. */
+/* `wattune pareto`: the points on the front, fastest first, then the others, then the batch
+ * sizes left out and why. */
 void view_pareto(struct buffer *out, const struct wt_study *study, const struct wt_point points[],
                  size_t count, bool colour);
 
 /* The recurrences of a job, a line each, with their energy as a bar: tries in order. */
 void view_recurrences(struct buffer *out, const struct wt_trial tries[], size_t count, bool colour);
 
-/* What the tries taught about each batch size, against the default: those that belong to the state.
- */
+/* The lessons of the tries about each batch size, against the default: those tries that belong
+ * to the state. */
 void view_learned(struct buffer *out, const struct wt_trial tries[], size_t count, int64_t state_id,
                   uint32_t default_size, bool colour);
 
-/* What is believed of each batch size, and which would be run next. */
+/* The belief about each batch size, and the size that would run next. */
 void view_beliefs(struct buffer *out, const struct wt_beliefs *beliefs, bool colour);
 
-/* Figures, as SVG documents: the points with their front, default and optimum; with `choices`
- * beside it how the choice of the batch size went over the recurrences. */
-void view_study_svg(struct buffer *out, const struct wt_study *study,
-                    const struct wt_point points[], size_t count, const struct wt_choices *choices);
-
-/* `wattune explain`: one of the three sentences - why the least energy is where it is, how far the
- * default is from the front, what the choice saved and by which knob.  No line end. */
+/* `wattune explain`: one of the three sentences - why the least energy is where it is, how far
+ * the default is from the front, the saving of the choice and of each knob.  No line end. */
 enum { VIEW_EXPLAIN_SENTENCES = 3 };
 void view_explain_sentence(struct buffer *out, const struct wt_explanation *explanation,
                            unsigned which);
 
-/* The whole page: the sentences, the picture, and how sure all that is; the same as a figure. */
+/* The sentences, the picture in characters, and how sure all that is. */
 void view_explain(struct buffer *out, const struct wt_explanation *explanation, bool colour);
-void view_explain_svg(struct buffer *out, const struct wt_explanation *explanation);
 
 /* `wattune fleet`: the fleet view, the task view, the size of the problem and the worth of the
  * solution; at most `tasks` jobs. */
 void view_fleet(struct buffer *out, const struct wt_fleet *fleet, unsigned tasks, bool colour);
-
-/* `wattune fleet --format html`: the same as a page that stands alone, with charts and what the
- * figures rest on.  Of jobs, users, projects and GPU models it has the 20 that used most, of
- * watched GPUs 100, and the sum of the others. */
-void view_fleet_html(struct buffer *out, const struct wt_fleet *fleet);
 
 /* `wattune top`: a screen of at most `rows` lines of at most `columns` characters.  The first line
  * and the heading above the devices are for the caller to make stand out: *heading is the heading's

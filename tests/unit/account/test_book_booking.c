@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a trial stands for in carbon: hours at their grid's intensity, systems by their share of a
- * lifetime.
+ * The carbon of a trial: hours at their grid's intensity, systems by their share of a lifetime.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The account of a run: its hours hold what was used in them, and add up to the whole.
+ * The account of a run: its hours hold the energy used in them, and add up to the whole.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -91,7 +91,7 @@ static void hours_hold_what_was_used_in_them(void **state)
     run_hours_free(account);
 }
 
-/* The counter could not be read at 13:00 and 14:00: what was used until 14:30 is spread over the
+/* The counter could not be read at 13:00 and 14:00: the energy until 14:30 is spread over the
  * time since 12:00. */
 static void unknown_marks_share_evenly(void **state)
 {
@@ -127,7 +127,7 @@ static void hours_that_passed_unseen(void **state)
     run_hours_free(account);
 }
 
-/* Marks are plain readings: one may lie above what the whole window turns out to be. */
+/* Marks are plain readings: one may lie above the final total of the window. */
 static void sums_hold_whatever_the_marks_say(void **state)
 {
     (void)state;
@@ -159,7 +159,7 @@ static void unknown_stays_unknown(void **state)
     const struct wt_measurement all[] = {unknown, used(50)};
     assert_int_equal(end(account, 2 * HOUR_S - 1, all, &hours), 4);
     assert_true(isnan(hours[0].energy_j) &&
-                isnan(hours[1].energy_j)); /* the hours of what is unknown as a whole are too */
+                isnan(hours[1].energy_j)); /* the hours of an unknown whole are unknown too */
     near(hours[2].energy_j + hours[3].energy_j, 50);
     assert_true(isnan(hours[2].busy_s) &&
                 isnan(run_hours_busy_s(account))); /* a CPU has none; of the GPU nothing was said */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * carbon: published figures, properties that a slip would break, and what tables and series refuse.
+ * carbon: published figures, properties that a slip would break, and the refusals of tables and
+ * series.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -127,7 +128,7 @@ static void grid_eta_cost_is_zeus_at_the_dirtiest(void **state)
     assert_int_equal(cheapest(0, 380, 380), 0);
 }
 
-/* The eta of a moment orders limits as Chase's cost does, whatever the grid and the card. */
+/* The eta of a moment orders limits as Chase's cost does, for every grid and card. */
 static void grid_eta_eta_orders_as_the_cost_does(void **state)
 {
     (void)state;
@@ -235,7 +236,7 @@ static void die_of_act(void **state)
                     nodes[i].epa_kwh >= nodes[i - 1].epa_kwh);
 }
 
-/* Sustainable AI's chain of optimisations: what the paper prints as 810 times. */
+/* Sustainable AI's chain of optimisations: printed as 810 times in the paper. */
 static void chain_of_optimisations(void **state)
 {
     (void)state;
@@ -315,12 +316,12 @@ static void wrong_systems(void **state)
         {SYSTEMS "x,gpu,A1,100,,,,me,2025,,,\nx,gpus,,100,,,,me,2025,,,\n",
          "own.csv:3: kind is gpu_system, cpu_system, gpu or part, not \"gpus\""},
         {SYSTEMS "x,gpu,,100,,,,me,2025,,,\n",
-         "own.csv:2: a row of kind gpu needs a match: what its driver calls it"},
+         "own.csv:2: a row of kind gpu needs a match: words of its name"},
         {SYSTEMS "x,part,A1,100,,,,me,2025,,,\n", "own.csv:2: only a row of kind gpu has a match"},
         {SYSTEMS "x,part,,,,,,me,2025,,,\n",
          "own.csv:2: the row has neither kg nor die_mm2, node_nm and fab_g_per_kwh"},
         {SYSTEMS "x,part,,100,,,,me,2025,826,7,642\n",
-         "own.csv:2: the row has kg and parts; one of them says what it weighs"},
+         "own.csv:2: the row has kg and parts; give one of the two"},
         {SYSTEMS "x,part,,,,,,me,2025,826,,642\n",
          "own.csv:2: an estimate from parts needs die_mm2, node_nm and fab_g_per_kwh"},
         {SYSTEMS "x,part,,,,,,me,2025,826,12,642\n",
@@ -646,6 +647,21 @@ static void most_of_a_day(void **state)
     carbon_series_clear(&series);
 }
 
+/* One formula with its two halves; the difference of two energies may be negative. */
+static void operational_in_one_step(void **state)
+{
+    (void)state;
+    assert_near(carbon_operational_g(7.2e6, 1.5, 400), 1200, 1e-9);
+    assert_near(carbon_operational_g(7.2e6, 1.5, 400),
+                carbon_location_g(carbon_facility_kwh(7.2e6, 1.5), 400), 1e-12);
+    assert_near(carbon_operational_g(-3.6e6, 1, 100), -100, 1e-9);
+    assert_nan(carbon_operational_g(NAN, 1, 100));
+    assert_nan(carbon_operational_g(1, 0.9, 100));
+    assert_nan(carbon_operational_g(1, NAN, 100));
+    assert_nan(carbon_operational_g(1, 1, -1));
+    assert_nan(carbon_operational_g(1, 1, NAN));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -672,6 +688,7 @@ int main(void)
         cmocka_unit_test(wrong_series),
         cmocka_unit_test(what_lies_ahead_is_a_forecast),
         cmocka_unit_test(most_of_a_day),
+        cmocka_unit_test(operational_in_one_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * run/: what a job in the ledger has to choose from, over ledgers written by hand.
+ * study: the choices of a job in the ledger, over ledgers written by hand.
  */
 #include "ledger_help.h"
 
@@ -212,7 +212,7 @@ static void words_are_read_back(void **state)
     assert_string_equal(target, "err in 3 epochs, default 5 of<=-1.25e-300");
     assert_int_equal(size, 4096);
     assert_false(options_read_words("", target, &size));
-    assert_false(options_read_words("accuracy>=0.9", target, &size)); /* whoever wrote that */
+    assert_false(options_read_words("accuracy>=0.9", target, &size)); /* as if another wrote it */
     assert_int_equal(size, 4096);
 }
 

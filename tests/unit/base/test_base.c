@@ -23,10 +23,12 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/hours.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/stats.h"
 #include "base/text.h"
+#include "base/units.h"
 
 static void test_error(void **state)
 {
@@ -101,7 +103,7 @@ static void test_wall(void **state)
     assert_string_equal(clock_format_wall(INT64_MAX, text), "unknown");
     assert_string_equal(clock_format_wall(INT64_C(-62167219200000), text),
                         "0000-01-01T00:00:00.000Z");
-    clock_format_wall(INT64_MIN, text); /* whatever it says, it fits */
+    clock_format_wall(INT64_MIN, text); /* every message fits */
     assert_true(strlen(text) < sizeof text);
 }
 
@@ -376,7 +378,7 @@ static void test_files(void **state)
     assert_int_equal(file_write_atomic(in_folder("f"), "new", 3, 0600, NULL), 0);
     assert_file("f", "new");
     assert_int_equal(file_write_atomic(in_folder("gone/f"), "new", 3, 0600, NULL), WT_E_NOT_FOUND);
-    /* The target may be a link that somebody put there: the link is replaced, what it points at is
+    /* The target may be a link that another user put there: the link is replaced, its target is
      * not written. */
     assert_int_equal(file_write_atomic(in_folder("victim"), "kept", 4, 0600, NULL), 0);
     char victim[128];
@@ -519,6 +521,65 @@ static void ages(void **state)
         assert_true(parse_time_or_age(wrong[i], now, &ms) < 0);
 }
 
+static void hours(void **state)
+{
+    (void)state;
+    const int64_t hour_ms = MS_PER_HOUR;
+    assert_int_equal(hours_of_ms(0), 0);
+    assert_int_equal(hours_of_ms(hour_ms - 1), 0);
+    assert_int_equal(hours_of_ms(hour_ms), 1);
+    assert_int_equal(hours_of_ms(-1), -1); /* hours round down, C's division does not */
+    assert_int_equal(hours_of_ms(-hour_ms), -1);
+    assert_int_equal(hours_of_s(-3601), -2);
+    assert_int_equal(hours_floor_s(7199), 3600);
+    assert_int_equal(hours_floor_s(-1), -3600);
+    assert_int_equal(hours_from_ms(hour_ms), 1);
+    assert_int_equal(hours_from_ms(hour_ms + 1), 2);
+    assert_int_equal(hours_from_ms(-1), 0);
+    assert_int_equal(hours_day(23), 0);
+    assert_int_equal(hours_day(24), 1);
+    assert_int_equal(hours_day(-1), -1);
+    assert_int_equal(hours_begin_ms(hours_of_ms(INT64_C(1740830400123))), INT64_C(1740830400000));
+}
+
+static void hours_of_a_span(void **state)
+{
+    (void)state;
+    assert_true(hours_overlap_s(1, 3000, 1200) == 600); /* the last 10 of 20 minutes */
+    assert_true(hours_overlap_s(1, 3000, 36000) == 3600);
+    assert_true(hours_overlap_s(1, 0, 3600) == 0);
+    assert_true(hours_overlap_s(-1, -60, 120) == 60);
+    struct hours_split split = {.at_ms = -1000, .end_ms = MS_PER_HOUR + 1};
+    static const int64_t expected[][3] = {
+        {-1, -1000, 0}, {0, 0, MS_PER_HOUR}, {1, MS_PER_HOUR, MS_PER_HOUR + 1}};
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(hours_next(&split));
+        assert_int_equal(split.hour, expected[i][0]);
+        assert_int_equal(split.from_ms, expected[i][1]);
+        assert_int_equal(split.to_ms, expected[i][2]);
+    }
+    assert_false(hours_next(&split));
+    split = (struct hours_split){.at_ms = 0, .end_ms = MS_PER_HOUR};
+    assert_true(hours_next(&split));
+    assert_false(hours_next(&split)); /* no empty hour behind a span that ends with one */
+}
+
+static void sums_of_the_known(void **state)
+{
+    (void)state;
+    double sum = NAN;
+    assert_true(sum_known(1, 2) == 3);
+    assert_true(sum_known(NAN, 2) == 2);
+    assert_true(sum_known(1, NAN) == 1);
+    assert_true(isnan(sum_known(NAN, NAN)));
+    add_known(&sum, NAN);
+    assert_true(isnan(sum));
+    add_known(&sum, 0);
+    add_known(&sum, NAN);
+    add_known(&sum, -2);
+    assert_true(sum == -2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -538,6 +599,9 @@ int main(void)
         cmocka_unit_test(test_private_folder),
         cmocka_unit_test(test_stats),
         cmocka_unit_test(test_log),
+        cmocka_unit_test(hours),
+        cmocka_unit_test(hours_of_a_span),
+        cmocka_unit_test(sums_of_the_known),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

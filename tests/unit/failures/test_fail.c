@@ -45,6 +45,7 @@
 #include "run/job/guard_process.h"
 #include "run/job/job.h"
 #include "show/json/documents.h"
+#include "show/page/page.h"
 #include "show/text/view.h"
 #include "sim/simulate.h"
 #include "setup/recover.h"
@@ -1053,22 +1054,24 @@ static int run_simulated_fleet(void)
                                             .intensity_at = fleet_intensity,
                                             .system = fleet_system,
                                             .contract = fleet_contract};
-    const struct sim_fleet_options options = {.seed = 3,
-                                              .gpus = 8,
-                                              .users = 3,
-                                              .runs = FLEET_RUNS,
-                                              .load = 0.5,
-                                              .shares = {1, 2, 1},
-                                              .start_ms = INT64_C(1735689600000),
-                                              .model_count = 1,
-                                              .models = {sim_fleet_model_find("v100")},
-                                              .sim = {.policy = "zeus", .eta = 0.5, .beta = 2}};
-    struct sim_fleet_booked booked;
+    const struct synthetic_fleet_options options = {
+        .seed = 3,
+        .gpus = 8,
+        .users = 3,
+        .runs = FLEET_RUNS,
+        .load = 0.5,
+        .shares = {1, 2, 1},
+        .start_ms = INT64_C(1735689600000),
+        .model_count = 1,
+        .models = {synthetic_fleet_model_find("v100")},
+        .sim = {.policy = "zeus", .eta = 0.5, .beta = 2}};
+    struct synthetic_fleet_booked booked;
     ledger = NULL;
     int rc = ledger_open(in_folder("ledger.db"), 0, &ledger, &err);
     if (rc == 0)
-        rc = sim_fleet_book(ledger, "ledger.db", &options, &(struct sim_fleet_places){&factors, 1},
-                            true, &booked, &err);
+        rc = synthetic_fleet_book(ledger, "ledger.db", &options,
+                                  &(struct synthetic_fleet_places){&factors, 1}, true, &booked,
+                                  &err);
     ledger = ledger_close(ledger);
     return rc;
 }
@@ -1279,7 +1282,7 @@ static int run_explain(void)
     struct wt_explanation e = an_explanation();
     struct buffer out = {0};
     view_explain(&out, &e, true);
-    view_explain_svg(&out, &e);
+    page_explain_svg(&out, &e);
     return compare(&out, 0);
 }
 
@@ -1304,24 +1307,24 @@ static int run_fleet_page(void)
         rows[i] = (struct wt_report_row){
             .keys = {"2025-03-01", "training"}, .runs = 1, .gpu_j = 5, .cpu_unknown = 1};
     const struct wt_rows all = {rows, COUNT};
-    view_fleet_html(&out, &(struct wt_fleet){.from_ms = INT64_MIN,
-                                             .to_ms = INT64_MAX,
-                                             .total = rows[0],
-                                             .phases = all,
-                                             .days = all,
-                                             .users = all,
-                                             .projects = all,
-                                             .gpus = all,
-                                             .jobs = all,
-                                             .tasks = all,
-                                             .basis = &basis,
-                                             .basis_count = 1,
-                                             .lines = gpu.lines,
-                                             .devices = &gpu,
-                                             .device_count = 1,
-                                             .eta = 0.5,
-                                             .potentials = potentials,
-                                             .has_what_if = true});
+    page_fleet(&out, &(struct wt_fleet){.from_ms = INT64_MIN,
+                                        .to_ms = INT64_MAX,
+                                        .total = rows[0],
+                                        .phases = all,
+                                        .days = all,
+                                        .users = all,
+                                        .projects = all,
+                                        .gpus = all,
+                                        .jobs = all,
+                                        .tasks = all,
+                                        .basis = &basis,
+                                        .basis_count = 1,
+                                        .lines = gpu.lines,
+                                        .devices = &gpu,
+                                        .device_count = 1,
+                                        .eta = 0.5,
+                                        .potentials = potentials,
+                                        .has_what_if = true});
     return compare(&out, 0);
 }
 
@@ -1392,7 +1395,7 @@ static int run_simulation(void)
     if (rc == 0) {
         view_simulation(&out, &sim.study, &found, history.tries, history.count, false);
         view_pareto(&out, &sim.study, sim.points, sim.point_count, false);
-        view_study_svg(&out, &sim.study, sim.points, sim.point_count, &choices);
+        page_study_svg(&out, &sim.study, sim.points, sim.point_count, &choices);
     }
     free(history.tries);
     sim_trace_free(&trace);

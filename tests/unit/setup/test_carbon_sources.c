@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli: which source of an intensity goes first and what is said of those passed over; which figure
- * a GPU gets; what a provider is not believed.
+ * setup: the order of sources of an intensity and the remarks on those passed over; the figure of a
+ * GPU; the answers that a provider is not believed.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli: what doctor makes of readings, on sensors that are computed here.
+ * setup: the doctor's judgements on readings, on sensors that are computed here.
  */
 #include <math.h>
 #include <setjmp.h>

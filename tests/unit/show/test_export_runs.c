@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Exports: columns, units and keys that others have set; names stay names, and what is unknown
- * stays away.
+ * Exports: columns, units and keys that others have set; names stay names, and unknown values stay
+ * away.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,29 +14,10 @@
 #include <cmocka.h>
 
 #include "cli/report_export.h"
+#include "show/export/export.h"
 #include "show/json/documents.h"
 #include "show/text/view.h"
-
-static struct buffer out;
-
-static int fresh(void **state)
-{
-    (void)state;
-    buffer_clear(&out);
-    return 0;
-}
-
-static void has(const char *words)
-{
-    if (!strstr(buffer_text(&out), words))
-        fail_msg("no '%s' in:\n%s", words, buffer_text(&out));
-}
-
-static void has_not(const char *words)
-{
-    if (strstr(buffer_text(&out), words))
-        fail_msg("'%s' in:\n%s", words, buffer_text(&out));
-}
+#include "page_help.h"
 
 /* 100 s on two V100 and an A40: 3 600 000 J of GPUs, 360 000 J of CPUs; PUE 1.5, 200 g/kWh. */
 static struct wt_trial full_run(void)
@@ -90,8 +71,8 @@ static struct wt_trial killed_run(void)
 static void put_boamps(const struct wt_trial *run)
 {
     struct wt_error err;
-    struct json_doc *doc =
-        json_boamps_document(&(struct json_boamps){"an-id", run, INT64_C(1741000000000), "1.2.3"});
+    struct json_doc *doc = export_boamps_document(
+        &(struct export_boamps_run){"an-id", run, INT64_C(1741000000000), "1.2.3"});
     assert_int_equal(json_write_buffer(doc, JSON_LINE, &out, &err), 0);
     json_doc_free(doc);
 }
@@ -101,7 +82,7 @@ static void put_boamps(const struct wt_trial *run)
 static void codecarbon_columns(void **state)
 {
     (void)state;
-    view_codecarbon_heading(&out); /* CodeCarbon 3.3.2 */
+    export_put_codecarbon_heading(&out); /* CodeCarbon 3.3.2 */
     assert_string_equal(out.text, "timestamp,project_name,run_id,experiment_id,duration,emissions,"
                                   "emissions_rate,cpu_power,gpu_power,ram_power,cpu_energy,"
                                   "gpu_energy,ram_energy,energy_consumed,water_consumed,country_"
@@ -116,7 +97,7 @@ static void codecarbon_row(void **state)
 {
     (void)state;
     struct wt_trial run = full_run();
-    view_codecarbon(&out, "an-id", &run, "1.2.3");
+    export_put_codecarbon(&out, "an-id", &run, "1.2.3");
     /* kWh and W with the PUE in them; kg and kg/s; percent; the end, not the beginning. */
     assert_string_equal(out.text, "2025-03-01T12:01:40,vision,an-id,mlp,100,0.33,0.0033,5400,54000,"
                                   ",0.15,1.5,,1.65,,,,,,,,,Wattune 1.2.3,,,3,"
@@ -124,7 +105,7 @@ static void codecarbon_row(void **state)
     /* No PUE was booked: the devices' own energy, and the column says so by being empty. */
     buffer_clear(&out);
     run.carbon.pue = NAN;
-    view_codecarbon(&out, "an-id", &run, "1.2.3");
+    export_put_codecarbon(&out, "an-id", &run, "1.2.3");
     has(",100,0.33,0.0033,3600,36000,,0.1,1,,1.1,");
     has(",machine,,80,,,,,\n");
 }
@@ -133,20 +114,20 @@ static void codecarbon_unknown(void **state)
 {
     (void)state;
     struct wt_trial run = killed_run();
-    view_codecarbon(&out, "an-id", &run, "1.2.3");
+    export_put_codecarbon(&out, "an-id", &run, "1.2.3");
     assert_string_equal(out.text,
                         ",,an-id,mlp,,,,,,,,,,,,,,,,,,,Wattune 1.2.3,,,0,,,,,machine,,,,,,,\n");
     /* A run that took no time has no power and no rate. */
     buffer_clear(&out);
     run = full_run();
     run.outcome.time_s = 0;
-    view_codecarbon(&out, "an-id", &run, "1.2.3");
+    export_put_codecarbon(&out, "an-id", &run, "1.2.3");
     has(",0,0.33,,,,,0.15,1.5,,1.65,");
     /* That of the GPUs' time nothing is known is not all of it. */
     buffer_clear(&out);
     run = full_run();
     run.part.busy_s = NAN;
-    view_codecarbon(&out, "an-id", &run, "1.2.3");
+    export_put_codecarbon(&out, "an-id", &run, "1.2.3");
     has(",machine,,,,,,1.5,\n");
     put_boamps(&run);
     has_not("averageUtilizationGpu");
@@ -164,7 +145,7 @@ static void codecarbon_names(void **state)
              "a \"b\", <i>c</i>\r\nd \xe2\x80\xaetxt \xff");
     memset(run.part.gpus[0].name, 'x', WT_NAME_LEN - 1);
     run.part.gpus[2] = run.part.gpus[0];
-    view_codecarbon(&out, "an-id", &run, "1.2.3");
+    export_put_codecarbon(&out, "an-id", &run, "1.2.3");
     has(",\"a \"\"b\"\", <i>c</i>\r\nd \xe2\x80\xaetxt \xef\xbf\xbd\",an-id,'=cmd|'/c calc'!A1,");
     has(",\"2 x xxxxx");
     has("xxx, 1 x NVIDIA A40\",");
@@ -174,7 +155,7 @@ static void codecarbon_names(void **state)
         buffer_clear(&out);
         snprintf(run.identity.job, sizeof run.identity.job, "%s", formulas[i]);
         snprintf(expected, sizeof expected, ",an-id,'%s,", formulas[i]);
-        view_codecarbon(&out, "an-id", &run, "1.2.3");
+        export_put_codecarbon(&out, "an-id", &run, "1.2.3");
         has(expected);
     }
 }
@@ -191,7 +172,7 @@ static void codecarbon_many_gpus(void **state)
         snprintf(last, sizeof last, "%02u", i);
         memcpy(run.part.gpus[i].name + WT_NAME_LEN - 3, last, 3);
     }
-    view_codecarbon(&out, "an-id", &run, "1.2.3");
+    export_put_codecarbon(&out, "an-id", &run, "1.2.3");
     has("g00, 1 x ggg");
     has("g63\",,,,machine,,");
 }
@@ -255,11 +236,11 @@ static void boamps_unknown(void **state)
 {
     (void)state;
     struct wt_trial run = killed_run();
-    assert_false(json_boamps_has(&run));
+    assert_false(export_boamps_has(&run));
     run = full_run();
-    assert_true(json_boamps_has(&run));
+    assert_true(export_boamps_has(&run));
     run.part.gpu_count = 0;
-    assert_false(json_boamps_has(&run));
+    assert_false(export_boamps_has(&run));
     /* A run of an older ledger: energy alone. */
     run = killed_run();
     run.part.gpu_count = 1;
@@ -304,7 +285,7 @@ static void ids(void **state)
     assert_true(a[8] == '-' && a[13] == '-' && a[14] == '8' && a[18] == '-' &&
                 strchr("89ab", a[19]) && a[23] == '-');
     assert_int_equal(strspn(a, "0123456789abcdef-"), 36);
-    /* What it used, and which number the ledger gave it, do not make it another run. */
+    /* Its energy, and the number that the ledger gave it, do not make it another run. */
     other.identity.id = 8;
     other.part.energy_j = 1;
     assert_string_equal(report_export_id(b, &other), a);
@@ -428,7 +409,7 @@ static void sci(void **state)
     (void)state;
     const struct wt_report_row row = four_runs();
     const struct view_report_page page = page_of(&row, true);
-    view_sci(&out, &page, VIEW_SCI_RUN, "1.2.3", false);
+    export_put_sci(&out, &page, EXPORT_SCI_RUN, "1.2.3", false);
     has("SCI = ((E x I) + M) per R = ((1.500 kWh x 200 g/kWh) + 40.00 g) per run = 340.0 g CO2e "
         "per run\n");
     has("Tesla V100   2/4  1.500 kWh  200 g/kWh  40.00 g  340.0 g\n");
@@ -443,7 +424,7 @@ static void sci(void **state)
         "runs;");
     has("not measured: GPUs in 1 of 4 runs, CPUs in 3 of 4 runs, DRAM in 4 of 4 runs;");
     buffer_clear(&out);
-    view_sci(&out, &page, VIEW_SCI_GPU_HOUR, "1.2.3", false);
+    export_put_sci(&out, &page, EXPORT_SCI_GPU_HOUR, "1.2.3", false);
     has(" = ((750.0 Wh x 200 g/kWh) + 20.00 g) per GPU hour = 170.0 g CO2e per GPU hour\n");
     has("R       one GPU hour; 4 GPU hours reserved, in 2 runs; 2 more are left out");
 }
@@ -453,22 +434,22 @@ static void sci_unknown(void **state)
     (void)state;
     struct wt_report_row row = nothing();
     const struct view_report_page page = page_of(&row, false);
-    view_sci(&out, &page, VIEW_SCI_RUN, "1.2.3", false);
-    has("SCI = ((E x I) + M) per R is unknown: there is no run of which energy, intensity and "
-        "embodied emissions are all known\n");
+    export_put_sci(&out, &page, EXPORT_SCI_RUN, "1.2.3", false);
+    has("SCI = ((E x I) + M) per R is unknown: there is no run with energy, intensity and "
+        "embodied emissions all known\n");
     has("0/1  unknown  unknown  unknown  unknown\n");
     has_not("nan");
     /* Runs without a GPU have no GPU hours to divide by. */
     row = four_runs();
     row.complete.gpu_hours = 0;
     buffer_clear(&out);
-    view_sci(&out, &page, VIEW_SCI_GPU_HOUR, "1.2.3", false);
-    has("is unknown: there is no GPU hour of which");
+    export_put_sci(&out, &page, EXPORT_SCI_GPU_HOUR, "1.2.3", false);
+    has("is unknown: there is no GPU hour with energy");
     has_not("nan");
     has_not("inf");
     row.runs = 0;
     buffer_clear(&out);
-    view_sci(&out, &page, VIEW_SCI_RUN, "1.2.3", false);
+    export_put_sci(&out, &page, EXPORT_SCI_RUN, "1.2.3", false);
     assert_string_equal(out.text, "no runs in the ledger for that\n");
 }
 
@@ -477,7 +458,7 @@ static void methods(void **state)
     (void)state;
     struct wt_report_row row = four_runs();
     const struct view_report_page page = page_of(&row, true);
-    view_methods(&out, &page, "mlp", NULL, "1.2.3");
+    export_put_methods(&out, &page, "mlp", NULL, "1.2.3");
     has("Wattune (version 1.2.3). The account covers 4 runs of the job mlp between 2025-03-01 and "
         "2025-03-02 (UTC). The time reserved was "
         "6 GPU hours: Tesla V100 (1 to 4 GPUs a run, 6 GPU hours in 4 runs). The GPUs were busy "
@@ -489,8 +470,8 @@ static void methods(void **state)
         "calibration of the sensors apart). The energy of "
         "the CPUs was 100.0 Wh in 1 of the 4 runs; that of the others is not known. The energy of "
         "DRAM was not measured. With a power "
-        "usage effectiveness (PUE) of 1.1 to 1.5, assumed, the facility drew 4.444 kWh for what "
-        "was measured.\n");
+        "usage effectiveness (PUE) of 1.1 to 1.5, assumed, the facility drew 4.444 kWh for the "
+        "measured energy.\n");
     has("Location-based operational emissions were 600.0 g CO2e in 2 of the 4 runs, at a carbon "
         "intensity of electricity of 100 to 300 g "
         "CO2e/kWh, a grid. For the others they are not known. Market-based, by the contract for "
@@ -502,7 +483,7 @@ static void methods(void **state)
         "Divided by the utilisation that was assumed for the hardware "
         "(50.0 %), as in Sustainable AI [1], they come to 240.0 g CO2e, in place of that figure. "
         "Location-based operational and embodied "
-        "emissions together were 680.0 g CO2e in the 2 runs of which both are known.\n");
+        "emissions together were 680.0 g CO2e in the 2 runs with both of them known.\n");
     has("after Zeus [2]. Against the power limit found at the start, which was measured as a "
         "baseline in 1 of the 4 runs, the GPUs used "
         "2.000 Wh less (with a 95 % bound of 100.0 mWh).\n");
@@ -511,7 +492,7 @@ static void methods(void **state)
     /* A saving that is none. */
     row.saved_j = -7200;
     buffer_clear(&out);
-    view_methods(&out, &page, NULL, NULL, "1.2.3");
+    export_put_methods(&out, &page, NULL, NULL, "1.2.3");
     has("The account covers 4 runs between");
     has("the GPUs used 2.000 Wh more");
 }
@@ -522,7 +503,7 @@ static void methods_unknown(void **state)
     (void)state;
     struct wt_report_row row = nothing();
     const struct view_report_page page = page_of(&row, false);
-    view_methods(&out, &page, NULL, "\x1b[31m\xe2\x80\xae<b>", "1.2.3");
+    export_put_methods(&out, &page, NULL, "\x1b[31m\xe2\x80\xae<b>", "1.2.3");
     has("covers 1 run of the project \\x1b[31m\\u202e<b> on 2025-03-01 (UTC). The time that they "
         "took is not known.");
     has("The energy of the GPUs was not measured. The energy of the CPUs was not measured. The "
@@ -537,11 +518,11 @@ static void methods_unknown(void **state)
     has_not("unknown method");
     row.first_ms = row.last_ms = 0;
     buffer_clear(&out);
-    view_methods(&out, &page, NULL, NULL, "1.2.3");
+    export_put_methods(&out, &page, NULL, NULL, "1.2.3");
     has("covers 1 run, at times that are not known. The time that they took");
     row.runs = 0;
     buffer_clear(&out);
-    view_methods(&out, &page, NULL, NULL, "1.2.3");
+    export_put_methods(&out, &page, NULL, NULL, "1.2.3");
     assert_string_equal(out.text, "no runs in the ledger for that\n");
 }
 
@@ -560,14 +541,14 @@ static void statements_of_others(void **state)
                                      9 - i, 10 * (i + 1), 10 * (i + 1)};
     page.basis = basis;
     page.basis_count = 9;
-    view_methods(&out, &page, NULL, NULL, "1.2.3");
+    export_put_methods(&out, &page, NULL, NULL, "1.2.3");
     has("\\x1b]0;x\\x07\\nmodel (1 to 4 GPUs a run");
     has("10 g CO2e/kWh, a\\x1b[2J\\u202egrid (9 runs); 20 g CO2e/kWh, a grid (8 runs); ");
     has("50 g CO2e/kWh, a grid (5 runs); and 4 more sources.");
     has_not("60 g");
     has_not("\x1b");
     buffer_clear(&out);
-    view_sci(&out, &page, VIEW_SCI_RUN, "1.2.3", false);
+    export_put_sci(&out, &page, EXPORT_SCI_RUN, "1.2.3", false);
     has("a\\x1b[2J\\u202egrid (9 runs)");
     has_not("\x1b");
 }

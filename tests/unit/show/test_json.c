@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The JSON door and the documents of the outside, read back with another parser's eyes: keys,
- * types, units, and null for what is not known.
+ * types, units, and null for unknown values.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +18,7 @@
 
 #include "base/json_read.h"
 #include "show/json/documents.h"
+#include "show/text/view.h"
 
 static struct wt_error err;
 
@@ -385,7 +386,7 @@ static void report_document(void **state)
     is_null(at(one, "key"), "user");
     number_is(one, "runs", 3);
     number_is(one, "gpu_hours", 8);
-    number_is(at(one, "energy_j"), "total", 120); /* what was measured */
+    number_is(at(one, "energy_j"), "total", 120); /* the measured part */
     is_null(at(one, "energy_j"), "dram");
     number_is(at(one, "carbon"), "total_location_g", 7);
     number_is(at(one, "carbon"), "embodied_useful_g", 4);
@@ -493,7 +494,7 @@ static void limits_document(void **state)
         {.known = WT_STATE_LIMIT | WT_STATE_ENFORCED,
          .limit_mw = 175500,
          .enforced_limit_mw = 150000},
-        {.limit_mw = 99, .enforced_limit_mw = 99}, /* not known, whatever it holds */
+        {.limit_mw = 99, .enforced_limit_mw = 99}, /* not known, in spite of its value */
     };
     json_t *doc = parsed(json_limits_document(devices, states, 2));
     json_t *first = json_array_get(at(doc, "devices"), 0);
@@ -628,6 +629,29 @@ static void monitor_document(void **state)
     second = json_array_get(at(doc, "devices"), 1);
     number_is(second, "interval_s", 2);
     is_null(second, "interval_energy_j interval_energy_error_j interval_power_w interval_source");
+    json_decref(doc);
+}
+
+/* Keys of a reading in JSON are the columns of the CSV behind time, but for the throttle's place.
+ */
+static void keys_are_columns(void **state)
+{
+    (void)state;
+    static const struct wt_device device = {.index = 0};
+    static const struct wt_state state_of = {.known = 0};
+    static const struct wt_measurement since = {.source = WT_SOURCE_NONE};
+    struct buffer csv = {0};
+    view_monitor_csv_heading(&csv, true);
+    json_t *doc = parsed(json_monitor_document(0, &device, &state_of, &since, 1));
+    json_t *one = json_array_get(at(doc, "devices"), 0);
+    char *heading = strdup(buffer_text(&csv));
+    unsigned columns = 0;
+    for (char *name = strtok(heading, ",\n"); name; name = strtok(NULL, ",\n"), columns++)
+        if (strcmp(name, "time") != 0)
+            at(one, name);
+    assert_int_equal(columns, json_object_size(one) + 1);
+    free(heading);
+    buffer_clear(&csv);
     json_decref(doc);
 }
 
@@ -807,7 +831,7 @@ static int read_text(const char *json, char zone[8], double *number, bool *truth
     return json_read_object(json, strlen(json), wanted, 3, &err);
 }
 
-/* What somebody else wrote has the types that are expected, or is refused whole. */
+/* JSON that others wrote has the expected types, or is refused whole. */
 static void objects_are_read(void **state)
 {
     (void)state;
@@ -850,9 +874,9 @@ int main(void)
         cmocka_unit_test(files_are_whole),  cmocka_unit_test(run_document),
         cmocka_unit_test(show_document),    cmocka_unit_test(jobs_document),
         cmocka_unit_test(limits_document),  cmocka_unit_test(measure_document),
-        cmocka_unit_test(monitor_document), cmocka_unit_test(explain_document),
-        cmocka_unit_test(carbon_documents), cmocka_unit_test(report_document),
-        cmocka_unit_test(objects_are_read),
+        cmocka_unit_test(monitor_document), cmocka_unit_test(keys_are_columns),
+        cmocka_unit_test(explain_document), cmocka_unit_test(carbon_documents),
+        cmocka_unit_test(report_document),  cmocka_unit_test(objects_are_read),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
 }

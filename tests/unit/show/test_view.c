@@ -14,31 +14,12 @@
 #include <cmocka.h>
 
 #include "base/text.h"
+#include "show/page/page.h"
 #include "show/text/table.h"
 #include "show/text/view.h"
+#include "page_help.h"
 
 #define NS INT64_C(1000000000)
-
-static struct buffer out;
-
-static int fresh(void **state)
-{
-    (void)state;
-    buffer_clear(&out);
-    return 0;
-}
-
-static void has(const char *words)
-{
-    if (!strstr(buffer_text(&out), words))
-        fail_msg("no '%s' in:\n%s", words, buffer_text(&out));
-}
-
-static void has_not(const char *words)
-{
-    if (strstr(buffer_text(&out), words))
-        fail_msg("'%s' in:\n%s", words, buffer_text(&out));
-}
 
 static void units(void **state)
 {
@@ -220,7 +201,7 @@ static void run_summary(void **state)
         "  250 W           2.400 ms           530.0 mJ  220.8 W     60               <- baseline\n"
         "  175 W  2.500 ms +- 1.0 %  437.5 mJ +- 1.0 %  175.0 W     40  throttled    <- chosen\n"
         "  100 W           4.000 ms           480.0 mJ  120.0 W     20  above limit\n"
-        "At 100 W the GPU draws 120 W: the limit is below what its lowest clock needs.\n"
+        "At 100 W the GPU draws 120 W: the limit is below the power of its lowest clock.\n"
         "Saved 18.0 % +- 1.2 % of the energy per step, against the baseline measured at 250 W. "
         "Steps take 3.0 % +- 0.4 % longer.\n");
     t.part.energy_j = NAN;
@@ -255,7 +236,8 @@ static void limits_that_were_not_kept(void **state)
     t.profile.points[2].energy_per_step_j = 0.96; /* 240 W at 4 ms */
     view_above_limits(&out, &t);
     assert_string_equal(
-        out.text, "At 100 W a GPU draws 120 W: the limit is below what its lowest clock needs.\n");
+        out.text,
+        "At 100 W a GPU draws 120 W: the limit is below the power of its lowest clock.\n");
     buffer_clear(&out);
     t.profile.points[0].energy_per_step_j = 1.375; /* 550 W, of two */
     t.profile.points[1].energy_per_step_j = 1.4;
@@ -535,8 +517,8 @@ static void explanation(void **state)
         "time.\n");
     has("The choice, batch size 32 at 200 W, takes 44.4 % +- 1.0 % of the default's energy and "
         "66.7 % +- 2.0 % of its time; of the "
-        "55.6 % saved, in points, the number of epochs has +27.8, what an epoch takes at the batch "
-        "size +15.3 and the limit "
+        "55.6 % saved, in points, the number of epochs has +27.8, the cost of an epoch at the "
+        "batch size +15.3 and the limit "
         "+12.5.\n");
     /* bars: the longest has 40 places; static energy is 70 W x time */
     has("  250 W  240.0 W    100.0 %      100.0 %  ============############################  <- "
@@ -550,10 +532,9 @@ static void explanation(void **state)
     has("  all of them                  44.4 %  +- 1.0 %         +55.6\n");
     has("the mean of turning");
     has("The fit to 4 limits describes them: steps are off by 0.5 % (1.0 % at most), power by 0.4 "
-        "% (0.7 % at most), 0.8 times the "
-        "standard errors of what was measured.\n");
-    has("So few points could hardly contradict it.\n");
-    has("What dynamic power would be at full clock these limits do not tell.\n");
+        "% (0.7 % at most), 0.8 times the standard errors of the measurements.\n");
+    has("Points as few as these could hardly contradict it.\n");
+    has("These limits do not tell the dynamic power at full clock.\n");
     has("If only energy counted (eta 1) the choice would be batch size 32 at 150 W: 92.5 % +- 1.0 "
         "% of the energy.\n");
 
@@ -584,8 +565,8 @@ static void explanation_at_the_edges(void **state)
     has("; so from 235 W on at the latest longer steps cost more static power than");
     e.fit.least_limit_w = e.fit.static_w = e.fit.compute = (struct wt_estimate){NAN, NAN};
     explained(&e);
-    has("Working at 250 W it draws 170.0 W +- 6.0 W of dynamic power; these points leave open what "
-        "is drawn whatever the clock and how "
+    has("Working at 250 W it draws 170.0 W +- 6.0 W of dynamic power; these points leave open the "
+        "power drawn at every clock and how "
         "much of a step follows the clock; where a step takes least energy is open.\n");
     has_not("= static");
     has("  ########################################  <- found\n"); /* not split */
@@ -624,7 +605,7 @@ static void explanation_at_the_edges(void **state)
     has("the choice would be the same.\n");
     e.chosen.limit_mw = 0;
     explained(&e);
-    has("Nothing was chosen yet");
+    has("None of the measured choices was made yet");
     has_not("eta 1");
 }
 
@@ -635,14 +616,16 @@ static void nothing_is_explained_that_is_not_known(void **state)
         enum wt_fit_state state;
         const char *words;
     } rows[] = {
-        {WT_FIT_FEW, "takes three limits at least, and 4 were measured; of what"},
-        {WT_FIT_THROTTLED, "and of those measured 4 are left at which no other cap held; of what"},
+        {WT_FIT_FEW, "takes three limits at least, and 4 were measured; of the measured limits"},
+        {WT_FIT_THROTTLED,
+         "and of those measured 4 are left at which no other cap held; of the measured limits"},
         {WT_FIT_NOT_REACHED, "the training draws less than the limits allow"},
         {WT_FIT_IGNORED, "although more was drawn than they allow"},
         {WT_FIT_DONE,
          "The points are like no curve of static and dynamic power (steps are up to 1.0 % and "
          "power up to 0.7 % "
-         "off the nearest one), so that why they lie where they do is not told; of what"}};
+         "off the nearest one), so that why they lie where they do is not told; of the measured "
+         "limits"}};
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct wt_explanation e = an_explanation();
         e.fit.state = rows[i].state;
@@ -676,7 +659,7 @@ static void explanation_figure(void **state)
     (void)state;
     struct wt_explanation e = an_explanation();
     snprintf(e.job, sizeof e.job, "<b>&\x1b");
-    view_explain_svg(&out, &e);
+    page_explain_svg(&out, &e);
     has(">&lt;b&gt;&amp;\\x1b</text>");
     has_not("<b>");
     has(">chosen</text>");
@@ -688,13 +671,13 @@ static void explanation_figure(void **state)
     e.fit.describes = false; /* then no lines are drawn */
     for (unsigned i = 0; i < 4; i++)
         e.fit.points[i].time_per_step_s = e.fit.points[i].energy_per_step_j = NAN;
-    view_explain_svg(&out, &e);
+    page_explain_svg(&out, &e);
     has_not("nan");
     has("<title>150 W</title>");
     assert_true(out.length < with_fit);
     buffer_clear(&out);
     e.fit.count = 0;
-    view_explain_svg(&out, &e);
+    page_explain_svg(&out, &e);
     has("</svg>");
 }
 

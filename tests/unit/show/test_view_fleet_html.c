@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A fleet as HTML: sums, lines that add up, potentials, what if; what is unknown is said, what is
- * many is cut, names stay text.
+ * A fleet as HTML: sums, lines that add up, potentials, other assumptions; unknown values are
+ * printed as unknown, long tables are cut, names stay text.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,73 +13,19 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "show/page/page.h"
 #include "show/text/view.h"
+#include "page_help.h"
 
-static struct buffer out;
 static const double none = NAN;
-
-static int fresh(void **state)
-{
-    (void)state;
-    buffer_clear(&out);
-    return 0;
-}
-
-static void has(const char *words)
-{
-    if (!strstr(buffer_text(&out), words))
-        fail_msg("no '%s' in:\n%s", words, buffer_text(&out));
-}
-
-static void has_not(const char *words)
-{
-    if (strstr(buffer_text(&out), words))
-        fail_msg("'%s' in:\n%s", words, buffer_text(&out));
-}
-
-static unsigned count_of(const char *words)
-{
-    unsigned count = 0;
-    for (const char *at = buffer_text(&out); (at = strstr(at, words)); at += strlen(words))
-        count++;
-    return count;
-}
-
-/* What stands between the first of these and the next of those. */
-static void has_within(const char *from, const char *to, const char *words)
-{
-    const char *begin = strstr(buffer_text(&out), from), *end = begin ? strstr(begin, to) : NULL,
-               *found = begin ? strstr(begin, words) : NULL;
-    if (!end || !found || found >= end)
-        fail_msg("no '%s' between '%s' and '%s' in:\n%s", words, from, to, buffer_text(&out));
-}
 
 /* --- A fleet --- */
 
-/* One run of that many joules, all of it the GPU's, 10 g and 5 g a kJ. */
 static struct wt_report_row row(const char *key, double joules)
 {
-    struct wt_report_row r = {.runs = 1,
-                              .gpu_hours = 2,
-                              .busy_gpu_hours = 1,
-                              .gpu_j = joules,
-                              .cpu_j = NAN,
-                              .dram_j = NAN,
-                              .cpu_unknown = 1,
-                              .dram_unknown = 1,
-                              .facility_j = 1.25 * joules,
-                              .operational_g = joules / 100,
-                              .market_g = NAN,
-                              .embodied_g = joules / 200,
-                              .embodied_useful_g = joules / 90,
-                              .market_unknown = 1,
-                              .saved_j = NAN,
-                              .saved_error_j = NAN,
-                              .saved_g = NAN,
-                              .first_ms = INT64_C(1740866400000),
-                              .last_ms = INT64_C(1740952800000)};
-    r.keys[0] = key;
-    r.keys[1] = "training";
+    struct wt_report_row r = row_of(key, "training", joules);
+    r.busy_gpu_hours = 1;
+    r.facility_j = 1.25 * joules;
     return r;
 }
 
@@ -163,7 +109,7 @@ static void make_watched_fleet(void)
 
 static void put(void)
 {
-    view_fleet_html(&out, &fleet);
+    page_fleet(&out, &fleet);
     assert_false(out.failed);
     has("</main>\n</body>\n</html>\n");
     has_not("nan");
@@ -191,13 +137,13 @@ static void figures(void **state)
         "class=\"note\">of runs: GPUs <data "
         "value=\"10800000\">3.000 kWh</data>, CPUs unknown, DRAM unknown</dd>\n<dd "
         "class=\"note\">runs <data value=\"10800000\">3.000 kWh"
-        "</data>, what watched GPUs used besides <data value=\"1800000\">500.0 Wh</data></dd>");
+        "</data>, watched GPUs outside runs <data value=\"1800000\">500.0 Wh</data></dd>");
     has("<dt>Energy of the facility</dt><dd class=\"main\"><data value=\"15750000\">4.375 "
         "kWh</data>");
     has_within("<dt>Operational carbon", "</div>",
                "<dd class=\"main\"><data value=\"108200\">108.2 kg</data>");
     has_within("<dt>Operational carbon", "</div>",
-               "used besides <data value=\"200\">200.0 g</data>");
+               "outside runs <data value=\"200\">200.0 g</data>");
     has_within("<dt>Embodied carbon", "</div>",
                "<dd class=\"main\"><data value=\"54200\">54.20 kg</data>");
     has_within("<dt>Embodied carbon", "</div>",
@@ -222,12 +168,12 @@ static void size_and_worth(void **state)
     fleet.total.saved_error_j = 36000;
     fleet.total.saved_runs = 2;
     put();
-    has_within("<dt>Used</dt>", "</div>",
+    has_within("<dt>Energy used</dt>", "</div>",
                "operational and embodied: <data value=\"162400\">162.4 kg</data>");
-    has_within("<dt>Saved so far</dt>", "</div>",
-               "<data value=\"0.125\">12.5 %</data> of what would have been used without; measured "
-               "in 2 of 3 runs");
-    const char *choice = "<dt>Could still be saved by eta 0.5</dt><dd class=\"main\"><data "
+    has_within(
+        "<dt>Saving so far</dt>", "</div>",
+        "<data value=\"0.125\">12.5 %</data> of the energy without it; measured in 2 of 3 runs");
+    const char *choice = "<dt>Further saving available at eta 0.5</dt><dd class=\"main\"><data "
                          "value=\"900000\">250.0 Wh</data>";
     has(choice);
     has_within(choice, "</div>",
@@ -236,7 +182,7 @@ static void size_and_worth(void **state)
                "the <data value=\"7200000\">2.000 kWh</data> of jobs whose profile is known");
     has_within(choice, "</div>", "mean: <data value=\"7728.57142857\">7.729 kg</data>");
     has_within(choice, "</div>", "take more: <data value=\"0.25\">0.25</data>");
-    const char *least = "<dt>Could be saved at most by limits</dt><dd class=\"main\"><data "
+    const char *least = "<dt>Largest saving available by limits</dt><dd class=\"main\"><data "
                         "value=\"1800000\">500.0 Wh</data>";
     has_within(least, "</div>", "take more: <data value=\"1\">1</data>");
     has("<dt>Without a usable profile</dt><dd class=\"main\"><data value=\"3600000\">1.000 "
@@ -244,10 +190,10 @@ static void size_and_worth(void **state)
     has_within(
         "<dt>Without a usable profile", "</div>",
         "<data value=\"0.285714285714\">28.6 %</data> of the energy of the fleet, 1 of 2 jobs");
-    has("<dt>Used by idle GPUs</dt><dd class=\"main\"><data value=\"1800000\">500.0 "
+    has("<dt>Energy of idle GPUs</dt><dd class=\"main\"><data value=\"1800000\">500.0 "
         "Wh</data></dd>\n<dd class=\"note\"><data value=\"0.25\">25 %"
         "</data>");
-    has("what could still be saved in 1 of 2 jobs: there is no profile");
+    has("the further saving available in 1 of 2 jobs: there is no profile");
 }
 
 static void nothing_could_be_told(void **state)
@@ -257,15 +203,16 @@ static void nothing_could_be_told(void **state)
     potentials[0] = (struct wt_potential){"a", 250000, 0, 0, none, none, none, none};
     fleet.tunable_j = fleet.at_choice_j = fleet.at_least_j = NAN;
     put();
-    has("<dt>Could still be saved by eta 0.5</dt><dd class=\"main\">unknown</dd>");
-    has_within("<dt>Could still be saved by", "</div>", "unknown share of the energy of the fleet");
-    has_within("<dt>Could still be saved by", "</div>", "take more: unknown");
+    has("<dt>Further saving available at eta 0.5</dt><dd class=\"main\">unknown</dd>");
+    has_within("<dt>Further saving available at", "</div>",
+               "unknown share of the energy of the fleet");
+    has_within("<dt>Further saving available at", "</div>", "take more: unknown");
     has("<dt>Without a usable profile</dt><dd class=\"main\"><data value=\"10800000\">3.000 "
         "kWh</data></dd>");
-    has("<dt>Saved so far</dt><dd class=\"main\">unknown</dd>\n<dd class=\"note\">no run has "
+    has("<dt>Saving so far</dt><dd class=\"main\">unknown</dd>\n<dd class=\"note\">no run has "
         "measured its baseline");
-    has("what could still be saved in 2 of 2 jobs");
-    has("2 of 2 jobs have no usable profile: what they could save is unknown.</p>\n");
+    has("the further saving available in 2 of 2 jobs");
+    has("2 of 2 jobs have no usable profile: the saving available in them is unknown.</p>\n");
     has_not("aria-labelledby=\"potentials\"");
 }
 
@@ -288,7 +235,7 @@ static void lines_add_up(void **state)
     has("differently</th><td><data value=\"24\">24</data></td><td><data value=\"0.25\">25 "
         "%</data></td><td><data value=\"360000\">100.0 Wh</data>"
         "</td><td><data value=\"0.05\">5 %</data></td>");
-    has("counters say</th><td><data value=\"96\">96</data></td><td><data value=\"1\">100 "
+    has("of the counters</th><td><data value=\"96\">96</data></td><td><data value=\"1\">100 "
         "%</data></td><td><data value=\"7200000\">2.000 kWh</data> "
         "<small>&#177; <data value=\"3600\">1.000 Wh</data></small></td>");
     has("used <data value=\"9000000\">2.500 kWh</data> of the facility, with <data "
@@ -337,8 +284,8 @@ static void nobody_shared(void **state)
         "%</data></td><td><data value=\"0\">0 Wh</data></td>");
 }
 
-/* What runs have booked beyond the counters stays below 0, and is drawn as a bar that is longer
- * than the counters'. */
+/* Energy that runs have booked beyond the counters stays below 0, and is drawn as a bar that is
+ * longer than the counters'. */
 static void below_zero(void **state)
 {
     (void)state;
@@ -361,10 +308,10 @@ static void nobody(void **state)
     put();
     has("Nobody watched the devices");
     has("<code>wattune monitor --book</code>");
-    has("<dt>Used by idle GPUs</dt><dd class=\"main\">unknown</dd>\n<dd class=\"note\">nobody "
+    has("<dt>Energy of idle GPUs</dt><dd class=\"main\">unknown</dd>\n<dd class=\"note\">nobody "
         "watched the devices</dd>");
-    has("<li>what devices use while no run has them: nobody watched them</li>");
-    has_not("used besides");
+    has("<li>the energy of devices outside runs: nobody watched them</li>");
+    has_not("outside runs <data");
     has_not("id=\"lines\"");
     has_not("id=\"devices\"");
     has_not("class=\"idle\"");
@@ -384,8 +331,9 @@ static void watched_in_vain(void **state)
     fleet.device_count = 1;
     put();
     has("<p>The energy of all hours watched is unknown.</p>");
-    has("what watched GPUs used besides unknown");
-    has("<dt>Used by idle GPUs</dt><dd class=\"main\">unknown</dd>\n<dd class=\"note\">the energy "
+    has("watched GPUs outside runs unknown");
+    has("<dt>Energy of idle GPUs</dt><dd class=\"main\">unknown</dd>\n<dd class=\"note\">the "
+        "energy "
         "of the hours watched is unknown</dd>");
     has("<dt>Idle energy</dt><dd class=\"main\">unknown</dd>");
     has("<bdi>n1</bdi> <small>GPU 3</small></th><th scope=\"row\" class=\"name "
@@ -410,7 +358,7 @@ static void devices_are_cut(void **state)
         devices[i].lines.energy_j = 1e6 + i;
         devices[i].lines.energy_error_j = i == 0 ? 3 : i == 1 ? 4 : 0;
     }
-    devices[2].lines.unknown_hours = 100; /* what it used is unknown: last */
+    devices[2].lines.unknown_hours = 100; /* its energy is unknown: last */
     devices[2].lines.energy_j = 0;
     fleet.devices = devices;
     fleet.device_count = 103;
@@ -525,7 +473,7 @@ static void tasks_by_phase(void **state)
         "%</data> <small><data value=\"1800000\">500.0 Wh</data>"
         "</small></td><td><data value=\"0.25\">+25 %</data></td></tr>");
     has_not("<bdi>b</bdi></th><td>");
-    has("1 of 2 jobs have no usable profile: what they could save is unknown.</p>");
+    has("1 of 2 jobs have no usable profile: the saving available in them is unknown.</p>");
     has("eta 0.5 chooses");
 }
 
@@ -549,7 +497,7 @@ static void many_phases(void **state)
                "<data value=\"720000\">200.0 Wh</data>");
 }
 
-/* --- What if --- */
+/* --- Other assumptions --- */
 
 static void what_if(void **state)
 {
@@ -635,19 +583,7 @@ static void nothing(void **state)
 {
     (void)state;
     make_fleet();
-    struct wt_report_row total = {.gpu_hours = none,
-                                  .busy_gpu_hours = none,
-                                  .gpu_j = none,
-                                  .cpu_j = none,
-                                  .dram_j = none,
-                                  .facility_j = none,
-                                  .operational_g = none,
-                                  .market_g = none,
-                                  .embodied_g = none,
-                                  .embodied_useful_g = none,
-                                  .saved_j = none,
-                                  .saved_error_j = none,
-                                  .saved_g = none};
+    struct wt_report_row total = {WT_REPORT_NO_RUNS};
     fleet.total = total;
     fleet.jobs.count = fleet.tasks.count = fleet.phases.count = 0;
     fleet.tunable_j = fleet.at_choice_j = fleet.at_least_j = NAN;
@@ -661,14 +597,14 @@ static void nothing(void **state)
     fleet.now = (struct wt_fleet_figures){7.2e6, 9e6, none, 800, 400, none};
     put();
     has("<dt>Energy</dt><dd class=\"main\"><data value=\"7200000\">2.000 kWh</data>");
-    has("runs unknown, what watched GPUs used besides <data value=\"7200000\">2.000 kWh</data>");
+    has("runs unknown, watched GPUs outside runs <data value=\"7200000\">2.000 kWh</data>");
     has("id=\"lines\"");
     has_not("id=\"phases\"");
     has_not("id=\"task-view\"");
 }
 
-/* Pages of large fleets are small, and soon made: what would look at each job for each job would
- * not end within the test's time. */
+/* Pages of large fleets are small, and soon made: looking at each job for each job would not end
+ * within the test's time. */
 static void large_fleets(void **state)
 {
     (void)state;

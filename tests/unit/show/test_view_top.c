@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * view: the screen of top fits whatever it is given.
+ * view: the screen of top fits any number of rows and columns.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -99,7 +99,7 @@ static void what_counts_is_shown(void **state)
     devices[1].estimated = true;
     text = draw(&page, (struct view_top){.rows = 8, .columns = 100, .count = 2});
     assert_non_null(strstr(text, "  GPU is lost\n"));
-    assert_non_null(strstr(text, "2 GPUs  unknown")); /* a sum of what is not known is not known */
+    assert_non_null(strstr(text, "2 GPUs  unknown")); /* a sum with an unknown part is unknown */
     assert_non_null(strstr(text, "~ 1.000 MJ"));
     buffer_clear(&page);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sim: a fleet that never was.  What may not happen in one (a GPU with two runs, energy that is in
- * no hour), and whether it is like what was asked for.
+ * sim: a fleet that never was.  Events that must not happen in one (a GPU with two runs, energy
+ * that is in no hour), and its likeness to the options.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,9 +19,9 @@
 #define JAN_1_2025 INT64_C(1735689600000) /* a Wednesday */
 static const double HOUR_MS = 3600e3;
 
-static struct sim_fleet_options usual(void)
+static struct synthetic_fleet_options usual(void)
 {
-    return (struct sim_fleet_options){
+    return (struct synthetic_fleet_options){
         .seed = 7,
         .gpus = 30,
         .users = 9,
@@ -29,24 +29,24 @@ static struct sim_fleet_options usual(void)
         .start_ms = JAN_1_2025,
         .load = 0.7,
         .model_count = 2,
-        .models = {sim_fleet_model_find("v100"), sim_fleet_model_find("h100")},
+        .models = {synthetic_fleet_model_find("v100"), synthetic_fleet_model_find("h100")},
         .shares = {10, 20, 70},
         .sim = {.policy = "zeus", .eta = 0.5, .beta = 2}};
 }
 
-static struct sim_fleet *make(const struct sim_fleet_options *options)
+static struct synthetic_fleet *make(const struct synthetic_fleet_options *options)
 {
     struct wt_error err;
-    struct sim_fleet *fleet = NULL;
-    if (sim_fleet_new(options, &fleet, &err))
+    struct synthetic_fleet *fleet = NULL;
+    if (synthetic_fleet_new(options, &fleet, &err))
         fail_msg("%s", err.text);
     return fleet;
 }
 
-static bool next(struct sim_fleet *fleet, struct sim_fleet_run *run)
+static bool next(struct synthetic_fleet *fleet, struct synthetic_fleet_run *run)
 {
     struct wt_error err;
-    int rc = sim_fleet_next(fleet, run, &err);
+    int rc = synthetic_fleet_next(fleet, run, &err);
     if (rc < 0)
         fail_msg("%s", err.text);
     return rc > 0;
@@ -57,12 +57,12 @@ static bool same(double a, double b)
     return (isnan(a) && isnan(b)) || memcmp(&a, &b, sizeof a) == 0;
 }
 
-static bool is(const struct sim_fleet_run *run, const char *phase)
+static bool is(const struct synthetic_fleet_run *run, const char *phase)
 {
     return strcmp(run->trial.identity.phase, phase) == 0;
 }
 
-/* --- What may not happen --- */
+/* --- Events that must not happen --- */
 
 /* Where in `busy` the GPU is; its name is new when it is at the end. */
 static size_t find(char (*names)[WT_UUID_LEN], size_t count, const char *uuid)
@@ -78,11 +78,11 @@ static void test_a_gpu_has_one_run_at_a_time(void **state)
     (void)state;
     static char names[64][WT_UUID_LEN], nodes[64][WT_USER_LEN];
     static int64_t free_ms[64];
-    static struct sim_fleet_run run;
-    struct sim_fleet_options options = usual();
+    static struct synthetic_fleet_run run;
+    struct synthetic_fleet_options options = usual();
     size_t count = 0, several = 0;
     int64_t last_ms = 0;
-    struct sim_fleet *fleet = make(&options);
+    struct synthetic_fleet *fleet = make(&options);
     while (next(fleet, &run)) {
         const struct wt_trial *trial = &run.trial;
         assert_true(trial->identity.started_ms >= last_ms); /* in the order in which they begin */
@@ -104,21 +104,21 @@ static void test_a_gpu_has_one_run_at_a_time(void **state)
     }
     assert_int_equal(count, 30); /* all are used */
     assert_true(several > 100);
-    sim_fleet_free(fleet);
+    synthetic_fleet_free(fleet);
 }
 
 static void test_hours_add_up_to_the_run(void **state)
 {
     (void)state;
-    static struct sim_fleet_hour hours[4096];
-    static struct sim_fleet_run run;
-    struct sim_fleet_options options = usual();
+    static struct synthetic_fleet_hour hours[4096];
+    static struct synthetic_fleet_run run;
+    struct synthetic_fleet_options options = usual();
     unsigned over_midnight = 0, unknown = 0, processors = 0;
-    struct sim_fleet *fleet = make(&options);
+    struct synthetic_fleet *fleet = make(&options);
     while (next(fleet, &run)) {
         const struct wt_trial *trial = &run.trial;
-        double energy_j[FLEET_NODE_GPUS + 1] = {0}, gpu_j = 0, busy_s = 0;
-        size_t count = sim_fleet_run_hours(&run, hours, 4096);
+        double energy_j[SYNTHETIC_NODE_GPUS + 1] = {0}, gpu_j = 0, busy_s = 0;
+        size_t count = synthetic_fleet_run_hours(&run, hours, 4096);
         assert_true(count <= 4096);
         if (!trial->outcome.ended || trial->outcome.not_started) {
             assert_int_equal(count, 0);
@@ -156,7 +156,7 @@ static void test_hours_add_up_to_the_run(void **state)
         unknown += trial->part.gpu_count && isnan(gpu_j);
     }
     assert_true(over_midnight > 100 && unknown > 20 && processors > 100);
-    sim_fleet_free(fleet);
+    synthetic_fleet_free(fleet);
 }
 
 struct seen {
@@ -164,10 +164,10 @@ struct seen {
     double idle_s, idle_j, used_j, run_j, idle_w;
 };
 
-static void see(struct seen *seen, const struct sim_fleet_use *use)
+static void see(struct seen *seen, const struct synthetic_fleet_use *use)
 {
     static struct wt_stretch stretches[20000];
-    size_t count = sim_fleet_use_stretches(use, stretches, 20000);
+    size_t count = synthetic_fleet_use_stretches(use, stretches, 20000);
     assert_true(count <= 20000);
     for (size_t i = 0; i < count; i++) {
         const struct wt_stretch *s = &stretches[i];
@@ -183,21 +183,21 @@ static void see(struct seen *seen, const struct sim_fleet_use *use)
     seen->idle_w = use->idle_w;
 }
 
-/* Somebody who watches a GPU sees all of its time, its idle power while nobody uses it, and a
- * little more than the runs say while somebody does: of those that say something. */
+/* A watcher of a GPU sees all of its time, its idle power while it is unused, and a little more
+ * than its runs tell while it is in use. */
 static void test_whole_gpus_are_seen(void **state)
 {
     (void)state;
     static struct seen all[30];
-    static struct sim_fleet_run run;
-    struct sim_fleet_use use;
-    struct sim_fleet_options options = usual();
+    static struct synthetic_fleet_run run;
+    struct synthetic_fleet_use use;
+    struct synthetic_fleet_options options = usual();
     double killed_h = 0;
     options.runs = 0;
     options.days = 40;
     for (unsigned i = 0; i < 30; i++)
         all[i].until_ms = JAN_1_2025;
-    struct sim_fleet *fleet = make(&options);
+    struct synthetic_fleet *fleet = make(&options);
     while (next(fleet, &run)) {
         for (unsigned i = 0; i < run.use_count; i++) {
             unsigned gpu =
@@ -210,10 +210,10 @@ static void test_whole_gpus_are_seen(void **state)
         killed_h += run.trial.outcome.ended ? 0 : run.reserved_s / 3600;
     }
     assert_true(killed_h > 0);
-    while (sim_fleet_next_idle(fleet, &use))
+    while (synthetic_fleet_next_idle(fleet, &use))
         see(&all[(unsigned)atoi(use.node + strlen("sim-node-")) * 8 - 8 + use.index], &use);
-    assert_int_equal(sim_fleet_next_idle(fleet, &use), 0);
-    sim_fleet_free(fleet);
+    assert_int_equal(synthetic_fleet_next_idle(fleet, &use), 0);
+    synthetic_fleet_free(fleet);
     double used_j = 0, run_j = 0;
     for (unsigned i = 0; i < 30; i++) {
         assert_true(all[i].until_ms >= JAN_1_2025 + (int64_t)(40 * 24 * HOUR_MS) &&
@@ -231,7 +231,7 @@ static void test_whole_gpus_are_seen(void **state)
 static void test_hours_are_those_of_utc(void **state)
 {
     (void)state;
-    static struct sim_fleet_run run = {
+    static struct synthetic_fleet_run run = {
         .trial = {.outcome.ended = true,
                   .part.gpu_count = 1,
                   .identity.started_ms = INT64_C(1743291000000), /* 2025-03-29T23:30Z */
@@ -239,15 +239,15 @@ static void test_hours_are_those_of_utc(void **state)
                   .part.busy_s = 2700},
         .energy_j = {9000},
         .cpu_j = NAN};
-    struct sim_fleet_hour hours[8];
+    struct synthetic_fleet_hour hours[8];
     setenv("TZ", "Europe/Berlin", 1);
     tzset();
-    assert_int_equal(sim_fleet_run_hours(&run, hours, 8), 2);
+    assert_int_equal(synthetic_fleet_run_hours(&run, hours, 8), 2);
     assert_int_equal(hours[0].hour, 484247); /* 23 o'clock */
     assert_int_equal(hours[1].hour, 484248);
     assert_true(fabs(hours[0].energy_j - 3000) < 1e-6 && fabs(hours[1].energy_j - 6000) < 1e-6);
     assert_true(fabs(hours[0].busy_s - 900) < 1e-6 && fabs(hours[1].busy_s - 1800) < 1e-6);
-    assert_int_equal(sim_fleet_run_hours(&run, hours, 1), 2); /* how many there would be */
+    assert_int_equal(synthetic_fleet_run_hours(&run, hours, 1), 2); /* how many there would be */
     unsetenv("TZ");
     tzset();
 }
@@ -255,11 +255,11 @@ static void test_hours_are_those_of_utc(void **state)
 static void test_a_seed_means_one_fleet(void **state)
 {
     (void)state;
-    static struct sim_fleet_run a, b;
-    struct sim_fleet_options options = usual();
-    struct sim_fleet *first = make(&options), *second = make(&options);
+    static struct synthetic_fleet_run a, b;
+    struct synthetic_fleet_options options = usual();
+    struct synthetic_fleet *first = make(&options), *second = make(&options);
     options.seed++;
-    struct sim_fleet *other = make(&options);
+    struct synthetic_fleet *other = make(&options);
     unsigned different = 0;
     for (unsigned i = 0; i < 1500; i++) {
         assert_true(next(first, &a) && next(second, &b));
@@ -276,12 +276,12 @@ static void test_a_seed_means_one_fleet(void **state)
         different += a.trial.identity.started_ms != b.trial.identity.started_ms;
     }
     assert_true(different > 1400);
-    sim_fleet_free(first);
-    sim_fleet_free(second);
-    sim_fleet_free(other);
+    synthetic_fleet_free(first);
+    synthetic_fleet_free(second);
+    synthetic_fleet_free(other);
 }
 
-/* --- Whether it is what was asked for --- */
+/* --- Likeness to the options --- */
 
 struct sums {
     double gpu_h[4], all_gpu_h;
@@ -290,11 +290,11 @@ struct sums {
 };
 static const char *const phases[] = {"experimentation", "training", "inference", "data"};
 
-static struct sums sum_up(const struct sim_fleet_options *options)
+static struct sums sum_up(const struct synthetic_fleet_options *options)
 {
-    static struct sim_fleet_run run;
+    static struct synthetic_fleet_run run;
     struct sums sums = {0};
-    struct sim_fleet *fleet = make(options);
+    struct synthetic_fleet *fleet = make(options);
     while (next(fleet, &run)) {
         double gpu_h = run.reserved_s / 3600 * run.trial.part.gpu_count;
         for (unsigned i = 0; i < 4; i++)
@@ -309,14 +309,14 @@ static struct sums sum_up(const struct sim_fleet_options *options)
             run.trial.outcome.ended && run.trial.part.gpu_count && isnan(run.trial.part.energy_j);
         sums.last_ms = run.trial.identity.started_ms;
     }
-    sim_fleet_free(fleet);
+    synthetic_fleet_free(fleet);
     return sums;
 }
 
 static void test_phases_have_their_shares(void **state)
 {
     (void)state;
-    struct sim_fleet_options options = usual();
+    struct synthetic_fleet_options options = usual();
     options.gpus = 64;
     options.runs = 20000;
     struct sums sums = sum_up(&options);
@@ -337,7 +337,7 @@ static void test_phases_have_their_shares(void **state)
 static void test_days_and_load(void **state)
 {
     (void)state;
-    struct sim_fleet_options options = usual();
+    struct synthetic_fleet_options options = usual();
     options.gpus = 64;
     options.runs = 0;
     options.days = 60;
@@ -355,14 +355,14 @@ static void test_days_and_load(void **state)
 static void test_people_work_by_day_and_in_the_week(void **state)
 {
     (void)state;
-    static struct sim_fleet_run run;
-    struct sim_fleet_options options = usual();
+    static struct synthetic_fleet_run run;
+    struct synthetic_fleet_options options = usual();
     unsigned by_hour[24] = {0}, by_day[7] = {0}, nights = 0, training = 0;
     options.load = 0.2;
     options.runs = 0;
     options.days = 28;
     options.gpus = 400;
-    struct sim_fleet *fleet = make(&options);
+    struct synthetic_fleet *fleet = make(&options);
     while (next(fleet, &run)) {
         time_t at = (time_t)(run.trial.identity.started_ms / 1000);
         struct tm tm;
@@ -378,10 +378,10 @@ static void test_people_work_by_day_and_in_the_week(void **state)
     assert_true(by_hour[11] + by_hour[14] > 4 * (by_hour[1] + by_hour[3]));
     assert_true(by_day[3] + by_day[4] > 2 * (by_day[0] + by_day[6]) && by_day[0] + by_day[6] > 0);
     assert_true(nights > training * 3 / 10); /* of 5 hours in 24, at 1.84 times the mean: 38 % */
-    sim_fleet_free(fleet);
+    synthetic_fleet_free(fleet);
 }
 
-/* The first run of a batch size profiles it, later ones save what the profile says. */
+/* The first run of a batch size profiles it, later ones save as its profile predicts. */
 static void test_jobs_learn(void **state)
 {
     (void)state;
@@ -393,13 +393,13 @@ static void test_jobs_learn(void **state)
     static struct {
         char job[WT_JOB_LEN];
         uint32_t size;
-        struct sim_fleet_run profile;
+        struct synthetic_fleet_run profile;
     } profiled[600];
-    static struct sim_fleet_run run;
-    struct sim_fleet_options options = usual();
+    static struct synthetic_fleet_run run;
+    struct synthetic_fleet_options options = usual();
     options.runs = 12000;
     unsigned profiles = 0, compared = 0;
-    struct sim_fleet *fleet = make(&options);
+    struct synthetic_fleet *fleet = make(&options);
     while (next(fleet, &run)) {
         const struct wt_trial *trial = &run.trial;
         unsigned job = (unsigned)atoi(strrchr(trial->identity.job, '-') + 1);
@@ -441,7 +441,7 @@ static void test_jobs_learn(void **state)
                 jobs[job].last_j += trial->outcome.cost_j;
         }
     }
-    sim_fleet_free(fleet);
+    synthetic_fleet_free(fleet);
     assert_true(profiles > 100 && compared > 500);
     double ratio = 0;
     unsigned counted = 0;
@@ -463,19 +463,19 @@ static void test_runs_are_of_a_trace(void **state)
                                      .size_count = 2,
                                      .limit_count = 2,
                                      .limits_mw = {200000, 100000}};
-    static struct sim_fleet_run run;
+    static struct synthetic_fleet_run run;
     trace.sizes[0] =
         (struct sim_size){16, 2, 2, {{200000, 600, 108000}, {100000, 900, 90000}}, epochs};
     trace.sizes[1] =
         (struct sim_size){32, 2, 2, {{200000, 400, 76000}, {100000, 600, 58800}}, epochs + 2};
-    struct sim_fleet_options options = usual();
+    struct synthetic_fleet_options options = usual();
     options.model_count = 1;
     options.trace = &trace;
     options.sim.max_epochs = 20;
     options.sim.default_size = 16;
     options.sim.recurrences = 12;
     unsigned whole = 0, sixteen = 0;
-    struct sim_fleet *fleet = make(&options);
+    struct synthetic_fleet *fleet = make(&options);
     while (next(fleet, &run)) {
         const struct wt_trial *trial = &run.trial;
         if (!is(&run, "training"))
@@ -495,7 +495,7 @@ static void test_runs_are_of_a_trace(void **state)
         whole++;
         sixteen += trial->outcome.batch_size == 16;
     }
-    sim_fleet_free(fleet);
+    synthetic_fleet_free(fleet);
     assert_true(whole > 100 && sixteen > 0 && sixteen < whole);
 }
 
@@ -503,13 +503,13 @@ static void test_what_is_refused(void **state)
 {
     (void)state;
     static struct sim_trace trace;
-    struct sim_fleet *fleet = NULL;
+    struct synthetic_fleet *fleet = NULL;
     struct wt_error err;
-    struct sim_fleet_options bad[9];
+    struct synthetic_fleet_options bad[9];
     for (unsigned i = 0; i < 9; i++)
         bad[i] = usual();
     bad[0].gpus = 0;
-    bad[1].users = FLEET_USERS_MOST + 1;
+    bad[1].users = SYNTHETIC_USERS_MOST + 1;
     bad[2].runs = 0; /* and no days */
     bad[3].load = 1.01;
     bad[4].shares[1] = -1;
@@ -518,11 +518,12 @@ static void test_what_is_refused(void **state)
     bad[7].load = NAN;
     bad[8].trace = &trace; /* of two models */
     for (unsigned i = 0; i < 9; i++) {
-        assert_int_equal(sim_fleet_new(&bad[i], &fleet, &err), i == 8 ? WT_E_INVALID : WT_E_RANGE);
+        assert_int_equal(synthetic_fleet_new(&bad[i], &fleet, &err),
+                         i == 8 ? WT_E_INVALID : WT_E_RANGE);
         assert_null(fleet);
     }
-    assert_null(sim_fleet_model_find("k80"));
-    assert_null(sim_fleet_free(NULL));
+    assert_null(synthetic_fleet_model_find("k80"));
+    assert_null(synthetic_fleet_free(NULL));
 }
 
 int main(void)
