@@ -13,6 +13,8 @@ import time
 
 import pytest
 
+from conftest import kill_with_children
+
 UTC = datetime.timezone.utc
 LIFETIME_H = 4 * 8760
 
@@ -204,8 +206,7 @@ def test_a_killed_run_is_counted_and_unknown(wt):
     while not wt.ledger.exists() or '"killed"' not in wt.run("jobs", "--json").stdout:
         assert run.poll() is None
         time.sleep(0.05)
-    run.kill()
-    run.wait()
+    kill_with_children(run)
     wt.train(machine, "--observe", train=("steps=20",), job="whole")
     found = report(wt, "--by", "job")
     killed = next(g for g in found["groups"] if g["key"]["job"] == "killed")

@@ -14,6 +14,8 @@ import uuid
 
 import pytest
 
+from conftest import kill_with_children
+
 # EmissionsData of CodeCarbon 3.3.2.
 CODECARBON = """timestamp project_name run_id experiment_id duration emissions emissions_rate cpu_power gpu_power ram_power cpu_energy
     gpu_energy ram_energy energy_consumed water_consumed country_name country_iso_code region cloud_provider cloud_region os
@@ -73,8 +75,7 @@ def kill_one(wt):
     while not wt.ledger.exists() or '"killed"' not in wt.run("jobs", "--json").stdout:
         assert run.poll() is None
         time.sleep(0.05)
-    run.kill()
-    run.wait()
+    kill_with_children(run)
 
 
 # --- CodeCarbon
