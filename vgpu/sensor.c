@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sensor's habits, from published measurements of real cards: gain within 5 %, offset of a few
-// watts, windows shorter than the tick on some cards (the rest of the time goes unseen), readings
+// watts, windows shorter than the tick on some cards (which miss the rest of the time), readings
 // in steps of 0.05 or 0.01 W. Two neighbouring ticks never read the same: clients that drop
 // repeated samples would otherwise see nothing at all on a steady load.
 #include "sensor.h"

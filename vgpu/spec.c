@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Both grammars of a SPEC. A list of models is tried first; what is no list must be a file. A
+// Both grammars of a SPEC. A list of models is tried first; anything else must be a file. A
 // machine file is sections, keys and values, one a line; every key is a row of a table here, and
 // every complaint names file and line. Numbers are read in the C locale, whatever the host program
 // has set.
@@ -535,7 +535,7 @@ int spec_parse(const char *text, struct spec *spec, char *message, size_t messag
         start(spec);
         return parse_file(&p, text);
     }
-    // What looks like a list of models keeps its own complaint; anything else was meant as either.
+    // A text that looks like a list of models keeps the list's complaint; any other gets both.
     if (!strpbrk(text, ",:"))
         complain(&p, "'%s' is neither a model (p100 v100 a40 rtx6000 a100 h100) nor a machine file",
                  text);

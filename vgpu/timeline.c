@@ -226,15 +226,15 @@ static void settle(struct gpu_core *core)
     }
 }
 
-// The work under way is lost, with its contexts: whoever waits for it finds his piece gone.
+// Drops the work under way, with its contexts: a waiting thread finds its piece gone.
 static void drop_work(struct gpu_core *core)
 {
     memset(core->items, 0, sizeof core->items);
     memset(core->contexts, 0, sizeof core->contexts);
 }
 
-// The driver starts anew: nothing that was set is remembered. Called with the counter latched up to
-// now.
+// A new start of the driver: all settings are at their defaults. Called with the counter latched up
+// to now.
 static void forget_settings(const struct gpu_state *gpu, struct gpu_core *core)
 {
     core->limit_mw = model_of(gpu)->max_limit_mw;
@@ -244,12 +244,12 @@ static void forget_settings(const struct gpu_state *gpu, struct gpu_core *core)
     core->persistence = core->accounting = core->compute_mode = 0;
 }
 
-// Planned faults that begin or end at core->now_ns act on what is under way; all else asks the plan
-// itself.
+// Planned faults that begin or end at core->now_ns act on the work under way; all other code asks
+// the plan itself.
 static void act_faults(struct gpu_state *gpu, struct gpu_core *core)
 {
     bool unload = faults_begin_at(gpu, FAULT_UNLOAD, core->now_ns);
-    sensor_latch(gpu, core); // what was shown until now does not depend on who looks when
+    sensor_latch(gpu, core); // values shown until now must not depend on the moments of reading
     if (unload || faults_begin_at(gpu, FAULT_LOST, core->now_ns))
         drop_work(core);
     if (unload)
@@ -300,7 +300,7 @@ int64_t timeline_predict(const struct gpu_core *core, unsigned slot, uint64_t id
     return rehearsal.now_ns;
 }
 
-// ---- who works
+// ---- work
 
 static int find_context(struct gpu_core *core, int32_t pid, uint64_t start_ticks)
 {
