@@ -5,9 +5,10 @@
  * vgpu_true_energy_j().
  *
  *   bench_coverage LIBRARY whole [MODEL]   the whole table, in virtual time
- *   bench_coverage LIBRARY subset [MODEL]  a part of it; either is the same every time, and the
- * exit code tells bench_coverage LIBRARY precision       the bounds of tracked counters at a steady
- * load, in real time
+ *   bench_coverage LIBRARY subset [MODEL]  a part of it
+ *   bench_coverage LIBRARY precision       bounds of tracked counters, steady load, real time
+ *
+ * The first two give the same every time; the exit code is 1 when a bound does not hold.
  */
 #include <math.h>
 #include <pthread.h>

@@ -2,7 +2,7 @@
 """The real binaries on virtual machines.  Each test has a machine, a ledger and a runtime folder of its own.
 
 Machines run their own clock several times faster (time_scale) and wattune takes its time from them, so that a sweep
-of seven limits takes two seconds.  Steps are 0.1 s of machine time: long against what a busy host adds to them.
+of seven limits takes two seconds.  Steps are 0.1 s of machine time: long against the delays of a busy host.
 """
 
 import json
@@ -31,7 +31,7 @@ def build():
 
 
 class Machine:
-    """A machine file, and what outsiders do to its machine."""
+    """A machine file, and the acts of outsiders on its machine."""
 
     def __init__(self, wt, path):
         self.wt, self.path, self.spec = wt, path, str(path)
@@ -154,7 +154,7 @@ def wt(build, tmp_path):
         if process.poll() is None:
             process.kill()
             process.wait()
-    # The clients and commands that the test started are its own to end; what they started ends with them or by the test.
+    # Clients and commands of the test end here; their own children end with them, or the test ends them.
     left = leftovers.settled(lambda: leftovers.marked(leftovers.PLACE, tmp_path))
     leftovers.end(left, leftovers.PLACE, tmp_path)
     assert not left, f"left running: {left}"
