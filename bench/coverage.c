@@ -49,8 +49,7 @@ struct result {
 };
 
 static const char *library;
-static char folder[] = "/tmp/wattune-coverage-XXXXXX"; /* machine files, and what the virtual GPU
-                                                          keeps while it runs */
+static char folder[] = "/tmp/wattune-coverage-XXXXXX"; /* files of machines */
 
 static struct {
     int (*work)(unsigned gpu, double full_clock_s, double full_clock_w, double clock_share,
@@ -248,7 +247,7 @@ static void end_window(struct window *w)
     }
 }
 
-/* What is due of all windows; the next moment at which something is. */
+/* Does everything that is due in any window; returns the next moment at which something is. */
 static int64_t go_on(void)
 {
     int64_t next_ns = INT64_MAX, known_ns = run.watch ? live_meter_known_until_ns(run.watch) : 0;
@@ -378,7 +377,8 @@ static void run_apart(const char *model, enum load kind, unsigned seed, unsigned
 
 /* --- The table --- */
 
-/* A bound that says nothing would hold too.  What a tracked counter promises at a steady load. */
+/* A bound of any width would hold, too: here is the width for a tracked counter at a steady load.
+ */
 #define PRECISE_1_S 0.01
 #define PRECISE_5_S 0.002
 static unsigned short_of, idle, cells, all_windows;

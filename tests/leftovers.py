@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Things that a test must not leave behind: processes, files in shared memory, entries of a journal.
 
-    leftovers.py before FILE    writes down the files that are there
-    leftovers.py after FILE     prints what is new, ends the processes, and exits with 1 if there is anything
+    leftovers.py before FILE    writes the names of the files that exist to FILE
+    leftovers.py after FILE     prints new files and living processes, ends the processes; exit code 1 if there are any
 
 A process is known by its mark, a variable that it inherits in its environment: no other run of the tests, and no program
 of the user, has it.  Only marked processes are ever ended."""

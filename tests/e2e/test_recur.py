@@ -126,7 +126,7 @@ def test_limits_are_tuned_for_each_size(recur):
 
 
 def test_pareto_of_a_job(recur, wt):
-    """Every size at every limit that was profiled, by what `show` has of it."""
+    """Every size at every limit that was profiled, from the profiles of `show`."""
     options = ["--power-limits", "250,150", "--search", "sweep", "--baseline", "no", "--recurrences", "3", *CHOOSE]
     done = recur.run(*options, train=("need=16:7,32:8,64:9,128:30", "samples=2560", "polls=1"))
     assert done.returncode == 0, done.stderr

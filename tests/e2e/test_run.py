@@ -444,7 +444,7 @@ def test_end_with_a_reader_that_stalls(wt):
 
 
 def test_child_signals_ignored_by_the_parent(wt):
-    """A parent that ignores SIGCHLD leaves that to its children: the command's end is seen, and it gets what it had."""
+    """A parent that ignores SIGCHLD hands that down: the command's end is seen, and it gets the same signals as without us."""
     program = "import signal, sys; sys.exit(42 if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN else 1)"
     done = wt.run("measure", "--vgpu", wt.plain(), "--", sys.executable, "-c", program, timeout=20,
                   preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))

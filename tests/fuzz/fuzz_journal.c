@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int rc = journal_read(fuzz_folder(), UUID, &entry, &err);
     if (rc) {
         CHECK((rc == WT_E_NOT_FOUND || rc == WT_E_RANGE) && err.text[0] && entry.found_mw == 42);
-        CHECK(rc != WT_E_NOT_FOUND || access(path, F_OK)); /* what is worthless is gone */
+        CHECK(rc != WT_E_NOT_FOUND || access(path, F_OK)); /* a worthless entry is gone */
     } else {
         CHECK(strcmp(entry.uuid, UUID) == 0 && entry.found_mw > 0);
         CHECK(journal_write(fuzz_folder(), &entry, &err) == 0);

@@ -46,7 +46,7 @@ def client(build, tmp_path):
     return run
 
 
-# What every Python client below begins with: the vgpu functions, beside pynvml.
+# The beginning of every Python client below: the vgpu functions, beside pynvml.
 PRELUDE = """
 import ctypes, json, time
 vgpu = ctypes.CDLL("libnvidia-ml.so.1")

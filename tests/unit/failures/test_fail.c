@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every box with its n-th allocation and its n-th system call failing, for every n until nothing
- * fails any more: no crash, no leak, a code and a sentence of the list, outputs untouched, and what
- * is on disk and on the device consistent.
+ * Every room with its n-th allocation and its n-th system call failing, for every n until nothing
+ * fails any more: no crash, no leak, a code and a sentence of the list, outputs untouched, and a
+ * consistent state on disk and on the device.
  *
  *     test_fail NVML [PART]     the virtual GPU's library; only booking, whole_run or the rest
  *     WATTUNE_TEST_ALL=1        every n of the slow operations too, otherwise a part of them
@@ -71,7 +71,7 @@ struct operation {
     unsigned kinds;       /* bits of enum fail_what */
     void (*before)(void); /* NULL: nothing */
     int (*run)(void); /* 0 or WT_E_*, the sentence in err; leaves no memory and no file behind */
-    void (*after)(int rc); /* looks at what is left; NULL: nothing */
+    void (*after)(int rc); /* checks the state afterwards; NULL: nothing */
     bool may_succeed;      /* a failure may be made up for, or tolerated where that is documented */
     int codes[4];          /* allowed beside WT_E_NO_MEMORY for memory */
     unsigned slow, stride; /* beyond n = slow only every stride-th, unless all are asked for */
@@ -117,7 +117,7 @@ static bool one(const struct operation *op, enum fail_what what, unsigned long n
     return happened;
 }
 
-/* What fails here fails in one thread; ThreadSanitizer, ten times as slow, sees as much in a
+/* Failures here are those of one thread; ThreadSanitizer, ten times as slow, sees as much in a
  * quarter. */
 #ifdef __SANITIZE_THREAD__
 enum { FEWER = 4 };
@@ -134,7 +134,8 @@ static void every(const struct operation *op)
     bool all = getenv("WATTUNE_TEST_ALL") != NULL;
     if (op->before)
         op->before();
-    if (op->run()) /* once as it should be; also, what is made once in a process is made now */
+    if (op->run()) /* once without a failure; this also makes the things that a process makes once
+                    */
         fail_msg("%s: %s", op->name, err.text);
     if (op->after)
         op->after(0);
@@ -282,8 +283,8 @@ static int use_sense(const struct sense_options *options)
     if (rc == 0) {
         unsigned all = sense_device_count(sense);
         assert_int_equal(sense_gpu_count(sense), 2);
-        /* Short of memory it says so; a file that cannot be read leaves out what it is about, and
-         * nothing else. */
+        /* Short of memory it says so; a file that cannot be read leaves out its device, and nothing
+         * else. */
         assert_true(options->replay_path || all == 3 ||
                     (all == 2 && strcmp(fail_where(), "nothing") != 0));
         assert_int_equal(sense_energy(sense, 1, &sample, &err), 0);
@@ -324,7 +325,7 @@ static int run_meter(void)
         assert_int_equal(m[1].energy_mj, 6);
     } else {
         assert_int_equal(m[0].energy_mj, 99);
-        if (meter) { /* what was open stays, and can be closed */
+        if (meter) { /* open windows stay, and can be closed */
             int end_rc = meter_end(meter, "epoch", end, m, NULL);
             assert_true(end_rc == 0 || end_rc == WT_E_NOT_FOUND);
         }
@@ -375,7 +376,8 @@ static int set_limit(void *driver, unsigned index, uint32_t limit_mw, struct wt_
         fclose(file);
     snprintf(found, sizeof found, "\nfound_mw %u\n", (unsigned)FOUND_MW);
     snprintf(written, sizeof written, "\nwritten_mw %u ", limit_mw);
-    /* Before the device has it, the disk knows what was found and what is about to be written. */
+    /* Before the device has it, the disk knows the limit found and the limit about to be written.
+     */
     if (!for_good && (!strstr(text, found) || (limit_mw != FOUND_MW && !strstr(text, written))))
         fail_msg("%u mW is set, but the journal says '%s'", limit_mw, text);
     if (fail_now(FAIL_SYSTEM, "the driver's set"))
@@ -432,7 +434,7 @@ static void next_start_restores(int rc)
     guard_close(guard);
 }
 
-/* A killed run has left its limit; recovery or the next run is what fails now. */
+/* A killed run has left its limit; recovery or the next run fails now. */
 static void left_behind(void)
 {
     struct guard *guard = NULL;
@@ -512,7 +514,7 @@ static int files_of_channels(const char *path, const struct stat *st, int type, 
     (void)st;
     if (type != FTW_F || strncmp(path + place->base, "wattune-", 8) != 0)
         return 0;
-    /* What cannot be removed stays, and the next run sweeps it away. */
+    /* A channel that cannot be removed stays, and the next run sweeps it away. */
     return strcmp(fail_where(), "unlink") == 0 ? remove(path) : 1;
 }
 
@@ -573,8 +575,7 @@ static void writer(void **state)
 static void progress(void **state)
 {
     (void)state;
-    /* An interrupted read of a file in memory does not exist; what would be lost is said as an
-     * error. */
+    /* An interrupted read of a file in memory does not exist; a loss is an error. */
     every(&(struct operation){
         "channel", MEMORY | SYSTEM | PARTS, NULL, run_channel, no_channel_left, true, {WT_E_IO}});
     every(&(struct operation){"pattern", MEMORY, .run = run_pattern});
@@ -820,7 +821,7 @@ static int run_reports(void)
     return rc;
 }
 
-/* What a watcher booked, and what a fleet makes of it. */
+/* A watcher's bookings, and a fleet's view of them. */
 static const struct wt_stretch watched[] = {{.uuid = "GPU-0",
                                              .name = "V100",
                                              .begin_ms = 1000,
@@ -889,7 +890,7 @@ static int run_fleet(void)
     return rc;
 }
 
-/* A recurrence from its claim to its report, and what is believed then. */
+/* A recurrence from its claim to its report, and the belief then. */
 static bool reported;
 
 static int run_batch(void)
@@ -929,7 +930,7 @@ static int run_batch(void)
     return rc;
 }
 
-/* A run was counted once or not at all, and one that was said to be counted is. */
+/* A run was counted once or not at all, and one that returned success was counted. */
 static void counted_or_not(int rc)
 {
     (void)rc;
@@ -1147,7 +1148,7 @@ static void booking(void **state)
 
 /* --- json, view --- */
 
-static struct buffer reference; /* what is made when nothing fails */
+static struct buffer reference; /* the result when nothing fails */
 
 static int compare(struct buffer *made, int rc)
 {
