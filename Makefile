@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# A thin front: Meson does the work.  `make demo` and `make test` are all a newcomer types.
+# A thin front: Meson does the work.  A newcomer types `make demo` and `make test`.
 BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -29,10 +29,12 @@ lint:
 	@$(MAKE) --no-print-directory all
 	@scripts/lint $(BUILD)
 
+# The figures, after the whole of the tests of which `make test` takes a sample.
 # BASELINE=DIR compares with the build folder of another version as well.
 bench:
 	@scripts/deps build test
 	@$(MAKE) --no-print-directory all
+	@WATTUNE_TEST_ALL=1 meson test -C $(BUILD) --no-rebuild --num-processes 2 --timeout-multiplier 10 test_decide_explain 'test_fail booking' 'test_fail whole_run'
 	@BASELINE=$(BASELINE) .venv/bin/python bench/bench.py $(BUILD)
 
 # Several hundred random kills; WATTUNE_SOAK_SEED=N draws others.
@@ -53,7 +55,7 @@ tsan:
 	@$(MAKE) --no-print-directory all BUILD=build-tsan MESON_ARGS="-Db_sanitize=thread -Db_lundef=false"
 	@scripts/test build-tsan threads
 
-# What memcheck sees and the sanitizers do not: values read before they are written.
+# memcheck finds values that are read before they are written; the sanitizers do not.
 valgrind:
 	@scripts/deps build lint
 	@$(MAKE) --no-print-directory all

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make bench`: the costs that the project promises, each against its reference measured in the same run.
 
-Every line says what was measured, the ratio or share, and the bound it is meant to keep.  Nothing here is a test: a
+Every line names its measurement, the ratio or share, and the bound that it is meant to keep.  Nothing here is a test: a
 line over its bound is marked and the exit code is 1, on a quiet machine a reason to look.
 """
 
@@ -129,7 +129,7 @@ def bench_monitor(folder):
 
 
 def processor_s(pid):
-    """What a process has run so far, all of its threads, in seconds: the scheduler's own sum, which ticks do not round."""
+    """Processor seconds of a process so far, all of its threads: the scheduler's own sum, which ticks do not round."""
     try:
         return sum(int((task / "schedstat").read_text().split()[0]) for task in pathlib.Path(f"/proc/{pid}/task").iterdir()) / 1e9
     except OSError:

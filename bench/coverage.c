@@ -5,9 +5,10 @@
  * vgpu_true_energy_j().
  *
  *   bench_coverage LIBRARY whole [MODEL]   the whole table, in virtual time
- *   bench_coverage LIBRARY subset [MODEL]  a part of it; either is the same every time, and the
- * exit code tells bench_coverage LIBRARY precision       the bounds of tracked counters at a steady
- * load, in real time
+ *   bench_coverage LIBRARY subset [MODEL]  a part of it
+ *   bench_coverage LIBRARY precision       bounds of tracked counters, steady load, real time
+ *
+ * The first two give the same every time; the exit code is 1 when a bound does not hold.
  */
 #include <math.h>
 #include <pthread.h>
@@ -49,8 +50,7 @@ struct result {
 };
 
 static const char *library;
-static char folder[] = "/tmp/wattune-coverage-XXXXXX"; /* machine files, and what the virtual GPU
-                                                          keeps while it runs */
+static char folder[] = "/tmp/wattune-coverage-XXXXXX"; /* files of machines */
 
 static struct {
     int (*work)(unsigned gpu, double full_clock_s, double full_clock_w, double clock_share,
@@ -250,7 +250,7 @@ static void end_window(struct window *w)
     }
 }
 
-/* What is due of all windows; the next moment at which something is. */
+/* Does everything that is due in any window; returns the next moment at which something is. */
 static int64_t go_on(void)
 {
     int64_t next_ns = INT64_MAX, known_ns = run.meter ? live_meter_known_until_ns(run.meter) : 0;
@@ -381,7 +381,8 @@ static void run_apart(const char *model, enum load kind, unsigned seed, unsigned
 
 /* --- The table --- */
 
-/* A bound that says nothing would hold too.  What a tracked counter promises at a steady load. */
+/* A bound of any width would hold, too: here is the width for a tracked counter at a steady load.
+ */
 #define PRECISE_1_S 0.01
 #define PRECISE_5_S 0.002
 static unsigned short_of, idle, cells, all_windows;

@@ -3,11 +3,12 @@
  * Sweep against adaptive over the same curves and the same noise: limits measured, how far the
  * chosen limit is from the best one, steps and joules spent.
  *
- *   bench_search SEEDS [TRACES]    TRACES: the folder of summary_power_{v100,a40}.csv; skipped when
- * it is not there
+ *   bench_search SEEDS [TRACES]
  *
- * A line a set of curves, eta and search: set eta search curves limits most excess-mean%
- * excess-p95% steps kilojoules
+ * TRACES is the folder of summary_power_{v100,a40}.csv; a folder that does not exist is skipped.
+ * Prints a line for each set of curves, eta and search:
+ *
+ *   set eta search curves limits most excess-mean% excess-p95% steps kilojoules
  */
 #include <stdlib.h>
 

@@ -72,7 +72,7 @@ static inline struct curve curve_of_model(const struct vgpu_model *model,
     return curve;
 }
 
-/* Workloads as they are found on cards: from hardly busy to twice what the card may draw. */
+/* Workloads as cards have them: from hardly busy to twice the power that the card may draw. */
 static inline struct workload some_workload(const struct vgpu_model *model, uint64_t key)
 {
     return (struct workload){.step_s = 0.1,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a simulation costs, against what it cannot do without: reading a trace against reading the
- * bytes of its files, and a recurrence of the bandit against its random draws alone.  Usage:
+ * Cost of a simulation, against its indispensable part: reading a trace against reading the bytes
+ * of its files, and a recurrence of the bandit against its random draws alone.  Usage:
  * bench_simulate TRAINING POWER.  Prints: microseconds of a trace and of the bytes, nanoseconds of
  * a recurrence and of the draws.
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What wt_step() costs inside a run, against an atomic add and a clock read timed in the same
+ * Cost of wt_step() inside a run, against an atomic add and a clock read timed in the same
  * process, in turns. Prints: nanoseconds of wt_step(), of the reference, and of wt_step() outside a
  * run.
  */

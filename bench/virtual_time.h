@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Time that passes only when every thread of a program sleeps.  What calls the clock and sleeps
- * through libc (our code, the virtual GPU's library) runs unchanged, hours pass in seconds, and the
- * same seed gives the same run on any machine, however busy.  Threads, ours and the libraries',
+ * Time that passes only when every thread of a program sleeps.  Code that calls the clock and
+ * sleeps through libc (ours, the virtual GPU's library) runs unchanged, hours pass in seconds, and
+ * the same seed gives the same run on any machine, however busy.  Threads, ours and the libraries',
  * take turns: one runs at a time, and none may be joined.  Sleepers wake late and calls take time,
  * as on a real host, by chance of the seed.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What begin and end of a window cost over all GPUs, against as many energy reads alone (two a
+ * Cost of begin and end of a window over all GPUs, against as many energy reads alone (two a
  * GPU), in turns in one process.  Prints: microseconds of a window, of the reads, and allocations
  * during the windows after the first.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The plan never changes, so all of this can be asked without a lock.
+// The plan never changes, so none of these queries needs a lock.
 #include "faults.h"
 
 static int64_t begin_ns(const struct gpu_state *gpu, const struct fault *fault)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The misfortunes that a machine file plans for a GPU, looked at: which are in force at a moment,
-// when the next begins or ends. What a misfortune does stands where it acts (timeline.c: rates,
-// counters and work; sensor.c: readings; view.c: answers); the truth, vgpu_true_energy_j, is
-// touched by none.
+// Queries of the faults that a machine file plans for a GPU: those in force at a moment, the next
+// beginning or end. Their effects stand elsewhere (timeline.c: rates, counters and work; sensor.c:
+// readings; view.c: answers); none of them touches the truth, vgpu_true_energy_j.
 #ifndef VGPU_FAULTS_H
 #define VGPU_FAULTS_H
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One process's attachment. A read-write lock keeps the mapping in place while calls use it; a fork
-// takes that lock, so that no child is born halfway through an attach, and the child lets go of
-// what it inherited at once: it is a process of its own, and attaches when it first asks for
-// something.
+// takes that lock, so that no child is born halfway through an attach. The child drops the
+// inherited attachment at once: it is a process of its own, and attaches with its first call.
 #include "machine.h"
 
 #include <errno.h>
@@ -22,7 +21,7 @@
 #include "timeline.h"
 
 #define REAP_NS                                                                                    \
-    20000000LL // the dead are looked for at most this often: it costs a few system calls a process
+    20000000LL // least time between two searches for dead processes: a few system calls each
 
 // Writers first: with threads that read all the time, a fork or a shutdown would otherwise wait for
 // ever.
@@ -342,7 +341,7 @@ struct gpu_core *machine_begin(struct machine_state *machine, unsigned index)
 {
     struct gpu_state *gpu = &machine->gpus[index];
     int error = pthread_mutex_lock(&gpu->lock);
-    if (error == EOWNERDEAD) // its owner was killed: what it had begun was never made true
+    if (error == EOWNERDEAD) // its owner was killed: its change was never committed
         error = pthread_mutex_consistent(&gpu->lock);
     if (error)
         return NULL;

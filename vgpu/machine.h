@@ -8,7 +8,7 @@
 #include "nvml_abi.h"
 #include "state.h"
 
-// What nvmlInit and nvmlShutdown do: counted holds.
+// Counted holds, for nvmlInit and nvmlShutdown.
 nvmlReturn_t machine_hold(void);
 nvmlReturn_t machine_release(void);
 

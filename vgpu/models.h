@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The virtual cards: one row per model, with everything that tells one from another - name and
 // numbers a client asks for, limits, clocks, the power model's constants, the sensor's habits, the
-// heat path. Numbers only: what is done with them is in physics.c, timeline.c and sensor.c.
+// heat path. Numbers only: physics.c, timeline.c and sensor.c use them.
 #ifndef VGPU_MODELS_H
 #define VGPU_MODELS_H
 
@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 struct vgpu_model {
-    const char *key;  // how a SPEC names it
-    const char *name; // what NVML calls it
+    const char *key;  // its name in a SPEC
+    const char *name; // its name in NVML
     const char *part_number;
     const char *vbios;
     unsigned architecture, brand, cuda_major, cuda_minor;
@@ -38,13 +38,12 @@ struct vgpu_model {
 
     // Heat: two RC stages in series with the air.
     double air_c, fast_k_per_w, slow_k_per_w, fast_s, slow_s;
-    int slowdown_c, shutdown_c; // 0: the card speaks of margins instead
+    int slowdown_c, shutdown_c; // 0: the card reports margins instead
 };
 
 // The row of a SPEC's name, or NULL. The name need not end with NUL.
 const struct vgpu_model *model_find(const char *key, size_t key_len);
-// Row by position, for loops; NULL past the end. The position is what a machine keeps in shared
-// memory.
+// Row by position, for loops; NULL past the end. A machine keeps the position in shared memory.
 const struct vgpu_model *model_at(size_t position);
 size_t model_position(const struct vgpu_model *model);
 

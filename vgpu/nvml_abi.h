@@ -89,7 +89,7 @@ typedef struct {
 _Static_assert(sizeof(nvmlUtilization_t) == 8, "layout");
 
 typedef struct {
-    uint64_t total_bytes, free_bytes, used_bytes; // used includes what the driver reserves
+    uint64_t total_bytes, free_bytes, used_bytes; // used includes the driver's reserve
 } nvmlMemory_t;
 _Static_assert(sizeof(nvmlMemory_t) == 24, "layout");
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Clocks: what they are, what they may be, and locking them. A lock caps the ratio that the power
-// model works with, so it slows work and saves power just as a limit does.
+// Clocks: current and supported ones, locks, and throttle reasons. A lock caps the ratio that the
+// power model works with, so it slows work and saves power just as a limit does.
 #include "timeline.h"
 #include "view.h"
 
@@ -88,7 +88,7 @@ nvmlReturn_t nvmlDeviceGetDefaultApplicationsClock(nvmlDevice_t device, unsigned
     return nvmlDeviceGetClock(device, clock, NVML_CLOCK_ID_APP_DEFAULT, mhz);
 }
 
-// ---- what they may be
+// ---- supported clocks
 
 static nvmlReturn_t give_list(unsigned needed, unsigned *count, unsigned *list)
 {
@@ -247,7 +247,7 @@ nvmlReturn_t nvmlDeviceResetApplicationsClocks(nvmlDevice_t device)
     return view_change(device, __func__, reset_application, NULL);
 }
 
-// ---- why they are what they are
+// ---- throttle reasons
 
 nvmlReturn_t nvmlDeviceGetCurrentClocksEventReasons(nvmlDevice_t device,
                                                     unsigned long long *reasons)

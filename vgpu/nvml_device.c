@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who a device is and how it is built in: names, PCI, memory errors, heat, fans, MIG (none),
-// affinity. Little of this moves; it is here because real clients ask for it before they show
-// anything.
+// Identity and place of a device: names, PCI, memory errors, heat, fans, MIG (none), affinity.
+// Little of this changes; real clients ask for it before they show anything.
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "view.h"
 
-// Entry points of one value each, all alike: look, then give what the expression says.
+// Entry points of one value each, all alike: look, then return the expression's value.
 #define GIVE_UNSIGNED(name, value)                                                                 \
     nvmlReturn_t name(nvmlDevice_t device, unsigned *out)                                          \
     {                                                                                              \
@@ -186,7 +185,7 @@ nvmlReturn_t nvmlDeviceGetTemperatureThreshold(nvmlDevice_t device, unsigned thr
                 : threshold == NVML_THRESHOLD_SLOWDOWN ? view.model->slowdown_c
                 : threshold == NVML_THRESHOLD_GPU_MAX  ? view.model->slowdown_c - 4
                                                        : 0;
-    if (value <= 0) // the newest cards speak of margins instead
+    if (value <= 0) // the newest cards report margins instead
         return NVML_ERROR_NOT_SUPPORTED;
     *celsius = (unsigned)value;
     return NVML_SUCCESS;

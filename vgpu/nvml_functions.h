@@ -22,7 +22,7 @@ NVML_FUNCTION(nvmlDeviceGetHandleByPciBusId_v2, const char *address, nvmlDevice_
 NVML_FUNCTION(nvmlDeviceGetHandleByPciBusId, const char *address, nvmlDevice_t *device);
 NVML_FUNCTION(nvmlDeviceGetHandleByUUIDV, const nvmlUUID_t *uuid, nvmlDevice_t *device);
 
-// nvml_device.c: who a device is, how it is built in
+// nvml_device.c: identity and place of a device
 NVML_FUNCTION(nvmlDeviceGetName, nvmlDevice_t device, char *out, unsigned size);
 NVML_FUNCTION(nvmlDeviceGetUUID, nvmlDevice_t device, char *out, unsigned size);
 NVML_FUNCTION(nvmlDeviceGetSerial, nvmlDevice_t device, char *out, unsigned size);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Power, energy, limits and field values: what this library is for. Readings come from the latch; a
-// limit acts at once on the work under way.
+// Power, energy, limits and field values, the purpose of this library. Readings come from the
+// latch; a limit acts at once on the work under way.
 #include <time.h>
 
 #include "faults.h"
@@ -224,7 +224,7 @@ static void read_field(const struct view *view, nvmlFieldValue_t *value)
     }
 }
 
-// The call succeeds; each field says for itself how it went.
+// The call succeeds; each field has a code of its own.
 nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldValue_t *values)
 {
     struct view view;

@@ -163,7 +163,7 @@ nvmlReturn_t nvmlDeviceGetHandleByIndex(unsigned index, nvmlDevice_t *device)
     return nvmlDeviceGetHandleByIndex_v2(index, device);
 }
 
-// The first device for which `is` says yes to what the client named.
+// The first device for which `is` accepts for the name that the client gave.
 static nvmlReturn_t find(const char *wanted, nvmlDevice_t *device,
                          bool (*is)(nvmlDevice_t, const char *))
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who uses a device and how much: utilisation, memory, processes, accounting, events. A process is
+// Use of a device: utilisation, memory, processes, accounting, events. A process is
 // a user when it put work on the GPU in the last two seconds and lives; attaching and reading are
 // not use.
 #include <stdlib.h>

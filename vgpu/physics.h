@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a piece of work does to a card under a power limit: the closed-form model M3. Pure: numbers
+// Power and speed of a piece of work under a power limit: the closed-form model M3. Pure: numbers
 // in, numbers out. Knows no time, no process and no sensor.
 #ifndef VGPU_PHYSICS_H
 #define VGPU_PHYSICS_H
@@ -15,8 +15,8 @@ struct physics_point {
     bool capped;        // the power limit holds the clock down
 };
 
-// Where work that draws full_clock_w at full clock settles under limit_w. clock_share is mu, the
-// share of its GPU time that follows the clock; highest_ratio caps phi (locked clocks), 1 when
+// The settled state of work that draws full_clock_w at full clock under limit_w. clock_share is mu,
+// the share of its GPU time that follows the clock; highest_ratio caps phi (locked clocks), 1 when
 // nothing is locked. Below the clock floor power exceeds the limit, as it does on real cards.
 struct physics_point physics_settle(const struct vgpu_model *model, double full_clock_w,
                                     double clock_share, double limit_w, double highest_ratio);

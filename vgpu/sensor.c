@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sensor's habits, from published measurements of real cards: gain within 5 %, offset of a few
-// watts, windows shorter than the tick on some cards (the rest of the time goes unseen), readings
+// watts, windows shorter than the tick on some cards (which miss the rest of the time), readings
 // in steps of 0.05 or 0.01 W. Two neighbouring ticks never read the same: clients that drop
 // repeated samples would otherwise see nothing at all on a steady load.
 #include "sensor.h"
@@ -8,7 +8,7 @@
 #include <math.h>
 
 #include "faults.h"
-#include "timeline.h"
+#include "past.h"
 
 #define NS 1e-9
 #define NOISE_SD 0.002 // of the power read; smaller than any card's window-to-window scatter
@@ -57,8 +57,8 @@ uint32_t sensor_power_mw(const struct gpu_state *gpu, const struct gpu_core *cor
 {
     const struct vgpu_model *model = model_at(gpu->fixed.model);
     int64_t end_ns = sensor_tick_ns(gpu, tick);
-    double energy_j = timeline_at(gpu, core, end_ns).energy_j -
-                      timeline_at(gpu, core, end_ns - window_ns).energy_j;
+    double energy_j =
+        past_at(gpu, core, end_ns).energy_j - past_at(gpu, core, end_ns - window_ns).energy_j;
     double power_w = gpu->fixed.gain * energy_j / ((double)window_ns * NS) + gpu->fixed.offset_w;
     power_w *= 1.0 + NOISE_SD * noise(gpu, tick, window_ns);
     // Rounded to the nearest step whose number is odd or even as the tick's: neighbours always
@@ -82,13 +82,13 @@ void sensor_reset_counter(const struct gpu_state *gpu, struct gpu_core *core)
 
 double sensor_true_energy_j(const struct gpu_state *gpu, const struct gpu_core *core)
 {
-    return scaled_energy_j(gpu, timeline_at(gpu, core, core->now_ns));
+    return scaled_energy_j(gpu, past_at(gpu, core, core->now_ns));
 }
 
 uint32_t sensor_utilization(const struct gpu_state *gpu, const struct gpu_core *core, int64_t t_ns)
 {
-    double busy_s = timeline_at(gpu, core, t_ns).busy_s -
-                    timeline_at(gpu, core, t_ns - SENSOR_SAMPLE_NS).busy_s;
+    double busy_s =
+        past_at(gpu, core, t_ns).busy_s - past_at(gpu, core, t_ns - SENSOR_SAMPLE_NS).busy_s;
     double percent = round(100.0 * busy_s / ((double)SENSOR_SAMPLE_NS * NS));
     return percent <= 0 ? 0 : percent >= 100 ? 100 : (uint32_t)percent;
 }
@@ -117,7 +117,7 @@ void sensor_latch(const struct gpu_state *gpu, struct gpu_core *core)
     if (tick <= latch->tick)
         return;
     int64_t tick_ns = sensor_tick_ns(gpu, tick);
-    double counted_j = scaled_energy_j(gpu, timeline_at(gpu, core, tick_ns)) - core->counter_zero_j;
+    double counted_j = scaled_energy_j(gpu, past_at(gpu, core, tick_ns)) - core->counter_zero_j;
     double counter_mj = floor(1000.0 * counted_j);
     bool frozen = faults_in_force(gpu, FAULT_ENERGY_FROZEN, tick_ns);
     bool stuck = latch->tick != INT64_MIN && faults_in_force(gpu, FAULT_POWER_STUCK, tick_ns);

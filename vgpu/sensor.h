@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a card admits of the truth: its sensor scales power by a gain and an offset of its own,
-// looks only at the end of a window, and shows a new value once a tick. Reads the timeline; changes
-// nothing but the latch. What it has shown never changes.
+// The card's sensor: it scales power by a gain and an offset of its own, averages over a window,
+// and shows a new value once a tick. Reads the past; changes nothing but the latch. A value that it
+// has shown never changes.
 #ifndef VGPU_SENSOR_H
 #define VGPU_SENSOR_H
 
@@ -24,11 +24,10 @@ int64_t sensor_tick_ns(const struct gpu_state *gpu, int64_t tick);
 // GPU utilisation in percent over the sample period that ends at t_ns.
 uint32_t sensor_utilization(const struct gpu_state *gpu, const struct gpu_core *core, int64_t t_ns);
 
-// The sensor's integral in J at core->now_ns, without ticks: what the counter would say if it were
-// perfect.
+// The sensor's integral in J at core->now_ns, without ticks: the reading of a perfect counter.
 double sensor_true_energy_j(const struct gpu_state *gpu, const struct gpu_core *core);
 
-// The counter starts from 0 again at core->now_ns. What is true does not change.
+// Starts the counter from 0 again at core->now_ns. The true energy does not change.
 void sensor_reset_counter(const struct gpu_state *gpu, struct gpu_core *core);
 
 // A stateless random number: uniform in [0, 1) for any seed and counter.

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Both grammars of a SPEC. A list of models is tried first; what is no list must be a file. A
+// Both grammars of a SPEC. A list of models is tried first; anything else must be a file. A
 // machine file is sections, keys and values, one a line; every key is a row of a table here, and
-// every complaint names file and line. Numbers are read in the C locale, whatever the host program
-// has set.
+// every complaint names file and line. Numbers have the form of the C locale, whatever the host
+// program has set.
 //
 //     [machine]                     all of it may be left out
 //     seed = 1                      draws every card's sensor: gain, offset, ticks, noise
 //     user_may_set = true           false: nobody may change limits, clocks or modes, root included
 //     state = vm.state              the machine is kept in this file, beside the machine file
-//     mode = 0600                   of the shared file: 0660 and 0666 let other users into the same
-//     machine latency = off                 real: calls take as long as on a real card time_scale =
-//     1                the machine's clock runs so many times faster, 0.01 to 1000 [gpu 0] then
-//     [gpu 1] and so on, in order model = v100                  the only key that is needed
+//     mode = 0600                   of the shared file: 0660, 0666 let other users into the machine
+//     latency = off                 real: calls take as long as on a real card
+//     time_scale = 1                speed of the machine's clock, 0.01 to 1000
+//
+//     [gpu 0]                       then [gpu 1] and so on, in order
+//     model = v100                  the only key that is needed
 //     power_limit_w = 250           in force when the machine starts; default: the model's maximum
 //     uuid = GPU-...                default: made from the machine's identity, so always the same
 //     fault = lost@60, slow=1@5     NAME@SECONDS or NAME=VALUE@SECONDS after the machine's start
@@ -535,7 +537,7 @@ int spec_parse(const char *text, struct spec *spec, char *message, size_t messag
         start(spec);
         return parse_file(&p, text);
     }
-    // What looks like a list of models keeps its own complaint; anything else was meant as either.
+    // A text that looks like a list of models keeps the list's complaint; any other gets both.
     if (!strpbrk(text, ",:"))
         complain(&p, "'%s' is neither a model (p100 v100 a40 rtx6000 a100 h100) nor a machine file",
                  text);

@@ -40,7 +40,7 @@ struct spec_gpu {
 };
 
 struct spec {
-    char identity[PATH_MAX];   // canonical: what makes two SPECs the same machine
+    char identity[PATH_MAX];   // canonical: two SPECs of one identity are the same machine
     char state_path[PATH_MAX]; // empty: the machine lives no longer than its processes
     bool is_file;
     uid_t owner; // of the machine file, or the caller

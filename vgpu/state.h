@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What lies in shared memory: one header and, per GPU, what never changes, two copies of what does,
-// and a ring of the energy's past. Plain numbers only, no pointers: every process maps it somewhere
-// else. Rule of the two copies: a change is made in the idle copy and becomes true by flipping
-// `active`, one store; whoever is killed inside the lock leaves the machine as it was before.
+// The machine in shared memory: one header and, per GPU, its constants, two copies of its state,
+// and a ring of the energy's past. Plain numbers only, no pointers: every process maps it at an
+// address of its own. Rule of the two copies: a writer changes the idle copy and makes it true by
+// flipping `active`, one store; a process killed inside the lock leaves the machine as it was
+// before.
 #ifndef VGPU_STATE_H
 #define VGPU_STATE_H
 
@@ -45,7 +46,7 @@ struct work_item {
     double host_left_s;
     double gpu_left_s; // at full clock, alone on the GPU
     double full_clock_w, clock_share;
-    double power_w, slowdown, clock_ratio; // where the limit puts it
+    double power_w, slowdown, clock_ratio; // under the limit in force
     uint32_t capped;
 };
 
@@ -55,7 +56,7 @@ struct context {
     uint64_t start_ticks; // of the process, from /proc: tells a reused pid
     int64_t first_ns, last_ns;
     double busy_s;
-    double sample_busy_s; // busy_s when utilisation was last sampled
+    double sample_busy_s; // busy_s at the last sample of utilisation
     double utilization;   // 0 to 1 over the last sample period
 };
 
@@ -71,7 +72,7 @@ struct segment {
     uint32_t activity, capped;
 };
 
-// What the sensor shows until its next tick.
+// The values that the sensor shows until its next tick.
 struct latch {
     int64_t tick;
     uint64_t counter_mj;
@@ -85,16 +86,16 @@ struct gpu_core {
     uint64_t next_id;
     struct segment segment;
     struct latch latch;
-    int64_t reaped_ns;     // when the living were last told from the dead
-    int64_t sampled_ns;    // when utilisation of processes was last sampled
+    int64_t reaped_ns;     // last search for dead processes
+    int64_t sampled_ns;    // last sample of the processes' utilisation
     int64_t faults_ns;     // planned faults before this moment have acted
-    double counter_zero_j; // what the energy counter no longer counts, since it was reset
+    double counter_zero_j; // energy before the counter's last reset
     uint32_t limit_mw;
     uint32_t lock_min_mhz, lock_max_mhz; // 0: not locked
     uint32_t memory_lock_min_mhz, memory_lock_max_mhz;
     uint32_t application_sm_mhz, application_memory_mhz; // 0: default
     uint32_t persistence, accounting, compute_mode;
-    uint32_t changed; // rates differ from what sleepers were told
+    uint32_t changed; // rates differ from those that sleepers know
     struct work_item items[STATE_ITEMS];
     struct context contexts[STATE_CONTEXTS];
 };
@@ -115,7 +116,7 @@ struct gpu_state {
     struct gpu_fixed fixed;
     pthread_mutex_t lock;
     _Atomic uint32_t active;     // which core is true
-    _Atomic uint32_t generation; // futex word of those who sleep through their work
+    _Atomic uint32_t generation; // futex word of the threads that sleep through their work
     struct gpu_core cores[2];
     struct breakpoint ring[STATE_RING];
 };

@@ -2,10 +2,10 @@
 // Files of machines. One per (user, SPEC) in $XDG_RUNTIME_DIR/wattune-vgpu or
 // /dev/shm/wattune-vgpu-UID; one per machine file, for all users, in /dev/shm/wattune-vgpu-shared
 // when its mode lets others in; or the machine file's own state file. The folder is locked (flock,
-// by a descriptor of its own, released by closing it alone: LOCK_UN would also release a lock that
-// a forked child shares) while a machine is made, joined or removed. Whatever killed processes left
-// behind is swept by the next one that attaches. Whoever may open a machine may also break it: a
-// mode that lets others in trusts them.
+// by a descriptor of its own, released only by closing it: LOCK_UN would also release a lock that
+// a forked child shares) while a machine is made, joined or removed. The next process that attaches
+// sweeps the files of killed ones. A user who may open a machine may also break it: a mode that
+// lets others in trusts them.
 #include "store.h"
 
 #include <dirent.h>
@@ -47,7 +47,7 @@ static void read_boot_id(char *id, size_t len)
     close(fd);
 }
 
-// What a kept machine must have been made from to be kept. Field by field: padding has no meaning.
+// Digest of the SPEC that a kept machine must match. Field by field: padding has no meaning.
 static uint64_t config_of(const struct spec *spec)
 {
     uint64_t hash = digest(DIGEST_START, spec->identity, strlen(spec->identity));
@@ -319,7 +319,7 @@ static int create(int folder_fd, const struct spec *spec, struct store *store)
 
 enum found { FOUND_SOUND, FOUND_STALE, FOUND_FOREIGN };
 
-// What lies under our name. Maps it when it is sound.
+// The file under our name. Maps it when it is sound.
 static enum found examine(struct store *store)
 {
     struct stat status;

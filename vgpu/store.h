@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The machine as a file that processes share: where it lies, who may open it, when it is made,
 // joined and removed. A process is attached while it holds a shared flock on the machine's file;
-// the kernel drops that lock however the process ends. Knows nothing of what goes on inside the
-// machine but how to set it up.
+// the kernel drops that lock however the process ends. Sets a machine up and knows nothing else of
+// its inside.
 #ifndef VGPU_STORE_H
 #define VGPU_STORE_H
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine of a virtual GPU: a list of work items, the rates they give, and the integral of those
-// rates. Energy up to now is exact. The past is kept as a ring of breakpoints, thinned where work
-// is finer than 0.75 ms; what the sensor has latched from it is kept apart, so thinning changes
-// nothing already shown.
+// rates. Energy up to now is exact. The sensor latches its values before a segment ends, so
+// thinning the past (past.c) changes nothing already shown.
 #include "timeline.h"
 
 #include <errno.h>
@@ -10,6 +9,7 @@
 #include <string.h>
 
 #include "faults.h"
+#include "past.h"
 #include "physics.h"
 #include "sensor.h"
 
@@ -18,58 +18,6 @@
 static const struct vgpu_model *model_of(const struct gpu_state *gpu)
 {
     return model_at(gpu->fixed.model);
-}
-
-// ---- the integrals
-
-static double seconds_since(const struct segment *segment, int64_t t_ns)
-{
-    return (double)(t_ns - segment->from.t_ns) * NS;
-}
-
-static struct breakpoint segment_at(const struct segment *segment, int64_t t_ns)
-{
-    double s = seconds_since(segment, t_ns);
-    return (struct breakpoint){t_ns, segment->from.energy_j + segment->power_w * s,
-                               segment->from.busy_s + segment->busy_share * s};
-}
-
-static struct breakpoint between(struct breakpoint a, struct breakpoint b, int64_t t_ns)
-{
-    double share = b.t_ns > a.t_ns ? (double)(t_ns - a.t_ns) / (double)(b.t_ns - a.t_ns) : 0.0;
-    return (struct breakpoint){t_ns, a.energy_j + share * (b.energy_j - a.energy_j),
-                               a.busy_s + share * (b.busy_s - a.busy_s)};
-}
-
-static struct breakpoint ring_at(const struct gpu_state *gpu, uint64_t number)
-{
-    return gpu->ring[number % STATE_RING];
-}
-
-struct breakpoint timeline_at(const struct gpu_state *gpu, const struct gpu_core *core,
-                              int64_t t_ns)
-{
-    if (t_ns >= core->segment.from.t_ns)
-        return segment_at(&core->segment, t_ns);
-    uint64_t kept = STATE_RING - STATE_RING_SPARE;
-    uint64_t low = core->pushed > kept ? core->pushed - kept : 0, high = core->pushed;
-    if (low == high || t_ns < ring_at(gpu, low).t_ns)
-        return low == high ? core->segment.from : ring_at(gpu, low);
-    while (high - low > 1) { // ring[low].t <= t < ring[high].t, the segment standing for the end
-        uint64_t middle = low + (high - low) / 2;
-        if (ring_at(gpu, middle).t_ns <= t_ns)
-            low = middle;
-        else
-            high = middle;
-    }
-    return between(ring_at(gpu, low), high < core->pushed ? ring_at(gpu, high) : core->segment.from,
-                   t_ns);
-}
-
-static void push(struct gpu_state *gpu, struct gpu_core *core, struct breakpoint point)
-{
-    gpu->ring[core->pushed % STATE_RING] = point;
-    core->pushed++;
 }
 
 static double relax(double from_k, double power_w, double k_per_w, double over_s,
@@ -84,19 +32,20 @@ static void close_segment(struct gpu_state *gpu, struct gpu_core *core)
 {
     struct segment *segment = &core->segment;
     const struct vgpu_model *model = model_of(gpu);
-    double s = seconds_since(segment, core->now_ns);
+    double s = past_seconds(segment, core->now_ns);
 
     sensor_latch(gpu, core); // while E(t) around the last tick is still exact
-    bool far = core->pushed == 0 ||
-               segment->from.t_ns - ring_at(gpu, core->pushed - 1).t_ns >= STATE_COALESCE_NS;
+    bool far =
+        core->pushed == 0 ||
+        segment->from.t_ns - past_breakpoint(gpu, core->pushed - 1).t_ns >= STATE_COALESCE_NS;
     if (far || core->now_ns - segment->from.t_ns >= STATE_COALESCE_NS)
-        push(gpu, core, segment->from);
+        past_push(gpu, core, segment->from);
     segment->fast_k =
         relax(segment->fast_k, segment->power_w, model->fast_k_per_w, s, model->fast_s);
     segment->slow_k =
         relax(segment->slow_k, segment->power_w, model->slow_k_per_w, s, model->slow_s);
     segment->capped_s += segment->capped ? s : 0.0;
-    segment->from = segment_at(segment, core->now_ns);
+    segment->from = past_of_segment(segment, core->now_ns);
 }
 
 // ---- the rates
@@ -277,15 +226,15 @@ static void settle(struct gpu_core *core)
     }
 }
 
-// The work under way is lost, with its contexts: whoever waits for it finds his piece gone.
+// Drops the work under way, with its contexts: a waiting thread finds its piece gone.
 static void drop_work(struct gpu_core *core)
 {
     memset(core->items, 0, sizeof core->items);
     memset(core->contexts, 0, sizeof core->contexts);
 }
 
-// The driver starts anew: nothing that was set is remembered. Called with the counter latched up to
-// now.
+// A new start of the driver: all settings are at their defaults. Called with the counter latched up
+// to now.
 static void forget_settings(const struct gpu_state *gpu, struct gpu_core *core)
 {
     core->limit_mw = model_of(gpu)->max_limit_mw;
@@ -295,12 +244,12 @@ static void forget_settings(const struct gpu_state *gpu, struct gpu_core *core)
     core->persistence = core->accounting = core->compute_mode = 0;
 }
 
-// Planned faults that begin or end at core->now_ns act on what is under way; all else asks the plan
-// itself.
+// Planned faults that begin or end at core->now_ns act on the work under way; all other code asks
+// the plan itself.
 static void act_faults(struct gpu_state *gpu, struct gpu_core *core)
 {
     bool unload = faults_begin_at(gpu, FAULT_UNLOAD, core->now_ns);
-    sensor_latch(gpu, core); // what was shown until now does not depend on who looks when
+    sensor_latch(gpu, core); // values shown until now must not depend on the moments of reading
     if (unload || faults_begin_at(gpu, FAULT_LOST, core->now_ns))
         drop_work(core);
     if (unload)
@@ -351,7 +300,7 @@ int64_t timeline_predict(const struct gpu_core *core, unsigned slot, uint64_t id
     return rehearsal.now_ns;
 }
 
-// ---- who works
+// ---- work
 
 static int find_context(struct gpu_core *core, int32_t pid, uint64_t start_ticks)
 {
@@ -438,7 +387,7 @@ double timeline_temperature_c(const struct gpu_state *gpu, const struct gpu_core
 {
     const struct segment *segment = &core->segment;
     const struct vgpu_model *model = model_of(gpu);
-    double s = seconds_since(segment, core->now_ns);
+    double s = past_seconds(segment, core->now_ns);
     double c = model->air_c +
                relax(segment->fast_k, segment->power_w, model->fast_k_per_w, s, model->fast_s) +
                relax(segment->slow_k, segment->power_w, model->slow_k_per_w, s, model->slow_s);
@@ -449,7 +398,7 @@ double timeline_temperature_c(const struct gpu_state *gpu, const struct gpu_core
 double timeline_capped_s(const struct gpu_core *core)
 {
     const struct segment *segment = &core->segment;
-    return segment->capped_s + (segment->capped ? seconds_since(segment, core->now_ns) : 0.0);
+    return segment->capped_s + (segment->capped ? past_seconds(segment, core->now_ns) : 0.0);
 }
 
 void timeline_begin(struct gpu_state *gpu, struct gpu_core *core, int64_t t_ns)
@@ -465,7 +414,7 @@ void timeline_begin(struct gpu_state *gpu, struct gpu_core *core, int64_t t_ns)
         .slow_k = model->idle_w * model->slow_k_per_w,
     };
     core->latch.tick = INT64_MIN;
-    push(gpu, core,
-         (struct breakpoint){t_ns - past_ns, -model->idle_w * (double)past_ns * NS, 0.0});
+    past_push(gpu, core,
+              (struct breakpoint){t_ns - past_ns, -model->idle_w * (double)past_ns * NS, 0.0});
     sensor_latch(gpu, core);
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The virtual GPU's own door, beside NVML's: what a training program (or a test) calls to put load
-// on a virtual card and to learn what truly happened. Exported by the virtual libnvidia-ml.so.1
-// only, so a program that also runs on real cards looks these names up with dlsym.
+// The virtual GPU's own functions, beside NVML's: a training program (or a test) puts load on a
+// virtual card with them and reads the truth. Exported by the virtual libnvidia-ml.so.1 only, so a
+// program that also runs on real cards looks these names up with dlsym.
 //
 // WATTUNE_VGPU=SPEC names the machine: a model (p100 v100 a40 rtx6000 a100 h100), a model with a
 // count (a40:4), a comma list, or the path of a machine file. Unset, the library is a single V100:
-// whoever put its folder into LD_LIBRARY_PATH asked for it. Every function attaches to the machine
+// its folder in LD_LIBRARY_PATH asks for it. Every function attaches to the machine
 // by itself when nvmlInit was not called, and the process then stays attached until it ends.
 //
 // A machine file can plan faults of a GPU: fault = NAME@SECONDS or NAME=VALUE@SECONDS, a comma

@@ -118,7 +118,7 @@ static bool is_the_call(unsigned index, const struct gpu_state *gpu, const struc
     return (double)(after & UINT32_MAX) == fault->value;
 }
 
-// The place where planned faults of calls act: what a call of this name on this GPU answers
+// Planned faults of calls act here: the answer of a call of this name on this GPU
 // instead, if anything.
 static nvmlReturn_t check_faults(const struct machine_state *machine, unsigned index,
                                  const char *name)

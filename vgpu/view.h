@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands behind every entry point that names a device: one call to look at the GPU (a
-// consistent copy of its state at one moment) or one to change it. Here arguments are checked, the
-// call's cost is paid, and permission asked; planned faults of calls act here too, since every call
-// passes with its name.
+// The common part of all entry points that name a device: one call to look at the GPU (a consistent
+// copy of its state at one moment) or one to change it. It checks the arguments, takes the call's
+// time and asks for permission; planned faults of calls act here too, since every call passes with
+// its name.
 #ifndef VGPU_VIEW_H
 #define VGPU_VIEW_H
 
 #include "nvml_abi.h"
 #include "state.h"
 
-// What a call costs on a real card, paid when the machine file says latency = real.
+// Kinds of latency that calls have on a real card; in force when the machine file says latency =
+// real.
 enum call_cost {
     COST_NONE,
     COST_SENSOR, // power, energy, field values: the driver asks the card's own controller
@@ -32,12 +33,13 @@ struct view {
     bool thermal; // a thermal slowdown is in force
 };
 
-// Fills view for the calling function (name is its __func__). NVML_SUCCESS or what the caller must
-// return. out is the pointer that the client wants filled: NULL is an invalid argument.
+// Fills view for the calling function (name is its __func__). NVML_SUCCESS, or the
+// code that the caller must return. out is the client's pointer: NULL is an invalid argument.
 nvmlReturn_t view_look(nvmlDevice_t device, const void *out, enum call_cost cost, const char *name,
                        struct view *view);
 
-// Runs change on the GPU's state within one transaction. Refused when the machine's file says so.
+// Runs change on the GPU's state within one transaction. NO_PERMISSION when the machine's
+// file says so.
 typedef nvmlReturn_t view_change_fn(struct gpu_state *gpu, struct gpu_core *core, void *arg);
 nvmlReturn_t view_change(nvmlDevice_t device, const char *name, view_change_fn *change, void *arg);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Finding the virtual GPU, and what a step asks of it.
+ * Finds the virtual GPU and gives it the work of a step.
  *
  * The load is ResNet-50-like by the law that fits the published power traces: a step takes a fixed
  * host part and a GPU part that grows with the batch; power at full clock grows with the batch and

@@ -4,10 +4,10 @@
  * The learning is real, and how many epochs it takes depends on the batch size; the GPU is the
  * virtual one when there is one.
  *
- * What it does for Wattune is three calls: wt_step() after each step, wt_epoch_end() after each
- * epoch, and a look at wt_stop_requested().  Everything else is an ordinary program: exit code 0
- * trained (and, with
- * --target, reached it), 1 missed the target, 2 wrong usage.
+ * Three calls are for Wattune: wt_step() after each step, wt_epoch_end() after each epoch, and a
+ * look at wt_stop_requested().  Everything else is an ordinary program: exit code 0 when trained
+ * (and, with
+ * --target, the target is reached), 1 for a missed target, 2 for wrong usage.
  */
 #include <argp.h>
 #include <errno.h>

@@ -3,10 +3,11 @@
 
 import os
 import pathlib
-import signal
 import subprocess
 
 import pytest
+
+import leftovers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -18,21 +19,13 @@ def build():
     return folder
 
 
-def pytest_configure(config):
-    # Whoever runs the tests may ignore signals (nohup, a job in the background), and every command would inherit that.
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    config.addinivalue_line("markers", "sanitized: loads nothing of ours into Python, so that it runs over a sanitized build")
-
-
 class Program:
     def __init__(self, build, home):
         self.path = str(build / "wattune")
         self.home = home
         self.config = home / "config" / "wattune" / "wattune.conf"
         drop = ("WATTUNE_", "CUDA_", "XDG_", "NO_COLOR", "SUDO_", "TMUX")
-        self.env = {k: v for k, v in os.environ.items() if not k.startswith(drop)}
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith(drop) or k == leftovers.RUN}
         for name in ("config", "data", "state", "runtime"):
             (home / name).mkdir(mode=0o700)
         self.env |= {"HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), "XDG_DATA_HOME": str(home / "data"),

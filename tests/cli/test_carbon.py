@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""wattune carbon: what carbon is computed with, from files, settings and a provider on this machine that may lie."""
+"""wattune carbon: the factors of carbon, from files, settings and a provider on this machine that may lie."""
 
 import contextlib
 import datetime
@@ -84,7 +84,7 @@ def test_series(wattune, tmp_path):
     found = at("11:59:59")
     assert (found["time"], found["intensity_g_per_kwh"]) == ("2025-03-01T11:59:59.000Z", 270)
     assert found["intensity_source"] == f"series {series}"
-    found = at("12:00:00", "--location", "SWE")  # a gap: the next source, which is said, and nothing in between
+    found = at("12:00:00", "--location", "SWE")  # a gap: the next source, by name, and nothing in between
     assert found["intensity_g_per_kwh"] == 41
     assert found["figures"][0]["remark"] == f"the series {series} has no value for this hour"
     assert found["figures"][1]["value"] == 270  # the largest of 24 h
@@ -134,7 +134,7 @@ def test_run_and_config_know_the_options(wattune):
 
 
 class Provider(http.server.BaseHTTPRequestHandler):
-    """Answers as self.server.answer says; remembers what it was asked."""
+    """Answers as self.server.answer says; remembers the requests."""
 
     def do_GET(self):
         self.server.asked.append((self.path, self.headers.get("auth-token")))
@@ -182,7 +182,7 @@ def test_provider_is_asked_as_it_wants(wattune, provider):
     assert (row["value"], row["kind"], row["remark"]) == (302, "provider", None)
     assert row["source"].startswith(f"provider {provider.url}/, zone DE, value of {now()[:11]}") and row["source"].endswith("estimated by it")
     assert "geheim" not in done.stdout + done.stderr + wattune("config").stdout + wattune("config", "--json").stdout
-    # What goes first is not asked about, and neither is the past; --list needs no network.
+    # A source of higher precedence, or a time in the past, makes no request; --list needs no network.
     wattune("carbon", "--intensity", "7")
     wattune("carbon", "--at", "2025-03-01T12:00:00Z")
     wattune("carbon", "--list")

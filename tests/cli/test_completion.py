@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Completions: what shells offer for lines that people type, with the files the build wrote."""
+"""Completions: the words that shells offer for lines that people type, with the files the build wrote."""
 
 import os
 import re
@@ -101,7 +101,7 @@ def test_jobs_of_the_ledger(bash, shell, wattune, build, tmp_path):
     assert bash("wattune", "run", "--job", "m") == []  # a name of one's own
     found = bash("wattune", "show", "")
     assert len(found) == 3 and "two\\ words" in found
-    back = shell("bash", "-c", "printf '%s\\n' " + " ".join(found)).splitlines()  # what the shell makes of the line
+    back = shell("bash", "-c", "printf '%s\\n' " + " ".join(found)).splitlines()  # the shell's completion of the line
     assert set(back) == {"mlp", "two words", evil}
     if shutil.which("fish"):
         offered = shell("fish", "--no-config", "-c",
@@ -123,7 +123,7 @@ def test_zsh(build, shell):
 
 @needs("zsh")
 def test_zsh_offers(build, shell):
-    """A shell on a terminal of its own: what a tab makes of the line."""
+    """A shell on a terminal of its own: the line after a tab."""
     script = f"""
         zmodload zsh/zpty
         zpty z zsh -f -i

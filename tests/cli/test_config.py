@@ -66,7 +66,7 @@ def test_settings_reach_the_commands(wattune, tmp_path):
     assert "phase data" in one and "A40" not in one and "GPU 1" in one
     # A flag for the other kind of device goes before the file's virtual GPU.
     assert "/nowhere.so" in wattune("limit", "get", "--nvml", "/nowhere.so", code=3).stderr
-    # CUDA_VISIBLE_DEVICES is said here and now, a list of GPUs in the file was said once for all.
+    # CUDA_VISIBLE_DEVICES belongs to this command, a list of GPUs in the file to all of them.
     wattune.write_config(f"vgpu = {machine}\ngpus = 0\n")
     get = json.loads(wattune("limit", "get", "--json").stdout)
     assert [d["index"] for d in get["devices"]] == [0]

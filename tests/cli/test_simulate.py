@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""wattune simulate and wattune pareto: a small trace of our own, worked out by hand, and what is wrong with files and words.
+"""wattune simulate and wattune pareto: a small trace of our own, worked out by hand, and wrong files and options.
 
 Where the published traces lie beside the project (../shared/traces, or WATTUNE_TRACES), the published histories and values
 are compared as well."""
@@ -23,7 +23,7 @@ TRAIN = ["dataset", "network", "batch_size", "optimizer", "learning_rate", "run"
 POWER = ["dataset", "network", "batch_size", "optimizer", "power_limit", "time_per_epoch", "average_power"]
 JOB = ("toys", "net", "sgd")
 
-# Epochs to the target 0.5 of each recorded run; what an epoch takes (s) and draws (W) at each limit.  Cost of an epoch at
+# Epochs to the target 0.5 of each recorded run; seconds and watts of an epoch at each limit.  Cost of an epoch at
 # eta 0.5 and 200 W, of 200 W and 100 W: size 8 10*(.5*180+100) = 1900, 16*(.5*95+100) = 2360; 16 6*190 = 1140,
 # 9*(50+100) = 1350; 32 4*(.5*190+100) = 780, 6*(49+100) = 894; 64 5*200 = 1000, 5*(90/2+100) = 725.
 EPOCHS = {8: [4, 4], 16: [5, 5], 32: [8, 8], 64: [20, "nan"]}
@@ -261,7 +261,7 @@ def test_figures(trace, tmp_path):
     assert "<svg" in trace.wattune("pareto", *trace.words(job='toys/<&">/sgd', svg="/dev/stdout")).stdout
 
 
-# --- What is wrong
+# --- Wrong input
 
 
 def sentence(words):
@@ -316,7 +316,7 @@ def test_a_word_too_many(trace):
 
 
 def test_pareto_without_a_trace_is_about_the_ledger(wattune, tmp_path):
-    """What there is to say with numbers is in tests/e2e/test_recur.py."""
+    """Tests of its numbers are in tests/e2e/test_recur.py."""
     assert "needs --job" in wattune("pareto", code=2).stderr
     assert sentence(wattune("pareto", "--job", "mlp", "--target", "0.5", code=2).stderr) == \
         '--target: a target is NAME>=VALUE or NAME<=VALUE, such as accuracy>=0.93, not "0.5"'
@@ -340,7 +340,7 @@ def test_a_default_that_misses_the_target(trace):
         "the default batch size 64 did not reach the target"
     assert "seed 7: the default batch size 64" in trace.simulate(default_batch_size=64, max_epochs=19, seeds="7..9", code=5)
     assert "default batch size 64" in trace.simulate(default_batch_size=64, max_epochs=19, policy="default", code=5)
-    # One of its two runs arrives: it can be simulated, but what it is expected to take is not known.
+    # One of its two runs arrives: it can be simulated, but its expected cost is not known.
     seed = next(s for s in range(1, 20)
                 if arrives(trace, s))
     found = trace.simulate(default_batch_size=64, seed=seed)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""wattune simulate --fleet: what is in the ledger, what the other commands make of it, and what spoils it."""
+"""wattune simulate --fleet: the ledger that it makes, other commands over it, and wrong usage."""
 
 import json
 import re
@@ -18,7 +18,7 @@ LIFE = ("--days", "20", "--gpus", "24", "--users", "6", "--location", "DEU")
 
 @pytest.fixture
 def fleet(wattune, tmp_path):
-    """A fleet of three weeks: the ledger's path and what was said of it."""
+    """A fleet of three weeks: the ledger's path and the command's output."""
     path = str(tmp_path / "fleet.db")
     return path, json.loads(wattune("simulate", "--fleet", *LIFE, "--ledger", path, "--json").stdout)
 
@@ -79,7 +79,7 @@ def test_no_gpu_has_two_runs_at_once(fleet):
 
 
 def test_whole_gpus_are_booked(fleet):
-    """Each GPU from the first moment to the last, without a gap: idle, or in use by what the runs say and a little more."""
+    """Each GPU from the first moment to the last, without a gap: idle, or in use by the runs and a little more."""
     path, said = fleet
     found = rows(path, "SELECT device_id, begin_ms, end_ms, in_use FROM stretches ORDER BY 1, 2")
     assert len(found) == said["stretches"] > 24 * 20 * 24 and len({device for device, *_ in found}) == 24

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""wattune top on a terminal of its own (tmux): what the screen shows, and that the terminal comes back."""
+"""wattune top on a terminal of its own (tmux): the screen, and the terminal restored at the end."""
 
 import os
 import re

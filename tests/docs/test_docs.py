@@ -90,7 +90,7 @@ def test_every_environment_variable_is_in_the_overview():
     titles = re.findall(r"^\\fB(.*)\\fR$", (BUILD / "man" / "wattune.1").read_text(), re.M)
     told = {name for title in titles for name in title.split(", ")}
     read = {name for path in sources() for name in re.findall(r'getenv\("(\w+)"\)', path.read_text())}
-    settings = re.findall(r'"(WATTUNE_\w+)"', (ROOT / "src" / "cli" / "config.h").read_text())
+    settings = re.findall(r'"(WATTUNE_\w+)"', (ROOT / "src" / "setup" / "config.h").read_text())
     assert "CUDA_VISIBLE_DEVICES" in read and "WATTUNE_LEDGER" in settings
     assert sorted((read | set(settings)) - told) == []
 
@@ -135,7 +135,7 @@ def test_the_librarys_page_has_every_error_code_and_field():
 
 
 def test_the_librarys_page_tells_what_is_missing():
-    """What is declared only is said to be; nothing else is."""
+    """The page marks functions as declared only if, and only if, there are some."""
     symbols = output_of("nm", "-D", "--defined-only", BUILD / "libwattune.so")
     header = (ROOT / "include" / "wattune.h").read_text()
     missing = [name for name in re.findall(r"WT_PUBLIC [^;(]*?(wt_\w+)\(", header) if f" T {name}\n" not in symbols]
@@ -155,7 +155,7 @@ def test_help_names_the_models_there_are():
 
 
 def test_vgpu_page_has_every_key_and_fault():
-    """Faults are described when something acts on them; until then the page says that nothing does."""
+    """The page describes faults when some code acts on them; until then it says that none does."""
     spec = (ROOT / "vgpu" / "spec.c").read_text()
     page = (ROOT / "docs" / "vgpu.md").read_text()
     faults = re.findall(r'\{"(\w+)", FAULT_', spec)
@@ -169,7 +169,7 @@ def test_vgpu_page_has_every_key_and_fault():
 def test_carbon_page_has_every_figure_of_the_tables():
     """And every row of a table says where it is from, and of which year."""
     page = (ROOT / "docs" / "carbon.md").read_text()
-    tables = {path.stem: list(csv.DictReader(path.open())) for path in (ROOT / "src" / "carbon" / "data").glob("*.csv")}
+    tables = {path.stem: list(csv.DictReader(path.open())) for path in (ROOT / "src" / "account" / "carbon" / "data").glob("*.csv")}
     assert sorted(tables) == ["embodied", "fab", "intensity"]
     assert [row for rows in tables.values() for row in rows if not (row["source"] and row["year"].isdigit())] == []
     assert [row for row in tables["embodied"] if not re.search(rf"\b{row['kg']}\b", page)] == []
@@ -180,7 +180,7 @@ def test_carbon_page_has_every_figure_of_the_tables():
     assert set(re.findall(r"`(\w+)`", names)) <= shown
 
 
-# --- What the pages say of the tree
+# --- Pages against the tree
 
 
 PROSE = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the end-to-end tests put on a virtual machine, in one small program:
+ * The load and the outsiders that end-to-end tests put on a virtual machine, in one program:
  *
- *   e2e_client train [OPTION=VALUE...]   a training program that calls wt_step() and logs what
- * truly happened e2e_client watch                     prints every change of GPU 0's limit, until
- * it is ended e2e_client hold                      keeps the machine alive and prints "ready"
- *   e2e_client set WATTS [GPU]           sets a limit behind wattune's back
- *   e2e_client get                       prints index, UUID, limit in W and true energy in J of
- * every GPU e2e_client work SECONDS [GPU]        uses a GPU for that long (machine time), as a
- * stranger
+ *   e2e_client train [OPTION=VALUE...]  a training program: calls wt_step() and logs the truth
+ *   e2e_client watch                    prints every change of GPU 0's limit, until it is ended
+ *   e2e_client hold                     keeps the machine alive and prints "ready"
+ *   e2e_client set WATTS [GPU]          sets a limit behind wattune's back
+ *   e2e_client get                      prints index, UUID, limit in W, true J of every GPU
+ *   e2e_client work SECONDS [GPU]       uses a GPU so long (machine time), as a stranger
  *
  * It opens libnvidia-ml.so.1 by name, as training programs do.
  */

@@ -2,7 +2,7 @@
 """The real binaries on virtual machines.  Each test has a machine, a ledger and a runtime folder of its own.
 
 Machines run their own clock several times faster (time_scale) and wattune takes its time from them, so that a sweep
-of seven limits takes two seconds.  Steps are 0.1 s of machine time: long against what a busy host adds to them.
+of seven limits takes two seconds.  Steps are 0.1 s of machine time: long against the delays of a busy host.
 """
 
 import json
@@ -15,19 +15,12 @@ import time
 
 import pytest
 
+import leftovers
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # How much faster the clock of a virtual machine is: a host that wakes a sleeper some milliseconds late adds a tenth of a step of 100 ms.
 SCALE = 10
 JOURNAL = pathlib.Path("/run/wattune")      # root's; another user's is in XDG_RUNTIME_DIR
-
-
-def pytest_configure(config):
-    # Whoever runs the tests may ignore signals (nohup, a job in the background), and every command would inherit that.
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    config.addinivalue_line("markers", "sanitized: loads nothing of ours into Python, so that it runs over a sanitized build")
-    config.addinivalue_line("markers", "plain: takes long and goes ways that others of its file go too: once, unsanitized, is enough")
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +31,7 @@ def build():
 
 
 class Machine:
-    """A machine file, and what outsiders do to its machine."""
+    """A machine file, and the acts of outsiders on its machine."""
 
     def __init__(self, wt, path):
         self.wt, self.path, self.spec = wt, path, str(path)
@@ -93,10 +86,11 @@ class Wattune:
         runtime = tmp_path / "runtime"
         runtime.mkdir(mode=0o700)
         kept = {k: v for k, v in os.environ.items()
-                if not k.startswith(("WATTUNE_", "CUDA_", "XDG_", "SUDO_", "NO_COLOR", "LD_LIBRARY_PATH"))}
+                if not k.startswith(("WATTUNE_", "CUDA_", "XDG_", "SUDO_", "NO_COLOR", "LD_LIBRARY_PATH")) or k == leftovers.RUN}
         self.env = kept | {"XDG_RUNTIME_DIR": str(runtime), "XDG_DATA_HOME": str(tmp_path / "data"),
                            "XDG_STATE_HOME": str(tmp_path / "state"), "HOME": str(tmp_path),
-                           "WATTUNE_LEDGER": str(self.ledger), "LD_LIBRARY_PATH": str(build / "vgpu")}
+                           "WATTUNE_LEDGER": str(self.ledger), "LD_LIBRARY_PATH": str(build / "vgpu"),
+                           leftovers.PLACE: str(tmp_path)}
 
     def machine(self, *models, scale=SCALE, name="machine", state=True, **keys):
         """A machine of these models; further keys go into [machine], keys gpu0, gpu1... (dicts) into the GPUs."""
@@ -161,6 +155,10 @@ def wt(build, tmp_path):
         if process.poll() is None:
             process.kill()
             process.wait()
+    # Clients and commands of the test end here; their own children end with them, or the test ends them.
+    left = leftovers.settled(lambda: leftovers.marked(leftovers.PLACE, tmp_path))
+    leftovers.end(left, leftovers.PLACE, tmp_path)
+    assert not left, f"left running: {left}"
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +210,18 @@ def children(pid):
         front = {p for p, (parent, _, _) in table.items() if parent in front}
         found |= {p: table[p][1] for p in front if table[p][2] != "Z"}
     return found
+
+
+def kill_with_children(run):
+    """SIGKILL to a wattune first, so that it books no end, and then to all that it started."""
+    below = children(run.pid)
+    run.kill()
+    run.wait()
+    for pid in below:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
 
 
 def guard_of(pid):

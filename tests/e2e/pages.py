@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests of pages of HTML share: a real browser, ledgers of invented runs, hostile names, and numbers as they are shown."""
+"""Helpers for tests of HTML pages: a real browser, ledgers of invented runs, hostile names, and numbers as pages show them."""
 
 import base64
 import http.server
@@ -21,7 +21,7 @@ UNITS = {"mWh": 3.6, "Wh": 3600, "kWh": 3.6e6, "MWh": 3.6e9, "GWh": 3.6e12,
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves the one page and notes what it is asked for."""
+    """Serves the one page and notes each request."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -138,13 +138,13 @@ def figures(node_value):
 
 
 def check_shown(text, value):
-    """What is shown of a number is that number to four digits."""
+    """A page shows a number to four digits."""
     number, _, unit = text.partition(" ")
     assert float(number) * UNITS.get(unit, 1) == pytest.approx(value, rel=6e-4), text
 
 
 def numbers_of(sums):
-    """A row of the table, in its order; what is unknown has no number there."""
+    """A row of the table, in its order; an unknown quantity has no number there."""
     carbon, saved = sums["carbon"], sums["savings"]
     numbers = [sums["runs"], sums["gpu_hours"], sums["busy_gpu_hours"], sums["energy_j"]["total"], sums["facility_energy_j"],
                carbon["operational_location_g"], carbon["operational_market_g"], carbon["embodied_g"], carbon["embodied_useful_g"],

@@ -52,12 +52,13 @@ def test_channel_is_private(wt):
 
 
 def test_a_child_that_keeps_the_output_open(wt):
-    """The command ends; what it left behind holds the pipe.  The run ends with the command."""
+    """The command ends while its child holds the pipe. The run ends with the command."""
     start = time.monotonic()
-    done = wt.start("run", "--vgpu", wt.plain(), "--progress", "pattern:step", "--", "sh", "-c", "echo step 1; sleep 8 & exit 3",
+    done = wt.start("run", "--vgpu", wt.plain(), "--progress", "pattern:step", "--", "sh", "-c", "echo step 1; sleep 8 & echo $! >child; exit 3",
                     stderr=open(wt.tmp / "err", "w"), stdout=open(wt.tmp / "out", "w"))
     assert done.wait(6) == 3 and time.monotonic() - start < 5
     assert (wt.tmp / "out").read_text() == "step 1\n" and "still run" in (wt.tmp / "err").read_text()
+    os.kill(int((wt.tmp / "child").read_text()), signal.SIGKILL)
 
 
 def test_a_child_that_writes_on_for_ever(wt):

@@ -24,7 +24,7 @@ def recur(wt):
 
 
 def used(tries, unit):
-    """What tries are booked with, in the quantity of a budget."""
+    """The bookings of tries, in the quantity of a budget."""
     if unit == "time":
         return sum(t["time_s"] for t in tries)
     if unit == "energy":
@@ -78,7 +78,7 @@ def test_a_training_that_ignores_signals_is_killed(recur):
     (t,) = recur.tries()
     assert done.returncode == 8 and time.monotonic() - begin < 30
     assert "it was killed" in done.stderr and t["exit_code"] is None
-    assert t["energy_j"] > 5000  # what it used while it was asked is booked with it
+    assert t["energy_j"] > 5000  # its use between SIGTERM and its end is booked too
     assert not alive(int(pidfile.read_text())) and recur.machine.limits() == [250]
 
 
@@ -119,7 +119,7 @@ def test_kill_of_the_supervisor(recur):
     run.wait()
     wait_for(lambda: machine.limits() == [250] and not alive(guard), 20, "the limit to come back")
     assert not machine.journal()
-    assert not recur.wt.tries()[0]["ended"]  # nobody could book it; what it used is not known
+    assert not recur.wt.tries()[0]["ended"]  # nobody could book it: its use is unknown
     os.kill(int(pidfile.read_text()), signal.SIGKILL)
 
 
@@ -135,7 +135,7 @@ def test_a_target_that_was_not_reached_in_time(recur):
 
 
 def test_a_target_that_was_reached_before(recur):
-    """The training does not end at its target, and the budget ends it: it did what it was for."""
+    """The training does not end at its target, and the budget ends it: the target was reached."""
     done = recur.run("--observe", "--budget", "30s", "--target", "accuracy>=0.9", batch="64", train=("need=64:2",))
     (t,) = recur.tries()
     assert done.returncode == 0 and t["reached"] is True and t["early_stopped"] is True and "used up" in done.stderr
@@ -187,7 +187,7 @@ def test_a_budget_over_a_search(recur):
     assert recur.order()[:3] == [(1, 64), (2, 32), (3, 16)] and recur.wt.show()["beliefs"][0]["running"] == 0
 
 
-# --- What can be expected ---------------------------------------------------------------------------------------------
+# --- Expectations ---------------------------------------------------------------------------------------------
 
 
 def test_epochs_of_earlier_runs(recur):
@@ -206,7 +206,8 @@ def test_epochs_of_earlier_runs(recur):
     assert "20 epochs (as in 2 earlier runs)" in done.stderr
 
 
-# --- What cannot be watched -------------------------------------------------------------------------------------------
+# --- Spending that cannot be watched
+# -------------------------------------------------------------------------------------------
 
 
 def test_a_lost_gpu(wt):
@@ -322,12 +323,12 @@ def test_the_limit_follows_the_grid(wt):
     said = re.findall(r"the grid is at (\d+) g/kWh, of at most 400 in 24 h: now at (\d+) W instead of (\d+) W", done.stderr)
     assert said == [("20", f"{clean:g}", f"{dirty:g}")]
     assert "the grid is at 400 g/kWh, of at most 400 in 24 h\n" in done.stderr and f"; now at {dirty:g} W" in done.stderr
-    # what the device saw: the choice of the one hour, then that of the other as it began, and the limit found in the end
+    # seen at the device: the choice of the one hour, then that of the other as it began, and the limit found in the end
     assert [limit for _, limit in machine.changes()][-3:] == [dirty, clean, 250]
     begun = datetime.datetime.fromisoformat(tried["started"].replace("Z", "+00:00"))
     changed_s = machine.changes()[-2][0] - read_log(log)[0][1]
     assert abs(changed_s - (clean_from - begun).total_seconds()) < 600  # a second and a little of ours
-    # what it meant: steps became shorter, and what is saved is that of all of them
+    # the effect: steps became shorter, and the saving is that of all steps
     by_limit = {limit: p["time_per_step_s"] for limit, p in ((p["power_limit_w"], p) for p in profile)}
     rows = read_log(log)
     shortest = min(b[1] - a[1] for a, b in zip(rows[-31:], rows[-30:]))  # a busy host makes steps longer, never shorter
@@ -349,7 +350,8 @@ def test_at_the_dirtiest_hour_it_is_zeus(wt):
     chosen = set()
     machine = wt.machine()
     for eta in ("0", "0.3", "0.5", "0.8", "1"):
-        _, zeus, _ = wt.train(machine, *limits, "--eta", eta, train=("steps=300",))  # the first profiles, the others reuse it
+        steps = 100 if chosen else 300  # the first profiles, the others reuse it
+        _, zeus, _ = wt.train(machine, *limits, "--eta", eta, train=(f"steps={steps}",))
         done, chase, _ = aware(wt, machine, grid, *limits, "--eta", eta, train=("steps=100",))
         assert done.returncode == 0 and "instead of" not in done.stderr and "at most 300 in 24 h" in done.stderr
         assert chase["profile"] == zeus["profile"] and len(zeus["profile"]) == 6

@@ -433,7 +433,7 @@ def test_ctrl_z_stops_both_and_both_go_on(wt, progress):
     seen = len(terminal.text)
     terminal.read(0.3)
     assert len(terminal.text) == seen
-    os.kill(terminal.process.pid, signal.SIGCONT)      # what a shell's fg does
+    os.kill(terminal.process.pid, signal.SIGCONT)      # as a shell's fg does
     terminal.until(b"step 200\r\n")
     terminal.read()
     assert terminal.process.wait(10) == 0 and wt.tries()[0]["steps"] == 200
@@ -466,7 +466,7 @@ def test_window_changes_are_passed_on(wt):
 
 
 def test_much_output_on_a_terminal_is_whole(wt):
-    """All of it, also what was still on its way when the command ended."""
+    """All of the output, also the part still on its way when the command ended."""
     terminal = Terminal(wt, "run", "-q", "--vgpu", wt.plain(), "--progress", "pattern:step", "--", "sh", "-c",
                         "seq 1 30000; echo the end")
     terminal.read(2)

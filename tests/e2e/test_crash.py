@@ -184,7 +184,7 @@ def test_both_are_killed_and_the_next_puts_it_back(wt, command):
     assert done.returncode == 0 and "a killed run left its power limit on GPU 0: it is back" in done.stderr
     assert machine.limits() == [250] and not machine.journal()
     if command[0] == "limit":
-        assert done.stdout.splitlines()[1].split().count("250") == 4   # limit, enforced, default, max: what is there now
+        assert done.stdout.splitlines()[1].split().count("250") == 4   # limit, enforced, default, max: the current values
 
 
 @pytest.mark.parametrize("command", [["measure", "--", "true"], ["run", "--observe", "--", "true"],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""explain: what it says of virtual GPUs whose numbers are known, and of jobs about which there is little to say."""
+"""explain: its answers for virtual GPUs whose numbers are known, and for jobs with little data."""
 
 import json
 import random
@@ -42,8 +42,8 @@ def step_at(limit_w, watts=WATTS, share=SHARE, host=HOST):
 
 
 def book(wt, steps, chosen_w, noise=0.003):
-    """A run whose profile and choice are put in the place of what it measured: steps is {limit: (time, energy)}.  A busy host
-    shortens nothing of these."""
+    """A run whose measured profile and choice are replaced by those given: steps is {limit: (time, energy)}. A busy host
+    changes none of these."""
     profiled(wt, "--power-limits", "250,150", train=("steps=300",))
     draw = random.Random(7)
     with sqlite3.connect(wt.ledger) as ledger:
@@ -67,7 +67,7 @@ def test_what_is_known_is_found(wt):
     fit = told["fit"]
     assert fit["describes"] is True and fit["why_none"] is None and fit["points_used"] == 7
 
-    # what is true is inside the intervals, and those are not so wide that they say nothing
+    # the truth is inside the intervals, and these are narrow enough to be useful
     for key, error, truth, widest in (
             ("static_power_w", "static_power_error_w", STATIC_W, 18),
             ("dynamic_power_w", "dynamic_power_error_w", WATTS - STATIC_W, 18),
@@ -95,7 +95,7 @@ def test_what_is_known_is_found(wt):
 
 
 def test_what_a_run_measured_is_explained(wt):
-    """Steps of 50 ms of the host's time, so that what a busy one adds to them is little."""
+    """Steps of 50 ms of the host's time, so that a busy host adds little to them."""
     tried = profiled(wt, "--search", "sweep", "--power-limits", "250,200,150,100", train=("steps=260",), scale=2)
     told = explain(wt)
     measured = {p["power_limit_w"]: p for p in tried["profile"]}
@@ -176,7 +176,7 @@ def test_what_each_knob_gave(wt):
     parts = told["contributions"]
     assert parts["order"] == "mean"
     assert parts["epochs_fraction"] == pytest.approx(4 / 6, rel=1e-9)
-    # an epoch takes as long at any size, and so as much energy; what is run until the end is noticed counts as steps
+    # an epoch takes as long at any size, and so as much energy; steps after the target and before the end count
     assert parts["epoch_energy_fraction"] == pytest.approx(1, abs=0.02 + parts["epoch_energy_fraction_error"])
     assert parts["limit_fraction"] < 0.95
     factors = [parts[k] for k in ("epochs_fraction", "epoch_energy_fraction", "limit_fraction")]

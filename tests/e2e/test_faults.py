@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Devices that misbehave, each fault on a machine of its own, through the real programs.
 
-Of every run is asked: what it measured is right (the truth lies within the error) or declared unknown; the limit found
-is back as soon as it can be, or the journal keeps it; the command went on and its exit code is ours; words say what
-happened; nothing of ours is left running.
+Every run must hold: its measurement is right (the truth lies within the error) or declared unknown; the limit found is back
+as soon as it can be, or the journal keeps it; the command went on and its exit code is ours; a message names the fault; no
+process of ours is left running.
 """
 
 import json
@@ -55,7 +55,7 @@ def nothing_is_left(wt):
 
 
 def train(wt, machine, *options, steps=300, train=(), **kwargs):
-    """(done, try, log): a training run whose steps write down what is true."""
+    """(done, try, log): a training run whose steps write down the truth."""
     wt.log = wt.tmp / "log"
     done, tried, _ = wt.train(machine, *options, train=(f"steps={steps}", f"log={wt.log}", *train), **kwargs)
     return done, tried
@@ -83,7 +83,7 @@ def went_well(wt, machine, done, tried, steps=300):
 
 
 def points_are_true(wt, tried):
-    """Every point of the profile against what the log says of steps at that limit."""
+    """Every point of the profile against the log's steps at that limit."""
     steps = read_log(wt.log)
     for point in tried["profile"]:
         seen = sorted(b[2] - a[2] for a, b in zip(steps, steps[1:])
@@ -204,7 +204,7 @@ def test_limit_ignored(wt):
     done, tried = train(wt, machine)
     went_well(wt, machine, done, tried)
     assert "the driver confirms it, but the limit is 250 W" in done.stderr and tried["note"]
-    assert {p["power_limit_w"] for p in tried["profile"]} == {250}     # what was never in force has no entry
+    assert {p["power_limit_w"] for p in tried["profile"]} == {250}     # a limit that was never in force has no entry
     assert wt.run("limit", "set", "200", "--vgpu", machine.spec).returncode != 0
 
 
@@ -284,7 +284,7 @@ def test_enforced_below_requested(wt):
     went_well(wt, machine, done, tried, 600)
     throttled = {p["power_limit_w"]: p["throttled"] for p in tried["profile"]}
     assert throttled == {w: w > 160 for w in V100}
-    # all limits above the cap are one and the same, but for what a busy host adds
+    # all limits above the cap are one and the same, but for the delays of a busy host
     steps_s = [p["time_per_step_s"] for p in tried["profile"] if p["throttled"]]
     assert max(steps_s) < 1.15 * min(steps_s)
     points_are_true(wt, tried)
@@ -404,8 +404,8 @@ def kill_both(run):
 
 @pytest.mark.parametrize("found", [250, 200])
 def test_driver_unload_between_runs(wt, found):
-    """What a killed run left is forgotten by the driver: the entry goes.  Only where the driver's own limit is one that
-    the run had written can nobody tell; then the one found comes back."""
+    """The driver forgets the limit that a killed run left: the entry goes. Where the driver's own limit equals one that the run
+    had written, the two cannot be told apart; then the limit found comes back."""
     machine = faulty(wt, "unload@60", scale=10, power_limit_w=found)     # 6 s of the host's: the kill comes before it
     machine.watch()
     run = wt.start_training(machine, train=("steps=900",))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""monitor --book and fleet: what watched devices used is booked once, and its lines add up to what their counters say."""
+"""monitor --book and fleet: the use of watched devices is booked once, and its lines add up to their counters."""
 
 import json
 import signal
@@ -76,7 +76,7 @@ def test_nothing_is_lost_and_nothing_counted_twice(wt):
     assert v100["overlap_energy_j"] > 0.15 * v100["runs_energy_j"]
     assert abs(v100["unattributed_energy_j"]) < 0.06 * v100["energy_j"]
     assert a40["overlap_energy_j"] == 0 and a40["runs_energy_j"] == pytest.approx(jobs["third"], rel=1e-6)
-    # Who books nothing is what is left, with what came around it while the GPU was not idle.
+    # A user who books nothing has the rest, with the activity around it while the GPU was not idle.
     assert a40["unattributed_energy_j"] > 12 * 0.1 * 100
     assert v100["idle_gpu_hours"] * 3600 > 2 and a40["idle_gpu_hours"] * 3600 > 2
     for device in watched["devices"]:
@@ -89,7 +89,7 @@ def test_nothing_is_lost_and_nothing_counted_twice(wt):
 
 
 def test_hours_and_what_a_kill_leaves(wt):
-    """Three hours in some seconds: stretches end at hours and join; what was booked outlives a kill -9."""
+    """Three hours in some seconds: stretches end at hours and join; bookings outlive a kill -9."""
     machine = wt.machine("v100", "p100", scale=1000)
     machine.hold()
     watcher = start_watching(wt, machine)
@@ -196,7 +196,7 @@ def test_what_if_is_arithmetic(wt):
     assert then["operational_location_g"] == pytest.approx(used["energy_j"] * 1.5 / 3.6e6 * 30, rel=1e-9)
     assert then["embodied_g"] == pytest.approx(used["embodied_g"] / 2, rel=1e-9)
     assert then["embodied_useful_g"] == pytest.approx(used["embodied_useful_g"] / 4, rel=1e-9)
-    # Another eta: the job at another limit of its profile, by what a step takes there.
+    # Another eta: the job at another limit of its profile, by the cost of a step there.
     profile = {p["power_limit_w"]: p for p in wt.tries()[0]["profile"]}
     (job,) = now["potential"]["jobs"]
     least = min(profile.values(), key=lambda p: p["energy_per_step_j"])

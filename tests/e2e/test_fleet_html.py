@@ -43,7 +43,7 @@ def table(browser, name):
 
 
 def cards(browser):
-    """The figures by name: their numbers, checked against what is shown of them."""
+    """The figures by name: their numbers, checked against the page's."""
     found = {}
     for name, pairs in browser.js(f"return Array.from(document.querySelectorAll('dl > div')).map(d => "
                                   f"[d.querySelector('dt').textContent, {figures('d')}])"):
@@ -55,7 +55,7 @@ def cards(browser):
 
 
 def check(text, value):
-    """What is shown is that number; of percents three digits are shown."""
+    """The page shows that number; percents have three digits."""
     if text.endswith(" %"):
         assert float(text[:-2]) / 100 == pytest.approx(value, rel=6e-3), text
     else:
@@ -189,7 +189,7 @@ def test_numbers_are_those_of_the_json(wt, book, browser):
          tuned_job["least_energy_power_limit_w"], tuned_job["least_energy_fraction"] - 1,
          gpu_j["tuned"] * (1 - tuned_job["least_energy_fraction"]), tuned_job["least_energy_time_fraction"] - 1], rel=1e-6, abs=1e-9)
 
-    # What if.
+    # The rows of --what-if.
     then = found["what_if"]["then"]
     rows = table(browser, "what-if")
     for (_, pairs, _), key in zip(rows, ("energy_j", "facility_energy_j", "gpu_hours", "operational_location_g", "embodied_g", "embodied_useful_g")):

@@ -164,7 +164,7 @@ def test_visible_devices(wt, three, visible, order, found):
     if visible.startswith("MIG"):
         assert "whole GPU" in done.stderr
     if visible in ("1", "2") and not order:
-        assert "CUDA_DEVICE_ORDER" in done.stderr   # a guess is said
+        assert "CUDA_DEVICE_ORDER" in done.stderr   # a guess is declared
 
 
 @pytest.mark.parametrize("visible", ["", "-1", "-1,0", "3", "0,7", "GPU-99999999", "MIG-00000000-0000", "0,0", "x"])

@@ -21,7 +21,7 @@ CHOOSE = ["--batch-sizes", "16,32,64,128", "--default-batch-size", "64", "--targ
 
 
 class Recur:
-    """Runs of e2e_client under wattune run, with what the client itself has seen."""
+    """Runs of e2e_client under wattune run, with the client's own log."""
 
     def __init__(self, wt):
         self.wt, self.machine = wt, wt.machine(scale=40)
@@ -88,7 +88,7 @@ def test_exploration_in_the_papers_order(recur):
         assert 6 <= stopped["epochs"] < 30 and 2 * least - 2.5 * epoch_j < stopped["cost_j"] < 2 * least + 0.8 * epoch_j
         assert stopped["exit_code"] in (0, None) and abs(epochs - stopped["epochs"]) <= 1  # no epoch was ended unseen
 
-    # sums over the tries of a recurrence, and what each cost
+    # sums over the tries of a recurrence, and the cost of each
     third = recur.document["recurrences"][2]
     assert third["reached"] is True and len(third["tries"]) == 3
     for key in ("energy_j", "time_s", "cost_j"):
@@ -97,7 +97,7 @@ def test_exploration_in_the_papers_order(recur):
         assert t["cost_j"] == pytest.approx(0.5 * t["energy_j"] + 0.5 * 250 * t["time_s"], rel=1e-6)
     assert [t["trial"] for t in tries] == sorted({t["trial"] for t in tries})
 
-    # the ledger tells the same, and what it means
+    # the ledger has the same, with its meaning
     shown = recur.wt.show()
     assert shown["recurrences"] == recur.document["recurrences"]
     (beliefs,) = shown["beliefs"]
@@ -126,7 +126,7 @@ def test_limits_are_tuned_for_each_size(recur):
 
 
 def test_pareto_of_a_job(recur, wt):
-    """Every size at every limit that was profiled, by what `show` has of it."""
+    """Every size at every limit that was profiled, from the profiles of `show`."""
     options = ["--power-limits", "250,150", "--search", "sweep", "--baseline", "no", "--recurrences", "3", *CHOOSE]
     done = recur.run(*options, train=("need=16:7,32:8,64:9,128:30", "samples=2560", "polls=1"))
     assert done.returncode == 0, done.stderr
@@ -145,7 +145,7 @@ def test_pareto_of_a_job(recur, wt):
             assert p["time_s"] == pytest.approx(steps * step["time_per_step_s"], rel=1e-9)
             assert p["energy_j"] == pytest.approx(steps * step["energy_per_step_j"], rel=1e-9)
             assert p["cost_j"] == pytest.approx(0.5 * p["energy_j"] + 0.5 * 250 * p["time_s"], rel=1e-9)
-            # a run at the limit that was chosen takes what is expected of it, and its start and its profiling
+            # a run at the chosen limit takes its expectation, and its start and its profiling
             if step["power_limit_w"] == t["power_limit_w"]:
                 assert 0.85 * p["time_s"] < t["time_s"] < 2 * p["time_s"]
     assert found["default"] == {k: v for k, v in points[64, 250].items() if k != "on_front"}
@@ -195,7 +195,7 @@ def test_beliefs_last_over_runs(recur):
     assert recur.run("--observe", *again, train=(NEED, "polls=1")).returncode == 0
     assert recur.order() == [(4, 64)]
     assert len(recur.wt.show()["beliefs"]) == 2
-    # and what is forgotten is explored anew
+    # and a forgotten size is explored anew
     assert recur.wt.run("forget", "job", "--batch-sizes").returncode == 0
     assert recur.wt.show()["beliefs"] == [] and len(recur.wt.tries()) == 4
     assert recur.run("--observe", *CHOOSE, train=(NEED, "polls=1")).returncode == 0
@@ -205,7 +205,7 @@ def test_beliefs_last_over_runs(recur):
 
 
 def test_another_gpu_takes_over_what_is_known_there(wt, recur):
-    """Epochs carry over, what one costs does not: it is known there from runs with other options."""
+    """Epochs carry over, the cost of one does not: it is known there from runs with other options."""
     train = ("need=32:3,64:2", "samples=5120", "polls=1")
     sizes = ["--power-limits", "250", "--baseline", "no", "--batch-sizes", "32,64", "--default-batch-size", "64", "--target"]
     assert recur.run(*sizes, "accuracy>=0.9", "--recurrences", "2", train=train).returncode == 0
@@ -259,14 +259,14 @@ def test_another_gpu_runs_each_size_once_for_its_profile(wt, recur):
         assert belief["runs"] == 3 and belief["left"]
         past_j = 2 * {32: 6, 64: 5, 128: 6}[t["batch_size"]] * epoch_j
         assert belief["mean_cost_j"] == pytest.approx((t["cost_j"] + past_j) / 3, rel=1e-3)
-    # what a run may cost goes by runs here: history's are without what a run takes besides its steps
+    # a run's expected cost comes from runs here: history's lack the cost besides steps
     assert beliefs["cost_bound_j"] == pytest.approx(2 * min(t["cost_j"] for t in here), rel=1e-6)
     assert recur.run(*options, train=train).returncode == 0  # and beliefs decide
     assert recur.order()[0][0] == 10 and beliefs_on(wt.show(), "A40")["exploring"] is False
 
 
 def test_another_gpu_without_profiles(wt, recur):
-    """--observe makes none: what a run took for its epochs tells what they cost."""
+    """--observe makes none: a run's time and energy give the cost of its epochs."""
     options = ["--observe", "--batch-sizes", "32,64", "--default-batch-size", "64", "--target", "accuracy>=0.9"]
     train = ("need=32:3,64:2", "samples=2560", "polls=1")
     assert recur.run(*options, "--recurrences", "4", train=train).returncode == 0
@@ -368,7 +368,7 @@ def test_a_size_whose_epoch_is_too_dear_is_not_started(recur):
     """Learned under one beta; under a smaller one not even one epoch fits."""
     train = ("need=32:12,64:1", "samples=5120", "polls=1", "epochs=2")
     options = ["--power-limits", "250", "--baseline", "no", "--target", "accuracy>=0.9", "--default-batch-size", "64"]
-    # what an epoch of 32 takes becomes known
+    # the cost of an epoch of 32 becomes known
     recur.run(*options[:-2], "--batch-sizes", "32", "--max-epochs", "2", train=train)
     assert recur.tries()[0]["epochs"] == 2 and recur.tries()[0]["profile"]
     started = len(recur.epochs())

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What runs are booked with, and what reports make of it: hours at their grid's intensity, sums that hold, unknown that
-stays unknown, names that stay names."""
+"""Bookings of runs, and reports of them: hours at their grid's intensity, sums that hold, unknown that stays unknown,
+names that stay names."""
 
 import csv
 import datetime
@@ -12,6 +12,8 @@ import threading
 import time
 
 import pytest
+
+from conftest import kill_with_children
 
 UTC = datetime.timezone.utc
 LIFETIME_H = 4 * 8760
@@ -49,7 +51,7 @@ def test_each_hour_of_a_run_at_its_grid(wt):
     assert len(rows) >= 3 and numbers == list(range(numbers[0], numbers[0] + len(rows)))
     assert numbers[0] == datetime.datetime.fromisoformat(tried["started"].replace("Z", "+00:00")).timestamp() // 3600
     assert sum(row[2] for row in rows) == pytest.approx(tried["energy_j"], rel=1e-9)
-    # A full hour of steady work draws what the whole does on average: hours are cut where they end.
+    # A full hour of steady work draws the average power of the whole: hours are cut where they end.
     mean_w = tried["energy_j"] / tried["time_s"]
     assert rows[1][2] == pytest.approx(mean_w * 3600, rel=0.02)
     first = begin.timestamp() // 3600
@@ -76,7 +78,7 @@ def test_each_hour_of_a_run_at_its_grid(wt):
 
 @pytest.mark.plain  # a preloaded library and a sanitizer do not agree
 def test_a_provider_is_asked_for_the_hours_that_are_over(wt):
-    """Two hours and more of training; when it ends, what the provider knows of the last day is asked for, once."""
+    """Two hours and more of training; at its end, one request asks the provider for the last day."""
     begin = datetime.datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     values = {begin + datetime.timedelta(hours=i): 100 * (i + 1) for i in range(4)}
     asked = []
@@ -204,8 +206,7 @@ def test_a_killed_run_is_counted_and_unknown(wt):
     while not wt.ledger.exists() or '"killed"' not in wt.run("jobs", "--json").stdout:
         assert run.poll() is None
         time.sleep(0.05)
-    run.kill()
-    run.wait()
+    kill_with_children(run)
     wt.train(machine, "--observe", train=("steps=20",), job="whole")
     found = report(wt, "--by", "job")
     killed = next(g for g in found["groups"] if g["key"]["job"] == "killed")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exports of a ledger: each number of theirs is one of `show --json` or `report --json`, what is unknown is not there, and a
+"""Exports of a ledger: each number of theirs is one of `show --json` or `report --json`, an unknown figure is absent, and a
 large ledger is not held in memory."""
 
 import csv
@@ -13,6 +13,8 @@ import time
 import uuid
 
 import pytest
+
+from conftest import kill_with_children
 
 # EmissionsData of CodeCarbon 3.3.2.
 CODECARBON = """timestamp project_name run_id experiment_id duration emissions emissions_rate cpu_power gpu_power ram_power cpu_energy
@@ -73,8 +75,7 @@ def kill_one(wt):
     while not wt.ledger.exists() or '"killed"' not in wt.run("jobs", "--json").stdout:
         assert run.poll() is None
         time.sleep(0.05)
-    run.kill()
-    run.wait()
+    kill_with_children(run)
 
 
 # --- CodeCarbon
@@ -123,7 +124,7 @@ def test_which_runs(wt, two_runs):
 
 
 def test_processors_and_memory(wt, two_runs):
-    """One of the two runs on a machine that also tells what its CPUs and its DRAM use."""
+    """One of the two runs on a machine that also counts the energy of its CPUs and its DRAM."""
     with sqlite3.connect(wt.ledger) as db:
         db.execute("UPDATE trials SET cpu_energy_j = 720, dram_energy_j = 36 WHERE trial_id = (SELECT min(trial_id) FROM trials)")
     tried = wt.tries("job of vision")[0]
@@ -173,7 +174,7 @@ def test_boamps_has_what_was_booked(wt, two_runs):
     reports = boamps(wt)
     assert len(reports) == 2
     for report, tried, stage, g, country in zip(reports, two_runs, ("inference", "training"), (200, 56), ("unknown", "FRA")):
-        # What the schema requires.
+        # Required by the schema.
         assert {"task", "measures", "infrastructure"} <= set(report) and report["header"]["reportDatetime"]
         assert {"taskStage", "taskFamily", "algorithms", "dataset"} <= set(report["task"]) and report["task"]["taskStage"] == stage
         assert report["task"]["dataset"] == [{"dataUsage": "input", "dataType": "other"}] and len(report["task"]["algorithms"]) == 1
@@ -236,7 +237,7 @@ def test_methods_say_what_was_booked(wt, two_runs):
 
 
 def test_a_contract_stands_beside_the_grid(wt):
-    """And a saving is told with its error, and with whose method it is."""
+    """And a saving has its error, and names the authors of its method."""
     machine = wt.machine()
     done, tried, _ = wt.train(machine, "--power-limits", "250,150", "--search", "sweep", train=("steps=250",),
                               env={"WATTUNE_CONTRACT_G_PER_KWH": "30"})
@@ -252,7 +253,7 @@ def test_a_contract_stands_beside_the_grid(wt):
     assert sci == pytest.approx(tried["carbon"]["operational_g"] + tried["carbon"]["embodied_g"], rel=1e-3)  # location-based
 
 
-# --- What is unknown
+# --- Unknown figures
 
 
 def test_a_killed_run_is_unknown_and_no_zero(wt, two_runs):

@@ -57,7 +57,7 @@ def test_full_sweep(wt):
     assert chosen == best(tried, 0.5)
     assert cost(at(tried, chosen), 0.5, 250) < cost(at(tried, 250), 0.5, 250)
 
-    # what was set, seen from outside: starts and ends at 250, every limit in between, long at the chosen one
+    # the limits set, seen from outside: starts and ends at 250, every limit in between, long at the chosen one
     changes = machine.changes()
     assert changes[0][1] == changes[-1][1] == 250 and changes[-2][1] == chosen
     assert {w for _, w in changes} == set(V100)
@@ -86,7 +86,7 @@ def test_full_sweep(wt):
     # not idle: few slices leave a multiple of the steps' own scatter open, which is next to nothing on a quiet host
     assert 0 < savings["energy_fraction_error"] < 0.5 + 6 * scatter and 0 <= savings["time_fraction_error"] < 0.5 + 6 * scatter
 
-    # energy of the whole run: what the program saw, and idle power before and after it
+    # energy of the whole run: the program's own, and idle power before and after it
     outside_s = tried["time_s"] - (steps[-1][1] - steps[0][1])
     assert 0 <= outside_s < 5
     true_j = steps[-1][2] - steps[0][2]
@@ -133,19 +133,19 @@ def settled(tried):
 
 
 @pytest.mark.plain
-@pytest.mark.parametrize("model,max_power_w,watts,most", [("v100", 250, 240, 5), ("h100", 700, 672, 9)])
-def test_adaptive_measures_few_limits(wt, model, max_power_w, watts, most):
+@pytest.mark.parametrize("model,max_power_w,watts,most,steps", [("v100", 250, 240, 5, (500, 700)), ("h100", 700, 672, 9, (1100, 900))])
+def test_adaptive_measures_few_limits(wt, model, max_power_w, watts, most, steps):
     """The default search: fewer limits than the sweep, and a choice that by the sweep's own numbers costs little more."""
-    train = ("steps=1100", f"watts={watts}")
-    _, sweep, _ = wt.train(wt.machine(model, name="swept"), *SWEEP, train=train, job="swept")
+    train = [(f"steps={n}", f"watts={watts}") for n in steps]
+    _, sweep, _ = wt.train(wt.machine(model, name="swept"), *SWEEP, train=train[0], job="swept")
     machine = wt.machine(model, name="adaptive")
     machine.watch()
-    done, tried, _ = wt.train(machine, train=train, job="adaptive")
+    done, tried, _ = wt.train(machine, train=train[1], job="adaptive")
     grid = limits_of(sweep)
     assert len(grid) == (max_power_w - grid[-1]) / 25 + 1
     assert 2 <= len(tried["profile"]) <= most < len(grid)
     assert set(limits_of(tried)) < set(grid) and limits_of(tried)[0] == max_power_w
-    # chosen among what was measured, as for any search
+    # chosen among the measured limits, as for any search
     chosen = tried["power_limit_w"]
     assert chosen == best(tried, 0.5, max_power_w)
     assert cost(at(sweep, chosen), 0.5, max_power_w) <= 1.03 * cost(settled(sweep), 0.5, max_power_w)
@@ -159,7 +159,7 @@ def test_adaptive_measures_few_limits(wt, model, max_power_w, watts, most):
 
 @pytest.mark.plain
 def test_adaptive_goes_on_from_a_profile(wt):
-    """Another trade-off measures what it lacks and no limit again; the same one measures nothing but the baseline."""
+    """Another trade-off measures the limits that it lacks and none again; the same one measures nothing but the baseline."""
     machine = wt.machine()
     _, first, _ = wt.train(machine, train=("steps=500",))
     machine.watch()
@@ -274,7 +274,7 @@ def test_profile_only(wt):
     assert limits_of(tried) == V100 and tried["power_limit_w"] == 225
     assert "the best would be" in done.stderr
     assert machine.changes()[-1][1] == 225
-    assert [limit for *_, limit in read_log(wt.tmp / "log")][-50:] == [225] * 50   # runs on at what was found
+    assert [limit for *_, limit in read_log(wt.tmp / "log")][-50:] == [225] * 50   # runs on at the limit found
 
 
 def test_observe(wt):
@@ -401,7 +401,7 @@ def test_pattern_relays_bytes_unchanged(wt):
 
 
 def test_pattern_with_a_reader_that_goes_away(wt):
-    """wattune run ... | head -1: the command sees what it would see without us, and the limit comes back."""
+    """wattune run ... | head -1: the command sees the same as without us, and the limit comes back."""
     machine = wt.machine()
     run = wt.start_training(machine, "--progress", "pattern:^step", train=("steps=2000", "channel=0", "print=1"))
     assert run.stdout.readline() == "step 1\n"
@@ -412,8 +412,8 @@ def test_pattern_with_a_reader_that_goes_away(wt):
 
 
 def test_pattern_with_a_reader_that_stalls(wt):
-    """Nobody reads on: the command waits, as it would without us.  Signals reach it, its end is seen, the limit comes
-    back, and what is left to read is still there."""
+    """Nobody reads on: the command waits, as it would without us. Signals reach it, its end is seen, the limit comes back,
+    and the rest of the output is still there to read."""
     machine = wt.machine()
     machine.hold()
     noise = "import sys, os\nos.set_blocking(1, True)\nwhile True: os.write(1, b'step\\n' * 1000)"
@@ -444,7 +444,7 @@ def test_end_with_a_reader_that_stalls(wt):
 
 
 def test_child_signals_ignored_by_the_parent(wt):
-    """A parent that ignores SIGCHLD leaves that to its children: the command's end is seen, and it gets what it had."""
+    """A parent that ignores SIGCHLD hands that down: the command's end is seen, and it gets the same signals as without us."""
     program = "import signal, sys; sys.exit(42 if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN else 1)"
     done = wt.run("measure", "--vgpu", wt.plain(), "--", sys.executable, "-c", program, timeout=20,
                   preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
@@ -655,7 +655,7 @@ def test_drift_opens_the_profile_again(wt):
     done, tried, _ = wt.train(machine, *SWEEP, *limits, train=("steps=1500", "drift_at=500", "drift=1.5"), timeout=90)
     assert done.returncode == 0
     assert done.stderr.count("profiled again") == 1 and done.stderr.count("profiled 3 limits") == 2
-    # What is kept is of the training as it is now: M3 at 250 W, where this load is not capped, 0.15 s a step.
+    # The kept profile is of the training as it is now: M3 at 250 W, where this load is not capped, 0.15 s a step.
     assert {p["power_limit_w"]: p for p in tried["profile"]}[250]["time_per_step_s"] == pytest.approx(0.15, rel=0.1)
     assert tried["savings"]["energy_fraction"] < 1
 

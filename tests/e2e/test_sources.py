@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured beside NVIDIA's GPUs, from trees that look like /sys; recordings made and read."""
+"""Sources beside NVIDIA's GPUs, from trees that look like /sys; recordings made and read."""
 
 import csv
 import json
@@ -153,7 +153,7 @@ def test_cards_without_nvml(wt, tmp_path):
 
 @pytest.mark.parametrize("model", ["v100", "p100"])
 def test_record_and_replay(wt, model):
-    """What was recorded while a GPU worked is measured again from the file."""
+    """A recording of a GPU at work gives the same measurement again."""
     machine = wt.machine(model, scale=1, name="recorded")
     file = wt.tmp / "recording.csv"
     recorder = wt.start("monitor", "--vgpu", machine.spec, "--record", file, "--interval", "0.02", "--count", "130")
@@ -184,7 +184,7 @@ def test_record_says_what_it_cannot_write(wt):
 
 
 def test_a_recording_that_was_cut_off(wt):
-    """Each reading is written whole: what a kill leaves is a recording."""
+    """Each reading is written whole: a kill leaves a valid recording."""
     machine = wt.machine("v100", "v100", scale=1)
     file = wt.tmp / "recording.csv"
     recorder = wt.start("monitor", "--vgpu", machine.spec, "--record", file, "--interval", "0.01", stdout=subprocess.DEVNULL)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the fuzz targets share: a check that ends the program, an input as text, an input as a file.
+ * Helpers of the fuzz targets: a check that ends the program, an input as text, an input as a file.
  * A target is one function; libFuzzer calls it millions of times with inputs of its own, and
- * corpus.c once with each file that is kept, so that what was found stays found under any compiler.
+ * corpus.c once with each kept file, so that a finding stays found under any compiler.
  */
 #ifndef WATTUNE_TESTS_FUZZ_H
 #define WATTUNE_TESTS_FUZZ_H
@@ -24,8 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
         }                                                                                          \
     } while (0)
 
-/* The bytes with a 0 behind them, in memory of exactly that size: what reads on is seen.  The
- * caller frees. */
+/* The bytes with a 0 behind them, in memory of exactly that size, so that reading on is detected.
+ * The caller frees. */
 char *fuzz_text(const uint8_t *data, size_t size);
 
 /* Takes the text up to the first '\n' off *text, for targets that need several; NULL when nothing

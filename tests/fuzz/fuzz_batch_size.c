@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tune/decide/batch_size.c: a state out of bytes that somebody may have changed.  What is accepted
- * is written back as it was, and goes on without harm.
+ * tune/decide/batch_size.c: a state out of bytes that somebody may have changed.  An accepted state
+ * is written back unchanged, and goes on without harm.
  */
 #include "fuzz.h"
 #include "tune/decide/batch_size.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * carbon/: the files that users bring.  The first letter chooses (s: a series, i: intensities, e:
- * embodied carbon, p: a provider's answer), the rest is the text.  What is accepted keeps its
- * promises; what is not gives one harmless sentence that names file and line, and leaves nothing.
+ * embodied carbon, p: a provider's answer), the rest is the text.  An accepted file keeps its
+ * promises; a refused one gives one harmless sentence that names file and line, and leaves nothing.
  */
 #include <math.h>
 #include <stdbool.h>

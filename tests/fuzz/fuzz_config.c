@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * setup/config.c: the file of settings.  What it accepts passes as a flag too and is the same again
- * when written out; what it refuses is told with the file and a line of it, and leaves the
- * defaults.
+ * setup/config.c: the file of settings.  A setting that it accepts passes as a flag too and is the
+ * same again when written out; a refusal names the file and a line of it, and leaves the defaults.
  */
 #include "base/buffer.h"
 #include "fuzz.h"
@@ -64,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(strncmp(err.text, places.system_path, strlen(places.system_path)) == 0);
         for (const char *c = err.text; *c; c++)
             CHECK((unsigned char)*c >= 0x20 &&
-                  *c != 0x7f); /* what is quoted from the file is harmless */
+                  *c != 0x7f); /* quotations from the file are harmless */
         same(&config, &defaults);
     } else {
         accepted(&config, lines);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ledger/: a file that was damaged, or made by somebody who means harm.  The input is a list of
- * changes to a good ledger: three bytes of place, one of value.  It opens or says why not; what it
- * gives can be printed.
+ * ledger/: a file that was damaged, or made by an attacker.  The input is a list of changes to a
+ * good ledger: three bytes of place, one of value.  It opens or gives a reason; its rows can be
+ * printed.
  */
 #include <fcntl.h>
 #include <math.h>
@@ -29,16 +29,18 @@ static void make_good(void)
 {
     struct wt_error err = {0};
     struct ledger *ledger = NULL;
-    struct wt_trial trial = {.identity.job = "resnet",
-                             .identity.phase = "training",
-                             .identity.project = "vision",
-                             .part.energy_j = 12,
-                             .outcome.time_s = 3,
-                             .outcome.reached = -1,
-                             .part.source = WT_SOURCE_COUNTER,
-                             .part.gpu_count = 1,
-                             .profile.count = 1,
-                             .profile.points = {{{WT_KNOB_POWER_LIMIT, 175000}, 40, 0.0025, 0.4375, 0.01, 0.0001, false}}};
+    struct wt_trial trial = {
+        .identity.job = "resnet",
+        .identity.phase = "training",
+        .identity.project = "vision",
+        .part.energy_j = 12,
+        .outcome.time_s = 3,
+        .outcome.reached = -1,
+        .part.source = WT_SOURCE_COUNTER,
+        .part.gpu_count = 1,
+        .profile.count = 1,
+        .profile.points = {
+            {{WT_KNOB_POWER_LIMIT, 175000}, 40, 0.0025, 0.4375, 0.01, 0.0001, false}}};
     struct ledger_device_energy device = {
         .uuid = "GPU-0", .name = "V100", .energy_j = 12, .source = WT_SOURCE_COUNTER};
     snprintf(trial.part.gpus[0].uuid, WT_UUID_LEN, "GPU-0");

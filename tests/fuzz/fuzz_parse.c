@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/parse.c.  The first letter chooses the function (of "unfwptq"), the rest is the text.  What
- * is accepted lies in its range and is the value of the text; what is not leaves the outputs alone.
+ * base/parse.c.  The first letter chooses the function (of "unfwptq"), the rest is the text.  An
+ * accepted value lies in its range and is that of the text; a refusal leaves the outputs alone.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -117,7 +117,7 @@ static void moment(const char *text)
         CHECK(strncmp(text, again, 10) == 0 && strncmp(text + 11, again + 11, 8) == 0);
 }
 
-/* What is taken is a number and the name of one unit, and nothing besides but a blank. */
+/* The text is a number and the name of one unit, and nothing besides but a blank. */
 static void quantity(const char *text)
 {
     static const struct parse_unit units[] = {

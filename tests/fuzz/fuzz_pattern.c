@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * measure/progress/pattern.c: the first three lines are the step, metric and epoch patterns (empty:
- * none), the rest is what the training prints.  However the output is cut into pieces, it says the
- * same.
+ * none), the rest is the training's output.  Every way of cutting it into pieces gives the same.
  */
 #include <math.h>
 

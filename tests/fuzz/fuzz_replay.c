@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * measure/sense/replay.c: a recording, which is a file that somebody was given.  What it accepts
- * answers like a device, and is the same again when `monitor --csv` has printed it.
+ * measure/sense/replay.c: a recording, a file from somebody else.  An accepted one answers like a
+ * device, and is the same again when `monitor --csv` has printed it.
  */
 #include "base/clock.h"
 #include "fuzz.h"

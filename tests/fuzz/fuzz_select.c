@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * measure/sense/select.c over devices of our own: the first line is CUDA_DEVICE_ORDER, the second
- * CUDA_VISIBLE_DEVICES, the third --gpus (empty lines: not given).  What is selected is there,
+ * CUDA_VISIBLE_DEVICES, the third --gpus (empty lines: not given).  Each selected device exists,
  * answers, and is named once.
  */
 #include "fuzz.h"
@@ -32,7 +32,7 @@ static struct wt_device devices[GPUS] = {
      .limit_max_mw = 300000},
 };
 
-/* What select.c asks of its neighbour. */
+/* The functions that select.c calls in its neighbour. */
 unsigned sense_gpu_count(const struct sense *sense)
 {
     (void)sense;

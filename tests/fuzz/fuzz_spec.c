@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * vgpu/spec.c: both grammars.  An input with a line break is a machine file, any other a list of
- * models.  What is accepted is a machine that can be built; what is not has a sentence.
+ * models.  An accepted SPEC is a machine that can be built; a refusal has a sentence.
  */
 #include <errno.h>
 #include <math.h>

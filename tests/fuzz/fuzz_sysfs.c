@@ -2,7 +2,7 @@
  *
  * measure/sense/rapl.c and measure/sense/hwmon_gpus.c over measure/driver/powercap.c, hwmon.c and
  * sysfs.c: a tree of small files, which may be anybody's. A line of the input is one of them: its
- * path below the tree, a blank, and what it holds; "@PATH TARGET" is a link, "!PATH" a file that is
+ * path below the tree, a blank, and its content; "@PATH TARGET" is a link, "!PATH" a file that is
  * gone, and "--" the moment at which everything is read again, after which the lines change the
  * tree.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sim/trace.c: two files that somebody downloaded, here one input with a line "=" between them.
- * What is accepted is in order and can be simulated with every policy; what is not gives one
+ * An accepted trace is in order and can be simulated with every policy; a refusal gives one
  * sentence that names a file.
  */
 #include <math.h>

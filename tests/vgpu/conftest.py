@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+import leftovers
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -27,7 +29,7 @@ def client(build, tmp_path):
     """
 
     def environment(spec):
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("WATTUNE_", "CUDA_", "ZEUS"))}
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("WATTUNE_", "CUDA_", "ZEUS")) or k == leftovers.RUN}
         return env | {"XDG_RUNTIME_DIR": str(tmp_path), "LD_LIBRARY_PATH": str(build / "vgpu"),
                       "WATTUNE_VGPU": spec}
 
@@ -44,7 +46,7 @@ def client(build, tmp_path):
     return run
 
 
-# What every Python client below begins with: the vgpu functions, beside pynvml.
+# The beginning of every Python client below: the vgpu functions, beside pynvml.
 PRELUDE = """
 import ctypes, json, time
 vgpu = ctypes.CDLL("libnvidia-ml.so.1")

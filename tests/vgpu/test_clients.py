@@ -260,7 +260,7 @@ print(json.dumps([[window.gpu_energy[0], window.gpu_energy[1]], [b - a for a, b 
 
 
 def watch_terminal(command, env, wanted, seconds=15):
-    """Runs a full-screen program on a terminal of its own until all of wanted was shown; gives what was shown."""
+    """Runs a full-screen program on a terminal of its own until it has shown all of wanted; returns its output."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.execvpe(command[0], command, env)

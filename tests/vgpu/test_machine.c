@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole machines through NVML's entry points: processes that share one, fork, are killed while they
-// work or hold the lock; what is left behind and what is kept. Times are compared with wide
+// work or hold the lock; their leftovers, and the kept state. Comparisons of times have wide
 // margins: the test host may be busy.
 #include <dirent.h>
 #include <errno.h>
@@ -185,7 +185,7 @@ static void limits_have_a_range(void **state)
     uint32_t generation = generation_of_first();
     assert_int_equal(nvmlDeviceSetPowerManagementLimit(device, 100000), NVML_SUCCESS);
     assert_int_not_equal(generation_of_first(),
-                         generation); // what wakes those who sleep through their work
+                         generation); // wakes threads that sleep through their work
     nvmlFieldValue_t fields[] = {
         {.field = 185}, {.field = 186}, {.field = 186, .scope = 1}, {.field = 192}, {.field = 9}};
     assert_int_equal(nvmlDeviceGetFieldValues(device, 5, fields), NVML_SUCCESS);
@@ -258,7 +258,7 @@ static void a_forked_child_holds_on_its_own(void **state)
     kill(pid, SIGCONT);
     assert_int_equal(finish(pid), 0);
     assert_int_equal(vgpu_ends_with_us(), 1);
-    init(); // sweeps what _exit left
+    init(); // sweeps the file that _exit left
     assert_int_equal(limit_mw(), 250000);
     stop();
     assert_int_equal(files_left(), 0);
@@ -659,7 +659,7 @@ static void keep_state(void **state)
     stop();
     assert_int_equal(access(kept, F_OK), 0);
     double begun_s = now_s();
-    pid_t pid = spawn(work_long); // killed at work: what is kept must not be left working
+    pid_t pid = spawn(work_long); // killed at work: a kept machine must not stay busy
     usleep(50000);
     kill(pid, SIGKILL);
     finish(pid);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Both grammars of a SPEC: what is good, and that what is bad is refused with its place and reason.
+// Both grammars of a SPEC: good texts, and bad ones refused with their place and reason.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -14,6 +14,7 @@
 #include "near.h"
 #include "physics.h"
 #include "sensor.h"
+#include "past.h"
 #include "timeline.h"
 
 #define S 1000000000LL
@@ -39,7 +40,7 @@ static struct rig *new_rig(const char *model)
 
 static double energy_j(struct rig *rig, int64_t t_ns)
 {
-    return timeline_at(&rig->gpu, &rig->core, t_ns).energy_j;
+    return past_at(&rig->gpu, &rig->core, t_ns).energy_j;
 }
 
 static void advance(struct rig *rig, int64_t t_ns)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The example training program, run as a user runs it: what it prints and returns, what the
- * supervisor sees of it through the channel, and how long it loads a virtual GPU (on a machine
- * whose clock runs fast).
+ * The example training program, run as a user runs it: its output and exit code, its progress in
+ * the channel, and how long it loads a virtual GPU (on a machine whose clock runs fast).
  *
  * Arguments: the program, and the folder of the virtual GPU's library.
  */
@@ -152,10 +151,10 @@ static double cpu_s(void)
            (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
 }
 
-/* All defaults on a card that nobody limits: 42 epochs of 100 steps of 16 ms, and what a step takes
- * outside of the GPU, which twenty times faster weighs twenty times more.  The processor's part
- * must be small: at most 15 % of one core, so that the card sets the pace (a sanitizer makes it
- * several times larger). */
+/* All defaults on a card without a limit: 42 epochs of 100 steps of 16 ms, and a step's time
+ * outside of the GPU, which at twenty times the speed weighs twenty times more.  The processor's
+ * part must be small: at most 15 % of one core, so that the card sets the pace (a sanitizer makes
+ * it several times larger). */
 static void how_long_it_loads_a_gpu(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The n-th failing allocation or system call.  What is wrapped here stands in meson.build's list as
+ * The n-th failing allocation or system call.  The wrapped functions stand in meson.build's list as
  * well.
  */
 #include "fail.h"
@@ -200,7 +200,7 @@ static size_t cut(const char *name, size_t size)
     return size > 1 && fail_now(FAIL_SHORT, name) ? size / 2 : size;
 }
 
-/* One that fails with `error` or does what it does. */
+/* A function that fails with `error` or does its work. */
 #define REFUSE(result, name, parameters, arguments, error)                                         \
     result __real_##name parameters;                                                               \
     result __wrap_##name parameters;                                                               \
@@ -249,8 +249,8 @@ int __wrap_posix_fallocate64(int fd, off_t from, off_t size)
                                                     : __real_posix_fallocate64(fd, from, size);
 }
 
-/* Of a child only what it does before exec is ours, and nobody would hear of its failing: it goes
- * on unharmed. */
+/* Only a child's calls before exec are ours, and nobody would hear of their failing: it goes on
+ * unharmed. */
 pid_t __real_fork(void);
 pid_t __wrap_fork(void);
 pid_t __wrap_fork(void)

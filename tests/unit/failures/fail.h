@@ -2,8 +2,8 @@
  *
  * The n-th allocation or system call of our code fails.  The linker puts these functions in the
  * place of the C library's
- * (--wrap, see meson.build) for what is linked statically into a test: the boxes, not the C library
- * itself, nor SQLite, jansson and the virtual GPU, for which there are hooks of their own.
+ * (--wrap, see meson.build) for code that is linked statically into a test: our rooms, not the C
+ * library itself, nor SQLite, jansson and the virtual GPU, which have hooks of their own.
  */
 #ifndef WATTUNE_TESTS_FAIL_H
 #define WATTUNE_TESTS_FAIL_H

@@ -44,7 +44,7 @@ static int write_some(sqlite3_file *file, const void *bytes, int size, sqlite3_i
 {
     if (!fail_now(FAIL_SQLITE_IO, "xWrite"))
         return real(file)->pMethods->xWrite(real(file), bytes, size, at);
-    if (size > 1) /* a full disk takes what still fits */
+    if (size > 1) /* a full disk takes as much as fits */
         real(file)->pMethods->xWrite(real(file), bytes, size / 2, at);
     return SQLITE_FULL;
 }

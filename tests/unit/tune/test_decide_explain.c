@@ -20,7 +20,14 @@
 
 static const char *traces;
 
-enum { SEEDS = 40, MOST_W = 250 };
+enum { MOST_W = 250 };
+
+/* Fits are a third of a second each: `make test` takes the first few of every family, which go all
+ * the ways, and WATTUNE_TEST_ALL=1 takes all. */
+static unsigned sample(unsigned few, unsigned all)
+{
+    return getenv("WATTUNE_TEST_ALL") ? all : few;
+}
 
 /* --- What is known of a training --- */
 
@@ -151,17 +158,19 @@ static void known_numbers_are_recovered(void **state)
     struct truth truth = truth_of_curve(&usual_training, every_25_w, 7);
     struct tallies t = {0};
     struct wt_fit fit;
-    for (unsigned seed = 0; seed < SEEDS; seed++) {
+    const unsigned seeds = sample(6, 40);
+    for (unsigned seed = 0; seed < seeds; seed++) {
         fit_noisy(&truth, 0.005, seed, &fit);
         assert_int_equal(fit.state, WT_FIT_DONE);
         assert_int_equal(fit.used, 7);
         tally_fit(&t, &fit, &truth);
     }
     print("a known training", &t);
-    assert_true(t.described == SEEDS);
-    holds(&t.fixed, 38, 0.05);
-    holds(&t.top, 38, 0.055);
-    holds(&t.compute, 38, 0.3);
+    assert_true(t.described == seeds);
+    const unsigned told = seeds * 95 / 100;
+    holds(&t.fixed, told, 0.05);
+    holds(&t.top, told, 0.055);
+    holds(&t.compute, told, 0.3);
     holds(&t.dynamic, 0, 1.5);
 }
 
@@ -172,7 +181,8 @@ static void virtual_cards_are_recovered(void **state)
     struct tallies t = {0};
     struct wt_fit fit;
     unsigned flat = 0;
-    for (unsigned i = 0; i < 50; i++) {
+    const unsigned stride = sample(4, 1);
+    for (unsigned i = 0; i < 50; i += stride) {
         const struct vgpu_model *model = model_at(i % 5);
         struct workload work = some_workload(model, 5000 + i);
         struct truth truth = truth_of_card(model, &work);
@@ -186,7 +196,8 @@ static void virtual_cards_are_recovered(void **state)
             assert_int_equal(fit.state, WT_FIT_DONE); /* some limit binds */
     }
     print("virtual cards", &t);
-    assert_true(flat + t.fits == 50 && flat > 0 && flat < 14);
+    const unsigned cards = (50 + stride - 1) / stride;
+    assert_true(flat + t.fits == cards && flat > 0 && flat * 50 < cards * 14);
     assert_true(t.described >= t.fits * 95 / 100);
     holds(&t.fixed, t.fits * 90 / 100, 0.065);
     holds(&t.top, t.fits * 80 / 100, 0.1);
@@ -201,7 +212,8 @@ static void another_law_is_recovered(void **state)
     (void)state;
     struct tallies t = {0};
     struct wt_fit fit;
-    for (unsigned i = 0; t.fits < 40; i++) {
+    const unsigned curves = sample(10, 40);
+    for (unsigned i = 0; t.fits < curves; i++) {
         struct power_curve curve = power_curve_draw(i);
         struct truth truth = truth_of_curve(&curve, every_25_w, 7);
         if (curve.full < 0.6) /* hardly a limit binds */
@@ -211,7 +223,8 @@ static void another_law_is_recovered(void **state)
         tally_fit(&t, &fit, &truth);
     }
     print("the search's curves", &t);
-    assert_true(t.described >= 38 && t.fixed.told >= 36 && t.compute.told >= 30);
+    assert_true(t.described * 100 >= curves * 95 && t.fixed.told * 10 >= curves * 9 &&
+                t.compute.told * 4 >= curves * 3);
     const struct tally *const all[] = {&t.fixed, &t.dynamic, &t.top, &t.compute};
     unsigned told = 0, right = 0;
     for (unsigned i = 0; i < 4; i++) {
@@ -231,7 +244,8 @@ static void less_is_known_of_less(void **state)
                  some = truth_of_curve(&usual_training, few, 3);
     struct tallies exact = {0}, noisy = {0}, sparse = {0};
     struct wt_fit fit;
-    for (unsigned seed = 0; seed < 6; seed++) {
+    const unsigned seeds = sample(3, 6);
+    for (unsigned seed = 0; seed < seeds; seed++) {
         fit_noisy(&all, 0.002, seed, &fit);
         tally_fit(&exact, &fit, &all);
         fit_noisy(&all, 0.03, seed, &fit);
@@ -242,11 +256,11 @@ static void less_is_known_of_less(void **state)
     print("exact", &exact);
     print("noisy", &noisy);
     print("sparse", &sparse);
-    assert_true(exact.top.told == 6 && exact.fixed.told == 6);
+    assert_true(exact.top.told == seeds && exact.fixed.told == seeds);
     assert_true(noisy.compute.told < exact.compute.told ||
                 noisy.compute.errors.mean > 1.2 * exact.compute.errors.mean);
     assert_true(sparse.top.errors.mean > 1.2 * exact.top.errors.mean);
-    assert_true(noisy.described == 6); /* large errors are known to be large */
+    assert_true(noisy.described == seeds); /* large errors are known to be large */
 }
 
 static void published_curves_are_described(void **state)
@@ -255,6 +269,7 @@ static void published_curves_are_described(void **state)
     static const char *const files[] = {"summary_power_v100.csv", "summary_power_a40.csv"};
     static struct curve curves[128];
     unsigned fits = 0, described = 0;
+    const unsigned stride = sample(6, 1);
     struct stats time = {0}, power = {0}, fixed[2] = {{0}, {0}};
     for (unsigned f = 0; f < 2; f++) {
         int count = curves_from_csv(traces, files[f], curves, 128);
@@ -263,7 +278,7 @@ static void published_curves_are_described(void **state)
             skip();
         }
         assert_true(count > 20);
-        for (int i = 0; i < count; i++) {
+        for (unsigned i = 0; i < (unsigned)count; i += stride) {
             struct truth truth = {.curve = curves[i]};
             struct wt_fit fit;
             fit_noisy(&truth, 1e-5, 0, &fit);
@@ -281,12 +296,12 @@ static void published_curves_are_described(void **state)
                   "%lu, %.1f W of %lu\n",
                   described, fits, 100 * time.mean, 100 * power.mean, fixed[0].mean, fixed[0].count,
                   fixed[1].mean, fixed[1].count);
-    assert_true(fits >= 60 && described * 100 >= fits * 85);
+    assert_true(fits >= 60 / stride && described * 100 >= fits * 85);
     assert_true(time.mean < 0.02 && power.mean < 0.02);
     /* One card has one static power, whatever trains: 70.5 W and 98 W by a fit over all its curves.
      */
-    assert_true(fixed[0].count > 15 && fabs(fixed[0].mean - 70.5) < 10);
-    assert_true(fixed[1].count > 10 && fabs(fixed[1].mean - 98) < 12);
+    assert_true(fixed[0].count > 15 / stride && fabs(fixed[0].mean - 70.5) < 10);
+    assert_true(fixed[1].count > 10 / stride && fabs(fixed[1].mean - 98) < 12);
 }
 
 /* --- What is like no curve --- */
