@@ -34,26 +34,11 @@
  * fastest one's. */
 static const int64_t READ_FOR_NS = 1500 * NS_PER_MS, PAUSE_NS = NS_PER_MS / 2;
 
-enum key { KEY_JSON = 1 };
-
-static const struct argp_option options[] = {
-    {"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0}, {0}};
-
 static struct settings {
     bool json;
 } settings;
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    (void)state;
-    if (key == KEY_JSON) {
-        settings.json = true;
-        return 0;
-    }
-    if (key == ARGP_KEY_ARG)
-        command_usage_error("doctor takes no argument (\"%s\")", arg);
-    return ARGP_ERR_UNKNOWN;
-}
+static const struct option_row options[] = {JSON_ROW(struct settings, json), {0}};
 
 /* The lines so far.  Four of a device, and some of the machine. */
 enum { CHECKS_MOST = 4 * WT_MAX_DEVICES + 16 };
@@ -499,25 +484,23 @@ end:
 
 const struct command command_doctor = {
     .name = "doctor",
-    .arguments = "",
-    .summary = "what works on this machine, what does not, and what to do",
-    .description = "Looks at devices, driver and permissions; reads every energy counter and power "
-                   "reading for 1.5 seconds to see how often "
-                   "and in what steps each moves and whether the two agree; and looks at powercap, "
-                   "the limits that killed runs "
-                   "left, the configuration, the ledger and the progress channel. Each line is "
-                   "good, degraded (it works, with less) or missing, with what to do.\n\n"
-                   "Limits are never written to find out whether they may be. A load that changes "
-                   "while doctor reads shows more: over how "
-                   "long a power reading is averaged is seen only then.\n\n"
+    .summary = "check this machine: working parts, missing parts, and remedies",
+    .description = "Checks devices, driver and permissions; reads every energy counter and power "
+                   "reading for 1.5 seconds to see how often and in what steps each moves and "
+                   "whether the two agree; and checks powercap, limits that killed runs left, the "
+                   "configuration, the ledger and the progress channel. Each line is good, "
+                   "degraded (it works, with less) or missing, with a remedy.\n\n"
+                   "The command never writes a limit to test the permission. Under a load that "
+                   "changes while doctor reads, it also finds the time over which a power reading "
+                   "is averaged.\n\n"
                    "The exit code is 0 when nothing is missing that the machine should have, 3 "
-                   "when there is no source of energy, 6 when "
-                   "the ledger cannot be opened, and 1 when something else is missing.",
+                   "when there is no source of energy, 6 when the ledger cannot be opened, and 1 "
+                   "when something else is missing.",
     .examples = "  wattune doctor\n  sudo wattune doctor --json\n  wattune doctor --vgpu a40\n",
     .options = options,
     .groups = COMMON_DEVICES | COMMON_LEDGER,
     .any_config = true,
-    .parse = parse,
     .run = run,
     .settings = &settings,
+    .settings_size = sizeof settings,
 };

@@ -14,47 +14,13 @@
 #include "show/text/view.h"
 #include "tune/learn/optimizer.h"
 
-enum key { KEY_JSON = 1 };
-
-static const struct argp_option options[] = {
-    {"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0}, {0}};
-
 static struct settings {
     bool json;
     const char *job;
 } jobs_settings, show_settings;
 
-static error_t parse_jobs(int key, char *arg, struct argp_state *state)
-{
-    (void)state;
-    if (key == KEY_JSON) {
-        jobs_settings.json = true;
-        return 0;
-    }
-    if (key == ARGP_KEY_ARG)
-        command_usage_error("jobs takes no argument; `wattune show %s` shows one job", arg);
-    return ARGP_ERR_UNKNOWN;
-}
-
-static error_t parse_show(int key, char *arg, struct argp_state *state)
-{
-    (void)state;
-    switch (key) {
-    case KEY_JSON:
-        show_settings.json = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (show_settings.job)
-            command_usage_error("show takes one job");
-        show_settings.job = arg;
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        command_usage_error("which job? `wattune jobs` lists them");
-        return EINVAL;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
+static const struct option_row options[] = {JSON_ROW(struct settings, json), {0}};
+static const struct option_row operands[] = {JOB_ROW(struct settings, job), {0}};
 
 static int print_document(struct json_doc *doc)
 {
@@ -165,31 +131,29 @@ int job_names_main(struct common *common)
 
 const struct command command_jobs = {
     .name = "jobs",
-    .arguments = "",
     .summary = "list the jobs in the ledger",
-    .description = "One line a job, the one that started last first: how often it ran, what it "
-                   "used, and the best saving that was measured.",
+    .description = "One line a job, the job that started last first: the number of its runs, their "
+                   "energy and time, and the best measured saving.",
     .examples = "  wattune jobs\n  wattune jobs --json --ledger team.db\n",
     .options = options,
     .groups = COMMON_LEDGER,
-    .parse = parse_jobs,
     .run = run_jobs,
     .settings = &jobs_settings,
+    .settings_size = sizeof jobs_settings,
 };
 
 const struct command command_show = {
     .name = "show",
-    .arguments = "JOB",
-    .summary = "show one job: its runs, its profile, what was saved",
-    .description = "All tries of the job, and of the last profiled one what each power limit cost "
-                   "a step. Where batch sizes are chosen: "
-                   "what a run of each is believed to cost, with the standard deviation of that "
-                   "belief, which sizes are left, and "
-                   "which would be run next.",
+    .summary = "show one job: its runs, its profile, its savings",
+    .description = "All tries of the job, and from the last profile the cost of a step at each "
+                   "power limit. For a job that chooses batch sizes: the believed cost of a run of "
+                   "each size with the standard deviation of that belief, the sizes that are left, "
+                   "and the size that would run next.",
     .examples = "  wattune show mlp\n  wattune show mlp --json\n",
     .options = options,
     .groups = COMMON_LEDGER,
-    .parse = parse_show,
+    .operands = operands,
     .run = run_show,
     .settings = &show_settings,
+    .settings_size = sizeof show_settings,
 };

@@ -15,7 +15,6 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/parse.h"
 #include "cli/command.h"
 #include "measure/meter/live_meter.h"
 #include "setup/devices.h"
@@ -24,67 +23,47 @@
 #include "show/json/documents.h"
 #include "show/text/view.h"
 
-enum key { KEY_INTERVAL = 1, KEY_COUNT, KEY_CSV, KEY_JSON, KEY_RECORD, KEY_PRECISE, KEY_BOOK };
-
-static const struct argp_option options[] = {
-    {"interval", KEY_INTERVAL, "S", 0, "seconds between two readings, 0.01 to 3600 (default 1)", 0},
-    {"count", KEY_COUNT, "N", 0, "end after N readings (default: go on)", 0},
-    {"csv", KEY_CSV, NULL, 0, "comma-separated values with a header row", 0},
-    {"json", KEY_JSON, NULL, 0, "one JSON object a line", 0},
-    {"precise", KEY_PRECISE, NULL, 0,
-     "track the counters between the lines: what was used since the line before, with its error",
-     0},
-    {"record", KEY_RECORD, "FILE", 0, "write all readings to FILE as well, for --replay", 0},
-    {"book", KEY_BOOK, NULL, 0,
-     "book what each whole GPU uses into the ledger, hour by hour, whoever uses it", 0},
-    {0}};
-
 static struct settings {
     double interval_s;
     uint64_t count; /* 0: no end */
     bool csv, json, precise, book;
     const char *record; /* file; NULL: none */
-} settings = {.interval_s = 1};
+} settings;
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    (void)state;
-    switch (key) {
-    case KEY_INTERVAL:
-        if (parse_number(arg, 0.01, 3600, &settings.interval_s))
-            command_usage_error("--interval is a number of seconds from 0.01 to 3600, not \"%s\"",
-                                arg);
-        return 0;
-    case KEY_COUNT:
-        if (parse_u64(arg, 1, UINT64_MAX, &settings.count))
-            command_usage_error("--count is a whole number from 1 on, not \"%s\"", arg);
-        return 0;
-    case KEY_CSV:
-        settings.csv = true;
-        return 0;
-    case KEY_JSON:
-        settings.json = true;
-        return 0;
-    case KEY_PRECISE:
-        settings.precise = true;
-        return 0;
-    case KEY_RECORD:
-        settings.record = arg;
-        return 0;
-    case KEY_BOOK:
-        settings.book = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        command_usage_error("monitor takes no argument (\"%s\")", arg);
-        return EINVAL;
-    case ARGP_KEY_END:
-        if (settings.csv && settings.json)
-            command_usage_error("--csv and --json exclude each other");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
+static const struct option_row options[] = {
+    {.name = "interval",
+     .type = OPTION_NUMBER,
+     .form = "S",
+     .least = 0.01,
+     .most = 3600,
+     .fallback = "1",
+     .to = OPTION_TO(struct settings, interval_s),
+     .help = "Seconds between two readings, 0.01 to 3600"},
+    {.name = "count",
+     .type = OPTION_WHOLE,
+     .form = "N",
+     .least = 1,
+     .otherwise = "no end",
+     .to = OPTION_TO(struct settings, count),
+     .help = "End after N readings"},
+    {.name = "csv",
+     .excludes = "json",
+     .to = OPTION_TO(struct settings, csv),
+     .help = "Print comma-separated values with a header row"},
+    {.name = "json",
+     .excludes = "csv",
+     .to = OPTION_TO(struct settings, json),
+     .help = "Print one JSON object a line"},
+    {.name = "precise",
+     .to = OPTION_TO(struct settings, precise),
+     .help = "Track the counters between the lines: print the energy since the previous line with "
+             "its error"},
+    FILE_ROW("record", struct settings, record, "Write all readings to FILE too, for --replay"),
+    {.name = "book",
+     .to = OPTION_TO(struct settings, book),
+     .help = "Book the energy of each whole GPU into the ledger, hour by hour, whatever process "
+             "uses it"},
+    {0}};
 
 static volatile sig_atomic_t ended;
 
@@ -317,34 +296,29 @@ static int run(struct common *common, void *unused)
 
 const struct command command_monitor = {
     .name = "monitor",
-    .arguments = "",
-    .summary = "power, energy, limits and more of each GPU, as lines",
+    .summary = "print power, energy, limits and more of each GPU, as lines",
     .description =
-        "Prints a reading of every GPU at each interval until it is ended or has printed --count "
-        "of them. What a device does not "
-        "tell is shown as unknown, and left empty in CSV and null in JSON. energy_j is the "
-        "driver's own counter, which moves in ticks of 20 to 100 ms. --precise reads the "
-        "counters, or the power of GPUs that have none, some 30 times a second and tells what each "
-        "GPU used since the line before, "
-        "with a 95 % bound and the mean power (interval_s, interval_energy_j, "
-        "interval_energy_error_j, interval_power_w and "
-        "interval_source in JSON and CSV); the first line, with none before it, leaves them "
-        "unknown. --record writes the "
-        "same as CSV with the time of each reading to the nanosecond; measure, run and monitor "
-        "--replay read it (and "
-        "what --csv prints) instead of devices.\n\n"
+        "Prints a reading of every GPU at each interval until a signal ends it or --count readings "
+        "are printed. A value that a device does not report is shown as unknown, and is empty in "
+        "CSV and null in JSON. energy_j is the driver's own counter, which moves in ticks of 20 to "
+        "100 ms. --precise reads the counters, or the power of GPUs without one, some 30 times a "
+        "second and prints the energy of each GPU since the previous line, with a 95 % bound and "
+        "the mean power (interval_s, interval_energy_j, interval_energy_error_j, interval_power_w "
+        "and interval_source in JSON and CSV); in the first line, with none before it, they are "
+        "unknown. --record writes the same as CSV with the time of each reading to the "
+        "nanosecond; measure, run and monitor --replay read it (and the output of --csv) instead "
+        "of devices.\n\n"
         "--book reads the counters some four times a second and books each whole GPU into the "
-        "ledger once a minute: stretches in which it was in use "
-        "by any process or by none, with energy, bound and carbon. Beside the runs that book "
-        "themselves, `fleet` can tell then what idle "
-        "GPUs draw and what no run accounts for. One monitor at a time books a GPU; a second one "
-        "is refused.",
+        "ledger once a minute: stretches in which any process used it or none did, with energy, "
+        "bound and carbon. Together with the runs that book themselves, `fleet` shows from it the "
+        "energy of idle GPUs and the energy that no run accounts for. One monitor at a time books "
+        "a GPU; a second one is refused.",
     .examples = "  wattune monitor --interval 0.5\n  wattune monitor --book --interval 60 --csv "
                 ">/dev/null\n  wattune monitor --precise --interval 5 --csv\n  wattune monitor "
                 "--record night.csv --interval 0.1\n",
     .options = options,
     .groups = COMMON_DEVICES | COMMON_REPLAY | COMMON_LEDGER | COMMON_CARBON,
-    .parse = parse,
     .run = run,
     .settings = &settings,
+    .settings_size = sizeof settings,
 };

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What all commands share: options over the configuration, and the way from an error to an exit
- * code.
+ * What all commands share: their common options over the configuration, and the way from an error
+ * to an exit code.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,91 +14,112 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "cli/command.h"
-#include "setup/config.h"
+#include "cli/help.h"
 
-enum key { KEY_REPLAY = 1000, KEY_NO_COLOR };
+#define TO_SHARED(member)                                                                          \
+    {                                                                                              \
+        OPTION_TO_SHARED, offsetof(struct common, member), sizeof((struct common *)NULL)->member   \
+    }
 
-static const struct argp_option device_options[] = {CONFIG_DEVICE_KEYS(CONFIG_OPTION){0}};
-static const struct argp_option replay_options[] = {
-    {"replay", KEY_REPLAY, "FILE", 0,
-     "a recording (what `wattune monitor --csv` prints) instead of devices", 0},
+static const struct option_row device_options[] = {CONFIG_DEVICE_KEYS(CONFIG_ROW){0}};
+static const struct option_row replay_options[] = {
+    {.name = "replay",
+     .type = OPTION_TEXT,
+     .form = "FILE",
+     .most = OPTION_TEXT_MOST,
+     .to = TO_SHARED(replay),
+     .group = "Devices",
+     .help = "Read a recording (the output of `wattune monitor --csv`) instead of devices"},
     {0}};
-static const struct argp_option ledger_options[] = {CONFIG_LEDGER_KEYS(CONFIG_OPTION){0}};
-static const struct argp_option carbon_options[] = {CONFIG_CARBON_KEYS(CONFIG_OPTION){0}};
-static const struct argp_option general_options[] = {
-    {"quiet", 'q', NULL, 0, "only errors on standard error", 0},
-    {"verbose", 'v', NULL, 0, "details on standard error", 0},
-    CONFIG_GENERAL_KEYS(CONFIG_OPTION){"no-color", KEY_NO_COLOR, NULL, 0, "no colours (NO_COLOR)",
-                                       0},
+static const struct option_row ledger_options[] = {CONFIG_LEDGER_KEYS(CONFIG_ROW){0}};
+static const struct option_row carbon_options[] = {CONFIG_CARBON_KEYS(CONFIG_ROW){0}};
+
+/* The alternatives in the order of enum log_level. */
+#define LEVELS "errors|warnings|notes|details"
+static const struct option_row general_options[] = {
+    {.name = "quiet",
+     .letter = 'q',
+     .type = OPTION_CHOICE,
+     .form = LEVELS,
+     .implied = "errors",
+     .to = TO_SHARED(level),
+     .group = "General",
+     .help = "Print errors only on standard error"},
+    {.name = "verbose",
+     .letter = 'v',
+     .type = OPTION_CHOICE,
+     .form = LEVELS,
+     .implied = "details",
+     .to = TO_SHARED(level),
+     .group = "General",
+     .help = "Print details on standard error"},
+    CONFIG_GENERAL_KEYS(CONFIG_ROW){.name = "no-color",
+                                    .type = OPTION_CHOICE,
+                                    .form = "auto|yes|no",
+                                    .implied = "no",
+                                    .to = {.target = OPTION_TO_CONFIG},
+                                    .setting = {.id = CONFIG_COLOR},
+                                    .group = "General",
+                                    .help = "Print no colours (as NO_COLOR in the environment)"},
+    {.name = "help", .letter = '?', .group = "General", .help = "Print this help and exit"},
+    {.name = "usage", .group = "General", .help = "Print the options in a few lines and exit"},
     {0}};
 
 static const struct {
-    unsigned group;
-    const char *title;
-    const struct argp_option *options;
+    unsigned group; /* 0: of every command */
+    const struct option_row *options;
 } groups[] = {
-    {COMMON_DEVICES, "Devices:", device_options},
-    {COMMON_REPLAY, NULL, replay_options},
-    {COMMON_LEDGER, "Ledger:", ledger_options},
-    {COMMON_CARBON, "Carbon:", carbon_options},
-    {0, "General:", general_options},
+    {COMMON_DEVICES, device_options},
+    {COMMON_REPLAY, replay_options},
+    {COMMON_LEDGER, ledger_options},
+    {COMMON_CARBON, carbon_options},
+    {0, general_options},
 };
 enum { GROUP_COUNT = sizeof groups / sizeof groups[0] };
 
-const struct argp_option *common_options(enum common_group group)
+/* Row *i of the list, or NULL with *i less the length of the list. */
+static const struct option_row *row_at(const struct option_row *list, unsigned *i)
 {
-    for (unsigned i = 0; i < GROUP_COUNT; i++)
-        if (groups[i].group == group)
-            return groups[i].options;
+    for (; list && list->name; list++)
+        if ((*i)-- == 0)
+            return list;
     return NULL;
 }
 
-const char *common_title(enum common_group group)
+const struct option_row *command_option(const struct command *command, unsigned i)
 {
-    for (unsigned i = 0; i < GROUP_COUNT; i++)
-        if (groups[i].group == group)
-            return groups[i].title;
-    return NULL;
+    const struct option_row *row = row_at(command->options, &i);
+    for (unsigned g = 0; !row && g < GROUP_COUNT; g++)
+        if (!groups[g].group || (groups[g].group & command->groups))
+            row = row_at(groups[g].options, &i);
+    return row;
 }
 
-/* A key of the configuration, given as an option. */
-static error_t put_flag(struct config *config, unsigned id, const char *arg)
+/* "JOB", "[JOB]", "-- COMMAND [ARGUMENT...]" */
+static int put_operands(const struct option_row *row, char *text, size_t size)
 {
-    struct wt_error err;
-    if (config_put_flag(config, (enum config_id)id, arg, &err))
-        command_usage_error("%s", err.text);
-    return 0;
+    size_t used = 0;
+    for (; row && row->name && used < size; row++)
+        used += (size_t)snprintf(text + used, size - used,
+                                 row->type == OPTION_COMMAND ? " -- %s [ARGUMENT...]"
+                                 : row->optional             ? " [%s]"
+                                                             : " %s",
+                                 row->name);
+    return (int)used;
 }
 
-static error_t parse_common(int key, char *arg, struct argp_state *state)
+bool command_synopsis(const struct command *command, unsigned i, char *text, size_t size)
 {
-    struct common *common = ((struct invocation *)state->input)->common;
-    if (key >= CONFIG_FLAG && key < (int)CONFIG_FLAG + CONFIG_COUNT)
-        return put_flag(common->config, (unsigned)(key - CONFIG_FLAG), arg);
-    switch (key) {
-    case KEY_REPLAY:
-        common->replay = arg;
-        return 0;
-    case KEY_NO_COLOR:
-        return put_flag(common->config, CONFIG_COLOR, "no");
-    case 'q':
-        log_set_level(LOG_ERROR);
-        return 0;
-    case 'v':
-        log_set_level(LOG_DETAIL);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
+    const char *line = command->synopsis;
+    size_t used = (size_t)snprintf(text, size, "[OPTION...]");
+    if (!line) {
+        put_operands(command->operands, text + used, size - used);
+        return i == 0;
     }
-}
-
-/* The command's own options; keys of the configuration among them need no code of the command's. */
-static error_t parse_command(int key, char *arg, struct argp_state *state)
-{
-    const struct invocation *invocation = state->input;
-    if (key >= CONFIG_FLAG && key < (int)CONFIG_FLAG + CONFIG_COUNT)
-        return put_flag(invocation->common->config, (unsigned)(key - CONFIG_FLAG), arg);
-    return invocation->command->parse(key, arg, state);
+    for (; i > 0 && *line; i--)
+        line += strcspn(line, "\n") + (line[strcspn(line, "\n")] == '\n');
+    snprintf(text + used, size - used, " %.*s", (int)strcspn(line, "\n"), line);
+    return *line != '\0';
 }
 
 /* Which GPUs and which library: the stronger word counts, and of two from one place the virtual
@@ -135,95 +156,33 @@ static void take_config(struct common *common)
                      (config_is(config, CONFIG_COLOR, "auto") && automatic);
 }
 
-/* The option of that name, of the command's own or the shared ones; NULL: there is none. */
-static const struct argp_option *find_option(const struct command *command, const char *name,
-                                             size_t length)
+static void print_help(const struct command *command, bool whole)
 {
-    const struct argp_option *lists[GROUP_COUNT + 1] = {command->options};
-    for (unsigned i = 0; i < GROUP_COUNT; i++)
-        if (!groups[i].group || (groups[i].group & command->groups))
-            lists[i + 1] = groups[i].options;
-    for (unsigned i = 0; i <= GROUP_COUNT; i++)
-        for (const struct argp_option *o = lists[i]; o && o->name; o++)
-            if (strlen(o->name) == length && strncmp(o->name, name, length) == 0)
-                return o;
-    return NULL;
-}
-
-/* What getopt stumbled over.  It would print lines of its own; ours is one sentence. */
-static void bad_option(const struct command *command, const struct argp_state *state)
-{
-    const char *word = state->next > 1 ? state->argv[state->next - 1] : "";
-    if (word[0] != '-' && state->next < state->argc)
-        word = state->argv[state->next];
-    int length = (int)strcspn(word, "=");
-    const struct argp_option *option =
-        strncmp(word, "--", 2) == 0 ? find_option(command, word + 2, (size_t)length - 2) : NULL;
-    if (option)
-        command_usage_error(option->arg ? "the option %.*s needs a value"
-                                        : "the option %.*s takes no value",
-                            length, word);
-    command_usage_error("there is no option %.*s; `wattune %s --help` lists them", length, word,
-                        command->name);
-}
-
-static error_t parse_own(int key, char *arg, struct argp_state *state)
-{
-    const struct invocation *invocation = state->input;
-    /* argp has parsers of its own around ours: how many children ours has only we know. */
-    if (key == ARGP_KEY_INIT)
-        for (unsigned i = 0; i < invocation->child_count; i++)
-            state->child_inputs[i] = (void *)invocation;
-    if (key == ARGP_KEY_ERROR)
-        bad_option(invocation->command, state);
-    (void)arg;
-    return ARGP_ERR_UNKNOWN;
-}
-
-/* ARGP_NO_ERRS keeps argp's help to itself as well. */
-static bool asks_for_help(int argc, char **argv)
-{
-    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "--usage") == 0 ||
-            strcmp(argv[i], "-?") == 0)
-            return true;
-    return false;
+    struct buffer page = {0};
+    if (whole)
+        help_page(&page, command, help_width());
+    else
+        help_usage(&page, command, help_width());
+    exit(command_print(&page));
 }
 
 void command_parse(const struct command *command, int argc, char **argv, struct common *common)
 {
-    static char doc[8192], name[64];
-    struct argp own = {command->options, parse_command, NULL, NULL, NULL, NULL, NULL};
-    struct argp shared[GROUP_COUNT];
-    struct argp_child children[GROUP_COUNT + 2] = {{&own, 0, "Options:", 1}};
-    unsigned n = 1;
-    for (unsigned i = 0; i < GROUP_COUNT; i++) {
-        if (groups[i].group && !(groups[i].group & command->groups))
-            continue;
-        shared[i] = (struct argp){groups[i].options, parse_common, NULL, NULL, NULL, NULL, NULL};
-        children[n] = (struct argp_child){&shared[i], 0, groups[i].title, (int)n + 1};
-        n++;
-    }
-    snprintf(doc, sizeof doc, "%c%s.\v%s\n\nExamples:\n%s\n",
-             toupper((unsigned char)command->summary[0]), command->summary + 1,
-             command->description, command->examples);
-    snprintf(name, sizeof name, "wattune %s", command->name);
-    argv[0] = name;
-    argp_err_exit_status = EXIT_USAGE;
-    struct argp root = {NULL, parse_own, command->arguments, doc, children, NULL, NULL};
-    struct invocation invocation = {command, common, command->settings, n};
-    /* In order: what follows the first word of the user's command is the command's, dashes or not.
-     */
-    unsigned flags = ARGP_IN_ORDER | (asks_for_help(argc, argv) ? 0 : ARGP_NO_ERRS);
-    error_t rc = argp_parse(&root, argc, argv, flags, NULL, &invocation);
-    if (rc)
-        command_usage_error("%s", strerror(rc));
+    struct given given;
+    struct wt_error err;
+    common->level = LOG_NOTE;
+    int rc = arguments_parse(command, argc, argv, common, &given, &err);
+    if (rc < 0)
+        command_usage_error("%s", err.text);
+    if (rc != ARGUMENTS_DONE)
+        print_help(command, rc == ARGUMENTS_HELP);
+    log_set_level((enum log_level)common->level);
     take_config(common);
 }
 
 void command_usage_error(const char *format, ...)
 {
-    char text[512];
+    char text[sizeof(struct wt_error)];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);

@@ -14,6 +14,7 @@ struct config;
 struct common {
     const char *gpus, *nvml, *vgpu, *replay, *ledger;
     bool colour;
+    unsigned level; /* enum log_level */
     bool nvml_by_user; /* named by a flag or variable, which root acting for somebody else does not
                           trust */
     struct config *config;

@@ -21,6 +21,9 @@ bool form_alternative(const char *form, unsigned i, char *word, size_t size, boo
 /* "auto, channel or pattern:REGEX" into text[0..size); returns it. */
 char *form_sentence(const char *form, char *text, size_t size);
 
+/* True when an alternative is exactly that word. */
+bool form_has(const char *form, const char *word);
+
 /* True when a file may be meant: an alternative is FILE or PATH. */
 bool form_has_file(const char *form);
 
