@@ -262,7 +262,7 @@ static int run(struct common *common, void *unused)
 
 const struct command command_carbon = {
     .name = "carbon",
-    .summary = "print the factors that carbon is computed with and their sources",
+    .summary = "print the factors of carbon and their sources",
     .description =
         "Operational carbon is energy times the PUE times the grid's intensity. The intensity is "
         "the first available of: --intensity, a series by the hour (intensity_file), a provider "

@@ -484,7 +484,7 @@ end:
 
 const struct command command_doctor = {
     .name = "doctor",
-    .summary = "check this machine: working parts, missing parts, and remedies",
+    .summary = "check this machine and print remedies for missing parts",
     .description = "Checks devices, driver and permissions; reads every energy counter and power "
                    "reading for 1.5 seconds to see how often and in what steps each moves and "
                    "whether the two agree; and checks powercap, limits that killed runs left, the "

@@ -182,7 +182,7 @@ static int run(struct common *common, void *unused)
 
 const struct command command_fleet = {
     .name = "fleet",
-    .summary = "show the use, savings and further savings of a fleet, by phase and by job",
+    .summary = "show a fleet's use and savings, by phase and by job",
     .description = "The fleet view and the task view of Sustainable AI over the ledger: energy and "
                    "carbon by phase, GPU, project and user, the jobs with the highest use, their "
                    "savings against the measured baseline with its error, and the further saving "

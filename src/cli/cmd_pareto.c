@@ -143,7 +143,7 @@ static int run_pareto(struct common *common, void *unused)
 
 const struct command command_pareto = {
     .name = "pareto",
-    .summary = "print the choices of a job in time, energy and cost, and their front",
+    .summary = "print a job's choices in time, energy and cost",
     .description =
         "Every batch size at every power limit, with the expected time, energy and cost of "
         "training to the target, and its place on the front: no other choice takes less of time or "
