@@ -26,7 +26,7 @@ static const struct parse_unit units[] = {
     {"tCO2e", 1e6, BUDGET_CARBON}, {"s", 1, BUDGET_TIME},       {"min", 60, BUDGET_TIME},
     {"h", 3600, BUDGET_TIME},      {"d", 86400, BUDGET_TIME}};
 
-/* The unit behind the number, for a word that is one of them but for a slip. */
+/* The unit nearest to the word behind the number. */
 static const char *nearest_unit(const char *text)
 {
     struct nearest search = {.word = text + strspn(text, "0123456789.eE+- ")};

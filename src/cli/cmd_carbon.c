@@ -212,7 +212,7 @@ static void put_embodied(struct wt_figure *figures, const struct carbon_embodied
     }
 }
 
-/* The user's rows first: of two for the same the first one counts. */
+/* Lists the user's rows first: of two rows for the same thing the first counts. */
 static int print_tables(const struct common *common, const struct carbon_sources *carbon)
 {
     size_t own_places = carbon->own_intensities.count,

@@ -33,7 +33,7 @@ static const struct option_row options[] = {
 
 static const struct option_row operands[] = {JOB_ROW(struct settings, job), {0}};
 
-/* Opening for writing would make a ledger where there is none. */
+/* Opens for reading first: opening for writing would create a missing ledger. */
 static int open_existing(const struct common *common, struct ledger **ledger, struct wt_error *err)
 {
     int rc = open_ledger(common, true, ledger, err);
@@ -46,7 +46,7 @@ static int open_existing(const struct common *common, struct ledger **ledger, st
 static int run(struct common *common, void *unused)
 {
     (void)unused;
-    static const char *const what[] = {[LEDGER_WHOLE_JOB] = "is forgotten",
+    static const char *const outcome[] = {[LEDGER_WHOLE_JOB] = "is forgotten",
                                        [LEDGER_PROFILES] = ": its profiles are forgotten",
                                        [LEDGER_STATES] =
                                            ": the knowledge of its batch sizes is forgotten"};
@@ -60,7 +60,7 @@ static int run(struct common *common, void *unused)
     if (rc)
         return command_failed(&err);
     log_note("job %s%s%s", text_escape_into(name, sizeof name, settings.job),
-             settings.part ? "" : " ", what[settings.part]);
+             settings.part ? "" : " ", outcome[settings.part]);
     return EXIT_DONE;
 }
 

@@ -108,7 +108,7 @@ static int set(const struct devices *devices)
         const struct wt_device *device = sense_device(devices->sense, devices->selected[i]);
         uint32_t value_mw = settings.action == RESET ? device->limit_default_mw : limit_mw();
         if (value_mw == 0)
-            rc = error_set(&err, WT_E_NOT_SUPPORTED, "GPU %u does not tell its default power limit",
+            rc = error_set(&err, WT_E_NOT_SUPPORTED, "GPU %u does not report its default power limit",
                            device->index);
         else
             rc = guard_set_for_good(guard, device, value_mw, &err);

@@ -75,7 +75,7 @@ static int check(const struct given *given, const struct config *config, struct 
     return 0;
 }
 
-/* Figure, then page or document, of what there is to choose from. */
+/* Writes the figure, then the page or document, of the choices. */
 static int put_points(const struct common *common, const struct wt_study *study,
                       const struct wt_point points[], unsigned count)
 {
@@ -103,7 +103,7 @@ static int pareto_of_trace(const struct common *common)
     return code;
 }
 
-static void say_what_else(const struct pareto *offer)
+static void note_others(const struct pareto *offer)
 {
     if (offer->other_targets[0])
         log_note("the job was also run for %s (--target)", offer->other_targets);
@@ -127,7 +127,7 @@ static int pareto_of_job(const struct common *common)
     if (rc == 0)
         rc = pareto_read(ledger, &wanted, offer, &err);
     if (rc == 0)
-        say_what_else(offer);
+        note_others(offer);
     int code = rc ? command_failed(&err)
                   : put_points(common, &offer->study, offer->points, offer->point_count);
     ledger_close(ledger);

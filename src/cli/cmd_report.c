@@ -21,12 +21,12 @@
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV, FORMAT_HTML };
 
 static struct settings {
-    struct ledger_report what;
+    struct ledger_report report;
     enum format format;
     unsigned export_form; /* an alternative of --export */
     unsigned per;         /* one of --per: 1 for a GPU hour */
     struct report_export_options export;
-} settings = {.what = {.from_ms = INT64_MIN, .to_ms = INT64_MAX}};
+} settings = {.report = {.from_ms = INT64_MIN, .to_ms = INT64_MAX}};
 
 static int refuse_key(const char *name, const char *key, struct wt_error *err)
 {
@@ -43,7 +43,7 @@ static int refuse_key(const char *name, const char *key, struct wt_error *err)
 
 static int read_keys(const char *name, const char *text, void *target, struct wt_error *err)
 {
-    struct ledger_report what = {0};
+    struct ledger_report read = {0};
     char part[32];
     int more;
     while ((more = parse_next_part(&text, ',', part, sizeof part)) > 0) {
@@ -52,18 +52,18 @@ static int read_keys(const char *name, const char *text, void *target, struct wt
             key++;
         if (key == WT_REPORT_KEYS)
             return refuse_key(name, part, err);
-        for (unsigned i = 0; i < what.key_count; i++)
-            if (what.keys[i] == (enum wt_report_key)key)
+        for (unsigned i = 0; i < read.key_count; i++)
+            if (read.keys[i] == (enum wt_report_key)key)
                 return error_set(err, WT_E_PARSE, "%s names %s twice", name, part);
-        what.keys[what.key_count++] = (enum wt_report_key)key;
+        read.keys[read.key_count++] = (enum wt_report_key)key;
     }
     if (more < 0)
         return error_set(err, WT_E_PARSE,
                          "%s is a list of job, phase, user, project, gpu, node and day", name);
     if (target) {
         struct ledger_report *report = target;
-        report->key_count = what.key_count;
-        memcpy(report->keys, what.keys, sizeof report->keys);
+        report->key_count = read.key_count;
+        memcpy(report->keys, read.keys, sizeof report->keys);
     }
     return 0;
 }
@@ -74,20 +74,20 @@ static const struct option_row options[] = {
      .form = "KEY,...",
      .read = read_keys,
      .fallback = "phase",
-     .to = OPTION_TO(struct settings, what),
+     .to = OPTION_TO(struct settings, report),
      .help = "Group by job, phase, user, project, gpu, node or day, or by several of these"},
     {.name = "from",
      .type = OPTION_MOMENT,
      .form = "TIME",
      .otherwise = "the first run",
-     .to = OPTION_TO(struct settings, what.from_ms),
+     .to = OPTION_TO(struct settings, report.from_ms),
      .help = "Begin of the time reported: RFC 3339, a date, or an age such as 7d (UTC; whole "
              "hours)"},
     {.name = "to",
      .type = OPTION_MOMENT,
      .form = "TIME",
      .otherwise = "now",
-     .to = OPTION_TO(struct settings, what.to_ms),
+     .to = OPTION_TO(struct settings, report.to_ms),
      .help = "End of the time reported"},
     {.name = "format",
      .type = OPTION_CHOICE,
@@ -160,28 +160,28 @@ static int check(const struct given *given, const struct config *config, struct 
     struct report_export_options *export = &settings.export;
     (void)config;
     export->form = is_given(given, "export") ? forms[settings.export_form] : EXPORT_NONE;
-    if (settings.what.from_ms >= settings.what.to_ms)
+    if (settings.report.from_ms >= settings.report.to_ms)
         return error_set(err, WT_E_INVALID, "--from must be before --to");
     int rc = check_export(given, export->form, err);
     if (rc)
         return rc;
     export->per_gpu_hour = settings.per == 1;
-    export->runs.from_ms = settings.what.from_ms;
-    export->runs.to_ms = settings.what.to_ms;
-    export->key_count = is_given(given, "by") ? settings.what.key_count : 0;
-    memcpy(export->keys, settings.what.keys, sizeof export->keys);
+    export->runs.from_ms = settings.report.from_ms;
+    export->runs.to_ms = settings.report.to_ms;
+    export->key_count = is_given(given, "by") ? settings.report.key_count : 0;
+    memcpy(export->keys, settings.report.keys, sizeof export->keys);
     return 0;
 }
 
 static int print_json(const struct ledger_report_rows *rows)
 {
-    const struct ledger_report *what = &settings.what;
+    const struct ledger_report *wanted = &settings.report;
     const char *keys[WT_REPORT_KEYS];
     struct wt_error err;
-    for (unsigned i = 0; i < what->key_count; i++)
-        keys[i] = view_report_keys[what->keys[i]];
-    const struct json_report report = {what->from_ms, what->to_ms, what->key_count, keys,
-                                       rows->rows,    rows->count, &rows->total};
+    for (unsigned i = 0; i < wanted->key_count; i++)
+        keys[i] = view_report_keys[wanted->keys[i]];
+    const struct json_report report = {wanted->from_ms, wanted->to_ms, wanted->key_count, keys,
+                                       rows->rows,      rows->count,   &rows->total};
     struct json_doc *doc = json_report_document(&report);
     int rc = json_write_stream(doc, JSON_PRETTY, stdout, &err);
     json_doc_free(doc);
@@ -190,32 +190,32 @@ static int print_json(const struct ledger_report_rows *rows)
 
 static void put_html(struct buffer *page, const struct ledger_report_rows *rows)
 {
-    const struct ledger_report *what = &settings.what;
-    const struct view_report_page report = {.keys = what->keys,
-                                            .key_count = what->key_count,
+    const struct ledger_report *wanted = &settings.report;
+    const struct view_report_page report = {.keys = wanted->keys,
+                                            .key_count = wanted->key_count,
                                             .rows = rows->rows,
                                             .count = rows->count,
                                             .total = &rows->total,
                                             .basis = rows->basis,
                                             .basis_count = rows->basis_count,
-                                            .from_ms = what->from_ms,
-                                            .to_ms = what->to_ms,
+                                            .from_ms = wanted->from_ms,
+                                            .to_ms = wanted->to_ms,
                                             .made_ms = clock_wall_ms()};
     view_report_html(page, &report);
 }
 
 static int print(const struct common *common, const struct ledger_report_rows *rows)
 {
-    const struct ledger_report *what = &settings.what;
+    const struct ledger_report *wanted = &settings.report;
     struct buffer page = {0};
     if (settings.format == FORMAT_JSON)
         return print_json(rows);
     if (settings.format == FORMAT_CSV)
-        view_report_csv(&page, what->keys, what->key_count, rows->rows, rows->count);
+        view_report_csv(&page, wanted->keys, wanted->key_count, rows->rows, rows->count);
     else if (settings.format == FORMAT_HTML)
         put_html(&page, rows);
     else
-        view_report(&page, what->keys, what->key_count, rows->rows, rows->count, &rows->total,
+        view_report(&page, wanted->keys, wanted->key_count, rows->rows, rows->count, &rows->total,
                     common->colour);
     return command_print(&page);
 }
@@ -227,7 +227,7 @@ static int run(struct common *common, void *unused)
     struct ledger_report_rows rows = {0};
     struct wt_error err;
     int rc = open_ledger(common, true, &ledger, &err);
-    bool there = rc == 0 || rc == WT_E_NOT_FOUND; /* no run yet: none to sum up */
+    bool there = rc == 0 || rc == WT_E_NOT_FOUND; /* no run yet: empty sums */
     if (there && settings.export.form) {
         settings.export.colour = common->colour;
         int code = report_export(ledger, &settings.export);
@@ -235,7 +235,7 @@ static int run(struct common *common, void *unused)
         return code;
     }
     if (there)
-        rc = ledger_report(ledger, &settings.what, &rows, &err);
+        rc = ledger_report(ledger, &settings.report, &rows, &err);
     int code = rc ? command_failed(&err) : print(common, &rows);
     ledger_report_clear(&rows);
     ledger_close(ledger);

@@ -43,7 +43,7 @@ static void take_config(struct job_options *job, const struct config *config)
     job->project = config_text(config, CONFIG_PROJECT);
     job->tuner.preference.eta = config_number(config, CONFIG_ETA);
     job->tuner.search = config_text(config, CONFIG_SEARCH);
-    /* The adaptive search measures around the optimum of one trade-off; hours to come have others.
+    /* The adaptive search measures around the optimum of one trade-off; later hours have others.
      */
     if (run_settings.carbon_aware && config->values[CONFIG_SEARCH].origin == CONFIG_DEFAULT)
         job->tuner.search = "sweep";
@@ -56,8 +56,8 @@ static void take_config(struct job_options *job, const struct config *config)
     }
 }
 
-/* Limits outside the devices' range are a usage error before the command starts, not a reason not
- * to tune. */
+/* Refuses limits outside the devices' range before the command starts: a usage error, no reason to
+ * run without tuning. */
 static int check_limits(const struct devices *devices, struct wt_error *err)
 {
     struct wt_device list[WT_MAX_DEVICES];
@@ -72,7 +72,7 @@ static int check_limits(const struct devices *devices, struct wt_error *err)
     return rc < 0 ? rc : 0;
 }
 
-/* run --gpus: the command sees exactly these, by UUID, whatever order CUDA has. */
+/* For run --gpus: the command sees exactly these GPUs, by UUID, in any order of CUDA. */
 static const char *visible_devices(const struct devices *devices)
 {
     static char env[32 + WT_MAX_DEVICES * WT_UUID_LEN];
@@ -136,7 +136,7 @@ static void say_dry_run(const struct common *common, const struct devices *devic
                run_settings.carbon_aware ? ", and follow the grid" : "");
 }
 
-/* --- Afterwards --- */
+/* --- Results --- */
 
 static int write_json(const struct recur_result *result)
 {
@@ -151,7 +151,7 @@ static int write_json(const struct recur_result *result)
     return rc ? EXIT_OTHER : EXIT_DONE;
 }
 
-/* What the ledger now knows of the batch sizes, over earlier runs as well. */
+/* The ledger's knowledge of the batch sizes, earlier runs included. */
 static void put_learned(struct buffer *page, struct ledger *ledger, int64_t state_id, bool colour)
 {
     struct wt_error err;
@@ -164,7 +164,7 @@ static void put_learned(struct buffer *page, struct ledger *ledger, int64_t stat
     free(trials);
 }
 
-/* Words: the command's own data has standard output. */
+/* Prints to standard error, since the command's data has standard output. */
 static void say_results(const struct common *common, struct ledger *ledger,
                         const struct recur_result *result)
 {
@@ -208,7 +208,7 @@ static int failed(const struct recur_result *result, const struct wt_error *err)
     return err->code == WT_E_NOT_FOUND && result->exit_code ? result->exit_code : code;
 }
 
-/* What --carbon-aware goes by. */
+/* The grid that --carbon-aware follows. */
 static void grid_at(void *ctx, int64_t unix_s, double *g_per_kwh, double *most_g_per_kwh)
 {
     const struct carbon_sources *carbon = ctx;
@@ -216,8 +216,7 @@ static void grid_at(void *ctx, int64_t unix_s, double *g_per_kwh, double *most_g
     *most_g_per_kwh = carbon_sources_most(carbon, unix_s);
 }
 
-/* A budget of carbon and --carbon-aware need to know the grid; the rest gets along with what is
- * assumed. */
+/* A budget of carbon and --carbon-aware need to know the grid; other runs may assume it. */
 static int open_carbon(const struct common *common, struct wt_error *err)
 {
     struct carbon_sources *carbon = &carbon_sources;
@@ -249,13 +248,13 @@ static int open_carbon(const struct common *common, struct wt_error *err)
     if (run_settings.recur.job.spending.budget.kind == BUDGET_CARBON &&
         intensity.source == CARBON_INTENSITY_ASSUMED && !carbon->provider)
         return error_set(err, WT_E_INVALID,
-                         "a budget of carbon needs to know the grid: say where this is with "
-                         "--location, or how much "
-                         "it emits with --intensity");
+                         "a budget of carbon needs to know the grid: name the place with "
+                         "--location, or its intensity "
+                         "with --intensity");
     return 0;
 }
 
-/* Runs under the factors in force. */
+/* Runs, and books carbon by the factors in force. */
 static int run_booked(struct devices *devices, struct ledger *ledger, struct recur_result *result,
                       struct wt_error *err)
 {
@@ -321,7 +320,7 @@ static int run(struct common *common, void *unused)
         code = run_in_ledger(common, &devices, &interrupted, &err);
     carbon_sources_close(&carbon_sources);
     devices_close(&devices);
-    if (interrupted) { /* a shell loop around us should end as it would without us */
+    if (interrupted) { /* a shell loop around this program should end as it would without it */
         signal(SIGINT, SIG_DFL);
         raise(SIGINT);
     }

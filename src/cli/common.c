@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What all commands share: their common options over the configuration, and the way from an error
- * to an exit code.
+ * The parts that all commands share: their common options over the configuration, and the way from
+ * an error to an exit code.
  */
 #include <errno.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The manual.  Text in the rows is plain: paragraphs with an empty line between, words between `
- * and ` are typed as they stand.  Here it becomes troff: nothing in a row can be taken for a
- * request or an escape, and lines are broken at 79 columns, as troff's readers want them.
+ * and ` are typed.  Here it becomes troff: nothing in a row can be taken for a
+ * request or an escape, and lines are broken at 79 columns, the custom of troff.
  */
 #include "cli/manual.h"
 
@@ -190,7 +190,7 @@ static void put_text(struct buffer *page, const char *text)
     }
 }
 
-/* Lines as they stand. */
+/* Lines without filling. */
 static void put_lines(struct buffer *page, const char *text)
 {
     buffer_print(page, ".nf\n");
@@ -284,7 +284,7 @@ static void put_entries(struct buffer *page, const struct entry entries[], size_
 
 #define PUT_ENTRIES(page, entries) put_entries(page, entries, sizeof(entries) / sizeof(entries)[0])
 
-/* Variables of settings that have no words of their own above: they are like their options. */
+/* The other variables of settings: each refers to its option. */
 static void put_setting_variables(struct buffer *page)
 {
     for (unsigned i = 0; i < CONFIG_COUNT; i++) {

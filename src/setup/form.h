@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The form of an argument, as it stands in a row of options: "yes|no", "auto|pattern:REGEX",
+ * The form of an argument, from a row of options: "yes|no", "auto|pattern:REGEX",
  * "FILE".  Alternatives are separated by |; each is typed as it stands up to its first capital
  * letter, from where it is the user's own.  Help, manual, checks and completions read the same
  * form, so that they cannot differ.

@@ -29,10 +29,10 @@ static uint64_t whole_most(const struct option_row *row)
     return row->most <= 0 ? UINT64_MAX : row->most >= 0x1p63 ? INT64_MAX : (uint64_t)row->most;
 }
 
-static void put_range(const struct option_row *row, const char *what, char *text, size_t size)
+static void put_range(const struct option_row *row, const char *kind, char *text, size_t size)
 {
     bool inf = row->type == OPTION_NUMBER && form_has(row->form, "inf");
-    snprintf(text, size, row->above ? "a %s above %g and up to %g%s" : "a %s from %g to %g%s", what,
+    snprintf(text, size, row->above ? "a %s above %g and up to %g%s" : "a %s from %g to %g%s", kind,
              row->least, row->most, inf ? ", or inf" : "");
 }
 
