@@ -19,7 +19,7 @@ enum { ROWS_MOST = 100, SHOWN = 80, SENTENCE = 400, LONG = 1000 };
 /* One parse.  The getopt code of a row is its letter, or LONG and its number. */
 struct parse {
     const struct command *command;
-    struct common *common;
+    struct setup *setup;
     struct given *given;
     char **argv;
     int argc;
@@ -74,7 +74,7 @@ static const struct option_row *row_of(const struct parse *parse, int code)
 static void *target_of(const struct parse *parse, const struct option_row *row)
 {
     char *base = row->to.target == OPTION_TO_SETTINGS ? parse->command->settings
-                 : row->to.target == OPTION_TO_SHARED ? (char *)parse->common
+                 : row->to.target == OPTION_TO_SHARED ? (char *)parse->setup
                                                       : NULL;
     return base ? base + row->to.offset : NULL;
 }
@@ -99,21 +99,19 @@ static int take(struct parse *parse, const struct option_row *row, const char *n
     if (rc || (!value && row->optional))
         return rc;
     if (row->to.target == OPTION_TO_CONFIG)
-        return config_put(parse->common->config, (enum config_id)row->setting.id, CONFIG_FROM_FLAG,
+        return config_put(parse->setup->config, (enum config_id)row->setting.id, CONFIG_FROM_FLAG,
                           0, name, value ? value : row->implied, err);
     return option_read(row, name, value ? value : row->implied, target_of(parse, row), err);
 }
 
 static int take_defaults(struct parse *parse, struct wt_error *err)
 {
-    const struct command *command = parse->command;
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < parse->row_count; i++) {
         const struct option_row *row = parse->rows[i];
         if (row->fallback && row->to.target != OPTION_TO_CONFIG)
             rc = option_read(row, row->name, row->fallback, target_of(parse, row), err);
     }
-    (void)command;
     return rc;
 }
 
@@ -296,11 +294,11 @@ static int take_words(struct parse *parse, struct wt_error *err)
     return rc;
 }
 
-int arguments_parse(const struct command *command, int argc, char **argv, struct common *common,
+int arguments_parse(const struct command *command, int argc, char **argv, struct setup *setup,
                     struct given *given, struct wt_error *err)
 {
     struct parse parse = {
-        .command = command, .common = common, .given = given, .argv = argv, .argc = argc};
+        .command = command, .setup = setup, .given = given, .argv = argv, .argc = argc};
     *given = (struct given){0};
     list_rows(&parse);
     int rc = take_defaults(&parse, err);
@@ -312,6 +310,6 @@ int arguments_parse(const struct command *command, int argc, char **argv, struct
     if (rc == 0)
         rc = check_rules(given, err);
     if (rc == 0 && command->check)
-        rc = command->check(given, common->config, err);
+        rc = command->check(given, setup->config, err);
     return rc;
 }

@@ -159,12 +159,12 @@ static int print_document(struct json_doc *doc)
     return rc ? command_failed(&err) : EXIT_DONE;
 }
 
-static int print_figures(const struct common *common, const struct carbon_sources *carbon,
+static int print_figures(const struct setup *setup, const struct carbon_sources *carbon,
                          int64_t at_ms)
 {
     static struct sheet sheet;
     struct buffer page = {0};
-    sheet = (struct sheet){.carbon = carbon, .config = common->config};
+    sheet = (struct sheet){.carbon = carbon, .config = setup->config};
     add_intensity(&sheet, at_ms / 1000);
     add_contract(&sheet);
     add_setting(&sheet, CONFIG_PUE, "PUE", "", "Sustainable AI (Wu et al., MLSys'22): its fleet",
@@ -178,7 +178,7 @@ static int print_figures(const struct common *common, const struct carbon_source
     if (settings.json)
         return print_document(json_carbon_document(
             at_ms, carbon->location[0] ? carbon->location : NULL, sheet.figures, sheet.count));
-    view_figures(&page, sheet.figures, sheet.count, common->colour);
+    view_figures(&page, sheet.figures, sheet.count, command_colour(setup));
     return command_print(&page);
 }
 
@@ -213,7 +213,7 @@ static void put_embodied(struct wt_figure *figures, const struct carbon_embodied
 }
 
 /* Lists the user's rows first: of two rows for the same thing the first counts. */
-static int print_tables(const struct common *common, const struct carbon_sources *carbon)
+static int print_tables(const struct setup *setup, const struct carbon_sources *carbon)
 {
     size_t own_places = carbon->own_intensities.count,
            places = own_places + carbon->intensities.count;
@@ -234,28 +234,28 @@ static int print_tables(const struct common *common, const struct carbon_sources
         code =
             print_document(json_carbon_tables_document(figures, places, figures + places, things));
     } else {
-        view_carbon_tables(&page, figures, places, figures + places, things, common->colour);
+        view_carbon_tables(&page, figures, places, figures + places, things, command_colour(setup));
         code = command_print(&page);
     }
     free(figures);
     return code;
 }
 
-static int run(struct common *common, void *unused)
+static int run(struct setup *setup, void *unused)
 {
     (void)unused;
     static struct carbon_sources carbon;
     struct wt_error err;
     int64_t now_ms = clock_wall_ms();
-    int rc = carbon_sources_open(&carbon, common->config, now_ms / 1000, &err);
+    int rc = carbon_sources_open(&carbon, setup->config, now_ms / 1000, &err);
     if (rc == 0 && !settings.list && settings.at_ms == INT64_MIN &&
         carbon_sources_refresh(&carbon, now_ms / 1000, &err))
         log_warning("%s", err.text);
     int code =
         rc ? command_failed(&err)
         : settings.list
-            ? print_tables(common, &carbon)
-            : print_figures(common, &carbon, settings.at_ms != INT64_MIN ? settings.at_ms : now_ms);
+            ? print_tables(setup, &carbon)
+            : print_figures(setup, &carbon, settings.at_ms != INT64_MIN ? settings.at_ms : now_ms);
     carbon_sources_close(&carbon);
     return code;
 }

@@ -29,32 +29,32 @@ struct shown {
 };
 
 /* Fills in one key; the ledger's default depends on the user, so no row can hold it. */
-static void show(const struct common *common, enum config_id id, struct shown *shown)
+static void show(const struct setup *setup, enum config_id id, struct shown *shown)
 {
     static const char *const origins[] = {"default", "file", "file", "environment", "flag"};
-    const struct config *config = common->config;
+    const struct config *config = setup->config;
     config_shown(config, id, shown->value, sizeof shown->value);
     config_where(config, id, shown->where, sizeof shown->where);
     shown->origin = origins[config->values[id].origin];
     shown->set = config_text(config, id) != NULL;
     if (id == CONFIG_LEDGER && !shown->set)
-        shown->set = ledger_path(common, shown->value, sizeof shown->value, NULL) == 0;
+        shown->set = ledger_path(setup, shown->value, sizeof shown->value, NULL) == 0;
 }
 
-static int print(const struct common *common, const struct shown shown[])
+static int print(const struct setup *setup, const struct shown shown[])
 {
     struct view_setting rows[CONFIG_COUNT];
     struct json_setting values[CONFIG_COUNT];
     struct buffer page = {0};
     for (unsigned i = 0; i < CONFIG_COUNT; i++) {
         const char *value = shown[i].set ? shown[i].value : NULL;
-        bool is_default = common->config->values[i].origin == CONFIG_DEFAULT;
+        bool is_default = setup->config->values[i].origin == CONFIG_DEFAULT;
         rows[i] = (struct view_setting){config_rows[i].setting.key, value, shown[i].where};
         values[i] = (struct json_setting){config_rows[i].setting.key, value, shown[i].origin,
                                           is_default ? NULL : shown[i].where};
     }
     if (settings.json) {
-        const struct config_places *places = &common->config->places;
+        const struct config_places *places = &setup->config->places;
         const char *files[3] = {0};
         unsigned n = 0;
         if (places->user_path[0])
@@ -67,11 +67,11 @@ static int print(const struct common *common, const struct shown shown[])
         json_doc_free(doc);
         return rc ? command_failed(&err) : EXIT_DONE;
     }
-    view_config(&page, rows, CONFIG_COUNT, common->colour);
+    view_config(&page, rows, CONFIG_COUNT, command_colour(setup));
     return command_print(&page);
 }
 
-static int run(struct common *common, void *unused)
+static int run(struct setup *setup, void *unused)
 {
     (void)unused;
     struct shown *shown = calloc(CONFIG_COUNT, sizeof *shown);
@@ -81,8 +81,8 @@ static int run(struct common *common, void *unused)
         return command_failed(&err);
     }
     for (unsigned i = 0; i < CONFIG_COUNT; i++)
-        show(common, (enum config_id)i, &shown[i]);
-    int code = print(common, shown);
+        show(setup, (enum config_id)i, &shown[i]);
+    int code = print(setup, shown);
     free(shown);
     return code;
 }

@@ -243,18 +243,18 @@ static void check_sensors(struct report *report, const struct devices *devices,
 
 /* --- What wattune itself needs --- */
 
-static void check_config(struct report *report, const struct common *common)
+static void check_config(struct report *report, const struct setup *setup)
 {
     struct wt_check *check = add(report, "configuration", WT_CHECK_GOOD);
-    const struct config_places *places = &common->config->places;
+    const struct config_places *places = &setup->config->places;
     unsigned set = 0;
     for (unsigned i = 0; i < CONFIG_COUNT; i++)
-        set += common->config->values[i].origin != CONFIG_DEFAULT;
+        set += setup->config->values[i].origin != CONFIG_DEFAULT;
     DETAIL(check, "settings that differ from the defaults: %u (`wattune config` shows them)", set);
-    if (!common->config_error->code)
+    if (!setup->config_error->code)
         return;
     check->status = WT_CHECK_MISSING;
-    DETAIL(check, "%.300s", common->config_error->text);
+    DETAIL(check, "%.300s", setup->config_error->text);
     ADVISE(check, "correct it (%.300s); every other command refuses to go on",
            places->user_path[0] ? places->user_path : places->system_path);
 }
@@ -276,19 +276,19 @@ static bool can_be_made(const char *path, bool is_default)
     return eaccess(path[0] == '/' ? "/" : ".", W_OK | X_OK) == 0;
 }
 
-static void check_ledger(struct report *report, const struct common *common)
+static void check_ledger(struct report *report, const struct setup *setup)
 {
     struct wt_check *check = add(report, "ledger", WT_CHECK_GOOD);
     char path[4096], shown[300];
     struct ledger *ledger = NULL;
     struct wt_error err;
     struct stat st;
-    int rc = ledger_path(common, path, sizeof path, &err);
+    int rc = ledger_path(setup, path, sizeof path, &err);
     if (rc == 0) {
         text_escape_into(shown, sizeof shown, path);
-        rc = open_ledger(common, true, &ledger, &err);
+        rc = open_ledger(setup, true, &ledger, &err);
     }
-    if (rc == WT_E_NOT_FOUND && can_be_made(path, !common->ledger)) {
+    if (rc == WT_E_NOT_FOUND && can_be_made(path, !setup->ledger)) {
         DETAIL(check, "%s is not there yet: the first run makes it", shown);
     } else if (rc) {
         check->status = WT_CHECK_MISSING;
@@ -416,11 +416,10 @@ static void check_left(struct report *report, const struct left *left)
 
 /* --- The whole --- */
 
-static void check_machine(struct report *report, struct devices *devices,
-                          const struct common *common, struct wt_error *err,
-                          struct reading readings[])
+static void check_machine(struct report *report, struct devices *devices, const struct setup *setup,
+                          struct wt_error *err, struct reading readings[])
 {
-    int rc = devices_open(devices, common, true, err);
+    int rc = devices_open(devices, setup, true, err);
     bool is_virtual = rc == 0 && sense_symbol(devices->sense, "vgpu_now_ns");
     check_devices(report, devices, is_virtual, rc, err);
     if (rc == 0) {
@@ -435,7 +434,7 @@ static void check_machine(struct report *report, struct devices *devices,
         check_zones(report, sysfs ? sysfs : "/sys", sysfs != NULL);
 }
 
-static int print(const struct common *common, const struct report *report)
+static int print(const struct setup *setup, const struct report *report)
 {
     struct buffer page = {0};
     if (settings.json) {
@@ -445,11 +444,11 @@ static int print(const struct common *common, const struct report *report)
         json_doc_free(doc);
         return rc ? command_failed(&err) : EXIT_DONE;
     }
-    view_doctor(&page, report->checks, report->count, common->colour);
+    view_doctor(&page, report->checks, report->count, command_colour(setup));
     return command_print(&page);
 }
 
-static int run(struct common *common, void *unused)
+static int run(struct setup *setup, void *unused)
 {
     (void)unused;
     struct wt_error err = {0};
@@ -464,13 +463,13 @@ static int run(struct common *common, void *unused)
         goto end;
     }
     find_left(&left);
-    check_machine(report, devices, common, &err, readings);
+    check_machine(report, devices, setup, &err, readings);
     check_left(report, &left);
-    check_config(report, common);
-    check_ledger(report, common);
+    check_config(report, setup);
+    check_ledger(report, setup);
     check_channel(report);
     check_vgpu(report);
-    code = print(common, report);
+    code = print(setup, report);
     if (code == EXIT_DONE)
         code = err.code == WT_E_PARSE || err.code == WT_E_INVALID
                    ? EXIT_USAGE

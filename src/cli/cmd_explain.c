@@ -219,10 +219,10 @@ static int ask(struct known *known, struct explain_question *question, struct wt
     return rc;
 }
 
-static int gather(struct known *known, const struct common *common,
-                  struct explain_question *question, struct wt_error *err)
+static int gather(struct known *known, const struct setup *setup, struct explain_question *question,
+                  struct wt_error *err)
 {
-    int rc = open_ledger(common, true, &known->ledger, err);
+    int rc = open_ledger(setup, true, &known->ledger, err);
     if (rc == 0)
         rc = ledger_job_trials(known->ledger, settings.job, &known->trials, &known->trial_count,
                                err);
@@ -269,7 +269,7 @@ static int print_document(const struct wt_explanation *explanation)
     return rc ? command_failed(&err) : EXIT_DONE;
 }
 
-static int run(struct common *common, void *unused)
+static int run(struct setup *setup, void *unused)
 {
     (void)unused;
     struct known known = {0};
@@ -277,7 +277,7 @@ static int run(struct common *common, void *unused)
     struct wt_explanation explanation;
     struct wt_error err;
     struct buffer page = {0};
-    int rc = gather(&known, common, &question, &err);
+    int rc = gather(&known, setup, &question, &err);
     if (rc == 0) {
         explain(&question, &explanation);
         const struct wt_trial *last = last_tuned(&known, explanation.chosen.batch_size);
@@ -291,7 +291,7 @@ static int run(struct common *common, void *unused)
         return command_failed(&err);
     if (settings.json)
         return print_document(&explanation);
-    view_explain(&page, &explanation, common->colour);
+    view_explain(&page, &explanation, command_colour(setup));
     return command_print(&page);
 }
 

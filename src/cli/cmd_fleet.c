@@ -145,7 +145,7 @@ static int check(const struct given *given, const struct config *config, struct 
     return 0;
 }
 
-static int print(const struct common *common, const struct wt_fleet *fleet)
+static int print(const struct setup *setup, const struct wt_fleet *fleet)
 {
     struct buffer page = {0};
     struct wt_error err;
@@ -158,23 +158,23 @@ static int print(const struct common *common, const struct wt_fleet *fleet)
     if (settings.format == FORMAT_HTML)
         view_fleet_html(&page, fleet);
     else
-        view_fleet(&page, fleet, settings.top, common->colour);
+        view_fleet(&page, fleet, settings.top, command_colour(setup));
     return command_print(&page);
 }
 
-static int run(struct common *common, void *unused)
+static int run(struct setup *setup, void *unused)
 {
     (void)unused;
     struct ledger *ledger = NULL;
     struct fleet_read read = {0};
     struct wt_error err;
-    settings.fleet.eta = config_number(common->config, CONFIG_ETA);
-    settings.fleet.lifetime_years = config_number(common->config, CONFIG_LIFETIME_YEARS);
-    settings.fleet.utilisation = config_number(common->config, CONFIG_UTILISATION);
-    int rc = open_ledger(common, true, &ledger, &err);
+    settings.fleet.eta = config_number(setup->config, CONFIG_ETA);
+    settings.fleet.lifetime_years = config_number(setup->config, CONFIG_LIFETIME_YEARS);
+    settings.fleet.utilisation = config_number(setup->config, CONFIG_UTILISATION);
+    int rc = open_ledger(setup, true, &ledger, &err);
     if (rc == 0 || rc == WT_E_NOT_FOUND) /* no run yet: none to sum up */
         rc = fleet_read(ledger, &settings.fleet, &read, &err);
-    int code = rc ? command_failed(&err) : print(common, &read.fleet);
+    int code = rc ? command_failed(&err) : print(setup, &read.fleet);
     fleet_clear(&read);
     ledger_close(ledger);
     return code;

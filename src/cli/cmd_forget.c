@@ -34,26 +34,26 @@ static const struct option_row options[] = {
 static const struct option_row operands[] = {JOB_ROW(struct settings, job), {0}};
 
 /* Opens for reading first: opening for writing would create a missing ledger. */
-static int open_existing(const struct common *common, struct ledger **ledger, struct wt_error *err)
+static int open_existing(const struct setup *setup, struct ledger **ledger, struct wt_error *err)
 {
-    int rc = open_ledger(common, true, ledger, err);
+    int rc = open_ledger(setup, true, ledger, err);
     if (rc)
         return rc;
     *ledger = ledger_close(*ledger);
-    return open_ledger(common, false, ledger, err);
+    return open_ledger(setup, false, ledger, err);
 }
 
-static int run(struct common *common, void *unused)
+static int run(struct setup *setup, void *unused)
 {
     (void)unused;
     static const char *const outcome[] = {[LEDGER_WHOLE_JOB] = "is forgotten",
-                                       [LEDGER_PROFILES] = ": its profiles are forgotten",
-                                       [LEDGER_STATES] =
-                                           ": the knowledge of its batch sizes is forgotten"};
+                                          [LEDGER_PROFILES] = ": its profiles are forgotten",
+                                          [LEDGER_STATES] =
+                                              ": the knowledge of its batch sizes is forgotten"};
     struct ledger *ledger = NULL;
     struct wt_error err;
     char name[80];
-    int rc = open_existing(common, &ledger, &err);
+    int rc = open_existing(setup, &ledger, &err);
     if (rc == 0)
         rc = ledger_forget(ledger, settings.job, settings.part, &err);
     ledger_close(ledger);

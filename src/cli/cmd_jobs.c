@@ -30,7 +30,7 @@ static int print_document(struct json_doc *doc)
     return rc ? command_failed(&err) : EXIT_DONE;
 }
 
-static int run_jobs(struct common *common, void *unused)
+static int run_jobs(struct setup *setup, void *unused)
 {
     (void)unused;
     struct ledger *ledger = NULL;
@@ -38,7 +38,7 @@ static int run_jobs(struct common *common, void *unused)
     struct wt_error err;
     struct buffer page = {0};
     size_t count = 0;
-    int rc = open_ledger(common, true, &ledger, &err);
+    int rc = open_ledger(setup, true, &ledger, &err);
     if (rc == WT_E_NOT_FOUND)
         rc = 0; /* no run yet: an empty list */
     else if (rc == 0)
@@ -49,7 +49,7 @@ static int run_jobs(struct common *common, void *unused)
     } else if (jobs_settings.json) {
         code = print_document(json_jobs_document(rows, count));
     } else {
-        view_jobs(&page, rows, count, common->colour);
+        view_jobs(&page, rows, count, command_colour(setup));
         code = command_print(&page);
     }
     free(rows);
@@ -76,7 +76,7 @@ static size_t read_beliefs(struct ledger *ledger, const char *job, struct wt_bel
     return read;
 }
 
-static int run_show(struct common *common, void *unused)
+static int run_show(struct setup *setup, void *unused)
 {
     (void)unused;
     struct ledger *ledger = NULL;
@@ -85,7 +85,7 @@ static int run_show(struct common *common, void *unused)
     struct wt_error err;
     struct buffer page = {0};
     size_t count = 0, believed = 0;
-    int rc = open_ledger(common, true, &ledger, &err);
+    int rc = open_ledger(setup, true, &ledger, &err);
     if (rc == 0)
         rc = ledger_job_trials(ledger, show_settings.job, &trials, &count, &err);
     if (rc == 0)
@@ -96,10 +96,10 @@ static int run_show(struct common *common, void *unused)
     } else if (show_settings.json) {
         code = print_document(json_show_document(trials, count, beliefs, believed));
     } else {
-        view_show(&page, trials, count, common->colour);
+        view_show(&page, trials, count, command_colour(setup));
         for (size_t i = 0; i < believed; i++) {
             buffer_print(&page, "\n");
-            view_beliefs(&page, &beliefs[i], common->colour);
+            view_beliefs(&page, &beliefs[i], command_colour(setup));
         }
         code = command_print(&page);
     }
@@ -110,12 +110,12 @@ static int run_show(struct common *common, void *unused)
 }
 
 /* A name with a control character cannot be typed, and is left out. */
-int job_names_main(struct common *common)
+int job_names_main(struct setup *setup)
 {
     struct ledger *ledger = NULL;
     struct wt_job_row *rows = NULL;
     size_t count = 0;
-    if (open_ledger(common, true, &ledger, NULL) == 0 && ledger_jobs(ledger, &rows, &count, NULL))
+    if (open_ledger(setup, true, &ledger, NULL) == 0 && ledger_jobs(ledger, &rows, &count, NULL))
         count = 0;
     for (size_t i = 0; i < count; i++) {
         const char *c = rows[i].job;

@@ -64,7 +64,7 @@ static uint32_t limit_mw(void)
     return (uint32_t)lround(settings.limit_w * 1000);
 }
 
-static int get(const struct common *common, const struct devices *devices)
+static int get(const struct setup *setup, const struct devices *devices)
 {
     struct wt_device list[WT_MAX_DEVICES];
     struct wt_state states[WT_MAX_DEVICES] = {0};
@@ -84,7 +84,7 @@ static int get(const struct common *common, const struct devices *devices)
         json_doc_free(doc);
         return worst;
     }
-    view_limits(&page, list, states, devices->gpu_count, common->colour);
+    view_limits(&page, list, states, devices->gpu_count, command_colour(setup));
     int printed = command_print(&page);
     return worst ? worst : printed;
 }
@@ -108,8 +108,8 @@ static int set(const struct devices *devices)
         const struct wt_device *device = sense_device(devices->sense, devices->selected[i]);
         uint32_t value_mw = settings.action == RESET ? device->limit_default_mw : limit_mw();
         if (value_mw == 0)
-            rc = error_set(&err, WT_E_NOT_SUPPORTED, "GPU %u does not report its default power limit",
-                           device->index);
+            rc = error_set(&err, WT_E_NOT_SUPPORTED,
+                           "GPU %u does not report its default power limit", device->index);
         else
             rc = guard_set_for_good(guard, device, value_mw, &err);
         if (rc == 0)
@@ -120,16 +120,16 @@ static int set(const struct devices *devices)
     return rc ? command_failed(&err) : EXIT_DONE;
 }
 
-static int run(struct common *common, void *unused)
+static int run(struct setup *setup, void *unused)
 {
     (void)unused;
     struct devices devices;
     struct wt_error err;
-    int rc = devices_open(&devices, common, true, &err);
+    int rc = devices_open(&devices, setup, true, &err);
     if (rc)
         return command_failed(&err);
     int code = devices_need_gpu(&devices, &err) ? command_failed(&err)
-               : settings.action == GET         ? get(common, &devices)
+               : settings.action == GET         ? get(setup, &devices)
                                                 : set(&devices);
     if (code == EXIT_DONE && settings.action == SET)
         devices_say_if_forgotten(&devices);

@@ -41,7 +41,7 @@ static int check(const struct given *given, const struct config *config, struct 
     return 0;
 }
 
-static int print(const struct common *common, const struct devices *devices,
+static int print(const struct setup *setup, const struct devices *devices,
                  const struct job_result *result)
 {
     struct wt_device list[WT_MAX_DEVICES];
@@ -69,20 +69,20 @@ static int print(const struct common *common, const struct devices *devices,
             log_error("%s", err.text);
     } else {
         view_measure(&page, result->trial.outcome.time_s, list, result->devices, sensor,
-                     devices->count, common->colour && isatty(STDERR_FILENO));
+                     devices->count, command_colour(setup) && isatty(STDERR_FILENO));
         fputs(buffer_text(&page), stderr);
         buffer_clear(&page);
     }
     return rc ? EXIT_OTHER : EXIT_DONE;
 }
 
-static int run(struct common *common, void *unused)
+static int run(struct setup *setup, void *unused)
 {
     (void)unused;
     struct wt_error err;
     struct devices devices;
     struct job_result *result = calloc(1, sizeof *result);
-    int rc = result ? devices_open(&devices, common, false, &err)
+    int rc = result ? devices_open(&devices, setup, false, &err)
                     : error_set(&err, WT_E_NO_MEMORY, "out of memory");
     if (rc) {
         free(result);
@@ -95,7 +95,7 @@ static int run(struct common *common, void *unused)
         int failed = command_failed(&err);
         code = rc == WT_E_NOT_FOUND ? result->exit_code : failed;
     } else {
-        int printed = print(common, &devices, result);
+        int printed = print(setup, &devices, result);
         code = result->exit_code ? result->exit_code : printed;
     }
     devices_close(&devices);

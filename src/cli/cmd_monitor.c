@@ -162,7 +162,7 @@ static void look_back(const struct live_meter *watch, int64_t begin_ns, int64_t 
                                                .source = WT_SOURCE_NONE};
 }
 
-static int monitor(const struct common *common, const struct devices *devices,
+static int monitor(const struct setup *setup, const struct devices *devices,
                    const struct between *between, FILE *record)
 {
     struct live_meter *watch = settings.precise ? between->watch : NULL;
@@ -196,7 +196,8 @@ static int monitor(const struct common *common, const struct devices *devices,
         }
         if (answered == 0)
             break;
-        code = print_line(devices, list, states, watch ? since : NULL, n == 0, common->colour);
+        code =
+            print_line(devices, list, states, watch ? since : NULL, n == 0, command_colour(setup));
         if (code == EXIT_DONE && record)
             code = record_line(record, list, states, devices->gpu_count, n == 0);
         if (code)
@@ -225,7 +226,7 @@ static void settle(struct live_meter *watch)
     }
 }
 
-static int monitor_and_book(const struct common *common, const struct devices *devices,
+static int monitor_and_book(const struct setup *setup, const struct devices *devices,
                             struct between *between, FILE *record)
 {
     static struct carbon_sources carbon;
@@ -233,10 +234,10 @@ static int monitor_and_book(const struct common *common, const struct devices *d
     struct wt_error err;
     char node[WT_USER_LEN];
     int code = EXIT_DONE,
-        rc = carbon_sources_open(&carbon, common->config, clock_wall_ms() / 1000, &err);
+        rc = carbon_sources_open(&carbon, setup->config, clock_wall_ms() / 1000, &err);
     struct booking_factors factors = factors_of(&carbon);
     if (rc == 0)
-        rc = open_ledger(common, false, &ledger, &err);
+        rc = open_ledger(setup, false, &ledger, &err);
     if (rc == 0) {
         factors_node(node);
         live_meter_poll(between->watch);
@@ -247,7 +248,7 @@ static int monitor_and_book(const struct common *common, const struct devices *d
                             &between->keeper, &err);
     }
     if (rc == 0) {
-        code = monitor(common, devices, between, record);
+        code = monitor(setup, devices, between, record);
         rc = bookkeeper_end(between->keeper, &err);
     }
     if (rc && code == EXIT_DONE)
@@ -258,7 +259,7 @@ static int monitor_and_book(const struct common *common, const struct devices *d
     return code;
 }
 
-static int run(struct common *common, void *unused)
+static int run(struct setup *setup, void *unused)
 {
     (void)unused;
     struct devices devices;
@@ -267,13 +268,13 @@ static int run(struct common *common, void *unused)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
-    int rc = devices_open(&devices, common, true, &err);
+    int rc = devices_open(&devices, setup, true, &err);
     if (rc)
         return command_failed(&err);
     FILE *record = NULL;
     struct between between = {NULL, NULL};
     rc = devices_need_gpu(&devices, &err);
-    if (rc == 0 && (settings.precise || settings.book) && common->replay)
+    if (rc == 0 && (settings.precise || settings.book) && setup->replay)
         rc = error_set(&err, WT_E_INVALID,
                        "%s needs devices: a recording has no readings between its lines",
                        settings.book ? "--book" : "--precise");
@@ -283,8 +284,8 @@ static int run(struct common *common, void *unused)
     if (rc == 0 && settings.record && !(record = fopen(settings.record, "we")))
         rc = error_set(&err, WT_E_IO, "write %s: %s", settings.record, strerror(errno));
     int code = rc              ? command_failed(&err)
-               : settings.book ? monitor_and_book(common, &devices, &between, record)
-                               : monitor(common, &devices, &between, record);
+               : settings.book ? monitor_and_book(setup, &devices, &between, record)
+                               : monitor(setup, &devices, &between, record);
     if (record && fclose(record) && code == EXIT_DONE) {
         error_set(&err, WT_E_IO, "write %s: %s", settings.record, strerror(errno));
         code = command_failed(&err);

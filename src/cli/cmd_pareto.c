@@ -76,7 +76,7 @@ static int check(const struct given *given, const struct config *config, struct 
 }
 
 /* Writes the figure, then the page or document, of the choices. */
-static int put_points(const struct common *common, const struct wt_study *study,
+static int put_points(const struct setup *setup, const struct wt_study *study,
                       const struct wt_point points[], unsigned count)
 {
     struct wt_error err;
@@ -87,18 +87,17 @@ static int put_points(const struct common *common, const struct wt_study *study,
     if (simulate_settings.json)
         doc = json_pareto_document(study, points, count);
     else
-        view_pareto(&page, study, points, count, common->colour);
+        view_pareto(&page, study, points, count, command_colour(setup));
     return simulate_print(doc, &page);
 }
 
-static int pareto_of_trace(const struct common *common)
+static int pareto_of_trace(const struct setup *setup)
 {
     struct study study = {0};
     struct wt_error err;
-    int rc = simulate_open(&study, common, &err);
-    int code =
-        rc ? simulate_failed(&err)
-           : put_points(common, &study.sim->study, study.sim->points, study.sim->point_count);
+    int rc = simulate_open(&study, setup, &err);
+    int code = rc ? simulate_failed(&err)
+                  : put_points(setup, &study.sim->study, study.sim->points, study.sim->point_count);
     simulate_close(&study);
     return code;
 }
@@ -111,7 +110,7 @@ static void note_others(const struct pareto *offer)
         log_note("the job was also profiled on %s (--gpu)", offer->other_gpus);
 }
 
-static int pareto_of_job(const struct common *common)
+static int pareto_of_job(const struct setup *setup)
 {
     struct ledger *ledger = NULL;
     struct wt_error err;
@@ -121,24 +120,24 @@ static int pareto_of_job(const struct common *common)
         .target = simulate_settings.target_text ? &simulate_settings.job_target : NULL,
         .gpu = simulate_settings.gpu,
         .default_size = simulate_settings.sim.default_size,
-        .eta = config_number(common->config, CONFIG_ETA)};
-    int rc = offer ? open_ledger(common, true, &ledger, &err)
+        .eta = config_number(setup->config, CONFIG_ETA)};
+    int rc = offer ? open_ledger(setup, true, &ledger, &err)
                    : error_set(&err, WT_E_NO_MEMORY, "out of memory");
     if (rc == 0)
         rc = pareto_read(ledger, &wanted, offer, &err);
     if (rc == 0)
         note_others(offer);
     int code = rc ? command_failed(&err)
-                  : put_points(common, &offer->study, offer->points, offer->point_count);
+                  : put_points(setup, &offer->study, offer->points, offer->point_count);
     ledger_close(ledger);
     free(offer);
     return code;
 }
 
-static int run_pareto(struct common *common, void *unused)
+static int run_pareto(struct setup *setup, void *unused)
 {
     (void)unused;
-    return simulate_has_trace() ? pareto_of_trace(common) : pareto_of_job(common);
+    return simulate_has_trace() ? pareto_of_trace(setup) : pareto_of_job(setup);
 }
 
 const struct command command_pareto = {

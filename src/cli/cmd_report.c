@@ -204,7 +204,7 @@ static void put_html(struct buffer *page, const struct ledger_report_rows *rows)
     view_report_html(page, &report);
 }
 
-static int print(const struct common *common, const struct ledger_report_rows *rows)
+static int print(const struct setup *setup, const struct ledger_report_rows *rows)
 {
     const struct ledger_report *wanted = &settings.report;
     struct buffer page = {0};
@@ -216,27 +216,27 @@ static int print(const struct common *common, const struct ledger_report_rows *r
         put_html(&page, rows);
     else
         view_report(&page, wanted->keys, wanted->key_count, rows->rows, rows->count, &rows->total,
-                    common->colour);
+                    command_colour(setup));
     return command_print(&page);
 }
 
-static int run(struct common *common, void *unused)
+static int run(struct setup *setup, void *unused)
 {
     (void)unused;
     struct ledger *ledger = NULL;
     struct ledger_report_rows rows = {0};
     struct wt_error err;
-    int rc = open_ledger(common, true, &ledger, &err);
+    int rc = open_ledger(setup, true, &ledger, &err);
     bool there = rc == 0 || rc == WT_E_NOT_FOUND; /* no run yet: empty sums */
     if (there && settings.export.form) {
-        settings.export.colour = common->colour;
+        settings.export.colour = command_colour(setup);
         int code = report_export(ledger, &settings.export);
         ledger_close(ledger);
         return code;
     }
     if (there)
         rc = ledger_report(ledger, &settings.report, &rows, &err);
-    int code = rc ? command_failed(&err) : print(common, &rows);
+    int code = rc ? command_failed(&err) : print(setup, &rows);
     ledger_report_clear(&rows);
     ledger_close(ledger);
     return code;

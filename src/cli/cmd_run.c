@@ -106,7 +106,7 @@ static void say_sizes(const struct recur_options *recur)
     printf("with batch sizes chosen for %s\n", words);
 }
 
-static void say_dry_run(const struct common *common, const struct devices *devices,
+static void say_dry_run(const struct setup *setup, const struct devices *devices,
                         const char *ledger)
 {
     const struct job_options *job = &run_settings.recur.job;
@@ -132,7 +132,7 @@ static void say_dry_run(const struct common *common, const struct devices *devic
         printf("and would write nothing to a device\n");
     else
         printf("and would try the power limits %s by %s%s\n",
-               config_text(common->config, CONFIG_POWER_LIMITS), job->tuner.search,
+               config_text(setup->config, CONFIG_POWER_LIMITS), job->tuner.search,
                run_settings.carbon_aware ? ", and follow the grid" : "");
 }
 
@@ -165,11 +165,11 @@ static void put_learned(struct buffer *page, struct ledger *ledger, int64_t stat
 }
 
 /* Prints to standard error, since the command's data has standard output. */
-static void say_results(const struct common *common, struct ledger *ledger,
+static void say_results(const struct setup *setup, struct ledger *ledger,
                         const struct recur_result *result)
 {
     struct buffer page = {0};
-    bool colour = common->colour && isatty(STDERR_FILENO);
+    bool colour = command_colour(setup) && isatty(STDERR_FILENO);
     if (!log_shows(LOG_NOTE) || !result->count)
         return;
     if (result->count == 1)
@@ -217,12 +217,12 @@ static void grid_at(void *ctx, int64_t unix_s, double *g_per_kwh, double *most_g
 }
 
 /* A budget of carbon and --carbon-aware need to know the grid; other runs may assume it. */
-static int open_carbon(const struct common *common, struct wt_error *err)
+static int open_carbon(const struct setup *setup, struct wt_error *err)
 {
     struct carbon_sources *carbon = &carbon_sources;
     struct carbon_intensity intensity;
     int64_t now_s = clock_wall_ms() / 1000;
-    int rc = carbon_sources_open(carbon, common->config, now_s, err);
+    int rc = carbon_sources_open(carbon, setup->config, now_s, err);
     if (rc)
         return rc;
     if (run_settings.carbon_aware && !carbon->has_series)
@@ -271,21 +271,21 @@ static int run_booked(struct devices *devices, struct ledger *ledger, struct rec
     return rc;
 }
 
-static int run_in_ledger(struct common *common, struct devices *devices, bool *interrupted,
+static int run_in_ledger(struct setup *setup, struct devices *devices, bool *interrupted,
                          struct wt_error *err)
 {
     struct ledger *ledger = NULL;
     struct recur_result result = {0};
-    int rc = open_ledger(common, false, &ledger, err);
+    int rc = open_ledger(setup, false, &ledger, err);
     if (rc)
         return command_failed(err);
-    if (common->gpus)
+    if (setup->gpus)
         devices->env[devices->env[0] ? 2 : 0] = visible_devices(devices);
     run_settings.recur.job.env = devices->env;
     run_settings.recur.job.sense = devices->options;
     rc = run_booked(devices, ledger, &result, err);
     int written = write_json(&result);
-    say_results(common, ledger, &result);
+    say_results(setup, ledger, &result);
     int code = rc ? failed(&result, err) : exit_code(&result, written);
     *interrupted = rc == 0 && result.interrupted;
     recur_clear(&result);
@@ -293,7 +293,7 @@ static int run_in_ledger(struct common *common, struct devices *devices, bool *i
     return code;
 }
 
-static int run(struct common *common, void *unused)
+static int run(struct setup *setup, void *unused)
 {
     (void)unused;
     struct wt_error err;
@@ -302,22 +302,22 @@ static int run(struct common *common, void *unused)
     char ledger_file[4096];
     bool interrupted = false;
     int code = EXIT_DONE;
-    take_config(job, common->config);
+    take_config(job, setup->config);
     fill_key(job);
-    int rc = devices_open(&devices, common, !job->observe && !run_settings.dry_run, &err);
+    int rc = devices_open(&devices, setup, !job->observe && !run_settings.dry_run, &err);
     if (rc)
         return command_failed(&err);
     rc = check_limits(&devices, &err);
     if (rc == 0)
-        rc = ledger_path(common, ledger_file, sizeof ledger_file, &err);
+        rc = ledger_path(setup, ledger_file, sizeof ledger_file, &err);
     if (rc == 0)
-        rc = open_carbon(common, &err);
+        rc = open_carbon(setup, &err);
     if (rc)
         code = command_failed(&err);
     else if (run_settings.dry_run)
-        say_dry_run(common, &devices, ledger_file);
+        say_dry_run(setup, &devices, ledger_file);
     else
-        code = run_in_ledger(common, &devices, &interrupted, &err);
+        code = run_in_ledger(setup, &devices, &interrupted, &err);
     carbon_sources_close(&carbon_sources);
     devices_close(&devices);
     if (interrupted) { /* a shell loop around this program should end as it would without it */

@@ -140,7 +140,7 @@ static int check(const struct given *given, const struct config *config, struct 
     return rc;
 }
 
-static int simulate_one(const struct common *common, const struct sim *sim,
+static int simulate_one(const struct setup *setup, const struct sim *sim,
                         struct wt_choices *choices)
 {
     struct sim_history history = {0};
@@ -154,12 +154,13 @@ static int simulate_one(const struct common *common, const struct sim *sim,
     if (rc == 0 && simulate_settings.json)
         doc = json_simulation_document(&sim->study, &result, history.tries, history.count);
     else if (rc == 0)
-        view_simulation(&page, &sim->study, &result, history.tries, history.count, common->colour);
+        view_simulation(&page, &sim->study, &result, history.tries, history.count,
+                        command_colour(setup));
     free(history.tries);
     return rc ? simulate_failed(&err) : simulate_print(doc, &page);
 }
 
-static int simulate_many(const struct common *common, const struct sim *sim,
+static int simulate_many(const struct setup *setup, const struct sim *sim,
                          struct wt_choices *choices)
 {
     unsigned count = (unsigned)(simulate_settings.seeds.last - simulate_settings.seeds.first) + 1;
@@ -178,37 +179,37 @@ static int simulate_many(const struct common *common, const struct sim *sim,
         doc = json_seeds_document(&sim->study, results, count, &mean, &sd);
     else if (rc == 0)
         view_seeds(&page, &sim->study, &mean, &sd, simulate_settings.seeds.first, count,
-                   common->colour);
+                   command_colour(setup));
     free(results);
     return rc ? simulate_failed(&err) : simulate_print(doc, &page);
 }
 
-static int run_fleet(const struct common *common)
+static int run_fleet(const struct setup *setup)
 {
     const struct simulate_settings *settings = &simulate_settings;
     struct sim_trace trace = {0};
     struct wt_error err;
     bool has_trace = simulate_has_trace();
-    simulate_settings.sim.eta = config_number(common->config, CONFIG_ETA);
+    simulate_settings.sim.eta = config_number(setup->config, CONFIG_ETA);
     simulate_settings.fleet.options.seed = settings->seeds.first;
     simulate_settings.fleet.options.sim = settings->sim;
     simulate_settings.fleet.options.trace = has_trace ? &trace : NULL;
     int rc = has_trace ? sim_trace_read(&trace, settings->train, settings->power, settings->job,
                                         settings->target, &err)
                        : 0;
-    int code = rc ? command_failed(&err) : sim_fleet_run(common, &settings->fleet, settings->json);
+    int code = rc ? command_failed(&err) : sim_fleet_run(setup, &settings->fleet, settings->json);
     sim_trace_free(&trace);
     return code;
 }
 
-static int run_simulate(struct common *common, void *unused)
+static int run_simulate(struct setup *setup, void *unused)
 {
     (void)unused;
     if (simulate_settings.fleet.wanted)
-        return run_fleet(common);
+        return run_fleet(setup);
     struct study study = {0};
     struct wt_error err;
-    int code, rc = simulate_open(&study, common, &err);
+    int code, rc = simulate_open(&study, setup, &err);
     struct wt_choices *choices =
         rc == 0 && simulate_settings.svg ? calloc(1, sizeof *choices) : NULL;
     if (rc == 0 && simulate_settings.svg && !choices)
@@ -216,9 +217,9 @@ static int run_simulate(struct common *common, void *unused)
     if (rc)
         code = simulate_failed(&err);
     else if (simulate_settings.has_seeds)
-        code = simulate_many(common, study.sim, choices);
+        code = simulate_many(setup, study.sim, choices);
     else
-        code = simulate_one(common, study.sim, choices);
+        code = simulate_one(setup, study.sim, choices);
     free(choices);
     simulate_close(&study);
     return code;

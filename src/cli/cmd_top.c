@@ -187,7 +187,7 @@ static void loop(struct top *top, const struct devices *devices)
     }
 }
 
-static int run(struct common *common, void *unused)
+static int run(struct setup *setup, void *unused)
 {
     (void)unused;
     struct devices devices;
@@ -197,7 +197,7 @@ static int run(struct common *common, void *unused)
     struct top *top = calloc(1, sizeof *top);
     int rc = top ? screen_check(&err) : error_set(&err, WT_E_NO_MEMORY, "out of memory");
     if (rc == 0)
-        rc = devices_open(&devices, common, true, &err);
+        rc = devices_open(&devices, setup, true, &err);
     if (rc) {
         free(top);
         return command_failed(&err);

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/exit_code.h"
 #include "cli/arguments.h"
-#include "setup/common.h"
+#include "setup/setup.h"
 #include "setup/config.h"
 #include "setup/option.h"
 
@@ -37,7 +37,7 @@ struct command {
     /* Checks the settings for rules that involve several options, and completes them; NULL: no such
      * rule. */
     int (*check)(const struct given *given, const struct config *config, struct wt_error *err);
-    int (*run)(struct common *common, void *settings);
+    int (*run)(struct setup *setup, void *settings);
     void *settings; /* the struct that the rows' targets lie in */
     size_t settings_size;
 };
@@ -73,7 +73,7 @@ extern const struct command command_run, command_measure, command_monitor, comma
 /* A hidden command for completions: prints the names of the jobs in the ledger, one a line; nothing
  * without a ledger. */
 #define JOB_NAMES_COMMAND "job-names"
-int job_names_main(struct common *common);
+int job_names_main(struct setup *setup);
 
 /* Row i of the command's options: its own, the shared ones, --help; NULL behind the last. */
 const struct option_row *command_option(const struct command *command, unsigned i);
@@ -81,9 +81,13 @@ const struct option_row *command_option(const struct command *command, unsigned 
 /* Line i of the synopsis, "[OPTION...] JOB", into text[0..size); false behind the last. */
 bool command_synopsis(const struct command *command, unsigned i, char *text, size_t size);
 
-/* Parses argv by the command's row over the configuration in common->config.  Ends the process on
+/* Parses argv by the command's row over the configuration in setup->config, and takes devices and
+ * ledger from it.  Ends the process on
  * --help and on usage errors (exit code 2). */
-void command_parse(const struct command *command, int argc, char **argv, struct common *common);
+void command_parse(const struct command *command, int argc, char **argv, struct setup *setup);
+
+/* True when standard output gets colours: by --color, on a terminal, without NO_COLOR. */
+bool command_colour(const struct setup *setup);
 
 /* Prints a usage error, one sentence, and ends the process with exit code 2. */
 void command_usage_error(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));

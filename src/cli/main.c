@@ -37,8 +37,11 @@ static void refuse_command(const char *name)
     struct nearest search = {.word = name};
     for (unsigned i = 0; commands[i]; i++)
         nearest_offer(&search, commands[i]->name);
+    nearest_offer(&search, "--help");
+    nearest_offer(&search, "--version");
     const char *nearest = nearest_name(&search);
-    command_usage_error("there is no command %s%s", text_escape_into(shown, sizeof shown, name),
+    command_usage_error("there is no %s %s%s", *name == '-' ? "option" : "command",
+                        text_escape_into(shown, sizeof shown, name),
                         nearest ? option_meant(nearest, meant, sizeof meant)
                                 : "; `wattune --help` lists the commands");
 }
@@ -66,19 +69,18 @@ int main(int argc, char **argv)
     static struct config config;
     struct config_places places;
     struct wt_error config_error = {0};
-    struct common common = {.config = &config, .config_error = &config_error};
+    struct setup setup = {.config = &config, .config_error = &config_error};
     config_usual_places(&places);
     config_load(&config, &places, &config_error);
     if (names) {
-        common.ledger = config_text(&config, CONFIG_LEDGER);
-        return job_names_main(&common);
+        setup_take_config(&setup);
+        return job_names_main(&setup);
     }
-    command_parse(command, argc - 1, argv + 1,
-                  &common); /* before the error of the configuration, so that --help works with a
-                               wrong file */
+    command_parse(command, argc - 1, argv + 1, &setup); /* before the error of the configuration, so
+                                                           that --help works with a wrong file */
     if (config_error.code && !command->any_config)
         return command_failed(&config_error);
-    int code = command->run(&common, command->settings);
+    int code = command->run(&setup, command->settings);
     config_clear(&config);
     return code;
 }

@@ -138,19 +138,19 @@ static void intensity_at(void *ctx, int64_t unix_s, struct carbon_intensity *out
 }
 
 /* The settings of a place: those of the configuration, but for the location unless it is NULL. */
-static int open_place(const struct common *common, const char *location,
+static int open_place(const struct setup *setup, const char *location,
                       struct carbon_sources *carbon, struct booking_factors *factors,
                       struct wt_error *err)
 {
-    int rc = location ? config_put_flag(common->config, CONFIG_LOCATION, location, err) : 0;
+    int rc = location ? config_put_flag(setup->config, CONFIG_LOCATION, location, err) : 0;
     if (rc == 0)
-        rc = carbon_sources_open(carbon, common->config, clock_wall_ms() / 1000, err);
+        rc = carbon_sources_open(carbon, setup->config, clock_wall_ms() / 1000, err);
     *factors = factors_of(carbon);
     factors->intensity_at = intensity_at;
     return rc;
 }
 
-static int book(const struct common *common, const struct sim_fleet_settings *settings,
+static int book(const struct setup *setup, const struct sim_fleet_settings *settings,
                 const char *path, struct sim_fleet_booked *booked, struct wt_error *err)
 {
     static struct carbon_sources carbon[FLEET_LOCATIONS_MOST];
@@ -161,12 +161,12 @@ static int book(const struct common *common, const struct sim_fleet_settings *se
     unsigned opened = 0;
     int rc = 0;
     while (rc == 0 && opened < places.count) {
-        rc = open_place(common, locations->count ? locations->codes[opened] : NULL, &carbon[opened],
+        rc = open_place(setup, locations->count ? locations->codes[opened] : NULL, &carbon[opened],
                         &factors[opened], err);
         opened++;
     }
     if (rc == 0)
-        rc = open_ledger(common, false, &ledger, err);
+        rc = open_ledger(setup, false, &ledger, err);
     if (rc == 0)
         rc = sim_fleet_book(ledger, path, &settings->options, &places, settings->watched, booked,
                             err);
@@ -202,13 +202,13 @@ static int print(const struct sim_fleet_settings *settings, const char *path,
     return rc ? command_failed(&err) : EXIT_DONE;
 }
 
-int sim_fleet_run(const struct common *common, const struct sim_fleet_settings *settings, bool json)
+int sim_fleet_run(const struct setup *setup, const struct sim_fleet_settings *settings, bool json)
 {
     char path[4096];
     struct sim_fleet_booked booked;
     struct wt_error err;
-    int rc = ledger_path(common, path, sizeof path, &err);
+    int rc = ledger_path(setup, path, sizeof path, &err);
     if (rc == 0)
-        rc = book(common, settings, path, &booked, &err);
+        rc = book(setup, settings, path, &booked, &err);
     return rc ? command_failed(&err) : print(settings, path, &booked, json);
 }

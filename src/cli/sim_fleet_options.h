@@ -78,7 +78,6 @@ int sim_fleet_check(struct sim_fleet_settings *settings, const struct given *giv
                     const struct config *config, bool has_trace, struct wt_error *err);
 
 /* Simulates the fleet, books it and prints a summary: the exit code. */
-int sim_fleet_run(const struct common *common, const struct sim_fleet_settings *settings,
-                  bool json);
+int sim_fleet_run(const struct setup *setup, const struct sim_fleet_settings *settings, bool json);
 
 #endif

@@ -39,10 +39,10 @@ int simulate_need_trace(const char *command, bool target, struct wt_error *err)
     return rc ? rc : simulate_need(command, target, "target", err);
 }
 
-int simulate_open(struct study *study, const struct common *common, struct wt_error *err)
+int simulate_open(struct study *study, const struct setup *setup, struct wt_error *err)
 {
     const struct simulate_settings *settings = &simulate_settings;
-    simulate_settings.sim.eta = config_number(common->config, CONFIG_ETA);
+    simulate_settings.sim.eta = config_number(setup->config, CONFIG_ETA);
     study->sim = malloc(sizeof *study->sim);
     if (!study->sim)
         return error_set(err, WT_E_NO_MEMORY, "out of memory");

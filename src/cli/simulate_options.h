@@ -62,7 +62,7 @@ struct study {
     struct sim_trace trace;
     struct sim *sim;
 };
-int simulate_open(struct study *study, const struct common *common, struct wt_error *err);
+int simulate_open(struct study *study, const struct setup *setup, struct wt_error *err);
 void simulate_close(struct study *study);
 
 /* Writes the figure that --svg names, before anything is printed: when it cannot be written, no

@@ -33,7 +33,7 @@ enum option_type {
 enum option_target {
     OPTION_TO_NOTHING, /* --help */
     OPTION_TO_SETTINGS,
-    OPTION_TO_SHARED, /* struct common */
+    OPTION_TO_SHARED, /* struct setup */
     OPTION_TO_CONFIG, /* the configuration, under setting.id */
 };
 
@@ -63,7 +63,7 @@ struct option_row {
     const char *excludes;  /* names "a|b": none of them may be there, too */
     struct {
         enum option_target target;
-        size_t offset, size; /* in the settings or in struct common */
+        size_t offset, size; /* in the settings or in struct setup */
     } to;
     /* Reads `text` into *target; NULL: only checks it.  `name` is for the error sentence. */
     int (*read)(const char *name, const char *text, void *target, struct wt_error *err);

@@ -54,8 +54,9 @@ static void test_escapes(void **state)
     assert_holds(&page, "One two three.\n.PP\n\\&.PP is no request, nor is \\(aqthis.\n");
     assert_holds(&page,
                  "\\fB\\-\\-dry\\-run\\fR\nFor .5 of a second, \\(aqquoted\\(aq and C:\\(rspath\n");
-    assert_holds(&page, ".SS Others\n.TP\n\\fB\\-j\\fR, \\fB\\-\\-json\\fR[=\\fIOUT\\-FILE\\fR]\n"
-                        "Well-known \\fBmonitor\\fR \\fB\\-\\-csv\\fR \\(ti/x\\-y (default: \\-)\n");
+    assert_holds(&page,
+                 ".SS Others\n.TP\n\\fB\\-j\\fR, \\fB\\-\\-json\\fR[=\\fIOUT\\-FILE\\fR]\n"
+                 "Well-known \\fBmonitor\\fR \\fB\\-\\-csv\\fR \\(ti/x\\-y (default: \\-)\n");
     assert_holds(&page, ".nf\n\\&.hidden \\-\\-x\n\\&\\(aqquote\n\n  C:\\(rsn\n.fi\n");
     buffer_clear(&page);
 }

@@ -23,7 +23,7 @@
 #include "setup/form.h"
 
 static struct config config;
-static struct common common;
+static struct setup setup;
 static struct given given;
 static struct wt_error err;
 
@@ -41,7 +41,7 @@ static int load(void **state)
     const struct config_places nowhere = {0};
     (void)state;
     config_clear(&config);
-    common = (struct common){.config = &config};
+    setup = (struct setup){.config = &config};
     return config_load(&config, &nowhere, &err);
 }
 
@@ -66,7 +66,7 @@ static int parse(const char *first, ...)
     memcpy(kept, command->settings, command->settings_size);
     load(NULL);
     err.text[0] = '\0';
-    int rc = arguments_parse(command, argc, argv, &common, &given, &err);
+    int rc = arguments_parse(command, argc, argv, &setup, &given, &err);
     if (rc < 0)
         memcpy(command->settings, kept, command->settings_size);
     free(kept);
@@ -113,7 +113,7 @@ static size_t size_of(enum option_type type)
 static void check_target(const struct command *command, const struct option_row *row)
 {
     size_t whole = row->to.target == OPTION_TO_SETTINGS ? command->settings_size
-                   : row->to.target == OPTION_TO_SHARED ? sizeof(struct common)
+                   : row->to.target == OPTION_TO_SHARED ? sizeof(struct setup)
                                                         : 0;
     if (row->to.target == OPTION_TO_CONFIG) {
         assert_true(row->setting.id < CONFIG_COUNT);
@@ -347,7 +347,7 @@ static void lines_that_work(void **state)
     /* The command's own options are not ours, even without --; abbreviations are. */
     assert_int_equal(parse("run", "--obs", "-q", "prog", "--help", "--bogus", NULL), 0);
     assert_string_equal(recur->job.argv[1], "--help");
-    assert_int_equal(common.level, LOG_ERROR);
+    assert_int_equal(setup.level, LOG_ERROR);
     assert_int_equal(parse("run", "--batch-sizes", "64,16,32", "--default-batch-size", "32",
                            "--target", "f1>=0.9", "--beta", "inf", "prog", NULL),
                      0);

@@ -18,7 +18,7 @@
 
 #define TO_SHARED(member)                                                                          \
     {                                                                                              \
-        OPTION_TO_SHARED, offsetof(struct common, member), sizeof((struct common *)NULL)->member   \
+        OPTION_TO_SHARED, offsetof(struct setup, member), sizeof((struct setup *)NULL)->member     \
     }
 
 static const struct option_row device_options[] = {CONFIG_DEVICE_KEYS(CONFIG_ROW){0}};
@@ -122,38 +122,12 @@ bool command_synopsis(const struct command *command, unsigned i, char *text, siz
     return *line != '\0';
 }
 
-/* Which GPUs and which library: the stronger word counts, and of two from one place the virtual
- * GPUs.  A list of GPUs in a file is weaker than CUDA_VISIBLE_DEVICES. */
-static void take_devices(struct common *common)
+bool command_colour(const struct setup *setup)
 {
-    const struct config *config = common->config;
-    enum config_origin vgpu = config->values[CONFIG_VGPU].origin,
-                       nvml = config->values[CONFIG_NVML].origin;
-    bool gpus_from_file = config->values[CONFIG_GPUS].origin < CONFIG_ENVIRONMENT;
-    common->gpus =
-        gpus_from_file && getenv("CUDA_VISIBLE_DEVICES") ? NULL : config_text(config, CONFIG_GPUS);
-    if (common->replay && vgpu < CONFIG_FROM_FLAG && nvml < CONFIG_FROM_FLAG)
-        return;
-    common->vgpu = config_text(config, CONFIG_VGPU);
-    common->nvml = config_text(config, CONFIG_NVML);
-    if (common->vgpu && common->nvml && !(vgpu == CONFIG_FROM_FLAG && nvml == CONFIG_FROM_FLAG)) {
-        if (nvml > vgpu)
-            common->vgpu = NULL;
-        else
-            common->nvml = NULL;
-    }
-    common->nvml_by_user = nvml >= CONFIG_USER_FILE;
-}
-
-static void take_config(struct common *common)
-{
-    const struct config *config = common->config;
-    take_devices(common);
-    common->ledger = config_text(config, CONFIG_LEDGER);
     const char *no_color = getenv("NO_COLOR");
     bool automatic = isatty(STDOUT_FILENO) && !(no_color && *no_color);
-    common->colour = config_is(config, CONFIG_COLOR, "yes") ||
-                     (config_is(config, CONFIG_COLOR, "auto") && automatic);
+    return config_is(setup->config, CONFIG_COLOR, "yes") ||
+           (config_is(setup->config, CONFIG_COLOR, "auto") && automatic);
 }
 
 static void print_help(const struct command *command, bool whole)
@@ -166,18 +140,18 @@ static void print_help(const struct command *command, bool whole)
     exit(command_print(&page));
 }
 
-void command_parse(const struct command *command, int argc, char **argv, struct common *common)
+void command_parse(const struct command *command, int argc, char **argv, struct setup *setup)
 {
     struct given given;
     struct wt_error err;
-    common->level = LOG_NOTE;
-    int rc = arguments_parse(command, argc, argv, common, &given, &err);
+    setup->level = LOG_NOTE;
+    int rc = arguments_parse(command, argc, argv, setup, &given, &err);
     if (rc < 0)
         command_usage_error("%s", err.text);
     if (rc != ARGUMENTS_DONE)
         print_help(command, rc == ARGUMENTS_HELP);
-    log_set_level((enum log_level)common->level);
-    take_config(common);
+    log_set_level((enum log_level)setup->level);
+    setup_take_config(setup);
 }
 
 void command_usage_error(const char *format, ...)
