@@ -142,9 +142,9 @@ const struct command command_limit = {
     .synopsis = "get\nset WATTS\nreset",
     .summary = "read or set power limits by hand",
     .description = "get prints the limit that is set, the limit that the driver enforces, the "
-                   "default and the range. set writes a limit that stays: later runs return to "
-                   "it. A run that holds the GPU's limit prevents that. reset writes the default. "
-                   "set and reset need root or CAP_SYS_ADMIN.",
+                   "default and the range. set writes a limit that stays, and later runs return to "
+                   "it; while a run holds the GPU's limit, set and reset are errors. reset writes "
+                   "the default. set and reset need root or CAP_SYS_ADMIN.",
     .examples =
         "  wattune limit get --json\n  wattune limit set 200 --gpus 0\n  wattune limit reset\n",
     .options = options,

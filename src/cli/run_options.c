@@ -152,7 +152,7 @@ const struct option_row run_rows[] = {
      .read = read_target,
      .to = TO(recur.job.run_target.target),
      .group = "Target and budget",
-     .help = "Validation metric to reach; the training that reaches it is asked to end"},
+     .help = "Validation metric to reach; wattune asks a training that reaches it to end"},
     {.name = "max-epochs",
      .type = OPTION_WHOLE,
      .form = "N",
@@ -162,7 +162,7 @@ const struct option_row run_rows[] = {
      .needs = "target",
      .to = TO(recur.job.run_target.max_epochs),
      .group = "Target and budget",
-     .help = "Number of epochs after which a training without its target is ended"},
+     .help = "Number of epochs after which wattune ends a training without its target"},
     {.name = "budget",
      .type = OPTION_READ,
      .form = "AMOUNT",
@@ -171,8 +171,8 @@ const struct option_row run_rows[] = {
      .to = TO(recur.job.spending.budget),
      .group = "Target and budget",
      .help = "Budget of all runs of this command together, such as 2kWh, 500gCO2e or 3h: energy of "
-             "all measured devices, carbon as booked, or time; when it is used up, the training is "
-             "ended and the exit code is 8"},
+             "all measured devices, carbon as booked, or time; when it is used up, wattune ends "
+             "the training with exit code 8"},
     {.name = "grace",
      .type = OPTION_NUMBER,
      .form = "SECONDS",

@@ -33,7 +33,7 @@ static const struct command *find(const char *name)
         if (strcmp(commands[i]->name, name) == 0)
             return commands[i];
     fail_msg("no command %s", name);
-    return NULL;
+    return commands[0];
 }
 
 static int load(void **state)
@@ -53,11 +53,12 @@ static int parse(const char *first, ...)
     int argc = 0;
     va_list args;
     va_start(args, first);
-    for (const char *word = first; word; word = va_arg(args, const char *)) {
+    const char *word = first;
+    do {
         snprintf(words[argc], sizeof words[0], "%s", word);
         argv[argc] = words[argc];
         argc++;
-    }
+    } while ((word = va_arg(args, const char *)));
     va_end(args);
     argv[argc] = NULL;
     const struct command *command = find(first);
