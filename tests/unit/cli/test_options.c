@@ -190,6 +190,8 @@ static void every_row_is_whole(void **state)
         }
         for (row = commands[c]->operands; row && row->name; row++)
             check_row(commands[c], row);
+        assert_int_equal(parse(commands[c]->name, "--usage", NULL),
+                         ARGUMENTS_USAGE); /* the last row */
     }
     assert_true(rows > 150);
 }
