@@ -64,7 +64,8 @@ int sim_fleet_read_locations(const char *name, const char *text, void *target,
                   .read = sim_fleet_read_shares,                                                   \
                   .help = "Shares of GPU time for experimentation, training and inference"),       \
         FLEET_ROW("load", OPTION_FRACTION, "FRACTION", options.load, "0.7", .most = 1,             \
-                  .above = true, .help = "Requested GPU time as a fraction of the existing one"),  \
+                  .above = true,                                                                   \
+                  .help = "Requested GPU time as a fraction of the available GPU time"),           \
         FLEET_ROW("locations", OPTION_READ, "CODE,...", locations, NULL,                           \
                   .read = sim_fleet_read_locations, .excludes = "location|intensity",              \
                   .help = "Locations of the nodes, in turn; replaces --location"),                 \
