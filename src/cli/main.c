@@ -31,7 +31,7 @@ static const struct command *find(const char *name)
 }
 
 /* Ends the process: there is no such command. */
-static void refuse_command(const char *name)
+__attribute__((noreturn)) static void refuse_command(const char *name)
 {
     char shown[60], meant[60];
     struct nearest search = {.word = name};
