@@ -8,8 +8,9 @@
 #include "base/error.h"
 #include "tune/decide/budget.h"
 
-/* "2kWh", "500gCO2e", "3h", also with a blank in between.  WT_E_PARSE: no such thing; WT_E_RANGE:
- * nothing, or more than there is; *budget is untouched then. */
-int budget_option_parse(const char *text, struct budget_amount *budget, struct wt_error *err);
+/* Reads "2kWh", "500gCO2e", "3h", also with a blank in between, into a struct budget_amount (see
+ * struct option_row).  WT_E_PARSE: no such amount, with the unit that was perhaps meant;
+ * WT_E_RANGE: nothing, or more than there is; *target is untouched then. */
+int budget_option_read(const char *name, const char *text, void *target, struct wt_error *err);
 
 #endif

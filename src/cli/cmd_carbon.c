@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wattune carbon: what carbon is computed with, and where each number comes from.
+ * wattune carbon: the factors of carbon, and the source of each number.
  */
 #include <math.h>
 #include <stdio.h>
@@ -10,7 +10,6 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/parse.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "setup/carbon_sources.h"
@@ -18,52 +17,33 @@
 #include "show/json/documents.h"
 #include "show/text/view.h"
 
-enum key { KEY_JSON = 1, KEY_LIST, KEY_AT, KEY_GPU };
 enum { FIGURES_MOST = 16 };
 
-static const struct argp_option options[] = {
-    {"at", KEY_AT, "TIME", 0,
-     "the intensity of that hour (RFC 3339: 2025-03-01T12:00:00Z) instead of this one", 0},
-    {"gpu", KEY_GPU, "MODEL", 0,
-     "embodied carbon of this GPU, as its driver calls it, instead of any", 0},
-    {"list", KEY_LIST, NULL, 0, "the tables: every location, every system and GPU", 0},
-    {"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0},
-    CONFIG_CARBON_DATA_KEYS(CONFIG_OPTION){0}};
-
 static struct settings {
-    bool json, list, has_time;
-    int64_t at_ms;
+    bool json, list;
+    int64_t at_ms; /* INT64_MIN: now */
     const char *gpu;
-} settings;
+} settings = {.at_ms = INT64_MIN};
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    char shown[80];
-    (void)state;
-    switch (key) {
-    case KEY_JSON:
-        settings.json = true;
-        return 0;
-    case KEY_LIST:
-        settings.list = true;
-        return 0;
-    case KEY_GPU:
-        settings.gpu = arg;
-        return 0;
-    case KEY_AT:
-        settings.has_time = true;
-        if (parse_time(arg, &settings.at_ms))
-            command_usage_error(
-                "--at is a time with Z or an offset, such as 2025-03-01T12:00:00Z, not \"%s\"",
-                text_escape_into(shown, sizeof shown, arg));
-        return 0;
-    case ARGP_KEY_ARG:
-        command_usage_error("carbon takes no argument (\"%s\")",
-                            text_escape_into(shown, sizeof shown, arg));
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
+static const struct option_row options[] = {
+    {.name = "at",
+     .type = OPTION_TIME,
+     .form = "TIME",
+     .otherwise = "now",
+     .to = OPTION_TO(struct settings, at_ms),
+     .help = "Hour whose intensity to print (RFC 3339: 2025-03-01T12:00:00Z)"},
+    {.name = "gpu",
+     .type = OPTION_TEXT,
+     .form = "MODEL",
+     .most = OPTION_TEXT_MOST,
+     .otherwise = "any GPU",
+     .to = OPTION_TO(struct settings, gpu),
+     .help = "GPU whose embodied carbon to print, by the driver's name for it"},
+    {.name = "list",
+     .to = OPTION_TO(struct settings, list),
+     .help = "Print the tables: every location, every system and GPU"},
+    JSON_ROW(struct settings, json),
+    CONFIG_CARBON_DATA_KEYS(CONFIG_ROW){0}};
 
 /* --- Figures --- */
 
@@ -85,7 +65,7 @@ static struct wt_figure *add(struct sheet *sheet, const char *name, const char *
     return figure;
 }
 
-/* A key of the configuration; `basis` is where its default comes from, of which year. */
+/* A key of the configuration; `basis` is the source of its default, `year` that of the source. */
 static void add_setting(struct sheet *sheet, enum config_id id, const char *label, const char *unit,
                         const char *basis, int year)
 {
@@ -93,7 +73,7 @@ static void add_setting(struct sheet *sheet, enum config_id id, const char *labe
     bool is_default = sheet->config->values[id].origin == CONFIG_DEFAULT;
     char where[PATH_MAX + 16];
     struct wt_figure *figure =
-        add(sheet, config_keys[id].name, label, config_number(sheet->config, id), unit);
+        add(sheet, config_rows[id].setting.key, label, config_number(sheet->config, id), unit);
     figure->kind = kinds[sheet->config->values[id].origin];
     figure->year = is_default ? year : 0;
     text_escape_into(figure->source, sizeof figure->source,
@@ -129,7 +109,7 @@ static void add_contract(struct sheet *sheet)
         add_setting(sheet, CONFIG_RESIDUAL, "residual mix", "g/kWh", "", 0);
 }
 
-/* What making it cost, and what an hour of it is charged with: SCI's, then Sustainable AI's. */
+/* Embodied carbon of the system and of an hour of it: by SCI, then by Sustainable AI. */
 static void add_system(struct sheet *sheet, const char *name, const char *model)
 {
     const struct carbon_sources *carbon = sheet->carbon;
@@ -179,12 +159,12 @@ static int print_document(struct json_doc *doc)
     return rc ? command_failed(&err) : EXIT_DONE;
 }
 
-static int print_figures(const struct common *common, const struct carbon_sources *carbon,
+static int print_figures(const struct setup *setup, const struct carbon_sources *carbon,
                          int64_t at_ms)
 {
     static struct sheet sheet;
     struct buffer page = {0};
-    sheet = (struct sheet){.carbon = carbon, .config = common->config};
+    sheet = (struct sheet){.carbon = carbon, .config = setup->config};
     add_intensity(&sheet, at_ms / 1000);
     add_contract(&sheet);
     add_setting(&sheet, CONFIG_PUE, "PUE", "", "Sustainable AI (Wu et al., MLSys'22): its fleet",
@@ -198,7 +178,7 @@ static int print_figures(const struct common *common, const struct carbon_source
     if (settings.json)
         return print_document(json_carbon_document(
             at_ms, carbon->location[0] ? carbon->location : NULL, sheet.figures, sheet.count));
-    view_figures(&page, sheet.figures, sheet.count, common->colour);
+    view_figures(&page, sheet.figures, sheet.count, command_colour(setup));
     return command_print(&page);
 }
 
@@ -232,8 +212,8 @@ static void put_embodied(struct wt_figure *figures, const struct carbon_embodied
     }
 }
 
-/* The user's rows first: of two for the same the first one counts. */
-static int print_tables(const struct common *common, const struct carbon_sources *carbon)
+/* Lists the user's rows first: of two rows for the same thing the first counts. */
+static int print_tables(const struct setup *setup, const struct carbon_sources *carbon)
 {
     size_t own_places = carbon->own_intensities.count,
            places = own_places + carbon->intensities.count;
@@ -254,64 +234,58 @@ static int print_tables(const struct common *common, const struct carbon_sources
         code =
             print_document(json_carbon_tables_document(figures, places, figures + places, things));
     } else {
-        view_carbon_tables(&page, figures, places, figures + places, things, common->colour);
+        view_carbon_tables(&page, figures, places, figures + places, things, command_colour(setup));
         code = command_print(&page);
     }
     free(figures);
     return code;
 }
 
-static int run(struct common *common, void *unused)
+static int run(struct setup *setup, void *unused)
 {
     (void)unused;
     static struct carbon_sources carbon;
     struct wt_error err;
     int64_t now_ms = clock_wall_ms();
-    int rc = carbon_sources_open(&carbon, common->config, now_ms / 1000, &err);
-    if (rc == 0 && !settings.list && !settings.has_time &&
+    int rc = carbon_sources_open(&carbon, setup->config, now_ms / 1000, &err);
+    if (rc == 0 && !settings.list && settings.at_ms == INT64_MIN &&
         carbon_sources_refresh(&carbon, now_ms / 1000, &err))
         log_warning("%s", err.text);
-    int code = rc ? command_failed(&err)
-               : settings.list
-                   ? print_tables(common, &carbon)
-                   : print_figures(common, &carbon, settings.has_time ? settings.at_ms : now_ms);
+    int code =
+        rc ? command_failed(&err)
+        : settings.list
+            ? print_tables(setup, &carbon)
+            : print_figures(setup, &carbon, settings.at_ms != INT64_MIN ? settings.at_ms : now_ms);
     carbon_sources_close(&carbon);
     return code;
 }
 
 const struct command command_carbon = {
     .name = "carbon",
-    .arguments = "",
-    .summary = "print what carbon is computed with and where it comes from",
+    .summary = "print the factors of carbon and their sources",
     .description =
         "Operational carbon is energy times the PUE times the grid's intensity. The intensity is "
-        "the first that there is "
-        "of: --intensity, a series by the hour (intensity_file), a provider (provider_url), the "
-        "yearly average of --location, "
-        "the world's average. Nothing guesses where this machine is, and without a provider "
-        "nothing is asked over the network. A "
-        "source that has nothing for an hour is passed over and that is said; nothing is "
-        "interpolated.\n\n"
-        "Embodied carbon is that of making the system, spread over its lifetime. It is shown "
-        "twice: per hour reserved (SCI), which adds "
-        "up to the whole, and per hour of useful work (Sustainable AI), which is divided by the "
-        "utilisation; the two are never "
-        "summed.\n\n"
-        "Your own files go first. A series has the columns time,g_per_kwh; a value holds for an "
-        "hour, or for the half or quarter "
-        "of one that the rows are apart. A table of intensities has "
-        "code,name,g_per_kwh,source,year. One of embodied carbon has "
-        "name,kind,match,kg,low_kg,high_kg,devices,source,year: kind is gpu_system, cpu_system, "
-        "gpu or part, match is "
-        "what stands in the driver's name of a GPU, devices how many the kg are for. In place of "
-        "kg a GPU may have die_mm2, "
-        "node_nm, fab_g_per_kwh and packages, from which die and package are estimated as in ACT.",
+        "the first available of: --intensity, a series by the hour (intensity_file), a provider "
+        "(provider_url), the yearly average of --location, the world's average. Nothing guesses "
+        "the place of this machine, and without a provider no request goes over the network. When "
+        "a source has no value for an hour, the next one counts, and the figure's remark says so; "
+        "no value is interpolated.\n\n"
+        "Embodied carbon is the carbon of making the system, spread over its lifetime. It is shown "
+        "twice: per hour reserved (SCI), which adds up to the whole, and per hour of useful work "
+        "(Sustainable AI), which is divided by the utilisation; the two are never summed.\n\n"
+        "Your own files precede the built-in tables. A series has the columns time,g_per_kwh; a "
+        "value holds for an hour, or for the half or quarter of an hour that lies between the "
+        "rows. A table of intensities has code,name,g_per_kwh,source,year. A table of embodied "
+        "carbon has name,kind,match,kg,low_kg,high_kg,devices,source,year: kind is gpu_system, "
+        "cpu_system, gpu or part, match is a part of the driver's name of a GPU, devices the "
+        "number of devices that share the kg. In place of kg a GPU may have die_mm2, node_nm, "
+        "fab_g_per_kwh and packages, from which die and package are estimated as in ACT.",
     .examples = "  wattune carbon --location DEU\n  wattune carbon --list\n"
                 "  wattune carbon --intensity-file grid.csv --at 2025-03-01T12:00:00Z --json\n"
                 "  wattune carbon --gpu 'NVIDIA A100-SXM4-40GB'\n",
     .options = options,
     .groups = COMMON_CARBON,
-    .parse = parse,
     .run = run,
     .settings = &settings,
+    .settings_size = sizeof settings,
 };

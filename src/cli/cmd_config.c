@@ -12,30 +12,15 @@
 #include "show/json/documents.h"
 #include "show/text/view.h"
 
-enum key { KEY_JSON = 1 };
 enum { VALUE_SIZE = 4200 };
-
-static const struct argp_option options[] = {
-    {"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0},
-    CONFIG_RUN_KEYS(CONFIG_OPTION) CONFIG_CARBON_DATA_KEYS(CONFIG_OPTION){0}};
 
 static struct settings {
     bool json;
 } settings;
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    (void)state;
-    if (key == KEY_JSON) {
-        settings.json = true;
-        return 0;
-    }
-    if (key == ARGP_KEY_ARG)
-        command_usage_error("config takes no argument (\"%s\"): a value is set with its option, "
-                            "its variable or in a file",
-                            arg);
-    return ARGP_ERR_UNKNOWN;
-}
+static const struct option_row options[] = {JSON_ROW(struct settings, json),
+                                            CONFIG_RUN_KEYS(CONFIG_ROW)
+                                                CONFIG_CARBON_DATA_KEYS(CONFIG_ROW){0}};
 
 struct shown {
     bool set;
@@ -43,33 +28,33 @@ struct shown {
     const char *origin;
 };
 
-/* What is shown of one key; the ledger's default depends on who asks, so no row can hold it. */
-static void show(const struct common *common, enum config_id id, struct shown *shown)
+/* Fills in one key; the ledger's default depends on the user, so no row can hold it. */
+static void show(const struct setup *setup, enum config_id id, struct shown *shown)
 {
     static const char *const origins[] = {"default", "file", "file", "environment", "flag"};
-    const struct config *config = common->config;
+    const struct config *config = setup->config;
     config_shown(config, id, shown->value, sizeof shown->value);
     config_where(config, id, shown->where, sizeof shown->where);
     shown->origin = origins[config->values[id].origin];
     shown->set = config_text(config, id) != NULL;
     if (id == CONFIG_LEDGER && !shown->set)
-        shown->set = ledger_path(common, shown->value, sizeof shown->value, NULL) == 0;
+        shown->set = ledger_path(setup, shown->value, sizeof shown->value, NULL) == 0;
 }
 
-static int print(const struct common *common, const struct shown shown[])
+static int print(const struct setup *setup, const struct shown shown[])
 {
     struct view_setting rows[CONFIG_COUNT];
     struct json_setting values[CONFIG_COUNT];
     struct buffer page = {0};
     for (unsigned i = 0; i < CONFIG_COUNT; i++) {
         const char *value = shown[i].set ? shown[i].value : NULL;
-        bool is_default = common->config->values[i].origin == CONFIG_DEFAULT;
-        rows[i] = (struct view_setting){config_keys[i].name, value, shown[i].where};
-        values[i] = (struct json_setting){config_keys[i].name, value, shown[i].origin,
+        bool is_default = setup->config->values[i].origin == CONFIG_DEFAULT;
+        rows[i] = (struct view_setting){config_rows[i].setting.key, value, shown[i].where};
+        values[i] = (struct json_setting){config_rows[i].setting.key, value, shown[i].origin,
                                           is_default ? NULL : shown[i].where};
     }
     if (settings.json) {
-        const struct config_places *places = &common->config->places;
+        const struct config_places *places = &setup->config->places;
         const char *files[3] = {0};
         unsigned n = 0;
         if (places->user_path[0])
@@ -82,11 +67,11 @@ static int print(const struct common *common, const struct shown shown[])
         json_doc_free(doc);
         return rc ? command_failed(&err) : EXIT_DONE;
     }
-    view_config(&page, rows, CONFIG_COUNT, common->colour);
+    view_config(&page, rows, CONFIG_COUNT, command_colour(setup));
     return command_print(&page);
 }
 
-static int run(struct common *common, void *unused)
+static int run(struct setup *setup, void *unused)
 {
     (void)unused;
     struct shown *shown = calloc(CONFIG_COUNT, sizeof *shown);
@@ -96,35 +81,31 @@ static int run(struct common *common, void *unused)
         return command_failed(&err);
     }
     for (unsigned i = 0; i < CONFIG_COUNT; i++)
-        show(common, (enum config_id)i, &shown[i]);
-    int code = print(common, shown);
+        show(setup, (enum config_id)i, &shown[i]);
+    int code = print(setup, shown);
     free(shown);
     return code;
 }
 
 const struct command command_config = {
     .name = "config",
-    .arguments = "",
-    .summary = "print the settings in force and where each came from",
+    .summary = "print the settings in force and the origin of each",
     .description =
-        "A setting is taken from the first place that has it: an option, the variable of its name "
-        "(WATTUNE_ETA for eta), the "
-        "user's file $XDG_CONFIG_HOME/wattune/wattune.conf (~/.config/wattune/wattune.conf), the "
-        "machine's file "
-        "/etc/wattune/wattune.conf, the default.\n\n"
-        "A file has one NAME = VALUE a line, with the names that this command prints; a line that "
-        "begins with # is a remark, "
-        "and so is what follows a semicolon behind a space. A line has at most 198 bytes. An "
-        "unknown name or a wrong value is an error that names "
-        "file and line. When root acts for somebody else (sudo), no user's file is read; a file "
-        "that root reads must be "
-        "root's and closed to others for writing.\n\n"
-        "Passwords in the address of a ledger or a provider are not shown, nor are tokens.",
+        "A setting comes from the first place that has it: an option, the variable of its name "
+        "(WATTUNE_ETA for eta), the user's file $XDG_CONFIG_HOME/wattune/wattune.conf "
+        "(~/.config/wattune/wattune.conf), the machine's file /etc/wattune/wattune.conf, the "
+        "default.\n\n"
+        "A file has one NAME = VALUE a line, with the names that this command prints; # at the "
+        "beginning of a line or a semicolon behind a space begins a remark. A line has at most "
+        "198 bytes. For an unknown name or a wrong value the error names file and line. When root "
+        "acts for another user (sudo), it reads no user's file; a file that root reads must "
+        "belong to root and be closed to others for writing.\n\n"
+        "Passwords in the address of a ledger or a provider are masked, and so are tokens.",
     .examples = "  wattune config\n  wattune config --eta 0.3 --json\n"
                 "  WATTUNE_VGPU=a40:4 wattune config\n",
     .options = options,
     .groups = COMMON_DEVICES | COMMON_LEDGER | COMMON_CARBON,
-    .parse = parse,
     .run = run,
     .settings = &settings,
+    .settings_size = sizeof settings,
 };

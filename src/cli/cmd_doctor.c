@@ -11,28 +11,13 @@
 #include "show/json/documents.h"
 #include "show/text/view.h"
 
-enum key { KEY_JSON = 1 };
-
-static const struct argp_option options[] = {
-    {"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0}, {0}};
-
 static struct settings {
     bool json;
 } settings;
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    (void)state;
-    if (key == KEY_JSON) {
-        settings.json = true;
-        return 0;
-    }
-    if (key == ARGP_KEY_ARG)
-        command_usage_error("doctor takes no argument (\"%s\")", arg);
-    return ARGP_ERR_UNKNOWN;
-}
+static const struct option_row options[] = {JSON_ROW(struct settings, json), {0}};
 
-static int print(const struct common *common, const struct doctor *doctor)
+static int print(const struct setup *setup, const struct doctor *doctor)
 {
     struct buffer page = {0};
     if (settings.json) {
@@ -42,18 +27,18 @@ static int print(const struct common *common, const struct doctor *doctor)
         json_doc_free(doc);
         return rc ? command_failed(&err) : EXIT_DONE;
     }
-    view_doctor(&page, doctor->checks, doctor->count, common->colour);
+    view_doctor(&page, doctor->checks, doctor->count, command_colour(setup));
     return command_print(&page);
 }
 
-static int run(struct common *common, void *unused)
+static int run(struct setup *setup, void *unused)
 {
     (void)unused;
     struct wt_error err, devices_error = {0};
     struct doctor *doctor = NULL;
-    if (doctor_examine(&doctor, common, &devices_error, &err))
+    if (doctor_examine(&doctor, setup, &devices_error, &err))
         return command_failed(&err);
-    int code = print(common, doctor);
+    int code = print(setup, doctor);
     if (code == EXIT_DONE)
         code = devices_error.code == WT_E_PARSE || devices_error.code == WT_E_INVALID
                    ? EXIT_USAGE
@@ -64,24 +49,23 @@ static int run(struct common *common, void *unused)
 
 const struct command command_doctor = {
     .name = "doctor",
-    .arguments = "",
-    .summary = "what works on this machine, what does not, and what to do",
-    .description =
-        "Looks at devices, driver and permissions; reads every energy counter and power reading "
-        "for 1.5 seconds to see how often and by which steps each moves and whether the two agree; "
-        "and looks at powercap, the limits that killed runs left, the configuration, the ledger "
-        "and the progress channel. Each line is good, degraded (it works, with less) or missing, "
-        "with advice.\n\n"
-        "Doctor never writes a limit to find out whether it may. A load that changes while doctor "
-        "reads shows more: only then does it see over how long a power reading is averaged.\n\n"
-        "The exit code is 0 when nothing is missing that the machine should have, 3 when there is "
-        "no source of energy, 6 when the ledger cannot be opened, and 1 when something else is "
-        "missing.",
+    .summary = "check this machine and print remedies for missing parts",
+    .description = "Checks devices, driver and permissions; reads every energy counter and power "
+                   "reading for 1.5 seconds to see how often and in what steps each moves and "
+                   "whether the two agree; and checks powercap, limits that killed runs left, the "
+                   "configuration, the ledger and the progress channel. Each line is good, "
+                   "degraded (it works, with less) or missing, with a remedy.\n\n"
+                   "The command never writes a limit to test the permission. Under a load that "
+                   "changes while doctor reads, it also finds the time over which a power reading "
+                   "is averaged.\n\n"
+                   "The exit code is 0 when nothing is missing that the machine should have, 3 "
+                   "when there is no source of energy, 6 when the ledger cannot be opened, and 1 "
+                   "when something else is missing.",
     .examples = "  wattune doctor\n  sudo wattune doctor --json\n  wattune doctor --vgpu a40\n",
     .options = options,
     .groups = COMMON_DEVICES | COMMON_LEDGER,
     .any_config = true,
-    .parse = parse,
     .run = run,
     .settings = &settings,
+    .settings_size = sizeof settings,
 };

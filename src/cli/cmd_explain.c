@@ -12,7 +12,6 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/parse.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "run/job/recur.h"
@@ -23,52 +22,24 @@
 #include "tune/decide/explain.h"
 #include "tune/learn/optimizer.h"
 
-enum key { KEY_JSON = 1, KEY_SIZE, KEY_SVG };
-
-static const struct argp_option options[] = {
-    {"batch-size", KEY_SIZE, "B", 0,
-     "explain this batch size (default: the cheapest that the ledger knows)", 0},
-    {"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0},
-    {"svg", KEY_SVG, "FILE", 0, "write energy and time over the limit as a figure", 0},
-    {0}};
-
 static struct settings {
     bool json;
     uint32_t batch_size; /* 0: not given */
     const char *job, *svg;
 } settings;
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    (void)state;
-    char shown[80];
-    uint64_t size = 0;
-    switch (key) {
-    case KEY_JSON:
-        settings.json = true;
-        return 0;
-    case KEY_SVG:
-        settings.svg = arg;
-        return 0;
-    case KEY_SIZE:
-        if (parse_u64(arg, 1, UINT32_MAX, &size))
-            command_usage_error("--batch-size is a whole number from 1 to %llu, not \"%s\"",
-                                (unsigned long long)UINT32_MAX,
-                                text_escape_into(shown, sizeof shown, arg));
-        settings.batch_size = (uint32_t)size;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (settings.job)
-            command_usage_error("explain takes one job");
-        settings.job = arg;
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        command_usage_error("which job? `wattune jobs` lists them");
-        return EINVAL;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
+static const struct option_row options[] = {
+    {.name = "batch-size",
+     .type = OPTION_WHOLE,
+     .form = "B",
+     .least = 1,
+     .otherwise = "the cheapest in the ledger",
+     .to = OPTION_TO(struct settings, batch_size),
+     .help = "Batch size to explain"},
+    JSON_ROW(struct settings, json),
+    FILE_ROW("svg", struct settings, svg, "Write energy and time over the limit as a figure"),
+    {0}};
+static const struct option_row operands[] = {JOB_ROW(struct settings, job), {0}};
 
 /* --- What the ledger has --- */
 
@@ -249,10 +220,10 @@ static int ask(struct known *known, struct explain_question *question, struct wt
     return rc;
 }
 
-static int gather(struct known *known, const struct common *common,
-                  struct explain_question *question, struct wt_error *err)
+static int gather(struct known *known, const struct setup *setup, struct explain_question *question,
+                  struct wt_error *err)
 {
-    int rc = open_ledger(common, true, &known->ledger, err);
+    int rc = open_ledger(setup, true, &known->ledger, err);
     if (rc == 0)
         rc = ledger_job_trials(known->ledger, settings.job, &known->trials, &known->trial_count,
                                err);
@@ -299,7 +270,7 @@ static int print_document(const struct wt_explanation *explanation)
     return rc ? command_failed(&err) : EXIT_DONE;
 }
 
-static int run(struct common *common, void *unused)
+static int run(struct setup *setup, void *unused)
 {
     (void)unused;
     struct known known = {0};
@@ -307,7 +278,7 @@ static int run(struct common *common, void *unused)
     struct wt_explanation explanation;
     struct wt_error err;
     struct buffer page = {0};
-    int rc = gather(&known, common, &question, &err);
+    int rc = gather(&known, setup, &question, &err);
     if (rc == 0) {
         explain(&question, &explanation);
         const struct wt_trial *last = last_tuned(&known, explanation.chosen.batch_size);
@@ -321,41 +292,37 @@ static int run(struct common *common, void *unused)
         return command_failed(&err);
     if (settings.json)
         return print_document(&explanation);
-    view_explain(&page, &explanation, common->colour);
+    view_explain(&page, &explanation, command_colour(setup));
     return command_print(&page);
 }
 
 const struct command command_explain = {
     .name = "explain",
-    .arguments = "JOB",
-    .summary = "why a job's batch size and power limit are what they are",
-    .description = "Fits what the job's profile measured at each power limit to a model of a GPU: "
-                   "static power, which is drawn whatever the "
-                   "clock; dynamic power, which grows faster than the clock; and the share of a "
-                   "step that follows the clock. Says with it why "
-                   "a step takes least energy where it does, how far the default - the default "
-                   "batch size at the highest limit - is from the "
-                   "front of what was measured, and what the choice saves: by the number of "
-                   "epochs, by what an epoch takes at the batch "
-                   "size, and by the limit. These three multiply, and the points saved are shared "
-                   "out by their logarithms, so that they add "
-                   "up to the whole. What the limit saves is not the same at both batch sizes: the "
-                   "mean of turning the one knob first and the "
-                   "other first is told where both could be measured.\n\n"
-                   "Intervals are of 95 %, and are what the points and their errors leave open; a "
-                   "sensor that reads too much or too little "
-                   "as a whole is not in them. A number that the points do not tell is unknown, "
-                   "and where the model does not describe the "
-                   "points that is said and only what was measured is told. Powers are those of "
-                   "one GPU; in JSON they are sums over the run's "
-                   "GPUs, as energies are.\n\n"
-                   "Of several kinds of GPU the one that was profiled last is meant. A job that "
-                   "was never profiled is an error.",
+    .summary = "explain the choice of a job's batch size and power limit",
+    .description = "Fits the job's profile, its measurements at each power limit, to a model of a "
+                   "GPU: static power, which does not depend on the clock; dynamic power, which "
+                   "grows faster than the clock; and the share of a step that follows the clock. "
+                   "The model explains the limit at which a step takes least energy, the distance "
+                   "of the default - the default batch size at the highest limit - from the front "
+                   "of the measured points, and the saving of the choice: by the number of "
+                   "epochs, by the cost of an epoch at the batch size, and by the limit. These "
+                   "three multiply, and their logarithms share out the points saved, so that they "
+                   "add up to the whole. The limit's saving differs between the two batch sizes: "
+                   "the mean over both orders of turning the two knobs is printed where both "
+                   "could be measured.\n\n"
+                   "Intervals are of 95 %, from the points and their errors; a sensor that reads "
+                   "too much or too little as a whole is not in them. A number that the points do "
+                   "not determine is unknown, and where the model does not describe the points, "
+                   "the page says so and prints measurements only. Powers are those of one GPU; "
+                   "in JSON they are sums over the run's GPUs, as energies are.\n\n"
+                   "With several kinds of GPU the explanation is of the kind that was profiled "
+                   "last. A job without a profile is an error.",
     .examples = "  wattune explain mlp\n  wattune explain mlp --batch-size 32 --json\n  wattune "
                 "explain mlp --svg mlp.svg\n",
     .options = options,
     .groups = COMMON_LEDGER,
-    .parse = parse,
+    .operands = operands,
     .run = run,
     .settings = &settings,
+    .settings_size = sizeof settings,
 };

@@ -1,92 +1,79 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wattune forget: drops a job of the ledger, or a part of what was learned of it.
+ * wattune forget: drops a job of the ledger, or a part of it.
  */
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "setup/open_ledger.h"
 
-enum key { KEY_PROFILES = 1, KEY_STATES };
-
-static const struct argp_option options[] = {
-    {"profiles", KEY_PROFILES, NULL, 0,
-     "only its profiles: the next run measures every power limit anew", 0},
-    {"batch-sizes", KEY_STATES, NULL, 0,
-     "only what was learned of its batch sizes: the next run explores anew", 0},
-    {0}};
-
 static struct settings {
     const char *job;
     enum ledger_part part;
 } settings;
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    (void)state;
-    switch (key) {
-    case KEY_PROFILES:
-    case KEY_STATES:
-        if (settings.part != LEDGER_WHOLE_JOB)
-            command_usage_error("--profiles and --batch-sizes exclude each other; without both the "
-                                "whole job is forgotten");
-        settings.part = key == KEY_PROFILES ? LEDGER_PROFILES : LEDGER_STATES;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (settings.job)
-            command_usage_error("forget takes one job");
-        settings.job = arg;
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        command_usage_error("which job? `wattune jobs` lists them");
-        return EINVAL;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
+/* The alternatives in the order of enum ledger_part. */
+#define PARTS "job|profiles|batch-sizes"
+static const struct option_row options[] = {
+    {.name = "profiles",
+     .type = OPTION_CHOICE,
+     .form = PARTS,
+     .implied = "profiles",
+     .excludes = "batch-sizes",
+     .to = OPTION_TO(struct settings, part),
+     .help = "Drop the job's profiles only: the next run measures every power limit anew"},
+    {.name = "batch-sizes",
+     .type = OPTION_CHOICE,
+     .form = PARTS,
+     .implied = "batch-sizes",
+     .excludes = "profiles",
+     .to = OPTION_TO(struct settings, part),
+     .help = "Drop the knowledge of the job's batch sizes only: the next run explores anew"},
+    {0}};
 
-/* Opening for writing would make a ledger where there is none. */
-static int open_existing(const struct common *common, struct ledger **ledger, struct wt_error *err)
+static const struct option_row operands[] = {JOB_ROW(struct settings, job), {0}};
+
+/* Opens for reading first: opening for writing would create a missing ledger. */
+static int open_existing(const struct setup *setup, struct ledger **ledger, struct wt_error *err)
 {
-    int rc = open_ledger(common, true, ledger, err);
+    int rc = open_ledger(setup, true, ledger, err);
     if (rc)
         return rc;
     *ledger = ledger_close(*ledger);
-    return open_ledger(common, false, ledger, err);
+    return open_ledger(setup, false, ledger, err);
 }
 
-static int run(struct common *common, void *unused)
+static int run(struct setup *setup, void *unused)
 {
     (void)unused;
-    static const char *const what[] = {[LEDGER_WHOLE_JOB] = "is forgotten",
-                                       [LEDGER_PROFILES] = ": its profiles are forgotten",
-                                       [LEDGER_STATES] =
-                                           ": what was learned of its batch sizes is forgotten"};
+    static const char *const outcome[] = {[LEDGER_WHOLE_JOB] = "is forgotten",
+                                          [LEDGER_PROFILES] = ": its profiles are forgotten",
+                                          [LEDGER_STATES] =
+                                              ": the knowledge of its batch sizes is forgotten"};
     struct ledger *ledger = NULL;
     struct wt_error err;
     char name[80];
-    int rc = open_existing(common, &ledger, &err);
+    int rc = open_existing(setup, &ledger, &err);
     if (rc == 0)
         rc = ledger_forget(ledger, settings.job, settings.part, &err);
     ledger_close(ledger);
     if (rc)
         return command_failed(&err);
     log_note("job %s%s%s", text_escape_into(name, sizeof name, settings.job),
-             settings.part ? "" : " ", what[settings.part]);
+             settings.part ? "" : " ", outcome[settings.part]);
     return EXIT_DONE;
 }
 
 const struct command command_forget = {
     .name = "forget",
-    .arguments = "JOB",
-    .summary = "drop a job of the ledger, or what was learned of it",
-    .description = "Drops the job with its runs, measurements, profiles and what was learned of "
-                   "its batch sizes; with an option "
-                   "only that part. There is no way back.",
+    .summary = "drop a job of the ledger, or a part of its knowledge",
+    .description = "Drops the job with its runs, measurements, profiles and the knowledge of its "
+                   "batch sizes; with an option only that part. This cannot be undone.",
     .examples = "  wattune forget mlp\n  wattune forget mlp --batch-sizes\n",
     .options = options,
     .groups = COMMON_LEDGER,
-    .parse = parse,
+    .operands = operands,
     .run = run,
     .settings = &settings,
+    .settings_size = sizeof settings,
 };

@@ -14,47 +14,13 @@
 #include "show/text/view.h"
 #include "tune/learn/optimizer.h"
 
-enum key { KEY_JSON = 1 };
-
-static const struct argp_option options[] = {
-    {"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0}, {0}};
-
 static struct settings {
     bool json;
     const char *job;
 } jobs_settings, show_settings;
 
-static error_t parse_jobs(int key, char *arg, struct argp_state *state)
-{
-    (void)state;
-    if (key == KEY_JSON) {
-        jobs_settings.json = true;
-        return 0;
-    }
-    if (key == ARGP_KEY_ARG)
-        command_usage_error("jobs takes no argument; `wattune show %s` shows one job", arg);
-    return ARGP_ERR_UNKNOWN;
-}
-
-static error_t parse_show(int key, char *arg, struct argp_state *state)
-{
-    (void)state;
-    switch (key) {
-    case KEY_JSON:
-        show_settings.json = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (show_settings.job)
-            command_usage_error("show takes one job");
-        show_settings.job = arg;
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        command_usage_error("which job? `wattune jobs` lists them");
-        return EINVAL;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
+static const struct option_row options[] = {JSON_ROW(struct settings, json), {0}};
+static const struct option_row operands[] = {JOB_ROW(struct settings, job), {0}};
 
 static int print_document(struct json_doc *doc)
 {
@@ -64,7 +30,7 @@ static int print_document(struct json_doc *doc)
     return rc ? command_failed(&err) : EXIT_DONE;
 }
 
-static int run_jobs(struct common *common, void *unused)
+static int run_jobs(struct setup *setup, void *unused)
 {
     (void)unused;
     struct ledger *ledger = NULL;
@@ -72,7 +38,7 @@ static int run_jobs(struct common *common, void *unused)
     struct wt_error err;
     struct buffer page = {0};
     size_t count = 0;
-    int rc = open_ledger(common, true, &ledger, &err);
+    int rc = open_ledger(setup, true, &ledger, &err);
     if (rc == WT_E_NOT_FOUND)
         rc = 0; /* no run yet: an empty list */
     else if (rc == 0)
@@ -83,7 +49,7 @@ static int run_jobs(struct common *common, void *unused)
     } else if (jobs_settings.json) {
         code = print_document(json_jobs_document(rows, count));
     } else {
-        view_jobs(&page, rows, count, common->colour);
+        view_jobs(&page, rows, count, command_colour(setup));
         code = command_print(&page);
     }
     free(rows);
@@ -110,7 +76,7 @@ static size_t read_beliefs(struct ledger *ledger, const char *job, struct wt_bel
     return read;
 }
 
-static int run_show(struct common *common, void *unused)
+static int run_show(struct setup *setup, void *unused)
 {
     (void)unused;
     struct ledger *ledger = NULL;
@@ -119,7 +85,7 @@ static int run_show(struct common *common, void *unused)
     struct wt_error err;
     struct buffer page = {0};
     size_t count = 0, believed = 0;
-    int rc = open_ledger(common, true, &ledger, &err);
+    int rc = open_ledger(setup, true, &ledger, &err);
     if (rc == 0)
         rc = ledger_job_trials(ledger, show_settings.job, &trials, &count, &err);
     if (rc == 0)
@@ -130,10 +96,10 @@ static int run_show(struct common *common, void *unused)
     } else if (show_settings.json) {
         code = print_document(json_show_document(trials, count, beliefs, believed));
     } else {
-        view_show(&page, trials, count, common->colour);
+        view_show(&page, trials, count, command_colour(setup));
         for (size_t i = 0; i < believed; i++) {
             buffer_print(&page, "\n");
-            view_beliefs(&page, &beliefs[i], common->colour);
+            view_beliefs(&page, &beliefs[i], command_colour(setup));
         }
         code = command_print(&page);
     }
@@ -144,12 +110,12 @@ static int run_show(struct common *common, void *unused)
 }
 
 /* A name with a control character cannot be typed, and is left out. */
-int job_names_main(struct common *common)
+int job_names_main(struct setup *setup)
 {
     struct ledger *ledger = NULL;
     struct wt_job_row *rows = NULL;
     size_t count = 0;
-    if (open_ledger(common, true, &ledger, NULL) == 0 && ledger_jobs(ledger, &rows, &count, NULL))
+    if (open_ledger(setup, true, &ledger, NULL) == 0 && ledger_jobs(ledger, &rows, &count, NULL))
         count = 0;
     for (size_t i = 0; i < count; i++) {
         const char *c = rows[i].job;
@@ -165,31 +131,29 @@ int job_names_main(struct common *common)
 
 const struct command command_jobs = {
     .name = "jobs",
-    .arguments = "",
     .summary = "list the jobs in the ledger",
-    .description = "One line a job, the one that started last first: how often it ran, what it "
-                   "used, and the best saving that was measured.",
+    .description = "One line a job, the job that started last first: the number of its runs, their "
+                   "energy and time, and the best measured saving.",
     .examples = "  wattune jobs\n  wattune jobs --json --ledger team.db\n",
     .options = options,
     .groups = COMMON_LEDGER,
-    .parse = parse_jobs,
     .run = run_jobs,
     .settings = &jobs_settings,
+    .settings_size = sizeof jobs_settings,
 };
 
 const struct command command_show = {
     .name = "show",
-    .arguments = "JOB",
-    .summary = "show one job: its runs, its profile, what was saved",
-    .description = "All tries of the job, and of the last profiled one what each power limit cost "
-                   "a step. Where batch sizes are chosen: "
-                   "what a run of each is believed to cost, with the standard deviation of that "
-                   "belief, which sizes are left, and "
-                   "which would be run next.",
+    .summary = "show one job: its runs, its profile, its savings",
+    .description = "All tries of the job, and from the last profile the cost of a step at each "
+                   "power limit. For a job that chooses batch sizes: the believed cost of a run of "
+                   "each size with the standard deviation of that belief, the sizes that are left, "
+                   "and the size that would run next.",
     .examples = "  wattune show mlp\n  wattune show mlp --json\n",
     .options = options,
     .groups = COMMON_LEDGER,
-    .parse = parse_show,
+    .operands = operands,
     .run = run_show,
     .settings = &show_settings,
+    .settings_size = sizeof show_settings,
 };

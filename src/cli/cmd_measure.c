@@ -15,40 +15,33 @@
 #include "show/json/documents.h"
 #include "show/text/view.h"
 
-enum key { KEY_JSON = 1 };
-
-static const struct argp_option options[] = {
-    {"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL,
-     "one JSON object: as the last line on standard output, or in FILE", 0},
-    {0}};
-
 static struct settings {
+    const char *json_file; /* NULL: standard output */
     bool json;
-    const char *json_file;
     char **argv;
 } settings;
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static const struct option_row options[] = {
+    {.name = "json",
+     .type = OPTION_TEXT,
+     .form = "FILE",
+     .most = OPTION_TEXT_MOST,
+     .optional = true,
+     .to = OPTION_TO(struct settings, json_file),
+     .help = "Print one JSON object: as the last line on standard output, or into FILE"},
+    {0}};
+
+static const struct option_row operands[] = {COMMAND_OPERAND(struct settings, argv), {0}};
+
+static int check(const struct given *given, const struct config *config, struct wt_error *err)
 {
-    switch (key) {
-    case KEY_JSON:
-        settings.json = true;
-        settings.json_file = arg;
-        return 0;
-    case ARGP_KEY_ARG:
-        settings.argv = state->argv + state->next - 1;
-        state->next = state->argc;
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        command_usage_error(
-            "there is no command to measure: wattune measure [options] -- COMMAND [ARGUMENT...]");
-        return EINVAL;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    (void)config;
+    (void)err;
+    settings.json = is_given(given, "json");
+    return 0;
 }
 
-static int print(const struct common *common, const struct devices *devices,
+static int print(const struct setup *setup, const struct devices *devices,
                  const struct job_result *result)
 {
     struct wt_device list[WT_MAX_DEVICES];
@@ -76,20 +69,20 @@ static int print(const struct common *common, const struct devices *devices,
             log_error("%s", err.text);
     } else {
         view_measure(&page, result->trial.outcome.time_s, list, result->devices, sensor,
-                     devices->count, common->colour && isatty(STDERR_FILENO));
+                     devices->count, command_colour(setup) && isatty(STDERR_FILENO));
         fputs(buffer_text(&page), stderr);
         buffer_clear(&page);
     }
     return rc ? EXIT_OTHER : EXIT_DONE;
 }
 
-static int run(struct common *common, void *unused)
+static int run(struct setup *setup, void *unused)
 {
     (void)unused;
     struct wt_error err;
     struct devices devices;
     struct job_result *result = calloc(1, sizeof *result);
-    int rc = result ? devices_open(&devices, common, false, &err)
+    int rc = result ? devices_open(&devices, setup, false, &err)
                     : error_set(&err, WT_E_NO_MEMORY, "out of memory");
     if (rc) {
         free(result);
@@ -102,7 +95,7 @@ static int run(struct common *common, void *unused)
         int failed = command_failed(&err);
         code = rc == WT_E_NOT_FOUND ? result->exit_code : failed;
     } else {
-        int printed = print(common, &devices, result);
+        int printed = print(setup, &devices, result);
         code = result->exit_code ? result->exit_code : printed;
     }
     devices_close(&devices);
@@ -112,20 +105,20 @@ static int run(struct common *common, void *unused)
 
 const struct command command_measure = {
     .name = "measure",
-    .arguments = "-- COMMAND [ARGUMENT...]",
     .summary = "run any command and print its energy",
     .description =
         "Measures the GPUs, and processors and memory where they can be read. Writes nothing to a "
-        "device and nothing to the ledger. The table goes to standard error, so that the command's "
-        "own "
-        "output stays clean; with --json the object is the last line of standard output.\n\n"
+        "device and nothing to the ledger. The table goes to standard error, which keeps the "
+        "command's output clean; with --json the object is the last line of standard output.\n\n"
         "The exit code is the command's own (128+n for signal n, 127 not found, 126 not "
         "executable).",
     .examples = "  wattune measure -- python bench.py\n"
                 "  wattune measure --json=energy.json --gpus 0,1 -- make test\n",
     .options = options,
     .groups = COMMON_DEVICES | COMMON_REPLAY,
-    .parse = parse,
+    .operands = operands,
+    .check = check,
     .run = run,
     .settings = &settings,
+    .settings_size = sizeof settings,
 };

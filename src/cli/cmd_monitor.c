@@ -15,7 +15,6 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/parse.h"
 #include "cli/command.h"
 #include "measure/meter/meter.h"
 #include "setup/devices.h"
@@ -24,67 +23,47 @@
 #include "show/json/documents.h"
 #include "show/text/view.h"
 
-enum key { KEY_INTERVAL = 1, KEY_COUNT, KEY_CSV, KEY_JSON, KEY_RECORD, KEY_PRECISE, KEY_BOOK };
-
-static const struct argp_option options[] = {
-    {"interval", KEY_INTERVAL, "S", 0, "seconds between two readings, 0.01 to 3600 (default 1)", 0},
-    {"count", KEY_COUNT, "N", 0, "end after N readings (default: go on)", 0},
-    {"csv", KEY_CSV, NULL, 0, "comma-separated values with a header row", 0},
-    {"json", KEY_JSON, NULL, 0, "one JSON object a line", 0},
-    {"precise", KEY_PRECISE, NULL, 0,
-     "track the counters between the lines: what was used since the line before, with its error",
-     0},
-    {"record", KEY_RECORD, "FILE", 0, "write all readings to FILE as well, for --replay", 0},
-    {"book", KEY_BOOK, NULL, 0,
-     "book what each whole GPU uses into the ledger, hour by hour, whoever uses it", 0},
-    {0}};
-
 static struct settings {
     double interval_s;
     uint64_t count; /* 0: no end */
     bool csv, json, precise, book;
     const char *record; /* file; NULL: none */
-} settings = {.interval_s = 1};
+} settings;
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    (void)state;
-    switch (key) {
-    case KEY_INTERVAL:
-        if (parse_number(arg, 0.01, 3600, &settings.interval_s))
-            command_usage_error("--interval is a number of seconds from 0.01 to 3600, not \"%s\"",
-                                arg);
-        return 0;
-    case KEY_COUNT:
-        if (parse_u64(arg, 1, UINT64_MAX, &settings.count))
-            command_usage_error("--count is a whole number from 1 on, not \"%s\"", arg);
-        return 0;
-    case KEY_CSV:
-        settings.csv = true;
-        return 0;
-    case KEY_JSON:
-        settings.json = true;
-        return 0;
-    case KEY_PRECISE:
-        settings.precise = true;
-        return 0;
-    case KEY_RECORD:
-        settings.record = arg;
-        return 0;
-    case KEY_BOOK:
-        settings.book = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        command_usage_error("monitor takes no argument (\"%s\")", arg);
-        return EINVAL;
-    case ARGP_KEY_END:
-        if (settings.csv && settings.json)
-            command_usage_error("--csv and --json exclude each other");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
+static const struct option_row options[] = {
+    {.name = "interval",
+     .type = OPTION_NUMBER,
+     .form = "S",
+     .least = 0.01,
+     .most = 3600,
+     .fallback = "1",
+     .to = OPTION_TO(struct settings, interval_s),
+     .help = "Seconds between two readings, 0.01 to 3600"},
+    {.name = "count",
+     .type = OPTION_WHOLE,
+     .form = "N",
+     .least = 1,
+     .otherwise = "no end",
+     .to = OPTION_TO(struct settings, count),
+     .help = "End after N readings"},
+    {.name = "csv",
+     .excludes = "json",
+     .to = OPTION_TO(struct settings, csv),
+     .help = "Print comma-separated values with a header row"},
+    {.name = "json",
+     .excludes = "csv",
+     .to = OPTION_TO(struct settings, json),
+     .help = "Print one JSON object a line"},
+    {.name = "precise",
+     .to = OPTION_TO(struct settings, precise),
+     .help = "Track the counters between the lines: print the energy since the previous line with "
+             "its error"},
+    FILE_ROW("record", struct settings, record, "Write all readings to FILE too, for --replay"),
+    {.name = "book",
+     .to = OPTION_TO(struct settings, book),
+     .help = "Book the energy of each whole GPU into the ledger, hour by hour, whatever process "
+             "uses it"},
+    {0}};
 
 static volatile sig_atomic_t ended;
 
@@ -157,7 +136,7 @@ static void look_back(const struct live_meter *meter, int64_t begin_ns, int64_t 
                                                .source = WT_SOURCE_NONE};
 }
 
-static int monitor(const struct common *common, const struct devices *devices,
+static int monitor(const struct setup *setup, const struct devices *devices,
                    const struct book_loop *loop, FILE *record)
 {
     struct live_meter *meter = settings.precise ? loop->meter : NULL;
@@ -191,7 +170,8 @@ static int monitor(const struct common *common, const struct devices *devices,
         }
         if (answered == 0)
             break;
-        code = print_line(devices, list, states, meter ? since : NULL, n == 0, common->colour);
+        code =
+            print_line(devices, list, states, meter ? since : NULL, n == 0, command_colour(setup));
         if (code == EXIT_DONE && record)
             code = record_line(record, list, states, devices->gpu_count, n == 0);
         if (code)
@@ -206,7 +186,7 @@ static int monitor(const struct common *common, const struct devices *devices,
     return EXIT_DONE;
 }
 
-static int monitor_and_book(const struct common *common, const struct devices *devices,
+static int monitor_and_book(const struct setup *setup, const struct devices *devices,
                             struct book_loop *loop, FILE *record)
 {
     static struct carbon_sources carbon;
@@ -214,17 +194,17 @@ static int monitor_and_book(const struct common *common, const struct devices *d
     struct wt_error err;
     char node[WT_USER_LEN];
     int code = EXIT_DONE,
-        rc = carbon_sources_open(&carbon, common->config, clock_wall_ms() / 1000, &err);
+        rc = carbon_sources_open(&carbon, setup->config, clock_wall_ms() / 1000, &err);
     struct booking_factors factors = factors_of(&carbon);
     if (rc == 0)
-        rc = open_ledger(common, false, &ledger, &err);
+        rc = open_ledger(setup, false, &ledger, &err);
     if (rc == 0) {
         factors_node(node);
         rc = book_loop_begin(loop, ledger, &factors, sense_gpu_count(devices->sense), node,
                              settings.precise, &err);
     }
     if (rc == 0) {
-        code = monitor(common, devices, loop, record);
+        code = monitor(setup, devices, loop, record);
         rc = book_loop_end(loop, &err);
     }
     if (rc && code == EXIT_DONE)
@@ -234,7 +214,7 @@ static int monitor_and_book(const struct common *common, const struct devices *d
     return code;
 }
 
-static int run(struct common *common, void *unused)
+static int run(struct setup *setup, void *unused)
 {
     (void)unused;
     struct devices devices;
@@ -243,13 +223,13 @@ static int run(struct common *common, void *unused)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
-    int rc = devices_open(&devices, common, true, &err);
+    int rc = devices_open(&devices, setup, true, &err);
     if (rc)
         return command_failed(&err);
     FILE *record = NULL;
     struct book_loop loop = {.stop = is_ended};
     rc = devices_need_gpu(&devices, &err);
-    if (rc == 0 && (settings.precise || settings.book) && common->replay)
+    if (rc == 0 && (settings.precise || settings.book) && setup->replay)
         rc = error_set(&err, WT_E_INVALID,
                        "%s needs devices: a recording has no readings between its lines",
                        settings.book ? "--book" : "--precise");
@@ -260,8 +240,8 @@ static int run(struct common *common, void *unused)
     if (rc == 0 && settings.record && !(record = fopen(settings.record, "we")))
         rc = error_set(&err, WT_E_IO, "write %s: %s", settings.record, strerror(errno));
     int code = rc              ? command_failed(&err)
-               : settings.book ? monitor_and_book(common, &devices, &loop, record)
-                               : monitor(common, &devices, &loop, record);
+               : settings.book ? monitor_and_book(setup, &devices, &loop, record)
+                               : monitor(setup, &devices, &loop, record);
     if (record && fclose(record) && code == EXIT_DONE) {
         error_set(&err, WT_E_IO, "write %s: %s", settings.record, strerror(errno));
         code = command_failed(&err);
@@ -273,30 +253,29 @@ static int run(struct common *common, void *unused)
 
 const struct command command_monitor = {
     .name = "monitor",
-    .arguments = "",
-    .summary = "power, energy, limits and more of each GPU, as lines",
+    .summary = "print power, energy, limits and more of each GPU, as lines",
     .description =
-        "Prints a reading of every GPU at each interval until it is ended or has printed --count "
-        "of them. A value that a device does not tell is shown as unknown, and left empty in CSV "
-        "and null in JSON. energy_j is the driver's own counter, which moves in ticks of 20 to "
-        "100 ms. --precise reads the counters, or the power of GPUs that have none, some 30 times "
-        "a second and prints the energy of each GPU since the line before, with a 95 % bound and "
+        "Prints a reading of every GPU at each interval until a signal ends it or --count readings "
+        "are printed. A value that a device does not report is shown as unknown, and is empty in "
+        "CSV and null in JSON. energy_j is the driver's own counter, which moves in ticks of 20 to "
+        "100 ms. --precise reads the counters, or the power of GPUs without one, some 30 times a "
+        "second and prints the energy of each GPU since the previous line, with a 95 % bound and "
         "the mean power (interval_s, interval_energy_j, interval_energy_error_j, interval_power_w "
-        "and interval_source in JSON and CSV); the first line, with none before it, leaves them "
+        "and interval_source in JSON and CSV); in the first line, with none before it, they are "
         "unknown. --record writes the same as CSV with the time of each reading to the "
         "nanosecond; measure, run and monitor --replay read it (and the output of --csv) instead "
         "of devices.\n\n"
         "--book reads the counters some four times a second and books each whole GPU into the "
-        "ledger once a minute: stretches in which it was in use by any process or by none, with "
-        "energy, bound and carbon. Beside the runs that book themselves, `fleet` can then report "
-        "the energy of idle GPUs and the energy that no run accounts for. One monitor at a time "
-        "books a GPU; a second one is refused.",
+        "ledger once a minute: stretches in which any process used it or none did, with energy, "
+        "bound and carbon. Together with the runs that book themselves, `fleet` shows from it the "
+        "energy of idle GPUs and the energy that no run accounts for. One monitor at a time books "
+        "a GPU; a second one is refused.",
     .examples = "  wattune monitor --interval 0.5\n  wattune monitor --book --interval 60 --csv "
                 ">/dev/null\n  wattune monitor --precise --interval 5 --csv\n  wattune monitor "
                 "--record night.csv --interval 0.1\n",
     .options = options,
     .groups = COMMON_DEVICES | COMMON_REPLAY | COMMON_LEDGER | COMMON_CARBON,
-    .parse = parse,
     .run = run,
     .settings = &settings,
+    .settings_size = sizeof settings,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wattune top: what monitor prints as lines, live on the whole terminal.
+ * wattune top: the readings of `wattune monitor`, live on the whole terminal.
  */
 #include <math.h>
 #include <signal.h>
@@ -11,38 +11,24 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/parse.h"
 #include "cli/command.h"
 #include "cli/curses.h"
 #include "setup/devices.h"
 #include "show/text/view.h"
 
-enum key { KEY_INTERVAL = 1 };
-
-static const struct argp_option options[] = {
-    {"interval", KEY_INTERVAL, "S", 0, "seconds between two readings, 0.05 to 3600 (default 1)", 0},
-    {0}};
-
 static struct settings {
     double interval_s;
-} settings = {.interval_s = 1};
+} settings;
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    (void)state;
-    switch (key) {
-    case KEY_INTERVAL:
-        if (parse_number(arg, 0.05, 3600, &settings.interval_s))
-            command_usage_error("--interval is a number of seconds from 0.05 to 3600, not \"%s\"",
-                                arg);
-        return 0;
-    case ARGP_KEY_ARG:
-        command_usage_error("top takes no argument (\"%s\")", arg);
-        return EINVAL;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
+static const struct option_row options[] = {{.name = "interval",
+                                             .type = OPTION_NUMBER,
+                                             .form = "S",
+                                             .least = 0.05,
+                                             .most = 3600,
+                                             .fallback = "1",
+                                             .to = OPTION_TO(struct settings, interval_s),
+                                             .help = "Seconds between two readings, 0.05 to 3600"},
+                                            {0}};
 
 static volatile sig_atomic_t ended;
 
@@ -52,7 +38,7 @@ static void on_signal(int number)
     ended = 1;
 }
 
-/* What is kept of a device between two readings. */
+/* A device between two readings. */
 struct kept {
     bool has_counter, has_power;
     uint64_t energy_mj;
@@ -68,8 +54,8 @@ struct top {
     int64_t started_ns;
 };
 
-/* Energy since the start: what the counter moved, and where there is none, power over time.  A
- * counter that went back (the driver was loaded anew) tells nothing of the interval. */
+/* Energy since the start: the counter's difference, and without a counter power over time.  A
+ * counter that went back (the driver was loaded anew) leaves the interval unknown. */
 static void add_energy(struct view_top_device *device, struct kept *kept)
 {
     const struct wt_state *s = &device->state;
@@ -114,7 +100,7 @@ static void read_all(struct top *top, const struct devices *devices)
         device->state = (struct wt_state){0};
         int rc = sense_state(devices->sense, devices->selected[i], ~0u, &device->state, &err);
         device->why = NULL;
-        if (rc) { /* said on the screen; words on standard error would break it */
+        if (rc) { /* shown on the screen; standard error would break it */
             snprintf(top->kept[i].why, sizeof top->kept[i].why, "%.299s", err.text);
             device->why = top->kept[i].why;
             device->state = (struct wt_state){0};
@@ -136,7 +122,7 @@ static void draw(struct top *top)
     buffer_clear(&page);
 }
 
-/* The next longer or shorter of the intervals that people use. */
+/* The next longer or shorter of the usual intervals. */
 static double next_interval(double now_s, bool longer)
 {
     static const double steps_s[] = {0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60};
@@ -150,7 +136,7 @@ static double next_interval(double now_s, bool longer)
     return now_s;
 }
 
-/* False: the user has had enough. */
+/* False: the user wants to quit. */
 static bool handle_key(struct top *top, int key)
 {
     switch (key) {
@@ -174,7 +160,7 @@ static bool handle_key(struct top *top, int key)
     return true;
 }
 
-/* A pause holds the picture; the energy is counted on. */
+/* A pause holds the picture; counting of energy continues. */
 static void loop(struct top *top, const struct devices *devices)
 {
     int64_t next_ns = clock_now_ns();
@@ -188,9 +174,8 @@ static void loop(struct top *top, const struct devices *devices)
             next_ns = now_ns + (int64_t)(top->view.interval_s * (double)NS_PER_S);
         }
         double wait_ms = ceil((double)(next_ns - clock_now_ns()) / scale / 1e6);
-        int key = screen_key(
-            wait_ms > 1000 ? 1000
-                           : (int)wait_ms); /* so that a signal is seen within a second at most */
+        int key =
+            screen_key(wait_ms > 1000 ? 1000 : (int)wait_ms); /* notices a signal within a second */
         if (key == SCREEN_NOTHING)
             continue;
         double interval_s = top->view.interval_s;
@@ -202,7 +187,7 @@ static void loop(struct top *top, const struct devices *devices)
     }
 }
 
-static int run(struct common *common, void *unused)
+static int run(struct setup *setup, void *unused)
 {
     (void)unused;
     struct devices devices;
@@ -212,7 +197,7 @@ static int run(struct common *common, void *unused)
     struct top *top = calloc(1, sizeof *top);
     int rc = top ? screen_check(&err) : error_set(&err, WT_E_NO_MEMORY, "out of memory");
     if (rc == 0)
-        rc = devices_open(&devices, common, true, &err);
+        rc = devices_open(&devices, setup, true, &err);
     if (rc) {
         free(top);
         return command_failed(&err);
@@ -240,21 +225,20 @@ static int run(struct common *common, void *unused)
 
 const struct command command_top = {
     .name = "top",
-    .arguments = "",
-    .summary = "power, limits and energy of each GPU, live on the whole terminal",
+    .summary = "show power, limits and energy of each GPU live on the terminal",
     .description = "Shows for every GPU its power, the limit in force, temperature, utilisation, "
-                   "memory, the energy since the start and what holds it "
-                   "back, and below it the power over the last readings. Energy with a ~ is summed "
-                   "from power readings, because "
-                   "the device has no counter. A - stands for what a device does not tell.\n\n"
-                   "Keys: q ends; p holds the picture (energy is counted on); + and - make the "
-                   "interval longer and shorter. The terminal "
-                   "goes back to what it was, however the program ends.",
+                   "memory, the energy since the start and the reason that holds it back, and "
+                   "below it the power over the last readings. Energy with a ~ is a sum of power "
+                   "readings, because the device has no counter. A - stands for a value that the "
+                   "device does not report.\n\n"
+                   "Keys: q ends; p holds the picture while energy is still counted; + and - make "
+                   "the interval longer and shorter. The terminal returns to its former state "
+                   "however the program ends.",
     .examples =
         "  wattune top\n  wattune top --interval 0.2 --gpus 0,1\n  wattune top --vgpu a40:4\n",
     .options = options,
     .groups = COMMON_DEVICES | COMMON_REPLAY,
-    .parse = parse,
     .run = run,
     .settings = &settings,
+    .settings_size = sizeof settings,
 };

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Subcommands as rows of one table: each row is the parser, the --help and the manual page of its
- * command at once.
+ * Subcommands as rows of one table: each row, with its rows of options, is the parser, the --help,
+ * the manual page and the completion of its command at once.
  */
 #ifndef WATTUNE_CLI_COMMAND_H
 #define WATTUNE_CLI_COMMAND_H
 
-#include <argp.h>
 #include <stdbool.h>
 
 #include "base/error.h"
 #include "base/exit_code.h"
-#include "setup/common.h"
+#include "cli/arguments.h"
+#include "setup/setup.h"
+#include "setup/config.h"
+#include "setup/option.h"
 
-/* Which of the shared options a command has. */
+/* The shared options of a command. */
 enum common_group {
     COMMON_DEVICES = 1 << 0,
     COMMON_REPLAY = 1 << 1,
@@ -22,25 +24,22 @@ enum common_group {
 };
 
 struct command {
-    const char *name, *arguments;      /* "[options] -- COMMAND [ARGUMENT...]" */
+    const char *name;
+    const char *synopsis;              /* its lines behind the options; NULL: as the operands say */
     const char *summary;               /* one line without a full stop */
     const char *description;           /* paragraphs, an empty line between */
     const char *examples;              /* lines; each begins with a command or is a remark */
-    const struct argp_option *options; /* its own; ends with {0} */
+    const struct option_row *options;  /* its own; a row without a name ends them */
+    const struct option_row *operands; /* positional arguments, in their order; NULL: none */
     unsigned groups;                   /* enum common_group */
-    bool any_config;     /* goes on with the defaults when the configuration is wrong, and says so
-                            itself */
-    argp_parser_t parse; /* its own options and arguments, keys of the configuration apart;
-                          * state->input is struct invocation */
-    int (*run)(struct common *common, void *settings);
-    void *settings; /* what parse fills */
-};
-
-struct invocation {
-    const struct command *command;
-    struct common *common;
-    void *settings;
-    unsigned child_count;
+    bool any_config; /* continues with the defaults when the configuration is wrong, and reports
+                        that itself */
+    /* Checks the settings for rules that involve several options, and completes them; NULL: no such
+     * rule. */
+    int (*check)(const struct given *given, const struct config *config, struct wt_error *err);
+    int (*run)(struct setup *setup, void *settings);
+    void *settings; /* the struct that the rows' targets lie in */
+    size_t settings_size;
 };
 
 /* All commands, in the order of --help; ends with NULL. */
@@ -49,23 +48,51 @@ extern const struct command command_run, command_measure, command_monitor, comma
     command_jobs, command_show, command_explain, command_forget, command_config, command_doctor,
     command_top, command_simulate, command_pareto, command_carbon, command_report, command_fleet;
 
-/* A hidden word, for completions: the names of the jobs in the ledger, one a line; nothing when
- * there is none. */
+/* Rows that several commands have. */
+#define JSON_ROW(type_, member)                                                                    \
+    {                                                                                              \
+        .name = "json", .to = OPTION_TO(type_, member),                                            \
+        .help = "Print one JSON object on standard output"                                         \
+    }
+#define FILE_ROW(option, type_, member, text)                                                      \
+    {                                                                                              \
+        .name = option, .type = OPTION_TEXT, .form = "FILE", .most = OPTION_TEXT_MOST,             \
+        .to = OPTION_TO(type_, member), .help = text                                               \
+    }
+#define JOB_ROW(type_, member)                                                                     \
+    {                                                                                              \
+        .name = "JOB", .type = OPTION_TEXT, .form = "JOB", .most = OPTION_TEXT_MOST,               \
+        .to = OPTION_TO(type_, member), .help = "Name of a job; `wattune jobs` lists the jobs"     \
+    }
+#define COMMAND_OPERAND(type_, member)                                                             \
+    {                                                                                              \
+        .name = "COMMAND", .type = OPTION_COMMAND, .form = "COMMAND",                              \
+        .to = OPTION_TO(type_, member), .help = "Command to start, with its arguments"             \
+    }
+
+/* A hidden command for completions: prints the names of the jobs in the ledger, one a line; nothing
+ * without a ledger. */
 #define JOB_NAMES_COMMAND "job-names"
-int job_names_main(struct common *common);
+int job_names_main(struct setup *setup);
 
-/* The shared options of a group, for --help and the manual. */
-const struct argp_option *common_options(enum common_group group);
-const char *common_title(enum common_group group);
+/* Row i of the command's options: its own, the shared ones, --help; NULL behind the last. */
+const struct option_row *command_option(const struct command *command, unsigned i);
 
-/* Parses argv by the command's row over the configuration in common->config.  Ends the process on
+/* Line i of the synopsis, "[OPTION...] JOB", into text[0..size); false behind the last. */
+bool command_synopsis(const struct command *command, unsigned i, char *text, size_t size);
+
+/* Parses argv by the command's row over the configuration in setup->config, and takes devices and
+ * ledger from it.  Ends the process on
  * --help and on usage errors (exit code 2). */
-void command_parse(const struct command *command, int argc, char **argv, struct common *common);
+void command_parse(const struct command *command, int argc, char **argv, struct setup *setup);
 
-/* A usage error: one sentence (argp_error() would add a second one), exit code 2. */
+/* True when standard output gets colours: by --color, on a terminal, without NO_COLOR. */
+bool command_colour(const struct setup *setup);
+
+/* Prints a usage error, one sentence, and ends the process with exit code 2. */
 void command_usage_error(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
-/* Says the error and gives the exit code that its WT_E_* code has. */
+/* Prints the error; returns the exit code of its WT_E_* code. */
 int command_failed(const struct wt_error *err);
 
 /* Prints a page to standard output: the exit code (1 when it cannot be written). */

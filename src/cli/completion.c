@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Completions for bash, zsh and fish.  Names of jobs are asked of the program itself
- * (JOB_NAMES_COMMAND); they are bytes that others chose, and no shell may expand them: each script
- * adds them as they are, quoted.
+ * Completions for bash, zsh and fish.  The scripts ask the program itself for the names of
+ * jobs (JOB_NAMES_COMMAND); other people chose these bytes, and no shell may expand them: each
+ * script adds them unchanged, quoted.
  */
 #include "cli/completion.h"
 
@@ -11,59 +11,43 @@
 #include "cli/command.h"
 #include "setup/form.h"
 
-static const struct argp_option help_options[] = {
-    {"help", '?', NULL, 0, "the list of options", 0},
-    {"usage", 0, NULL, 0, "the options in a few lines", 0},
-    {0}};
-
 /* Calls `each` for every option of the command. */
 static void each_option(struct buffer *out, const struct command *command,
                         void (*each)(struct buffer *, const struct command *,
-                                     const struct argp_option *))
+                                     const struct option_row *))
 {
-    const struct argp_option *lists[10] = {command->options};
-    unsigned count = 1;
-    for (unsigned group = 1; group && group <= command->groups && count < 8; group <<= 1)
-        if (command->groups & group)
-            lists[count++] = common_options((enum common_group)group);
-    lists[count++] = common_options(0);
-    lists[count++] = help_options;
-    for (unsigned i = 0; i < count; i++)
-        for (const struct argp_option *option = lists[i]; option && option->name; option++)
-            each(out, command, option);
+    const struct option_row *row;
+    for (unsigned i = 0; (row = command_option(command, i)); i++)
+        each(out, command, row);
 }
 
-static bool is_short(const struct argp_option *option)
+static bool is_short(const struct option_row *option)
 {
-    return option->key > ' ' && option->key < 127 &&
-           option->key != '?'; /* which is a pattern to shells */
+    return option->letter && option->letter != '?'; /* which is a pattern to shells */
 }
 
-static bool is_optional(const struct argp_option *option)
+static bool is_optional(const struct option_row *option)
 {
-    return option->arg && (option->flags & OPTION_ARG_OPTIONAL);
+    return option_takes_value(option) && option->optional;
 }
 
-/* What the words behind the options are. */
+/* The form of an option's value; NULL: it takes none. */
+static const char *form_of(const struct option_row *option)
+{
+    return option_takes_value(option) ? option->form : NULL;
+}
+
+/* The kind of the positional arguments. */
 enum operand { OPERAND_NONE, OPERAND_WORDS, OPERAND_JOB, OPERAND_COMMAND };
 
 static enum operand operand_of(const struct command *command)
 {
-    const char *text = command->arguments;
-    return strncmp(text, "-- ", 3) == 0   ? OPERAND_COMMAND
-           : strncmp(text, "JOB", 3) == 0 ? OPERAND_JOB
-           : *text >= 'a' && *text <= 'z' ? OPERAND_WORDS
-                                          : OPERAND_NONE;
-}
-
-/* The first word of each line of the arguments: "get\nset WATTS\nreset". */
-static void put_words(struct buffer *out, const char *arguments)
-{
-    for (const char *at = arguments; *at;) {
-        size_t length = strcspn(at, " \n"), line = strcspn(at, "\n");
-        buffer_print(out, "%s%.*s", at == arguments ? "" : " ", (int)length, at);
-        at += line + (at[line] == '\n');
-    }
+    const struct option_row *row = command->operands;
+    return !row || !row->name            ? OPERAND_NONE
+           : row->type == OPTION_COMMAND ? OPERAND_COMMAND
+           : row->type == OPTION_CHOICE  ? OPERAND_WORDS
+           : form_has(row->form, "JOB")  ? OPERAND_JOB
+                                         : OPERAND_NONE;
 }
 
 /* The fixed words of a form; `colon` is how the shell wants one. */
@@ -110,32 +94,32 @@ static void put_quoted(struct buffer *out, const char *text, const char *escaped
 /* --- bash --- */
 
 static void bash_option(struct buffer *out, const struct command *command,
-                        const struct argp_option *option)
+                        const struct option_row *option)
 {
     (void)command;
     buffer_print(out, " --%s", option->name);
     if (is_short(option))
-        buffer_print(out, " -%c", option->key);
+        buffer_print(out, " -%c", option->letter);
 }
 
 static void bash_valued(struct buffer *out, const struct command *command,
-                        const struct argp_option *option)
+                        const struct option_row *option)
 {
     (void)command;
-    if (option->arg && !is_optional(option))
+    if (form_of(option) && !is_optional(option))
         buffer_print(out, " --%s", option->name);
 }
 
 static void bash_choices(struct buffer *out, const struct command *command,
-                         const struct argp_option *option)
+                         const struct option_row *option)
 {
-    if (!option->arg ||
-        (!has_choices(option->arg) && !form_has_file(option->arg) && !form_has_job(option->arg)))
+    if (!form_of(option) ||
+        (!has_choices(option->form) && !form_has_file(option->form) && !form_has_job(option->form)))
         return;
     buffer_print(out, "    %s:--%s) choices='", command->name, option->name);
-    put_choices(out, option->arg, ":");
-    buffer_print(out, "'; files=%d; jobs=%d ;;\n", form_has_file(option->arg),
-                 form_has_job(option->arg));
+    put_choices(out, option->form, ":");
+    buffer_print(out, "'; files=%d; jobs=%d ;;\n", form_has_file(option->form),
+                 form_has_job(option->form));
 }
 
 void completion_bash(struct buffer *out)
@@ -170,7 +154,7 @@ void completion_bash(struct buffer *out)
         buffer_print(out, " ' operand='%s'", operands[operand_of(commands[i])]);
         if (operand_of(commands[i]) == OPERAND_WORDS) {
             buffer_print(out, " words='");
-            put_words(out, commands[i]->arguments);
+            put_choices(out, commands[i]->operands->form, ":");
             buffer_print(out, "'");
         }
         buffer_print(out, " ;;\n");
@@ -254,24 +238,27 @@ static void zsh_value(struct buffer *out, const char *form)
 }
 
 static void zsh_option(struct buffer *out, const struct command *command,
-                       const struct argp_option *option)
+                       const struct option_row *option)
 {
     (void)command;
     buffer_print(out, "            '");
     if (is_short(option))
-        buffer_print(out, "(-%c --%s)'{-%c,--%s}'", option->key, option->name, option->key,
+        buffer_print(out, "(-%c --%s)'{-%c,--%s}'", option->letter, option->name, option->letter,
                      option->name);
     else
         buffer_print(out, "--%s%s", option->name,
                      is_optional(option) ? "=-"
-                     : option->arg       ? "="
+                     : form_of(option)   ? "="
                                          : "");
     buffer_print(out, "[");
-    put_quoted(out, option->doc, ":[]\\");
+    struct buffer help = {0};
+    option_put_help(&help, option);
+    put_quoted(out, buffer_text(&help), ":[]\\");
+    buffer_clear(&help);
     buffer_print(out, "]");
-    if (option->arg) {
+    if (form_of(option)) {
         buffer_print(out, "%s", is_optional(option) ? ":" : "");
-        zsh_value(out, option->arg);
+        zsh_value(out, option->form);
     }
     buffer_print(out, "' \\\n");
 }
@@ -309,7 +296,7 @@ void completion_zsh(struct buffer *out)
             break;
         case OPERAND_WORDS:
             buffer_print(out, "            '1:action:(");
-            put_words(out, commands[i]->arguments);
+            put_choices(out, commands[i]->operands->form, ":");
             buffer_print(out, ")' '2: :' ;;\n");
             break;
         case OPERAND_NONE:
@@ -323,27 +310,30 @@ void completion_zsh(struct buffer *out)
 /* --- fish --- */
 
 static void fish_option(struct buffer *out, const struct command *command,
-                        const struct argp_option *option)
+                        const struct option_row *option)
 {
     buffer_print(out, "complete -c wattune -n '__fish_seen_subcommand_from %s' -l %s",
                  command->name, option->name);
     if (is_short(option))
-        buffer_print(out, " -s '%c'", option->key);
-    if (option->arg) {
-        bool files = form_has_file(option->arg);
+        buffer_print(out, " -s '%c'", option->letter);
+    if (form_of(option)) {
+        bool files = form_has_file(option->form);
         buffer_print(out, "%s", is_optional(option) ? "" : files ? " -r -F" : " -x");
-        if (has_choices(option->arg)) {
+        if (has_choices(option->form)) {
             buffer_print(out, " -a '");
-            put_choices(out, option->arg, ":");
+            put_choices(out, option->form, ":");
             buffer_print(out, "'");
         }
-        if (form_has_job(option->arg))
+        if (form_has_job(option->form))
             buffer_print(out, " -a '(wattune " JOB_NAMES_COMMAND " 2>/dev/null)'");
     }
     buffer_print(out, " -d '");
-    for (const char *c = option->doc; *c;
+    struct buffer help = {0};
+    option_put_help(&help, option);
+    for (const char *c = buffer_text(&help); *c;
          c++) /* fish: a quote and a backslash are escaped inside '...' */
         buffer_print(out, *c == '\'' || *c == '\\' ? "\\%c" : "%c", *c);
+    buffer_clear(&help);
     buffer_print(out, "'\n");
 }
 
@@ -376,7 +366,7 @@ void completion_fish(struct buffer *out)
         case OPERAND_WORDS:
             buffer_print(out, "complete -c wattune -n '__fish_seen_subcommand_from %s' -a '",
                          command->name);
-            put_words(out, command->arguments);
+            put_choices(out, command->operands->form, ":");
             buffer_print(out, "'\n");
             break;
         case OPERAND_NONE:

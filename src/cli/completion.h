@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Completions for shells, from the rows of the table of commands: commands, options, and what an
- * option's form allows.
+ * Completions for shells, from the rows of the table of commands: commands, options, and the
+ * alternatives of an option's form.
  */
 #ifndef WATTUNE_CLI_COMPLETION_H
 #define WATTUNE_CLI_COMPLETION_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ncurses, opened with dlopen.  Its header is asked for types only: no function of it is called by
- * name, and none of its global variables is used, so that the program does not link it.
+ * ncurses, opened with dlopen.  Only the types of its header are used: no function is called by
+ * name, and no global variable is touched, so that the program does not link it.
  */
 #define NCURSES_NOMACROS 1
 #define NCURSES_OPAQUE 1
@@ -58,9 +58,8 @@ static int load(struct wt_error *err)
     return 0;
 }
 
-/* The program breaks down: the terminal must not be left without echo and with another screen. Only
- * calls that a signal handler may make: the main screen, a visible cursor, plain letters, and the
- * settings found at the start. */
+/* Restores the terminal when the program crashes, with calls that a signal handler may make only:
+ * the main screen, a visible cursor, plain letters, and the settings found at the start. */
 static void on_crash(int number)
 {
     static const char plain[] = "\x1b[?1049l\x1b[?25h\x1b[0m\r\n";

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
+#include "base/nearest.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "run/job/guard_process.h"
-#include "setup/config.h"
 
 static void print_overview(FILE *out)
 {
@@ -17,7 +17,9 @@ static void print_overview(FILE *out)
                  "Measures, tunes and accounts for the energy of GPU training.\n\nCommands:\n");
     for (unsigned i = 0; commands[i]; i++)
         fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
-    fprintf(out, "\n`wattune COMMAND --help` tells more; `wattune --version` the version.\n");
+    fprintf(
+        out,
+        "\n`wattune COMMAND --help` lists the options; `wattune --version` prints the version.\n");
 }
 
 static const struct command *find(const char *name)
@@ -26,6 +28,22 @@ static const struct command *find(const char *name)
         if (strcmp(commands[i]->name, name) == 0)
             return commands[i];
     return NULL;
+}
+
+/* Ends the process: there is no such command. */
+__attribute__((noreturn)) static void refuse_command(const char *name)
+{
+    char shown[60], meant[60];
+    struct nearest search = {.word = name};
+    for (unsigned i = 0; commands[i]; i++)
+        nearest_offer(&search, commands[i]->name);
+    nearest_offer(&search, "--help");
+    nearest_offer(&search, "--version");
+    const char *nearest = nearest_name(&search);
+    command_usage_error("there is no %s %s%s", *name == '-' ? "option" : "command",
+                        text_escape_into(shown, sizeof shown, name),
+                        nearest ? option_meant(nearest, meant, sizeof meant)
+                                : "; `wattune --help` lists the commands");
 }
 
 int main(int argc, char **argv)
@@ -47,22 +65,22 @@ int main(int argc, char **argv)
     bool names = strcmp(argv[1], JOB_NAMES_COMMAND) == 0;
     const struct command *command = find(argv[1]);
     if (!command && !names)
-        command_usage_error("there is no command %.60s; `wattune --help` lists them", argv[1]);
+        refuse_command(argv[1]);
     static struct config config;
     struct config_places places;
     struct wt_error config_error = {0};
-    struct common common = {.config = &config, .config_error = &config_error};
+    struct setup setup = {.config = &config, .config_error = &config_error};
     config_usual_places(&places);
     config_load(&config, &places, &config_error);
     if (names) {
-        common.ledger = config_text(&config, CONFIG_LEDGER);
-        return job_names_main(&common);
+        setup_take_config(&setup);
+        return job_names_main(&setup);
     }
-    command_parse(command, argc - 1, argv + 1,
-                  &common); /* before the complaint: --help works with a wrong file, too */
+    command_parse(command, argc - 1, argv + 1, &setup); /* before the error of the configuration, so
+                                                           that --help works with a wrong file */
     if (config_error.code && !command->any_config)
         return command_failed(&config_error);
-    int code = command->run(&common, command->settings);
+    int code = command->run(&setup, command->settings);
     config_clear(&config);
     return code;
 }

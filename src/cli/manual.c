@@ -1,87 +1,85 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The manual.  Text in the rows is plain: paragraphs with an empty line between, words between `
- * and ` are typed as they stand.  Here it becomes troff: nothing in a row can be taken for a
- * request or an escape, and lines are broken at 79 columns, as troff's readers want them.
+ * and ` are typed.  Here it becomes troff: nothing in a row can be taken for a
+ * request or an escape, and lines are broken at 79 columns, the custom of troff.
  */
 #include "cli/manual.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "setup/config.h"
 #include "wattune.h"
 
-/* The day on which the texts were last looked through; pages must not change with the day of the
- * build. */
-#define MANUAL_DATE "2026-11-23"
+/* The day of the last revision of the texts; pages must not change with the day of the build. */
+#define MANUAL_DATE "2026-11-30"
 
 enum { LINE_MOST = 79, WORD_MOST = 400 };
 
-/* --- The words that belong to no command --- */
+/* --- Texts that belong to no command --- */
 
 struct entry {
     const char *name, *text;
 };
 
-/* Every variable that is read or set; a test looks for each getenv() of the sources here. */
+/* Every variable that is read or set; a test compares the getenv() of the sources. */
 static const struct entry environment[] = {
     {"WATTUNE_LEDGER", "The ledger, like --ledger."},
     {"WATTUNE_NVML",
-     "Another NVML library, like --nvml. Ignored when root acts for somebody else (sudo)."},
-    {"WATTUNE_SYSFS", "Another root of /sys, in which powercap and hwmon are looked for."},
-    {"WATTUNE_VGPU", "Virtual GPUs, like --vgpu. Set for the command when --vgpu is given."},
+     "Another NVML library, like --nvml. Ignored when root acts for another user (sudo)."},
+    {"WATTUNE_SYSFS", "Another root of /sys, for powercap and hwmon."},
+    {"WATTUNE_VGPU", "Virtual GPUs, like --vgpu. --vgpu sets it for the command."},
     {"WATTUNE_CHANNEL",
-     "Set for the command of `wattune run`: the file in which libwattune counts its steps."},
+     "`wattune run` sets it for the command: the file in which libwattune counts its steps."},
     {"WATTUNE_BATCH_SIZE, WATTUNE_LEARNING_RATE, WATTUNE_SEED, WATTUNE_RECURRENCE",
-     "Set for the command of `wattune run`: the batch size and learning rate that were chosen, "
-     "where any were, the seed, and which "
-     "recurrence of the job it is. They are the {batch_size}, {lr}, {seed} and {recurrence} of its "
-     "arguments."},
+     "`wattune run` sets them for the command: the chosen batch size and learning rate, if any, "
+     "the seed, and the number of the recurrence. They are the {batch_size}, {lr}, {seed} and "
+     "{recurrence} of its arguments."},
     {"WATTUNE_PROVIDER_TOKEN", "The token of the provider of carbon intensities; it has no option, "
-                               "since others see a process's options."},
-    {"LD_LIBRARY_PATH", "Extended for the command when --vgpu is given: the folder of the virtual "
-                        "NVML library comes first."},
-    {"CUDA_VISIBLE_DEVICES", "Without --gpus, the GPUs that are meant: indexes, UUIDs or MIG UUIDs "
-                             "(which mean their parent); empty or "
-                             "-1 leaves none. `wattune run --gpus` sets it for the command."},
-    {"CUDA_DEVICE_ORDER", "Which order the indexes in CUDA_VISIBLE_DEVICES follow."},
-    {"NO_COLOR", "When set, no colours."},
+                               "since other users can read a process's options."},
+    {"LD_LIBRARY_PATH", "--vgpu extends it for the command: the folder of the virtual NVML library "
+                        "comes first."},
+    {"CUDA_VISIBLE_DEVICES", "The selected GPUs without --gpus: indexes, UUIDs or MIG UUIDs (which "
+                             "mean their parent); empty or -1 selects none. `wattune run --gpus` "
+                             "sets it for the command."},
+    {"CUDA_DEVICE_ORDER", "The order of the indexes in CUDA_VISIBLE_DEVICES."},
+    {"NO_COLOR", "Turns colours off when it is set."},
     {"TERM", "The kind of terminal, for `wattune top`."},
     {"XDG_CONFIG_HOME",
-     "Your settings are in wattune/wattune.conf below it; without it, below ~/.config."},
+     "The folder of your settings, wattune/wattune.conf; without it, ~/.config."},
     {"XDG_DATA_HOME",
-     "The default ledger is wattune/ledger.db below it; without it, below ~/.local/share."},
+     "The folder of the default ledger, wattune/ledger.db; without it, ~/.local/share."},
     {"XDG_RUNTIME_DIR",
-     "Where the journal of power limits, the progress channel and virtual GPUs live."},
-    {"XDG_STATE_HOME", "Where the journal of power limits lives when there is no XDG_RUNTIME_DIR; "
-                       "without it, ~/.local/state."},
-    {"HOME", "Your home folder, for the defaults above; set for the command under sudo."},
-    {"SUDO_UID, SUDO_GID", "Set by sudo: the command of `wattune run` and `wattune measure` runs "
-                           "as this user, and whatever is done with virtual "
-                           "GPUs is done as this user."},
+     "The folder of the journal of power limits, the progress channel and virtual GPUs."},
+    {"XDG_STATE_HOME", "The folder of the journal of power limits without XDG_RUNTIME_DIR; without "
+                       "it, ~/.local/state."},
+    {"HOME", "Your home folder, for the defaults above; under sudo it is set for the command."},
+    {"SUDO_UID, SUDO_GID", "Set by sudo: `wattune run` and `wattune measure` start the command as "
+                           "this user, and the work on virtual GPUs is done as this user."},
 };
 
 static const struct entry files[] = {
     {"~/.config/wattune/wattune.conf", "Your settings: see wattune-config(1)."},
-    {"/etc/wattune/wattune.conf", "The machine's settings, which yours go before."},
+    {"/etc/wattune/wattune.conf", "The machine's settings; yours precede them."},
     {"~/.local/share/wattune/ledger.db",
      "The ledger (SQLite): jobs, their runs, profiles and measurements."},
     {"$XDG_RUNTIME_DIR/wattune/, for root /run/wattune/",
-     "The journal of power limits: the value found on each GPU is here before the first write, so "
-     "that it comes back even after a kill. Without "
-     "such a folder it is $XDG_STATE_HOME/wattune/. Entries of an earlier boot are dropped."},
+     "The journal of power limits. It holds the value found on each GPU before the first write, "
+     "which brings the value back even after a kill. Without such a folder it is "
+     "$XDG_STATE_HOME/wattune/. Entries of an earlier boot are dropped."},
     {"$XDG_RUNTIME_DIR/wattune-* or /dev/shm/wattune-*",
-     "The progress channel of a run, gone when the run ends."},
+     "The progress channel of a run, removed when the run ends."},
     {"$XDG_RUNTIME_DIR/wattune-vgpu/, /dev/shm/wattune-vgpu-*/",
      "Virtual GPUs, for as long as a process uses them."},
 };
 
-/* What a started command adds to the list of command.h. */
+/* The codes that a started command adds to the list of base/exit_code.h. */
 static const struct entry command_codes[] = {
     {"126", "`run`, `measure`: COMMAND cannot be executed."},
     {"127", "`run`, `measure`: there is no COMMAND."},
-    {"128+n", "`run`, `measure`: COMMAND was ended by signal n."},
+    {"128+n", "`run`, `measure`: signal n ended COMMAND."},
 };
 
 /* --- Plain text to troff --- */
@@ -112,14 +110,14 @@ static void put_character(struct buffer *page, char c, bool literal)
     }
 }
 
-/* Text that is typed as it stands: every dash is a minus. */
+/* Typed text: every dash is a minus. */
 static void put_literal(struct buffer *page, const char *text)
 {
     for (; *text; text++)
         put_character(page, *text, true);
 }
 
-/* A dash inside a word of prose is a hyphen; in options, paths and names it is what one types. */
+/* A dash inside a word of prose is a hyphen; in options, paths and names it is typed. */
 static bool is_typed(const char *word, size_t length)
 {
     for (size_t i = 0; i < length; i++)
@@ -192,7 +190,7 @@ static void put_text(struct buffer *page, const char *text)
     }
 }
 
-/* Lines as they stand. */
+/* Lines without filling. */
 static void put_lines(struct buffer *page, const char *text)
 {
     buffer_print(page, ".nf\n");
@@ -223,38 +221,55 @@ static void put_title(struct buffer *page, const char *name, const char *summary
     put_paragraph(page, summary, strlen(summary));
 }
 
-static void put_option(struct buffer *page, const struct argp_option *option)
+static void put_row_help(struct buffer *page, const struct option_row *row)
 {
-    bool has_short = option->key > ' ' && option->key < 127;
+    struct buffer help = {0};
+    option_put_help(&help, row);
+    put_paragraph(page, buffer_text(&help), help.length);
+    buffer_clear(&help);
+}
+
+static void put_option(struct buffer *page, const struct option_row *row)
+{
     buffer_print(page, ".TP\n");
-    if (has_short)
-        buffer_print(page, "\\fB\\-%c\\fR, ", option->key);
+    if (row->letter)
+        buffer_print(page, "\\fB\\-%c\\fR, ", row->letter);
     buffer_print(page, "\\fB\\-\\-");
-    put_literal(page, option->name);
+    put_literal(page, row->name);
     buffer_print(page, "\\fR");
-    if (option->arg) {
-        bool optional = option->flags & OPTION_ARG_OPTIONAL;
-        buffer_print(page, optional ? "[=\\fI" : "=\\fI");
-        put_literal(page, option->arg);
-        buffer_print(page, optional ? "\\fR]" : "\\fR");
+    if (option_takes_value(row)) {
+        buffer_print(page, row->optional ? "[=\\fI" : "=\\fI");
+        put_literal(page, row->form);
+        buffer_print(page, row->optional ? "\\fR]" : "\\fR");
     }
     buffer_print(page, "\n");
-    put_paragraph(page, option->doc, strlen(option->doc));
+    put_row_help(page, row);
 }
 
-static bool is_end(const struct argp_option *option)
+static void put_operands(struct buffer *page, const struct option_row *row)
 {
-    return !option->name && !option->key && !option->doc && !option->group;
-}
-
-static void put_options(struct buffer *page, const char *title, const struct argp_option *options)
-{
-    if (!options || is_end(options))
+    if (!row || !row->name)
         return;
-    if (title)
-        buffer_print(page, ".SS %.*s\n", (int)strcspn(title, ":"), title);
-    for (; !is_end(options); options++)
-        put_option(page, options);
+    buffer_print(page, ".SH ARGUMENTS\n");
+    for (; row->name; row++) {
+        buffer_print(page, ".TP\n\\fI");
+        put_literal(page, row->name);
+        buffer_print(page, "\\fR\n");
+        put_row_help(page, row);
+    }
+}
+
+static void put_options(struct buffer *page, const struct command *command)
+{
+    const char *group = NULL;
+    const struct option_row *row;
+    buffer_print(page, ".SH OPTIONS\n");
+    for (unsigned i = 0; (row = command_option(command, i)); i++) {
+        if (row->group && (!group || strcmp(row->group, group) != 0))
+            buffer_print(page, ".SS %s\n", row->group);
+        group = row->group;
+        put_option(page, row);
+    }
 }
 
 static void put_entries(struct buffer *page, const struct entry entries[], size_t count)
@@ -269,45 +284,35 @@ static void put_entries(struct buffer *page, const struct entry entries[], size_
 
 #define PUT_ENTRIES(page, entries) put_entries(page, entries, sizeof(entries) / sizeof(entries)[0])
 
-/* Variables of settings that have no words of their own above: they are like their options. */
+/* The other variables of settings: each refers to its option. */
 static void put_setting_variables(struct buffer *page)
 {
     for (unsigned i = 0; i < CONFIG_COUNT; i++) {
         bool told = false;
         for (unsigned k = 0; k < sizeof environment / sizeof environment[0]; k++)
-            told |= strcmp(environment[k].name, config_keys[i].variable) == 0;
+            told |= strcmp(environment[k].name, config_rows[i].setting.variable) == 0;
         if (told)
             continue;
         buffer_print(page, ".TP\n\\fB");
-        put_literal(page, config_keys[i].variable);
+        put_literal(page, config_rows[i].setting.variable);
         buffer_print(page, "\\fR\nLike \\-\\-");
-        put_literal(page, config_keys[i].flag);
+        put_literal(page, config_rows[i].name);
         buffer_print(page, ".\n");
     }
 }
 
-/* What argp gives every command. */
-static const struct argp_option help_options[] = {
-    {"help", '?', NULL, 0, "the list of options, and exit", 0},
-    {"usage", 0, NULL, 0, "the options in a few lines, and exit", 0},
-    {0}};
-
 static void put_synopsis(struct buffer *page, const struct command *command)
 {
-    const char *form = command->arguments;
+    static const char options[] = "[OPTION...]";
+    char line[400];
     buffer_print(page, ".SH SYNOPSIS\n.nf\n");
-    do {
-        size_t length = strcspn(form, "\n");
+    for (unsigned i = 0; command_synopsis(command, i, line, sizeof line); i++) {
         buffer_print(page, "\\fBwattune ");
         put_literal(page, command->name);
         buffer_print(page, "\\fR [\\fIOPTION\\fR...]");
-        if (length)
-            buffer_print(page, " ");
-        for (size_t i = 0; i < length; i++)
-            put_character(page, form[i], true);
+        put_literal(page, line + sizeof options - 1);
         buffer_print(page, "\n");
-        form += length + (form[length] == '\n');
-    } while (*form);
+    }
     buffer_print(page, ".fi\n");
 }
 
@@ -322,14 +327,8 @@ void manual_command(struct buffer *page, const struct command *command)
     put_synopsis(page, command);
     buffer_print(page, ".SH DESCRIPTION\n");
     put_text(page, command->description);
-    buffer_print(page, ".SH OPTIONS\n");
-    put_options(page, NULL, command->options);
-    for (unsigned group = 1; group && group <= command->groups; group <<= 1)
-        if (command->groups & group)
-            put_options(page, common_title((enum common_group)group),
-                        common_options((enum common_group)group));
-    put_options(page, common_title(0), common_options(0));
-    put_options(page, NULL, help_options);
+    put_operands(page, command->operands);
+    put_options(page, command);
     buffer_print(page, ".SH EXIT STATUS\n");
     put_text(page, "The codes are in wattune(1).");
     buffer_print(page, ".SH EXAMPLES\n");
@@ -349,11 +348,10 @@ static void put_exit_codes(struct buffer *page)
 #undef ROW
     put_text(
         page,
-        "`wattune run` and `wattune measure` return the command's own code once it was started; "
-        "`wattune run` with --target, "
-        "--budget or --recurrences returns 0, 5 or 8 unless the command failed by itself. A "
-        "booking that fails "
-        "after the command ran is said in words, and is 6 only where the code would have been 0.");
+        "`wattune run` and `wattune measure` return the command's own code once it has started; "
+        "`wattune run` with --target, --budget or --recurrences returns 0, 5 or 8 unless the "
+        "command failed by itself. When booking fails after the command ran, a sentence says so, "
+        "and the code is 6 only where it would have been 0.");
     PUT_ENTRIES(page, codes);
     PUT_ENTRIES(page, command_codes);
 }
@@ -367,11 +365,10 @@ void manual_overview(struct buffer *page)
     put_text(
         page,
         "Wattune runs a training command, measures the energy of its GPUs, finds the power limit "
-        "that suits your trade-off "
-        "between energy and time while the training goes on, and books the run in a ledger.\n\n"
-        "Data goes to standard output, words go to standard error. What is not known is printed as "
-        "unknown (null in "
-        "JSON, empty in CSV), never as 0.");
+        "that suits your trade-off between energy and time while the training continues, and books "
+        "the run in a ledger.\n\n"
+        "Data goes to standard output, words go to standard error. An unknown value is printed as "
+        "unknown (null in JSON, empty in CSV), never as 0.");
     buffer_print(page, ".SH COMMANDS\n");
     for (unsigned i = 0; commands[i]; i++) {
         buffer_print(page, ".TP\n\\fBwattune\\-%s\\fR(1)\n", commands[i]->name);
@@ -398,35 +395,51 @@ void manual_error_codes(struct buffer *page)
     PUT_ENTRIES(page, errors);
 }
 
-/* --- What a row lacks --- */
+/* --- Missing documentation --- */
 
 static bool is_blank(const char *text)
 {
     return !text || text[strspn(text, " \n\t")] == '\0';
 }
 
+static unsigned complain(struct buffer *complaints, bool wrong, const char *command,
+                         const char *subject, const char *words)
+{
+    if (wrong)
+        buffer_print(complaints, "%s%s%s %s\n", command, *subject ? " " : "", subject, words);
+    return wrong;
+}
+
+static unsigned row_complaints(struct buffer *complaints, const struct command *command,
+                               const struct option_row *row, const char *dashes)
+{
+    char subject[80];
+    const char *help = row->help;
+    snprintf(subject, sizeof subject, "%s%s", dashes, row->name);
+    unsigned count =
+        complain(complaints, is_blank(help), command->name, subject, "is not described");
+    if (count)
+        return count;
+    count += complain(complaints, *help < 'A' || *help > 'Z', command->name, subject,
+                      "does not begin with a capital letter");
+    count += complain(complaints, help[strlen(help) - 1] == '.', command->name, subject,
+                      "ends with a full stop");
+    return count + complain(complaints, strstr(help, "default:") != NULL, command->name, subject,
+                            "writes a default that belongs into its row");
+}
+
 unsigned manual_complaints(struct buffer *complaints, const struct command *command)
 {
+    const char *name = command->name, *summary = command->summary;
     unsigned count = 0;
-    const struct {
-        const char *what, *text;
-    } texts[] = {{"summary", command->summary},
-                 {"description", command->description},
-                 {"examples", command->examples}};
-    for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        if (is_blank(texts[i].text)) {
-            buffer_print(complaints, "%s has no %s\n", command->name, texts[i].what);
-            count++;
-        }
-    if (!is_blank(command->summary) && command->summary[strlen(command->summary) - 1] == '.') {
-        buffer_print(complaints, "the summary of %s ends with a full stop\n", command->name);
-        count++;
-    }
-    for (const struct argp_option *option = command->options; option && !is_end(option); option++)
-        if (is_blank(option->doc)) {
-            buffer_print(complaints, "%s --%s is not described\n", command->name,
-                         option->name ? option->name : "?");
-            count++;
-        }
+    count += complain(complaints, is_blank(summary), name, "", "has no summary");
+    count += complain(complaints, is_blank(command->description), name, "", "has no description");
+    count += complain(complaints, is_blank(command->examples), name, "", "has no examples");
+    count += complain(complaints, !is_blank(summary) && summary[strlen(summary) - 1] == '.', name,
+                      "", "has a summary that ends with a full stop");
+    for (const struct option_row *row = command->options; row && row->name; row++)
+        count += row_complaints(complaints, command, row, "--");
+    for (const struct option_row *row = command->operands; row && row->name; row++)
+        count += row_complaints(complaints, command, row, "");
     return count;
 }

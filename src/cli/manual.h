@@ -18,8 +18,8 @@ void manual_command(struct buffer *page, const struct command *command);
 /* Appends the public error codes as a list, for libwattune(3). */
 void manual_error_codes(struct buffer *page);
 
-/* What the row's documentation lacks, one sentence a line, appended to *complaints; returns how
- * many. */
+/* Appends the faults of the row's documentation, and of its options', one sentence a line; returns
+ * their number. */
 unsigned manual_complaints(struct buffer *complaints, const struct command *command);
 
 #endif

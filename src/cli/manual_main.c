@@ -2,10 +2,10 @@
  *
  * The program that writes the manual at build time; it is not installed.
  *
- *   manual PAGE             one page of the table of commands: wattune, wattune-run, ...
- *   manual --fill FILE      FILE (a page written by hand) with the error codes in place of the line
- * @ERROR_CODES@ manual --list           the pages there are manual --check          complains about
- * rows without documentation; exit code 1
+ *   manual PAGE        one page of the table of commands: wattune, wattune-run, ...
+ *   manual --fill FILE FILE, a page written by hand, with the error codes for @ERROR_CODES@
+ *   manual --list      the names of the pages
+ *   manual --check     complaints about rows without documentation; exit code 1 if there are any
  */
 #include <stdio.h>
 #include <string.h>
@@ -36,14 +36,6 @@ static int fill(struct buffer *page, const char *path)
     return at ? 0 : 1;
 }
 
-static const char *option_doc(const struct command *command, const char *name)
-{
-    for (const struct argp_option *option = command->options; option->name; option++)
-        if (strcmp(option->name, name) == 0)
-            return option->doc;
-    return "";
-}
-
 static int check(void)
 {
     struct buffer complaints = {0};
@@ -51,8 +43,8 @@ static int check(void)
     for (unsigned i = 0; commands[i]; i++)
         count += manual_complaints(&complaints, commands[i]);
     for (unsigned i = 0; power_search_name(i); i++)
-        if (!strstr(option_doc(&command_run, "search"), power_search_name(i))) {
-            buffer_print(&complaints, "run --search does not tell of %s\n", power_search_name(i));
+        if (!strstr(config_rows[CONFIG_SEARCH].help, power_search_name(i))) {
+            buffer_print(&complaints, "the help of --search lacks %s\n", power_search_name(i));
             count++;
         }
     fputs(buffer_text(&complaints), stdout);

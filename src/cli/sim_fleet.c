@@ -8,11 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Runs in a transaction: a commit waits for the disk, and is paid once in so many.  What a kill can
- * lose. */
+/* Runs in a transaction, which a kill can lose: a commit waits for the disk. */
 enum { BATCH_RUNS = 5000 };
 
-/* What all of the booking shares. */
+/* The state of the booking. */
 struct shop {
     struct ledger *ledger;
     const struct synthetic_fleet_places *places;
@@ -122,7 +121,7 @@ static int book_end(struct shop *shop, struct wt_error *err)
     return rc;
 }
 
-/* What whoever watches the GPU books. */
+/* Books the use of a whole GPU. */
 static int book_use(struct shop *shop, const struct synthetic_fleet_use *use, struct wt_error *err)
 {
     size_t count = synthetic_fleet_use_stretches(use, shop->stretches, shop->stretch_room);
@@ -156,7 +155,7 @@ static void add_up(struct synthetic_fleet_booked *booked, const struct synthetic
         booked->energy_j += trial->part.energy_j;
 }
 
-/* 1: there may be more. */
+/* Books the next run, or the next idle time; returns 1 when there may be more. */
 static int book_next(struct shop *shop, struct wt_error *err)
 {
     struct wt_trial *trial = &shop->run.trial;
@@ -193,7 +192,7 @@ static int check_empty(struct ledger *ledger, const char *path, struct wt_error 
         path);
 }
 
-/* One transaction: 1 when there may be more. */
+/* Books one transaction; returns 1 when there may be more. */
 static int book_batch(struct shop *shop, const char *path, bool first, struct wt_error *err)
 {
     struct wt_error unused;
@@ -202,7 +201,7 @@ static int book_batch(struct shop *shop, const char *path, bool first, struct wt
         return rc;
     if (first)
         rc = check_empty(shop->ledger, path,
-                         err); /* nobody else writes between this and the first run */
+                         err); /* no other process writes between this and the first run */
     if (rc == 0)
         rc = 1;
     for (unsigned i = 0; rc > 0 && i < BATCH_RUNS; i++)

@@ -9,7 +9,7 @@
 #include "account/ledger/ledger.h"
 #include "sim/synthetic_fleet.h"
 
-/* What was booked. */
+/* The booked runs and stretches. */
 struct synthetic_fleet_booked {
     uint64_t runs, unended, profiles, stretches;
     int64_t first_ms, last_ms;  /* when the first and the last run began */
@@ -22,8 +22,8 @@ struct synthetic_fleet_places {
     unsigned count; /* at least 1 */
 };
 
-/* Books all runs of a fleet, thousands at a time, and with `watched` what whole GPUs did: what is
- * in the ledger is whole, whenever it ends.  WT_E_INVALID: the ledger is not empty. */
+/* Books all runs of a fleet, thousands at a time, and with `watched` the use of whole GPUs: the
+ * ledger holds whole runs, whenever it ends.  WT_E_INVALID: the ledger is not empty. */
 int synthetic_fleet_book(struct ledger *ledger, const char *path,
                          const struct synthetic_fleet_options *options,
                          const struct synthetic_fleet_places *places, bool watched,

@@ -8,11 +8,11 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/nearest.h"
 #include "base/parse.h"
 #include "base/text.h"
 #include "cli/sim_fleet.h"
 #include "setup/carbon_sources.h"
-#include "setup/config.h"
 #include "setup/factors.h"
 #include "setup/open_ledger.h"
 #include "show/json/documents.h"
@@ -20,67 +20,10 @@
 
 #define USUAL_MODELS "v100,a40,a100,h100"
 
-/* Sustainable AI (MLSys'22) has 10:20:70 as the rough split of the power capacity of its AI
- * infrastructure between experimentation, training and inference; here it is of GPU time. */
-static struct synthetic_fleet_options options = {
-    .gpus = 32,
-    .users = 12,
-    .days = 30,
-    .load = 0.7,
-    .shares = {10, 20, 70},
-    .start_ms = INT64_C(1735689600000)}; /* 2025-01-01: a seed means the same on any day */
-
-static bool watched = true;
-
-/* Where the nodes are, in turn; 0: where the configuration says. */
-enum { LOCATIONS_MOST = 16 };
-static char locations[LOCATIONS_MOST][CARBON_CODE_LEN];
-static unsigned location_count;
-
-/* What was given, to say what it does not go with. */
-static const char *given[KEY_FLEET_END - KEY_FLEET];
-
-static const char *shown(const char *text)
+int synthetic_fleet_read_shares(const char *name, const char *text, void *target,
+                                struct wt_error *err)
 {
-    static char place[80];
-    return text_escape_into(place, sizeof place, text);
-}
-
-static uint64_t whole(const char *option, const char *text, uint64_t most)
-{
-    uint64_t value = 0;
-    if (parse_u64(text, 1, most, &value))
-        command_usage_error("--%s is a whole number from 1 to %llu, not \"%s\"", option,
-                            (unsigned long long)most, shown(text));
-    return value;
-}
-
-static void take_days(const char *text)
-{
-    if (parse_number(text, 0, SYNTHETIC_DAYS_MOST, &options.days) || options.days <= 0)
-        command_usage_error("--days is a number above 0 and up to %d, not \"%s\"",
-                            SYNTHETIC_DAYS_MOST, shown(text));
-}
-
-static void take_load(const char *text)
-{
-    if (parse_fraction(text, 0, 1, &options.load) || options.load <= 0)
-        command_usage_error(
-            "--load is a fraction above 0 and up to 1, such as 0.7 or 70%%, not \"%s\"",
-            shown(text));
-}
-
-static void take_start(const char *text)
-{
-    if (parse_time_or_age(text, clock_wall_ms(), &options.start_ms))
-        command_usage_error("--start is a time such as 2026-03-01T12:00:00Z, a date or an age such "
-                            "as 90d, not \"%s\"",
-                            shown(text));
-}
-
-static void take_shares(const char *text)
-{
-    char part[32];
+    char part[32], shown[80];
     double shares[SYNTHETIC_SHARES] = {0}, sum = 0;
     unsigned count = 0;
     const char *cursor = text;
@@ -93,194 +36,157 @@ static void take_shares(const char *text)
         sum += share;
     }
     if (rc || count != SYNTHETIC_SHARES || sum <= 0)
-        command_usage_error("--phases is three shares, not all 0, such as 10:20:70 "
-                            "(experimentation, training, inference), not "
-                            "\"%s\"",
-                            shown(text));
-    memcpy(options.shares, shares, sizeof options.shares);
+        return error_set(err, WT_E_PARSE,
+                         "%s is three shares, not all 0, such as 10:20:70 (experimentation, "
+                         "training, inference), not \"%s\"",
+                         name, text_escape_into(shown, sizeof shown, text));
+    if (target)
+        memcpy(target, shares, sizeof shares);
+    return 0;
 }
 
-static void take_watched(const char *text)
+int synthetic_fleet_read_locations(const char *name, const char *text, void *target,
+                                   struct wt_error *err)
 {
-    watched = strcmp(text, "yes") == 0;
-    if (!watched && strcmp(text, "no") != 0)
-        command_usage_error("--watched is yes or no, not \"%s\"", shown(text));
-}
-
-static void take_locations(const char *text)
-{
-    char part[CARBON_CODE_LEN] = "";
+    struct fleet_locations locations = {0};
+    char part[CARBON_CODE_LEN] = "", shown[80];
     const char *cursor = text;
     int rc;
-    location_count = 0;
     while ((rc = parse_next_part(&cursor, ',', part, sizeof part)) > 0 && part[0] &&
-           location_count < LOCATIONS_MOST)
-        memcpy(locations[location_count++], part, sizeof part);
+           locations.count < FLEET_LOCATIONS_MOST)
+        memcpy(locations.codes[locations.count++], part, sizeof part);
     if (rc)
-        command_usage_error("--locations is a list of at most %d codes such as DEU,FRA, not \"%s\"",
-                            LOCATIONS_MOST, shown(text));
+        return error_set(err, WT_E_PARSE,
+                         "%s is a list of at most %d codes such as DEU,FRA, not \"%s\"", name,
+                         FLEET_LOCATIONS_MOST, text_escape_into(shown, sizeof shown, text));
+    if (target)
+        *(struct fleet_locations *)target = locations;
+    return 0;
 }
 
-static void model_error(const char *part)
+static int refuse_models(const char *name, const char *text, const char *part, struct wt_error *err)
 {
     struct buffer names = {0};
-    for (unsigned i = 0; synthetic_fleet_model_at(i); i++)
+    struct nearest search = {.word = part};
+    char shown[80], meant[80];
+    for (unsigned i = 0; synthetic_fleet_model_at(i); i++) {
         buffer_print(&names, "%s%s", i ? ", " : "", synthetic_fleet_model_at(i)->key);
-    command_usage_error("--gpu-models is a list of at most %d of %s, not \"%s\"",
-                        SYNTHETIC_MODELS_MOST, buffer_text(&names), shown(part));
+        nearest_offer(&search, synthetic_fleet_model_at(i)->key);
+    }
+    error_set(err, WT_E_PARSE, "%s is a list of at most %d of %s, not \"%s\"%s", name,
+              SYNTHETIC_MODELS_MOST, buffer_text(&names),
+              text_escape_into(shown, sizeof shown, text),
+              option_meant(nearest_name(&search), meant, sizeof meant));
+    buffer_clear(&names);
+    return WT_E_PARSE;
 }
 
-static void take_models(const char *text)
+int synthetic_fleet_read_models(const char *name, const char *text, void *target,
+                                struct wt_error *err)
 {
-    char part[32];
+    const struct synthetic_fleet_model *models[SYNTHETIC_MODELS_MOST];
+    char part[32] = "";
     const char *cursor = text;
+    unsigned count = 0;
     int rc;
-    options.model_count = 0;
     while ((rc = parse_next_part(&cursor, ',', part, sizeof part)) > 0) {
         const struct synthetic_fleet_model *model = synthetic_fleet_model_find(part);
-        if (!model || options.model_count == SYNTHETIC_MODELS_MOST)
-            model_error(text);
-        options.models[options.model_count++] = model;
+        if (!model || count == SYNTHETIC_MODELS_MOST)
+            return refuse_models(name, text, part, err);
+        models[count++] = model;
     }
-    if (rc || !options.model_count)
-        model_error(text);
-}
-
-error_t synthetic_fleet_option(int key, const char *arg)
-{
-    if (key < (int)KEY_FLEET || key >= (int)KEY_FLEET_END)
-        return ARGP_ERR_UNKNOWN;
-    static const char *const names[] = {"fleet", "runs",    "days",       "gpus",
-                                        "users", "start",   "gpu-models", "phases",
-                                        "load",  "watched", "locations"};
-    given[key - (int)KEY_FLEET] = names[key - (int)KEY_FLEET];
-    switch ((enum synthetic_fleet_key)key) {
-    case KEY_RUNS:
-        options.runs = whole("runs", arg, SYNTHETIC_RUNS_MOST);
-        break;
-    case KEY_DAYS:
-        take_days(arg);
-        break;
-    case KEY_GPUS:
-        options.gpus = (unsigned)whole("gpus", arg, SYNTHETIC_GPUS_MOST);
-        break;
-    case KEY_USERS:
-        options.users = (unsigned)whole("users", arg, SYNTHETIC_USERS_MOST);
-        break;
-    case KEY_START:
-        take_start(arg);
-        break;
-    case KEY_GPU_MODELS:
-        take_models(arg);
-        break;
-    case KEY_SHARES:
-        take_shares(arg);
-        break;
-    case KEY_LOAD:
-        take_load(arg);
-        break;
-    case KEY_WATCHED:
-        take_watched(arg);
-        break;
-    case KEY_LOCATIONS:
-        take_locations(arg);
-        break;
-    case KEY_FLEET:
-    case KEY_FLEET_END:
-        break;
+    if (rc || !count)
+        return refuse_models(name, text, "", err);
+    if (target) {
+        struct synthetic_fleet_options *options = target;
+        memcpy(options->models, models, count * sizeof models[0]);
+        options->model_count = count;
     }
     return 0;
 }
 
-bool synthetic_fleet_wanted(void)
-{
-    return given[0] != NULL;
-}
-
 /* Without a fleet nothing is booked. */
-static void finish_alone(const struct common *common)
+static int check_alone(const struct given *given, struct wt_error *err)
 {
-    static const enum config_id booking[] = {CONFIG_LEDGER, CONFIG_LOCATION, CONFIG_INTENSITY,
-                                             CONFIG_PUE};
+    static const char *const booking[] = {"ledger", "location", "intensity", "pue"};
     for (unsigned i = 0; i < sizeof booking / sizeof booking[0]; i++)
-        if (common->config->values[booking[i]].origin == CONFIG_FROM_FLAG)
-            command_usage_error("--%s goes with --fleet", config_keys[booking[i]].flag);
-    for (unsigned i = 1; i < KEY_FLEET_END - KEY_FLEET; i++)
-        if (given[i])
-            command_usage_error("--%s goes with --fleet", given[i]);
+        if (is_given(given, booking[i]))
+            return error_set(err, WT_E_INVALID, "--%s goes with --fleet", booking[i]);
+    return 0;
 }
 
-void synthetic_fleet_options_finish(const struct common *common, bool has_trace)
+int synthetic_fleet_check(struct synthetic_fleet_settings *settings, const struct given *given,
+                          const struct config *config, bool has_trace, struct wt_error *err)
 {
-    if (!synthetic_fleet_wanted()) {
-        finish_alone(common);
-        return;
-    }
-    if (given[KEY_RUNS - KEY_FLEET] && given[KEY_DAYS - KEY_FLEET])
-        command_usage_error("--runs and --days exclude each other");
-    for (unsigned i = 0; location_count && i < 2; i++) {
-        enum config_id id = i ? CONFIG_INTENSITY : CONFIG_LOCATION;
-        if (common->config->values[id].origin == CONFIG_FROM_FLAG)
-            command_usage_error("--locations and --%s exclude each other", config_keys[id].flag);
-    }
+    struct synthetic_fleet_options *options = &settings->options;
+    if (!settings->wanted)
+        return check_alone(given, err);
     /* A ledger that a file of settings names is the one of real runs. */
-    if (!config_text(common->config, CONFIG_LEDGER) ||
-        common->config->values[CONFIG_LEDGER].origin < CONFIG_ENVIRONMENT)
-        command_usage_error(
-            "a simulated fleet is not booked into the usual ledger: name a new file with --ledger");
-    if (!options.model_count)
-        take_models(has_trace ? "v100" : USUAL_MODELS);
-    if (has_trace && options.model_count != 1)
-        command_usage_error("a trace is of one GPU model: --gpu-models names that one");
+    if (!config_text(config, CONFIG_LEDGER) ||
+        config->values[CONFIG_LEDGER].origin < CONFIG_ENVIRONMENT)
+        return error_set(err, WT_E_INVALID,
+                         "a simulated fleet is not booked into the usual ledger: name a new file "
+                         "with --ledger");
+    if (!options->model_count)
+        synthetic_fleet_read_models("--gpu-models", has_trace ? "v100" : USUAL_MODELS, options,
+                                    NULL);
+    if (has_trace && options->model_count != 1)
+        return error_set(err, WT_E_INVALID,
+                         "a trace is of one GPU model: --gpu-models names that one");
+    return 0;
 }
 
-/* No hour of a fleet that never was is asked of a provider. */
+/* A provider is never asked for an hour of a simulated fleet. */
 static void intensity_at(void *ctx, int64_t unix_s, struct carbon_intensity *out)
 {
     carbon_sources_intensity_at(ctx, unix_s, out);
 }
 
-/* The settings of place i: those of the configuration, but for the location. */
-static int open_place(const struct common *common, unsigned i, struct carbon_sources *carbon,
-                      struct booking_factors *factors, struct wt_error *err)
+/* The settings of a place: those of the configuration, but for the location unless it is NULL. */
+static int open_place(const struct setup *setup, const char *location,
+                      struct carbon_sources *carbon, struct booking_factors *factors,
+                      struct wt_error *err)
 {
-    int rc =
-        location_count ? config_put_flag(common->config, CONFIG_LOCATION, locations[i], err) : 0;
+    int rc = location ? config_put_flag(setup->config, CONFIG_LOCATION, location, err) : 0;
     if (rc == 0)
-        rc = carbon_sources_open(carbon, common->config, clock_wall_ms() / 1000, err);
+        rc = carbon_sources_open(carbon, setup->config, clock_wall_ms() / 1000, err);
     *factors = factors_of(carbon);
     factors->intensity_at = intensity_at;
     return rc;
 }
 
-static int book(const struct common *common, const char *path,
-                struct synthetic_fleet_booked *booked, struct wt_error *err)
+static int book(const struct setup *setup, const struct synthetic_fleet_settings *settings,
+                const char *path, struct synthetic_fleet_booked *booked, struct wt_error *err)
 {
-    static struct carbon_sources carbon[LOCATIONS_MOST];
-    struct booking_factors factors[LOCATIONS_MOST];
-    const struct synthetic_fleet_places places = {factors, location_count ? location_count : 1};
+    static struct carbon_sources carbon[FLEET_LOCATIONS_MOST];
+    struct booking_factors factors[FLEET_LOCATIONS_MOST];
+    const struct fleet_locations *locations = &settings->locations;
+    const struct synthetic_fleet_places places = {factors, locations->count ? locations->count : 1};
     struct ledger *ledger = NULL;
     unsigned opened = 0;
     int rc = 0;
     while (rc == 0 && opened < places.count) {
-        rc = open_place(common, opened, &carbon[opened], &factors[opened], err);
+        rc = open_place(setup, locations->count ? locations->codes[opened] : NULL, &carbon[opened],
+                        &factors[opened], err);
         opened++;
     }
     if (rc == 0)
-        rc = open_ledger(common, false, &ledger, err);
+        rc = open_ledger(setup, false, &ledger, err);
     if (rc == 0)
-        rc = synthetic_fleet_book(ledger, path, &options, &places, watched, booked, err);
+        rc = synthetic_fleet_book(ledger, path, &settings->options, &places, settings->watched,
+                                  booked, err);
     ledger_close(ledger);
     while (opened > 0)
         carbon_sources_close(&carbon[--opened]);
     return rc;
 }
 
-static int say(const char *path, const struct synthetic_fleet_booked *booked, bool json)
+static int print(const struct synthetic_fleet_settings *settings, const char *path,
+                 const struct synthetic_fleet_booked *booked, bool json)
 {
-    const struct wt_simulated_fleet fleet = {.seed = options.seed,
-                                             .gpus = options.gpus,
-                                             .users = options.users,
+    const struct wt_simulated_fleet fleet = {.seed = settings->options.seed,
+                                             .gpus = settings->options.gpus,
+                                             .users = settings->options.users,
                                              .runs = booked->runs,
                                              .unended = booked->unended,
                                              .profiles = booked->profiles,
@@ -301,17 +207,14 @@ static int say(const char *path, const struct synthetic_fleet_booked *booked, bo
     return rc ? command_failed(&err) : EXIT_DONE;
 }
 
-int synthetic_fleet_run(const struct common *common, uint64_t seed, const struct sim_options *sim,
-                        const struct sim_trace *trace, bool json)
+int synthetic_fleet_run(const struct setup *setup, const struct synthetic_fleet_settings *settings,
+                        bool json)
 {
     char path[4096];
     struct synthetic_fleet_booked booked;
     struct wt_error err;
-    options.seed = seed;
-    options.sim = *sim;
-    options.trace = trace;
-    int rc = ledger_path(common, path, sizeof path, &err);
+    int rc = ledger_path(setup, path, sizeof path, &err);
     if (rc == 0)
-        rc = book(common, path, &booked, &err);
-    return rc ? command_failed(&err) : say(path, &booked, json);
+        rc = book(setup, settings, path, &booked, &err);
+    return rc ? command_failed(&err) : print(settings, path, &booked, json);
 }

@@ -1,97 +1,88 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The options of `wattune simulate --fleet`: their rows, what they make, and the command itself.
+ * `wattune simulate --fleet`: its settings, its rows, and the run itself.
  */
 #ifndef WATTUNE_CLI_SIM_FLEET_OPTIONS_H
 #define WATTUNE_CLI_SIM_FLEET_OPTIONS_H
 
+#include "account/carbon/intensity.h"
 #include "cli/command.h"
 #include "sim/synthetic_fleet.h"
 
-enum synthetic_fleet_key {
-    KEY_FLEET = 600,
-    KEY_RUNS,
-    KEY_DAYS,
-    KEY_GPUS,
-    KEY_USERS,
-    KEY_START,
-    KEY_GPU_MODELS,
-    KEY_SHARES,
-    KEY_LOAD,
-    KEY_WATCHED,
-    KEY_LOCATIONS,
-    KEY_FLEET_END,
+enum { FLEET_LOCATIONS_MOST = 16 };
+
+struct synthetic_fleet_settings {
+    bool wanted;
+    bool watched; /* book the use of whole GPUs as well */
+    struct synthetic_fleet_options options;
+    struct fleet_locations { /* of the nodes, in turn; none: that of the configuration */
+        unsigned count;
+        char codes[FLEET_LOCATIONS_MOST][CARBON_CODE_LEN];
+    } locations;
 };
 
-#define FLEET_OPTIONS                                                                              \
-    {"fleet",                                                                                      \
-     KEY_FLEET,                                                                                    \
-     NULL,                                                                                         \
-     0,                                                                                            \
-     "instead: months of a fleet, booked into the new ledger that --ledger names",                 \
-     0},                                                                                           \
-        {"days", KEY_DAYS, "N", 0, "of a fleet: so long (default 30)", 0},                         \
-        {"runs",                                                                                   \
-         KEY_RUNS,                                                                                 \
-         "N",                                                                                      \
-         0,                                                                                        \
-         "of a fleet: so many runs, however long they take, instead of --days",                    \
-         0},                                                                                       \
-        {"gpus", KEY_GPUS, "N", 0, "of a fleet: its GPUs, eight to a node (default 32)", 0},       \
-        {"users", KEY_USERS, "N", 0, "of a fleet: who submits (default 12)", 0},                   \
-        {"start",                                                                                  \
-         KEY_START,                                                                                \
-         "TIME",                                                                                   \
-         0,                                                                                        \
-         "of a fleet: when it begins: RFC 3339, a date or an age such as 90d (default "            \
-         "2025-01-01)",                                                                            \
-         0},                                                                                       \
-        {"gpu-models",                                                                             \
-         KEY_GPU_MODELS,                                                                           \
-         "MODEL,...",                                                                              \
-         0,                                                                                        \
-         "of a fleet: p100, v100, rtx6000, a40, a100, h100; nodes have them "                      \
-         "in turn (default v100,a40,a100,h100; with --train and --power one)",                     \
-         0},                                                                                       \
-        {"phases",                                                                                 \
-         KEY_SHARES,                                                                               \
-         "E:T:I",                                                                                  \
-         0,                                                                                        \
-         "of a fleet: the shares of GPU time for experimentation, training and inference "         \
-         "(default 10:20:70)",                                                                     \
-         0},                                                                                       \
-        {"load",                                                                                   \
-         KEY_LOAD,                                                                                 \
-         "FRACTION",                                                                               \
-         0,                                                                                        \
-         "of a fleet: GPU time that is asked for, of what there is (default 0.7)",                 \
-         0},                                                                                       \
-        {"locations",                                                                              \
-         KEY_LOCATIONS,                                                                            \
-         "CODE,...",                                                                               \
-         0,                                                                                        \
-         "of a fleet: where its nodes are, in turn, instead of --location",                        \
-         0},                                                                                       \
+/* The readers of the rows below, see struct option_row. */
+int synthetic_fleet_read_models(const char *name, const char *text, void *target,
+                                struct wt_error *err);
+int synthetic_fleet_read_shares(const char *name, const char *text, void *target,
+                                struct wt_error *err);
+int synthetic_fleet_read_locations(const char *name, const char *text, void *target,
+                                   struct wt_error *err);
+
+/* Rows for a struct simulate_settings with a struct synthetic_fleet_settings `fleet`.  The default
+ * of
+ * --phases is of Sustainable AI (MLSys'22), the rough split of the power capacity of its AI
+ * infrastructure; here it splits GPU time.  The default of --start is fixed, so that a seed gives
+ * the same fleet on any day. */
+#define FLEET_ROW(option, option_type, option_form, place, usual, ...)                             \
     {                                                                                              \
-        "watched", KEY_WATCHED, "yes|no", 0,                                                       \
-            "of a fleet: book what whole GPUs draw as well, idle ones among them, as "             \
-            "`wattune monitor --book` does (default yes)",                                         \
-            0                                                                                      \
+        .name = option, .type = option_type, .form = option_form, .fallback = usual,               \
+        .needs = "fleet", .to = OPTION_TO(struct simulate_settings, fleet.place),                  \
+        .group = "Fleet", __VA_ARGS__                                                              \
     }
+#define FLEET_ROWS                                                                                 \
+    {.name = "fleet",                                                                              \
+     .to = OPTION_TO(struct simulate_settings, fleet.wanted),                                      \
+     .group = "Fleet",                                                                             \
+     .help = "Simulate months of a fleet, and book them into the new ledger that --ledger names"}, \
+        FLEET_ROW("days", OPTION_NUMBER, "N", options.days, "30", .most = SYNTHETIC_DAYS_MOST,     \
+                  .above = true, .excludes = "runs",                                               \
+                  .help = "Length of the simulated period in days"),                               \
+        FLEET_ROW("runs", OPTION_WHOLE, "N", options.runs, NULL, .least = 1,                       \
+                  .most = SYNTHETIC_RUNS_MOST, .excludes = "days",                                 \
+                  .help = "Number of simulated runs, however long they take; replaces --days"),    \
+        FLEET_ROW("gpus", OPTION_WHOLE, "N", options.gpus, "32", .least = 1,                       \
+                  .most = SYNTHETIC_GPUS_MOST, .help = "Number of GPUs, eight to a node"),         \
+        FLEET_ROW("users", OPTION_WHOLE, "N", options.users, "12", .least = 1,                     \
+                  .most = SYNTHETIC_USERS_MOST, .help = "Number of users who submit runs"),        \
+        FLEET_ROW("start", OPTION_MOMENT, "TIME", options.start_ms, "2025-01-01",                  \
+                  .help = "Begin of the simulated period: RFC 3339, a date or an age such as "     \
+                          "90d"),                                                                  \
+        FLEET_ROW("gpu-models", OPTION_READ, "MODEL,...", options, NULL,                           \
+                  .read = synthetic_fleet_read_models,                                             \
+                  .otherwise = "v100,a40,a100,h100; with --train and --power v100",                \
+                  .help = "GPU models that nodes have in turn: p100, v100, rtx6000, a40, a100, "   \
+                          "h100"),                                                                 \
+        FLEET_ROW("phases", OPTION_READ, "E:T:I", options.shares, "10:20:70",                      \
+                  .read = synthetic_fleet_read_shares,                                             \
+                  .help = "Shares of GPU time for experimentation, training and inference"),       \
+        FLEET_ROW("load", OPTION_FRACTION, "FRACTION", options.load, "0.7", .most = 1,             \
+                  .above = true,                                                                   \
+                  .help = "Requested GPU time as a fraction of the available GPU time"),           \
+        FLEET_ROW("locations", OPTION_READ, "CODE,...", locations, NULL,                           \
+                  .read = synthetic_fleet_read_locations, .excludes = "location|intensity",        \
+                  .help = "Locations of the nodes, in turn; replaces --location"),                 \
+        FLEET_ROW("watched", OPTION_YES_NO, "yes|no", watched, "yes",                              \
+                  .help = "Book the use of whole GPUs as well, idle ones among them, as `wattune " \
+                          "monitor --book` does")
 
-/* Takes one of the options above; ARGP_ERR_UNKNOWN for others.  Ends the process on a value that
- * makes no sense. */
-error_t synthetic_fleet_option(int key, const char *arg);
+/* Checks the settings against the other options, and completes them; has_trace: --train and --power
+ * are given. */
+int synthetic_fleet_check(struct synthetic_fleet_settings *settings, const struct given *given,
+                          const struct config *config, bool has_trace, struct wt_error *err);
 
-/* --fleet was given. */
-bool synthetic_fleet_wanted(void);
-
-/* Ends the process when what was given does not fit together; has_trace: so do --train and --power.
- */
-void synthetic_fleet_options_finish(const struct common *common, bool has_trace);
-
-/* Makes the fleet, books it and says what was booked: the exit code.  trace may be NULL. */
-int synthetic_fleet_run(const struct common *common, uint64_t seed, const struct sim_options *sim,
-                        const struct sim_trace *trace, bool json);
+/* Simulates the fleet, books it and prints a summary: the exit code. */
+int synthetic_fleet_run(const struct setup *setup, const struct synthetic_fleet_settings *settings,
+                        bool json);
 
 #endif

@@ -112,13 +112,13 @@ static int use_vgpu(struct devices *devices, const char *spec, struct wt_error *
 
 /* A library that the caller names would run with root's rights: not when root acts for somebody
  * else. */
-static const char *named_nvml(const struct common *common)
+static const char *named_nvml(const struct setup *setup)
 {
     uid_t uid;
     gid_t gid;
     char name[64], home[256];
-    const char *named = common->nvml;
-    if (!named || !common->nvml_by_user)
+    const char *named = setup->nvml;
+    if (!named || !setup->nvml_by_user)
         return named;
     if (users_sudo_caller(&uid, &gid, name, home)) {
         log_warning("running as root for %s: the NVML library %s is ignored", name, named);
@@ -146,15 +146,14 @@ static const char *named_sysfs(bool is_virtual)
 /* The GPUs that are meant, and behind them the host's own devices, which every command that
  * measures counts.  A machine without GPUs is measured by those alone, unless GPUs were asked for.
  */
-static int select_devices(struct devices *devices, const struct common *common,
-                          struct wt_error *err)
+static int select_devices(struct devices *devices, const struct setup *setup, struct wt_error *err)
 {
     char words[256] = "";
     unsigned gpus = sense_gpu_count(devices->sense), all = sense_device_count(devices->sense);
     const char *visible = getenv("CUDA_VISIBLE_DEVICES");
     int rc = 0;
-    if (gpus || all == 0 || common->gpus || visible)
-        rc = sense_select(devices->sense, common->gpus, visible, getenv("CUDA_DEVICE_ORDER"),
+    if (gpus || all == 0 || setup->gpus || visible)
+        rc = sense_select(devices->sense, setup->gpus, visible, getenv("CUDA_DEVICE_ORDER"),
                           devices->selected, &devices->gpu_count, words, err);
     if (rc == 0 && words[0])
         log_note("%s", words);
@@ -164,23 +163,23 @@ static int select_devices(struct devices *devices, const struct common *common,
     return rc;
 }
 
-int devices_open(struct devices *devices, const struct common *common, bool recover,
+int devices_open(struct devices *devices, const struct setup *setup, bool recover,
                  struct wt_error *err)
 {
     int rc = 0;
     *devices = (struct devices){0};
-    if (!!common->nvml + !!common->vgpu + !!common->replay > 1)
+    if (!!setup->nvml + !!setup->vgpu + !!setup->replay > 1)
         return error_set(err, WT_E_INVALID, "--nvml, --vgpu and --replay exclude each other");
-    if (common->replay)
-        devices->options.replay_path = common->replay;
-    else if (common->vgpu)
-        rc = use_vgpu(devices, common->vgpu, err);
+    if (setup->replay)
+        devices->options.replay_path = setup->replay;
+    else if (setup->vgpu)
+        rc = use_vgpu(devices, setup->vgpu, err);
     else
-        devices->options.nvml_path = named_nvml(common);
+        devices->options.nvml_path = named_nvml(setup);
     devices->options.sysfs_path = named_sysfs(devices->env[0] != NULL);
-    if (config_text(common->config, CONFIG_SENSOR_ERROR))
+    if (config_text(setup->config, CONFIG_SENSOR_ERROR))
         devices->options.sensor_error_ppm =
-            (uint32_t)lround(config_number(common->config, CONFIG_SENSOR_ERROR) * 1e6);
+            (uint32_t)lround(config_number(setup->config, CONFIG_SENSOR_ERROR) * 1e6);
     if (rc == 0)
         rc = sense_open(&devices->options, &devices->sense, err);
     if (rc) {
@@ -194,7 +193,7 @@ int devices_open(struct devices *devices, const struct common *common, bool reco
     clock_use(sense_clock(devices->sense));
     if (recover) /* on all GPUs, whichever this command means: nobody else may come by for weeks */
         recover_limits(devices->sense);
-    rc = select_devices(devices, common, err);
+    rc = select_devices(devices, setup, err);
     if (rc)
         devices_close(devices);
     return rc;

@@ -8,7 +8,7 @@
 
 #include <limits.h>
 
-#include "setup/common.h"
+#include "setup/setup.h"
 #include "measure/sense/sense.h"
 
 struct devices {
@@ -24,7 +24,7 @@ struct devices {
 /* Opens the devices that the options name, takes their clock, selects the GPUs, logs remarks;
  * with `recover` it puts back the settings that a killed run left, which a command that writes
  * nothing to a device must not. */
-int devices_open(struct devices *devices, const struct common *common, bool recover,
+int devices_open(struct devices *devices, const struct setup *setup, bool recover,
                  struct wt_error *err);
 /* WT_E_NO_DEVICE for a command that is about GPUs, on a machine that has only other devices. */
 int devices_need_gpu(const struct devices *devices, struct wt_error *err);

@@ -227,18 +227,18 @@ static void check_sensors(struct doctor *doctor, const struct devices *devices,
 
 /* --- The needs of wattune itself --- */
 
-static void check_config(struct doctor *doctor, const struct common *common)
+static void check_config(struct doctor *doctor, const struct setup *setup)
 {
     struct wt_check *check = add(doctor, "configuration", WT_CHECK_GOOD);
-    const struct config_places *places = &common->config->places;
+    const struct config_places *places = &setup->config->places;
     unsigned set = 0;
     for (unsigned i = 0; i < CONFIG_COUNT; i++)
-        set += common->config->values[i].origin != CONFIG_DEFAULT;
+        set += setup->config->values[i].origin != CONFIG_DEFAULT;
     DETAIL(check, "settings that differ from the defaults: %u (`wattune config` shows them)", set);
-    if (!common->config_error->code)
+    if (!setup->config_error->code)
         return;
     check->status = WT_CHECK_MISSING;
-    DETAIL(check, "%.300s", common->config_error->text);
+    DETAIL(check, "%.300s", setup->config_error->text);
     ADVISE(check, "correct it (%.300s); every other command refuses to go on",
            places->user_path[0] ? places->user_path : places->system_path);
 }
@@ -260,19 +260,19 @@ static bool can_be_made(const char *path, bool is_default)
     return eaccess(path[0] == '/' ? "/" : ".", W_OK | X_OK) == 0;
 }
 
-static void check_ledger(struct doctor *doctor, const struct common *common)
+static void check_ledger(struct doctor *doctor, const struct setup *setup)
 {
     struct wt_check *check = add(doctor, "ledger", WT_CHECK_GOOD);
     char path[4096], shown[300];
     struct ledger *ledger = NULL;
     struct wt_error err;
     struct stat st;
-    int rc = ledger_path(common, path, sizeof path, &err);
+    int rc = ledger_path(setup, path, sizeof path, &err);
     if (rc == 0) {
         text_escape_into(shown, sizeof shown, path);
-        rc = open_ledger(common, true, &ledger, &err);
+        rc = open_ledger(setup, true, &ledger, &err);
     }
-    if (rc == WT_E_NOT_FOUND && can_be_made(path, !common->ledger)) {
+    if (rc == WT_E_NOT_FOUND && can_be_made(path, !setup->ledger)) {
         DETAIL(check, "%s is not there yet: the first run makes it", shown);
     } else if (rc) {
         check->status = WT_CHECK_MISSING;
@@ -420,11 +420,10 @@ static void check_left(struct doctor *doctor, const struct left *left)
 
 /* --- The whole --- */
 
-static void check_machine(struct doctor *doctor, struct devices *devices,
-                          const struct common *common, struct wt_error *err,
-                          struct reading readings[])
+static void check_machine(struct doctor *doctor, struct devices *devices, const struct setup *setup,
+                          struct wt_error *err, struct reading readings[])
 {
-    int rc = devices_open(devices, common, true, err);
+    int rc = devices_open(devices, setup, true, err);
     bool is_virtual = rc == 0 && sense_symbol(devices->sense, "vgpu_now_ns");
     check_devices(doctor, devices, is_virtual, rc, err);
     if (rc == 0) {
@@ -439,7 +438,7 @@ static void check_machine(struct doctor *doctor, struct devices *devices,
         check_zones(doctor, sysfs ? sysfs : "/sys", sysfs != NULL);
 }
 
-int doctor_examine(struct doctor **out, const struct common *common, struct wt_error *devices_error,
+int doctor_examine(struct doctor **out, const struct setup *setup, struct wt_error *devices_error,
                    struct wt_error *err)
 {
     struct doctor *doctor = calloc(1, sizeof *doctor);
@@ -449,10 +448,10 @@ int doctor_examine(struct doctor **out, const struct common *common, struct wt_e
     bool whole = doctor && readings && devices;
     if (whole) {
         find_left(&left);
-        check_machine(doctor, devices, common, devices_error, readings);
+        check_machine(doctor, devices, setup, devices_error, readings);
         check_left(doctor, &left);
-        check_config(doctor, common);
-        check_ledger(doctor, common);
+        check_config(doctor, setup);
+        check_ledger(doctor, setup);
         check_channel(doctor);
         check_vgpu(doctor);
         *out = doctor;

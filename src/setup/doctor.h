@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "flow/check.h"
 #include "flow/device.h"
-#include "setup/common.h"
+#include "setup/setup.h"
 
 /* Four lines a device, and some of the machine. */
 enum { DOCTOR_CHECKS = 4 * WT_MAX_DEVICES + 16 };
@@ -25,7 +25,7 @@ struct doctor {
 /* Examines the machine for 1.5 seconds.  *devices_error is why the devices could not be opened (a
  * line of the checks as well), code 0: they could.  The caller frees *out with doctor_free().
  * WT_E_NO_MEMORY. */
-int doctor_examine(struct doctor **out, const struct common *common, struct wt_error *devices_error,
+int doctor_examine(struct doctor **out, const struct setup *setup, struct wt_error *devices_error,
                    struct wt_error *err);
 struct doctor *doctor_free(struct doctor *doctor); /* takes NULL, returns NULL */
 

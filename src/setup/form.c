@@ -66,8 +66,7 @@ char *form_sentence(const char *form, char *text, size_t size)
     }
 }
 
-/* An alternative is that word. */
-static bool has(const char *form, const char *word)
+bool form_has(const char *form, const char *word)
 {
     for (;;) {
         size_t fixed, length = measure(form, &fixed);
@@ -81,10 +80,10 @@ static bool has(const char *form, const char *word)
 
 bool form_has_file(const char *form)
 {
-    return has(form, "FILE") || has(form, "PATH");
+    return form_has(form, "FILE") || form_has(form, "PATH");
 }
 
 bool form_has_job(const char *form)
 {
-    return has(form, "JOB");
+    return form_has(form, "JOB");
 }

@@ -6,27 +6,27 @@
 
 #include <stdio.h>
 
-static bool is_named(const struct common *common)
+static bool is_named(const struct setup *setup)
 {
-    return common->ledger && *common->ledger;
+    return setup->ledger && *setup->ledger;
 }
 
-int ledger_path(const struct common *common, char *path, size_t size, struct wt_error *err)
+int ledger_path(const struct setup *setup, char *path, size_t size, struct wt_error *err)
 {
-    if (!is_named(common))
+    if (!is_named(setup))
         return ledger_default_path(path, size, err);
-    if ((size_t)snprintf(path, size, "%s", common->ledger) >= size)
+    if ((size_t)snprintf(path, size, "%s", setup->ledger) >= size)
         return error_set(err, WT_E_LEDGER, "the path of the ledger is too long");
     return 0;
 }
 
-int open_ledger(const struct common *common, bool read_only, struct ledger **ledger,
+int open_ledger(const struct setup *setup, bool read_only, struct ledger **ledger,
                 struct wt_error *err)
 {
     char path[4096];
-    int rc = ledger_path(common, path, sizeof path, err);
+    int rc = ledger_path(setup, path, sizeof path, err);
     if (rc)
         return rc;
-    unsigned flags = read_only ? LEDGER_READ_ONLY : is_named(common) ? 0 : LEDGER_MAKE_PARENT;
+    unsigned flags = read_only ? LEDGER_READ_ONLY : is_named(setup) ? 0 : LEDGER_MAKE_PARENT;
     return ledger_open(path, flags, ledger, err);
 }

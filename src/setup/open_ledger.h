@@ -8,12 +8,12 @@
 #include <stddef.h>
 
 #include "account/ledger/ledger.h"
-#include "setup/common.h"
+#include "setup/setup.h"
 
 /* Where it lies: --ledger, WATTUNE_LEDGER or the default. */
-int ledger_path(const struct common *common, char *path, size_t size, struct wt_error *err);
+int ledger_path(const struct setup *setup, char *path, size_t size, struct wt_error *err);
 
-int open_ledger(const struct common *common, bool read_only, struct ledger **ledger,
+int open_ledger(const struct setup *setup, bool read_only, struct ledger **ledger,
                 struct wt_error *err);
 
 #endif

@@ -36,7 +36,7 @@ def test_text_has_every_key(wattune):
 def test_errors_name_file_and_line(wattune):
     wattune.write_config("eta = 0.2\nledgre = x\n")
     done = wattune("jobs", code=2)
-    assert done.stderr == f'wattune: error: {wattune.config}:2: there is no key "ledgre"; similar: ledger\n'
+    assert done.stderr == f'wattune: error: {wattune.config}:2: there is no key "ledgre"; did you mean ledger?\n'
     assert done.stdout == ""
     assert "Usage: wattune jobs" in wattune("jobs", "--help").stdout  # help works all the same
     wattune.write_config("eta = high\n")

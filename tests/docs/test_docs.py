@@ -90,7 +90,7 @@ def test_every_environment_variable_is_in_the_overview():
     titles = re.findall(r"^\\fB(.*)\\fR$", (BUILD / "man" / "wattune.1").read_text(), re.M)
     told = {name for title in titles for name in title.split(", ")}
     read = {name for path in sources() for name in re.findall(r'getenv\("(\w+)"\)', path.read_text())}
-    settings = re.findall(r'"(WATTUNE_\w+)"', (ROOT / "src" / "setup" / "config.h").read_text())
+    settings = re.findall(r'"(WATTUNE_\w+)"', (ROOT / "src" / "setup" / "config_rows.h").read_text())
     assert "CUDA_VISIBLE_DEVICES" in read and "WATTUNE_LEDGER" in settings
     assert sorted((read | set(settings)) - told) == []
 

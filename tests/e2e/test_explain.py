@@ -221,7 +221,7 @@ def test_without_ledger_job_or_profile(wt):
         assert done.returncode == 1 and done.stdout == "" and "no profile" in errors(done)[0]
 
 
-@pytest.mark.parametrize("arguments, words", [((), "which job"), (("a", "b"), "one job"), (("a", "--batch-size", "0"), "batch-size"),
+@pytest.mark.parametrize("arguments, words", [((), "JOB is missing"), (("a", "b"), "one word too many"), (("a", "--batch-size", "0"), "batch-size"),
                                               (("a", "--batch-size", "x\x1b"), "x\\x1b"), (("a", "--svg"), "--svg")])
 @pytest.mark.sanitized
 def test_wrong_usage(wt, arguments, words):

@@ -28,7 +28,8 @@ def run(wt, *options, env={}):
 
 
 @pytest.mark.parametrize("options, words", [
-    (["--foo"], "--foo"), (["-x"], "-x"), (["--eta"], "--eta"),
+    (["--foo"], "--foo"), (["--obsrve"], "did you mean --observe?"), (["--phase", "trainning"], "did you mean training?"),
+    (["-x"], "-x"), (["--eta"], "--eta"),
     (["--eta", "1.01"], "--eta"), (["--eta", "-0.1"], "--eta"), (["--eta", "nan"], "--eta"), (["--eta", ""], "--eta"),
     (["--eta", "0.5x"], "--eta"), (["--eta", "0.5", "--min", "energy"], "exclude each other"),
     (["--min", "power"], "--min"), (["--max-slowdown", "-1%"], "--max-slowdown"), (["--max-slowdown", "x"], "--max-slowdown"),
@@ -51,10 +52,10 @@ def test_run_options(wt, options, words):
 
 
 @pytest.mark.parametrize("words, part", [
-    (["frobnicate"], "frobnicate"), (["run"], "no command"), (["run", "--vgpu", "v100"], "no command"),
-    (["measure"], "no command"), (["limit"], "limit get"), (["limit", "set"], "watts"), (["limit", "eat"], "eat"),
+    (["frobnicate"], "frobnicate"), (["shwo"], "did you mean show?"), (["run"], "COMMAND is missing"), (["run", "--vgpu", "v100"], "COMMAND is missing"),
+    (["measure"], "COMMAND is missing"), (["limit"], "wattune limit [OPTION...] get"), (["limit", "set"], "watts"), (["limit", "eat"], "eat"),
     (["limit", "set", "x"], '"x"'), (["limit", "set", "-5"], "-5"), (["limit", "get", "200"], "200"),
-    (["limit", "set", "200", "--json"], "--json"), (["show"], "which job"), (["show", "a", "b"], "one job"),
+    (["limit", "set", "200", "--json"], "--json"), (["show"], "JOB is missing"), (["show", "a", "b"], "one word too many"),
     (["jobs", "a"], "jobs"), (["monitor", "a"], "monitor"), (["monitor", "--count", "0"], "--count"),
     (["monitor", "--count", "-1"], "--count"), (["monitor", "--interval", "0"], "--interval"),
     (["monitor", "--interval", "4000"], "--interval"), (["monitor", "--csv", "--json"], "exclude"),

@@ -31,10 +31,10 @@ static void accepted(struct config *config, unsigned lines)
         CHECK(config_put_flag(&flags, i, value->text, &err) == 0);
         CHECK(strlen(config_shown(config, i, shown, sizeof shown)) < sizeof shown);
         CHECK(!strpbrk(config_where(config, i, shown, sizeof shown), "\n"));
-        if (config_keys[i].type == CONFIG_NUMBER)
-            CHECK(config_number(config, i) >= config_keys[i].least &&
-                  config_number(config, i) <= config_keys[i].most);
-        buffer_print(&text, "%s=%s\n", config_keys[i].name, value->text);
+        if (config_rows[i].type == OPTION_NUMBER)
+            CHECK(config_number(config, i) >= config_rows[i].least &&
+                  config_number(config, i) <= config_rows[i].most);
+        buffer_print(&text, "%s=%s\n", config_rows[i].setting.key, value->text);
     }
     same(config, &flags);
     snprintf(places.system_path, sizeof places.system_path, "%s",

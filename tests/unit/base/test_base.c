@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/stats.h"
+#include "base/nearest.h"
 #include "base/text.h"
 #include "base/units.h"
 
@@ -258,6 +259,38 @@ static void test_parse_time(void **state)
     }
     int64_t ms = 42;
     assert_int_equal(parse_time(NULL, &ms), WT_E_PARSE);
+}
+
+static const char *nearest_of(const char *word, const char *const names[])
+{
+    struct nearest search = {.word = word};
+    for (unsigned i = 0; names[i]; i++)
+        nearest_offer(&search, names[i]);
+    return nearest_name(&search);
+}
+
+static void test_nearest(void **state)
+{
+    (void)state;
+    const char *const names[] = {"observe",      "phase", "eta", "min",
+                                 "power-limits", "kJ",    "kWh", NULL};
+    const char *const none[] = {NULL}, *const yes_no[] = {"yes", "no", NULL};
+    char long_word[200];
+    assert_string_equal(nearest_of("obsrve", names), "observe");
+    assert_string_equal(nearest_of("observed", names), "observe");
+    assert_string_equal(nearest_of("Phase", names), "phase");
+    assert_string_equal(nearest_of("power_limit", names), "power-limits");
+    assert_string_equal(nearest_of("kwh", names), "kWh");
+    assert_string_equal(nearest_of("kw", names), "kWh"); /* the beginning of a name wins a tie */
+    assert_string_equal(nearest_of("eat", names), "eta");
+    assert_null(nearest_of("frobnicate", names));
+    assert_null(nearest_of("x", yes_no)); /* all of the word would change */
+    assert_null(nearest_of("", names));
+    assert_null(nearest_of("eta", none));
+    memset(long_word, 'a', sizeof long_word - 1);
+    long_word[sizeof long_word - 1] = '\0';
+    assert_null(nearest_of(long_word, names));
+    assert_null(nearest_of("\xff\xfe", names));
 }
 
 static void test_distance(void **state)
@@ -592,6 +625,7 @@ int main(void)
         cmocka_unit_test(test_parse_lists),
         cmocka_unit_test(test_parse_quantity),
         cmocka_unit_test(test_parse_time),
+        cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_distance),
         cmocka_unit_test(test_buffer),
         cmocka_unit_test(test_files),

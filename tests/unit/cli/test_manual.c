@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The manual as troff: nothing in a row may become a request or an escape, and rows without
- * documentation are told.
+ * documentation are reported.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,15 +13,22 @@
 
 #include "cli/manual.h"
 
-static const struct argp_option nasty_options[] = {
-    {"dry-run", 1, NULL, 0, ".5 of a second, 'quoted' and C:\\path", 0},
-    {"json", 'j', "OUT-FILE", OPTION_ARG_OPTIONAL, "`monitor --csv` well-known ~/x-y", 0},
+static const struct option_row nasty_options[] = {
+    {.name = "dry-run", .help = "For .5 of a second, 'quoted' and C:\\path"},
+    {.name = "json",
+     .letter = 'j',
+     .type = OPTION_TEXT,
+     .form = "OUT-FILE",
+     .optional = true,
+     .otherwise = "-",
+     .group = "Others",
+     .help = "Well-known `monitor --csv` ~/x-y"},
     {0}};
 
 static struct command nasty(void)
 {
     return (struct command){.name = "na-sty",
-                            .arguments = "get\nset WATTS",
+                            .synopsis = "get\nset WATTS",
                             .summary = "does \\nasty things",
                             .description = "One two\nthree.\n\n.PP is no request, nor is 'this.",
                             .examples = ".hidden --x\n'quote\n\n  C:\\n\n",
@@ -46,9 +53,10 @@ static void test_escapes(void **state)
                         "na\\-sty\\fR [\\fIOPTION\\fR...] set WATTS\n");
     assert_holds(&page, "One two three.\n.PP\n\\&.PP is no request, nor is \\(aqthis.\n");
     assert_holds(&page,
-                 "\\fB\\-\\-dry\\-run\\fR\n\\&.5 of a second, \\(aqquoted\\(aq and C:\\(rspath\n");
-    assert_holds(&page, "\\fB\\-j\\fR, \\fB\\-\\-json\\fR[=\\fIOUT\\-FILE\\fR]\n"
-                        "\\fBmonitor\\fR \\fB\\-\\-csv\\fR well-known \\(ti/x\\-y\n");
+                 "\\fB\\-\\-dry\\-run\\fR\nFor .5 of a second, \\(aqquoted\\(aq and C:\\(rspath\n");
+    assert_holds(&page,
+                 ".SS Others\n.TP\n\\fB\\-j\\fR, \\fB\\-\\-json\\fR[=\\fIOUT\\-FILE\\fR]\n"
+                 "Well-known \\fBmonitor\\fR \\fB\\-\\-csv\\fR \\(ti/x\\-y (default: \\-)\n");
     assert_holds(&page, ".nf\n\\&.hidden \\-\\-x\n\\&\\(aqquote\n\n  C:\\(rsn\n.fi\n");
     buffer_clear(&page);
 }
@@ -84,15 +92,25 @@ static unsigned complaints_about(struct command command, const char *sentence)
 static void test_complaints(void **state)
 {
     (void)state;
-    static const struct argp_option undocumented[] = {
-        {"json", 1, NULL, 0, "good", 0}, {"mute", 2, NULL, 0, NULL, 0}, {0}};
+    static const struct option_row faulty[] = {{.name = "json", .help = "Good"},
+                                               {.name = "mute"},
+                                               {.name = "small", .help = "small letter"},
+                                               {.name = "stop", .help = "Stops."},
+                                               {.name = "twice", .help = "Told (default: 3)"},
+                                               {0}};
+    static const struct option_row *const rows[] = {&faulty[1], &faulty[2], &faulty[3], &faulty[4]};
+    static const char *const sentences[] = {
+        "na-sty --mute is not described\n", "na-sty --small does not begin with a capital letter\n",
+        "na-sty --stop ends with a full stop\n",
+        "na-sty --twice writes a default that belongs into its row\n"};
     struct command command = nasty();
     assert_int_equal(complaints_about(command, NULL), 0);
     command.summary = "";
     assert_int_equal(complaints_about(command, "na-sty has no summary\n"), 1);
     command = nasty();
     command.summary = "ends like a sentence.";
-    assert_int_equal(complaints_about(command, "the summary of na-sty ends with a full stop\n"), 1);
+    assert_int_equal(complaints_about(command, "na-sty has a summary that ends with a full stop\n"),
+                     1);
     command = nasty();
     command.description = " \n";
     assert_int_equal(complaints_about(command, "na-sty has no description\n"), 1);
@@ -100,8 +118,16 @@ static void test_complaints(void **state)
     command.examples = NULL;
     assert_int_equal(complaints_about(command, "na-sty has no examples\n"), 1);
     command = nasty();
-    command.options = undocumented;
-    assert_int_equal(complaints_about(command, "na-sty --mute is not described\n"), 1);
+    command.options = faulty;
+    assert_int_equal(complaints_about(command, NULL), 4);
+    for (unsigned i = 0; i < 4; i++) {
+        const struct option_row one[] = {*rows[i], {0}};
+        command.options = one;
+        assert_int_equal(complaints_about(command, sentences[i]), 1);
+    }
+    command = nasty();
+    command.operands = faulty;
+    assert_int_equal(complaints_about(command, "na-sty mute is not described\n"), 4);
 }
 
 static void test_exit_codes(void **state)

@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+#include "base/buffer.h"
+#include "base/file.h"
 #include "setup/config.h"
 #include "setup/form.h"
 
@@ -133,12 +135,18 @@ static void errors_name_file_and_line(void **state)
          "power_limits is auto or a list of at most 64 different watts, not \"100,100\"", 1},
         {"progress = pattern:\n",
          "progress is auto, channel, none or pattern:REGEX, not \"pattern:\"", 1},
-        {"ledgr = x\n", "there is no key \"ledgr\"; similar: ledger", 1},
-        {"power-limits = auto\n", "there is no key \"power-limits\"; similar: power_limits", 1},
-        {"colour = no\n", "there is no key \"colour\"; similar: color", 1},
-        {"what_is_this = x\n", "there is no key \"what_is_this\"; `wattune config` lists them", 1},
+        {"ledgr = x\n", "there is no key \"ledgr\"; did you mean ledger?", 1},
+        {"power-limits = auto\n", "there is no key \"power-limits\"; did you mean power_limits?",
+         1},
+        {"colour = no\n", "there is no key \"colour\"; did you mean color?", 1},
+        {"what_is_this = x\n", "there is no key \"what_is_this\"; `wattune config` lists the keys",
+         1},
         {"project = x\neta = 0.1\nproject = y\n", "project is set in line 1 already", 3},
         {"eta = 0.1\nnonsense\n", "a line is NAME = VALUE, or a remark after #", 2},
+        {"phase = trainning\n",
+         "phase is data, experimentation, training or inference, not \"trainning\"; did you mean "
+         "training?",
+         1},
         {"[run]\neta = 0.1\n", "[run]: this file has no sections", 2},
         {"eta = 0.1\n  phase\n", "a line is NAME = VALUE, or a remark after #", 2},
     };
@@ -166,7 +174,7 @@ static void hostile_files(void **state)
                    "e\0t\0a\0",
                    8, 1, "the line holds a control character");
     assert_refused("\xe2\x80\xae = 1\n", 8, 1,
-                   "there is no key \"\\u202e\"; `wattune config` lists them");
+                   "there is no key \"\\u202e\"; `wattune config` lists the keys");
     char *large = malloc(100000);
     assert_non_null(large);
     memset(large, '#', 100000);
@@ -311,34 +319,65 @@ static void forms(void **state)
     assert_false(form_has_file("PROFILE"));
 }
 
-/* Keys, variables and flags follow from each other, and a default is valid and told in the help. */
+/* Keys, variables and options follow from each other, and a default is valid and in the help. */
 static void the_table_is_consistent(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < CONFIG_COUNT; i++) {
-        const struct config_key *key = &config_keys[i];
-        char expected[80];
-        size_t n = (size_t)snprintf(expected, sizeof expected, "WATTUNE_%s", key->name);
+        const struct option_row *row = &config_rows[i];
+        char expected[80], told[80];
+        size_t n = (size_t)snprintf(expected, sizeof expected, "WATTUNE_%s", row->setting.key);
         for (size_t k = 8; k < n; k++)
             if (expected[k] >= 'a' && expected[k] <= 'z')
                 expected[k] = (char)(expected[k] - 'a' + 'A');
-        assert_string_equal(key->variable, expected);
-        snprintf(expected, sizeof expected, "%s", key->name);
+        assert_string_equal(row->setting.variable, expected);
+        assert_int_equal(row->setting.id, i);
+        snprintf(expected, sizeof expected, "%s", row->setting.key);
         for (char *c = expected; *c; c++)
             if (*c == '_')
                 *c = '-';
-        /* A token has no flag, since others see a process's options; --intensity goes without its
-         * unit, which it takes. */
-        if (!key->flag)
-            assert_int_equal(key->secret, CONFIG_TOKEN);
+        /* A token has no option, since other users see a process's options; --intensity goes
+         * without its unit, which it takes. */
+        if (!row->name)
+            assert_int_equal(row->setting.secret, OPTION_TOKEN);
         else
-            assert_string_equal(key->flag, i == CONFIG_INTENSITY ? "intensity" : expected);
-        assert_true(key->help[0]);
-        if (key->fallback && config_put_flag(&config, (enum config_id)i, key->fallback, &err))
+            assert_string_equal(row->name, i == CONFIG_INTENSITY ? "intensity" : expected);
+        assert_true(row->help[0] >= 'A' && row->help[0] <= 'Z');
+        if (row->fallback && config_put_flag(&config, (enum config_id)i, row->fallback, &err))
             fail_msg("%s", err.text);
-        if (key->fallback && !(strstr(key->help, key->fallback) && strstr(key->help, "default")))
-            fail_msg("the help of %s does not tell its default %s", key->name, key->fallback);
+        struct buffer help = {0};
+        option_put_help(&help, row);
+        snprintf(told, sizeof told, " (default: %s)", row->fallback ? row->fallback : "");
+        if (row->fallback && !strstr(buffer_text(&help), told))
+            fail_msg("the help of %s lacks its default %s", row->setting.key, row->fallback);
+        buffer_clear(&help);
     }
+}
+
+/* A file of version 0.1 with every key that it knows: nothing is refused, nothing is lost. */
+static void a_file_of_an_older_version(void **state)
+{
+    (void)state;
+    struct wt_error read_err;
+    struct buffer text = {0};
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/tests/fixtures/config/wattune-0.1.conf", WATTUNE_SOURCE);
+    assert_int_equal(file_read(path, 1 << 16, &text, &read_err), 0);
+    put_bytes(places.user_path, buffer_text(&text), text.length);
+    buffer_clear(&text);
+    if (load())
+        fail_msg("%s", err.text);
+    for (unsigned i = 0; i < CONFIG_COUNT; i++)
+        if (config.values[i].origin != CONFIG_USER_FILE)
+            fail_msg("%s is not of the file", config_rows[i].setting.key);
+    assert_string_equal(config_text(&config, CONFIG_GPUS), "0,1");
+    assert_string_equal(config_text(&config, CONFIG_PHASE), "inference");
+    assert_string_equal(config_text(&config, CONFIG_POWER_LIMITS), "250,200,187.5");
+    assert_string_equal(config_text(&config, CONFIG_PROGRESS), "pattern:step (\\d+)");
+    assert_string_equal(config_text(&config, CONFIG_PROVIDER_TOKEN), "0123456789abcdef");
+    assert_true(config_is(&config, CONFIG_COLOR, "no"));
+    assert_true(config_number(&config, CONFIG_SYSTEM_GPUS) == 8);
+    assert_true(config_number(&config, CONFIG_RESIDUAL) == 600);
 }
 
 static int begin(void **state)
@@ -359,6 +398,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(forms, set_up),
         cmocka_unit_test_setup(the_table_is_consistent, set_up),
+        cmocka_unit_test_setup(a_file_of_an_older_version, set_up),
         cmocka_unit_test_setup(stronger_places_go_first, set_up),
         cmocka_unit_test_setup(errors_name_file_and_line, set_up),
         cmocka_unit_test_setup(the_first_error_is_told, set_up),
