@@ -10,11 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "flow/identity.h"
 #include "flow/profile.h"
 
 /* study: what was simulated, and what its trace says by expectation; or what the ledger says of a
  * job. */
-enum { WT_MAX_BATCH_SIZES = 64, WT_TARGET_LEN = 64 };
+enum { WT_TARGET_LEN = 64 };
 
 /* point: one batch size at one power limit, trained until it reaches the target. */
 struct wt_point {
@@ -103,14 +104,11 @@ struct wt_belief {
     bool left;           /* not dropped by pruning */
 };
 
-enum { WT_OPTIONS_LEN = 1536 };
-
 struct wt_beliefs {
     int64_t state_id; /* as in wt_trial */
     char gpu_model[WT_NAME_LEN];
     unsigned gpu_count;
-    char
-        options[WT_OPTIONS_LEN]; /* what was asked for, in words; other options are other beliefs */
+    struct wt_identity identity; /* another identity has other beliefs */
     bool exploring;              /* pruning goes on */
     bool failed;                 /* pruning ended without a size */
     uint32_t next;               /* the batch size that would be run next; 0: none */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account/ledger/columns.h"
 #include "account/ledger/names.h"
 #include "base/clock.h"
 
@@ -53,7 +54,7 @@ struct slice {
     double gpu_error_j;     /* NaN for an hour: it is known of whole runs */
     double length_s, share; /* of the run that it is */
     double pue, gpu_count;
-    unsigned source; /* enum wt_source, of the energy */
+    enum wt_source source; /* of the energy */
 };
 
 /* A run counts once in a group, though several of its hours lie there: the trial that a counter
@@ -435,38 +436,14 @@ static int put_slice(struct report *report, struct slice *slice)
 
 /* --- Rows --- */
 
-/* REPORT_RUN of sql.c: a whole run. */
-static void read_run(struct query *query, struct slice *s)
+/* A whole run. */
+static void read_run(struct query *query, struct slice *row)
 {
-    *s = (struct slice){.trial_id = query_int(query, 0)};
-    s->place_id = query_int(query, 0);
-    s->job_id = query_int(query, 0);
-    s->factor_id = query_int(query, 0);
-    s->started_ms = query_int(query, 0);
-    s->ended = query_int(query, 0) != 0;
-    s->time_s = query_real(query);
-    s->busy_s = query_real(query);
-    s->gpu_j = query_real(query);
-    s->cpu_j = query_real(query);
-    s->dram_j = query_real(query);
-    s->intensity_g_per_kwh = query_real(query);
-    s->operational_g = query_real(query);
-    s->market_g = query_real(query);
-    s->embodied_g = query_real(query);
-    s->embodied_useful_g = query_real(query);
-    s->energy_fraction = query_real(query);
-    s->energy_fraction_error = query_real(query);
-    char source[16];
-    query_text(query, source, sizeof source);
-    for (s->source = WT_SOURCE_COUNTER;
-         s->source <= WT_SOURCE_REPLAYED && strcmp(source, ledger_sources[s->source]) != 0;)
-        s->source++;
-    if (s->source > WT_SOURCE_REPLAYED)
-        s->source = WT_SOURCE_NONE;
-    s->gpu_error_j = query_real(query);
-    s->hour = s->started_ms / HOUR_MS - (s->started_ms % HOUR_MS < 0);
-    s->length_s = s->time_s;
-    s->share = 1;
+    *row = (struct slice){.trial_id = query_int(query, 0)};
+    REPORT_RUN(GET)
+    row->hour = row->started_ms / HOUR_MS - (row->started_ms % HOUR_MS < 0);
+    row->length_s = row->time_s;
+    row->share = 1;
 }
 
 static int read_runs(struct report *report, struct query *query)
