@@ -7,16 +7,18 @@
 
 #include "account/ledger/sqlite.h"
 
-/* From one version to the next, within one transaction: the text, and then finish() (NULL: nothing
+/* The version this program knows. */
+enum { LEDGER_SCHEMA = 5 };
+
+/* A step within one transaction: statements (the last is NULL), and then finish() (NULL: nothing
  * more), which does what SQL cannot. */
 struct ledger_migration {
-    const char *sql;
+    const char *const *sql;
     int (*finish)(struct ledger *ledger, struct wt_error *err);
 };
 
-/* [0] makes schema 1, [1] brings 1 to 2. */
-extern const struct ledger_migration ledger_migrations[];
-extern const int ledger_schema; /* the number of migrations: the version this program knows */
+/* [0] makes LEDGER_SCHEMA in an empty file; [1] brings schema 1 to 2, and so on. */
+extern const struct ledger_migration ledger_migrations[LEDGER_SCHEMA];
 
 /* states_4.c: gives every state the key and the columns of the identity that its words of schema 4
  * stand for.  Words that are none stay as they are, as an opaque identity.  Within a writing

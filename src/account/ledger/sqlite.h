@@ -93,6 +93,9 @@ int ledger_factor_make(struct ledger *ledger, const struct wt_carbon *carbon, in
 int ledger_device_make(struct ledger *ledger, const struct ledger_device_energy *device,
                        int64_t *device_id, struct wt_error *err);
 
+/* states.c: the parameters of STATE_IDENTITY in columns.h; a field that does not count is NULL. */
+void ledger_put_identity(struct query *query, const struct wt_identity *identity);
+
 /* jobs.c: WT_E_NOT_FOUND with the names of similar jobs. */
 int ledger_no_such_job(struct ledger *ledger, const char *job, struct wt_error *err);
 

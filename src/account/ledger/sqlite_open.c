@@ -51,11 +51,11 @@ static int read_schema(struct ledger *ledger, int64_t *schema, struct wt_error *
                          "%s is an SQLite database of another program: name another file with "
                          "--ledger",
                          ledger->path);
-    if (version > ledger_schema)
+    if (version > LEDGER_SCHEMA)
         return error_set(err, WT_E_VERSION,
                          "the ledger %s was made by a newer wattune (schema %lld, this one knows "
                          "%d): use that one, or name another file with --ledger",
-                         ledger->path, (long long)version, ledger_schema);
+                         ledger->path, (long long)version, LEDGER_SCHEMA);
     *schema = version;
     return 0;
 }
@@ -76,6 +76,21 @@ static int use_wal(struct ledger *ledger, struct wt_error *err)
     }
 }
 
+/* Runs one step, and writes down the version that it leads to. */
+static int apply(struct ledger *ledger, const struct ledger_migration *step, int64_t version,
+                 struct wt_error *err)
+{
+    char stamp[96];
+    int rc = 0;
+    for (const char *const *sql = step->sql; rc == 0 && *sql; sql++)
+        rc = ledger_run_sql(ledger, *sql, err);
+    if (rc == 0 && step->finish)
+        rc = step->finish(ledger, err);
+    snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %lld",
+             APPLICATION_ID, (long long)version);
+    return rc ? rc : ledger_run_sql(ledger, stamp, err);
+}
+
 /* Applies what is missing, one transaction a version.  The version is read again under the write
  * lock: another process may have been faster. */
 static int migrate(struct ledger *ledger, struct wt_error *err)
@@ -86,17 +101,10 @@ static int migrate(struct ledger *ledger, struct wt_error *err)
             return rc;
         int64_t schema = 0;
         rc = read_schema(ledger, &schema, err);
-        bool done = rc == 0 && schema >= ledger_schema;
+        bool done = rc == 0 && schema >= LEDGER_SCHEMA;
         if (rc == 0 && !done) {
-            char stamp[96];
-            snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %lld",
-                     APPLICATION_ID, (long long)schema + 1);
-            const struct ledger_migration *next = &ledger_migrations[schema];
-            rc = ledger_run_sql(ledger, next->sql, err);
-            if (rc == 0 && next->finish)
-                rc = next->finish(ledger, err);
-            if (rc == 0)
-                rc = ledger_run_sql(ledger, stamp, err);
+            int64_t next = schema ? schema + 1 : LEDGER_SCHEMA;
+            rc = apply(ledger, &ledger_migrations[schema], next, err);
         }
         rc = ledger_finish(ledger, rc, err);
         if (rc || done)
@@ -158,7 +166,7 @@ static int prepare_file(struct ledger *ledger, unsigned flags, struct wt_error *
     bool read_only = sqlite3_db_readonly(ledger->db, "main") == 1;
     if (read_only && !(flags & LEDGER_READ_ONLY))
         return sqlite_failed(ledger, SQLITE_READONLY, "open", err);
-    if (schema == ledger_schema)
+    if (schema == LEDGER_SCHEMA)
         return 0;
     if (schema == 0 && (flags & LEDGER_READ_ONLY))
         return error_set(err, WT_E_NOT_FOUND,
@@ -204,7 +212,7 @@ int ledger_open(const char *path, unsigned flags, struct ledger **out, struct wt
 
 int ledger_schema_number(void)
 {
-    return ledger_schema;
+    return LEDGER_SCHEMA;
 }
 
 struct ledger *ledger_close(struct ledger *ledger)

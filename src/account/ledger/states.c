@@ -30,8 +30,14 @@ static void put_key(struct query *query, const struct state_key *key)
     query_put_text(query, key->text);
 }
 
-static void put_identity(struct query *query, const struct wt_identity *row)
+void ledger_put_identity(struct query *query, const struct wt_identity *identity)
 {
+    struct wt_identity known = *identity, *row = &known;
+    bool slowdown = row->preference.selector == WT_SELECT_MAX_SLOWDOWN;
+    if (row->preference.selector != WT_SELECT_COST && !slowdown)
+        row->preference.eta = NAN;
+    if (!slowdown)
+        row->preference.max_slowdown = NAN;
     STATE_IDENTITY(PUT)
 }
 
@@ -58,7 +64,7 @@ static int write_state(struct ledger *ledger, const struct state_key *key, int64
     struct query *query = ledger_query(ledger, *id ? SQL_STATE_PUT : SQL_STATE_MAKE);
     if (!*id) {
         put_key(query, key);
-        put_identity(query, key->identity);
+        ledger_put_identity(query, key->identity);
     }
     query_put_bytes(query, bytes, length);
     query_put_int(query, clock_wall_ms());

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "account/ledger/columns.h"
 #include "tune/learn/identity.h"
 
 /* --- One sentence --- */
@@ -185,15 +184,15 @@ static int next_state(struct ledger *ledger, int64_t *id, char words[WT_OPTIONS_
     return rc;
 }
 
-static int name_state(struct ledger *ledger, int64_t id, const struct wt_identity *row,
+static int name_state(struct ledger *ledger, int64_t id, const struct wt_identity *identity,
                       struct wt_error *err)
 {
     char key[LEARN_KEY_LEN];
-    struct query *query = ledger_query(ledger, row ? SQL_STATE_NAME : SQL_STATE_OPAQUE);
-    if (row) {
-        learn_identity_encode(row, key);
+    struct query *query = ledger_query(ledger, identity ? SQL_STATE_NAME : SQL_STATE_OPAQUE);
+    if (identity) {
+        learn_identity_encode(identity, key);
         query_put_text(query, key);
-        STATE_IDENTITY(PUT)
+        ledger_put_identity(query, identity);
     }
     query_put_int(query, id);
     return query_run(query, err);
