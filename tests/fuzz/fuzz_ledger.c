@@ -29,16 +29,18 @@ static void make_good(void)
 {
     struct wt_error err = {0};
     struct ledger *ledger = NULL;
-    struct wt_trial trial = {.identity.job = "resnet",
-                             .identity.phase = "training",
-                             .identity.project = "vision",
-                             .part.energy_j = 12,
-                             .outcome.time_s = 3,
-                             .outcome.reached = -1,
-                             .part.source = WT_SOURCE_COUNTER,
-                             .part.gpu_count = 1,
-                             .profile.count = 1,
-                             .profile.points = {{{WT_KNOB_POWER_LIMIT, 175000}, 40, 0.0025, 0.4375, 0.01, 0.0001, false}}};
+    struct wt_trial trial = {
+        .identity.job = "resnet",
+        .identity.phase = "training",
+        .identity.project = "vision",
+        .part.energy_j = 12,
+        .outcome.time_s = 3,
+        .outcome.reached = -1,
+        .part.source = WT_SOURCE_COUNTER,
+        .part.gpu_count = 1,
+        .profile.count = 1,
+        .profile.points = {
+            {{WT_KNOB_POWER_LIMIT, 175000}, 40, 0.0025, 0.4375, 0.01, 0.0001, false}}};
     struct ledger_device_energy device = {
         .uuid = "GPU-0", .name = "V100", .energy_j = 12, .source = WT_SOURCE_COUNTER};
     snprintf(trial.part.gpus[0].uuid, WT_UUID_LEN, "GPU-0");
@@ -49,7 +51,8 @@ static void make_good(void)
                            &(struct ledger_used){.devices = &device, .device_count = 1},
                            &err) == 0);
     const struct wt_profile_key key = {.job = "resnet", .gpu_model = "V100", .gpu_count = 1};
-    static const struct wt_identity identity = {.metric = "accuracy", .at_least = true, .target = 0.9};
+    static const struct wt_identity identity = {
+        .metric = "accuracy", .at_least = true, .target = 0.9};
     CHECK(ledger_state_change(ledger, &key, &identity, put_state, NULL, NULL, &err) == 0);
     ledger_close(ledger);
     CHECK(file_read(path, 1 << 20, &good, &err) == 0);

@@ -99,7 +99,7 @@ static int read_trial(struct ledger *ledger, struct query *query, unsigned parts
 static int each_trial(struct ledger *ledger, const char *job, const struct ledger_trials *which,
                       ledger_run_taker *take, void *ctx, struct wt_error *err)
 {
-    struct wt_trial trial;
+    struct wt_trial trial = {0};
     struct query *query = ledger_query(ledger, SQL_JOB_FIND);
     query_put_text(query, job);
     int rc = query_step(query, err);
@@ -171,7 +171,7 @@ static int each_run(struct ledger *ledger, const struct ledger_runs *runs, ledge
                     void *ctx, struct wt_error *err)
 {
     struct query *query = ledger_query(ledger, SQL_RUNS);
-    struct wt_trial run;
+    struct wt_trial run = {0};
     int rc;
     ledger_put_runs(query, runs);
     while ((rc = query_step(query, err)) > 0) {

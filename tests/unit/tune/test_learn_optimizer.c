@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * learn/: batch sizes over each store, in memory and in the ledger; among processes at once, after a
- * kill, under other identities.
+ * learn/: batch sizes over each store, in memory and in the ledger; among processes at once, after
+ * a kill, under other identities.
  */
 #include "../account/ledger_help.h"
 
@@ -310,9 +310,8 @@ static void a_store_keeps_a_change_or_nothing(void **state)
     assert_int_equal(ops->change(ops->ctx, &batch.key, &batch.identity, refuse, NULL, NULL, &err),
                      WT_E_INVALID);
     batch.identity.observed = true;
-    assert_int_equal(ops->change(ops->ctx, &batch.key, &batch.identity, append, &seen, &other,
-                                 &err),
-                     0);
+    assert_int_equal(
+        ops->change(ops->ctx, &batch.key, &batch.identity, append, &seen, &other, &err), 0);
     assert_true(seen == 0 && other != id);
     batch.identity.observed = false;
     assert_int_equal(ops->change(ops->ctx, &batch.key, &batch.identity, append, &seen, NULL, &err),
@@ -508,8 +507,10 @@ static void a_killed_process_gives_its_size_back(void **state)
 int main(void)
 {
 #define OVER_EACH_STORE(f)                                                                         \
-    {#f " (memory)", f, set_up, tear_down, &memory_store}, {#f " (ledger)", f, set_up, tear_down,  \
-                                                            &ledger_store}
+    {#f " (memory)", f, set_up, tear_down, &memory_store},                                         \
+    {                                                                                              \
+#f " (ledger)", f, set_up, tear_down, &ledger_store                                        \
+    }
 #define WITH_FOLDER(f) cmocka_unit_test_setup_teardown(f, make_folder, drop_folder)
     const struct CMUnitTest tests[] = {
         OVER_EACH_STORE(the_order_of_exploration),
