@@ -99,11 +99,11 @@ void ledger_put_identity(struct query *query, const struct wt_identity *identity
 /* jobs.c: WT_E_NOT_FOUND with the names of similar jobs. */
 int ledger_no_such_job(struct ledger *ledger, const char *job, struct wt_error *err);
 
-/* report.c: the first hour that begins at or after that moment; INT64_MIN and INT64_MAX stay what
+/* sums_read.c: the first hour that begins at or after that moment; INT64_MIN and INT64_MAX stay what
  * they are. */
 int64_t ledger_hour_from(int64_t ms);
 
-/* report.c: the parameters of RUNS_OF in sql.c. */
+/* sums_read.c: the parameters of RUNS_OF in sql.c. */
 void ledger_put_runs(struct query *query, const struct ledger_runs *runs);
 
 /* points.c: the profile points of a trial or a profile, whose number goes in front of each. */
