@@ -90,29 +90,33 @@ static void fill(const char *path, long runs)
             "  ELSE 'inference' END, printf('project-%d', i % 20), printf('user-%d', i % 50), "
             "printf('node-%02d', i % 30),"
             "  'NVIDIA A100-SXM4-40GB', 1 + i % 8 FROM n;");
-    snprintf(text, sizeof text,
-             "CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM "
-             "n WHERE i < %ld) SELECT i FROM n;"
-             "INSERT INTO trials (trial_id, job_id, recurrence, try_number, batch_size, "
-             "started_ms, ended, time_s, limit_mw, energy_j,"
-             " energy_error_j, cost_j, steps, epochs, early_stopped, exit_code, source, "
-             "baseline_limit_mw, energy_fraction,"
-             " time_fraction, energy_fraction_error, time_fraction_error, not_started, place_id, "
-             "factor_id, busy_s,"
-             " intensity_g_per_kwh, operational_g, embodied_g, embodied_useful_g)"
-             " SELECT i, 1 + i %% 2000, 1 + i / 2000, 1, 64, started_ms + i * 31536, 1, time_s + i "
-             "%% 977, limit_mw, energy_j + i %% 9973,"
-             " 100 + i %% 7, cost_j + i %% 9973, 1000 + i, 20, 0, 0, source, baseline_limit_mw, "
-             "energy_fraction, time_fraction,"
-             " energy_fraction_error, time_fraction_error, 0, 1 + i %% 120, factor_id, busy_s + i "
-             "%% 977, intensity_g_per_kwh + i %% 97,"
-             " operational_g + i %% 89, embodied_g + i %% 11, embodied_useful_g + i %% 11 FROM n, "
-             "trials WHERE trial_id = 1;"
-             "INSERT INTO trial_gpus SELECT i, 0, 1 FROM n;"
-             "INSERT INTO measurements SELECT i, 0, 1, energy_j + i %% 9973, 100 + i %% 7, source, "
-             "begin_ms + i * 31536,"
-             " end_ms + i * 31536 FROM n, measurements WHERE trial_id = 1;",
-             runs);
+    snprintf(
+        text, sizeof text,
+        "CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM "
+        "n WHERE i < %ld) SELECT i FROM n;"
+        "INSERT INTO trials (trial_id, job_id, recurrence, try_number, batch_size, "
+        "started_ms, ended, time_s, setting, energy_j,"
+        " energy_error_j, cost_j, steps, epochs, early_stopped, exit_code, source, "
+        "baseline, energy_fraction,"
+        " time_fraction, energy_fraction_error, time_fraction_error, not_started, place_id, "
+        "factor_id, busy_s,"
+        " intensity_g_per_kwh, operational_g, embodied_g, embodied_useful_g)"
+        " SELECT i, 1 + i %% 2000, 1 + i / 2000, 1, 64, started_ms + i * 31536, 1, time_s + i "
+        "%% 977, setting, energy_j + i %% 9973,"
+        " 100 + i %% 7, cost_j + i %% 9973, 1000 + i, 20, 0, 0, source, baseline, "
+        "energy_fraction, time_fraction,"
+        " energy_fraction_error, time_fraction_error, 0, 1 + i %% 120, factor_id, busy_s + i "
+        "%% 977, intensity_g_per_kwh + i %% 97,"
+        " operational_g + i %% 89, embodied_g + i %% 11, embodied_useful_g + i %% 11 FROM n, "
+        "trials WHERE trial_id = 1;"
+        "INSERT INTO trial_parts (trial_id, part, node, energy_j) SELECT i, 0, 'node-07', energy_j "
+        "+ i %% 9973 FROM n, trials WHERE trial_id = 1;"
+        "INSERT INTO trial_gpus (trial_id, position, device_id) SELECT i, 0, 1 FROM n;"
+        "INSERT INTO measurements (trial_id, position, device_id, energy_j, energy_error_j, "
+        "source, begin_ms, end_ms) SELECT i, 0, 1, energy_j + i %% 9973, 100 + i %% 7, source, "
+        "begin_ms + i * 31536,"
+        " end_ms + i * 31536 FROM n, measurements WHERE trial_id = 1;",
+        runs);
     sql(db, text);
     sql(db, "COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
     sqlite3_close(db);

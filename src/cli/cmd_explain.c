@@ -200,10 +200,7 @@ static int ask(struct known *known, struct explain_question *question, struct wt
     /* A size that was run by itself, later, is not one of those that were chosen among. */
     known->chooses = known->chooses && is_among(&known->beliefs, key->batch_size);
     uint32_t chosen = settings.batch_size ? settings.batch_size : cheapest(known);
-    char target[WT_TARGET_LEN];
-    uint32_t standard = 0;
-    if (known->chooses && !options_read_words(known->beliefs.options, target, &standard))
-        standard = 0;
+    uint32_t standard = known->chooses ? known->beliefs.identity.default_size : 0;
     known->sizes = calloc(known->beliefs.count + 2, sizeof *known->sizes);
     if (!known->sizes)
         return error_set(err, WT_E_NO_MEMORY, "explain the job: out of memory");

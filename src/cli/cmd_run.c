@@ -20,6 +20,7 @@
 #include "setup/factors.h"
 #include "setup/open_ledger.h"
 #include "show/json/documents.h"
+#include "show/text/identity.h"
 #include "show/text/view.h"
 #include "tune/decide/power_limits.h"
 #include "tune/decide/power_search.h"
@@ -101,8 +102,10 @@ static void fill_key(struct job_options *job)
 
 static void say_sizes(const struct recur_options *recur)
 {
+    struct wt_identity identity;
     char words[WT_OPTIONS_LEN];
-    recur_words(recur, words);
+    recur_identity(recur, &identity);
+    view_identity_words(&identity, words);
     printf("with batch sizes chosen for %s\n", words);
 }
 

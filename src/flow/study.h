@@ -10,10 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "flow/identity.h"
 #include "flow/profile.h"
 
 /* study: a simulation with the expectations of its trace, or the ledger's knowledge of a job */
-enum { WT_MAX_BATCH_SIZES = 64, WT_TARGET_LEN = 64 };
+enum { WT_TARGET_LEN = 64 };
 
 /* point: one batch size at one power limit, trained until it reaches the target. */
 struct wt_point {
@@ -101,19 +102,16 @@ struct wt_belief {
     bool left;           /* not dropped by pruning */
 };
 
-enum { WT_OPTIONS_LEN = 1536 };
-
 struct wt_beliefs {
     int64_t state_id; /* as in wt_trial */
     char gpu_model[WT_NAME_LEN];
     unsigned gpu_count;
-    /* the options of the job, in words; other options have other beliefs */
-    char options[WT_OPTIONS_LEN];
-    bool exploring;   /* pruning goes on */
-    bool failed;      /* pruning ended without a size */
-    uint32_t next;    /* the batch size that would be run next; 0: none */
-    double bound_j;   /* the most that a run may cost; INFINITY: no bound */
-    unsigned running; /* recurrences under way */
+    struct wt_identity identity; /* another identity has other beliefs */
+    bool exploring;              /* pruning goes on */
+    bool failed;                 /* pruning ended without a size */
+    uint32_t next;               /* the batch size that would be run next; 0: none */
+    double bound_j;              /* the most that a run may cost; INFINITY: no bound */
+    unsigned running;            /* recurrences under way */
     /* runs on other GPUs that count once an epoch of their size has a known cost here */
     unsigned waiting;
     unsigned count;

@@ -234,7 +234,7 @@ def test_a_trace_gives_the_training_jobs(wattune, tmp_path):
     assert "one GPU model" in wattune("simulate", "--fleet", *trace, "--gpu-models", "a40,v100", "--ledger", path, code=2).stderr
     wattune("simulate", "--fleet", *trace, "--runs", "400", "--recurrences", "15", "--ledger", path)
     epoch_j = {(8, 250): 120000, (8, 150): 90000, (16, 250): 73500, (16, 150): 58110}
-    found = rows(path, "SELECT batch_size, limit_mw / 1000, energy_j / epochs, name FROM trials JOIN jobs USING (job_id) WHERE source ="
+    found = rows(path, "SELECT batch_size, setting / 1000, energy_j / epochs, name FROM trials JOIN jobs USING (job_id) WHERE source ="
                        " 'replayed' AND exit_code = 0 AND trial_id NOT IN (SELECT trial_id FROM trial_points)")
     assert len(found) > 20
     for size, limit, energy_j, job in found:

@@ -14,7 +14,7 @@ from pages import HOSTILE, MARCH_MS, STRUCTURE, Book, check_shown, figures, numb
 from test_fleet import start_watching
 
 HOUR_MS = 3600000
-SAVED = {"baseline_limit_mw": 250000, "energy_fraction": 0.8, "energy_fraction_error": 0.01, "time_fraction": 1.1}
+SAVED = {"baseline": 250000, "energy_fraction": 0.8, "energy_fraction_error": 0.01, "time_fraction": 1.1}
 
 
 class Fleet(Book):

@@ -338,7 +338,7 @@ def test_a_large_ledger_is_not_held_in_memory(wt, form, runs):
         kept = ", ".join(name for name in columns if name not in ("trial_id", "recurrence"))
         db.execute(f"WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < {runs})"
                    f" INSERT INTO trials ({kept}, recurrence) SELECT {kept}, n.i FROM n, trials WHERE recurrence = 1")
-        db.execute("INSERT INTO trial_gpus SELECT t.trial_id, g.position, g.device_id FROM trials t, trial_gpus g WHERE t.recurrence > 1")
+        db.execute("INSERT INTO trial_gpus SELECT t.trial_id, g.position, g.device_id, g.part FROM trials t, trial_gpus g WHERE t.recurrence > 1")
     done = wt.run("report", "--export", form, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (1 << 24, 1 << 24)))
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == runs + (form == "codecarbon") and len(done.stdout) > 20e6

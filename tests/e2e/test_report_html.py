@@ -19,7 +19,7 @@ def book(wt):
 
 
 def test_numbers_are_those_of_the_json(book, browser):
-    saved = {"baseline_limit_mw": 250000, "energy_fraction": 0.8, "energy_fraction_error": 0.01, "time_fraction": 1.1}
+    saved = {"baseline": 250000, "energy_fraction": 0.8, "energy_fraction_error": 0.01, "time_fraction": 1.1}
     book.add("a", kwh=3, cpu_energy_j=720000.0, project="vision", market_g=12.5, **saved)
     book.add("a", kwh=1, day=1, project="speech")
     book.add("b", kwh=0.25, day=2, project="vision", **saved)

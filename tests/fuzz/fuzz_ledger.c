@@ -51,7 +51,9 @@ static void make_good(void)
                            &(struct ledger_used){.devices = &device, .device_count = 1},
                            &err) == 0);
     const struct wt_profile_key key = {.job = "resnet", .gpu_model = "V100", .gpu_count = 1};
-    CHECK(ledger_state_change(ledger, &key, "accuracy>=0.9", put_state, NULL, NULL, &err) == 0);
+    static const struct wt_identity identity = {
+        .metric = "accuracy", .at_least = true, .target = 0.9};
+    CHECK(ledger_state_change(ledger, &key, &identity, put_state, NULL, NULL, &err) == 0);
     ledger_close(ledger);
     CHECK(file_read(path, 1 << 20, &good, &err) == 0);
 }
@@ -98,7 +100,7 @@ static void read_all(struct ledger *ledger)
     is_known(rc, &err);
     for (size_t i = 0; rc == 0 && i < count; i++)
         CHECK(states[i].length <= LEARN_STATE_MOST &&
-              memchr(states[i].options, '\0', sizeof states[i].options) &&
+              memchr(states[i].identity.words, '\0', sizeof states[i].identity.words) &&
               memchr(states[i].gpu_model, '\0', sizeof states[i].gpu_model));
     free(states);
     is_known(ledger_steps_per_epoch(ledger, "resnet", 32, &steps, &err), &err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading back: rows for all jobs, all trials of one job, the devices of one trial.  Each answer
- * comes from one transaction: a run that books at the same time is in it wholly or not at all.
+ * Reading back: rows for all jobs, the devices and the hours of one trial.  Each answer comes from
+ * one transaction: a run that books at the same time is in it wholly or not at all.
  */
 #include "account/ledger/sqlite.h"
 
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account/ledger/columns.h"
 #include "base/text.h"
 
 /* An array that grows by doubling; `items` belongs to the caller. */
@@ -30,17 +31,6 @@ static void *list_add(struct list *list)
         list->capacity = capacity;
     }
     return memset((char *)list->items + list->size * list->count++, 0, list->size);
-}
-
-/* The enum value whose word it is; 0 for none. */
-static int word(struct query *query, const char *const words[], int count)
-{
-    char text[16];
-    query_text(query, text, sizeof text);
-    for (int i = 0; i < count; i++)
-        if (!strcmp(text, words[i]))
-            return i;
-    return 0;
 }
 
 /* Fills a list in a transaction of its own and hands it over. */
@@ -80,18 +70,8 @@ static int read_jobs(struct ledger *ledger, struct list *list, const void *which
         struct wt_job_row *row = list_add(list);
         if (!row)
             return no_memory(err);
-        query_text(query, row->job, sizeof row->job);
-        query_text(query, row->phase, sizeof row->phase);
-        query_text(query, row->project, sizeof row->project);
-        row->recurrences = query_u32(query);
-        row->trials = query_u32(query);
-        row->unended = query_u32(query);
-        row->last_started_ms = query_int(query, 0);
-        row->energy_j = query_real(query);
-        row->energy_unknown = query_u32(query);
-        row->time_s = query_real(query);
-        row->best_energy_fraction = query_real(query);
-        row->best_energy_fraction_error = query_real(query);
+        query_int(query, 0); /* the job's number */
+        JOB_ROW(GET)
     }
     return rc;
 }
@@ -104,75 +84,6 @@ int ledger_jobs(struct ledger *ledger, struct wt_job_row **rows, size_t *count,
     if (rc == 0)
         *rows = items;
     return rc;
-}
-
-/* --- Trials --- */
-
-/* One row of SQL_TRIALS. */
-static void read_trial(struct query *query, struct wt_trial *trial)
-{
-    trial->identity.id = query_int(query, 0);
-    trial->identity.recurrence = query_u32(query);
-    trial->identity.try_number = query_u32(query);
-    query_text(query, trial->identity.phase, sizeof trial->identity.phase);
-    query_text(query, trial->identity.project, sizeof trial->identity.project);
-    query_text(query, trial->identity.user, sizeof trial->identity.user);
-    query_text(query, trial->identity.node, sizeof trial->identity.node);
-    trial->outcome.batch_size = query_u32(query);
-    trial->identity.started_ms = query_int(query, 0);
-    trial->outcome.ended = query_int(query, 0) != 0;
-    trial->identity.state_id = query_int(query, 0);
-    trial->carbon.pue = query_real(query);
-    query_text(query, trial->carbon.intensity_source, sizeof trial->carbon.intensity_source);
-    query_text(query, trial->carbon.embodied_source, sizeof trial->carbon.embodied_source);
-    query_text(query, trial->carbon.pue_source, sizeof trial->carbon.pue_source);
-    query_text(query, trial->carbon.location, sizeof trial->carbon.location);
-    trial->carbon.lifetime_years = query_real(query);
-    if (isnan(trial->carbon.lifetime_years))
-        trial->carbon.lifetime_years = 0;
-    trial->outcome.time_s = query_real(query);
-    trial->outcome.setting.value = query_u32(query);
-    trial->part.energy_j = query_real(query);
-    trial->part.energy_error_j = query_real(query);
-    trial->part.sensor_error_fraction = query_real(query);
-    trial->part.cpu_energy_j = query_real(query);
-    trial->part.dram_energy_j = query_real(query);
-    trial->outcome.cost_j = query_real(query);
-    trial->outcome.steps = (uint64_t)query_int(query, 0);
-    trial->outcome.epochs = (uint64_t)query_int(query, 0);
-    trial->outcome.metric = query_real(query);
-    trial->outcome.reached = (int)query_int(query, -1);
-    trial->outcome.early_stopped = query_int(query, 0) != 0;
-    trial->outcome.exit_code = (int)query_int(query, -1);
-    trial->part.source = (enum wt_source)word(query, ledger_sources, WT_SOURCE_REPLAYED + 1);
-    query_text(query, trial->outcome.note, sizeof trial->outcome.note);
-    trial->outcome.savings.baseline.value = query_u32(query);
-    trial->outcome.savings.energy_fraction = query_real(query);
-    trial->outcome.savings.time_fraction = query_real(query);
-    trial->outcome.savings.energy_fraction_error = query_real(query);
-    trial->outcome.savings.time_fraction_error = query_real(query);
-    trial->outcome.not_started = query_int(query, 0) != 0;
-    trial->part.busy_s = query_real(query);
-    trial->carbon.intensity_g_per_kwh = query_real(query);
-    trial->carbon.operational_g = query_real(query);
-    trial->carbon.market_g = query_real(query);
-    trial->carbon.embodied_g = query_real(query);
-    trial->carbon.embodied_useful_g = query_real(query);
-}
-
-static int read_gpus(struct ledger *ledger, struct wt_trial *trial, struct wt_error *err)
-{
-    struct query *query = ledger_query(ledger, SQL_GPUS);
-    query_put_int(query, trial->identity.id);
-    int rc;
-    while ((rc = query_step(query, err)) > 0 && trial->part.gpu_count < WT_MAX_DEVICES) {
-        trial->part.gpus[trial->part.gpu_count].index = query_u32(query);
-        query_text(query, trial->part.gpus[trial->part.gpu_count].uuid, WT_UUID_LEN);
-        query_text(query, trial->part.gpus[trial->part.gpu_count].name, WT_NAME_LEN);
-        trial->part.gpu_count++;
-    }
-    query_leave(query);
-    return rc < 0 ? rc : 0;
 }
 
 int ledger_no_such_job(struct ledger *ledger, const char *job, struct wt_error *err)
@@ -193,76 +104,6 @@ int ledger_no_such_job(struct ledger *ledger, const char *job, struct wt_error *
                               text_escape_into(name, sizeof name, job), similar);
 }
 
-static int read_trials(struct ledger *ledger, struct list *list, const void *which,
-                       struct wt_error *err)
-{
-    const char *job = which;
-    struct query *query = ledger_query(ledger, SQL_JOB_FIND);
-    query_put_text(query, job);
-    int rc = query_step(query, err);
-    int64_t job_id = rc > 0 ? query_int(query, 0) : 0;
-    query_leave(query);
-    if (rc <= 0)
-        return rc < 0 ? rc : ledger_no_such_job(ledger, job, err);
-    query = ledger_query(ledger, SQL_TRIALS);
-    query_put_int(query, job_id);
-    while ((rc = query_step(query, err)) > 0) {
-        struct wt_trial *trial = list_add(list);
-        if (!trial)
-            return no_memory(err);
-        snprintf(trial->identity.job, sizeof trial->identity.job, "%s", job);
-        read_trial(query, trial);
-        rc = read_gpus(ledger, trial, err);
-        if (rc == 0)
-            rc = ledger_points_get(ledger, SQL_POINTS, trial->identity.id, trial->profile.points,
-                                   WT_MAX_LIMITS, &trial->profile.count, err);
-        if (rc < 0)
-            return rc;
-    }
-    return rc;
-}
-
-int ledger_job_trials(struct ledger *ledger, const char *job, struct wt_trial **trials,
-                      size_t *count, struct wt_error *err)
-{
-    void *items = NULL;
-    int rc = read_list(ledger, read_trials, job, sizeof **trials, &items, count, err);
-    if (rc == 0)
-        *trials = items;
-    return rc;
-}
-
-/* --- Runs --- */
-
-static int each_run(struct ledger *ledger, const struct ledger_runs *runs, ledger_run_taker *take,
-                    void *ctx, struct wt_error *err)
-{
-    struct query *query = ledger_query(ledger, SQL_RUNS);
-    struct wt_trial run;
-    int rc;
-    ledger_put_runs(query, runs);
-    while ((rc = query_step(query, err)) > 0) {
-        run = (struct wt_trial){0};
-        query_text(query, run.identity.job, sizeof run.identity.job);
-        read_trial(query, &run);
-        rc = read_gpus(ledger, &run, err);
-        if (rc == 0)
-            rc = take(ctx, &run, err);
-        if (rc < 0)
-            break;
-    }
-    query_leave(query);
-    return rc;
-}
-
-int ledger_each_run(struct ledger *ledger, const struct ledger_runs *runs, ledger_run_taker *take,
-                    void *ctx, struct wt_error *err)
-{
-    int rc = ledger ? ledger_begin(ledger, false, err) : 0;
-    return rc == 0 && ledger ? ledger_finish(ledger, each_run(ledger, runs, take, ctx, err), err)
-                             : rc;
-}
-
 /* --- Devices --- */
 
 static int read_devices(struct ledger *ledger, struct list *list, const void *which,
@@ -273,18 +114,12 @@ static int read_devices(struct ledger *ledger, struct list *list, const void *wh
     query_put_int(query, *trial_id);
     int rc;
     while ((rc = query_step(query, err)) > 0) {
-        struct ledger_device_energy *device = list_add(list);
-        if (!device)
+        struct ledger_device_energy *row = list_add(list);
+        if (!row)
             return no_memory(err);
-        device->kind = (enum wt_device_kind)word(query, ledger_kinds, WT_DEVICE_DRAM + 1);
-        device->index = query_u32(query);
-        query_text(query, device->uuid, sizeof device->uuid);
-        query_text(query, device->name, sizeof device->name);
-        device->energy_j = query_real(query);
-        device->energy_error_j = query_real(query);
-        device->source = (enum wt_source)word(query, ledger_sources, WT_SOURCE_REPLAYED + 1);
-        device->begin_ms = query_int(query, 0);
-        device->end_ms = query_int(query, 0);
+        query_int(query, 0); /* the trial's number */
+        DEVICE(GET)
+        MEASUREMENT(GET)
     }
     return rc;
 }
@@ -297,15 +132,12 @@ static int read_hours(struct ledger *ledger, struct list *list, const void *whic
     query_put_int(query, *trial_id);
     int rc;
     while ((rc = query_step(query, err)) > 0) {
-        struct ledger_hour *hour = list_add(list);
-        if (!hour)
+        struct ledger_hour *row = list_add(list);
+        if (!row)
             return no_memory(err);
-        hour->hour = query_int(query, 0);
-        hour->kind = (enum wt_device_kind)word(query, ledger_kinds, WT_DEVICE_DRAM + 1);
-        hour->index = query_u32(query);
-        hour->energy_j = query_real(query);
-        hour->busy_s = query_real(query);
-        hour->intensity_g_per_kwh = query_real(query);
+        row->kind = query_kind(query);
+        row->index = query_u32(query);
+        HOUR(GET)
     }
     return rc;
 }

@@ -131,14 +131,14 @@ struct ledger_profile {
 int ledger_profiles(struct ledger *ledger, const char *job, struct ledger_profile **profiles,
                     size_t *count, struct wt_error *err);
 
-/* --- What was learned of batch sizes --- */
+/* --- Learned state of batch sizes --- */
 
-/* Reads, changes and keeps the state of exactly that key (its batch size apart) and these options
- * in one step: of two processes at once each sees what the other has done, or the other does.
- * *state_id (may be NULL) is its number. */
+/* Reads, changes and keeps the state of exactly that key (its batch size apart) and that identity
+ * in one step: of two processes at once each sees the change of the other, or the other does.
+ * *state_id (may be NULL) becomes the number of the state. */
 int ledger_state_change(struct ledger *ledger, const struct wt_profile_key *key,
-                        const char *options, learn_changer *change, void *ctx, int64_t *state_id,
-                        struct wt_error *err);
+                        const struct wt_identity *identity, learn_changer *change, void *ctx,
+                        int64_t *state_id, struct wt_error *err);
 
 /* The same as a store for tune/learn; borrows the ledger. */
 struct learn_store ledger_learn_store(struct ledger *ledger);
@@ -163,6 +163,29 @@ int ledger_jobs(struct ledger *ledger, struct wt_job_row **rows, size_t *count,
  */
 int ledger_job_trials(struct ledger *ledger, const char *job, struct wt_trial **trials,
                       size_t *count, struct wt_error *err);
+
+/* Parts of a trial that a reading may ask for; identity and outcome always come. */
+enum ledger_trial_parts {
+    LEDGER_TRIAL_CARBON = 1 << 0,
+    LEDGER_TRIAL_PROFILE = 1 << 1, /* a statement more a trial */
+    LEDGER_TRIAL_PART = 1 << 2,    /* energies and GPUs; a statement more a trial */
+    LEDGER_TRIAL_ALL = 7,
+};
+
+struct ledger_trials {
+    unsigned parts;    /* of enum ledger_trial_parts; the others are unknown in the trial given */
+    unsigned last;     /* only the last recurrences of the job, this many; 0: all */
+    bool latest_first; /* by recurrence and try, falling; false: rising */
+};
+
+/* Takes one run, lent for the call; a negative return ends the reading and is what the reader
+ * returns.  It must not start another reading of trials of the same ledger. */
+typedef int ledger_run_taker(void *ctx, const struct wt_trial *run, struct wt_error *err);
+
+/* Gives these trials of a job one by one; no more than one is held.  WT_E_NOT_FOUND: no such job;
+ * the sentence names similar ones. */
+int ledger_each_trial(struct ledger *ledger, const char *job, const struct ledger_trials *which,
+                      ledger_run_taker *take, void *ctx, struct wt_error *err);
 
 /* The hours of one trial, in order; the caller frees *hours with free(). */
 int ledger_trial_hours(struct ledger *ledger, int64_t trial_id, struct ledger_hour **hours,
@@ -228,10 +251,6 @@ struct ledger_runs {
 int ledger_report_runs(struct ledger *ledger, const struct ledger_runs *runs,
                        const enum wt_report_key keys[], unsigned key_count,
                        struct ledger_report_rows *rows, struct wt_error *err);
-
-/* Takes one run, lent for the call; a negative return ends the reading and is what
- * ledger_each_run() returns. */
-typedef int ledger_run_taker(void *ctx, const struct wt_trial *run, struct wt_error *err);
 
 /* Gives these runs one by one, in the order in which they began, without their profiles; never more
  * than one is held.  `ledger` NULL: one without runs. */

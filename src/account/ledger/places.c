@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What repeats from run to run is kept once: places (who, where, what for), factors of carbon,
- * devices.  Each is made when it is new and never changed.
+ * Rows that many runs share: places (user, node, project, phase), factors of carbon, devices.  Each
+ * is made when it is new and never changed.
  */
 #include "account/ledger/sqlite.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "account/ledger/columns.h"
 
 enum { MODELS_LEN = 4 * WT_NAME_LEN };
 
@@ -45,24 +47,37 @@ static const char *gpu_models(const struct wt_trial *trial, char text[MODELS_LEN
     return text;
 }
 
+struct place {
+    const char *phase, *project, *user, *node, *gpu_model;
+    unsigned gpu_count;
+};
+
+static void put_place(struct query *query, const struct place *row)
+{
+    PLACE(PUT)
+}
+
 int ledger_place_make(struct ledger *ledger, const struct wt_trial *trial, int64_t *place_id,
                       struct wt_error *err)
 {
     char models[MODELS_LEN];
     struct query *maker = ledger_query(ledger, SQL_PLACE_MAKE),
                  *finder = ledger_query(ledger, SQL_PLACE_FIND);
-    const char *phase = trial->identity.phase[0] ? trial->identity.phase : "training";
-    const char *const names[] = {trial->identity.project, trial->identity.user,
-                                 trial->identity.node, gpu_models(trial, models)};
-    query_put_text(maker, phase);
-    query_put_text(finder, phase);
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-        query_put_known_text(maker, names[i]);
-        query_put_text(finder, names[i]);
-    }
-    query_put_int(maker, trial->part.gpu_count);
-    query_put_int(finder, trial->part.gpu_count);
+    const struct wt_trial_identity *run = &trial->identity;
+    const struct place place = {.phase = run->phase[0] ? run->phase : "training",
+                                .project = run->project,
+                                .user = run->user,
+                                .node = run->node,
+                                .gpu_model = gpu_models(trial, models),
+                                .gpu_count = trial->part.gpu_count};
+    put_place(maker, &place);
+    put_place(finder, &place);
     return make(ledger, finder, maker, place_id, err);
+}
+
+static void put_factor(struct query *query, const struct wt_carbon *row)
+{
+    FACTOR(PUT)
 }
 
 int ledger_factor_make(struct ledger *ledger, const struct wt_carbon *carbon, int64_t *factor_id,
@@ -70,33 +85,22 @@ int ledger_factor_make(struct ledger *ledger, const struct wt_carbon *carbon, in
 {
     struct query *maker = ledger_query(ledger, SQL_FACTOR_MAKE),
                  *finder = ledger_query(ledger, SQL_FACTOR_FIND);
-    query_put_real(maker, carbon->pue);
-    query_put_known_text(maker, carbon->intensity_source);
-    query_put_known_text(maker, carbon->embodied_source);
-    query_put_known_text(maker, carbon->pue_source);
-    query_put_known_text(maker, carbon->location);
-    query_put_real(maker, carbon->lifetime_years > 0 ? carbon->lifetime_years : (double)NAN);
-    query_put_real(finder, isfinite(carbon->pue) ? carbon->pue : 0);
-    query_put_text(finder, carbon->intensity_source);
-    query_put_text(finder, carbon->embodied_source);
-    query_put_text(finder, carbon->pue_source);
-    query_put_text(finder, carbon->location);
-    query_put_real(finder, carbon->lifetime_years);
+    put_factor(maker, carbon);
+    put_factor(finder, carbon);
     return make(ledger, finder, maker, factor_id, err);
 }
 
-int ledger_device_make(struct ledger *ledger, enum wt_device_kind kind, unsigned index,
-                       const char *uuid, const char *name, int64_t *device_id, struct wt_error *err)
+static void put_device(struct query *query, const struct ledger_device_energy *row)
+{
+    DEVICE(PUT)
+}
+
+int ledger_device_make(struct ledger *ledger, const struct ledger_device_energy *device,
+                       int64_t *device_id, struct wt_error *err)
 {
     struct query *maker = ledger_query(ledger, SQL_DEVICE_MAKE),
                  *finder = ledger_query(ledger, SQL_DEVICE_FIND);
-    query_put_text(maker, ledger_kinds[kind]);
-    query_put_text(finder, ledger_kinds[kind]);
-    query_put_int(maker, index);
-    query_put_int(finder, index);
-    query_put_known_text(maker, uuid);
-    query_put_text(finder, uuid);
-    query_put_known_text(maker, name);
-    query_put_text(finder, name);
+    put_device(maker, device);
+    put_device(finder, device);
     return make(ledger, finder, maker, device_id, err);
 }

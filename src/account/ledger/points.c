@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Profile points in the ledger: the same rows hang below a trial (what it measured) and below a
- * profile (what the next trial may use).
+ * Profile points in the ledger: the same rows hang below a trial, which measured them, and below a
+ * profile, which the next trial may use.
  */
 #include "account/ledger/sqlite.h"
+
+#include "account/ledger/columns.h"
 
 int ledger_points_check(const struct wt_profile_point points[], unsigned count,
                         struct wt_error *err)
@@ -13,7 +15,8 @@ int ledger_points_check(const struct wt_profile_point points[], unsigned count,
                          WT_MAX_LIMITS);
     for (unsigned i = 0; i < count; i++)
         for (unsigned k = 0; k < i; k++)
-            if (points[i].setting.value == points[k].setting.value)
+            if (points[i].setting.knob == points[k].setting.knob &&
+                points[i].setting.value == points[k].setting.value)
                 return error_set(err, WT_E_INVALID, "a profile with two points at %g W",
                                  points[i].setting.value / 1e3);
     return 0;
@@ -24,14 +27,9 @@ int ledger_points_put(struct ledger *ledger, enum ledger_sql put, int64_t id,
 {
     for (unsigned i = 0; i < count; i++) {
         struct query *query = ledger_query(ledger, put);
+        const struct wt_profile_point *row = &points[i];
         query_put_int(query, id);
-        query_put_int(query, points[i].setting.value);
-        query_put_count(query, points[i].steps);
-        query_put_real(query, points[i].time_per_step_s);
-        query_put_real(query, points[i].energy_per_step_j);
-        query_put_real(query, points[i].energy_error_j);
-        query_put_real(query, points[i].time_error_s);
-        query_put_int(query, points[i].throttled);
+        POINT(PUT)
         int rc = query_run(query, err);
         if (rc)
             return rc;
@@ -52,14 +50,9 @@ int ledger_points_get(struct ledger *ledger, enum ledger_sql get, int64_t id,
             query_leave(query);
             return error_set(err, WT_E_RANGE, "a profile of more than %u points", capacity);
         }
-        struct wt_profile_point *point = &points[n++];
-        point->setting.value = query_u32(query);
-        point->steps = (uint64_t)query_int(query, 0);
-        point->time_per_step_s = query_real(query);
-        point->energy_per_step_j = query_real(query);
-        point->energy_error_j = query_real(query);
-        point->time_error_s = query_real(query);
-        point->throttled = query_int(query, 0) != 0;
+        struct wt_profile_point *row = &points[n++];
+        query_int(query, 0); /* the number of the trial or profile */
+        POINT(GET)
     }
     if (rc == 0)
         *count = n;

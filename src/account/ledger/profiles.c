@@ -5,20 +5,18 @@
  */
 #include "account/ledger/sqlite.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "account/ledger/columns.h"
 #include "base/clock.h"
 
-static void put_key(struct query *query, int64_t job_id, const struct wt_profile_key *key)
+static void put_key(struct query *query, int64_t job_id, const struct wt_profile_key *row)
 {
     query_put_int(query, job_id);
-    query_put_int(query, key->batch_size);
-    query_put_text(query, key->gpu_model);
-    query_put_int(query, key->gpu_count);
-    query_put_int(query, key->limit_min_mw);
-    query_put_int(query, key->limit_max_mw);
+    PROFILE_KEY(PUT)
 }
 
 static int put_profile(struct ledger *ledger, const struct wt_profile_key *key,
@@ -34,12 +32,7 @@ static int put_profile(struct ledger *ledger, const struct wt_profile_key *key,
     if ((rc = query_run(query, err)) < 0)
         return rc;
     query = ledger_query(ledger, SQL_PROFILE_PUT);
-    query_put_int(query, job_id);
-    query_put_known(query, key->batch_size);
-    query_put_text(query, key->gpu_model);
-    query_put_int(query, key->gpu_count);
-    query_put_known(query, key->limit_min_mw);
-    query_put_known(query, key->limit_max_mw);
+    put_key(query, job_id, key);
     query_put_id(query, trial_id);
     query_put_int(query, clock_wall_ms());
     if ((rc = query_run(query, err)) < 0)
@@ -121,11 +114,8 @@ static int read_profiles(struct ledger *ledger, const char *job, struct ledger_p
         memset(profile, 0, sizeof *profile);
         int64_t id = query_int(query, 0);
         snprintf(profile->key.job, sizeof profile->key.job, "%s", job);
-        profile->key.batch_size = query_u32(query);
-        query_text(query, profile->key.gpu_model, sizeof profile->key.gpu_model);
-        profile->key.gpu_count = query_u32(query);
-        profile->key.limit_min_mw = query_u32(query);
-        profile->key.limit_max_mw = query_u32(query);
+        struct wt_profile_key *row = &profile->key;
+        PROFILE_KEY(GET)
         rc = ledger_points_get(ledger, SQL_PROFILE_POINTS, id, profile->points, WT_MAX_LIMITS,
                                &profile->count, err);
         if (rc < 0)

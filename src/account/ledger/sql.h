@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The statements of the ledger, by name.  The order of parameters and columns stands beside each
- * text in sql.c.
+ * Statements of the ledger, by name.  columns.h gives the order of their parameters and columns.
  */
 #ifndef WATTUNE_ACCOUNT_LEDGER_SQL_H
 #define WATTUNE_ACCOUNT_LEDGER_SQL_H
@@ -18,6 +17,8 @@ enum ledger_sql {
     SQL_TRIAL_END,
     SQL_TRIAL_ENDED,
     SQL_TRIALS,
+    SQL_TRIALS_BACK,
+    SQL_PART_PUT,
     SQL_GPU_CLEAR,
     SQL_GPU_PUT,
     SQL_GPUS,
@@ -62,6 +63,10 @@ enum ledger_sql {
     SQL_STATE_MAKE,
     SQL_STATE_PUT,
     SQL_STATES,
+    SQL_STATE_WORDS,
+    SQL_STATE_NAME,
+    SQL_STATE_OPAQUE,
+    SQL_FACTORS_HAVE,
     SQL_FORGET_JOB,
     SQL_FORGET_PROFILES,
     SQL_FORGET_STATES,
@@ -70,9 +75,5 @@ enum ledger_sql {
 };
 
 extern const char *const ledger_sql[SQL_COUNT];
-
-/* One text a schema version: [0] makes schema 1, [1] brings 1 to 2.  Applied ones never change. */
-extern const char *const ledger_migrations[];
-extern const int ledger_schema; /* how many there are: the version this program knows */
 
 #endif

@@ -32,6 +32,7 @@ void query_put_int(struct query *query, int64_t value);
 void query_put_count(struct query *query, uint64_t value); /* above INT64_MAX: INT64_MAX */
 void query_put_known(struct query *query, uint32_t value);
 void query_put_id(struct query *query, int64_t value); /* 0: NULL */
+void query_put_maybe(struct query *query, int value);  /* negative: NULL; else 0 or 1 */
 void query_put_real(struct query *query, double value);
 void query_put_bytes(struct query *query, const void *bytes, size_t length);
 void query_put_text(struct query *query, const char *text);
@@ -54,6 +55,14 @@ void query_text(struct query *query, char *text, size_t size);
 size_t query_bytes(struct query *query, void *bytes,
                    size_t size); /* how many there are; more than `size`: none is copied */
 
+/* Words and knobs; one that is not known comes back as the first of its kind. */
+enum wt_source query_source(struct query *query);
+enum wt_device_kind query_kind(struct query *query);
+enum wt_knob query_knob(struct query *query);
+
+/* Runs statements of a migration. */
+int ledger_run_sql(struct ledger *ledger, const char *sql, struct wt_error *err);
+
 int64_t ledger_last_id(struct ledger *ledger);
 int ledger_changes(struct ledger *ledger); /* rows that the last statement changed */
 
@@ -66,9 +75,10 @@ int ledger_check_path(const char *path, unsigned flags, struct wt_error *err);
  * read it. */
 bool ledger_at_rest(const char *path);
 
-/* The words for enum wt_device_kind and enum wt_source. */
+/* Words for enum wt_device_kind, enum wt_source and enum wt_selector. */
 extern const char *const ledger_kinds[WT_DEVICE_DRAM + 1];
 extern const char *const ledger_sources[WT_SOURCE_REPLAYED + 1];
+extern const char *const ledger_selectors[WT_SELECT_MAX_SLOWDOWN + 1];
 
 /* trials.c, for profiles.c: the job's number, made when it is new.  Within a writing transaction.
  */
@@ -80,18 +90,20 @@ int ledger_place_make(struct ledger *ledger, const struct wt_trial *trial, int64
                       struct wt_error *err);
 int ledger_factor_make(struct ledger *ledger, const struct wt_carbon *carbon, int64_t *factor_id,
                        struct wt_error *err);
-int ledger_device_make(struct ledger *ledger, enum wt_device_kind kind, unsigned index,
-                       const char *uuid, const char *name, int64_t *device_id,
-                       struct wt_error *err);
+int ledger_device_make(struct ledger *ledger, const struct ledger_device_energy *device,
+                       int64_t *device_id, struct wt_error *err);
+
+/* states.c: the parameters of STATE_IDENTITY in columns.h; a field that does not count is NULL. */
+void ledger_put_identity(struct query *query, const struct wt_identity *identity);
 
 /* jobs.c: WT_E_NOT_FOUND with the names of similar jobs. */
 int ledger_no_such_job(struct ledger *ledger, const char *job, struct wt_error *err);
 
-/* report.c: the first hour that begins at or after that moment; INT64_MIN and INT64_MAX stay what
- * they are. */
+/* sums_read.c: the first hour that begins at or after that moment; INT64_MIN and INT64_MAX stay
+ * what they are. */
 int64_t ledger_hour_from(int64_t ms);
 
-/* report.c: the parameters of RUNS_OF in sql.c. */
+/* sums_read.c: the parameters of RUNS_OF in sql.c. */
 void ledger_put_runs(struct query *query, const struct ledger_runs *runs);
 
 /* points.c: the profile points of a trial or a profile, whose number goes in front of each. */

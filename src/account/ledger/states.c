@@ -1,34 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What was learned of batch sizes, kept as bytes that only those who decide understand; and
- * forgetting.
+ * Learned state of batch sizes, kept as bytes that tune/learn/ alone reads; and forgetting.
  */
 #include "account/ledger/sqlite.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "account/ledger/columns.h"
 #include "base/clock.h"
+#include "tune/learn/identity.h"
 
 /* --- One state --- */
 
-static void put_key(struct query *query, int64_t job_id, const struct wt_profile_key *key,
-                    const char *options)
+/* A state's key in the table. */
+struct state_key {
+    int64_t job_id;
+    const struct wt_profile_key *gpus;
+    const struct wt_identity *identity;
+    char text[LEARN_KEY_LEN]; /* of the identity */
+};
+
+static void put_key(struct query *query, const struct state_key *key)
 {
-    query_put_int(query, job_id);
-    query_put_text(query, key->gpu_model);
-    query_put_int(query, key->gpu_count);
-    query_put_int(query, key->limit_min_mw);
-    query_put_int(query, key->limit_max_mw);
-    query_put_text(query, options);
+    const struct wt_profile_key *row = key->gpus;
+    query_put_int(query, key->job_id);
+    KEY_GPUS(PUT)
+    query_put_text(query, key->text);
 }
 
-static int read_state(struct ledger *ledger, int64_t job_id, const struct wt_profile_key *key,
-                      const char *options, int64_t *id, unsigned char *bytes, size_t *length,
-                      struct wt_error *err)
+void ledger_put_identity(struct query *query, const struct wt_identity *identity)
+{
+    struct wt_identity known = *identity, *row = &known;
+    bool slowdown = row->preference.selector == WT_SELECT_MAX_SLOWDOWN;
+    if (row->preference.selector != WT_SELECT_COST && !slowdown)
+        row->preference.eta = NAN;
+    if (!slowdown)
+        row->preference.max_slowdown = NAN;
+    STATE_IDENTITY(PUT)
+}
+
+static int read_state(struct ledger *ledger, const struct state_key *key, int64_t *id,
+                      unsigned char *bytes, size_t *length, struct wt_error *err)
 {
     struct query *query = ledger_query(ledger, SQL_STATE_FIND);
-    put_key(query, job_id, key, options);
+    put_key(query, key);
     int rc = query_step(query, err);
     if (rc > 0) {
         *id = query_int(query, 0);
@@ -41,13 +58,14 @@ static int read_state(struct ledger *ledger, int64_t job_id, const struct wt_pro
     return rc < 0 ? rc : 0;
 }
 
-static int write_state(struct ledger *ledger, int64_t job_id, const struct wt_profile_key *key,
-                       const char *options, int64_t *id, const unsigned char *bytes, size_t length,
-                       struct wt_error *err)
+static int write_state(struct ledger *ledger, const struct state_key *key, int64_t *id,
+                       const unsigned char *bytes, size_t length, struct wt_error *err)
 {
     struct query *query = ledger_query(ledger, *id ? SQL_STATE_PUT : SQL_STATE_MAKE);
-    if (!*id)
-        put_key(query, job_id, key, options);
+    if (!*id) {
+        put_key(query, key);
+        ledger_put_identity(query, key->identity);
+    }
     query_put_bytes(query, bytes, length);
     query_put_int(query, clock_wall_ms());
     if (*id)
@@ -58,24 +76,26 @@ static int write_state(struct ledger *ledger, int64_t job_id, const struct wt_pr
     return rc;
 }
 
-int ledger_state_change(struct ledger *ledger, const struct wt_profile_key *key,
-                        const char *options, learn_changer *change, void *ctx, int64_t *state_id,
-                        struct wt_error *err)
+int ledger_state_change(struct ledger *ledger, const struct wt_profile_key *gpus,
+                        const struct wt_identity *identity, learn_changer *change, void *ctx,
+                        int64_t *state_id, struct wt_error *err)
 {
+    struct state_key key = {.gpus = gpus, .identity = identity};
     unsigned char *bytes = malloc(LEARN_STATE_MOST);
     size_t length = 0;
-    int64_t job_id = 0, id = 0;
+    int64_t id = 0;
     if (!bytes)
         return error_set(err, WT_E_NO_MEMORY, "use the ledger: out of memory");
+    learn_identity_encode(identity, key.text);
     int rc = ledger_begin(ledger, true, err);
     if (rc == 0) {
-        rc = ledger_job_make(ledger, key->job, &job_id, err);
+        rc = ledger_job_make(ledger, gpus->job, &key.job_id, err);
         if (rc == 0)
-            rc = read_state(ledger, job_id, key, options, &id, bytes, &length, err);
+            rc = read_state(ledger, &key, &id, bytes, &length, err);
         if (rc == 0)
             rc = change(ctx, bytes, &length, err);
         if (rc >= 0)
-            rc = write_state(ledger, job_id, key, options, &id, bytes, length, err);
+            rc = write_state(ledger, &key, &id, bytes, length, err);
         rc = ledger_finish(ledger, rc, err);
     }
     free(bytes);
@@ -93,6 +113,7 @@ static int read_states(struct ledger *ledger, const char *job, struct learn_stat
     query_put_text(query, job);
     int rc;
     while ((rc = query_step(query, err)) > 0) {
+        char key[LEARN_KEY_LEN];
         struct learn_state *more = reallocarray(*states, *count + 1, sizeof **states);
         if (!more)
             return error_set(err, WT_E_NO_MEMORY, "read the ledger: out of memory");
@@ -102,7 +123,8 @@ static int read_states(struct ledger *ledger, const char *job, struct learn_stat
         state->id = query_int(query, 0);
         query_text(query, state->gpu_model, sizeof state->gpu_model);
         state->gpu_count = query_u32(query);
-        query_text(query, state->options, sizeof state->options);
+        query_text(query, key, sizeof key);
+        learn_identity_decode(key, &state->identity);
         state->length = query_bytes(query, state->bytes, sizeof state->bytes);
         if (state->length > sizeof state->bytes)
             state->length = 0;
@@ -154,11 +176,11 @@ int ledger_forget(struct ledger *ledger, const char *job, enum ledger_part part,
     return rc ? rc : ledger_finish(ledger, forget(ledger, job, part, err), err);
 }
 
-static int change_for(void *ctx, const struct wt_profile_key *key, const char *options,
-                      learn_changer *changer, void *changer_ctx, int64_t *state_id,
-                      struct wt_error *err)
+static int change_for(void *ctx, const struct wt_profile_key *key,
+                      const struct wt_identity *identity, learn_changer *changer, void *changer_ctx,
+                      int64_t *state_id, struct wt_error *err)
 {
-    return ledger_state_change(ctx, key, options, changer, changer_ctx, state_id, err);
+    return ledger_state_change(ctx, key, identity, changer, changer_ctx, state_id, err);
 }
 
 struct learn_store ledger_learn_store(struct ledger *ledger)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Stretches: what whole devices used, whoever used them.  Whoever books one is the only one who
- * books that GPU then.
+ * Stretches: energy of whole devices, whoever used them.  One process at a time books a GPU.
  */
 #include "account/ledger/sqlite.h"
 
 #include <math.h>
+#include <string.h>
 
+#include "account/ledger/columns.h"
 #include "base/clock.h"
 
 static int check_alone(struct ledger *ledger, int64_t device_id, const struct wt_stretch *stretch,
@@ -33,34 +34,26 @@ static int check_alone(struct ledger *ledger, int64_t device_id, const struct wt
 static int put(struct ledger *ledger, const char *node, const struct wt_stretch *stretch,
                struct wt_error *err)
 {
-    const double unknown = NAN;
-    bool known = stretch->source != WT_SOURCE_NONE;
+    struct wt_stretch known = *stretch, *row = &known;
+    struct ledger_device_energy device = {.kind = WT_DEVICE_GPU, .index = stretch->index};
     int64_t device_id = 0, factor_id = 0;
-    int rc = ledger_device_make(ledger, WT_DEVICE_GPU, stretch->index, stretch->uuid, stretch->name,
-                                &device_id, err);
+    memcpy(device.uuid, stretch->uuid, sizeof device.uuid);
+    memcpy(device.name, stretch->name, sizeof device.name);
+    int rc = ledger_device_make(ledger, &device, &device_id, err);
     if (rc == 0)
         rc = check_alone(ledger, device_id, stretch, err);
     if (rc == 0)
         rc = ledger_factor_make(ledger, &stretch->carbon, &factor_id, err);
     if (rc)
         return rc;
+    if (row->source == WT_SOURCE_NONE)
+        row->energy_j = row->energy_error_j = NAN;
     struct query *query = ledger_query(ledger, SQL_STRETCH_PUT);
     query_put_int(query, device_id);
     query_put_int(query, stretch->begin_ms);
-    query_put_int(query, stretch->end_ms);
     query_put_known_text(query, node);
-    if (stretch->in_use < 0)
-        query_put_known(query, 0);
-    else
-        query_put_int(query, stretch->in_use != 0);
-    query_put_real(query, known ? stretch->energy_j : unknown);
-    query_put_real(query, known ? stretch->energy_error_j : unknown);
-    query_put_known_text(query, ledger_sources[stretch->source]);
-    query_put_real(query, stretch->busy_s);
     query_put_int(query, factor_id);
-    query_put_real(query, stretch->carbon.intensity_g_per_kwh);
-    query_put_real(query, stretch->carbon.operational_g);
-    query_put_real(query, stretch->carbon.embodied_g);
+    STRETCH(PUT)
     return query_run(query, err);
 }
 

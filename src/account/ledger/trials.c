@@ -6,12 +6,15 @@
 #include "account/ledger/sqlite.h"
 
 #include <math.h>
+#include <string.h>
 
+#include "account/ledger/columns.h"
 #include "base/clock.h"
 #include "base/text.h"
 
 const char *const ledger_kinds[] = {"gpu", "cpu", "dram"};
 const char *const ledger_sources[] = WT_SOURCE_WORDS;
+const char *const ledger_selectors[] = {"cost", "energy", "time", "slowdown"};
 
 int ledger_job_make(struct ledger *ledger, const char *job, int64_t *job_id, struct wt_error *err)
 {
@@ -84,6 +87,23 @@ static int take_numbers(struct ledger *ledger, int64_t job_id, const struct wt_t
     return rc;
 }
 
+/* Until a trial has several nodes it has one part. */
+enum { ONLY_PART = 0 };
+
+static int put_part(struct ledger *ledger, int64_t id, const char *node,
+                    const struct wt_trial_part *part, struct wt_error *err)
+{
+    const struct {
+        struct wt_trial_part part;
+    } whole = {*part}, *row = &whole; /* columns are those of a trial */
+    struct query *query = ledger_query(ledger, SQL_PART_PUT);
+    query_put_int(query, id);
+    query_put_int(query, ONLY_PART);
+    query_put_known_text(query, node);
+    TRIAL_PART(PUT)
+    return query_run(query, err);
+}
+
 static int put_gpus(struct ledger *ledger, int64_t id, const struct wt_trial *trial,
                     struct wt_error *err)
 {
@@ -91,30 +111,38 @@ static int put_gpus(struct ledger *ledger, int64_t id, const struct wt_trial *tr
     query_put_int(query, id);
     int rc = query_run(query, err);
     for (unsigned i = 0; rc == 0 && i < trial->part.gpu_count; i++) {
+        struct ledger_device_energy gpu = {.kind = WT_DEVICE_GPU,
+                                           .index = trial->part.gpus[i].index};
         int64_t device_id = 0;
-        rc =
-            ledger_device_make(ledger, WT_DEVICE_GPU, trial->part.gpus[i].index,
-                               trial->part.gpus[i].uuid, trial->part.gpus[i].name, &device_id, err);
-        if (rc)
+        memcpy(gpu.uuid, trial->part.gpus[i].uuid, sizeof gpu.uuid);
+        memcpy(gpu.name, trial->part.gpus[i].name, sizeof gpu.name);
+        if ((rc = ledger_device_make(ledger, &gpu, &device_id, err)))
             break;
         query = ledger_query(ledger, SQL_GPU_PUT);
         query_put_int(query, id);
         query_put_int(query, i);
         query_put_int(query, device_id);
+        query_put_int(query, ONLY_PART);
         rc = query_run(query, err);
     }
     return rc;
 }
 
-static int begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *id,
+static int begin(struct ledger *ledger, const struct wt_trial *row, int64_t *id,
                  int64_t *recurrence, struct wt_error *err)
 {
+    static const struct wt_trial_part unmeasured = {.energy_j = NAN,
+                                                    .energy_error_j = NAN,
+                                                    .sensor_error_fraction = NAN,
+                                                    .cpu_energy_j = NAN,
+                                                    .dram_energy_j = NAN,
+                                                    .busy_s = NAN};
     int64_t job_id = 0, try_number = 0, place_id = 0;
-    int rc = ledger_job_make(ledger, trial->identity.job, &job_id, err);
+    int rc = ledger_job_make(ledger, row->identity.job, &job_id, err);
     if (rc == 0)
-        rc = ledger_place_make(ledger, trial, &place_id, err);
+        rc = ledger_place_make(ledger, row, &place_id, err);
     if (rc == 0)
-        rc = take_numbers(ledger, job_id, trial, recurrence, &try_number, err);
+        rc = take_numbers(ledger, job_id, row, recurrence, &try_number, err);
     if (rc < 0)
         return rc;
     struct query *query = ledger_query(ledger, SQL_TRIAL_BEGIN);
@@ -122,15 +150,13 @@ static int begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *i
     query_put_int(query, *recurrence);
     query_put_int(query, try_number);
     query_put_int(query, place_id);
-    query_put_known(query, trial->outcome.batch_size);
-    query_put_int(query, trial->identity.started_ms ? trial->identity.started_ms : clock_wall_ms());
-    query_put_known(query, trial->outcome.setting.value);
-    query_put_known_text(query, trial->outcome.note);
-    query_put_id(query, trial->identity.state_id);
+    TRIAL_IDENTITY(PUT)
+    TRIAL_PLAN(PUT)
     if ((rc = query_run(query, err)) < 0)
         return rc;
     *id = ledger_last_id(ledger);
-    return put_gpus(ledger, *id, trial, err);
+    rc = put_part(ledger, *id, row->identity.node, &unmeasured, err);
+    return rc ? rc : put_gpus(ledger, *id, row, err);
 }
 
 static int check(const struct wt_trial *trial, struct wt_error *err)
@@ -144,13 +170,16 @@ static int check(const struct wt_trial *trial, struct wt_error *err)
 int ledger_trial_begin(struct ledger *ledger, const struct wt_trial *trial, int64_t *id,
                        unsigned *recurrence, struct wt_error *err)
 {
+    struct wt_trial started = *trial;
     int rc = check(trial, err);
     if (rc == 0)
         rc = ledger_begin(ledger, true, err);
     if (rc)
         return rc;
+    if (!started.identity.started_ms)
+        started.identity.started_ms = clock_wall_ms();
     int64_t new_id = 0, taken = 0;
-    rc = ledger_finish(ledger, begin(ledger, trial, &new_id, &taken, err), err);
+    rc = ledger_finish(ledger, begin(ledger, &started, &new_id, &taken, err), err);
     if (rc == 0 && id)
         *id = new_id;
     if (rc == 0 && recurrence)
@@ -191,98 +220,64 @@ int ledger_steps_per_epoch(struct ledger *ledger, const char *job, uint32_t batc
 
 /* --- The end --- */
 
-/* The parameters of SQL_TRIAL_END, in the order of OUTCOME. */
-static void put_outcome(struct query *query, const struct wt_trial *trial, int64_t factor_id)
+/* The parameters of SQL_TRIAL_END. */
+static void put_outcome(struct query *query, const struct wt_trial *row, int64_t factor_id)
 {
-    query_put_known(query, trial->outcome.batch_size);
-    query_put_real(query, trial->outcome.time_s);
-    query_put_known(query, trial->outcome.setting.value);
-    query_put_real(query, trial->part.energy_j);
-    query_put_real(query, trial->part.energy_error_j);
-    query_put_real(query, trial->part.sensor_error_fraction);
-    query_put_real(query, trial->part.cpu_energy_j);
-    query_put_real(query, trial->part.dram_energy_j);
-    query_put_real(query, trial->outcome.cost_j);
-    query_put_count(query, trial->outcome.steps);
-    query_put_count(query, trial->outcome.epochs);
-    query_put_real(query, trial->outcome.metric);
-    if (trial->outcome.reached < 0)
-        query_put_known(query, 0);
-    else
-        query_put_int(query, trial->outcome.reached != 0);
-    query_put_int(query, trial->outcome.early_stopped);
-    query_put_int(query, trial->outcome.exit_code);
-    query_put_known_text(query, ledger_sources[trial->part.source]);
-    query_put_known_text(query, trial->outcome.note);
-    query_put_known(query, trial->outcome.savings.baseline.value);
-    query_put_real(query, trial->outcome.savings.energy_fraction);
-    query_put_real(query, trial->outcome.savings.time_fraction);
-    query_put_real(query, trial->outcome.savings.energy_fraction_error);
-    query_put_real(query, trial->outcome.savings.time_fraction_error);
-    query_put_int(query, trial->outcome.not_started);
-    query_put_real(query, trial->part.busy_s);
-    query_put_real(query, trial->carbon.intensity_g_per_kwh);
-    query_put_real(query, trial->carbon.operational_g);
-    query_put_real(query, trial->carbon.market_g);
-    query_put_real(query, trial->carbon.embodied_g);
-    query_put_real(query, trial->carbon.embodied_useful_g);
     query_put_int(query, factor_id);
-    query_put_int(query, trial->identity.id);
+    TRIAL_PLAN(PUT)
+    TRIAL_OUTCOME(PUT)
+    TRIAL_CARBON(PUT)
+    TRIAL_PART(PUT)
+    query_put_int(query, row->identity.id);
 }
 
 static int put_device(struct ledger *ledger, int64_t id, size_t position,
                       const struct ledger_device_energy *device, struct wt_error *err)
 {
-    const double unknown = NAN;
-    bool known = device->source != WT_SOURCE_NONE;
+    struct ledger_device_energy known = *device, *row = &known;
     int64_t device_id = 0;
-    int rc = ledger_device_make(ledger, device->kind, device->index, device->uuid, device->name,
-                                &device_id, err);
+    int rc = ledger_device_make(ledger, device, &device_id, err);
     if (rc)
         return rc;
+    if (row->source == WT_SOURCE_NONE)
+        row->energy_j = row->energy_error_j = NAN;
     struct query *query = ledger_query(ledger, SQL_MEASUREMENT_PUT);
     query_put_int(query, id);
     query_put_int(query, (int64_t)position);
     query_put_int(query, device_id);
-    query_put_real(query, known ? device->energy_j : unknown);
-    query_put_real(query, known ? device->energy_error_j : unknown);
-    query_put_known_text(query, ledger_sources[device->source]);
-    query_put_int(query, device->begin_ms);
-    query_put_int(query, device->end_ms);
+    query_put_int(query, ONLY_PART);
+    MEASUREMENT(PUT)
     return query_run(query, err);
 }
 
-/* Which of the devices the hour before was of: mostly it is the same. */
+/* The device of the hour before: mostly the next hour has the same. */
 struct last_device {
     size_t position;
     int64_t id; /* 0: there is none yet */
 };
 
-/* Of the device among `used` that it is of. */
+/* Books an hour under its device among `used`. */
 static int put_hour(struct ledger *ledger, int64_t id, const struct ledger_used *used,
-                    const struct ledger_hour *hour, struct last_device *last, struct wt_error *err)
+                    const struct ledger_hour *row, struct last_device *last, struct wt_error *err)
 {
     size_t i = 0;
     while (i < used->device_count &&
-           (used->devices[i].kind != hour->kind || used->devices[i].index != hour->index))
+           (used->devices[i].kind != row->kind || used->devices[i].index != row->index))
         i++;
     if (i == used->device_count)
         return error_set(err, WT_E_INVALID,
                          "an hour of a device that is not among those of the trial");
     int rc = last->id && last->position == i
                  ? 0
-                 : ledger_device_make(ledger, hour->kind, hour->index, used->devices[i].uuid,
-                                      used->devices[i].name, &last->id, err);
+                 : ledger_device_make(ledger, &used->devices[i], &last->id, err);
     if (rc)
         return rc;
     last->position = i;
     struct query *query = ledger_query(ledger, SQL_HOUR_PUT);
     query_put_int(query, id);
-    query_put_int(query, hour->hour);
     query_put_int(query, last->id);
-    query_put_real(query, hour->energy_j);
-    query_put_real(query, hour->busy_s);
-    query_put_real(query, hour->intensity_g_per_kwh);
+    query_put_int(query, ONLY_PART);
+    HOUR(PUT)
     return query_run(query, err);
 }
 
@@ -309,6 +304,8 @@ static int end(struct ledger *ledger, const struct wt_trial *trial, const struct
                       : error_set(err, WT_E_INVALID, "trial %lld has ended and is booked already",
                                   (long long)trial->identity.id);
     }
+    if (rc == 0)
+        rc = put_part(ledger, trial->identity.id, trial->identity.node, &trial->part, err);
     if (rc == 0)
         rc = put_gpus(ledger, trial->identity.id, trial, err);
     if (rc == 0)

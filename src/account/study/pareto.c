@@ -11,7 +11,7 @@
 
 #include "base/text.h"
 #include "tune/learn/optimizer.h"
-#include "tune/learn/options_words.h"
+#include "tune/learn/identity.h"
 #include "tune/decide/cost.h"
 #include "tune/decide/expected.h"
 #include "tune/learn/optimizer.h"
@@ -51,18 +51,25 @@ static void add_name(char *list, size_t size, const char *name)
 
 /* --- The target --- */
 
+static bool target_of(const struct learn_state *state, char words[WT_TARGET_LEN])
+{
+    struct target target = learn_identity_target(&state->identity);
+    learn_target_words(&target, words);
+    return !state->identity.opaque;
+}
+
 /* The target that is asked for, or that of the state that was changed last; and the default size
  * that it was run with. */
 static int choose_target(struct reading *reading, struct wt_error *err)
 {
     char wanted[WT_TARGET_LEN] = "", words[WT_TARGET_LEN],
          *target = reading->offer->study.target_words;
-    uint32_t default_size;
     if (reading->options->target)
-        options_target_words(reading->options->target, wanted);
+        learn_target_words(reading->options->target, wanted);
     for (size_t i = reading->state_count; i-- > 0;) {
-        if (!options_read_words(reading->states[i].options, words, &default_size))
+        if (!target_of(&reading->states[i], words))
             continue;
+        uint32_t default_size = reading->states[i].identity.default_size;
         if (!target[0] && (!wanted[0] || strcmp(words, wanted) == 0)) {
             memcpy(target, words, sizeof words);
             reading->default_size = default_size;
@@ -85,10 +92,9 @@ static int choose_target(struct reading *reading, struct wt_error *err)
 static bool is_for_target(const struct reading *reading, const struct wt_trial *trial)
 {
     char words[WT_TARGET_LEN];
-    uint32_t ignored;
     for (size_t i = 0; trial->identity.state_id && i < reading->state_count; i++)
         if (reading->states[i].id == trial->identity.state_id)
-            return options_read_words(reading->states[i].options, words, &ignored) &&
+            return target_of(&reading->states[i], words) &&
                    strcmp(words, reading->offer->study.target_words) == 0;
     return false;
 }

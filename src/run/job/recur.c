@@ -22,51 +22,29 @@
 
 /* --- Identity of what is learned --- */
 
-static void put_preference(struct buffer *words, const struct tuner_options *tuner)
-{
-    const struct wt_preference *p = &tuner->preference;
-    switch (p->selector) {
-    case WT_SELECT_ENERGY:
-        buffer_print(words, "least energy");
-        break;
-    case WT_SELECT_TIME:
-        buffer_print(words, "least time");
-        break;
-    case WT_SELECT_MAX_SLOWDOWN:
-        buffer_print(words, "eta %.12g, slowdown %.12g", p->eta, p->max_slowdown);
-        break;
-    case WT_SELECT_COST:
-        buffer_print(words, "eta %.12g", p->eta);
-        break;
-    }
-    for (unsigned i = 0; i < tuner->wanted_count; i++)
-        buffer_print(words, i ? ",%g" : ", limits %g", tuner->wanted_mw[i] / 1000.0);
-    if (tuner->profile_only)
-        buffer_print(words, ", profile only");
-}
-
-void recur_words(const struct recur_options *options, char text[WT_OPTIONS_LEN])
+void recur_identity(const struct recur_options *options, struct wt_identity *identity)
 {
     const struct run_target_options *run_target = &options->job.run_target;
-    struct buffer words = {0};
-    char target[WT_TARGET_LEN];
-    options_target_words(&run_target->target, target);
-    buffer_print(&words, "%s in %u epochs, default %u of ", target, run_target->max_epochs,
-                 (unsigned)options->sizes.default_size);
-    for (unsigned i = 0; i < options->sizes.count; i++)
-        buffer_print(&words, i ? ",%u" : "%u", (unsigned)options->sizes.sizes[i]);
-    buffer_print(&words, ", ");
-    put_preference(&words, &options->job.tuner);
-    if (options->job.grid)
-        buffer_print(&words, ", carbon-aware");
-    buffer_print(&words, "%s, beta %.12g, window %u, seed %llu",
-                 options->job.observe ? ", observed" : "", options->sizes.beta,
-                 options->sizes.thompson.window, (unsigned long long)options->sizes.seed);
-    if (options->learning_rate > 0)
-        buffer_print(&words, ", lr %.12g %s", options->learning_rate,
-                     options->optimizer ? options->optimizer : "");
-    snprintf(text, WT_OPTIONS_LEN, "%s", buffer_text(&words));
-    buffer_clear(&words);
+    const struct tuner_options *tuner = &options->job.tuner;
+    *identity = (struct wt_identity){.at_least = run_target->target.at_least,
+                                     .target = run_target->target.value,
+                                     .max_epochs = run_target->max_epochs,
+                                     .default_size = options->sizes.default_size,
+                                     .size_count = options->sizes.count,
+                                     .preference = tuner->preference,
+                                     .limit_count = tuner->wanted_count,
+                                     .profile_only = tuner->profile_only,
+                                     .carbon_aware = options->job.grid != NULL,
+                                     .observed = options->job.observe,
+                                     .beta = options->sizes.beta,
+                                     .window = options->sizes.thompson.window,
+                                     .seed = options->sizes.seed,
+                                     .learning_rate = fmax(options->learning_rate, 0)};
+    memcpy(identity->metric, run_target->target.name, sizeof identity->metric);
+    memcpy(identity->sizes, options->sizes.sizes, sizeof identity->sizes);
+    memcpy(identity->limits_mw, tuner->wanted_mw, sizeof identity->limits_mw);
+    snprintf(identity->optimizer, sizeof identity->optimizer, "%s",
+             options->optimizer ? options->optimizer : "");
 }
 
 /* The job and its devices, as profiles are keyed: batch size 0. */
@@ -250,7 +228,7 @@ static bool find_states(struct recur *recur, int64_t others[], unsigned capacity
     if (ledger_states(recur->ledger, recur->batch.key.job, &states, &n, NULL))
         return true;
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(states[i].options, recur->batch.options) != 0)
+        if (!learn_identity_equal(&states[i].identity, &recur->batch.identity))
             continue;
         if (strcmp(states[i].gpu_model, recur->batch.key.gpu_model) != 0 && *count < capacity)
             others[(*count)++] = states[i].id;
@@ -332,7 +310,7 @@ static int prepare(struct recur *recur, struct wt_error *err)
     recur->batch = (struct optimizer){.store = ledger_learn_store(recur->ledger),
                                       .sizes = options->sizes,
                                       .hold_ms = options->hold_ms};
-    recur_words(options, recur->batch.options);
+    recur_identity(options, &recur->batch.identity);
     fill_key(recur, &recur->batch.key);
     random_normals_init(&recur->batch.normals);
     if (recur->batch.key.gpu_count == 0)

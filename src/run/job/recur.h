@@ -9,7 +9,7 @@
 
 #include "run/job/job.h"
 #include "tune/decide/batch_size.h"
-#include "tune/learn/options_words.h"
+#include "tune/learn/identity.h"
 
 struct recur_options {
     struct job_options job;
@@ -50,7 +50,7 @@ int recur_run(const struct recur_options *options, struct sense *sense, const un
 
 void recur_clear(struct recur_result *result);
 
-/* What was asked for, in words: beliefs under other words are others. */
-void recur_words(const struct recur_options *options, char text[WT_OPTIONS_LEN]);
+/* The identity of the state that these options learn in. */
+void recur_identity(const struct recur_options *options, struct wt_identity *identity);
 
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "show/json/parts.h"
+#include "show/text/identity.h"
 
 /* 1, 0, or -1 for null. */
 static void put_reached(struct json_doc *doc, int reached)
@@ -282,6 +283,7 @@ struct json_doc *json_show_document(const struct wt_trial trials[], size_t count
                                     const struct wt_beliefs beliefs[], size_t believed)
 {
     struct json_doc *doc = json_run_document(trials, count);
+    char words[WT_OPTIONS_LEN];
     if (!doc)
         return NULL;
     json_open_array(doc, "beliefs");
@@ -289,7 +291,8 @@ struct json_doc *json_show_document(const struct wt_trial trials[], size_t count
         json_open_object(doc, NULL);
         json_put_text(doc, "gpu_model", beliefs[i].gpu_model);
         json_put_integer(doc, "gpu_count", beliefs[i].gpu_count);
-        json_put_text(doc, "options", beliefs[i].options);
+        view_identity_words(&beliefs[i].identity, words);
+        json_put_text(doc, "options", words);
         json_put_bool(doc, "exploring", beliefs[i].exploring);
         put_counted(doc, "next_batch_size", beliefs[i].next);
         json_put_number(doc, "cost_bound_j", beliefs[i].bound_j);

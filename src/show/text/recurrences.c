@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "show/text/identity.h"
 #include "show/text/table.h"
 
 #define HEADINGS(...) ((const char *const[]){__VA_ARGS__})
@@ -216,11 +217,12 @@ void view_learned(struct buffer *out, const struct wt_trial tries[], size_t coun
 void view_beliefs(struct buffer *out, const struct wt_beliefs *beliefs, bool colour)
 {
     struct table table = {.columns = "rrrrll"};
-    char text[UNIT_SIZE];
+    char text[UNIT_SIZE], words[WT_OPTIONS_LEN];
     buffer_print(out, "batch sizes on %u x ", beliefs->gpu_count);
     text_escape(out, beliefs->gpu_model);
     buffer_print(out, " for ");
-    text_escape(out, beliefs->options);
+    view_identity_words(&beliefs->identity, words);
+    text_escape(out, words);
     buffer_print(out, ":\n");
     table_heading(&table, HEADINGS("BATCH", "RUNS", "MEAN COST", "SD", "", ""));
     for (unsigned i = 0; i < beliefs->count; i++) {

@@ -62,7 +62,7 @@ static int run_change(struct optimizer *batch, struct change **out, struct optim
     struct change *change = *out;
     int64_t state_id = 0;
     change->batch = batch;
-    int rc = batch->store.change(batch->store.ctx, &batch->key, batch->options, apply, change,
+    int rc = batch->store.change(batch->store.ctx, &batch->key, &batch->identity, apply, change,
                                  &state_id, err);
     if (rc == 0 && change->answer < 0) {
         rc = change->answer;
@@ -213,7 +213,7 @@ int optimizer_beliefs(const struct learn_state *kept, int64_t now_ms, struct wt_
     if (rc == 0) {
         *beliefs = (struct wt_beliefs){.state_id = kept->id, .gpu_count = kept->gpu_count};
         memcpy(beliefs->gpu_model, kept->gpu_model, sizeof beliefs->gpu_model);
-        memcpy(beliefs->options, kept->options, sizeof beliefs->options);
+        beliefs->identity = kept->identity;
         batch_size_lapse(state, now_ms);
         beliefs->running = state->claim_count;
         for (unsigned i = 0; i < state->count; i++)

@@ -10,14 +10,15 @@
 #ifndef WATTUNE_TUNE_LEARN_OPTIMIZER_H
 #define WATTUNE_TUNE_LEARN_OPTIMIZER_H
 
+#include "flow/study.h"
 #include "flow/trial.h"
 #include "tune/decide/batch_size.h"
 #include "tune/learn/store.h"
 
 struct optimizer {
-    struct learn_store store;     /* borrowed */
-    struct wt_profile_key key;    /* job and devices; its batch size does not matter */
-    char options[WT_OPTIONS_LEN]; /* what was asked for: other words are another state */
+    struct learn_store store;    /* borrowed */
+    struct wt_profile_key key;   /* job and devices; its batch size does not matter */
+    struct wt_identity identity; /* of the state: another identity has another */
     struct batch_size_options sizes;
     const struct batch_size_past *
         past; /* what other GPUs taught under the same options, for a state that is new; borrowed */

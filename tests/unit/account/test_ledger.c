@@ -515,6 +515,140 @@ static void many_bookings_are_one(void **state)
     ledger_close(ledger);
 }
 
+/* --- One by one --- */
+
+struct taken {
+    unsigned count, recurrences[16], stop_at;
+    struct wt_trial last;
+};
+
+static int take(void *ctx, const struct wt_trial *trial, struct wt_error *error)
+{
+    struct taken *taken = ctx;
+    taken->recurrences[taken->count++] = trial->identity.recurrence;
+    taken->last = *trial;
+    return taken->count == taken->stop_at ? error_set(error, WT_E_BUSY, "enough") : 0;
+}
+
+static struct taken taken_of(struct ledger *ledger, struct ledger_trials which, int expected)
+{
+    struct taken taken = {0};
+    int rc = ledger_each_trial(ledger, "job", &which, take, &taken, &err);
+    if (rc != expected)
+        fail_msg("%d: %s", rc, err.text);
+    return taken;
+}
+
+static void trials_one_by_one(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_ledger(0);
+    static const unsigned recurrences[] = {1, 2, 2, 5, 7}; /* with gaps and a second try */
+    struct wt_trial last;
+    for (unsigned i = 0; i < 5; i++) {
+        last = full_trial("job");
+        last.identity.recurrence = recurrences[i];
+        last.identity.try_number = 0;
+        last = begin(ledger, last);
+        assert_int_equal(ledger_trial_end(ledger, &last, NULL, &err), 0);
+    }
+    begin(ledger, full_trial("other"));
+    struct taken t = taken_of(ledger, (struct ledger_trials){.parts = LEDGER_TRIAL_ALL}, 0);
+    assert_int_equal(t.count, 5);
+    assert_memory_equal(t.recurrences, recurrences, sizeof recurrences);
+    assert_string_equal(t.last.identity.job, "job");
+    assert_true(t.last.part.gpu_count == 2 && t.last.profile.count == 2 &&
+                t.last.carbon.pue == 1.1);
+    t = taken_of(ledger, (struct ledger_trials){.last = 3}, 0);
+    assert_true(t.count == 4 && t.recurrences[0] == 2 && t.recurrences[3] == 7);
+    t = taken_of(ledger, (struct ledger_trials){.last = 1, .latest_first = true}, 0);
+    assert_true(t.count == 1 && t.recurrences[0] == 7);
+    t = taken_of(ledger, (struct ledger_trials){.last = 99, .latest_first = true}, 0);
+    assert_true(t.count == 5 && t.recurrences[0] == 7 && t.recurrences[4] == 1);
+    assert_int_equal(t.last.identity.try_number, 1);
+    struct taken stopped = {.stop_at = 2};
+    assert_int_equal(
+        ledger_each_trial(ledger, "job", &(struct ledger_trials){0}, take, &stopped, &err),
+        WT_E_BUSY);
+    assert_int_equal(stopped.count, 2);
+    assert_int_equal(ledger_each_trial(ledger, "jo", &(struct ledger_trials){0}, take, &t, &err),
+                     WT_E_NOT_FOUND);
+    assert_non_null(strstr(err.text, "similar: job"));
+    ledger_close(ledger);
+}
+
+/* A part that nobody asked for is unknown, never 0. */
+static void only_the_parts_asked_for(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_ledger(0);
+    struct wt_trial trial = begin(ledger, full_trial("job"));
+    assert_int_equal(ledger_trial_end(ledger, &trial, NULL, &err), 0);
+    struct wt_trial t = taken_of(ledger, (struct ledger_trials){0}, 0).last;
+    assert_true(t.outcome.time_s == 12.5 && t.outcome.savings.energy_fraction == 0.82);
+    assert_string_equal(t.identity.node, "node-7");
+    assert_true(isnan(t.part.energy_j) && isnan(t.part.busy_s) && isnan(t.carbon.pue) &&
+                isnan(t.carbon.operational_g));
+    assert_true(t.part.gpu_count == 0 && t.profile.count == 0 && !t.carbon.location[0] &&
+                t.part.source == WT_SOURCE_NONE);
+    t = taken_of(ledger, (struct ledger_trials){.parts = LEDGER_TRIAL_PART}, 0).last;
+    assert_true(t.part.energy_j == 2187.5 && t.part.busy_s == 20.25 && t.part.gpu_count == 2 &&
+                t.part.source == WT_SOURCE_INTEGRATED);
+    assert_true(isnan(t.carbon.pue) && !t.carbon.pue_source[0] && t.profile.count == 0);
+    t = taken_of(ledger, (struct ledger_trials){.parts = LEDGER_TRIAL_CARBON}, 0).last;
+    assert_true(t.carbon.market_g == 12.25 && t.carbon.lifetime_years == 4);
+    assert_true(isnan(t.part.energy_j) && t.part.gpu_count == 0);
+    t = taken_of(ledger, (struct ledger_trials){.parts = LEDGER_TRIAL_PROFILE}, 0).last;
+    assert_true(t.profile.count == 2 && isnan(t.carbon.pue) && isnan(t.part.energy_j));
+    ledger_close(ledger);
+}
+
+/* Clocks stand beside power limits: two points with the same number are two settings. */
+static void settings_have_a_knob(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_ledger(0);
+    struct wt_trial trial = full_trial("job");
+    trial.outcome.setting = (struct wt_setting){WT_KNOB_SM_CLOCK_MAX, 1410};
+    trial.outcome.savings.baseline = (struct wt_setting){WT_KNOB_SM_CLOCK_MAX, 1980};
+    trial.profile.points[1].setting = (struct wt_setting){WT_KNOB_SM_CLOCK_MAX, 175000};
+    trial = begin(ledger, trial);
+    assert_int_equal(ledger_trial_end(ledger, &trial, NULL, &err), 0);
+    struct wt_trial *trials = trials_of(ledger, "job", 1);
+    assert_true(trials[0].outcome.setting.knob == WT_KNOB_SM_CLOCK_MAX &&
+                trials[0].outcome.setting.value == 1410);
+    assert_true(trials[0].outcome.savings.baseline.knob == WT_KNOB_SM_CLOCK_MAX &&
+                trials[0].outcome.savings.baseline.value == 1980);
+    assert_true(trials[0].profile.count == 2 &&
+                trials[0].profile.points[0].setting.knob == WT_KNOB_POWER_LIMIT &&
+                trials[0].profile.points[1].setting.knob == WT_KNOB_SM_CLOCK_MAX);
+    free(trials);
+    trial.profile.points[1].setting = trial.profile.points[0].setting;
+    assert_int_equal(ledger_trial_begin(ledger, &trial, NULL, NULL, &err), WT_E_INVALID);
+    ledger_close(ledger);
+}
+
+/* Factors that are unknown, in whichever way, are one row. */
+static void unknown_factors_are_kept_once(void **state)
+{
+    (void)state;
+    static const double years[] = {NAN, 0, -1, INFINITY, NAN};
+    struct ledger *ledger = open_ledger(0);
+    for (unsigned i = 0; i < 5; i++) {
+        struct wt_trial trial = full_trial("job");
+        trial.carbon.lifetime_years = years[i];
+        trial.carbon.pue = NAN;
+        trial = begin(ledger, trial);
+        if (ledger_trial_end(ledger, &trial, NULL, &err))
+            fail_msg("%s", err.text);
+    }
+    struct wt_trial *trials = trials_of(ledger, "job", 5);
+    for (unsigned i = 0; i < 5; i++)
+        assert_true(trials[i].carbon.lifetime_years == 0 && isnan(trials[i].carbon.pue));
+    free(trials);
+    ledger_close(ledger);
+}
+
 int main(void)
 {
 #define WITH_FOLDER(f) cmocka_unit_test_setup_teardown(f, make_folder, drop_folder)
@@ -528,6 +662,10 @@ int main(void)
         WITH_FOLDER(profiles_are_for_their_key),
         WITH_FOLDER(all_profiles_of_a_job),
         WITH_FOLDER(many_bookings_are_one),
+        WITH_FOLDER(trials_one_by_one),
+        WITH_FOLDER(only_the_parts_asked_for),
+        WITH_FOLDER(settings_have_a_knob),
+        WITH_FOLDER(unknown_factors_are_kept_once),
     };
     return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);
 }

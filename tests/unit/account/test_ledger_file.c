@@ -3,6 +3,7 @@
  * The ledger's file: where it lies, and a clear sentence for everything that can be wrong with it.
  */
 #include "ledger_help.h"
+#include "schema_1.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -10,8 +11,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-
-#include "account/ledger/sql.h"
 
 static struct wt_error err;
 
@@ -88,7 +87,7 @@ static void empty_file_becomes_one(void **state)
     assert_int_equal(fread(raw, 1, sizeof raw, file), sizeof raw);
     fclose(file);
     assert_memory_equal(raw + 68, "WATT", 4); /* application id, for file(1) */
-    assert_int_equal(raw[63], 4);             /* user_version */
+    assert_int_equal(raw[63], 5);             /* user_version */
 }
 
 static void newer_is_left_alone(void **state)
@@ -96,14 +95,14 @@ static void newer_is_left_alone(void **state)
     (void)state;
     ledger_close(open_ledger(0));
     sql(path, "PRAGMA user_version = 7; CREATE TABLE later (x)");
-    refused(path, 0, WT_E_VERSION, "schema 7, this one knows 4");
+    refused(path, 0, WT_E_VERSION, "schema 7, this one knows 5");
     refused(path, LEDGER_READ_ONLY, WT_E_VERSION, "newer wattune");
 }
 
 /* A ledger of schema 1 with a trial in it, as the first wattune made it. */
 static void make_schema_1(void)
 {
-    sql(path, ledger_migrations[0]);
+    sql(path, schema_1);
     sql(path, "PRAGMA application_id = 0x57415454; PRAGMA user_version = 1;"
               "INSERT INTO jobs VALUES (1, 'old', 5);"
               "INSERT INTO trials (trial_id, job_id, recurrence, try_number, phase, batch_size, "
@@ -150,7 +149,7 @@ static void older_is_brought_up_to_date(void **state)
     assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL),
                      SQLITE_OK);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    assert_int_equal(sqlite3_column_int(statement, 0), 4);
+    assert_int_equal(sqlite3_column_int(statement, 0), 5);
     sqlite3_finalize(statement);
     assert_int_equal(sqlite3_prepare_v2(db,
                                         "SELECT gpu_model, gpu_count FROM trials JOIN places USING "

@@ -4,6 +4,7 @@
  */
 #include "ledger_help.h"
 
+#include "account/ledger/schema.h"
 #include "account/study/pareto.h"
 #include "run/job/recur.h"
 
@@ -35,8 +36,11 @@ static struct wt_profile_key key_of(const char *model, uint32_t size)
 static int64_t put_state(struct ledger *ledger, const char *model, const char *words)
 {
     struct wt_profile_key key = key_of(model, 0);
+    struct wt_identity identity = {.opaque = true};
     int64_t id = 0;
-    assert_int_equal(ledger_state_change(ledger, &key, words, one_byte, NULL, &id, &err), 0);
+    snprintf(identity.words, sizeof identity.words, "%s", words);
+    ledger_words_read(words, &identity);
+    assert_int_equal(ledger_state_change(ledger, &key, &identity, one_byte, NULL, &id, &err), 0);
     return id;
 }
 
@@ -196,26 +200,6 @@ static void what_is_not_there(void **state)
     ledger_close(ledger);
 }
 
-static void words_are_read_back(void **state)
-{
-    (void)state;
-    struct recur_options options = {
-        .sizes = {.count = 2, .sizes = {16, 4096}, .default_size = 4096, .beta = 2}};
-    char words[WT_OPTIONS_LEN], target[WT_TARGET_LEN] = "";
-    uint32_t size = 0;
-    options.job.run_target = (struct run_target_options){.max_epochs = 7};
-    assert_int_equal(target_parse("err in 3 epochs, default 5 of<=-1.25e-300",
-                                  &options.job.run_target.target, &err),
-                     0);
-    recur_words(&options, words);
-    assert_true(options_read_words(words, target, &size));
-    assert_string_equal(target, "err in 3 epochs, default 5 of<=-1.25e-300");
-    assert_int_equal(size, 4096);
-    assert_false(options_read_words("", target, &size));
-    assert_false(options_read_words("accuracy>=0.9", target, &size)); /* as if another wrote it */
-    assert_int_equal(size, 4096);
-}
-
 int main(void)
 {
 #define WITH_FOLDER(f) cmocka_unit_test_setup_teardown(f, make_folder, drop_folder)
@@ -223,7 +207,6 @@ int main(void)
         WITH_FOLDER(worked_out_by_hand),
         WITH_FOLDER(the_target_that_was_asked_for),
         WITH_FOLDER(what_is_not_there),
-        cmocka_unit_test(words_are_read_back),
     };
     return cmocka_run_group_tests_name("run_offer", tests, NULL, NULL);
 }

@@ -922,7 +922,7 @@ static bool reported;
 
 static int run_batch(void)
 {
-    struct optimizer batch = {.hold_ms = 60000, .key = key, .options = "accuracy>=0.9"};
+    struct optimizer batch = {.hold_ms = 60000, .key = key, .identity = {.metric = "accuracy"}};
     struct optimizer_try t = {.claim = 42};
     struct learn_state *states = NULL;
     struct wt_beliefs beliefs = {0};
@@ -980,7 +980,9 @@ static void an_offer(void)
 {
     struct wt_trial t = a_trial();
     struct optimizer batch = {
-        .hold_ms = 60000, .key = key, .options = "accuracy>=0.9 in 9 epochs, default 128 of 128"};
+        .hold_ms = 60000,
+        .key = key,
+        .identity = {.metric = "accuracy", .at_least = true, .target = 0.9, .default_size = 128}};
     struct optimizer_try attempt;
     batch.sizes = (struct batch_size_options){.count = 1,
                                               .sizes = {128},

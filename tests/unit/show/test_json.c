@@ -414,7 +414,7 @@ static void show_document(void **state)
     const struct wt_beliefs beliefs[2] = {
         {.gpu_model = "V100",
          .gpu_count = 2,
-         .options = "accuracy>=0.9",
+         .identity = {.opaque = true, .words = "accuracy>=0.9"},
          .exploring = true,
          .next = 32,
          .bound_j = INFINITY,

@@ -404,7 +404,7 @@ static void beliefs(void **state)
     (void)state;
     struct wt_beliefs b = {.gpu_model = "V100\x1b",
                            .gpu_count = 2,
-                           .options = "accuracy>=0.9",
+                           .identity = {.opaque = true, .words = "accuracy>=0.9"},
                            .exploring = true,
                            .next = 16,
                            .bound_j = INFINITY,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * run/: batch sizes as the ledger keeps them: among processes at once, after a kill, under other
- * options.
+ * learn/: batch sizes over each store, in memory and in the ledger; among processes at once, after
+ * a kill, under other identities.
  */
 #include "../account/ledger_help.h"
 
@@ -10,11 +10,27 @@
 #include <sys/wait.h>
 
 #include "base/clock.h"
+#include "tune/learn/identity.h"
+#include "tune/learn/memory_store.h"
 #include "tune/learn/optimizer.h"
 
 enum { LONG_MS = 60000 };
 
 static struct wt_error err;
+
+static struct wt_identity identity_of(double target)
+{
+    return (struct wt_identity){.metric = "accuracy",
+                                .at_least = true,
+                                .target = target,
+                                .max_epochs = 100,
+                                .default_size = 64,
+                                .size_count = 4,
+                                .sizes = {16, 32, 64, 128},
+                                .preference = {WT_SELECT_COST, 0.5, 0},
+                                .beta = 2,
+                                .seed = 1};
+}
 
 static struct optimizer batch_of(struct ledger *ledger, int64_t hold_ms)
 {
@@ -24,7 +40,7 @@ static struct optimizer batch_of(struct ledger *ledger, int64_t hold_ms)
     batch.key.gpu_count = 1;
     batch.key.limit_min_mw = 100000;
     batch.key.limit_max_mw = 250000;
-    snprintf(batch.options, sizeof batch.options, "accuracy>=0.9");
+    batch.identity = identity_of(0.9);
     batch.sizes = (struct batch_size_options){.count = 4,
                                               .sizes = {16, 32, 64, 128},
                                               .default_size = 64,
@@ -50,6 +66,60 @@ static int report(struct optimizer *batch, struct optimizer_try *attempt, double
                             &err);
 }
 
+/* --- Over each store --- */
+
+/* The store of the test that runs; cmocka's state is a struct of these. */
+struct store {
+    bool in_memory;
+    struct ledger *ledger;
+    struct learn_memory memory;
+};
+
+static struct store memory_store = {.in_memory = true}, ledger_store;
+
+static int set_up(void **state)
+{
+    struct store *store = *state;
+    if (store->in_memory)
+        return 0;
+    if (make_folder(state))
+        return -1;
+    store->ledger = open_ledger(0);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct store *store = *state;
+    learn_memory_clear(&store->memory);
+    store->ledger = ledger_close(store->ledger);
+    return store->in_memory ? 0 : drop_folder(state);
+}
+
+static struct optimizer batch_in(struct store *store, int64_t hold_ms)
+{
+    struct optimizer batch = batch_of(store->ledger, hold_ms);
+    if (store->in_memory)
+        batch.store = learn_memory_store(&store->memory);
+    return batch;
+}
+
+static struct wt_beliefs beliefs_in(struct store *store, size_t which, size_t expected)
+{
+    struct learn_state *states = NULL;
+    struct wt_beliefs beliefs = {0};
+    size_t count = 0;
+    assert_int_equal(store->in_memory
+                         ? learn_memory_states(&store->memory, "job", &states, &count, &err)
+                         : ledger_states(store->ledger, "job", &states, &count, &err),
+                     0);
+    assert_int_equal(count, expected);
+    assert_int_equal(optimizer_beliefs(&states[which], clock_wall_ms(), &beliefs, &err), 0);
+    assert_true(learn_identity_equal(&beliefs.identity, &states[which].identity));
+    free(states);
+    return beliefs;
+}
+
 static struct wt_beliefs beliefs_of(struct ledger *ledger, size_t which, size_t expected)
 {
     struct learn_state *states = NULL;
@@ -64,9 +134,8 @@ static struct wt_beliefs beliefs_of(struct ledger *ledger, size_t which, size_t 
 
 static void the_order_of_exploration(void **state)
 {
-    (void)state;
-    struct ledger *ledger = open_ledger(0);
-    struct optimizer batch = batch_of(ledger, LONG_MS);
+    struct store *store = *state;
+    struct optimizer batch = batch_in(store, LONG_MS);
     struct optimizer_try t = claim(&batch);
     assert_int_equal(t.size, 64); /* the default, then downwards, then upwards */
     assert_true(isinf(t.bound_j) && t.number == 1 && t.state_id > 0);
@@ -85,25 +154,23 @@ static void the_order_of_exploration(void **state)
     assert_int_equal(report(&batch, &t, 120, true), 0);
     t = claim(&batch);
     assert_int_equal(t.size, 32); /* the second round begins with the cheapest */
-    struct wt_beliefs beliefs = beliefs_of(ledger, 0, 1);
+    struct wt_beliefs beliefs = beliefs_in(store, 0, 1);
     assert_true(beliefs.exploring && beliefs.running == 1 && beliefs.count == 4);
     assert_false(beliefs.sizes[0].left);
     assert_true(beliefs.sizes[1].left && beliefs.sizes[1].runs == 1 &&
                 beliefs.sizes[1].mean_j == 80);
     assert_true(isfinite(beliefs.sizes[1].sd_j) && beliefs.bound_j == 160);
     assert_int_equal(beliefs.state_id, t.state_id);
-    ledger_close(ledger);
 }
 
-static void other_options_are_another_state(void **state)
+static void other_identities_have_another_state(void **state)
 {
-    (void)state;
-    struct ledger *ledger = open_ledger(0);
-    struct optimizer batch = batch_of(ledger, LONG_MS), other = batch;
+    struct store *store = *state;
+    struct optimizer batch = batch_in(store, LONG_MS), other = batch;
     struct optimizer_try t = claim(&batch);
     assert_int_equal(report(&batch, &t, 100, true), 0);
     int64_t id = t.state_id;
-    snprintf(other.options, sizeof other.options, "accuracy>=0.95");
+    other.identity = identity_of(0.95);
     t = claim(&other);
     assert_true(t.size == 64 && isinf(t.bound_j) && t.state_id != id);
     other = batch;
@@ -118,15 +185,13 @@ static void other_options_are_another_state(void **state)
     t = claim(&batch);
     assert_int_equal(t.state_id, id);
     assert_true(t.bound_j == 200);
-    beliefs_of(ledger, 0, 5);
-    ledger_close(ledger);
+    beliefs_in(store, 0, 5);
 }
 
 static void a_claim_lapses(void **state)
 {
-    (void)state;
-    struct ledger *ledger = open_ledger(0);
-    struct optimizer batch = batch_of(ledger, 1);
+    struct store *store = *state;
+    struct optimizer batch = batch_in(store, 1);
     struct optimizer_try lost = claim(&batch), t;
     usleep(5000);
     assert_int_equal(optimizer_renew(&batch, &lost, &err),
@@ -140,16 +205,14 @@ static void a_claim_lapses(void **state)
     assert_int_equal(report(&batch, &lost, 1, true), WT_E_NOT_FOUND);
     assert_int_equal(report(&batch, &t, 100, true), 0);
     assert_int_equal(claim(&batch).size, 32); /* the lost run's cost was not taken */
-    struct wt_beliefs beliefs = beliefs_of(ledger, 0, 1);
+    struct wt_beliefs beliefs = beliefs_in(store, 0, 1);
     assert_true(beliefs.sizes[2].runs == 1 && beliefs.sizes[2].mean_j == 100);
-    ledger_close(ledger);
 }
 
 static void what_is_given_back_is_handed_out_again(void **state)
 {
-    (void)state;
-    struct ledger *ledger = open_ledger(0);
-    struct optimizer batch = batch_of(ledger, LONG_MS);
+    struct store *store = *state;
+    struct optimizer batch = batch_in(store, LONG_MS);
     struct optimizer_try t = claim(&batch);
     assert_int_equal(report(&batch, &t, 100, true), 0);
     t = claim(&batch);
@@ -159,34 +222,30 @@ static void what_is_given_back_is_handed_out_again(void **state)
     assert_int_equal(optimizer_give_back(&batch, &t, &err), 0);
     assert_int_equal(optimizer_give_back(&batch, &t, &err), WT_E_NOT_FOUND);
     assert_int_equal(claim(&batch).size, 32);
-    struct wt_beliefs beliefs = beliefs_of(ledger, 0, 1);
+    struct wt_beliefs beliefs = beliefs_in(store, 0, 1);
     assert_int_equal(beliefs.sizes[1].runs, 0);
     assert_true(isnan(beliefs.sizes[1].mean_j));
-    ledger_close(ledger);
 }
 
 static void a_default_that_fails(void **state)
 {
-    (void)state;
-    struct ledger *ledger = open_ledger(0);
-    struct optimizer batch = batch_of(ledger, LONG_MS);
+    struct store *store = *state;
+    struct optimizer batch = batch_in(store, LONG_MS);
     struct optimizer_try t = claim(&batch), beside = claim(&batch);
     assert_int_equal(report(&batch, &t, 100, false), WT_E_NO_DATA);
     assert_non_null(strstr(err.text, "the default batch size did not reach the target (it is 64)"));
     assert_int_equal(optimizer_claim(&batch, &t, &err),
                      WT_E_NO_DATA); /* another one still runs under this state */
-    assert_true(beliefs_of(ledger, 0, 1).failed);
+    assert_true(beliefs_in(store, 0, 1).failed);
     assert_int_equal(report(&batch, &beside, 100, true), WT_E_NO_DATA);
     assert_int_equal(claim(&batch).size, 64); /* nobody is left: begun anew */
-    assert_false(beliefs_of(ledger, 0, 1).failed);
-    ledger_close(ledger);
+    assert_false(beliefs_in(store, 0, 1).failed);
 }
 
 static void another_gpu_begins_with_what_the_epochs_cost_there(void **state)
 {
-    (void)state;
-    struct ledger *ledger = open_ledger(0);
-    struct optimizer batch = batch_of(ledger, LONG_MS);
+    struct store *store = *state;
+    struct optimizer batch = batch_in(store, LONG_MS);
     static const struct batch_size_past past[] = {
         {64, 10, true}, {32, 8, true}, {16, 30, false}, {128, 12, true}};
     batch.past = past;
@@ -199,7 +258,7 @@ static void another_gpu_begins_with_what_the_epochs_cost_there(void **state)
     assert_int_equal(t.waiting, 1);
     assert_int_equal(t.size, 128); /* the first of which an epoch's cost is not known */
     assert_true(t.bound_j == 80);
-    struct wt_beliefs beliefs = beliefs_of(ledger, 0, 1);
+    struct wt_beliefs beliefs = beliefs_in(store, 0, 1);
     assert_true(beliefs.sizes[2].mean_j == 50 && beliefs.sizes[1].mean_j == 40 &&
                 beliefs.sizes[0].runs == 1);
     assert_int_equal(beliefs.waiting, 1);
@@ -207,13 +266,57 @@ static void another_gpu_begins_with_what_the_epochs_cost_there(void **state)
         .ran = true, .cost_j = 60, .reached = true, .epoch_cost_j = 6};
     assert_int_equal(optimizer_report(&batch, &t, &result, &err), 0);
     assert_int_equal(t.taken_over, 1); /* now it is known */
-    beliefs = beliefs_of(ledger, 0, 1);
+    beliefs = beliefs_in(store, 0, 1);
     assert_true(beliefs.sizes[3].runs == 2 && beliefs.sizes[3].mean_j == (60 + 12 * 6) / 2.0);
     t = claim(&batch);
     assert_true(t.size == 32 && t.taken_over == 0 &&
                 t.waiting == 0); /* the second round has no history */
-    assert_true(beliefs_of(ledger, 0, 1).exploring);
-    ledger_close(ledger);
+    assert_true(beliefs_in(store, 0, 1).exploring);
+}
+
+static int refuse(void *ctx, unsigned char *bytes, size_t *length, struct wt_error *error)
+{
+    (void)ctx;
+    bytes[0] = 'x';
+    *length = 1;
+    return error_set(error, WT_E_INVALID, "no");
+}
+
+static int append(void *ctx, unsigned char *bytes, size_t *length, struct wt_error *error)
+{
+    (void)error;
+    *(size_t *)ctx = *length;
+    memset(bytes + *length, 7, LEARN_STATE_MOST - *length);
+    *length = *length ? (size_t)LEARN_STATE_MOST : 3;
+    return 0;
+}
+
+static void a_store_keeps_a_change_or_nothing(void **state)
+{
+    struct store *store = *state;
+    struct optimizer batch = batch_in(store, LONG_MS);
+    const struct learn_store *ops = &batch.store;
+    size_t seen = 9;
+    int64_t id = 0, same = 0, other = 0;
+    assert_int_equal(ops->change(ops->ctx, &batch.key, &batch.identity, refuse, NULL, &id, &err),
+                     WT_E_INVALID);
+    assert_int_equal(id, 0);
+    assert_int_equal(ops->change(ops->ctx, &batch.key, &batch.identity, append, &seen, &id, &err),
+                     0);
+    assert_int_equal(seen, 0); /* the refused one left nothing */
+    assert_int_equal(ops->change(ops->ctx, &batch.key, &batch.identity, append, &seen, &same, &err),
+                     0);
+    assert_true(seen == 3 && same == id && id > 0);
+    assert_int_equal(ops->change(ops->ctx, &batch.key, &batch.identity, refuse, NULL, NULL, &err),
+                     WT_E_INVALID);
+    batch.identity.observed = true;
+    assert_int_equal(
+        ops->change(ops->ctx, &batch.key, &batch.identity, append, &seen, &other, &err), 0);
+    assert_true(seen == 0 && other != id);
+    batch.identity.observed = false;
+    assert_int_equal(ops->change(ops->ctx, &batch.key, &batch.identity, append, &seen, NULL, &err),
+                     0);
+    assert_int_equal(seen, LEARN_STATE_MOST);
 }
 
 static void forgetting(void **state)
@@ -283,7 +386,7 @@ static void a_damaged_state_is_told(void **state)
     ledger_close(ledger);
     sqlite3 *db = NULL;
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "UPDATE batch_states SET state = x'5754'", NULL, NULL, NULL),
+    assert_int_equal(sqlite3_exec(db, "UPDATE states SET state = x'5754'", NULL, NULL, NULL),
                      SQLITE_OK);
     sqlite3_close(db);
     ledger = open_ledger(0);
@@ -403,19 +506,25 @@ static void a_killed_process_gives_its_size_back(void **state)
 
 int main(void)
 {
+#define OVER_EACH_STORE(f)                                                                         \
+    {#f " (memory)", f, set_up, tear_down, &memory_store},                                         \
+    {                                                                                              \
+#f " (ledger)", f, set_up, tear_down, &ledger_store                                        \
+    }
 #define WITH_FOLDER(f) cmocka_unit_test_setup_teardown(f, make_folder, drop_folder)
     const struct CMUnitTest tests[] = {
-        WITH_FOLDER(the_order_of_exploration),
-        WITH_FOLDER(other_options_are_another_state),
-        WITH_FOLDER(a_claim_lapses),
-        WITH_FOLDER(what_is_given_back_is_handed_out_again),
-        WITH_FOLDER(a_default_that_fails),
-        WITH_FOLDER(another_gpu_begins_with_what_the_epochs_cost_there),
+        OVER_EACH_STORE(the_order_of_exploration),
+        OVER_EACH_STORE(other_identities_have_another_state),
+        OVER_EACH_STORE(a_claim_lapses),
+        OVER_EACH_STORE(what_is_given_back_is_handed_out_again),
+        OVER_EACH_STORE(a_default_that_fails),
+        OVER_EACH_STORE(another_gpu_begins_with_what_the_epochs_cost_there),
+        OVER_EACH_STORE(a_store_keeps_a_change_or_nothing),
         WITH_FOLDER(forgetting),
         WITH_FOLDER(a_cancelled_trial_leaves_nothing),
         WITH_FOLDER(a_damaged_state_is_told),
         WITH_FOLDER(every_trial_is_handed_out_once),
         WITH_FOLDER(a_killed_process_gives_its_size_back),
     };
-    return cmocka_run_group_tests_name("run_batch", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("learn_optimizer", tests, NULL, NULL);
 }
