@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a run is for.
+ * The purpose of a run.
  */
 #include "run/job/run_target.h"
 
@@ -14,8 +14,8 @@
 static const int64_t PIECE_NS = 5 * NS_PER_S;
 /* It stays behind the present, so that an epoch that ended since the last look ended after it. */
 static const int64_t BEHIND_NS = NS_PER_S;
-/* A piece whose energy is still not known after this long never will be; what it used counts as
- * nothing, so that no run is stopped for what was not measured. */
+/* A piece whose energy is still not known after this long never will be; its use counts as
+ * nothing, so that no run is stopped for energy that was not measured. */
 static const int64_t LOST_AFTER_NS = 30 * NS_PER_S;
 
 void run_target_begin(struct run_target *run_target, const struct run_target_options *options,
@@ -40,7 +40,7 @@ static void sum_up(struct run_target *run_target)
     }
 }
 
-/* The cost of the run from its start to a moment of the near past; what is not known counts as
+/* The cost of the run from its start to a moment of the near past; unknown energy counts as
  * nothing. */
 static double spent_j(const struct run_target *run_target, int64_t at_ns)
 {
@@ -76,9 +76,8 @@ static void look_at_cost(struct run_target *run_target, double step_j)
         log_note("stopped: the target was not reached in %u epoch%s", stop->max_epochs,
                  stop->max_epochs == 1 ? "" : "s");
     else
-        log_note("stopped early after %llu epoch%s: %.4g kJ are spent, and with the %.4g kJ of one "
-                 "more epoch it would be "
-                 "over the %.4g kJ that a run may cost",
+        log_note("stopped early after %llu epoch%s: %.4g kJ are spent, and one more epoch of "
+                 "%.4g kJ would exceed the %.4g kJ that a run may cost",
                  (unsigned long long)stop->epochs, stop->epochs == 1 ? "" : "s",
                  stop->spent_j / 1e3, early_stop_next_j(stop, step_j) / 1e3, stop->bound_j / 1e3);
 }

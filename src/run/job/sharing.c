@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who else computes on the run's GPUs.
+ * Other users of the run's GPUs.
  */
 #include "run/job/sharing.h"
 

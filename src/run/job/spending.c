@@ -10,7 +10,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* A device may be silent for a moment (a driver that is reloaded); after this long it is said. */
+/* A device may be silent for a moment (a driver that is reloaded); after this long the user is
+ * told. */
 static const int64_t SILENT_NS = 10 * NS_PER_S;
 
 enum { HOUR_S = 3600 };
@@ -22,7 +23,7 @@ const char *spending_text(char text[SPENDING_TEXT], const struct budget_amount *
     return text;
 }
 
-/* --- What is used --- */
+/* --- Use --- */
 
 static void say_unwatched(struct spending *spending, unsigned i)
 {
@@ -30,13 +31,14 @@ static void say_unwatched(struct spending *spending, unsigned i)
     static const char *const kinds[] = {"GPU", "CPU", "DRAM"};
     char amount[SPENDING_TEXT];
     spending->devices[i].told = true;
-    log_warning("the budget of %s cannot be watched as a whole: what %s %u uses is not known, and "
-                "does not count",
-                spending_text(amount, &spending->options.budget, spending->options.budget.amount),
-                kinds[device->kind], device->index);
+    log_warning(
+        "the budget of %s cannot be watched as a whole: the energy of %s %u is unknown, and "
+        "does not count",
+        spending_text(amount, &spending->options.budget, spending->options.budget.amount),
+        kinds[device->kind], device->index);
 }
 
-/* The energy of all devices so far, joules; of one that is not known now, what was known last. */
+/* The energy of all devices so far, joules; of one that is not known now, the last known value. */
 static double energy_j(struct spending *spending, int64_t now_ns)
 {
     double sum_j = 0;
@@ -71,10 +73,10 @@ static void look_at_grid(struct spending *spending, int64_t now_ns)
         return;
     spending->told_grid = true;
     log_warning(
-        known
-            ? "the grid of this hour is not known: the budget goes on with the world's average, %g "
-              "g/kWh"
-            : "the grid of this hour is not known: what is used in it does not count to the budget",
+        known ? "the grid of this hour is not known: the budget is kept by the world's average, %g "
+                "g/kWh"
+              : "the grid of this hour is not known: energy used in it does not count towards the "
+                "budget",
         intensity.g_per_kwh);
 }
 
@@ -93,7 +95,7 @@ static double used_now(struct spending *spending, int64_t now_ns)
     return spending->operational_g + spending->embodied_g_per_s * time_s;
 }
 
-/* --- What is said --- */
+/* --- Words --- */
 
 /* "38 epochs, as in 3 earlier runs, would use 9.8 to 12.1 kWh in all". */
 static void put_total(const struct spending *spending, const struct budget_range *total, char *text,

@@ -45,7 +45,7 @@ bool child_was_stopped(const struct child *child);
 /* Waits for the end, reaps the child and closes the fd.  Does nothing without a child. */
 void child_reap(struct child *child);
 
-/* Gives the child up, to be reaped by whoever inherits it: closes the fd. */
+/* Gives the child up, to be reaped by its heir: closes the fd. */
 void child_leave(struct child *child);
 
 /* True for a child of child_fork() that is not reaped yet. */
