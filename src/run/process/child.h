@@ -60,4 +60,8 @@ void child_adopt_orphans(void);
  * took another one.  Does nothing before child_adopt_orphans(). */
 void child_reap_orphans(void);
 
+/* False when this process has adopted no orphan that is still there; true also when it cannot know.
+ */
+bool child_may_have_orphans(void);
+
 #endif
