@@ -29,7 +29,7 @@ enum run_target_state {
 
 struct run_target {
     struct run_target_options options;
-    const struct live_meter *watch;
+    const struct live_meter *meter;
     enum run_target_state state;
     struct target_seen seen;
     struct early_stop stop;
@@ -39,9 +39,9 @@ struct run_target {
     bool profiled; /* limits were tried in the epoch that runs */
 };
 
-/* `watch` is borrowed. */
+/* `meter` is borrowed. */
 void run_target_begin(struct run_target *run_target, const struct run_target_options *options,
-                      const struct live_meter *watch, int64_t started_ns);
+                      const struct live_meter *meter, int64_t started_ns);
 
 /* Looks at the run.  `tuned` is the cost of a step at the limit that holds, NULL while none does;
  * `profiling` says that limits are being tried.  Returns the state, which leaves RUN_TARGET_OPEN

@@ -18,11 +18,11 @@ struct sharing {
 };
 
 /* Notes the processes that are there before the command starts. */
-void sharing_begin(struct sharing *sharing, const struct live_meter *watch);
+void sharing_begin(struct sharing *sharing, const struct live_meter *meter);
 
 /* The first stranger that computes on one of the devices: true, with its pid and the device's
  * index. */
-bool sharing_stranger(const struct sharing *sharing, const struct live_meter *watch, uint32_t *pid,
+bool sharing_stranger(const struct sharing *sharing, const struct live_meter *meter, uint32_t *pid,
                       unsigned *index);
 
 #endif

@@ -27,7 +27,7 @@ const char *spending_text(char text[SPENDING_TEXT], const struct budget_amount *
 
 static void say_unwatched(struct spending *spending, unsigned i)
 {
-    const struct wt_device *device = live_meter_device(spending->watch, i);
+    const struct wt_device *device = live_meter_device(spending->meter, i);
     static const char *const kinds[] = {"GPU", "CPU", "DRAM"};
     char amount[SPENDING_TEXT];
     spending->devices[i].told = true;
@@ -42,9 +42,9 @@ static void say_unwatched(struct spending *spending, unsigned i)
 static double energy_j(struct spending *spending, int64_t now_ns)
 {
     double sum_j = 0;
-    for (unsigned i = 0; i < live_meter_device_count(spending->watch); i++) {
+    for (unsigned i = 0; i < live_meter_device_count(spending->meter); i++) {
         double used_j;
-        if (live_meter_so_far(spending->watch, i, &used_j) == 0) {
+        if (live_meter_so_far(spending->meter, i, &used_j) == 0) {
             spending->devices[i].energy_j = fmax(used_j, spending->devices[i].energy_j);
             spending->devices[i].known_ns = now_ns;
         } else if (!spending->devices[i].told &&
@@ -175,11 +175,11 @@ static void predict(struct spending *spending)
 /* --- The run --- */
 
 void spending_begin(struct spending *spending, const struct spending_options *options,
-                    struct live_meter *watch, const struct booking_factors *factors,
+                    struct live_meter *meter, const struct booking_factors *factors,
                     unsigned node_gpus, const struct wt_trial *trial, int64_t started_ns)
 {
     *spending = (struct spending){.options = *options,
-                                  .watch = watch,
+                                  .meter = meter,
                                   .factors = factors,
                                   .started_ms = trial->identity.started_ms,
                                   .started_ns = started_ns,
@@ -189,9 +189,9 @@ void spending_begin(struct spending *spending, const struct spending_options *op
         spending->embodied_g_per_s = booking_embodied_g(factors, node_gpus, trial, 1);
     if (options->budget.kind == BUDGET_TIME || options->budget.kind == BUDGET_NONE)
         return;
-    live_meter_keep_up(watch);
-    for (unsigned i = 0; i < live_meter_device_count(watch); i++) {
-        const struct wt_device *device = live_meter_device(watch, i);
+    live_meter_keep_up(meter);
+    for (unsigned i = 0; i < live_meter_device_count(meter); i++) {
+        const struct wt_device *device = live_meter_device(meter, i);
         spending->devices[i].known_ns = started_ns;
         if (!device->has_energy_counter && !device->power_tick_ns)
             say_unwatched(spending, i);

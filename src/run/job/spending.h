@@ -26,7 +26,7 @@ struct spending_options {
 struct spending {
     struct spending_options options;
     struct budget budget;
-    struct live_meter *watch;
+    struct live_meter *meter;
     const struct booking_factors *factors;
     int64_t started_ms, started_ns; /* by the wall clock, and by base/clock.h */
     double used;                    /* by this run */
@@ -45,10 +45,10 @@ struct spending {
     } devices[WT_MAX_DEVICES];
 };
 
-/* `watch` and `factors` (needed for carbon) are borrowed; `trial` tells which GPUs are reserved,
+/* `meter` and `factors` (needed for carbon) are borrowed; `trial` tells which GPUs are reserved,
  * out of node_gpus. */
 void spending_begin(struct spending *spending, const struct spending_options *options,
-                    struct live_meter *watch, const struct booking_factors *factors,
+                    struct live_meter *meter, const struct booking_factors *factors,
                     unsigned node_gpus, const struct wt_trial *trial, int64_t started_ns);
 
 /* Looks at the run; `profiling`: limits are being tried.  True when nothing is left. */
