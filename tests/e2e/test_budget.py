@@ -216,7 +216,7 @@ def test_a_lost_gpu(wt):
         machine = wt.machine(scale=40, gpu0={"fault": "lost@10"}, name=budget)
         done = wt.run("run", "--vgpu", machine.spec, "--budget", budget, "--progress", "none", "--", "sleep", "1.5")
         assert done.returncode == code
-        assert len(re.findall("cannot be watched as a whole: what GPU 0 uses is not known", done.stderr)) == words
+        assert len(re.findall("cannot be watched as a whole: the energy of GPU 0 is unknown", done.stderr)) == words
 
 
 def test_a_gpu_that_tells_nothing(wt):

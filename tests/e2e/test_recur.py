@@ -239,7 +239,7 @@ def test_another_gpu_runs_each_size_once_for_its_profile(wt, recur):
     done = recur.run(*options, train=train)  # the default: nothing is known of this GPU yet
     assert done.returncode == 0 and recur.order() == [(7, 64)]
     assert "2 runs of it on other GPUs count once this one has shown what an epoch costs here" in done.stderr
-    assert "2 runs on other GPUs count here, at what their epochs cost on these" in done.stderr
+    assert "2 runs on other GPUs count here, at the cost of their epochs on these" in done.stderr
     assert "4 runs on other GPUs count here once it is known" in wt.run("show", "job").stdout
     beliefs = beliefs_on(wt.show(), "A40")
     assert beliefs["exploring"] and beliefs["waiting_runs"] == 4 and beliefs["by_size"][64]["runs"] == 3

@@ -26,7 +26,7 @@ struct grid_eta {
     bool told;                        /* that there was none */
 };
 
-/* `grid` is borrowed.  Says in words what the grid is now. */
+/* `grid` is borrowed.  Prints the grid's value now. */
 void grid_eta_begin(struct grid_eta *aware, const struct grid_eta_grid *grid, double eta);
 
 /* tuner_options.eta_now over a struct grid_eta.  Where the grid is not known, eta as it was asked

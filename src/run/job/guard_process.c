@@ -32,7 +32,7 @@ static const int READY_WAIT_MS = 20000;
 /* A restore that fails (a driver that is busy, a reset under way) is tried again for this long. */
 static const int64_t RETRY_FOR_NS = 120 * NS_PER_S, RETRY_EVERY_NS = 250 * NS_PER_MS;
 /* A dying process's socket can close before its lock is released.  A lease that is held for longer
- * than this is somebody else's, who has put the limit back when he took it. */
+ * than this is another holder's, who has restored the limit on taking it. */
 static const int64_t HELD_FOR_NS = 5 * NS_PER_S, HELD_EVERY_NS = 5 * NS_PER_MS;
 
 static void ignore_signals(void)
@@ -45,7 +45,7 @@ static void ignore_signals(void)
 /* In the child: async-signal-safe calls only. */
 static void exec_guard(int fd, char *const argv[])
 {
-    ignore_signals(); /* what is ignored stays so across exec */
+    ignore_signals(); /* an ignored signal stays ignored across exec */
     setsid();
     if (fd == SOCKET_FD)
         fcntl(fd, F_SETFD, 0);
@@ -198,9 +198,9 @@ static int restore(struct guard *guard, struct sense *sense, const unsigned devi
         if (!again && !soon)
             return given_up ? 1 : 0;
         if (again && !said && is_pipe(STDERR_FILENO)) {
-            log_warning("a power limit could not be put back yet: tried again for two minutes");
+            log_warning("a power limit could not be restored yet; trying again for two minutes");
             dup2(STDIN_FILENO,
-                 STDERR_FILENO); /* whoever reads to the end of a pipe must not wait for us */
+                 STDERR_FILENO); /* a reader of the pipe to its end must not wait for us */
             said = true;
         }
         struct timespec pause = {.tv_nsec = soon ? HELD_EVERY_NS : RETRY_EVERY_NS};

@@ -29,8 +29,8 @@ int guard_process_start(struct guard_process *process, const struct sense_option
 /* Tells it that all limits are back: it ends at once.  Waits for it. */
 void guard_process_end(struct guard_process *process);
 
-/* Leaves it what could not be put back: close the guard first, whose leases it takes.  It tries for
- * a while, outliving us. */
+/* Leaves to it the limits that could not be restored: close the guard first, whose leases it takes.
+ * It tries for a while, outliving us. */
 void guard_process_leave(struct guard_process *process);
 
 /* The process itself: main() comes here when its first argument is GUARD_PROCESS_COMMAND. */

@@ -4,7 +4,7 @@
  *
  * The order matters: limits that a killed run has left are restored by the caller, the ledger is
  * known to be writable, then the command starts; limits come back before anything is booked; and
- * whatever of ours fails after the start, the command goes on.
+ * a failure of ours after the start never ends the command.
  */
 #include "run/job/job.h"
 
@@ -29,8 +29,8 @@
 static const int64_t POLL_PROFILING_NS = 25 * NS_PER_MS, POLL_HOLDING_NS = 250 * NS_PER_MS;
 static const int64_t POLL_REAL_LEAST_NS = NS_PER_MS / 5, POLL_SCALED_LEAST_NS = 2 * NS_PER_MS;
 /* Over many GPUs the errors of their sum grow more slowly than the sum: all together their counters
- * are read so many times a second while slices are measured, but each no more seldom than edges are
- * still learned for (measure/meter/edges.c). */
+ * are read this many times a second while slices are measured, but each no more seldom than edges
+ * are still learned for (measure/meter/edges.c). */
 enum { READS_MOST = 80 };
 static const int64_t POLL_PROFILING_MOST_NS = 100 * NS_PER_MS;
 

@@ -24,7 +24,7 @@ struct job_options {
 
     /* Its identity in the ledger. */
     const char *job, *phase, *project; /* project NULL: none */
-    const char *user, *node;           /* who runs it, and where; NULL: unknown */
+    const char *user, *node;           /* its user and its host; NULL: unknown */
     unsigned recurrence, try_number; /* which one this is a try of; 0: the job's next, the first */
     int64_t state_id;                /* of the state that chose the batch size; 0: none */
     const struct booking_factors *factors; /* NULL: no carbon is booked */

@@ -20,7 +20,7 @@
 #include "tune/decide/selector.h"
 #include "tune/learn/optimizer.h"
 
-/* --- Identity of what is learned --- */
+/* --- Identity of the learned state --- */
 
 void recur_identity(const struct recur_options *options, struct wt_identity *identity)
 {
@@ -120,7 +120,7 @@ static bool goes_on(struct recur *recur)
     }
     if ((recur->result->end == RECUR_DONE || recur->result->end == RECUR_MISSED) &&
         spending->budget.kind != BUDGET_NONE && spending->before >= spending->budget.amount) {
-        log_note("the budget of %s is used up: nothing more is started",
+        log_note("the budget of %s is used up: no further run starts",
                  spending_text(all, &spending->budget, spending->budget.amount));
         recur->result->end = RECUR_OVER_BUDGET;
     }
@@ -132,7 +132,7 @@ static bool goes_on(struct recur *recur)
 static void say_taken_over(const struct optimizer_try *attempt)
 {
     if (attempt->taken_over)
-        log_note("%u run%s on other GPUs count%s here, at what their epochs cost on these",
+        log_note("%u run%s on other GPUs count%s here, at the cost of their epochs on these",
                  attempt->taken_over, attempt->taken_over == 1 ? "" : "s",
                  attempt->taken_over == 1 ? "s" : "");
 }
@@ -174,7 +174,7 @@ static int make_try(struct recur *recur, struct batch_size_result *outcome, stru
         (!recur->run->failed && !recur->run->asked_to_end && !recur->run->over_budget)) {
         if (isfinite(trial->outcome.cost_j))
             return 1;
-        log_warning("what this run cost is not known: nothing is learned from it");
+        log_warning("the cost of this run is unknown: nothing is learned from it");
         recur->result->end = outcome->reached ? recur->result->end : RECUR_MISSED;
     }
     return 0;
@@ -196,9 +196,9 @@ static int choose_and_run(struct recur *recur, struct wt_error *err)
             return rc;
         }
         rc = optimizer_report(&recur->batch, &recur->attempt, &outcome, err);
-        if (rc == WT_E_NOT_FOUND) { /* it was said when it was noticed, or the job was forgotten
+        if (rc == WT_E_NOT_FOUND) { /* the user was told when it lapsed, or the job was forgotten
                                        meanwhile */
-            log_warning("%s: what this run taught is not counted", err->text);
+            log_warning("%s: this run does not count", err->text);
             rc = 0;
         } else if (rc >= 0) {
             say_taken_over(&recur->attempt);
@@ -288,7 +288,7 @@ static int run_plainly(struct recur *recur, struct wt_error *err)
 
 /* --- All of them --- */
 
-/* A training that does not look at what was chosen would be the same at every size. */
+/* A training that ignores the chosen size would be the same at every size. */
 static void say_if_unused(const struct job_options *job)
 {
     for (char *const *word = job->argv; *word; word++)

@@ -2,7 +2,7 @@
  *
  * A job that recurs: recurrences one after the other, each of one try or, when batch sizes are to
  * be chosen, of as many as it takes to reach the target.  Each try is a run of its own
- * (run/job/job.h); what it cost goes to the beliefs in the ledger.
+ * (run/job/job.h); its cost goes to the beliefs in the ledger.
  */
 #ifndef WATTUNE_RUN_JOB_RECUR_H
 #define WATTUNE_RUN_JOB_RECUR_H
@@ -18,7 +18,7 @@ struct recur_options {
     struct batch_size_options sizes;
     double learning_rate;  /* of the default size; 0: none */
     const char *optimizer; /* NULL: none, the rate stays */
-    int64_t hold_ms;       /* a claim is held so long, and renewed four times in that */
+    int64_t hold_ms;       /* how long a claim is held; it is renewed four times in that */
 };
 
 enum recur_end {
@@ -35,13 +35,13 @@ struct recur_result {
                       started */
     bool interrupted; /* by the SIGINT of our terminal */
     bool booked;      /* all tries are */
-    int64_t state_id; /* the ledger's number of what was learned; 0: nothing */
+    int64_t state_id; /* the ledger's number of the learned state; 0: none */
     size_t count;
     struct wt_trial *tries; /* of all recurrences, in order; recur_clear() frees them */
 };
 
 /* Runs the recurrences on devices[0..count) of `sense`, GPUs first.  Returns 0 when the commands
- * ran, whatever became of them. WT_E_NO_DATA: the default batch size did not reach the target, or
+ * ran, however they ended. WT_E_NO_DATA: the default batch size did not reach the target, or
  * no size did.  WT_E_NOT_FOUND: a command could not be started. *result is to be cleared in any
  * case. */
 int recur_run(const struct recur_options *options, struct sense *sense, const unsigned devices[],

@@ -28,8 +28,7 @@ void recur_try_renew(void *ctx)
     int rc = optimizer_renew(&recur->batch, &recur->attempt, &err);
     recur->lapsed = rc == WT_E_NOT_FOUND;
     if (rc)
-        log_warning("%s%s", err.text,
-                    recur->lapsed ? "; what this run teaches is not counted" : "");
+        log_warning("%s%s", err.text, recur->lapsed ? "; this run will not count" : "");
 }
 
 void recur_try_give_back(struct recur *recur)
@@ -95,9 +94,10 @@ void recur_try_prepare(struct recur *recur)
     else
         log_note("batch size %u", (unsigned)attempt->size);
     if (attempt->waiting)
-        log_note(
-            "%u run%s of it on other GPUs count%s once this one has shown what an epoch costs here",
-            attempt->waiting, attempt->waiting == 1 ? "" : "s", attempt->waiting == 1 ? "s" : "");
+        log_note("%u run%s of it on other GPUs count%s once this one has shown the cost of an "
+                 "epoch here",
+                 attempt->waiting, attempt->waiting == 1 ? "" : "s",
+                 attempt->waiting == 1 ? "s" : "");
 }
 
 /* --- The run --- */

@@ -67,7 +67,7 @@ static void read_channel(struct run_progress *progress, struct wt_progress *seen
     *seen = progress->now;
     if (channel_read(progress->channel, seen, &err) == 0)
         return;
-    log_warning("%s; its steps are not seen any more", err.text);
+    log_warning("%s; its steps are no longer seen", err.text);
     progress->channel = channel_close(progress->channel);
     *seen = progress->now;
 }

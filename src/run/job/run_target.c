@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a run is for.
+ * The purpose of a run.
  */
 #include "run/job/run_target.h"
 
@@ -10,28 +10,28 @@
 #include "base/log.h"
 #include "tune/decide/cost.h"
 
-/* Energy is summed up in pieces of this length, since the watch knows only the near past. */
+/* Energy is summed up in pieces of this length, since the meter knows only the near past. */
 static const int64_t PIECE_NS = 5 * NS_PER_S;
 /* It stays behind the present, so that an epoch that ended since the last look ended after it. */
 static const int64_t BEHIND_NS = NS_PER_S;
-/* A piece whose energy is still not known after this long never will be; what it used counts as
- * nothing, so that no run is stopped for what was not measured. */
+/* A piece whose energy is still not known after this long never will be; its use counts as
+ * nothing, so that no run is stopped for energy that was not measured. */
 static const int64_t LOST_AFTER_NS = 30 * NS_PER_S;
 
 void run_target_begin(struct run_target *run_target, const struct run_target_options *options,
-                      const struct live_meter *watch, int64_t started_ns)
+                      const struct live_meter *meter, int64_t started_ns)
 {
     *run_target = (struct run_target){
-        .options = *options, .watch = watch, .started_ns = started_ns, .known_ns = started_ns};
+        .options = *options, .meter = meter, .started_ns = started_ns, .known_ns = started_ns};
     early_stop_begin(&run_target->stop, options->bound_j, options->max_epochs);
 }
 
 static void sum_up(struct run_target *run_target)
 {
-    int64_t until_ns = live_meter_known_until_ns(run_target->watch) - BEHIND_NS;
+    int64_t until_ns = live_meter_known_until_ns(run_target->meter) - BEHIND_NS;
     double piece_j, error_j;
     if (until_ns - run_target->known_ns >= PIECE_NS &&
-        live_meter_energy_between(run_target->watch, run_target->known_ns, until_ns, &piece_j,
+        live_meter_energy_between(run_target->meter, run_target->known_ns, until_ns, &piece_j,
                                   &error_j) == 0) {
         run_target->energy_j += piece_j;
         run_target->known_ns = until_ns;
@@ -40,13 +40,13 @@ static void sum_up(struct run_target *run_target)
     }
 }
 
-/* The cost of the run from its start to a moment of the near past; what is not known counts as
+/* The cost of the run from its start to a moment of the near past; unknown energy counts as
  * nothing. */
 static double spent_j(const struct run_target *run_target, int64_t at_ns)
 {
     double rest_j = 0, error_j;
     if (at_ns > run_target->known_ns &&
-        live_meter_energy_between(run_target->watch, run_target->known_ns, at_ns, &rest_j,
+        live_meter_energy_between(run_target->meter, run_target->known_ns, at_ns, &rest_j,
                                   &error_j))
         rest_j = 0;
     return cost_j(run_target->options.eta, run_target->options.max_power_w,
@@ -76,9 +76,8 @@ static void look_at_cost(struct run_target *run_target, double step_j)
         log_note("stopped: the target was not reached in %u epoch%s", stop->max_epochs,
                  stop->max_epochs == 1 ? "" : "s");
     else
-        log_note("stopped early after %llu epoch%s: %.4g kJ are spent, and with the %.4g kJ of one "
-                 "more epoch it would be "
-                 "over the %.4g kJ that a run may cost",
+        log_note("stopped early after %llu epoch%s: %.4g kJ are spent, and one more epoch of "
+                 "%.4g kJ would exceed the %.4g kJ that a run may cost",
                  (unsigned long long)stop->epochs, stop->epochs == 1 ? "" : "s",
                  stop->spent_j / 1e3, early_stop_next_j(stop, step_j) / 1e3, stop->bound_j / 1e3);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a run is for: its target, how many epochs it may have and what it may cost.  Looks at
- * progress and energy as the run goes on and says when the training has reached its target and when
- * its next epoch must not begin.  It ends nothing itself.
+ * The purpose of a run: its target, the most epochs it may have and the bound of its cost.  Looks
+ * at progress and energy as the run goes on and says when the training has reached its target and
+ * when its next epoch must not begin.  It ends nothing itself.
  */
 #ifndef WATTUNE_RUN_JOB_RUN_TARGET_H
 #define WATTUNE_RUN_JOB_RUN_TARGET_H
@@ -16,7 +16,7 @@ struct run_target_options {
     bool has_target; /* without one the run ends by itself and the rest does not matter */
     struct target target;
     unsigned max_epochs;
-    double bound_j;          /* what the run may cost; INFINITY: anything */
+    double bound_j;          /* most that the run may cost; INFINITY: no bound */
     double eta, max_power_w; /* of that cost */
     double grace_s;          /* between SIGTERM and SIGKILL */
 };
@@ -29,7 +29,7 @@ enum run_target_state {
 
 struct run_target {
     struct run_target_options options;
-    const struct live_meter *watch;
+    const struct live_meter *meter;
     enum run_target_state state;
     struct target_seen seen;
     struct early_stop stop;
@@ -39,11 +39,11 @@ struct run_target {
     bool profiled; /* limits were tried in the epoch that runs */
 };
 
-/* `watch` is borrowed. */
+/* `meter` is borrowed. */
 void run_target_begin(struct run_target *run_target, const struct run_target_options *options,
-                      const struct live_meter *watch, int64_t started_ns);
+                      const struct live_meter *meter, int64_t started_ns);
 
-/* Looks at the run.  `tuned` is what a step costs at the limit that holds, NULL while none does;
+/* Looks at the run.  `tuned` is the cost of a step at the limit that holds, NULL while none does;
  * `profiling` says that limits are being tried.  Returns the state, which leaves RUN_TARGET_OPEN
  * once. */
 enum run_target_state run_target_poll(struct run_target *run_target,

@@ -32,8 +32,8 @@ struct run_tuning {
     char not_tuned[128]; /* why; empty: it is tuned */
 };
 
-/* Of devices[0..gpu_count) of `sense`, which `meter` measures; all are borrowed.  Notes who uses
- * the GPUs before the command starts. */
+/* Of devices[0..gpu_count) of `sense`, which `meter` measures; all are borrowed.  Notes the
+ * users of the GPUs before the command starts. */
 void run_tuning_begin(struct run_tuning *tuning, const struct job_options *options,
                       struct sense *sense, const unsigned gpus[], struct live_meter *meter,
                       struct ledger *ledger);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who else computes on the run's GPUs.
+ * Other users of the run's GPUs.
  */
 #include "run/job/sharing.h"
 
@@ -33,13 +33,13 @@ static bool was_before(const struct sharing *sharing, uint32_t pid)
     return false;
 }
 
-void sharing_begin(struct sharing *sharing, const struct live_meter *watch)
+void sharing_begin(struct sharing *sharing, const struct live_meter *meter)
 {
     uint32_t pids[SHARING_PIDS];
     unsigned count;
     sharing->before_count = 0;
-    for (unsigned i = 0; i < live_meter_gpu_count(watch); i++) {
-        if (live_meter_processes(watch, i, pids, SHARING_PIDS, &count))
+    for (unsigned i = 0; i < live_meter_gpu_count(meter); i++) {
+        if (live_meter_processes(meter, i, pids, SHARING_PIDS, &count))
             continue;
         for (unsigned k = 0; k < count && k < SHARING_PIDS && sharing->before_count < SHARING_PIDS;
              k++)
@@ -56,19 +56,19 @@ static bool is_stranger(const struct sharing *sharing, uint32_t pid)
     return false; /* ended between the driver's answer and now */
 }
 
-bool sharing_stranger(const struct sharing *sharing, const struct live_meter *watch, uint32_t *pid,
+bool sharing_stranger(const struct sharing *sharing, const struct live_meter *meter, uint32_t *pid,
                       unsigned *index)
 {
     uint32_t pids[SHARING_PIDS],
         ours = 0; /* one process often uses all GPUs: it is looked up once */
     unsigned count;
-    for (unsigned i = 0; i < live_meter_gpu_count(watch); i++) {
-        if (live_meter_processes(watch, i, pids, SHARING_PIDS, &count))
+    for (unsigned i = 0; i < live_meter_gpu_count(meter); i++) {
+        if (live_meter_processes(meter, i, pids, SHARING_PIDS, &count))
             continue;
         for (unsigned k = 0; k < count && k < SHARING_PIDS; ours = pids[k++])
             if (pids[k] != ours && is_stranger(sharing, pids[k])) {
                 *pid = pids[k];
-                *index = live_meter_device(watch, i)->index;
+                *index = live_meter_device(meter, i)->index;
                 return true;
             }
     }

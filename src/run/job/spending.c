@@ -11,7 +11,8 @@
 #include "base/hours.h"
 #include "base/log.h"
 
-/* A device may be silent for a moment (a driver that is reloaded); after this long it is said. */
+/* A device may be silent for a moment (a driver that is reloaded); after this long the user is
+ * told. */
 static const int64_t SILENT_NS = 10 * NS_PER_S;
 
 const char *spending_text(char text[SPENDING_TEXT], const struct budget_amount *budget,
@@ -21,27 +22,28 @@ const char *spending_text(char text[SPENDING_TEXT], const struct budget_amount *
     return text;
 }
 
-/* --- What is used --- */
+/* --- Use --- */
 
 static void say_unwatched(struct spending *spending, unsigned i)
 {
-    const struct wt_device *device = live_meter_device(spending->watch, i);
+    const struct wt_device *device = live_meter_device(spending->meter, i);
     static const char *const kinds[] = {"GPU", "CPU", "DRAM"};
     char amount[SPENDING_TEXT];
     spending->devices[i].told = true;
-    log_warning("the budget of %s cannot be watched as a whole: what %s %u uses is not known, and "
-                "does not count",
-                spending_text(amount, &spending->options.budget, spending->options.budget.amount),
-                kinds[device->kind], device->index);
+    log_warning(
+        "the budget of %s cannot be watched as a whole: the energy of %s %u is unknown, and "
+        "does not count",
+        spending_text(amount, &spending->options.budget, spending->options.budget.amount),
+        kinds[device->kind], device->index);
 }
 
-/* The energy of all devices so far, joules; of one that is not known now, what was known last. */
+/* The energy of all devices so far, joules; of one that is not known now, the last known value. */
 static double energy_j(struct spending *spending, int64_t now_ns)
 {
     double sum_j = 0;
-    for (unsigned i = 0; i < live_meter_device_count(spending->watch); i++) {
+    for (unsigned i = 0; i < live_meter_device_count(spending->meter); i++) {
         double used_j;
-        if (live_meter_so_far(spending->watch, i, &used_j) == 0) {
+        if (live_meter_so_far(spending->meter, i, &used_j) == 0) {
             spending->devices[i].energy_j = fmax(used_j, spending->devices[i].energy_j);
             spending->devices[i].known_ns = now_ns;
         } else if (!spending->devices[i].told &&
@@ -70,10 +72,10 @@ static void look_at_grid(struct spending *spending, int64_t now_ns)
         return;
     spending->told_grid = true;
     log_warning(
-        known
-            ? "the grid of this hour is not known: the budget goes on with the world's average, %g "
-              "g/kWh"
-            : "the grid of this hour is not known: what is used in it does not count to the budget",
+        known ? "the grid of this hour is not known: the budget is kept by the world's average, %g "
+                "g/kWh"
+              : "the grid of this hour is not known: energy used in it does not count towards the "
+                "budget",
         intensity.g_per_kwh);
 }
 
@@ -92,7 +94,7 @@ static double used_now(struct spending *spending, int64_t now_ns)
     return spending->operational_g + spending->embodied_g_per_s * time_s;
 }
 
-/* --- What is said --- */
+/* --- Words --- */
 
 /* "38 epochs, as in 3 earlier runs, would use 9.8 to 12.1 kWh in all". */
 static void put_total(const struct spending *spending, const struct budget_range *total, char *text,
@@ -172,11 +174,11 @@ static void predict(struct spending *spending)
 /* --- The run --- */
 
 void spending_begin(struct spending *spending, const struct spending_options *options,
-                    struct live_meter *watch, const struct booking_factors *factors,
+                    struct live_meter *meter, const struct booking_factors *factors,
                     unsigned node_gpus, const struct wt_trial *trial, int64_t started_ns)
 {
     *spending = (struct spending){.options = *options,
-                                  .watch = watch,
+                                  .meter = meter,
                                   .factors = factors,
                                   .started_ms = trial->identity.started_ms,
                                   .started_ns = started_ns,
@@ -186,9 +188,9 @@ void spending_begin(struct spending *spending, const struct spending_options *op
         spending->embodied_g_per_s = booking_embodied_g(factors, node_gpus, trial, 1);
     if (options->budget.kind == BUDGET_TIME || options->budget.kind == BUDGET_NONE)
         return;
-    live_meter_keep_up(watch);
-    for (unsigned i = 0; i < live_meter_device_count(watch); i++) {
-        const struct wt_device *device = live_meter_device(watch, i);
+    live_meter_keep_up(meter);
+    for (unsigned i = 0; i < live_meter_device_count(meter); i++) {
+        const struct wt_device *device = live_meter_device(meter, i);
         spending->devices[i].known_ns = started_ns;
         if (!device->has_energy_counter && !device->power_tick_ns)
             say_unwatched(spending, i);

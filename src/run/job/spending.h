@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Spending: what a run has used of the budget of its command, as it goes on.  Energy is that of all
- * devices that are measured, GPUs, processors and memory; carbon is what the run will be booked
- * with, operational (location-based) and embodied (SCI); time is the run's.  Says what there is to
- * say of it, and when nothing is left.  It ends nothing itself.
+ * Spending: the use that a run makes of the budget of its command, as it goes on.  Energy is that
+ * of all devices measured, GPUs, processors and memory; carbon is operational (location-based) and
+ * embodied (SCI), as the run will be booked; time is the run's.  Prints warnings and predictions,
+ * and says when nothing is left.  It ends nothing itself.
  *
- * What is not known does not count: a run is never ended for what was not measured, and that part
- * is not watched is said.
+ * An unknown amount does not count: a run is never ended for energy that was not measured, and the
+ * user is told that part of it is not watched.
  */
 #ifndef WATTUNE_RUN_JOB_SPENDING_H
 #define WATTUNE_RUN_JOB_SPENDING_H
@@ -17,16 +17,16 @@
 
 struct spending_options {
     struct budget_amount budget;        /* of the whole command; BUDGET_NONE: there is none */
-    double before;                      /* what earlier runs of the command have used of it */
+    double before;                      /* used of it by earlier runs of the command */
     bool warned;                        /* one of them has warned */
-    uint64_t least_epochs, most_epochs; /* what the run is expected to take; most 0: not known */
-    unsigned earlier_runs;              /* by so many; 0: by --max-epochs */
+    uint64_t least_epochs, most_epochs; /* that the run is expected to take; most 0: not known */
+    unsigned earlier_runs;              /* behind that expectation; 0: it is --max-epochs */
 };
 
 struct spending {
     struct spending_options options;
     struct budget budget;
-    struct live_meter *watch;
+    struct live_meter *meter;
     const struct booking_factors *factors;
     int64_t started_ms, started_ns; /* by the wall clock, and by base/clock.h */
     double used;                    /* by this run */
@@ -45,17 +45,16 @@ struct spending {
     } devices[WT_MAX_DEVICES];
 };
 
-/* `watch` and `factors` (needed for carbon) are borrowed; `trial` tells which GPUs are reserved,
+/* `meter` and `factors` (needed for carbon) are borrowed; `trial` tells which GPUs are reserved,
  * out of node_gpus. */
 void spending_begin(struct spending *spending, const struct spending_options *options,
-                    struct live_meter *watch, const struct booking_factors *factors,
+                    struct live_meter *meter, const struct booking_factors *factors,
                     unsigned node_gpus, const struct wt_trial *trial, int64_t started_ns);
 
-/* Looks at the run; `profiling` says that limits are being tried.  True when nothing is left. */
+/* Looks at the run; `profiling`: limits are being tried.  True when nothing is left. */
 bool spending_poll(struct spending *spending, const struct wt_progress *progress, bool profiling);
 
-/* What a run has used in the end: as it is booked, or, where that is not known, as far as it was
- * seen. */
+/* The whole use of a run: as it is booked, or, where that is not known, as far as it was seen. */
 double spending_end(const struct spending *spending, const struct wt_trial *trial);
 
 /* "2 kWh": an amount in the unit that the budget was given in. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a run tells its command.
+ * The values that a run gives its command.
  */
 #include "run/job/substitute.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a run tells its command: {batch_size}, {lr}, {seed} and {recurrence} in its arguments, and
- * the same in its environment.  Exactly these four are replaced, anywhere in an argument, and only
- * where there is a value; every other brace stays, and what was put in is not looked at again.  No
- * shell is involved.  Pure.
+ * The values that a run gives its command: {batch_size}, {lr}, {seed} and {recurrence} in its
+ * arguments, and the same in its environment.  Exactly these four are replaced, anywhere in an
+ * argument, and only where there is a value; every other brace stays, and a value put in is not
+ * looked at again.  No shell is involved.  Pure.
  */
 #ifndef WATTUNE_RUN_JOB_SUBSTITUTE_H
 #define WATTUNE_RUN_JOB_SUBSTITUTE_H

@@ -152,55 +152,83 @@ void child_adopt_orphans(void)
     adopts = true;
 }
 
-static void reap_orphan(pid_t pid)
+static bool is_orphan(pid_t pid)
 {
-    siginfo_t info;
     pid_t group = getpgid(pid);
-    if (group > 0 && group != getpgrp() && !is_listed(pid))
-        waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG);
+    return group > 0 && group != getpgrp() && !is_listed(pid);
 }
 
-/* The children of one thread of ours, as the kernel lists them; false where it does not. */
-static bool reap_orphans_of(const char *thread)
+static bool reap_orphan(pid_t pid)
+{
+    siginfo_t info;
+    if (is_orphan(pid))
+        waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG);
+    return false;
+}
+
+enum listing { LIST_MISSING, LIST_ENDED, LIST_FOUND };
+
+/* Looks at the children of one thread of ours, as the kernel lists them, until `is_it` is true. */
+static enum listing look_at_thread(const char *thread, bool (*is_it)(pid_t pid))
 {
     char path[64];
+    enum listing found = LIST_ENDED;
     int pid;
     snprintf(path, sizeof path, "/proc/self/task/%.20s/children", thread);
     FILE *list = fopen(path, "re");
     if (!list)
-        return false;
-    while (fscanf(list, "%d", &pid) == 1)
-        reap_orphan((pid_t)pid);
+        return LIST_MISSING;
+    while (found == LIST_ENDED && fscanf(list, "%d", &pid) == 1)
+        if (is_it((pid_t)pid))
+            found = LIST_FOUND;
     fclose(list);
-    return true;
+    return found;
+}
+
+/* The same over all threads.  LIST_MISSING: this kernel does not list children. */
+static enum listing look_at_children(bool (*is_it)(pid_t pid))
+{
+    DIR *threads = opendir("/proc/self/task");
+    enum listing found = LIST_MISSING;
+    struct dirent *entry;
+    uint64_t number;
+    while (threads && found != LIST_FOUND && (entry = readdir(threads)))
+        if (parse_u64(entry->d_name, 1, INT_MAX, &number) == 0) {
+            enum listing one = look_at_thread(entry->d_name, is_it);
+            found = one > found ? one : found;
+        }
+    if (threads)
+        closedir(threads);
+    return found;
 }
 
 /* Without the list: one after the other, as far as the first that is not an orphan. */
 static void reap_first_orphans(void)
 {
-    siginfo_t info = {0}, before = {0};
+    siginfo_t info = {0};
+    pid_t before = 0;
     while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid &&
-           info.si_pid != before.si_pid) {
-        reap_orphan(info.si_pid);
-        before = info;
+           info.si_pid != before) {
+        before = info.si_pid;
+        reap_orphan(before);
         info.si_pid = 0;
     }
 }
 
 void child_reap_orphans(void)
 {
-    DIR *threads = adopts ? opendir("/proc/self/task") : NULL;
-    struct dirent *entry;
-    uint64_t number;
-    bool listed = false;
-    if (!threads)
+    if (!adopts)
         return;
     pthread_mutex_lock(&lock);
-    while ((entry = readdir(threads)))
-        if (parse_u64(entry->d_name, 1, INT_MAX, &number) == 0)
-            listed |= reap_orphans_of(entry->d_name);
-    if (!listed)
+    if (look_at_children(reap_orphan) == LIST_MISSING)
         reap_first_orphans();
     pthread_mutex_unlock(&lock);
-    closedir(threads);
+}
+
+bool child_may_have_orphans(void)
+{
+    pthread_mutex_lock(&lock);
+    enum listing found = look_at_children(is_orphan);
+    pthread_mutex_unlock(&lock);
+    return !adopts || found != LIST_ENDED;
 }

@@ -45,7 +45,7 @@ bool child_was_stopped(const struct child *child);
 /* Waits for the end, reaps the child and closes the fd.  Does nothing without a child. */
 void child_reap(struct child *child);
 
-/* Gives the child up, to be reaped by whoever inherits it: closes the fd. */
+/* Gives the child up, to be reaped by its heir: closes the fd. */
 void child_leave(struct child *child);
 
 /* True for a child of child_fork() that is not reaped yet. */
@@ -59,5 +59,9 @@ void child_adopt_orphans(void);
  * process group.  A child that another part of the program has started is in our group unless it
  * took another one.  Does nothing before child_adopt_orphans(). */
 void child_reap_orphans(void);
+
+/* False when this process has adopted no orphan that is still there; true also when it cannot know.
+ */
+bool child_may_have_orphans(void);
 
 #endif

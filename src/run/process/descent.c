@@ -46,22 +46,24 @@ static bool read_kin(pid_t pid, struct kin *kin)
     return true;
 }
 
-/* The child of ours that `pid` is or descends from; 0: none. */
-static pid_t ancestor_below_us(pid_t pid)
+/* The child of ours that `pid`, whose kin is known, is or descends from; 0: none. */
+static pid_t ancestor_below_us(pid_t pid, struct kin kin)
 {
     pid_t self = getpid();
-    struct kin kin;
-    for (unsigned n = 0; pid > 1 && n < GENERATIONS_MOST && read_kin(pid, &kin); n++) {
+    for (unsigned n = 0; n < GENERATIONS_MOST; n++) {
         if (kin.parent == self)
             return pid;
         pid = kin.parent;
+        if (pid <= 1 || !read_kin(pid, &kin))
+            break;
     }
     return 0;
 }
 
 bool descent_is_ours(pid_t pid)
 {
-    return pid == getpid() || ancestor_below_us(pid) != 0;
+    struct kin kin;
+    return pid == getpid() || (pid > 1 && read_kin(pid, &kin) && ancestor_below_us(pid, kin) != 0);
 }
 
 static bool is_left_by(pid_t command, pid_t pid)
@@ -71,7 +73,7 @@ static bool is_left_by(pid_t command, pid_t pid)
         return false;
     if (kin.group == command)
         return true;
-    pid_t child = ancestor_below_us(pid);
+    pid_t child = ancestor_below_us(pid, kin);
     if (child == 0 || child == command)
         return child != 0;
     /* Another command, a process that others have started beside it (in our group), or an orphan.
@@ -103,7 +105,9 @@ static unsigned count(bool (*counts)(pid_t command, pid_t pid), pid_t command)
 
 unsigned descent_left_running(pid_t command)
 {
-    return count(is_left_by, command);
+    /* The command has ended, so that its descendants are orphans; looking through /proc takes a
+     * millisecond. */
+    return child_may_have_orphans() ? count(is_left_by, command) : 0;
 }
 
 unsigned descent_group_size(pid_t group)

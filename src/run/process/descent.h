@@ -12,9 +12,9 @@
  * have ended. */
 bool descent_is_ours(pid_t pid);
 
-/* Running processes that a command of ours has left behind: its descendants, and orphans that this
- * process has adopted.  Orphans do not tell whose they were, so those of another command that has
- * ended are counted as well.  `command` is a child of child_fork(), reaped or not. */
+/* Running processes that an ended command of ours has left behind: its descendants, and orphans
+ * that this process has adopted.  Orphans do not tell whose they were, so those of another command
+ * that has ended are counted as well.  `command` is a child of child_fork(). */
 unsigned descent_left_running(pid_t command);
 
 /* Running processes in the process group, its leader left out. */

@@ -13,8 +13,6 @@
 
 #include "run/process/terminal.h"
 
-extern char **environ;
-
 /* Where a shell looks when PATH is not set. */
 static const char usual_path[] = "/bin:/usr/bin";
 

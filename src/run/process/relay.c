@@ -15,8 +15,7 @@
 
 #include "base/file.h"
 
-/* CAPACITY: what a pipe can hold when it was made as large as users may, so that a command's last
- * words have room. */
+/* CAPACITY: the largest pipe that a user may make, so that a command's last words have room. */
 enum { CAPACITY = 1 << 20, ONE_READ = 16384, ONE_TURN = 65536 };
 
 int relay_open(struct relay *relay, int ours, int *theirs)

@@ -4,7 +4,7 @@
  * through a pseudo-terminal where ours is a terminal, so that programs go on showing progress bars
  * and colours.
  *
- * Nothing here waits: whoever reads our output may stop reading, and signals and the command's end
+ * Nothing here waits: the reader of our output may stop reading, and signals and the command's end
  * are still served. The command then waits, as it would without us.
  */
 #ifndef WATTUNE_RUN_PROCESS_RELAY_H
@@ -16,7 +16,7 @@
 #include <sys/ioctl.h>
 
 struct relay {
-    int from;            /* our end of what the command writes to; -1: not relayed, or ended */
+    int from;            /* our end of the command's pipe; -1: not relayed, or ended */
     int to;              /* our own stream */
     struct winsize size; /* as the command was told it; all 0 when ours is no terminal */
     char *bytes;         /* read, and not all passed on yet: bytes[begin..end) */
@@ -30,18 +30,17 @@ typedef void (*relay_see)(void *ctx, const char *bytes, size_t length);
 int relay_open(struct relay *relay, int ours, int *theirs);
 void relay_close(struct relay *relay);
 
-/* What to wait for; false when there is nothing any more. */
+/* Fills in the event to wait for; false when there is none any more. */
 bool relay_wants(const struct relay *relay, struct pollfd *fd);
 
 /* True while bytes that were read wait for our reader. */
 bool relay_has_rest(const struct relay *relay);
 
-/* Moves what can be moved now, at most some 64 KiB; `see` gets what was read. */
+/* Moves what can be moved now, at most some 64 KiB; `see` gets the bytes read. */
 void relay_move(struct relay *relay, relay_see see, void *ctx);
 
-/* The command has ended: reads what it has written and is still on its way, at most a megabyte,
- * since somebody whom it left behind may write on.  What is read remains to be moved; nothing more
- * is read. */
+/* The command has ended: reads its bytes that are still on their way, at most a megabyte, since a
+ * process that it left behind may write on.  They remain to be moved; nothing more is read. */
 void relay_read_rest(struct relay *relay, relay_see see, void *ctx);
 
 /* Tells the command's terminal when ours has got another size: true then. */

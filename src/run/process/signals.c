@@ -25,7 +25,7 @@ static const int enders[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned holds;
 static struct sigaction old_child, old_pipe;
-static bool ignores_pipe; /* we do; what SIGPIPE did before is in old_pipe */
+static bool ignores_pipe; /* we do; old_pipe has the disposition before */
 static struct signals_ear *ears;
 
 static _Thread_local unsigned thread_holds;

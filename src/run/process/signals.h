@@ -4,7 +4,7 @@
  * to all commands that run, as a terminal sends one to all of its foreground group.
  *
  * Signals belong to the process, so this holds the state of the process: how often they are held,
- * and what SIGCHLD and SIGPIPE did before.
+ * and the dispositions of SIGCHLD and SIGPIPE before.
  */
 #ifndef WATTUNE_RUN_PROCESS_SIGNALS_H
 #define WATTUNE_RUN_PROCESS_SIGNALS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Ending a training before its end.
+ * Ending a training early.
  */
 #include "run/process/stop.h"
 

@@ -352,7 +352,7 @@ static void *supervise_thread(void *supervised)
     pthread_cond_signal(&s->changed);
     pthread_mutex_unlock(&s->lock);
     relay_rest(s, -1);
-    signals_unlisten(&s->ear); /* later signals are for whoever starts the next command */
+    signals_unlisten(&s->ear); /* later signals wait for the next command */
     return NULL;
 }
 

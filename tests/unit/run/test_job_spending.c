@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a run uses of a budget, and which eta it is tuned by, over a watch and a clock of the test's
- * own: a run never ends before what was measured reaches the amount, carbon is what will be booked,
- * and what is not known does not count.
+ * The use that a run makes of a budget, and the eta that it is tuned by, over a meter and a clock
+ * of the test's own: a run never ends before the energy measured reaches the amount, carbon is as
+ * it will be booked, and an unknown amount does not count.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -153,14 +153,14 @@ static void time_is_the_runs(void **state)
 {
     (void)state;
     struct spending s = begun(BUDGET_TIME, 10);
-    world.silent[GPU] = world.silent[CPU] = true; /* whatever becomes of the devices */
+    world.silent[GPU] = world.silent[CPU] = true; /* time passes without devices */
     assert_false(turn(&s, 9.999, 1e9, 0));
     assert_true(turn(&s, 0.001, 0, 0));
 }
 
-/* Energy at the grid of its hour, with PUE, and the share of a system for the time: what
- * booking_fill() books. */
-static void carbon_is_what_will_be_booked(void **state)
+/* Energy at the grid of its hour, with PUE, and the share of a system for the time, as
+ * booking_fill() books them. */
+static void carbon_is_as_it_will_be_booked(void **state)
 {
     (void)state;
     struct spending s = begun(BUDGET_CARBON, 1e6);
@@ -194,9 +194,9 @@ static void a_grid_that_is_not_known_does_not_count(void **state)
     assert_true(fabs(s.operational_g - before - 481 * 1.5) < 1e-6);
 }
 
-/* A device that cannot be read counts with what it had used; it is said after a while, once, and a
- * moment is nothing. */
-static void what_is_not_known_does_not_count(void **state)
+/* A device that cannot be read counts with its use so far; the user is told after a while, once,
+ * and a moment is nothing. */
+static void an_unknown_amount_does_not_count(void **state)
 {
     (void)state;
     struct spending s = begun(BUDGET_ENERGY, 1000);
@@ -212,7 +212,7 @@ static void what_is_not_known_does_not_count(void **state)
     assert_false(turn(&s, 11, 1000, 0));
     assert_true(s.devices[GPU].told && !s.devices[CPU].told && s.used == 750);
     assert_false(turn(&s, 11, 0, 249));
-    assert_true(turn(&s, 1, 0, 1)); /* what is known is used up */
+    assert_true(turn(&s, 1, 0, 1)); /* the known part is used up */
     struct wt_trial unknown = {.part.gpu_count = 1,
                                .part.energy_j = NAN,
                                .part.cpu_energy_j = 450,
@@ -234,7 +234,7 @@ static void a_device_that_tells_nothing_is_told_at_once(void **state)
     assert_false(time.devices[GPU].told);
 }
 
-/* Of a run that draws what it likes, looked at as often as it is: at the end no less than the
+/* A run may draw any power, and be looked at any number of times: at its end no less than the
  * amount is used, and before the last look it was less. */
 static void it_never_ends_early(void **state)
 {
@@ -292,7 +292,7 @@ static void eta_follows_the_grid(void **state)
     unsigned before = asked;
     int64_t at = asked_at;
     assert_true(grid_eta_eta(&aware, why) == 0.5 && asked == before); /* asked once a second */
-    world.now_ns += 3600 * NS_PER_S; /* the machine's hour, whatever the wall clock does */
+    world.now_ns += 3600 * NS_PER_S; /* the machine's hour; the wall clock does not matter */
     assert_true(fabs(grid_eta_eta(&aware, why) - 0.2) < 1e-12);
     assert_true(asked == before + 1 && asked_at == at + 3600);
     ci = NAN;
@@ -309,10 +309,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(energy_is_that_of_all_devices, start_world, end_world),
         cmocka_unit_test_setup_teardown(time_is_the_runs, start_world, end_world),
-        cmocka_unit_test_setup_teardown(carbon_is_what_will_be_booked, start_world, end_world),
+        cmocka_unit_test_setup_teardown(carbon_is_as_it_will_be_booked, start_world, end_world),
         cmocka_unit_test_setup_teardown(a_grid_that_is_not_known_does_not_count, start_world,
                                         end_world),
-        cmocka_unit_test_setup_teardown(what_is_not_known_does_not_count, start_world, end_world),
+        cmocka_unit_test_setup_teardown(an_unknown_amount_does_not_count, start_world, end_world),
         cmocka_unit_test_setup_teardown(a_device_that_tells_nothing_is_told_at_once, start_world,
                                         end_world),
         cmocka_unit_test_setup_teardown(it_never_ends_early, start_world, end_world),

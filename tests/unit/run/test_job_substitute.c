@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * run/: what a run tells its command, and how a training is ended before its end.
+ * run/: the values that a run gives its command, and ending a training early.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +20,7 @@ static const struct substitute_values all = {.batch_size = 64,
                                              .seed = UINT64_C(18446744073709551615),
                                              .recurrence = 3};
 
-/* What becomes of one argument. */
+/* The argument with its words replaced. */
 static const char *replaced(const struct substitute_values *values, const char *argument)
 {
     static char text[256];
