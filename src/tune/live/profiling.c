@@ -40,7 +40,7 @@ int profiling_init(struct profiling *profiling, struct tuner_options *options,
         devices[i] = *live_meter_device(meter, i);
         if (!devices[i].has_energy_counter && !devices[i].power_tick_ns)
             return error_set(err, WT_E_NOT_SUPPORTED,
-                             "GPU %u (%s) tells neither energy nor power, so what a limit saves "
+                             "GPU %u (%s) tells neither energy nor power, so the saving of a limit "
                              "cannot be measured",
                              devices[i].index, devices[i].name);
     }

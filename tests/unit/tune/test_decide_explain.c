@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Explanations: what the fit recovers of trainings whose numbers are known, where it says that it
- * does not know or does not describe, published measurements, and parts that add up.
+ * Explanations: the fit's recovery of trainings whose numbers are known, where it says that it does
+ * not know or does not describe, published measurements, and parts that add up.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,7 @@ static const char *traces;
 
 enum { SEEDS = 40, MOST_W = 250 };
 
-/* --- What is known of a training --- */
+/* --- Known trainings --- */
 
 struct truth {
     struct curve curve;
@@ -72,8 +72,8 @@ static void fit_noisy(const struct truth *truth, double noise, uint64_t seed, st
               (uint32_t)(curve->max_power_w * 1e3), fit);
 }
 
-/* How often an estimate was told, how often it was right, and how wide it was, as a share of what
- * it is of. */
+/* How often an estimate was told, how often it was right, and how wide it was, as a share of the
+ * quantity. */
 struct tally {
     unsigned told, right;
     struct stats errors;
@@ -120,7 +120,7 @@ static void print(const char *what, const struct tallies *t)
                       rows[i].tally->right, rows[i].tally->errors.mean);
 }
 
-/* Of what was told at least 95 of 100 are right (of a few, one may be wrong by chance); and it was
+/* At least 95 of 100 estimates told are right (of a few, one may be wrong by chance); and it was
  * told so often, and as narrowly as that. */
 static void holds(const struct tally *tally, unsigned told_least, double widest)
 {
@@ -165,7 +165,7 @@ static void known_numbers_are_recovered(void **state)
     holds(&t.dynamic, 0, 1.5);
 }
 
-/* Workloads from hardly busy to twice what the card may draw. */
+/* Workloads from hardly busy to twice the card's largest limit. */
 static void virtual_cards_are_recovered(void **state)
 {
     (void)state;
@@ -283,13 +283,13 @@ static void published_curves_are_described(void **state)
                   fixed[1].mean, fixed[1].count);
     assert_true(fits >= 60 && described * 100 >= fits * 85);
     assert_true(time.mean < 0.02 && power.mean < 0.02);
-    /* One card has one static power, whatever trains: 70.5 W and 98 W by a fit over all its curves.
-     */
+    /* One card has one static power under every training: 70.5 W and 98 W by a fit over all its
+     * curves. */
     assert_true(fixed[0].count > 15 && fabs(fixed[0].mean - 70.5) < 10);
     assert_true(fixed[1].count > 10 && fabs(fixed[1].mean - 98) < 12);
 }
 
-/* --- What is like no curve --- */
+/* --- Trainings like no curve --- */
 
 static struct wt_profile_point point(uint32_t watts, double time_s, double power_w)
 {
@@ -587,7 +587,7 @@ static void what_is_not_known_stays_so(void **state)
                 e.front.limit_mw == 0);
 }
 
-/* Whatever is measured: factors multiply to the whole, points add up to it, and so turned round
+/* For any measurements: factors multiply to the whole, points add up to it, and so turned round
  * they are its inverse. */
 static void parts_add_up(void **state)
 {
