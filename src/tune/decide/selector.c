@@ -141,7 +141,7 @@ int selector_choose(const struct wt_profile_point points[], unsigned count, cons
     /* A choice by another preference gets its cost at the even trade-off, so that runs compare. */
     double eta = preference->selector == WT_SELECT_COST ? preference->eta : 0.5;
     *decision = (struct wt_decision){
-        .setting.value = points[best].setting.value,
+        .setting = points[best].setting,
         .cost_per_step_j = cost_per_step_j(eta, max_power_w, &points[best]),
         .point = (unsigned)best,
     };

@@ -722,6 +722,32 @@ static void test_store_survives_heat(void **state)
     memory = memory_store_free(memory);
 }
 
+/* A stored point of another knob, with the number of a limit, is neither taken for one nor lost. */
+static void test_store_of_both_knobs(void **state)
+{
+    (void)state;
+    struct tuner_result result;
+    struct tuner_options options = options_for(true);
+    struct wt_profile_key key = stored_key();
+    struct wt_profile_point points[WT_MAX_LIMITS] = {{.setting = {WT_KNOB_SM_CLOCK_MAX, 200000},
+                                                      .steps = 100,
+                                                      .time_per_step_s = 1,
+                                                      .energy_per_step_j = 1,
+                                                      .time_error_s = 0.001,
+                                                      .energy_error_j = 0.001}};
+    assert_int_equal(memory_store_new(&memory, NULL), 0);
+    struct tuner_store store = memory_store_ops(memory);
+    assert_int_equal(store.save(store.ctx, &key, points, 1, NULL), 0);
+    run_stored(&options, &result);
+    assert_false(result.reused);
+    assert_profile(&result);
+    assert_stored(5, (uint32_t[]){300000, 200000, 150000, 100000, 200000});
+    load_stored(points);
+    assert_int_equal(points[4].setting.knob, WT_KNOB_SM_CLOCK_MAX);
+    assert_true(points[4].steps == 100 && points[1].setting.knob == WT_KNOB_POWER_LIMIT);
+    memory = memory_store_free(memory);
+}
+
 /* Every field of the key tells profiles apart; saving replaces. */
 static void test_memory_store(void **state)
 {
@@ -907,6 +933,7 @@ int main(void)
         cmocka_unit_test_setup(test_store_grows, start_world),
         cmocka_unit_test_setup(test_store_survives_heat, start_world),
         cmocka_unit_test_setup(test_memory_store, start_world),
+        cmocka_unit_test_setup(test_store_of_both_knobs, start_world),
         cmocka_unit_test_setup(test_events, start_world),
         cmocka_unit_test_setup(test_owner_stops, start_world),
     };
