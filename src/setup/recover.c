@@ -10,9 +10,6 @@
 #include "tune/act/journal.h"
 #include "tune/act/sensed.h"
 
-static const char *const KNOBS[WT_KNOBS] = {
-    [WT_KNOB_POWER_LIMIT] = "power limit", [WT_KNOB_SM_CLOCK_MAX] = "clock lock"};
-
 static void recover_device(struct guard *guard, const struct wt_device *device)
 {
     enum guard_outcome outcomes[WT_KNOBS];
@@ -22,12 +19,12 @@ static void recover_device(struct guard *guard, const struct wt_device *device)
         log_warning("a killed run left its power limit on GPU %u: %s", device->index, err.text);
     for (unsigned k = 0; k < WT_KNOBS; k++)
         if (outcomes[k] == GUARD_RESTORED)
-            log_note("a killed run left its %s on GPU %u: it is back at what was found", KNOBS[k],
-                     device->index);
+            log_note("a killed run left its %s on GPU %u: it is back at what was found",
+                     guard_knob_name(k), device->index);
         else if (outcomes[k] == GUARD_CHANGED_BY_OTHERS)
             log_note("a killed run had set the %s of GPU %u, which somebody else has changed: it "
                      "is left as it is",
-                     KNOBS[k], device->index);
+                     guard_knob_name(k), device->index);
 }
 
 void recover_limits(struct sense *sense)

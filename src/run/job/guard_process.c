@@ -138,9 +138,6 @@ static bool wait_for_end(void)
 
 enum verdict { TRY_AGAIN, TRY_SOON, PUT_BACK, GIVEN_UP };
 
-static const char *const KNOBS[WT_KNOBS] = {
-    [WT_KNOB_POWER_LIMIT] = "power limit", [WT_KNOB_SM_CLOCK_MAX] = "clock lock"};
-
 static void say_outcome(const char *knob, const struct wt_device *device,
                         enum guard_outcome outcome)
 {
@@ -161,7 +158,7 @@ static enum verdict attempt(struct guard *guard, const struct wt_device *device,
     int rc = guard_recover(guard, device, outcomes, &err);
     for (unsigned k = 0; k < WT_KNOBS; k++) {
         held |= outcomes[k] == GUARD_HELD;
-        say_outcome(KNOBS[k], device, outcomes[k]);
+        say_outcome(guard_knob_name(k), device, outcomes[k]);
     }
     if (rc == 0 && held)
         return since_ns > HELD_FOR_NS ? PUT_BACK : TRY_SOON;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "tune/act/journal.h"
+#include "tune/act/knob.h"
 
 struct lease {
     char uuid[WT_UUID_LEN];
@@ -28,23 +29,6 @@ struct guard {
     struct guard_range clock_found;
     unsigned lease_count;
     struct lease leases[WT_MAX_DEVICES];
-};
-
-/* A device with its knob's hands, for as long as one call takes. */
-struct target {
-    const struct wt_device *device;
-    enum wt_knob knob;
-    const struct guard_knob *ops;
-    void *driver;
-};
-
-/* The words of a knob in sentences, its unit, and how many of its values make one of that. */
-static const struct {
-    const char *name, *brief, *unit;
-    double scale;
-} WORDS[WT_KNOBS] = {
-    [WT_KNOB_POWER_LIMIT] = {"power limit", "limit", "W", 1000},
-    [WT_KNOB_SM_CLOCK_MAX] = {"clock lock", "lock", "MHz", 1},
 };
 
 int guard_new(struct guard_finder finder, const char *folder, const char *holder,
@@ -97,68 +81,7 @@ static struct lease *lease_for(struct guard *guard, const struct wt_device *devi
     return lease && lease->taken[knob] ? lease : NULL;
 }
 
-static int aim(struct guard *guard, const struct wt_device *device, enum wt_knob knob,
-               struct target *target, struct wt_error *err)
-{
-    const struct guard_ops *ops = NULL;
-    *target = (struct target){.device = device, .knob = knob};
-    if ((unsigned)knob >= WT_KNOBS)
-        return error_set(err, WT_E_INVALID, "there is no knob %u", (unsigned)knob);
-    int rc = guard->finder.find(guard->finder.ctx, device, &ops, &target->driver, err);
-    if (rc)
-        return rc;
-    target->ops = ops->knobs[knob];
-    if (!target->ops)
-        return error_set(err, WT_E_NOT_SUPPORTED, "GPU %u (%s) has no %s to set", device->index,
-                         device->name, WORDS[knob].name);
-    return 0;
-}
-
-static int read_value(const struct target *target, uint32_t *value, struct wt_error *err)
-{
-    return target->ops->read(target->driver, target->device->index, value, err);
-}
-
 /* --- Restoring --- */
-
-/* True for a value that is there by our doing: the one found, or one that we may have written. */
-static bool is_ours(const struct journal_debt *debt, uint32_t value)
-{
-    return value == debt->found || value == debt->written[0] || value == debt->written[1];
-}
-
-/* Puts one knob back, unless somebody else has changed it.  A knob that cannot be read is always
- * reset: the journal alone knows that a lock may be ours. */
-static int put_back(const struct target *target, const struct journal_debt *debt,
-                    enum guard_outcome *outcome, struct wt_error *err)
-{
-    const struct guard_range found = {debt->found_min, debt->found};
-    uint32_t now = 0;
-    int rc = target->ops->read ? read_value(target, &now, err) : 0;
-    if (rc)
-        return rc;
-    *outcome = GUARD_RESTORED;
-    if (target->ops->read && !is_ours(debt, now))
-        *outcome = GUARD_CHANGED_BY_OTHERS;
-    if (target->ops->read && (now == debt->found || *outcome == GUARD_CHANGED_BY_OTHERS))
-        return 0;
-    rc = target->ops->reset(target->driver, target->device->index, found, err);
-    if (rc == 0 && target->ops->read) {
-        rc = read_value(target, &now, err);
-        if (rc == 0 && now != debt->found)
-            rc = error_set(
-                err, WT_E_IGNORED,
-                "restore the %s of GPU %u to %g %s: the driver confirms it, but the %s is still "
-                "%g %s",
-                WORDS[target->knob].name, target->device->index,
-                debt->found / WORDS[target->knob].scale, WORDS[target->knob].unit,
-                WORDS[target->knob].brief, now / WORDS[target->knob].scale,
-                WORDS[target->knob].unit);
-    }
-    if (rc)
-        *outcome = GUARD_NOTHING;
-    return rc;
-}
 
 static bool owes(const struct journal_entry *entry)
 {
@@ -177,24 +100,14 @@ static int keep_entry(struct guard *guard, enum journal_version version,
     return journal_write(guard->folder, entry, err);
 }
 
-/* A value that this device cannot have had was not found on it: no debt of ours. */
-static bool is_possible(const struct target *target, const struct journal_debt *debt)
-{
-    bool none = debt->found == 0 && debt->found_min == 0;
-    if (debt->found_min > debt->found)
-        return false;
-    return (none && !target->ops->read) ||
-           target->ops->check(target->driver, target->device, debt->found, NULL) != WT_E_RANGE;
-}
-
 static int recover_knob(struct guard *guard, const struct wt_device *device, enum wt_knob knob,
                         struct journal_entry *entry, enum guard_outcome *outcome,
                         struct wt_error *err)
 {
     struct target target;
-    int rc = aim(guard, device, knob, &target, err);
-    if (rc == 0 && is_possible(&target, &entry->debts[knob]))
-        rc = put_back(&target, &entry->debts[knob], outcome, err);
+    int rc = knob_aim(guard->finder, device, knob, &target, err);
+    if (rc == 0 && knob_is_possible(&target, &entry->debts[knob]))
+        rc = knob_put_back(&target, &entry->debts[knob], outcome, err);
     if (rc == 0)
         entry->debts[knob] = (struct journal_debt){0};
     return rc;
@@ -230,6 +143,8 @@ static int recover_version(struct guard *guard, const struct wt_device *device,
     if (!changed)
         return rc;
     int kept = keep_entry(guard, version, &entry, rc ? NULL : err);
+    for (unsigned k = 0; kept && k < WT_KNOBS; k++) /* a later call settles these again */
+        outcomes[k] = GUARD_NOTHING;
     return rc ? rc : kept;
 }
 
@@ -324,7 +239,7 @@ static int learn_found(const struct guard *guard, const struct target *target, b
 {
     *found = (struct guard_range){0, 0};
     if (target->ops->read)
-        return read_value(target, &found->max, err);
+        return knob_read(target, &found->max, err);
     if (guard->clock_found.max) {
         *found = guard->clock_found;
         if (found->min > found->max)
@@ -352,7 +267,7 @@ int guard_take(struct guard *guard, const struct wt_device *device, enum wt_knob
 {
     struct guard_range range;
     struct target target;
-    int rc = aim(guard, device, knob, &target, err);
+    int rc = knob_aim(guard->finder, device, knob, &target, err);
     if (rc)
         return rc;
     if (lease_for(guard, device, knob))
@@ -392,26 +307,8 @@ int guard_check(struct guard *guard, const struct wt_device *device, struct wt_s
                 struct wt_error *err)
 {
     struct target target;
-    int rc = aim(guard, device, setting.knob, &target, err);
+    int rc = knob_aim(guard->finder, device, setting.knob, &target, err);
     return rc ? rc : target.ops->check(target.driver, device, setting.value, err);
-}
-
-/* *now: the value that is there afterwards; meaningful with 0 and WT_E_IGNORED. */
-static int write_and_read_back(const struct target *target, uint32_t value, uint32_t *now,
-                               struct wt_error *err)
-{
-    int rc = target->ops->set(target->driver, target->device->index, value, err);
-    *now = value;
-    if (rc == 0 && target->ops->read)
-        rc = read_value(target, now, err);
-    if (rc == 0 && *now != value)
-        rc = error_set(err, WT_E_IGNORED,
-                       "set %s of GPU %u to %g %s: the driver confirms it, but the %s is %g %s",
-                       WORDS[target->knob].name, target->device->index,
-                       value / WORDS[target->knob].scale, WORDS[target->knob].unit,
-                       WORDS[target->knob].brief, *now / WORDS[target->knob].scale,
-                       WORDS[target->knob].unit);
-    return rc;
 }
 
 /* On disk: the value `there` is by our doing, and may be `value` the next moment. */
@@ -434,7 +331,7 @@ static int value_now(const struct target *target, const struct journal_debt *deb
                      struct wt_error *err)
 {
     *now = debt->owed ? debt->written[0] : debt->found;
-    return target->ops->read ? read_value(target, now, err) : 0;
+    return target->ops->read ? knob_read(target, now, err) : 0;
 }
 
 int guard_set(struct guard *guard, const struct wt_device *device, struct wt_setting setting,
@@ -442,7 +339,7 @@ int guard_set(struct guard *guard, const struct wt_device *device, struct wt_set
 {
     struct target target;
     uint32_t now;
-    int rc = aim(guard, device, setting.knob, &target, err);
+    int rc = knob_aim(guard->finder, device, setting.knob, &target, err);
     if (rc)
         return rc;
     struct lease *lease = lease_for(guard, device, setting.knob);
@@ -456,20 +353,20 @@ int guard_set(struct guard *guard, const struct wt_device *device, struct wt_set
         return rc;
     /* The value found is as old as the lease: somebody may have chosen another since, which must
      * not be lost. */
-    if (!is_ours(debt, now))
+    if (!knob_is_ours(debt, now))
         return error_set(err, WT_E_BUSY, "somebody else has set the %s of GPU %u to %g %s",
-                         WORDS[setting.knob].name, device->index, now / WORDS[setting.knob].scale,
-                         WORDS[setting.knob].unit);
+                         knob_words[setting.knob].name, device->index,
+                         now / knob_words[setting.knob].scale, knob_words[setting.knob].unit);
     rc = write_entry(guard, lease, setting.knob, setting.value, now, err); /* before the device */
     if (rc) {
-        error_prefix(err, "journal the %s found on GPU %u", WORDS[setting.knob].name,
+        error_prefix(err, "journal the %s found on GPU %u", knob_words[setting.knob].name,
                      device->index);
         return rc;
     }
-    rc = write_and_read_back(&target, setting.value, &now, err);
+    rc = knob_write(&target, setting.value, &now, err);
     /* A driver that rounds has set a value that nobody asked for: it is ours to put back all the
      * same, and our own restore knows it even where the disk is full now. */
-    if (rc == WT_E_IGNORED && !is_ours(debt, now) &&
+    if (rc == WT_E_IGNORED && !knob_is_ours(debt, now) &&
         write_entry(guard, lease, setting.knob, setting.value, now, NULL))
         debt->written[1] = now;
     return rc;
@@ -485,9 +382,9 @@ int guard_restore(struct guard *guard, const struct wt_device *device, enum wt_k
     if (!lease || !lease->entry.debts[knob].owed)
         return 0;
     struct journal_debt *debt = &lease->entry.debts[knob];
-    int rc = aim(guard, device, knob, &target, err);
+    int rc = knob_aim(guard->finder, device, knob, &target, err);
     if (rc == 0)
-        rc = put_back(&target, debt, &done, err);
+        rc = knob_put_back(&target, debt, &done, err);
     if (rc)
         return rc;
     struct journal_entry entry = lease->entry;
@@ -540,13 +437,13 @@ int guard_set_for_good(struct guard *guard, const struct wt_device *device,
     uint32_t now;
     int lock_fd, rc = guard_check(guard, device, setting, err);
     if (rc == 0)
-        rc = aim(guard, device, setting.knob, &target, err);
+        rc = knob_aim(guard->finder, device, setting.knob, &target, err);
     if (rc == 0)
         rc = journal_lock(guard->folder, device->uuid, &lock_fd, err);
     if (rc)
         return rc;
     journal_sign(lock_fd, guard->holder);
-    rc = write_and_read_back(&target, setting.value, &now, err);
+    rc = knob_write(&target, setting.value, &now, err);
     if (rc == 0)
         rc = forget_debt(guard, device, setting.knob, err);
     close(lock_fd);

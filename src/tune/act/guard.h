@@ -42,6 +42,9 @@ struct guard_ops {
 };
 extern const struct guard_ops guard_nvml; /* the driver is a struct nvml * */
 
+/* The name of a knob in sentences: "power limit". */
+const char *guard_knob_name(enum wt_knob knob);
+
 /* Finds a device's ops and the driver to call them with (both borrowed); WT_E_NOT_SUPPORTED when
  * nothing can be set on it. */
 struct guard_finder {

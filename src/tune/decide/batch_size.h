@@ -45,7 +45,8 @@ struct batch_size_options {
     unsigned count;
     uint32_t sizes[BATCH_SIZES_MOST]; /* rising */
     uint32_t default_size;            /* one of them */
-    double beta; /* a run may cost so many times the cheapest recurrence; INFINITY: anything */
+    double
+        beta; /* bound of a run's cost, as a multiple of the cheapest recurrence; INFINITY: none */
     struct thompson_options thompson;
     uint64_t seed;
 };
@@ -115,8 +116,8 @@ struct batch_size_result {
                             not known */
 };
 
-/* The end of a claim's try.  Returns 1 when the recurrence goes on: *claim is its next try; 0 when
- * it is over. WT_E_NOT_FOUND: no such claim (it lapsed), and nothing was taken.  WT_E_NO_DATA: the
+/* Ends a claim's try.  Returns 1 when the recurrence goes on: *claim is its next try; 0 when it is
+ * over.  WT_E_NOT_FOUND: no such claim (it lapsed); the result is not taken.  WT_E_NO_DATA: the
  * default size did not reach the target in the first run, or no size did in a round; the state
  * stays there. */
 int batch_size_report(struct batch_size *state, const struct random_normals *normals, uint64_t id,
@@ -184,8 +185,8 @@ enum {
 size_t batch_size_encode(const struct batch_size *state,
                          unsigned char bytes[BATCH_SIZE_BYTES_MOST]);
 
-/* Reads it back: goes on exactly where the encoded one stood.  WT_E_VERSION: of a newer version;
- * WT_E_PARSE: not a state, or one that cannot be. */
+/* Reads it back: the state goes on exactly where the encoded one stood.  WT_E_VERSION: of a newer
+ * version; WT_E_PARSE: not a state, or an impossible one. */
 int batch_size_decode(const unsigned char bytes[], size_t length, struct batch_size *state,
                       struct wt_error *err);
 

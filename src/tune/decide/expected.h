@@ -21,9 +21,8 @@ struct expected_size {
     const struct wt_profile_point *points;
 };
 
-/* Why nothing can be expected of the size; WT_LEFT_NOT: something can.  A size that missed the
- * target once is left out, since the runs that did not get there would have taken nobody knows how
- * much more. */
+/* The reason why a size has no expectation; WT_LEFT_NOT: it has one.  A size that missed the target
+ * once is left out, since the further cost of the runs that did not get there is unknown. */
 enum wt_left_why expected_left_out(const struct expected_size *size);
 
 /* The size at each limit of its profile, in the profile's order; returns how many.  Limits at which

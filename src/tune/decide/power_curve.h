@@ -50,8 +50,8 @@ struct power_curve_point {
     double log_time;  /* the logarithm of the time of a step, up to a constant of the curve */
     double power;     /* mean over the step */
     double gpu_power; /* while the GPU works */
-    double follows;   /* share of the step's time that follows the clock: by how much 1 % less clock
-                         lengthens it, in % */
+    double follows; /* share of the step's time that follows the clock: its lengthening in % by 1 %
+                       less clock */
 };
 
 /* The step's time and power by the curve at this limit. */

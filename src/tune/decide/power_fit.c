@@ -16,9 +16,9 @@
  * follows the clock - and each point has two, time and energy: two points could say anything. */
 enum { POINTS_LEAST = 3 };
 
-/* The walk: so many places at once, so many moves of each.  The first only lead there; of the rest
- * every KEEP_EVERYth is kept, since neighbours are alike.  Over virtual cards intervals are within
- * a tenth of those of three times as many moves. */
+/* The walk: the number of places at once, and of moves of each.  The first only lead there; of the
+ * rest every KEEP_EVERYth is kept, since neighbours are alike.  Over virtual cards intervals are
+ * within a tenth of those of three times as many moves. */
 enum {
     WALKERS = 48,
     MOVES = 2400,
@@ -30,8 +30,8 @@ enum {
 /* A place in the ranges of the curve's numbers, and how rough the training is. */
 enum { ROUGHNESS = POWER_CURVE_NUMBERS, NUMBERS };
 
-/* By how much, limit by limit, the truth is off the curve: from the repeatability of large kernels
- * to the worst grade of the adaptive search, of unknown size (uniform in the logarithm). */
+/* The distance, limit by limit, of the truth from the curve: from the repeatability of large
+ * kernels to the worst grade of the adaptive search, of unknown size (uniform in the logarithm). */
 static const double roughness_least = 0.003, roughness_most = 0.12;
 
 /* More than this and the training is like no curve: where the adaptive search goes on to its bound.

@@ -34,7 +34,7 @@ struct power_search_ops {
     void (*init)(struct power_search *search);
     /* The index of the point to measure next, or -1 when there is nothing left to learn. */
     int (*next)(const struct power_search *search);
-    /* The most limits it asks for on a grid of so many; NULL: all. */
+    /* The most limits it asks for on a grid of `count`; NULL: all. */
     unsigned (*most)(unsigned count);
     /* A slice was merged into points[index]; NULL: `next` sees it there. */
     void (*add)(struct power_search *search, unsigned index);

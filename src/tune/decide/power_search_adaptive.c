@@ -4,11 +4,11 @@
  *
  * It asks a fixed set of curves (power_curve.h) for their word.  Each is believed as far as it fits
  * the measurements, its scale - the length of a step - free; those that fit tell the cost of limits
- * not yet measured.  A limit's *gain* is by how much it is expected to be cheaper than the one that
- * would be chosen now, taken over all curves: large where they agree that it is better, and also
- * where they do not know.  The limit of the largest gain is measured next.  When every possible
- * gain is small, the search is done.  (This is expected improvement, Jones et al. 1998, over a
- * sample of a physical model instead of a Gaussian process.)
+ * not yet measured.  A limit's *gain* is its expected advantage in cost over the present choice,
+ * taken over all curves: large where they agree that it is better, and also where they do not
+ * know.  The limit of the largest gain is measured next.  When every possible gain is small, the
+ * search is done.  (This is expected improvement, Jones et al. 1998, over a sample of a physical
+ * model instead of a Gaussian process.)
  *
  * The choice in the end is the selector's business, and it chooses among measured limits only: a
  * wrong curve costs slices, or a somewhat better limit, but nothing is ever set on a curve's word.
@@ -41,8 +41,8 @@ static const struct grade {
 
 enum { GRADES = sizeof grades / sizeof grades[0] };
 
-/* Where it takes more roughness than this to fit, no curve does, and small gains are not to be
- * relied upon: the search goes on to its bound. */
+/* Where a fit takes more roughness than this, no curve fits, and small gains are unreliable: the
+ * search goes on to its bound. */
 static const double rough = 0.03;
 
 /* A curve is the worse the more a limit slows down (clock floors and voltage steps are where models

@@ -7,7 +7,7 @@
 
 #include "tune/decide/power_search.h"
 
-/* The most limits that the search asks for on a grid of so many. */
+/* The most limits that the search asks for on a grid of `count`. */
 unsigned power_search_adaptive_most(unsigned count);
 
 /* As power_search_ops.next.  Keeps nothing between calls: the measured points, from any source, are

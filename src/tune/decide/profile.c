@@ -42,14 +42,20 @@ void profile_merge(struct wt_profile_point *entry, const struct wt_profile_point
     entry->steps += slice->steps;
 }
 
+/* The order of a profile: by knob, and then the highest value first. */
+static bool stands_before(struct wt_setting a, struct wt_setting b)
+{
+    return a.knob < b.knob || (a.knob == b.knob && a.value > b.value);
+}
+
 unsigned profile_unite(struct wt_profile_point points[WT_MAX_LIMITS], unsigned count,
                        const struct wt_profile_point older[], unsigned older_count)
 {
     for (unsigned k = 0; k < older_count; k++) {
         unsigned at = 0;
-        while (at < count && points[at].setting.value > older[k].setting.value)
+        while (at < count && stands_before(points[at].setting, older[k].setting))
             at++;
-        if (at < count && points[at].setting.value == older[k].setting.value) {
+        if (at < count && !stands_before(older[k].setting, points[at].setting)) {
             if (points[at].throttled && !older[k].throttled)
                 points[at] = older[k];
         } else if (count < WT_MAX_LIMITS) {

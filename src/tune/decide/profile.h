@@ -23,7 +23,8 @@ double profile_log_variance(double value, double error_95);
  * adds nothing to one that was not. */
 void profile_merge(struct wt_profile_point *entry, const struct wt_profile_point *slice);
 
-/* Adds to points[0..count), highest limit first, the points of `older` at other limits, and takes
+/* Adds to points[0..count), highest limit first, the points of `older` at other settings (of other
+ * knobs behind), and takes
  * its word on a limit that points has only seen throttled.  Returns the new count, at most
  * WT_MAX_LIMITS; further points are left out. */
 unsigned profile_unite(struct wt_profile_point points[WT_MAX_LIMITS], unsigned count,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pruning exploration (Zeus section 4.3): which batch sizes are worth being arms of the bandit.  In
- * each of two rounds the sizes are run from the default downwards, then from above the default
- * upwards, and a direction ends with its first size that does not reach the target: sizes beyond it
- * are not tried again.  The cheapest size of the first round is the default of the second.  Two
- * rounds, because the bandit needs two costs of an arm to know how much they differ.
+ * Pruning exploration (Zeus section 4.3): finding the batch sizes that are worth being arms of the
+ * bandit.  Each of two rounds runs the sizes from the default downwards, then from above the
+ * default upwards, and a direction ends with its first size that does not reach the target: sizes
+ * beyond it are not tried again.  The cheapest size of the first round is the default of the
+ * second.  Two rounds, because the bandit needs two costs of an arm to know how much they differ.
  *
  * Sizes are named by their index in ascending order; a set of them is a word with a bit for each.
  */

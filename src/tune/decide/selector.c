@@ -138,11 +138,10 @@ int selector_choose(const struct wt_profile_point points[], unsigned count, cons
     }
     if (best < 0)
         return error_set(err, WT_E_NO_DATA, "no power limit was measured");
-    /* The cost of a choice by another preference is told at the even trade-off, so that runs
-     * compare. */
+    /* A choice by another preference gets its cost at the even trade-off, so that runs compare. */
     double eta = preference->selector == WT_SELECT_COST ? preference->eta : 0.5;
     *decision = (struct wt_decision){
-        .setting.value = points[best].setting.value,
+        .setting = points[best].setting,
         .cost_per_step_j = cost_per_step_j(eta, max_power_w, &points[best]),
         .point = (unsigned)best,
     };

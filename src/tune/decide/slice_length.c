@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How long a slice lasts.  Constants here decide the cost of a search: at 21 limits every second
+ * The length of a slice.  Constants here decide the cost of a search: at 21 limits every second
  * counts 21 times.
  */
 #include "tune/decide/slice_length.h"

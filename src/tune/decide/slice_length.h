@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How long a slice lasts: when the warm-up after a new power limit is over, and when enough was
- * measured.  Pure rules; the caller counts the steps and reads the clock.
+ * The length of a slice: the end of the warm-up after a new power limit, and the end of measuring.
+ * Pure rules; the caller counts the steps and reads the clock.
  *
  * A slice begins and ends at the end of a step, so that energy per step is not blurred by parts of
  * steps.
@@ -16,8 +16,8 @@
  * one's. */
 bool slice_warm(uint64_t steps, double elapsed_s);
 
-/* The longest a slice of a search that measures so many limits may get, seconds: 6, and less where
- * there are many. */
+/* The greatest length of a slice in a search that measures `limits` limits, seconds: 6, and less
+ * where there are many. */
 double slice_most(unsigned limits);
 
 /* True when the slice may end, given its whole steps, its length, the 95 % error of its cost as a

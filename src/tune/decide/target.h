@@ -21,8 +21,8 @@ struct target {
  * *target is untouched. */
 int target_parse(const char *text, struct target *target, struct wt_error *err);
 
-/* Is a metric that a training reported the target's, and good enough?  One that is no number never
- * is. */
+/* True when a metric that a training reported is the target's and good enough; one that is no
+ * number never is. */
 bool target_reached(const struct target *target, const char *metric_name, double metric);
 
 /* Sightings of a target's metric over a run, from which to say why it was not reached. */
@@ -35,8 +35,8 @@ struct target_seen {
 void target_see(struct target_seen *seen, const struct target *target, const char *metric_name,
                 double metric);
 
-/* Why the target could never be reached, as a sentence without a full stop; NULL when its metric
- * was reported. */
+/* Writes the reason why the target could never be reached, as a sentence without a full stop; NULL
+ * when its metric was reported. */
 const char *target_complaint(const struct target_seen *seen, const struct target *target,
                              char text[240]);
 

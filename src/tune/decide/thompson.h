@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Gaussian Thompson sampling (Zeus section 4.4): each batch size is an arm with a belief about the
- * cost of a run.  To choose, a cost is drawn from each belief, and the arm with the least one is
- * run: an arm that is dear for certain is left alone, one that is not well known is tried now and
- * then.
+ * cost of a run.  To choose, the sampler draws a cost from each belief and runs the arm with the
+ * least one: it leaves an arm alone that is dear for certain, and now and then tries one that is
+ * not well known.
  */
 #ifndef WATTUNE_TUNE_DECIDE_THOMPSON_H
 #define WATTUNE_TUNE_DECIDE_THOMPSON_H
@@ -23,9 +23,9 @@ struct arm {
 };
 
 struct thompson_options {
-    unsigned
-        window; /* only so many last costs of an arm count, so that drift is followed; 0: all */
-    unsigned explorations; /* an arm is run that often before beliefs decide; at least 1 */
+    unsigned window; /* number of an arm's last costs that count, so that beliefs follow a drift; 0:
+                        all */
+    unsigned explorations;                /* runs of an arm before beliefs decide; at least 1 */
     double prior_mean_j, prior_precision; /* of an arm's cost, before a run; precision in 1/J^2,
                                              0: nothing is known */
 };

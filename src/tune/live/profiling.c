@@ -40,7 +40,7 @@ int profiling_init(struct profiling *profiling, struct tuner_options *options,
         devices[i] = *live_meter_device(meter, i);
         if (!devices[i].has_energy_counter && !devices[i].power_tick_ns)
             return error_set(err, WT_E_NOT_SUPPORTED,
-                             "GPU %u (%s) tells neither energy nor power, so what a limit saves "
+                             "GPU %u (%s) tells neither energy nor power, so the saving of a limit "
                              "cannot be measured",
                              devices[i].index, devices[i].name);
     }
@@ -69,6 +69,13 @@ void profiling_load(struct profiling *profiling, const struct tuner_options *opt
     tuner_tell(&options->listener, &(struct tuner_event){.kind = TUNER_NOT_LOADED, .error = &err});
 }
 
+/* The search is one of power limits: it keeps stored points of other knobs, and does not use them.
+ */
+static bool is_limit(const struct wt_profile_point *point)
+{
+    return point->setting.knob == WT_KNOB_POWER_LIMIT;
+}
+
 int profiling_start(struct profiling *profiling, const struct tuner_options *options, double eta,
                     uint32_t found_mw, bool with_stored, bool *reused, struct wt_error *err)
 {
@@ -85,7 +92,8 @@ int profiling_start(struct profiling *profiling, const struct tuner_options *opt
         profiling->stored_count = 0;
     for (unsigned i = 0; i < profiling->stored_count; i++) {
         const struct wt_profile_point *point = &profiling->stored[i];
-        if (power_search_find(&search, point->setting.value) >= 0 && !point->throttled)
+        if (is_limit(point) && power_search_find(&search, point->setting.value) >= 0 &&
+            !point->throttled)
             *reused |= power_search_add(&search, point, NULL) == 0;
     }
     plan_init(&profiling->plan, &search, found_mw, options->baseline);
@@ -97,7 +105,8 @@ bool profiling_disagrees(struct profiling *profiling, const struct wt_profile_po
 {
     for (unsigned i = 0; i < profiling->stored_count && !profiling->compared; i++) {
         const struct wt_profile_point *stored = &profiling->stored[i];
-        if (stored->setting.value != point->setting.value || stored->throttled || point->throttled)
+        if (!is_limit(stored) || stored->setting.value != point->setting.value ||
+            stored->throttled || point->throttled)
             continue;
         profiling->compared = true;
         return fabs(point->time_per_step_s / stored->time_per_step_s - 1) > STORED_TOLERANCE ||

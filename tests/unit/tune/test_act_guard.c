@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The guard over devices in memory.  A kill is simulated by making every device call after the n-th
- * end the story: the guard is dropped and a new one recovers in the same folder.  Whatever n was,
- * the limit found must come back, and a limit that somebody else set must stay.
+ * The guard over devices in memory.  A test simulates a kill by failing every device call after the
+ * n-th: it drops the guard, and a new one recovers in the same folder.  For every n the settings
+ * found must come back, and a limit that somebody else set must stay.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -219,7 +219,7 @@ static enum guard_outcome recover(struct board *board)
     return outcome;
 }
 
-/* What a tuning run does to one device; stops at the first failure, as after a kill. */
+/* A tuning run's dealings with one device; stops at the first failure, as after a kill. */
 static void tune(struct guard *guard)
 {
     enum guard_outcome outcome;
@@ -320,7 +320,7 @@ static void test_others_changed_it(void **state)
     assert_int_equal(recover(&board), GUARD_NOTHING);
 }
 
-/* Whoever takes the lease of a dead holder finds the value before it. */
+/* The next holder after a dead one finds the value before it. */
 static void test_take_after_death(void **state)
 {
     (void)state;
@@ -408,8 +408,8 @@ static void test_rounded(void **state)
     }
 }
 
-/* What somebody sets between the lease and a write of ours, the first or a later one, is neither
- * overwritten nor forgotten. */
+/* A limit that somebody sets between the lease and a write of ours, the first or a later one, is
+ * neither overwritten nor forgotten. */
 static void test_others_between(void **state)
 {
     (void)state;
@@ -479,7 +479,7 @@ static void test_busy(void **state)
     guard_close(first);
     assert_int_equal(guard_set_for_good(second, &gpu, watts(150000), NULL), 0);
     guard_close(second);
-    assert_int_equal(recover(&board), GUARD_NOTHING); /* what was set by hand stays */
+    assert_int_equal(recover(&board), GUARD_NOTHING); /* a limit set by hand stays */
     assert_int_equal(board.limit_mw, 150000);
 }
 
@@ -892,7 +892,7 @@ static void test_version_1(void **state)
     guard_close(guard);
 }
 
-/* Reading changes nothing on disk: whoever holds the lock removes a void entry. */
+/* Reading changes nothing on disk: the holder of the lock removes a void entry. */
 static void test_reading_removes_nothing(void **state)
 {
     (void)state;

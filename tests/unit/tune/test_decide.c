@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Cost, selector, grid and slice rules: values computed by hand, ties, noise, and what must hold
- * for any numbers.
+ * Cost, selector, grid and slice rules: values computed by hand, ties, noise, and properties that
+ * hold for any numbers.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -253,7 +253,7 @@ static void slice_rules(void **state)
     assert_false(slice_long_enough(100, 2.3, NAN, 2.4));
     assert_true(slice_most(7) == 6 && slice_most(0) == 6);
     assert_true(slice_most(21) > 2.3 && slice_most(21) < 2.4);
-    assert_true(slice_most(60) == 1.5); /* never below what a counter needs */
+    assert_true(slice_most(60) == 1.5); /* never below a counter's need */
 }
 
 int main(void)

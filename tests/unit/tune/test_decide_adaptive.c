@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The adaptive search: what it promises over virtual cards and over published measurements (limits
- * measured, distance from the best limit, against the sweep under the same noise), and what must
- * hold for any numbers.
+ * The adaptive search: its promises over virtual cards and over published measurements (limits
+ * measured, distance from the best limit, against the sweep under the same noise), and properties
+ * that hold for any numbers.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -137,7 +137,7 @@ static const struct wt_preference preferences[] = {
     {WT_SELECT_MAX_SLOWDOWN, 0, 0.1}, {WT_SELECT_MAX_SLOWDOWN, 0, 0}};
 enum { PREFERENCES = sizeof preferences / sizeof preferences[0] };
 
-/* What goes wrong with a slice. */
+/* The fault of a slice. */
 static void spoil(struct wt_profile_point *slice, uint64_t key)
 {
     double u = uniform(key);
@@ -189,7 +189,8 @@ static void ends_whatever_is_measured(void **state)
     }
 }
 
-/* What no curve fits is measured on: here limits differ by a tenth up and down, each for itself. */
+/* A training that no curve fits is measured on: here limits differ by a tenth up and down, each for
+ * itself. */
 static void measures_on_where_no_curve_fits(void **state)
 {
     (void)state;
@@ -246,7 +247,7 @@ static void large_errors_want_more(void **state)
     assert_true(more >= 12);
 }
 
-/* Only what was measured counts: not in which order, and not who asked for it. */
+/* Only the measurements count: neither their order nor the asker. */
 static void order_does_not_matter(void **state)
 {
     (void)state;
@@ -312,7 +313,7 @@ static void several_gpus_are_searched_as_one(void **state)
     assert_true(differ > 0);
 }
 
-/* --- What preferences need --- */
+/* --- Needs of preferences --- */
 
 static void highest_limit_first_where_nothing_is_known(void **state)
 {
@@ -327,8 +328,8 @@ static void highest_limit_first_where_nothing_is_known(void **state)
                          0);
         assert_true(power_search_next(&search, &limit_mw));
         assert_int_equal(limit_mw, 250000);
-        /* A start elsewhere: what counts from the highest limit asks for it, the others need not.
-         */
+        /* A start elsewhere: a preference that counts from the highest limit asks for it, the
+         * others need not. */
         struct wt_profile_point slice = slice_at(&curve, 1, 0.01, 0);
         assert_int_equal(power_search_add(&search, &slice, NULL), 0);
         bool needs_top = preferences[p].selector == WT_SELECT_MAX_SLOWDOWN ||
@@ -519,7 +520,8 @@ static void curve_by_hand(void **state)
                 at.log_time < log(4));
 }
 
-/* What follows the clock is what less clock lengthens, however memory and computing overlap. */
+/* Exactly the part that follows the clock gets longer with less clock, however memory and computing
+ * overlap. */
 static void curves_follow_the_clock(void **state)
 {
     (void)state;

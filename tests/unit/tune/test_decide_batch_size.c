@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The batch size over recurrences: orders and beliefs worked out by hand, many recurrences at once,
- * and what must hold for any history, above all that a state that was put away and taken out again
- * goes on as if nothing had been.
+ * and properties that hold for any history: above all, a state that was put away and taken out
+ * again goes on as if nothing had been.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -52,7 +52,7 @@ static void pruning_by_hand(void **state)
     assert_int_equal(pruning.stage, PRUNING_DONE);
     assert_true(pruning.left == 0x1c);
     assert_int_equal(pruning.best, 3);
-    /* A size that fails in the second round only is no arm, nor is what lies beyond. */
+    /* A size that fails in the second round only is no arm, nor are the sizes beyond. */
     const double fails_later[2][8] = {{1, 2, 3, 4}, {1, -2, 3, 4}};
     pruning_init(&pruning, 4, 2);
     assert_string_equal(order_of(&pruning, fails_later), "2103"
@@ -88,7 +88,7 @@ static void pruning_that_fails(void **state)
     assert_int_equal(pruning.stage, PRUNING_NONE_REACHED);
 }
 
-/* All sizes of a word, whatever the default: each is tried exactly once a round when none fails. */
+/* All sizes of a word, for every default: each is tried exactly once a round when none fails. */
 static void pruning_of_the_largest_set(void **state)
 {
     (void)state;
@@ -261,8 +261,7 @@ static void a_recurrence_with_retries(void **state)
     assert_int_equal(claim(&sizes, &held), 128); /* the cheapest run begins the second round */
     assert_int_equal(report(&sizes, &held, 90, true), 0);
     NEAR(batch_size_bound_j(&sizes), 180);
-    assert_int_equal(sizes.arms[1].observed,
-                     1); /* of 32, with what it had cost when it was stopped */
+    assert_int_equal(sizes.arms[1].observed, 1); /* of 32, with its cost when it was stopped */
     NEAR(sizes.arms[1].mean_j, 190);
     assert_int_equal(claim(&sizes, &held), 64);
     assert_int_equal(report(&sizes, &held, 100, true), 0);
@@ -371,7 +370,7 @@ static void others_run_the_best_while_pruning_waits(void **state)
                      32); /* it fails: again the best, in the same recurrence */
     assert_int_equal(report(&sizes, &c, 200, true), 0);
     assert_int_equal(report(&sizes, &d, 1000, false),
-                     128); /* nobody runs what pruning wants: now it does */
+                     128); /* no claim runs pruning's size: now it does */
     assert_true(d.prunes);
     assert_true(sizes.pruning.stage == PRUNING_RUNS && sizes.pruning.good == 0x7);
 }
@@ -474,8 +473,7 @@ static void random_event(struct batch_size *sizes, int64_t *now_ms)
     batch_size_report(sizes, &normals, id, &result, &held, NULL);
 }
 
-/* Up to sixty runs on another GPU model, of which it is known for half of the sizes what an epoch
- * costs. */
+/* Up to sixty runs on another GPU model; the cost of an epoch is known for half of the sizes. */
 static void random_past(struct batch_size *sizes)
 {
     struct batch_size_past past[60];
@@ -580,12 +578,12 @@ static void refuse_damage(struct batch_size sizes, unsigned char version)
     bytes[7] = 3;
     assert_int_equal(batch_size_decode(bytes, length, &read, &err), WT_E_VERSION);
     bytes[7] =
-        (unsigned char)(3 - version); /* with what another GPU taught missing, or left over */
+        (unsigned char)(3 - version); /* with the lessons of another GPU missing, or left over */
     assert_int_equal(batch_size_decode(bytes, length, &read, &err), WT_E_PARSE);
     bytes[7] = version;
     assert_memory_equal(&read, &untouched, sizeof read);
-    /* Whatever a flipped bit makes of it: refused, or a state that is written back as it was read
-     * and can be worked with. */
+    /* With any bit flipped: refused, or a state that is written back as it was read and can be
+     * worked with. */
     for (size_t bit = 0; bit < 8 * length; bit++) {
         bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
         if (batch_size_decode(bytes, length, &read, NULL) == 0) {
@@ -634,7 +632,8 @@ static void put_away_and_take_out(struct batch_size *sizes)
     assert_int_equal(sizes->taken_over, 0);
 }
 
-/* The same as report(), and what an epoch costs here; *taken is how many runs came to count. */
+/* The same as report(), with the cost of an epoch here; *taken is the number of runs that came to
+ * count. */
 static uint32_t report_epoch(struct batch_size *state, struct batch_size_claim *held, double cost_j,
                              bool reached, double epoch_cost_j, unsigned *taken)
 {
@@ -664,14 +663,14 @@ static void history_of_another_gpu(void **state)
     assert_int_equal(sizes.carry.count, 0); /* all of it counts */
     assert_int_equal(sizes.pruning.stage, PRUNING_DONE);
     assert_true(sizes.pruning.left == 0xe);
-    assert_true(isinf(batch_size_bound_j(
-        &sizes))); /* once pruning is done only what ran here bounds what runs here */
+    assert_true(isinf(
+        batch_size_bound_j(&sizes))); /* once pruning is done only runs here bound runs here */
     assert_int_equal(sizes.arms[2].observed, 3);
     NEAR(sizes.arms[2].mean_j, (50 + 60 + 50) / 3.0);
     NEAR(sizes.arms[0].mean_j, 108);
 
-    /* Where 16 could run on for longer here, nobody knows how it would end: it is asked for.  What
-     * it may cost is twice what the cheapest run there would have cost here. */
+    /* Where 16 could run on for longer here, nobody knows how it would end: it is asked for.  Its
+     * bound is twice the cost here of the cheapest run there. */
     sizes = started(2);
     const double cheap_small_j[] = {9, 10, 10, 20};
     batch_size_take_over(&sizes, past, COUNT(past), cheap_small_j, 100);
@@ -679,14 +678,14 @@ static void history_of_another_gpu(void **state)
     assert_int_equal(claim(&sizes, &held), 16);
     assert_true(held.prunes);
     NEAR(batch_size_bound_j(&sizes), 100);
-    /* Its run is what pruning takes; then the history goes on through 128 and the second round. */
+    /* Pruning takes its run; then the history goes on through 128 and the second round. */
     unsigned taken;
     assert_int_not_equal(report_epoch(&sizes, &held, 95, false, 9, &taken), 0);
     assert_int_equal(taken, 0); /* nothing that was not believed before */
     assert_true(sizes.pruning.stage == PRUNING_DONE && sizes.pruning.left == 0xe &&
                 sizes.carry.count == 0);
 
-    /* What has no profile here is run for it first, and the rest waits for it. */
+    /* A size without a profile here is run for it first, and the rest waits for it. */
     sizes = started(2);
     const double unknown_j[] = {12, NAN, 10, 20};
     batch_size_take_over(&sizes, past, COUNT(past), unknown_j, 100);
@@ -735,8 +734,7 @@ static void a_history_that_waits_for_its_profiles(void **state)
     assert_int_equal(batch_size_waiting(&sizes, held.size), 0);
     assert_int_equal(report_epoch(&sizes, &held, 99, false, 12, &taken), 128);
     assert_int_equal(taken, 0);
-    assert_int_equal(sizes.arms[0].observed,
-                     1); /* what ran here; how it ended there says no more */
+    assert_int_equal(sizes.arms[0].observed, 1); /* runs here; how it ended there says no more */
     /* The second round is all history: 64, the cheapest here, then 32 and 128. */
     assert_int_equal(report_epoch(&sizes, &held, 90, true, 20, &taken), 0);
     assert_int_equal(taken, 2);
@@ -757,14 +755,14 @@ static void what_a_history_may_say_without_a_profile(void **state)
     struct batch_size_claim held, beside;
     unsigned taken;
     const double unknown_j[] = {NAN, NAN, NAN, NAN};
-    /* Who had all epochs there has no more here: 32 is dropped unseen, and with it 16. */
+    /* A size that had all epochs there has no more here: 32 is dropped unseen, and with it 16. */
     const struct batch_size_past all_epochs[] = {
         {64, 5, true}, {32, 100, false}, {16, 3, true}, {64, 6, true}};
     batch_size_take_over(&sizes, all_epochs, COUNT(all_epochs), unknown_j, 100);
     assert_int_equal(claim(&sizes, &held), 64);
     assert_int_equal(report_epoch(&sizes, &held, 55, true, 10, &taken), 0);
     assert_int_equal(taken, 3);
-    assert_int_equal(sizes.arms[1].observed, 0); /* what it would have cost is not known */
+    assert_int_equal(sizes.arms[1].observed, 0); /* its cost is not known */
     assert_int_equal(claim(&sizes, &held), 128);
     assert_true(held.prunes);
     assert_int_equal(report_epoch(&sizes, &held, 70, true, 0, &taken),
@@ -783,8 +781,8 @@ static void what_a_history_may_say_without_a_profile(void **state)
     assert_int_equal(sizes.taken_over, 2);
     assert_int_equal(claim(&sizes, &held), 16);
 
-    /* While a size runs for its profile others run beside it, and what they learn counts at once:
-     * when it is lost, it is not needed any more. */
+    /* While a size runs for its profile others run beside it, and their lessons count at once: when
+     * it is lost, it is not needed any more. */
     sizes = started(2);
     const struct batch_size_past three[] = {{64, 5, true}, {32, 6, true}};
     batch_size_take_over(&sizes, three, COUNT(three), unknown_j, 100);

@@ -94,10 +94,10 @@ static void it_ends_neither_early_nor_a_step_late(void **state)
 
 struct noise {
     double scatter; /* of an epoch, of its mean */
-    double first;   /* what the first takes more than the others */
+    double first;   /* the first's excess over the others */
 };
 
-/* How often the interval after `seen` epochs holds what the run takes in the end. */
+/* The share of runs whose use in the end lies in the interval after `seen` epochs. */
 static double coverage(struct random *random, const struct random_normals *normals, unsigned seen,
                        unsigned epochs, struct noise noise, double *width)
 {
@@ -174,7 +174,7 @@ static void how_many_more_fit(void **state)
     assert_true(
         budget_epochs_left(&b, &surely, &at_best)); /* 600 are left, and an epoch takes 10 */
     assert_true(surely >= 58 && surely <= 60 && at_best >= 60 && at_best <= 62);
-    /* the ends of the interval are what they say */
+    /* the ends of the interval keep their promise */
     assert_true(budget_predict(&b, surely, &more) && more.high <= 600);
     assert_true(budget_predict(&b, surely + 1, &more) && more.high > 600);
     assert_true(budget_predict(&b, at_best, &more) && more.low <= 600);

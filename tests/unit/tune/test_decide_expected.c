@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * decide/: what a choice is expected to take, who is left out, the front and the cheapest.
+ * decide/: the expected use of a choice, sizes left out, the front and the cheapest.
  */
 #include <math.h>
 #include <setjmp.h>

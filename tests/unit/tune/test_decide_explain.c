@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Explanations: what the fit recovers of trainings whose numbers are known, where it says that it
- * does not know or does not describe, published measurements, and parts that add up.
+ * Explanations: the fit's recovery of trainings whose numbers are known, where it says that it does
+ * not know or does not describe, published measurements, and parts that add up.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +29,7 @@ static unsigned sample(unsigned few, unsigned all)
     return getenv("WATTUNE_TEST_ALL") ? all : few;
 }
 
-/* --- What is known of a training --- */
+/* --- Known trainings --- */
 
 struct truth {
     struct curve curve;
@@ -79,8 +79,8 @@ static void fit_noisy(const struct truth *truth, double noise, uint64_t seed, st
               (uint32_t)(curve->max_power_w * 1e3), fit);
 }
 
-/* How often an estimate was told, how often it was right, and how wide it was, as a share of what
- * it is of. */
+/* How often an estimate was told, how often it was right, and how wide it was, as a share of the
+ * quantity. */
 struct tally {
     unsigned told, right;
     struct stats errors;
@@ -127,7 +127,7 @@ static void print(const char *what, const struct tallies *t)
                       rows[i].tally->right, rows[i].tally->errors.mean);
 }
 
-/* Of what was told at least 95 of 100 are right (of a few, one may be wrong by chance); and it was
+/* At least 95 of 100 estimates told are right (of a few, one may be wrong by chance); and it was
  * told so often, and as narrowly as that. */
 static void holds(const struct tally *tally, unsigned told_least, double widest)
 {
@@ -174,7 +174,7 @@ static void known_numbers_are_recovered(void **state)
     holds(&t.dynamic, 0, 1.5);
 }
 
-/* Workloads from hardly busy to twice what the card may draw. */
+/* Workloads from hardly busy to twice the card's largest limit. */
 static void virtual_cards_are_recovered(void **state)
 {
     (void)state;
@@ -304,7 +304,7 @@ static void published_curves_are_described(void **state)
     assert_true(fixed[1].count > 10 / stride && fabs(fixed[1].mean - 98) < 12);
 }
 
-/* --- What is like no curve --- */
+/* --- Trainings like no curve --- */
 
 static struct wt_profile_point point(uint32_t watts, double time_s, double power_w)
 {
@@ -602,7 +602,7 @@ static void what_is_not_known_stays_so(void **state)
                 e.front.limit_mw == 0);
 }
 
-/* Whatever is measured: factors multiply to the whole, points add up to it, and so turned round
+/* For any measurements: factors multiply to the whole, points add up to it, and so turned round
  * they are its inverse. */
 static void parts_add_up(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * decide/: what a target says, when it is reached, and before which epoch a run ends that would
- * cost too much.
+ * decide/: a target's text, when it is reached, and before which epoch a run ends that would cost
+ * too much.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -110,9 +110,9 @@ static void stops_before_the_epoch_that_would_exceed(void **state)
     (void)state;
     struct early_stop stop;
     early_stop_begin(&stop, 100, 50);
-    early_stop_epoch(&stop, 1, 10, 30, false); /* profiled: counts at what it cost */
+    early_stop_epoch(&stop, 1, 10, 30, false); /* profiled: counts at its cost */
     assert_true(early_stop_next_j(&stop, NAN) == 30);
-    assert_true(early_stop_next_j(&stop, 2) == 20); /* by what a step costs at the chosen limit */
+    assert_true(early_stop_next_j(&stop, 2) == 20); /* by the cost of a step at the chosen limit */
     assert_false(early_stop_now(&stop, 2));
     early_stop_epoch(&stop, 2, 20, 51, true);
     assert_true(early_stop_next_j(&stop, 2) == 21); /* measured is better than worked out */

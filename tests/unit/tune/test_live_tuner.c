@@ -29,13 +29,13 @@ static struct {
     int64_t now_ms;
     double energy_j[WORLD_MS + 1]; /* at each millisecond */
     uint32_t limit_mw;
-    int set_rc;                    /* what setting a limit answers */
+    int set_rc;                    /* the answer to setting a limit */
     unsigned sets, sets_before_rc; /* set_rc is answered from so many sets on */
     int64_t capped_until_ms;       /* another cap than the limit is in force until then */
     double step_s;                 /* at the highest limit */
     double done_s;                 /* of the current step */
     unsigned epoch_steps;          /* 0: no epochs */
-    double validation_s, rest_s;   /* rest: what is left of the validation */
+    double validation_s, rest_s;   /* rest: the remainder of the validation */
     struct wt_progress progress;
     int64_t unknown_from_ms, unknown_to_ms; /* the watch does not know */
     struct wt_device device;
@@ -354,7 +354,7 @@ static void run(bool baseline, struct tuner_result *result)
     tuner_finish(tuner, result);
     tuner_free(tuner);
     guard_close(guard);
-    assert_int_equal(world.limit_mw, 300000); /* what was found is back */
+    assert_int_equal(world.limit_mw, 300000); /* the limit found is back */
 }
 
 static void test_profile(void **state)
@@ -444,7 +444,7 @@ static void test_ends_early(void **state)
     assert_int_equal(world.limit_mw, 300000);
 }
 
-/* The limit that was chosen cannot be set: what it would have saved was not saved. */
+/* The chosen limit cannot be set: nothing is saved by it. */
 static void test_choice_not_set(void **state)
 {
     (void)state;
@@ -497,12 +497,12 @@ static void end_following(struct tuner *tuner, struct guard *guard, struct tuner
     tuner_finish(tuner, result);
     tuner_free(tuner);
     guard_close(guard);
-    assert_int_equal(world.limit_mw, 300000); /* what was found is back */
+    assert_int_equal(world.limit_mw, 300000); /* the limit found is back */
 }
 
 /* At 100 W a step has 7.15 J and 65 ms, at 300 W 12.5 J and 50 ms: at eta 0.5 the former costs 13.3
- * against 13.8 J, at 0.3 15.8 against 14.3.  The profile is not measured again, and what is saved
- * is that of all steps. */
+ * against 13.8 J, at 0.3 15.8 against 14.3.  The profile is not measured again, and the saving is
+ * that of all steps. */
 static void test_eta_changes(void **state)
 {
     (void)state;
@@ -573,7 +573,7 @@ static void test_eta_changes_back(void **state)
     assert_true(fabs(result.savings.energy_fraction / energy - 1) < 0.03);
 }
 
-/* The new limit cannot be set: tuning ends, and what was saved until then stands. */
+/* The new limit cannot be set: tuning ends, and the saving until then stands. */
 static void test_eta_changes_and_the_limit_does_not(void **state)
 {
     (void)state;
@@ -594,8 +594,8 @@ static void test_eta_changes_and_the_limit_does_not(void **state)
     assert_int_equal(result.reason.why, TUNER_NOT_SET);
 }
 
-/* The training drifts, and ends while it is profiled again: the first profile and what it saved
- * hold. */
+/* The training drifts, and ends while it is profiled again: the first profile and its saving hold.
+ */
 static void test_ends_while_profiled_again(void **state)
 {
     (void)state;
@@ -665,7 +665,7 @@ static void assert_stored(unsigned count, const uint32_t limits_mw[])
         assert_int_equal(points[i].setting.value, limits_mw[i]);
 }
 
-/* A run over fewer limits, or other ones, adds to what is known of the job. */
+/* A run over fewer limits, or other ones, adds to the job's profile. */
 static void test_store_grows(void **state)
 {
     (void)state;
@@ -719,6 +719,32 @@ static void test_store_survives_heat(void **state)
     assert_stored(4, (uint32_t[]){300000, 200000, 150000, 100000});
     load_stored(points);
     assert_int_equal(points[1].steps, steps_before);
+    memory = memory_store_free(memory);
+}
+
+/* A stored point of another knob, with the number of a limit, is neither taken for one nor lost. */
+static void test_store_of_both_knobs(void **state)
+{
+    (void)state;
+    struct tuner_result result;
+    struct tuner_options options = options_for(true);
+    struct wt_profile_key key = stored_key();
+    struct wt_profile_point points[WT_MAX_LIMITS] = {{.setting = {WT_KNOB_SM_CLOCK_MAX, 200000},
+                                                      .steps = 100,
+                                                      .time_per_step_s = 1,
+                                                      .energy_per_step_j = 1,
+                                                      .time_error_s = 0.001,
+                                                      .energy_error_j = 0.001}};
+    assert_int_equal(memory_store_new(&memory, NULL), 0);
+    struct tuner_store store = memory_store_ops(memory);
+    assert_int_equal(store.save(store.ctx, &key, points, 1, NULL), 0);
+    run_stored(&options, &result);
+    assert_false(result.reused);
+    assert_profile(&result);
+    assert_stored(5, (uint32_t[]){300000, 200000, 150000, 100000, 200000});
+    load_stored(points);
+    assert_int_equal(points[4].setting.knob, WT_KNOB_SM_CLOCK_MAX);
+    assert_true(points[4].steps == 100 && points[1].setting.knob == WT_KNOB_POWER_LIMIT);
     memory = memory_store_free(memory);
 }
 
@@ -907,6 +933,7 @@ int main(void)
         cmocka_unit_test_setup(test_store_grows, start_world),
         cmocka_unit_test_setup(test_store_survives_heat, start_world),
         cmocka_unit_test_setup(test_memory_store, start_world),
+        cmocka_unit_test_setup(test_store_of_both_knobs, start_world),
         cmocka_unit_test_setup(test_events, start_world),
         cmocka_unit_test_setup(test_owner_stops, start_world),
     };
