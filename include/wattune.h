@@ -49,9 +49,10 @@ enum { WT_OK = 0, WT_ERROR_LIST(WT_ERROR_ENUM) };
 /* The message of a WT_E_* code; never NULL. */
 WT_PUBLIC const char *wt_strerror(int code);
 
-/* --- Progress, from inside a training command that runs under `wattune run`
- * ------------------------------------ Outside such a run all three do nothing, in a few
- * nanoseconds.  None makes a system call after a thread's first call. */
+/* --- Progress, from inside a training command under `wattune run` ---
+ *
+ * Outside such a run all three do nothing, in a few nanoseconds.  None makes a system call after a
+ * thread's first call. */
 
 /* One training step (one optimizer step) is done.  Each call counts, from whatever thread;
  * processes that run at the same time are the ranks of one training, whose steps count once. */
