@@ -136,14 +136,14 @@ static void put_page(struct buffer *out, const char *name)
     const enum wt_report_key key = WT_BY_JOB;
     row.keys[0] = basis.source = name;
     page_report(out, &(struct view_report_page){.keys = &key,
-                                                     .key_count = 1,
-                                                     .rows = &row,
-                                                     .count = 1,
-                                                     .total = &row,
-                                                     .basis = &basis,
-                                                     .basis_count = 1,
-                                                     .from_ms = INT64_MIN,
-                                                     .to_ms = INT64_MAX});
+                                                .key_count = 1,
+                                                .rows = &row,
+                                                .count = 1,
+                                                .total = &row,
+                                                .basis = &basis,
+                                                .basis_count = 1,
+                                                .from_ms = INT64_MIN,
+                                                .to_ms = INT64_MAX});
 }
 
 static void put_fleet_page(struct buffer *out, const char *name)
@@ -159,20 +159,20 @@ static void put_fleet_page(struct buffer *out, const char *name)
     snprintf(device.name, sizeof device.name, "%s", name);
     snprintf(device.node, sizeof device.node, "%s", name);
     page_fleet(out, &(struct wt_fleet){.from_ms = INT64_MIN,
-                                            .to_ms = INT64_MAX,
-                                            .total = row,
-                                            .phases = rows,
-                                            .users = rows,
-                                            .projects = rows,
-                                            .gpus = rows,
-                                            .jobs = rows,
-                                            .tasks = rows,
-                                            .basis = &basis,
-                                            .basis_count = 1,
-                                            .lines = device.lines,
-                                            .devices = &device,
-                                            .device_count = 1,
-                                            .potentials = &potential});
+                                       .to_ms = INT64_MAX,
+                                       .total = row,
+                                       .phases = rows,
+                                       .users = rows,
+                                       .projects = rows,
+                                       .gpus = rows,
+                                       .jobs = rows,
+                                       .tasks = rows,
+                                       .basis = &basis,
+                                       .basis_count = 1,
+                                       .lines = device.lines,
+                                       .devices = &device,
+                                       .device_count = 1,
+                                       .potentials = &potential});
 }
 
 /* A page of HTML has the markup that it has of a harmless name; a title more for each time that the
