@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-
 static struct wt_error err;
 
 /* Opening must fail with `code`, and the sentence must hold `words`. */
