@@ -37,7 +37,7 @@ static void pass(struct active *active, const struct event *event)
     if (isnan(event->power))
         return;
     active->known += (unsigned)event->change;
-    /* Without a run there is no power: nothing is left of what sums of doubles lose. */
+    /* Without a run there is no power: the rounding of the sums is dropped. */
     active->power = active->known ? active->power + event->change * event->power : 0;
 }
 
@@ -77,7 +77,7 @@ static void add_part(struct wt_fleet_lines *lines, const struct attributed_stret
 }
 
 /* The error of stretches that join is that of their two ends: counters err at moments.  Power that
- * is integrated errs all along.  What is apart errs by itself. */
+ * is integrated errs all along.  Stretches apart err independently. */
 struct chain {
     double first_j, last_j, integrated_j, variance_j2;
     int64_t end_ms;

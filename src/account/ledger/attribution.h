@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside ledger/, pure: which part of what a watched GPU used do runs account for, and what is
- * left.
+ * Inside ledger/, pure: the part of a watched GPU's energy that runs account for, and the rest.
  *
  * Runs know their energy and when they began and ended; within that time they are taken to use it
- * evenly, as stretches are.  Two runs on one GPU have each measured all of it: of what they say at
- * such a moment one counts, the mean, and the rest is overlap.
+ * evenly, as stretches are.  Two runs on one GPU have each measured all of it: the mean of their
+ * figures counts for such a moment, and the rest is overlap.
  */
 #ifndef WATTUNE_ACCOUNT_LEDGER_ATTRIBUTION_H
 #define WATTUNE_ACCOUNT_LEDGER_ATTRIBUTION_H

@@ -67,7 +67,7 @@
     X(busy_s, real, part.busy_s)                                                                   \
     X(source, source, part.source)
 
-/* Table places: what repeats from run to run (of struct place in places.c). */
+/* Table places, of struct place in places.c. */
 #define PLACE(X)                                                                                   \
     X(phase, name, phase)                                                                          \
     X(project, text, project)                                                                      \
@@ -92,7 +92,7 @@
     X(location, text, location)                                                                    \
     X(lifetime_years, years, lifetime_years)
 
-/* --- What hangs below a trial or a profile --- */
+/* --- Below a trial or a profile --- */
 
 /* Table devices, of struct ledger_device_energy. */
 #define DEVICE(X)                                                                                  \
@@ -208,9 +208,9 @@
     X(t.source, source, source)                                                                    \
     X(t.energy_error_j, real, gpu_error_j)
 
-/* --- What a row becomes --- */
+/* --- Uses of a row --- */
 
-/* Texts of SQL; each begins with a comma or an AND, for what stands in front of the list. */
+/* Texts of SQL; each begins with a comma or an AND, to follow another column or condition. */
 #define SQL_NAME(column, kind, field) ", " #column
 #define SQL_MARK(column, kind, field) ", ?"
 #define SQL_SET(column, kind, field) ", " #column " = ?"

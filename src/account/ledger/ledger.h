@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The ledger: what was trained, tried, measured and saved, kept for good.  Takes trials and
- * measurements from src/flow/, gives them back unchanged, and knows no formats.  What it
- * acknowledged is there after a kill or a power loss.
+ * The ledger: trials, measurements, profiles and learned state, kept for good.  Takes the nouns of
+ * flow/, gives them back unchanged, and knows no formats.  A booking that it has acknowledged
+ * survives a kill and a power loss.
  *
- * Unknown (NaN, a limit or batch size of 0) is kept as unknown, never as 0.  Everything that goes
- * wrong with the file is WT_E_LEDGER with one sentence that names the path and what to do.  A
+ * Unknown (NaN, a limit or batch size of 0) is kept as unknown, never as 0.  Every
+ * failure of the file is WT_E_LEDGER with one sentence that names the path and a remedy.  A
  * ledger is used by one thread at a time and never carried across fork(); any number of processes
  * may have the same file open.
  */
@@ -39,8 +39,8 @@ struct ledger_device_energy {
     int64_t begin_ms, end_ms;        /* wall clock */
 };
 
-/* What one device of a trial, one of those it is booked with, used of an hour.  The hours of a
- * device add up to its energy of the trial. */
+/* The energy of one device of a trial within one hour; the trial is booked with that device.  The
+ * hours of a device add up to its energy of the trial. */
 struct ledger_hour {
     int64_t hour; /* since 1970, UTC */
     enum wt_device_kind kind;
@@ -50,7 +50,7 @@ struct ledger_hour {
     double intensity_g_per_kwh; /* of the grid, in that hour; NaN: unknown */
 };
 
-/* What all devices used in a trial. */
+/* The energy of all devices in a trial. */
 struct ledger_used {
     const struct ledger_device_energy *devices;
     size_t device_count;
@@ -77,8 +77,8 @@ struct ledger *ledger_close(struct ledger *ledger);
 /* True when nothing was ever booked in it: neither a job nor a device. */
 int ledger_is_empty(struct ledger *ledger, bool *empty, struct wt_error *err);
 
-/* Many bookings as one: what is called from here to ledger_bulk_end() is kept together or not at
- * all, and nobody else can write meanwhile.  For ledgers that are filled at once; a run books by
+/* Many bookings as one: those from here to ledger_bulk_end() are kept together or not at all, and
+ * nobody else can write meanwhile.  For ledgers that are filled at once; a run books by
  * itself. */
 int ledger_bulk_begin(struct ledger *ledger, struct wt_error *err);
 
@@ -97,12 +97,12 @@ int ledger_trial_begin(struct ledger *ledger, const struct wt_trial *trial, int6
  * other. */
 int ledger_trial_cancel(struct ledger *ledger, const struct wt_trial *trial, struct wt_error *err);
 
-/* How many steps an epoch of this batch size has, by what the job's trials counted; NaN: not known.
- * A trial that ended inside an epoch counts some too many, so the least is told. */
+/* The number of steps in an epoch of this batch size, by the counts of the job's trials; NaN:
+ * unknown. A trial that ended inside an epoch counts some too many, so the least is told. */
 int ledger_steps_per_epoch(struct ledger *ledger, const char *job, uint32_t batch_size,
                            double *steps, struct wt_error *err);
 
-/* Books all of trial->id: outcome, GPUs, profile and what each device used (NULL: nothing), all or
+/* Books all of trial->id: outcome, GPUs, profile and the energy of each device (NULL: none), all or
  * nothing.  A trial ends once: a second end is WT_E_INVALID and changes nothing; an id that is not
  * there is WT_E_NOT_FOUND. */
 int ledger_trial_end(struct ledger *ledger, const struct wt_trial *trial,
@@ -178,8 +178,8 @@ struct ledger_trials {
     bool latest_first; /* by recurrence and try, falling; false: rising */
 };
 
-/* Takes one run, lent for the call; a negative return ends the reading and is what the reader
- * returns.  It must not start another reading of trials of the same ledger. */
+/* Takes one run, lent for the call; a negative return ends the reading, and the reader returns it.
+ * It must not start another reading of trials of the same ledger. */
 typedef int ledger_run_taker(void *ctx, const struct wt_trial *run, struct wt_error *err);
 
 /* Gives these trials of a job one by one; no more than one is held.  WT_E_NOT_FOUND: no such job;
@@ -191,8 +191,8 @@ int ledger_each_trial(struct ledger *ledger, const char *job, const struct ledge
 int ledger_trial_hours(struct ledger *ledger, int64_t trial_id, struct ledger_hour **hours,
                        size_t *count, struct wt_error *err);
 
-/* What the devices used in one trial; the caller frees *devices with free().  No such trial: *count
- * is 0. */
+/* The energy of the devices in one trial; the caller frees *devices with free().  No such trial:
+ * *count is 0. */
 int ledger_trial_devices(struct ledger *ledger, int64_t trial_id,
                          struct ledger_device_energy **devices, size_t *count,
                          struct wt_error *err);
@@ -222,20 +222,20 @@ struct ledger_report_rows {
     struct wt_report_row *rows;
     size_t count;
     struct wt_report_row total;
-    struct wt_report_basis
-        *basis; /* what they rest on: kinds in order, the sources of each with most runs first */
+    struct wt_report_basis *basis; /* sources of the figures: kinds in order, the sources of each
+                                      with most runs first */
     size_t basis_count;
-    struct names *names; /* what the rows' keys and sources point to */
+    struct names *names; /* the texts that the rows' keys and sources point to */
 };
 
 /* With a day among the keys, or a time, runs count hour by hour; a run that has none booked (of an
  * older ledger, or one that never ended) counts as a whole in the hour in which it began.  `ledger`
- * NULL: one without runs.  The caller frees what *rows holds with ledger_report_clear(). */
+ * NULL: one without runs.  The caller clears *rows with ledger_report_clear(). */
 int ledger_report(struct ledger *ledger, const struct ledger_report *what,
                   struct ledger_report_rows *rows, struct wt_error *err);
 
-/* Several at once, in one pass, over the hours of the first; rows[0] alone has a basis, and what
- * the others' keys point to. */
+/* Several at once, in one pass, over the hours of the first; rows[0] alone has a basis, and the
+ * texts that the others' keys point to. */
 int ledger_reports(struct ledger *ledger, const struct ledger_report what[], unsigned count,
                    struct ledger_report_rows rows[], struct wt_error *err);
 void ledger_report_clear(struct ledger_report_rows *rows);
@@ -259,8 +259,8 @@ int ledger_each_run(struct ledger *ledger, const struct ledger_runs *runs, ledge
 
 /* --- The fleet --- */
 
-/* What whole devices used in the hours that begin in [from_ms, to_ms), and which part of it runs
- * account for; devices by node and name.  The caller frees what *lines holds with
+/* The energy of whole devices in the hours that begin in [from_ms, to_ms), and the part of it that
+ * runs account for; devices by node and name.  The caller clears *lines with
  * ledger_lines_clear(). */
 struct ledger_lines {
     struct wt_fleet_device *devices;
@@ -272,7 +272,7 @@ int ledger_lines(struct ledger *ledger, int64_t from_ms, int64_t to_ms, struct l
                  struct wt_error *err);
 void ledger_lines_clear(struct ledger_lines *lines);
 
-/* Tells of each job that has a profile of what its last measured run was, at which limit that ran:
+/* Gives each job whose last measured run has a profile, with the limit of that run; points come
  * highest limit first. A negative return of take() ends it, and is returned. */
 typedef int ledger_choice_taker(void *ctx, const char *job, uint32_t limit_mw,
                                 const struct wt_profile_point points[], unsigned count);

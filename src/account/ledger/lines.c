@@ -273,7 +273,7 @@ void ledger_lines_clear(struct ledger_lines *lines)
     *lines = (struct ledger_lines){0};
 }
 
-/* --- What could be chosen --- */
+/* --- Choices --- */
 
 static int take_choices(struct ledger *ledger, ledger_choice_taker *take, void *ctx,
                         struct wt_error *err)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where the ledger lies, and what is wrong with a path, said before SQLite says "unable to open
+ * The path of the ledger, and the fault of a path, found before SQLite says "unable to open
  * database file".
  */
 #include "account/ledger/sqlite.h"

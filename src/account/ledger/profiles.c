@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Profiles: what each power limit costs, kept for exactly the job, batch size, GPU model, number of
- * GPUs and limit range that they were measured with.
+ * Profiles: the cost of a step at each power limit, kept for exactly the job, batch size, GPU
+ * model, number of GPUs and limit range that they were measured with.
  */
 #include "account/ledger/sqlite.h"
 

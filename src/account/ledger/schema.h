@@ -10,8 +10,8 @@
 /* The version this program knows. */
 enum { LEDGER_SCHEMA = 5 };
 
-/* A step within one transaction: statements (the last is NULL), and then finish() (NULL: nothing
- * more), which does what SQL cannot. */
+/* A step within one transaction: statements (the last is NULL), and then finish() (NULL:
+ * none) for the steps that SQL cannot do. */
 struct ledger_migration {
     const char *const *sql;
     int (*finish)(struct ledger *ledger, struct wt_error *err);

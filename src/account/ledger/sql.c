@@ -23,6 +23,8 @@
 #define RUN "t.trial_id" REPORT_RUN(SQL_NAME)
 #define PROFILE_OF "job_id = ?" PROFILE_KEY(SQL_SAME)
 #define STATE_OF "job_id = ?" KEY_GPUS(SQL_SAME) " AND identity = ?"
+#define STATE_NAMES "job_id" KEY_GPUS(SQL_NAME) ", identity" STATE_IDENTITY(SQL_NAME)
+#define STATE_MARKS "?" KEY_GPUS(SQL_MARK) ", ?" STATE_IDENTITY(SQL_MARK)
 /* Recurrences of the job ?1: all when ?2 is 0, else the last ?2. */
 #define LAST_RECURRENCES                                                                           \
     " WHERE t.job_id = ?1 AND t.recurrence >= CASE ?2 WHEN 0 THEN 0 ELSE"                          \
@@ -171,8 +173,8 @@ const char *const ledger_sql[SQL_COUNT] = {
         "SELECT min(CAST(steps AS REAL) / epochs) FROM trials WHERE job_id ="
         " (SELECT job_id FROM jobs WHERE name = ?) AND batch_size = ? AND steps > 0 AND epochs > 0",
     [SQL_STATE_FIND] = "SELECT state_id, state FROM states WHERE " STATE_OF,
-    [SQL_STATE_MAKE] = "INSERT INTO states (job_id" KEY_GPUS(SQL_NAME) ", identity" STATE_IDENTITY(
-        SQL_NAME) ", state, stored_ms) VALUES (?" KEY_GPUS(SQL_MARK) ", ?" STATE_IDENTITY(SQL_MARK) ", ?, ?)",
+    [SQL_STATE_MAKE] =
+        "INSERT INTO states (" STATE_NAMES ", state, stored_ms) VALUES (" STATE_MARKS ", ?, ?)",
     [SQL_STATE_PUT] = "UPDATE states SET state = ?, stored_ms = ? WHERE state_id = ?",
     [SQL_STATES] = "SELECT state_id, gpu_model, gpu_count, identity, state FROM states WHERE"
                    " job_id = (SELECT job_id FROM jobs WHERE name = ?)"

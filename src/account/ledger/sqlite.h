@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside the ledger: transactions and statements without SQLite's types, so that trials.c,
- * profiles.c and jobs.c read as what they book.  A query takes its parameters and gives its columns
- * in the order of sql.c.
+ * Inside the ledger: transactions and statements without SQLite's types, for trials.c,
+ * profiles.c, each.c and the others.  A query takes its parameters and gives its columns in the
+ * order of sql.c.
  */
 #ifndef WATTUNE_ACCOUNT_LEDGER_SQLITE_H
 #define WATTUNE_ACCOUNT_LEDGER_SQLITE_H
@@ -14,7 +14,7 @@
 
 struct query;
 
-/* A transaction.  A writing one takes the write lock at once, so that what it reads stays true
+/* A transaction.  A writing one takes the write lock at once, so that its readings stay true
  * until it writes. */
 int ledger_begin(struct ledger *ledger, bool write, struct wt_error *err);
 
@@ -22,7 +22,7 @@ int ledger_begin(struct ledger *ledger, bool write, struct wt_error *err);
  * it. */
 int ledger_finish(struct ledger *ledger, int rc, struct wt_error *err);
 
-/* A statement ready for its first parameter; never NULL: what went wrong comes out of the next
+/* A statement ready for its first parameter; never NULL: its failure comes out of the next
  * step. */
 struct query *ledger_query(struct ledger *ledger, enum ledger_sql which);
 
@@ -66,7 +66,7 @@ int ledger_run_sql(struct ledger *ledger, const char *sql, struct wt_error *err)
 int64_t ledger_last_id(struct ledger *ledger);
 int ledger_changes(struct ledger *ledger); /* rows that the last statement changed */
 
-/* path.c: looks at the path before SQLite does, because it can say better what is wrong. */
+/* path.c: looks at the path before SQLite does: its sentences name the fault. */
 int ledger_check_path(const char *path, unsigned flags, struct wt_error *err);
 
 /* The file lies in a folder where this user cannot make the files that SQLite shares with writers,
@@ -84,7 +84,7 @@ extern const char *const ledger_selectors[WT_SELECT_MAX_SLOWDOWN + 1];
  */
 int ledger_job_make(struct ledger *ledger, const char *job, int64_t *job_id, struct wt_error *err);
 
-/* places.c: the number of what repeats from run to run, made when it is new.  Within a writing
+/* places.c: the number of a row that many runs share, made when it is new.  Within a writing
  * transaction. */
 int ledger_place_make(struct ledger *ledger, const struct wt_trial *trial, int64_t *place_id,
                       struct wt_error *err);
@@ -100,7 +100,7 @@ void ledger_put_identity(struct query *query, const struct wt_identity *identity
 int ledger_no_such_job(struct ledger *ledger, const char *job, struct wt_error *err);
 
 /* sums_read.c: the first hour that begins at or after that moment; INT64_MIN and INT64_MAX stay
- * what they are. */
+ * as they are. */
 int64_t ledger_hour_from(int64_t ms);
 
 /* sums_read.c: the parameters of RUNS_OF in sql.c. */

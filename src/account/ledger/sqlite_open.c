@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Opening a ledger: what lies there, WAL, and bringing an older one up to date.
+ * Opening a ledger: checks of the file, WAL, and bringing an older one up to date.
  *
  * WAL lets reports read while a run books; synchronous=FULL syncs the log at every commit, so that
  * an acknowledged booking outlives the machine.  Both cost milliseconds a trial, and a trial lasts
@@ -34,8 +34,8 @@ static int read_number(struct ledger *ledger, const char *sql, int64_t *value, s
 
 /* --- Opening --- */
 
-/* The schema of the file, 0 when it is empty; refuses what is not ours before anything is changed
- * in it. */
+/* The schema of the file, 0 when it is empty; refuses a file that is not ours before it changes
+ * anything in it. */
 static int read_schema(struct ledger *ledger, int64_t *schema, struct wt_error *err)
 {
     int64_t application = 0, version = 0, tables = 0;
@@ -91,7 +91,7 @@ static int apply(struct ledger *ledger, const struct ledger_migration *step, int
     return rc ? rc : ledger_run_sql(ledger, stamp, err);
 }
 
-/* Applies what is missing, one transaction a version.  The version is read again under the write
+/* Applies the missing steps, one transaction a version.  The version is read again under the write
  * lock: another process may have been faster. */
 static int migrate(struct ledger *ledger, struct wt_error *err)
 {

@@ -125,7 +125,7 @@ int query_run(struct query *query, struct wt_error *err)
     return rc;
 }
 
-/* NULL reads as 0, so that only a 0 has to be asked what it is: reports read tens of millions of
+/* NULL reads as 0, so that only a 0 needs a second look: reports read tens of millions of
  * columns. */
 static bool is_null(struct query *query, int column)
 {

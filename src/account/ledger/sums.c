@@ -104,7 +104,7 @@ static int hand_over(struct sums *sums, const struct grouping *by, struct ledger
     return 0;
 }
 
-/* The first of the answers owns what all of them point to. */
+/* The first of the answers owns the texts that all of them point to. */
 static int hand_over_all(struct sums *sums, struct ledger_report_rows out[])
 {
     size_t basis_count = 0;

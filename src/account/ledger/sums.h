@@ -84,7 +84,8 @@ struct sums {
     struct grouping *groupings;
     unsigned grouping_count;
     int64_t from_ms, to_ms;
-    const struct ledger_runs *only; /* whole runs, and these only; NULL: what the groupings say */
+    const struct ledger_runs
+        *only; /* whole runs, and these only; NULL: those that the groupings ask for */
     struct names names;
     struct lookup places, jobs, factors, devices; /* factor 0: none booked */
     struct tally sources[WT_SOURCE_REPLAYED + 1];

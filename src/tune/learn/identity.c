@@ -6,7 +6,7 @@
  *     select=cost,0.5;limits_mw=;profile_only=0;carbon_aware=0;observed=0;beta=2;window=0;seed=1;
  *     learning_rate=0;optimizer=0:;
  *
- * and version 0 is what an older wattune wrote: "0;" and its words.
+ * and version 0 is the sentence of an older wattune: "0;" and its words.
  */
 #include "tune/learn/identity.h"
 

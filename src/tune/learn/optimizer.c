@@ -14,8 +14,8 @@ _Static_assert((int)BATCH_SIZE_BYTES_MOST <= (int)LEARN_STATE_MOST, "a state fit
 _Static_assert((int)BATCH_SIZES_MOST <= (int)WT_MAX_BATCH_SIZES,
                "beliefs have room for every size");
 
-/* One change: what is asked of the state, and its answer, which is kept apart from whether the
- * change itself is kept. */
+/* One change: the question to the state and its answer.  The answer is an error or not, and so is
+ * the keeping of the change, independently. */
 struct change {
     struct optimizer *batch;
     struct batch_size state;
@@ -47,7 +47,7 @@ static int apply(void *ctx, unsigned char *bytes, size_t *length, struct wt_erro
                          "--batch-sizes` begins anew");
     if (rc < 0)
         return rc;
-    if (change->id) /* what lapsed and nobody has missed yet goes on */
+    if (change->id) /* a claim that lapsed goes on as long as nobody has missed it */
         batch_size_renew(&change->state, change->id, now_ms, change->batch->hold_ms, NULL);
     batch_size_lapse(&change->state, now_ms);
     change->answer = change->ask(change, now_ms);
@@ -176,7 +176,7 @@ bool optimizer_taught(const struct wt_trial *trial)
             (trial->outcome.reached == 0 && trial->outcome.exit_code <= 0));
 }
 
-/* --- What it says --- */
+/* --- Beliefs --- */
 
 static void tell_sizes(const struct batch_size *state, struct wt_beliefs *beliefs)
 {
@@ -193,7 +193,7 @@ static void tell_sizes(const struct batch_size *state, struct wt_beliefs *belief
     }
 }
 
-/* What would be run next is what a claim on a copy is given. */
+/* The size that a claim on a copy gets would be run next. */
 static void tell_next(struct batch_size *copy, int64_t now_ms, struct wt_beliefs *beliefs)
 {
     struct random_normals normals;

@@ -20,8 +20,8 @@ struct optimizer {
     struct wt_profile_key key;   /* job and devices; its batch size does not matter */
     struct wt_identity identity; /* of the state: another identity has another */
     struct batch_size_options sizes;
-    const struct batch_size_past *
-        past; /* what other GPUs taught under the same options, for a state that is new; borrowed */
+    const struct batch_size_past
+        *past; /* runs on other GPUs under the same identity, for a state that is new; borrowed */
     size_t past_count;
     double epoch_cost_j[BATCH_SIZES_MOST]; /* of each size on these GPUs, NaN: not known; read only
                                               when there is a past */
@@ -35,9 +35,9 @@ struct optimizer_try {
     int64_t state_id; /* the ledger's */
     uint32_t size;
     unsigned number;  /* 1, 2, ... within the recurrence */
-    double bound_j;   /* what it may cost; INFINITY: anything */
-    unsigned waiting; /* runs of this size on other GPUs that count once it is known what an epoch
-                         costs here */
+    double bound_j;   /* the most it may cost; INFINITY: anything */
+    unsigned waiting; /* runs of this size on other GPUs that count once the cost of an epoch here
+                         is known */
     unsigned taken_over; /* runs of other GPUs that the last claim or report made count */
 };
 
@@ -59,12 +59,12 @@ int optimizer_renew(struct optimizer *batch, const struct optimizer_try *attempt
 int optimizer_give_back(struct optimizer *batch, const struct optimizer_try *attempt,
                         struct wt_error *err);
 
-/* A try of the ledger that taught what its size costs: it reached the target, or ended without it
+/* A try of the ledger that taught the cost of its size: it reached the target, or ended without it
  * by itself or by us.  One that failed, was ended by somebody else or never began taught nothing.
  */
 bool optimizer_taught(const struct wt_trial *trial);
 
-/* What a state of the ledger says.  WT_E_PARSE, WT_E_VERSION: it cannot be read. */
+/* Reads the beliefs out of a state.  WT_E_PARSE, WT_E_VERSION: it cannot be read. */
 int optimizer_beliefs(const struct learn_state *kept, int64_t now_ms, struct wt_beliefs *beliefs,
                       struct wt_error *err);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The common ground of the ledger's tests: a folder of their own and a trial with a value in every
+ * Shared by the tests of the ledger: a folder of their own and a trial with a value in every
  * field.
  */
 #ifndef WATTUNE_TESTS_LEDGER_HELP_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The ledger: what is booked comes back, unknown stays unknown, nothing is booked twice.
+ * The ledger: bookings come back, unknown stays unknown, nothing is booked twice.
  */
 #include "ledger_help.h"
 

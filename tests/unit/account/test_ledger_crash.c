@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The ledger among many: processes that make and write one new ledger at once, and processes killed
- * while they write.  The seed is fixed; what the kernel makes of the moments differs, the outcome
+ * while they write.  The seed is fixed; the moments differ from run to run, the outcome
  * must not.
  */
 #include "ledger_help.h"

@@ -128,7 +128,7 @@ static void older_is_brought_up_to_date(void **state)
     assert_int_equal(trials[0].outcome.exit_code, 3);
     assert_true(trials[0].part.energy_j == 100 && trials[0].outcome.ended);
     assert_true(trials[0].identity.state_id == 0 &&
-                !trials[0].outcome.not_started); /* what schema 1 did not know */
+                !trials[0].outcome.not_started); /* schema 1 did not have these */
     assert_true(isnan(trials[0].carbon.pue) && isnan(trials[0].part.busy_s) &&
                 !trials[0].identity.node[0]);
     free(trials);

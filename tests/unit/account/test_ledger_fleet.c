@@ -64,7 +64,8 @@ static void lines_by_hand(void **state)
     NEAR(l.idle_embodied_g, 2.8);
     NEAR(l.facility_j, 1.5 * 4200);
     NEAR(l.energy_error_j,
-         hypot(3, 3)); /* the two ends: what neighbours err by in between is the same moment's */
+         hypot(3,
+               3)); /* the two ends: in between the errors of neighbours are those of one moment */
 }
 
 static void what_is_not_known_is_apart(void **state)
@@ -87,7 +88,7 @@ static void what_is_not_known_is_apart(void **state)
     NEAR(l.energy_j, 400 + 500 + 1000);
     NEAR(l.runs_j, 100 + 200); /* 100 W for the 10th second and for the 31st and 32nd */
     NEAR(l.overlap_j, 0);
-    NEAR(l.idle_j, 4 * 40); /* a run had it for 5 s, though nobody knows what it used */
+    NEAR(l.idle_j, 4 * 40); /* a run had it for 5 s, though nobody knows its energy */
     NEAR(l.unattributed_j, 1900 - 300 - 160);
     NEAR(l.reserved_hours, (5 + 1 + 2) / 3600.0);
     NEAR(l.energy_error_j, sqrt(3 * 3 * 5));
@@ -265,15 +266,16 @@ static void runs_find_their_gpu(void **state)
     ledger_lines_clear(&lines);
 }
 
-/* --- What if --- */
+/* --- Savings not taken --- */
 
 static void potentials_by_hand(void **state)
 {
     (void)state;
     /* Cost at eta 0.5 and 250 W: 175 J, 162.5, 174; least energy at the lowest. */
-    const struct wt_profile_point points[] = {{{WT_KNOB_POWER_LIMIT, 250000}, 10, 1.0, 100, 1, 0.01, false},
-                                              {{WT_KNOB_POWER_LIMIT, 200000}, 10, 1.1, 50, 1, 0.01, false},
-                                              {{WT_KNOB_POWER_LIMIT, 150000}, 10, 1.3, 45, 1, 0.01, false}};
+    const struct wt_profile_point points[] = {
+        {{WT_KNOB_POWER_LIMIT, 250000}, 10, 1.0, 100, 1, 0.01, false},
+        {{WT_KNOB_POWER_LIMIT, 200000}, 10, 1.1, 50, 1, 0.01, false},
+        {{WT_KNOB_POWER_LIMIT, 150000}, 10, 1.3, 45, 1, 0.01, false}};
     struct wt_potential p = potential_of(points, 3, 250000, 0.5);
     assert_int_equal(p.chosen_mw, 200000);
     assert_int_equal(p.least_mw, 150000);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reports: groups hold what was booked, hours lie in their days, totals hold, and what is unknown
+ * Reports: groups hold the bookings, hours lie in their days, totals hold, and an unknown figure
  * is counted.
  */
 #include "ledger_help.h"
@@ -200,7 +200,7 @@ static void unknown_is_counted(void **state)
     done(ledger);
 }
 
-/* What the figures rest on: each source with its runs and range; only runs that the report is
+/* Sources of the figures: each source with its runs and range; only runs that the report is
  * about. */
 static void basis(void **state)
 {

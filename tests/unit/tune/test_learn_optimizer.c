@@ -402,7 +402,7 @@ static void a_damaged_state_is_told(void **state)
 
 enum { PROCESSES = 5, RUNS = 12 };
 
-/* Runs recurrences whose size 16 never reaches the target, and writes what it was handed out. */
+/* Runs recurrences whose size 16 never reaches the target, and writes the sizes that it got. */
 static int run_some(int out)
 {
     struct ledger *ledger = open_ledger(0);
