@@ -78,7 +78,10 @@ char *option_takes(const struct option_row *row, char *text, size_t size)
 
 char *option_meant(const char *name, char *text, size_t size)
 {
-    snprintf(text, size, name ? "; did you mean %s?" : "", name);
+    if (size)
+        *text = '\0';
+    if (name)
+        snprintf(text, size, "; did you mean %s?", name);
     return text;
 }
 
