@@ -445,8 +445,8 @@ static void identities_in_words(void **state)
     i = (struct wt_identity){.metric = "m", .at_least = true, .target = 1, .max_epochs = 2};
     i.preference.selector = WT_SELECT_ENERGY;
     view_identity_words(&i, words);
-    assert_string_equal(
-        words, "m>=1 in 2 epochs, default 0 of , least energy, beta 0, window 0, seed 0");
+    assert_string_equal(words,
+                        "m>=1 in 2 epochs, default 0 of , least energy, beta 0, window 0, seed 0");
 }
 
 static void beliefs(void **state)
