@@ -50,7 +50,7 @@ def book(wt, steps, chosen_w, noise=0.003):
         ledger.execute("DELETE FROM profile_points")
         for limit_w, (time_s, energy_j) in steps.items():
             time_s, energy_j = time_s * draw.gauss(1, noise), energy_j * draw.gauss(1, noise)
-            ledger.execute("INSERT INTO profile_points SELECT profile_id, ?, 100, ?, ?, ?, ?, 0 FROM profiles",
+            ledger.execute("INSERT INTO profile_points SELECT profile_id, 0, ?, 100, ?, ?, ?, ?, 0 FROM profiles",
                            (limit_w * 1000, time_s, energy_j, 2 * noise * energy_j, 2 * noise * time_s))
         ledger.execute("UPDATE trials SET setting = ?, note = NULL", (chosen_w * 1000,))
 

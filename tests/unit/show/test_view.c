@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "show/page/page.h"
+#include "show/text/identity.h"
 #include "show/text/table.h"
 #include "show/text/view.h"
 #include "page_help.h"
@@ -397,6 +398,37 @@ static void learned(void **state)
     buffer_clear(&out);
     view_learned(&out, tries, 7, 99, 64, false);
     assert_int_equal(out.length, 0);
+}
+
+static void identities_in_words(void **state)
+{
+    (void)state;
+    char words[WT_OPTIONS_LEN];
+    struct wt_identity i = {.metric = "loss",
+                            .target = -1e-9,
+                            .max_epochs = 7,
+                            .default_size = 64,
+                            .size_count = 2,
+                            .sizes = {32, 64},
+                            .preference = {WT_SELECT_MAX_SLOWDOWN, 0.5, 0.1},
+                            .limit_count = 2,
+                            .limits_mw = {187500, 250000},
+                            .profile_only = true,
+                            .carbon_aware = true,
+                            .observed = true,
+                            .beta = INFINITY,
+                            .window = 3,
+                            .seed = 9,
+                            .learning_rate = 0.25};
+    view_identity_words(&i, words);
+    assert_string_equal(words, "loss<=-1e-09 in 7 epochs, default 64 of 32,64, eta 0.5, slowdown "
+                               "0.1, limits 187.5,250, profile only, carbon-aware, observed, beta "
+                               "inf, window 3, seed 9, lr 0.25 ");
+    i = (struct wt_identity){.metric = "m", .at_least = true, .target = 1, .max_epochs = 2};
+    i.preference.selector = WT_SELECT_ENERGY;
+    view_identity_words(&i, words);
+    assert_string_equal(words,
+                        "m>=1 in 2 epochs, default 0 of , least energy, beta 0, window 0, seed 0");
 }
 
 static void beliefs(void **state)
@@ -849,6 +881,7 @@ int main(void)
         FRESH(recurrences),
         FRESH(many_recurrences_are_cut),
         FRESH(learned),
+        FRESH(identities_in_words),
         FRESH(beliefs),
         FRESH(not_started_is_said_as_it_is),
         FRESH(explanation),
