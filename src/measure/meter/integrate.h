@@ -6,8 +6,9 @@
  *
  * The bound counts what the readings themselves show: how much they scatter (a sensor that looks
  * part of the time, read by us part of the time, is a sample of the truth), and how much lies in
- * the unseen part of a tick where power changed. What repeats exactly with the sensor's tick cannot
- * be seen by anybody and is not in it.  Pure: no reads, no clock.
+ * the unseen part of a tick where power changed. Nobody can see a load
+ * that repeats exactly with the sensor's tick, and the bound leaves it out.  Pure: no reads, no
+ * clock.
  */
 #ifndef WATTUNE_MEASURE_METER_INTEGRATE_H
 #define WATTUNE_MEASURE_METER_INTEGRATE_H
@@ -65,7 +66,7 @@ int64_t integrate_known_until_ns(const struct integrate *integrate);
  * nothing was read, or the moment lies too far before the oldest reading that is kept. */
 int integrate_at(const struct integrate *integrate, int64_t t_ns, struct integrate_mark *mark);
 
-/* What two marks say about the energy between them; source is WT_SOURCE_INTEGRATED, or
+/* The energy between two marks; source is WT_SOURCE_INTEGRATED, or
  * WT_SOURCE_NONE with WT_QUALITY_STALE when the readings stopped in between, or may have and
  * nothing bounds the power. */
 struct wt_measurement integrate_between(const struct integrate *integrate,
