@@ -31,8 +31,8 @@ struct edges {
     int64_t gap_ns;          /* mean time between two reads, at least */
     int64_t learning_gap_ns; /* the same, if shorter, while the ticks are being learned: */
     unsigned learning_left;  /* reads that may still come so, in 16ths */
-    double
-        most_mw; /* what the counter can show at most; 0: not known, taken as twice what is seen */
+    double most_mw; /* the most that the counter can show; 0: not known, taken as twice the power
+                       seen */
     unsigned count, head; /* of the ring; head is the next place to write */
 
     bool has_read;
