@@ -3,8 +3,8 @@
  * Progress from the output of the training: PCRE2 patterns, one line at a time, over both of its
  * streams.
  *
- * - step: each match is one step; or, with a group, group 1 is the step count.  A count smaller
- * than the one before belongs to a new epoch and adds to the count reached.
+ * - step: each match is one step; or, with a group, group 1 is the step count.  A smaller count
+ *   than before belongs to a new epoch and adds to the count reached.
  * - metric: group 1 is the value of the target's metric.
  * - epoch: a line that matches ends an epoch, with the last metric before or on that line.  Without
  *   an epoch pattern each line with a metric ends an epoch.
