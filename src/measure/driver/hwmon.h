@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The kernel's hwmon class: which chips there are and what their files say.  hwmonN is numbered
- * anew at each boot, so a chip is known by its driver's name and the device behind it.  It must not
- * know which chip means what.
+ * The kernel's hwmon class: the chips of a machine, and the contents of their files.  hwmonN is
+ * numbered anew at each boot, so a chip is known by its driver's name and the device behind it.  It
+ * must not know the meaning of any chip.
  */
 #ifndef WATTUNE_MEASURE_DRIVER_HWMON_H
 #define WATTUNE_MEASURE_DRIVER_HWMON_H

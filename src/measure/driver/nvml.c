@@ -43,21 +43,21 @@ static int code_of(int rc)
     return WT_E_DRIVER;
 }
 
-/* The sentence "what: NVML's words (NVML code)". */
+/* The sentence "attempt: NVML's words (NVML code)". */
 __attribute__((format(printf, 4, 5))) static int
 check(const struct nvml *nvml, int rc, struct wt_error *err, const char *format, ...)
 {
     if (rc == NVML_SUCCESS)
         return 0;
-    char what[160];
+    char attempt[160];
     va_list args;
     va_start(args, format);
-    vsnprintf(what, sizeof what, format, args);
+    vsnprintf(attempt, sizeof attempt, format, args);
     va_end(args);
     const char *words = rc == NVML_FUNCTION_NOT_FOUND ? "the driver's library has no such function"
                         : nvml->error_string          ? nvml->error_string(rc)
                                                       : "failed";
-    return error_set(err, code_of(rc), "%s: %s (NVML %d)", what, words ? words : "failed", rc);
+    return error_set(err, code_of(rc), "%s: %s (NVML %d)", attempt, words ? words : "failed", rc);
 }
 
 enum need { REQUIRED, OPTIONAL };

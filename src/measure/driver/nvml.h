@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * NVIDIA's management library, opened when needed.  This file owns every call into it: load, call,
- * check the code that came back, say in a sentence what failed.  It must not know any policy: which
- * device, which limit and when is decided elsewhere.
+ * check the code that came back, name the failure in a sentence.  It must not know any policy:
+ * others decide on the device, the limit and the moment.
  *
  * Handles are of NVML's and live as long as the library stays initialised.
  */
@@ -42,7 +42,7 @@ int nvml_mig_parent(struct nvml *nvml, const char *mig_uuid, unsigned *index, st
 /* Cumulative energy since the driver was loaded. */
 int nvml_energy_mj(struct nvml *nvml, unsigned index, uint64_t *energy_mj, struct wt_error *err);
 
-/* Everything else a device says of itself; what it does not support is left out of state->known.
+/* Reads the state of a device; state->known leaves out the fields that it does not support.
  * Fails only when the device is lost or nothing at all can be read.  t_ns is left to the caller. */
 int nvml_state(struct nvml *nvml, unsigned index, unsigned wanted, struct wt_state *state,
                struct wt_error *err);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What of NVML's binary interface we use: return codes, a few structs, and the entry points.
- * Written from facts (sizes and offsets as NVML 13 and nvidia-ml-py give them), not from NVIDIA's
- * header.
+ * The part of NVML's binary interface in use here: return codes, a few structs, and the entry
+ * points. Written from facts (sizes and offsets as NVML 13 and nvidia-ml-py give them), not from
+ * NVIDIA's header.
  */
 #ifndef WATTUNE_MEASURE_DRIVER_NVML_ABI_H
 #define WATTUNE_MEASURE_DRIVER_NVML_ABI_H
@@ -50,7 +50,7 @@ enum nvml_throttle_bit {
     NVML_THROTTLE_HW_POWER_BRAKE = 0x80,
 };
 
-/* Return codes: X(nvml code, what it means to us).  What is not listed is WT_E_DRIVER. */
+/* Return codes: X(nvml code, our code).  Any other code is WT_E_DRIVER. */
 #define NVML_CODES(X)                                                                              \
     X(0, WT_OK)                                                                                    \
     X(1, WT_E_DEVICE_LOST)                                                                         \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Edges of an energy counter: interval arithmetic over what each read says.  Two reads less than a
+ * Edges of an energy counter: interval arithmetic over reads.  Two reads less than a
  * period apart that differ have one tick between them; two that agree have none.  Either cuts the
  * span in which that tick was expected, and with it where all ticks lie.  A contradiction is never
  * argued away: the phase is forgotten and learned anew.
@@ -107,7 +107,7 @@ static int64_t last_by(const struct edges *edges, int64_t t_ns)
     return n;
 }
 
-/* What was seen does not fit: the ticks scatter more than assumed, or are not where we took them to
+/* A read does not fit: the ticks scatter more than assumed, or are not where we took them to
  * be. */
 static void contradicted(struct edges *edges)
 {

@@ -2,9 +2,9 @@
  *
  * Edges of an energy counter.  A counter moves in ticks of 20 to 100 ms, and right after a tick its
  * value is exact for that moment; between ticks it is up to a tick old.  An owner that lives long
- * reads it a few times a second, and this keeps what the reads tell: where the ticks lie (phase and
- * period, as intervals), and a ring of knots (a span of time that holds one tick, the energy at
- * it).  Energy at any moment is then known far better than to a tick.
+ * reads it a few times a second, and this keeps the knowledge from those reads: where the ticks lie
+ * (phase and period, as intervals), and a ring of knots (a span of time that holds one tick, the
+ * energy at it).  Energy at any moment is then known far better than to a tick.
  *
  * The reading moments are chosen by the same estimate.  While the ticks are known vaguely a read is
  * put in the middle of the span in which the next one must lie, so that each halves it; once they
@@ -31,8 +31,8 @@ struct edges {
     int64_t gap_ns;          /* mean time between two reads, at least */
     int64_t learning_gap_ns; /* the same, if shorter, while the ticks are being learned: */
     unsigned learning_left;  /* reads that may still come so, in 16ths */
-    double
-        most_mw; /* what the counter can show at most; 0: not known, taken as twice what is seen */
+    double most_mw; /* the most that the counter can show; 0: not known, taken as twice the power
+                       seen */
     unsigned count, head; /* of the ring; head is the next place to write */
 
     bool has_read;

@@ -11,13 +11,13 @@
 /* The recent past that tells how a load varies: knots on either side. */
 enum { NEIGHBOURS = 16 };
 
-/* Fewer pairs of knots than this do not show between what powers a load moves: what they leave open
- * is anything that the device can do, the more so the fewer they are. */
+/* Fewer pairs of knots than this do not show between which powers a load moves: they leave open
+ * anything that the device can do, the more so the fewer they are. */
 enum { ENOUGH_PAIRS = 8 };
 /* The same of knots inside a window, when there are others before it. */
 enum { ENOUGH_INSIDE = 3 };
 
-/* What swings within a tick and in step with it does not show in any knot: a load that swings by
+/* A swing within a tick and in step with it does not show in any knot: a load that swings by
  * half its mean at twice the tick's rate is off the line by a thirtieth of a tick's energy. */
 static const double USUAL_TO_95 = 2.5;
 static const double HIDDEN_SWING = 0.03;
@@ -155,7 +155,7 @@ int edges_energy_since(const struct edges *edges, int64_t since_ns, int64_t t_ns
     const struct edges_knot *b = knot(edges, pair), *a = knot(edges, pair + 1);
     struct variation seen = variation_around(edges, pair, since_ns);
     double slope = slope_before(edges, pair), length = (double)(middle(b) - middle(a));
-    /* Bounded by what fits in: a load that swings between nothing and twice its mean. */
+    /* The most that fits in: a load that swings between nothing and twice its mean. */
     seen.bend_mj = fmin(seen.bend_mj, slope * length / 4);
     seen.bend_mj = fmax(seen.bend_mj, HIDDEN_SWING * slope * (double)edges->tick_ns);
     double from_a = (double)(t_ns - middle(a)), to_b = (double)(middle(b) - t_ns);
@@ -165,7 +165,7 @@ int edges_energy_since(const struct edges *edges, int64_t since_ns, int64_t t_ns
     double timing = seen.highest * (double)wider / 2;
     if (from_a >= 0 && to_b >= 0) {
         /* Power may have changed inside the pair: the pairs beside it tell between which values.
-         * What swings faster than the knots shows only as knots that lie beside the line. */
+         * A faster swing shows only as knots that lie beside the line. */
         double before = pair + 2 < edges->count ? slope_before(edges, pair + 1) : slope;
         double after = pair > 0 ? slope_before(edges, pair - 1) : slope;
         double change = fmax(fmax(fabs(slope - before), fabs(slope - after)), seen.open),

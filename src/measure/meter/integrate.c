@@ -12,17 +12,17 @@
 #include "base/error.h"
 
 /* A training step and a sensor's tick keep their phase for some seconds, not for minutes: over more
- * than this what is unseen at one time has nothing to do with what is unseen at another. */
+ * than this the unseen power of one time has nothing to do with that of another. */
 static const double PHASE_NS = 10e9;
 /* A change of power lies anywhere in the dark part of a tick; of a pair of changes, up and down, 19
  * in 20 are off by less than 0.78 of the most that is possible; the rest is for pairs between two
  * readings, which nobody sees. */
 static const double UNSEEN_SHARE = 0.9;
-/* 1.96 and a little; the scatter of few readings is not known well: twice what Student's t adds,
- * since loads are not normal. */
+/* 1.96 and a little; the scatter of few readings is not known well: twice the addition of Student's
+ * t, since loads are not normal. */
 static const double TO_95 = 2.1, TO_95_OF_FEW = 8, FEWEST = 4;
 /* Fewer readings than this do not show how far a load swings: after n that agree the next one
- * differs in one case of n + 1. What they leave open is anything that the device can do, the more
+ * differs in one case of n + 1. They leave open anything that the device can do, the more
  * so the fewer they are. */
 enum { ENOUGH_READINGS = 30, ENOUGH_INSIDE = 3 };
 /* How far around a moment the readings tell how lively the load is. */
@@ -196,7 +196,7 @@ static void look_around(const struct integrate *integrate, int64_t t_ns,
              oldest = middle + 2;
     if (oldest >= integrate->count)
         oldest = integrate->count - 1;
-    /* An average over many ticks hides from its neighbours what the next window will show. */
+    /* An average over many ticks hides from its neighbours the values of the next window. */
     while (newest > 0 && knot(integrate, newest)->t_ns < t_ns + integrate->window_ns)
         newest--;
     while (oldest + 1 < integrate->count &&
@@ -301,7 +301,7 @@ struct wt_measurement integrate_between(const struct integrate *integrate,
     double error = rounding + sqrt(to_95 * to_95 * variance + unseen * unseen +
                                    begin->edge_mj * begin->edge_mj + end->edge_mj * end->edge_mj);
     error += integrate->most_mw * fmin((double)end->silent_ns, length) / 1e9;
-    /* Work begins where its window does: what was seen before it says nothing of it. */
+    /* Work begins where its window does: readings before it say nothing of it. */
     if (end->seen - begin->seen < ENOUGH_INSIDE)
         error += end->open_mj * (1 - (double)(end->seen - begin->seen) / ENOUGH_INSIDE);
     window.energy_mj = energy > 0 ? (uint64_t)llround(energy) : 0;

@@ -4,10 +4,10 @@
  * a window that ended at that tick: the reading stands for a moment half a window and half a tick
  * back, give or take half a tick.  Between readings power is taken to move in a straight line.
  *
- * The bound counts what the readings themselves show: how much they scatter (a sensor that looks
- * part of the time, read by us part of the time, is a sample of the truth), and how much lies in
- * the unseen part of a tick where power changed. What repeats exactly with the sensor's tick cannot
- * be seen by anybody and is not in it.  Pure: no reads, no clock.
+ * The bound counts the evidence of the readings themselves: how much they scatter (a sensor that
+ * looks part of the time, read by us part of the time, is a sample of the truth), and how much lies
+ * in the unseen part of a tick where power changed. Nobody can see a load that repeats exactly with
+ * the sensor's tick, and the bound leaves it out.  Pure: no reads, no clock.
  */
 #ifndef WATTUNE_MEASURE_METER_INTEGRATE_H
 #define WATTUNE_MEASURE_METER_INTEGRATE_H
@@ -22,20 +22,20 @@ struct integrate_knot {
     uint32_t power_mw;
     double energy_mj;    /* from the first knot to this one */
     double variance_mj2; /* of energy_mj, as the scatter of the readings tells */
-    double unseen_mj;    /* sum of what may have happened between the sensor's windows */
+    double unseen_mj;    /* sum of the energy that may lie between the sensor's windows */
 };
 
 struct integrate {
     int64_t tick_ns, window_ns;
     uint32_t resolution_mw;
-    int64_t gap_ns; /* least time between two reads */
-    double
-        most_mw; /* what the sensor can show at most; 0: not known, taken as twice what is seen */
+    int64_t gap_ns;  /* least time between two reads */
+    double most_mw;  /* the most that the sensor can show; 0: not known, taken as twice the power
+                        seen */
     uint32_t random; /* state of the jitter of read times */
     bool has_read;
     int64_t read_ns;         /* last read, when its call began */
     bool has_moved, stopped; /* stopped: its readings have stood still for good, since moved_ns */
-    int64_t moved_ns;        /* the first read that showed what the last one showed */
+    int64_t moved_ns;        /* the first read that showed the last value */
     unsigned same;           /* reads after that one which showed the same */
     uint64_t added;          /* readings, those that the ring has forgotten included */
     unsigned count, head;    /* of the ring; head is the next place to write */
@@ -65,7 +65,7 @@ int64_t integrate_known_until_ns(const struct integrate *integrate);
  * nothing was read, or the moment lies too far before the oldest reading that is kept. */
 int integrate_at(const struct integrate *integrate, int64_t t_ns, struct integrate_mark *mark);
 
-/* What two marks say about the energy between them; source is WT_SOURCE_INTEGRATED, or
+/* The energy between two marks; source is WT_SOURCE_INTEGRATED, or
  * WT_SOURCE_NONE with WT_QUALITY_STALE when the readings stopped in between, or may have and
  * nothing bounds the power. */
 struct wt_measurement integrate_between(const struct integrate *integrate,

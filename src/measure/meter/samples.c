@@ -20,8 +20,7 @@ struct wt_measurement samples_between(const struct wt_sample *begin, const struc
     if (begin->source == WT_SOURCE_NONE || end->source == WT_SOURCE_NONE || end->t_ns < begin->t_ns)
         return window;
     if (end->energy_mj < begin->energy_mj || (window.quality & WT_QUALITY_RESET)) {
-        window.quality |=
-            WT_QUALITY_RESET; /* the driver was reloaded: what was used before is gone */
+        window.quality |= WT_QUALITY_RESET; /* the driver was reloaded: the energy before is lost */
         return window;
     }
     window.source = begin->source == end->source ? end->source : WT_SOURCE_ESTIMATED;

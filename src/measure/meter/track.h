@@ -70,7 +70,7 @@ struct moment {
 };
 
 /* A track of `device`, which has `position` in its source.  WT_E_NO_MEMORY; track_drop() frees
- * what it holds, also after a failure. */
+ * its memory, also after a failure. */
 int track_init(struct track *track, const struct wt_device *device, unsigned position, bool follow);
 void track_drop(struct track *track);
 
@@ -88,7 +88,7 @@ bool track_is_fine(const struct wt_device *device);
 bool track_is_due(const struct track *track);
 int64_t track_wake_ns(const struct track *track);
 
-/* Reads the device.  Needs no lock: of the track it uses only what never changes. */
+/* Reads the device.  Needs no lock: it uses only fields of the track that never change. */
 void reading_take(struct sense *sense, const struct track *track, struct reading *reading,
                   struct wt_error *err);
 
@@ -132,7 +132,8 @@ int track_so_far(const struct track *track, const struct moment *begin, double *
 
 /* --- Two samples of one device (samples.c) --- */
 
-/* The energy between them.  most_mw: struct wt_device; it bounds what a counter can miss. */
+/* The energy between them.  most_mw: struct wt_device; it bounds the energy that a counter can
+ * miss. */
 struct wt_measurement samples_between(const struct wt_sample *begin, const struct wt_sample *end,
                                       uint32_t most_mw);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The supervisor's end of the channel: the file, and copying slots out of it while they are being
- * written. What the copies mean is channel_merge.c's.
+ * written. Their meaning is up to channel_merge.c.
  */
 #include "measure/progress/channel.h"
 
@@ -33,7 +33,7 @@ struct channel {
     char path[PATH_MAX];
     int64_t created_ns; /* CLOCK_MONOTONIC */
     struct channel_merged merged;
-    struct wt_progress progress;             /* what was answered last */
+    struct wt_progress progress;             /* the last answer */
     struct channel_slot kept[CHANNEL_SLOTS]; /* the last whole copy of each slot */
     struct channel_slot before[CHANNEL_SLOTS], after[CHANNEL_SLOTS];
 };
@@ -46,7 +46,7 @@ static bool is_left(int fd)
            st.st_size == sizeof(struct channel_file) && flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
-/* Removes what killed supervisors left in the folder; only what we may remove goes. */
+/* Removes files that killed supervisors left in the folder, as far as we may. */
 static void sweep(const char *folder)
 {
     DIR *dir = opendir(folder);
@@ -214,7 +214,7 @@ static int copy_slots(struct channel *channel, unsigned used, struct wt_error *e
     return 0;
 }
 
-/* Brings what was merged into the words of the house; a moment is converted once, so that it stays
+/* Brings the merged slots into the words of the house; a moment is converted once, so that it stays
  * the same.
  */
 static void answer(struct channel *channel, const struct channel_merged *now)

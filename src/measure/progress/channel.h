@@ -15,7 +15,7 @@
  * first among those that are furthest. Data workers never step and take no slot.
  *
  * The training can write anything into the file, or cut it short.  It is therefore read with
- * pread(), never mapped, and what comes back is checked: counts never go back and are no larger
+ * pread(), never mapped, and every value is checked: counts never go back and are no larger
  * than time allows, times lie between the channel's beginning and now, a metric is finite or NaN, a
  * name is printable ASCII with a final 0.
  */

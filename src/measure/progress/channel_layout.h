@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The channel's file, byte for byte: what training processes write and the supervisor reads.  Both
+ * The channel's file, byte for byte: training processes write it and the supervisor reads it.  Both
  * ends may be of different builds, so the layout is fixed and its version is in the file.  Times
  * are CLOCK_MONOTONIC nanoseconds.
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The training's end of the channel: what wt_step() and its sisters do.  Runs inside somebody
+ * The training's end of the channel: the work of wt_step() and its sisters.  Runs inside somebody
  * else's process: no locks, no allocation, no signal handlers, no system call after a thread's
  * first call, nothing printed. Without a channel in the environment each call is one load.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Lines, and what the patterns find in them.
+ * Lines, and the matches of the patterns in them.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "measure/progress/pattern.h"
@@ -20,7 +20,7 @@ enum {
     MATCH_LIMIT = 50000,
     HEAP_LIMIT_KIB = 1024,
     /* Matches of the step pattern in one line: enough for a dot a step over a line of a terminal or
-     * many; bounds what one hostile line can cost. */
+     * many; bounds the cost of one hostile line. */
     MATCHES_MOST = 4096,
 };
 
@@ -44,7 +44,7 @@ struct pattern {
     struct line lines[PATTERN_STREAMS];
 };
 
-static int compile(struct regex *regex, const char *what, const char *text, uint32_t groups_needed,
+static int compile(struct regex *regex, const char *name, const char *text, uint32_t groups_needed,
                    struct wt_error *err)
 {
     if (!text)
@@ -53,21 +53,21 @@ static int compile(struct regex *regex, const char *what, const char *text, uint
     PCRE2_SIZE offset;
     regex->code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, 0, &code, &offset, NULL);
     if (!regex->code && code == PCRE2_ERROR_HEAP_FAILED)
-        return error_set(err, WT_E_NO_MEMORY, "prepare the %s pattern: out of memory", what);
+        return error_set(err, WT_E_NO_MEMORY, "prepare the %s pattern: out of memory", name);
     if (!regex->code) {
         char reason[120] = "";
         pcre2_get_error_message(code, (PCRE2_UCHAR *)reason, sizeof reason);
-        return error_set(err, WT_E_PARSE, "the %s pattern is wrong at character %zu: %s", what,
+        return error_set(err, WT_E_PARSE, "the %s pattern is wrong at character %zu: %s", name,
                          offset + 1, reason);
     }
     pcre2_pattern_info(regex->code, PCRE2_INFO_CAPTURECOUNT, &regex->groups);
     if (regex->groups < groups_needed)
         return error_set(err, WT_E_PARSE,
-                         "the %s pattern needs a group, such as ([0-9.]+), around its value", what);
+                         "the %s pattern needs a group, such as ([0-9.]+), around its value", name);
     regex->match = pcre2_match_data_create_from_pattern(regex->code, NULL);
     return regex->match
                ? 0
-               : error_set(err, WT_E_NO_MEMORY, "prepare the %s pattern: out of memory", what);
+               : error_set(err, WT_E_NO_MEMORY, "prepare the %s pattern: out of memory", name);
 }
 
 int pattern_new(struct pattern **made, const struct pattern_options *options, struct wt_error *err)

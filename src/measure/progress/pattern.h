@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Progress from what the training prints: PCRE2 patterns, one line at a time, over both of its
+ * Progress from the output of the training: PCRE2 patterns, one line at a time, over both of its
  * streams.
  *
- *   step      each match is one step; or, with a group, group 1 is the step count.  A count smaller
- * than the one before is a new epoch's and adds to what was reached. metric    group 1 is the value
- * of the target's metric epoch     a line that matches ends an epoch, with the last metric before
- * or on that line.  Without an epoch pattern each line with a metric ends an epoch.
+ * - step: each match is one step; or, with a group, group 1 is the step count.  A smaller count
+ *   than before belongs to a new epoch and adds to the count reached.
+ * - metric: group 1 is the value of the target's metric.
+ * - epoch: a line that matches ends an epoch, with the last metric before or on that line.  Without
+ *   an epoch pattern each line with a metric ends an epoch.
  *
  * A line ends with \n or \r (progress bars).  Lines longer than 64 KiB are cut there, and the rest
- * is a line of its own.  What is printed is hostile: matches have limits on backtracking and
+ * is a line of its own.  The output is hostile: matches have limits on backtracking and
  * memory, and a line that exceeds them counts as not matching.
  *
  * This is the one box that includes pcre2.h.

@@ -12,7 +12,7 @@
  * less than 5 %: one or two cards of a model were measured, and cards differ by that as a rule.
  * Models that were not measured have no row. */
 static const struct calibration {
-    const char *model; /* in the name, and not followed by what makes it another model */
+    const char *model; /* in the name, and not followed by the letters of another model */
     uint32_t error_ppm;
 } calibrations[] = {
     {"A100-PCI", 60000},                             /* 0.954, -1.2 W; sold under three names */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How far the sensor of a GPU model may be off by gain and offset: what was published, and nothing
+ * How far the sensor of a GPU model may be off by gain and offset: published findings, and nothing
  * else.  Ticks, gaps and noise are not in it; those are each measurement's own error.  Pure: a
  * table.
  */

@@ -4,9 +4,9 @@
  * kernel's hwmon class (measure/driver/hwmon.h).  AMD's cards and Grace tell power only, which
  * somebody else integrates; Intel's have a counter.
  *
- * What contains something else is left out: an amdgpu without a power cap is a part of a processor
- * whose sensor shows the whole package, i915_gtN is a part of its card, and the module of a Grace
- * Hopper holds its GPU.
+ * A sensor that covers other devices too is left out: an amdgpu without a power cap is a part of a
+ * processor whose sensor shows the whole package, i915_gtN is a part of its card, and the module of
+ * a Grace Hopper holds its GPU.
  */
 #include "base/clock.h"
 #include "measure/driver/hwmon.h"
@@ -57,7 +57,7 @@ static void name_gpu(struct meter_chip *found, const char *maker)
     struct wt_device *device = &found->device;
     device->kind = WT_DEVICE_GPU;
     snprintf(device->pci_address, sizeof device->pci_address, "%.31s", found->chip.device);
-    /* There is no serial number for all of them; the slot is what stays from boot to boot. */
+    /* There is no serial number for all of them; the slot stays the same from boot to boot. */
     snprintf(device->uuid, sizeof device->uuid, "GPU-%.12s-%s", found->chip.name,
              found->chip.device[0] ? found->chip.device : "0");
     if (hwmon_read_line(&found->chip, "device/product_name", product, sizeof product, NULL) == 0 &&
@@ -232,7 +232,7 @@ static int energy(void *source, unsigned i, struct wt_sample *sample, struct wt_
     if (rc)
         return rc;
     read.energy_mj = uj / 1000;
-    read.energy_error_mj = 1; /* what the division cuts off */
+    read.energy_error_mj = 1; /* lost by the division */
     *sample = read;
     return 0;
 }

@@ -51,10 +51,10 @@ static unsigned count(void *source)
     return nvml_device_count(((struct nvml_source *)source)->nvml);
 }
 
-/* What nvmlDeviceGetPowerUsage shows, by generation: a mean over `window` that is renewed every
- * `tick` (sensor studies of some 70 cards, SC'24).  The counter moves with the sensor: every 20 ms
- * on Volta, every 100 ms on all later ones as far as published.  First match wins, so the longer of
- * two names stands first; what is not listed behaves as the newest. */
+/* The readings of nvmlDeviceGetPowerUsage, by generation: a mean over `window` that is renewed
+ * every `tick` (sensor studies of some 70 cards, SC'24).  The counter moves with the sensor: every
+ * 20 ms on Volta, every 100 ms on all later ones as far as published.  First match wins, so the
+ * longer of two names stands first; a model that is not listed behaves as the newest. */
 static const struct habits {
     const char *name;
     int tick_ms, window_ms;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The source "rapl": processor packages and their memory through powercap
- * (measure/driver/powercap.h).  It decides what is added up: packages (or their dies) and DRAM.
- * Cores and uncore are inside their package, and psys holds the packages, so none of these is a
- * device.
+ * (measure/driver/powercap.h).  It decides on the zones to add up: packages (or their dies) and
+ * DRAM. Cores and uncore are inside their package, and psys holds the packages, so none of these is
+ * a device.
  *
  * A zone's counter wraps at the range of that zone; here it becomes one that only grows.  A failed
  * read changes nothing, so that it can never look like a wrap.
@@ -52,7 +52,7 @@ static const struct powercap_zone *parent_of(const struct powercap_zone zones[],
     return NULL;
 }
 
-/* What a zone is as a device; false when it is a part of another one, or nothing we know. */
+/* A zone as a device; false when it is a part of another one, or nothing we know. */
 static bool identify(const struct powercap_zone zones[], unsigned count,
                      const struct powercap_zone *zone, struct wt_device *device)
 {
@@ -102,7 +102,7 @@ static void add_zone(struct rapl_source *source, const struct powercap_zone zone
         return; /* two zones of one name are two ways to one counter */
     added.device.index = of_kind[added.device.kind]++;
     added.device.counter_tick_ns = TICK_NS;
-    /* What cannot be read stays in the list with an energy that is unknown: leaving it out would
+    /* An unreadable zone stays in the list with an energy that is unknown: leaving it out would
      * make a sum look whole. */
     int rc = powercap_energy_uj(&zones[i], &energy_uj, NULL);
     added.device.has_energy_counter = rc != WT_E_NO_PERMISSION;
@@ -193,7 +193,7 @@ static int energy(void *opaque, unsigned i, struct wt_sample *sample, struct wt_
     zone->read_ns = read.t_ns;
     zone->read_uj = now_uj;
     read.energy_mj = zone->total_uj / 1000;
-    read.energy_error_mj = 1; /* what the division cuts off */
+    read.energy_error_mj = 1; /* lost by the division */
     *sample = read;
     return 0;
 }

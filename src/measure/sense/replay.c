@@ -303,7 +303,7 @@ static int64_t mean_change_ns(const struct track *track, int64_t length_ns, int6
     return mean_ns > NS_PER_MS ? mean_ns : NS_PER_MS; /* rows of one moment */
 }
 
-/* What the recording's rows say about its devices. */
+/* The devices, by the recording's rows. */
 static void finish(struct recording *recording)
 {
     recording->first_ns = INT64_MAX;

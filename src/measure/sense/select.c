@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which devices are meant: --gpus, or what CUDA_VISIBLE_DEVICES leaves, in every form it has.  The
- * rules for the variable are CUDA's: the list ends at the first entry that is not valid, -1 and an
- * empty value leave nothing. We are stricter in one place: an entry that names no device is said,
- * since a typing error would otherwise be measured as "no GPU".
+ * Which devices are meant: --gpus, or the rest that CUDA_VISIBLE_DEVICES leaves, in every form it
+ * has.  The rules for the variable are CUDA's: the list ends at the first entry that is not valid,
+ * -1 and an empty value leave nothing. We are stricter in one place: an entry that names no device
+ * is said, since a typing error would otherwise be measured as "no GPU".
  */
 #include "measure/sense/sense.h"
 
@@ -168,7 +168,7 @@ static int parse_visible(struct sense_access *to, const char *visible, const cha
     while ((rc = parse_next_part(&visible, ',', part, sizeof part)) == 1) {
         unsigned i = 0;
         if (part[0] == '\0' || part[0] == '-' || strcasecmp(part, "NoDevFiles") == 0)
-            break; /* -1 or nothing: this and what follows is hidden */
+            break; /* -1 or nothing: this and all that follow are hidden */
         int found;
         if (strncasecmp(part, "GPU-", 4) == 0) {
             found = by_uuid(to->sense, part, &i, err);

@@ -27,7 +27,7 @@ struct sense {
     } places[WT_MAX_DEVICES];
 };
 
-/* A limit binds what a card draws, not what its sensor makes of it: the worst that was published
+/* A limit binds the power of a card, not the reading of its sensor: the worst published one
  * reads 11 % too much (measure/sense/calibration.c); and a limit is kept as a mean over some
  * milliseconds.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Sources of energy readings.  One ops table per source, in one explicit array, tried in its order;
- * what a source finds are devices, what it gives are samples and states.  It must not know windows,
+ * a source finds devices, and gives samples and states.  It must not know windows,
  * nor who asks.
  */
 #ifndef WATTUNE_MEASURE_SENSE_SENSE_H
@@ -17,7 +17,7 @@ struct sense_options {
     const char *nvml_path;     /* NULL: the usual names of NVML's library */
     const char *replay_path;   /* not NULL: a recording instead of devices */
     const char *sysfs_path;    /* NULL: /sys; empty: the host's own devices are not looked for */
-    uint32_t sensor_error_ppm; /* calibration of the GPUs' sensors, by who knows it; 0: what is
+    uint32_t sensor_error_ppm; /* calibration of the GPUs' sensors, set by the user; 0: as
                                   published */
 };
 
@@ -40,7 +40,7 @@ struct sense_source_ops {
     void *(*driver)(void *source); /* the vendor's handle, for act/; NULL: nothing to set there */
     void *(*symbol)(void *source,
                     const char *name);   /* beside the vendor's interface; may be NULL */
-    const char *(*remark)(void *source); /* what the user should know about what was found; may be
+    const char *(*remark)(void *source); /* a sentence for the user about the devices found; may be
                                             NULL or say nothing */
     void (*versions)(void *source, char driver[80], char library[80]); /* may be NULL */
 };
@@ -49,8 +49,8 @@ struct sense_source_ops {
 int sense_open(const struct sense_options *options, struct sense **out, struct wt_error *err);
 void sense_close(struct sense *sense);
 
-/* Devices are numbered by position: the GPUs first, NVML's in PCI order, then what else can be
- * measured. */
+/* Devices are numbered by position: the GPUs first, NVML's in PCI order, then the host's own
+ * devices. */
 unsigned sense_device_count(const struct sense *sense);
 unsigned sense_gpu_count(const struct sense *sense);
 
@@ -58,15 +58,15 @@ unsigned sense_gpu_count(const struct sense *sense);
  * was opened has an empty uuid. */
 const struct wt_device *sense_device(const struct sense *sense, unsigned i);
 
-/* What sources have to say about what they found, one sentence each; NULL when i is behind the
- * last. */
+/* The remarks of sources about their devices, one sentence each; NULL when i is behind the last. */
 const char *sense_remark(const struct sense *sense, unsigned i);
 
 /* One reading of the energy counter: WT_E_NOT_SUPPORTED when the device has none.  sample->t_ns is
  * when the call returned, lag_ns how old the value may be: the call's own length is part of it. */
 int sense_energy(struct sense *sense, unsigned i, struct wt_sample *sample, struct wt_error *err);
 
-/* What else the device says: the fields of `wanted` (enum wt_state_field) that it supports. */
+/* Reads the state of a device besides energy: the fields of `wanted` (enum wt_state_field) that it
+ * supports. */
 int sense_state(struct sense *sense, unsigned i, unsigned wanted, struct wt_state *state,
                 struct wt_error *err);
 
@@ -87,8 +87,8 @@ void *sense_driver(struct sense *sense);
 /* The versions of the GPUs' driver and of its library for us; "" where they are not told. */
 void sense_versions(struct sense *sense, char driver[80], char library[80]);
 
-/* What the GPUs' library offers beside the vendor's interface (a virtual machine does); NULL: no
- * such thing. */
+/* A symbol of the GPUs' library beside the vendor's interface (a virtual machine has some); NULL:
+ * no such thing. */
 void *sense_symbol(struct sense *sense, const char *name);
 
 /* The machine's clock when it has its own (a virtual machine); NULL: CLOCK_MONOTONIC. */

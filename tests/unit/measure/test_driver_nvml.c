@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The NVML loader against libraries of the test's own: what is missing, what is old, and what each
+ * The NVML loader against libraries of the test's own: missing functions, old ones, and what each
  * code becomes.
  */
 #include <setjmp.h>
@@ -154,7 +154,7 @@ static void test_state(void **state)
     assert_int_equal(nvml_state(nvml, 0, ~0u, &seen, NULL), WT_E_DEVICE_LOST);
     *rc = 0;
     assert_int_equal(nvml_compute_processes(nvml, 0, pids, 2, &count, NULL), 0);
-    assert_int_equal(count, 3);     /* how many there are, beyond what fits */
+    assert_int_equal(count, 3);     /* how many there are, beyond the capacity */
     assert_int_equal(pids[1], 101); /* entries are 24 bytes */
     nvml_close(nvml);
 }
@@ -193,7 +193,7 @@ static void test_lost_at_open(void **state)
     *init_rc = 9;
     before = *shutdowns;
     assert_int_equal(nvml_open(whole, &nvml, NULL), WT_E_NO_DEVICE);
-    assert_int_equal(*shutdowns, before); /* what was not initialised is not shut down */
+    assert_int_equal(*shutdowns, before); /* a library that was not initialised is not shut down */
     *init_rc = 0;
 }
 

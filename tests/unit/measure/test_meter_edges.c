@@ -335,7 +335,7 @@ static void test_slow_and_missed(void **state)
     free(run);
 }
 
-/* A counter that stands still: what lies behind its last move is said to be stale and is not
+/* A counter that stands still: energy behind its last move is marked stale and is not
  * claimed to be known. */
 static void test_frozen(void **state)
 {

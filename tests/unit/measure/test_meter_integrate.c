@@ -311,7 +311,7 @@ static void standing_still(void **state)
     assert_true(m.energy_error_mj > 0.47 * 287500 &&
                 m.energy_error_mj < 0.47 * 287500 + 2000); /* anything since 6.97 s */
     between_j(&i, 3, 6.9, &error_j);
-    assert_true(error_j < 2); /* what was before is as sure as ever */
+    assert_true(error_j < 2); /* the time before is as sure as ever */
     assert_false(i.stopped);
     for (; k < 310; k++)
         add(&i, 1 + k * 0.03, 200000);
@@ -320,7 +320,7 @@ static void standing_still(void **state)
     m = integrate_between(&i, &begin, &end);
     assert_int_equal(m.source, WT_SOURCE_NONE);
     assert_true(m.quality & WT_QUALITY_STALE);
-    add(&i, 1 + k * 0.03, 150000); /* moves again: what lay between stays unknown */
+    add(&i, 1 + k * 0.03, 150000); /* moves again: the time between stays unknown */
     assert_int_equal(integrate_at(&i, 8 * NS_PER_S, &end), 0);
     assert_int_equal(integrate_between(&i, &begin, &end).source, WT_SOURCE_NONE);
     between_j(&i, 3, 6.9, &error_j);

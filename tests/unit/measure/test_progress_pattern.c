@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Patterns: what counts as a step, an epoch, a metric; lines in pieces; and lines made to hang a
+ * Patterns: steps, epochs and metrics in lines; lines in pieces; and lines made to hang a
  * matcher.
  */
 #include <math.h>

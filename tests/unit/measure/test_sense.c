@@ -194,7 +194,7 @@ static void add_board(const char *uuid, const char *name, const char *pci, uint3
     snprintf(d->pci_address, sizeof d->pci_address, "%s", pci);
 }
 
-/* This test's own ends of what select.c calls. */
+/* This test's own ends of the calls of select.c. */
 unsigned __wrap_sense_gpu_count(const struct sense *sense);
 const struct wt_device *__wrap_sense_device(const struct sense *sense, unsigned i);
 int __wrap_sense_mig_parent(struct sense *sense, const char *uuid, unsigned *i,

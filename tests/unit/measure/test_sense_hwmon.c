@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Power sensors through hwmon: AMD, Intel, Grace; what contains something else is not counted.
+ * Power sensors through hwmon: AMD, Intel, Grace; a sensor that covers other devices is not
+ * counted.
  */
 #include "sysfs_help.h"
 

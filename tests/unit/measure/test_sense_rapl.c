@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * RAPL through powercap: what is counted and what is not, wraps, and files that cannot be read.
+ * RAPL through powercap: the zones that count, wraps, and unreadable files.
  */
 #include "sysfs_help.h"
 

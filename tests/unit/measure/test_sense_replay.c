@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Recorder and replay: what view/ writes, sense/ reads back, to the last bit that a recording
- * holds; and what is no recording is said with its line.
+ * Recorder and replay: sense/ reads back the lines of show/ to the last bit that a recording
+ * holds, and names the line of a file that is no recording.
  */
 #include "sysfs_help.h"
 
@@ -155,7 +155,7 @@ static void tick_of_the_counter(void **state)
     sense_replay.close(source);
 }
 
-/* What `monitor --csv` prints has no t_ns: the wall clock is all there is. */
+/* Lines of `monitor --csv` have no t_ns: the wall clock is all there is. */
 static void by_wall_clock(void **state)
 {
     (void)state;
