@@ -5,22 +5,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "account/study/job.h"
 #include "base/buffer.h"
-#include "base/clock.h"
-#include "base/log.h"
 #include "cli/command.h"
 #include "setup/open_ledger.h"
 #include "show/json/documents.h"
 #include "show/text/view.h"
-#include "tune/learn/optimizer.h"
 
-enum key { KEY_JSON = 1 };
+enum key { KEY_JSON = 1, KEY_ALL };
+enum { LAST_SHOWN = 50 }; /* recurrences; a page or two of a terminal */
 
-static const struct argp_option options[] = {
+static const struct argp_option jobs_options[] = {
     {"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0}, {0}};
 
+static const struct argp_option show_options[] = {
+    {"json", KEY_JSON, NULL, 0, "one JSON object on standard output", 0},
+    {"all", KEY_ALL, NULL, 0, "List every recurrence in the text, not only the last 50", 0},
+    {0}};
+
 static struct settings {
-    bool json;
+    bool json, all;
     const char *job;
 } jobs_settings, show_settings;
 
@@ -42,6 +46,9 @@ static error_t parse_show(int key, char *arg, struct argp_state *state)
     switch (key) {
     case KEY_JSON:
         show_settings.json = true;
+        return 0;
+    case KEY_ALL:
+        show_settings.all = true;
         return 0;
     case ARGP_KEY_ARG:
         if (show_settings.job)
@@ -91,56 +98,79 @@ static int run_jobs(struct common *common, void *unused)
     return code;
 }
 
-/* What is believed of the job's batch sizes, one entry a state that can be read; the caller frees
- * *beliefs. */
-static size_t read_beliefs(struct ledger *ledger, const char *job, struct wt_beliefs **beliefs)
+/* --- One job --- */
+
+static int take_json(void *show, const struct wt_trial *trial, struct wt_error *err)
 {
-    struct learn_state *states = NULL;
-    struct wt_error err;
-    size_t count = 0, read = 0;
-    if (ledger_states(ledger, job, &states, &count, &err))
-        log_warning("%s", err.text);
-    *beliefs = count ? calloc(count, sizeof **beliefs) : NULL;
-    for (size_t i = 0; *beliefs && i < count; i++)
-        if (optimizer_beliefs(&states[i], clock_wall_ms(), &(*beliefs)[read], &err))
-            log_warning("%s", err.text);
-        else
-            read++;
-    free(states);
-    return read;
+    return json_show_try(show, trial, err);
+}
+
+static int take_text(void *show, const struct wt_trial *trial, struct wt_error *err)
+{
+    (void)err;
+    view_show_try(show, trial);
+    return 0;
+}
+
+static int write_json(struct job_listing *listing, struct wt_error *err)
+{
+    const struct ledger_trials all = {.parts = LEDGER_PART_ALL};
+    const struct json_show_job job = {
+        .name = listing->job,
+        .phase = listing->last ? listing->last->identity.phase : "",
+        .project = listing->last ? listing->last->identity.project : "",
+        .gpus = listing->gpus,
+        .gpu_count = listing->gpu_count,
+        .recurrences = listing->recurrences,
+        .recurrence_count = listing->recurrence_count,
+    };
+    struct json_show *show = json_show_new(stdout, &job);
+    int rc = job_listing_each(listing, &all, take_json, show, err);
+    if (rc == 0)
+        rc = json_show_finish(show, listing->beliefs, listing->belief_count, err);
+    json_show_free(show);
+    return rc;
+}
+
+static int put_text(struct job_listing *listing, bool colour, struct buffer *page,
+                    struct wt_error *err)
+{
+    const struct ledger_trials shown = {.parts = LEDGER_PART_PART,
+                                        .last = show_settings.all ? 0 : LAST_SHOWN};
+    const struct view_show_job job = {listing->last, listing->profiled, listing->recurrence_count};
+    struct view_show *show = view_show_new(colour);
+    int rc = show ? job_listing_each(listing, &shown, take_text, show, err)
+                  : error_set(err, WT_E_NO_MEMORY, "show the job: out of memory");
+    if (rc == 0)
+        view_show_print(show, page, &job);
+    view_show_free(show);
+    for (size_t i = 0; rc == 0 && i < listing->belief_count; i++) {
+        buffer_print(page, "\n");
+        view_beliefs(page, &listing->beliefs[i], colour);
+    }
+    return rc;
 }
 
 static int run_show(struct common *common, void *unused)
 {
     (void)unused;
     struct ledger *ledger = NULL;
-    struct wt_trial *trials = NULL;
-    struct wt_beliefs *beliefs = NULL;
+    struct job_listing *listing = NULL;
     struct wt_error err;
     struct buffer page = {0};
-    size_t count = 0, believed = 0;
     int rc = open_ledger(common, true, &ledger, &err);
     if (rc == 0)
-        rc = ledger_job_trials(ledger, show_settings.job, &trials, &count, &err);
+        rc = job_listing_open(ledger, show_settings.job, &listing, &err);
     if (rc == 0)
-        believed = read_beliefs(ledger, show_settings.job, &beliefs);
-    int code;
-    if (rc) {
-        code = command_failed(&err);
-    } else if (show_settings.json) {
-        code = print_document(json_show_document(trials, count, beliefs, believed));
-    } else {
-        view_show(&page, trials, count, common->colour);
-        for (size_t i = 0; i < believed; i++) {
-            buffer_print(&page, "\n");
-            view_beliefs(&page, &beliefs[i], common->colour);
-        }
-        code = command_print(&page);
-    }
-    free(trials);
-    free(beliefs);
+        rc = show_settings.json ? write_json(listing, &err)
+                                : put_text(listing, common->colour, &page, &err);
+    job_listing_close(listing);
     ledger_close(ledger);
-    return code;
+    if (rc) {
+        buffer_clear(&page);
+        return command_failed(&err);
+    }
+    return show_settings.json ? EXIT_DONE : command_print(&page);
 }
 
 /* A name with a control character cannot be typed, and is left out. */
@@ -170,7 +200,7 @@ const struct command command_jobs = {
     .description = "One line a job, the one that started last first: how often it ran, what it "
                    "used, and the best saving that was measured.",
     .examples = "  wattune jobs\n  wattune jobs --json --ledger team.db\n",
-    .options = options,
+    .options = jobs_options,
     .groups = COMMON_LEDGER,
     .parse = parse_jobs,
     .run = run_jobs,
@@ -187,7 +217,7 @@ const struct command command_show = {
                    "belief, which sizes are left, and "
                    "which would be run next.",
     .examples = "  wattune show mlp\n  wattune show mlp --json\n",
-    .options = options,
+    .options = show_options,
     .groups = COMMON_LEDGER,
     .parse = parse_show,
     .run = run_show,

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "account/study/learned.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -298,13 +299,12 @@ static int write_json(const struct recur_result *result)
 static void put_learned(struct buffer *page, struct ledger *ledger, int64_t state_id, bool colour)
 {
     struct wt_error err;
-    struct wt_trial *trials = NULL;
-    size_t count = 0;
-    if (ledger_job_trials(ledger, settings.recur.job.job, &trials, &count, &err))
+    struct wt_learned sizes[WT_MAX_BATCH_SIZES];
+    unsigned count = 0;
+    if (learned_read(ledger, settings.recur.job.job, state_id, sizes, &count, &err))
         log_warning("%s", err.text);
     else
-        view_learned(page, trials, count, state_id, settings.recur.sizes.default_size, colour);
-    free(trials);
+        view_learned(page, sizes, count, settings.recur.sizes.default_size, colour);
 }
 
 /* Words: the command's own data has standard output. */

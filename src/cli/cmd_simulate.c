@@ -481,35 +481,34 @@ static int pareto_of_trace(const struct common *common)
     return code;
 }
 
-static void say_what_else(const struct pareto *offer)
+static void say_what_else(const struct pareto *pareto)
 {
-    if (offer->other_targets[0])
-        log_note("the job was also run for %s (--target)", offer->other_targets);
-    if (offer->other_gpus[0])
-        log_note("the job was also profiled on %s (--gpu)", offer->other_gpus);
+    if (pareto->other_targets[0])
+        log_note("the job was also run for %s (--target)", pareto->other_targets);
+    if (pareto->other_gpus[0])
+        log_note("the job was also profiled on %s (--gpu)", pareto->other_gpus);
 }
 
 static int pareto_of_job(const struct common *common)
 {
     struct ledger *ledger = NULL;
     struct wt_error err;
-    struct pareto *offer = malloc(sizeof *offer);
+    struct pareto *pareto = NULL;
     const struct pareto_options options = {.job = settings.job,
                                            .target =
                                                settings.target_text ? &settings.job_target : NULL,
                                            .gpu = settings.gpu,
                                            .default_size = settings.sim.default_size,
                                            .eta = config_number(common->config, CONFIG_ETA)};
-    int rc = offer ? open_ledger(common, true, &ledger, &err)
-                   : error_set(&err, WT_E_NO_MEMORY, "out of memory");
+    int rc = open_ledger(common, true, &ledger, &err);
     if (rc == 0)
-        rc = pareto_read(ledger, &options, offer, &err);
+        rc = pareto_read(ledger, &options, &pareto, &err);
     if (rc == 0)
-        say_what_else(offer);
+        say_what_else(pareto);
     int code = rc ? command_failed(&err)
-                  : put_points(common, &offer->study, offer->points, offer->point_count);
+                  : put_points(common, &pareto->study, pareto->points, pareto->point_count);
     ledger_close(ledger);
-    free(offer);
+    free(pareto);
     return code;
 }
 

@@ -108,8 +108,7 @@ int ledger_jobs(struct ledger *ledger, struct wt_job_row **rows, size_t *count,
 
 /* --- Trials --- */
 
-/* One row of SQL_TRIALS. */
-static void read_trial(struct query *query, struct wt_trial *trial)
+void ledger_trial_read(struct query *query, struct wt_trial *trial)
 {
     trial->identity.id = query_int(query, 0);
     trial->identity.recurrence = query_u32(query);
@@ -160,7 +159,7 @@ static void read_trial(struct query *query, struct wt_trial *trial)
     trial->carbon.embodied_useful_g = query_real(query);
 }
 
-static int read_gpus(struct ledger *ledger, struct wt_trial *trial, struct wt_error *err)
+int ledger_trial_read_gpus(struct ledger *ledger, struct wt_trial *trial, struct wt_error *err)
 {
     struct query *query = ledger_query(ledger, SQL_GPUS);
     query_put_int(query, trial->identity.id);
@@ -193,45 +192,6 @@ int ledger_no_such_job(struct ledger *ledger, const char *job, struct wt_error *
                               text_escape_into(name, sizeof name, job), similar);
 }
 
-static int read_trials(struct ledger *ledger, struct list *list, const void *which,
-                       struct wt_error *err)
-{
-    const char *job = which;
-    struct query *query = ledger_query(ledger, SQL_JOB_FIND);
-    query_put_text(query, job);
-    int rc = query_step(query, err);
-    int64_t job_id = rc > 0 ? query_int(query, 0) : 0;
-    query_leave(query);
-    if (rc <= 0)
-        return rc < 0 ? rc : ledger_no_such_job(ledger, job, err);
-    query = ledger_query(ledger, SQL_TRIALS);
-    query_put_int(query, job_id);
-    while ((rc = query_step(query, err)) > 0) {
-        struct wt_trial *trial = list_add(list);
-        if (!trial)
-            return no_memory(err);
-        snprintf(trial->identity.job, sizeof trial->identity.job, "%s", job);
-        read_trial(query, trial);
-        rc = read_gpus(ledger, trial, err);
-        if (rc == 0)
-            rc = ledger_points_get(ledger, SQL_POINTS, trial->identity.id, trial->profile.points,
-                                   WT_MAX_LIMITS, &trial->profile.count, err);
-        if (rc < 0)
-            return rc;
-    }
-    return rc;
-}
-
-int ledger_job_trials(struct ledger *ledger, const char *job, struct wt_trial **trials,
-                      size_t *count, struct wt_error *err)
-{
-    void *items = NULL;
-    int rc = read_list(ledger, read_trials, job, sizeof **trials, &items, count, err);
-    if (rc == 0)
-        *trials = items;
-    return rc;
-}
-
 /* --- Runs --- */
 
 static int each_run(struct ledger *ledger, const struct ledger_runs *runs, ledger_run_taker *take,
@@ -244,8 +204,8 @@ static int each_run(struct ledger *ledger, const struct ledger_runs *runs, ledge
     while ((rc = query_step(query, err)) > 0) {
         run = (struct wt_trial){0};
         query_text(query, run.identity.job, sizeof run.identity.job);
-        read_trial(query, &run);
-        rc = read_gpus(ledger, &run, err);
+        ledger_trial_read(query, &run);
+        rc = ledger_trial_read_gpus(ledger, &run, err);
         if (rc == 0)
             rc = take(ctx, &run, err);
         if (rc < 0)

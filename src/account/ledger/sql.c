@@ -283,6 +283,14 @@ const int ledger_schema = sizeof ledger_migrations / sizeof ledger_migrations[0]
 #define STRETCH                                                                                    \
     "end_ms, node, in_use, energy_j, energy_error_j, source, busy_s, factor_id, "                  \
     "intensity_g_per_kwh, operational_g, embodied_g"
+/* In the order in which ledger_trial_read() reads it. */
+#define TRIAL                                                                                      \
+    "trial_id, recurrence, try_number, phase, project, user, node, batch_size, started_ms, "       \
+    "ended, "                                                                                      \
+    "batch_state_id, pue, intensity_source, embodied_source, pue_source, location, "               \
+    "lifetime_years, " OUTCOME                                                                     \
+    " FROM trials LEFT JOIN places USING (place_id) LEFT JOIN factors USING (factor_id)"
+#define JOB_NAMED "(SELECT job_id FROM jobs WHERE name = ?1)"
 /* In the order in which report.c reads it. */
 #define REPORT_RUN                                                                                 \
     "t.trial_id, t.place_id, t.job_id, t.factor_id, t.started_ms, t.ended, t.time_s, t.busy_s, "   \
@@ -341,12 +349,45 @@ const char *const ledger_sql[SQL_COUNT] = {
         " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " WHERE trial_id = ? AND ended = 0",
     [SQL_TRIAL_ENDED] = "SELECT ended FROM trials WHERE trial_id = ?",
-    [SQL_TRIALS] = "SELECT trial_id, recurrence, try_number, phase, project, user, node, "
-                   "batch_size, started_ms,"
-                   " ended, batch_state_id, pue, intensity_source, embodied_source, pue_source, "
-                   "location, lifetime_years, " OUTCOME
-                   " FROM trials LEFT JOIN places USING (place_id) LEFT JOIN factors USING "
-                   "(factor_id) WHERE job_id = ? ORDER BY recurrence, try_number",
+    [SQL_TRIALS] =
+        "SELECT " TRIAL " WHERE job_id = ?1 AND recurrence >= ?2 ORDER BY recurrence, try_number",
+    [SQL_TRIAL] = "SELECT " TRIAL " WHERE trial_id = ?1",
+    [SQL_TRIAL_LAST] = "SELECT trial_id FROM trials WHERE job_id = ?1"
+                       " ORDER BY recurrence DESC, try_number DESC LIMIT 1",
+    [SQL_TRIAL_LAST_PROFILED] =
+        "SELECT trial_id FROM trials t WHERE job_id = ?1 AND EXISTS (SELECT 1 FROM trial_points p"
+        " WHERE p.trial_id = t.trial_id) ORDER BY recurrence DESC, try_number DESC LIMIT 1",
+    /* In the order in which each.c reads them; ?2 and ?3: model and count of GPUs.  The first
+       model of a place is that of its first GPU. */
+    [SQL_OUTLINES] =
+        "SELECT batch_size, ended, time_s, limit_mw, energy_j, cost_j, steps, epochs, reached,"
+        " early_stopped, exit_code, note, baseline_limit_mw, batch_state_id, not_started,"
+        " place_id IN (SELECT place_id FROM places WHERE gpu_count = ?3 AND gpu_count > 0 AND"
+        "   (coalesce(gpu_model, '') = ?2 OR substr(gpu_model, 1, length(?2) + 3) = ?2 || ' + '))"
+        " FROM trials WHERE job_id = ?1 ORDER BY recurrence, try_number",
+    /* One unknown try makes a sum unknown.  A recurrence has reached its target as soon as one try
+       has; while another one runs that is unknown. */
+    [SQL_RECURRENCES] =
+        "SELECT recurrence, count(*), CASE WHEN max(reached) = 1 THEN 1"
+        "   WHEN min(ended) = 0 THEN NULL ELSE max(reached) END,"
+        " CASE WHEN count(energy_j) = count(*) THEN sum(energy_j) END,"
+        " CASE WHEN count(time_s) = count(*) THEN sum(time_s) END,"
+        " CASE WHEN count(cost_j) = count(*) THEN sum(cost_j) END"
+        " FROM trials WHERE job_id = " JOB_NAMED " GROUP BY recurrence ORDER BY recurrence",
+    [SQL_RECURRENCE_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM trials WHERE job_id = " JOB_NAMED
+                             " GROUP BY recurrence)",
+    /* The index has this order, so that it ends after ?2 groups. */
+    [SQL_RECURRENCE_FROM_END] = "SELECT recurrence FROM trials WHERE job_id = ?1 GROUP BY "
+                                "recurrence ORDER BY recurrence DESC LIMIT 1 OFFSET ?2",
+    [SQL_EPOCHS_TAKEN] =
+        "SELECT count(*), min(epochs), max(epochs) FROM trials WHERE job_id = " JOB_NAMED
+        " AND coalesce(batch_size, 0) = ?2 AND epochs > 0 AND CASE WHEN ?3 THEN"
+        "   reached = 1 AND coalesce(batch_state_id, 0) = ?4"
+        " ELSE ended = 1 AND early_stopped IS NOT 1 AND not_started IS NOT 1 AND exit_code = 0 END",
+    [SQL_JOB_GPUS] = "SELECT device_index, uuid, name, min(device_id) FROM devices WHERE device_id"
+                     " IN (SELECT device_id FROM trials JOIN trial_gpus USING (trial_id)"
+                     "   WHERE job_id = " JOB_NAMED ") GROUP BY device_index, coalesce(uuid, '')"
+                     " ORDER BY device_index, coalesce(uuid, '')",
     [SQL_GPU_CLEAR] = "DELETE FROM trial_gpus WHERE trial_id = ?",
     [SQL_GPU_PUT] = "INSERT INTO trial_gpus (trial_id, position, device_id) VALUES (?, ?, ?)",
     [SQL_GPUS] = "SELECT device_index, uuid, name FROM trial_gpus JOIN devices USING (device_id) "
@@ -454,6 +495,9 @@ const char *const ledger_sql[SQL_COUNT] = {
     [SQL_STEPS_PER_EPOCH] =
         "SELECT min(CAST(steps AS REAL) / epochs) FROM trials WHERE job_id ="
         " (SELECT job_id FROM jobs WHERE name = ?) AND batch_size = ? AND steps > 0 AND epochs > 0",
+    [SQL_STEPS_BY_SIZE] =
+        "SELECT batch_size, min(CAST(steps AS REAL) / epochs) FROM trials WHERE job_id = " JOB_NAMED
+        " AND batch_size > 0 AND steps > 0 AND epochs > 0 GROUP BY batch_size",
     [SQL_STATE_FIND] = "SELECT batch_state_id, state FROM batch_states WHERE " STATE_KEY,
     [SQL_STATE_MAKE] = "INSERT INTO batch_states (job_id, gpu_model, gpu_count, limit_min_mw, "
                        "limit_max_mw, options,"

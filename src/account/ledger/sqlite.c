@@ -34,6 +34,7 @@ struct ledger {
     sqlite3 *db;
     char *path;
     int wait_ms;
+    bool view;    /* one read transaction around several readings */
     bool batch;   /* one transaction around those that are asked for */
     int batch_rc; /* the first of them that failed; it takes the others with it */
     struct query queries[SQL_COUNT];
@@ -301,7 +302,9 @@ int ledger_begin(struct ledger *ledger, bool write, struct wt_error *err)
         return error_set(err, ledger->batch_rc,
                          "the ledger %s takes no more bookings with those that have failed",
                          ledger->path);
-    if (ledger->batch)
+    if (ledger->view && write)
+        return error_set(err, WT_E_INVALID, "the ledger %s is being read", ledger->path);
+    if (ledger->batch || ledger->view)
         return 0;
     return run_sql(ledger, write ? "BEGIN IMMEDIATE" : "BEGIN", write ? "write" : "read", err);
 }
@@ -310,6 +313,8 @@ int ledger_finish(struct ledger *ledger, int rc, struct wt_error *err)
 {
     for (int i = 0; i < SQL_COUNT; i++) /* one left open would keep the transaction from ending */
         query_leave(&ledger->queries[i]);
+    if (ledger->view)
+        return rc;
     if (ledger->batch) {
         if (rc < 0)
             ledger->batch_rc = rc;
@@ -319,6 +324,22 @@ int ledger_finish(struct ledger *ledger, int rc, struct wt_error *err)
     if (!sqlite3_get_autocommit(ledger->db)) /* a full disk rolls back by itself */
         sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
     return end < 0 ? end : rc;
+}
+
+int ledger_view_begin(struct ledger *ledger, struct wt_error *err)
+{
+    int rc = ledger_begin(ledger, false, err);
+    ledger->view = rc == 0;
+    return rc;
+}
+
+void ledger_view_end(struct ledger *ledger)
+{
+    struct wt_error unused;
+    if (!ledger || !ledger->view)
+        return;
+    ledger->view = false;
+    ledger_finish(ledger, 0, &unused); /* nothing was written: nothing can be lost */
 }
 
 int ledger_bulk_begin(struct ledger *ledger, struct wt_error *err)

@@ -84,6 +84,11 @@ int ledger_device_make(struct ledger *ledger, enum wt_device_kind kind, unsigned
                        const char *uuid, const char *name, int64_t *device_id,
                        struct wt_error *err);
 
+/* jobs.c: fills a trial with a row of the columns TRIAL of sql.c, all but its GPUs and points; adds
+ * the GPUs of trial->identity.id. */
+void ledger_trial_read(struct query *query, struct wt_trial *trial);
+int ledger_trial_read_gpus(struct ledger *ledger, struct wt_trial *trial, struct wt_error *err);
+
 /* jobs.c: WT_E_NOT_FOUND with the names of similar jobs. */
 int ledger_no_such_job(struct ledger *ledger, const char *job, struct wt_error *err);
 

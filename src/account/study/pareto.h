@@ -29,10 +29,11 @@ struct pareto {
         other_gpus[400]; /* what else there is to ask for, in words; empty: nothing */
 };
 
-/* Fills *offer, some 250 KB.  WT_E_NOT_FOUND: no such job, it has no batch sizes, or none of them
- * has a profile.  WT_E_INVALID: it has no such target, GPU or default batch size; the sentence
- * names those it has.  WT_E_RANGE: more batch sizes than there is room for. */
-int pareto_read(struct ledger *ledger, const struct pareto_options *options, struct pareto *offer,
+/* Reads the choices of a job; the caller frees *pareto, some 250 KB, with free().  WT_E_NOT_FOUND:
+ * no such job, it has no batch sizes, or none of them has a profile.  WT_E_INVALID: it has no such
+ * target, GPU or default batch size; the sentence names those it has.  WT_E_RANGE: more batch sizes
+ * than there is room for. */
+int pareto_read(struct ledger *ledger, const struct pareto_options *options, struct pareto **pareto,
                 struct wt_error *err);
 
 #endif
