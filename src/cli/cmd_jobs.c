@@ -114,18 +114,17 @@ static int take_text(void *show, const struct wt_trial *trial, struct wt_error *
 
 static int write_json(struct job_listing *listing, struct wt_error *err)
 {
+    static const struct wt_trial none;
     const struct ledger_trials all = {.parts = LEDGER_PART_ALL};
+    const struct wt_trial *last = listing->last ? listing->last : &none;
+    int rc = job_listing_sum(listing, err);
+    if (rc)
+        return rc;
     const struct json_show_job job = {
-        .name = listing->job,
-        .phase = listing->last ? listing->last->identity.phase : "",
-        .project = listing->last ? listing->last->identity.project : "",
-        .gpus = listing->gpus,
-        .gpu_count = listing->gpu_count,
-        .recurrences = listing->recurrences,
-        .recurrence_count = listing->recurrence_count,
-    };
+        listing->job,       last->identity.phase, last->identity.project,   listing->gpus,
+        listing->gpu_count, listing->recurrences, listing->recurrence_count};
     struct json_show *show = json_show_new(stdout, &job);
-    int rc = job_listing_each(listing, &all, take_json, show, err);
+    rc = job_listing_each(listing, &all, take_json, show, err);
     if (rc == 0)
         rc = json_show_finish(show, listing->beliefs, listing->belief_count, err);
     json_show_free(show);

@@ -68,9 +68,7 @@ static int read_job(struct job_listing *listing, struct wt_error *err)
     if (rc == 0)
         rc = read_last(listing, LEDGER_LAST_PROFILED, &listing->profiled, err);
     if (rc == 0)
-        rc = ledger_each_recurrence(ledger, listing->job, take_recurrence, listing, err);
-    if (rc == 0)
-        rc = ledger_each_gpu(ledger, listing->job, take_gpu, listing, err);
+        rc = ledger_recurrence_count(ledger, listing->job, &listing->recurrence_count, err);
     if (rc == 0)
         rc = beliefs_read(ledger, listing->job, &listing->beliefs, &listing->belief_count, err);
     return rc;
@@ -91,6 +89,13 @@ int job_listing_open(struct ledger *ledger, const char *job, struct job_listing 
     else
         *listing = new;
     return rc;
+}
+
+int job_listing_sum(struct job_listing *listing, struct wt_error *err)
+{
+    listing->recurrence_count = listing->gpu_count = 0;
+    int rc = ledger_each_recurrence(listing->ledger, listing->job, take_recurrence, listing, err);
+    return rc ? rc : ledger_each_gpu(listing->ledger, listing->job, take_gpu, listing, err);
 }
 
 int job_listing_each(struct job_listing *listing, const struct ledger_trials *which,

@@ -6,6 +6,7 @@
 #include "show/json/json.h"
 
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,9 +183,48 @@ void json_close(struct json_doc *doc)
     }
 }
 
+/* As print_real() does, in a tenth of its time: scales the number to 12 digits before the point.
+ * False where only printf is exact: sizes that need an exponent, and ties. */
+static bool print_quickly(char text[40], double value)
+{
+    static const long double powers[] = {1e0L, 1e1L, 1e2L,  1e3L,  1e4L,  1e5L,  1e6L,  1e7L,
+                                         1e8L, 1e9L, 1e10L, 1e11L, 1e12L, 1e13L, 1e14L, 1e15L};
+    const long double doubt = 4e12L * LDBL_EPSILON;
+    long double size = value < 0 ? -(long double)value : value;
+    int shift = DIGITS - 1; /* decimal places that 12 digits leave */
+    if (!(size >= 1e-4L && size < 1e11L))
+        return false;
+    while (size * powers[shift] < 1e11L)
+        shift++;
+    while (size * powers[shift] >= 1e12L)
+        shift--;
+    long double scaled = size * powers[shift];
+    uint64_t digits = (uint64_t)scaled;
+    long double rest = scaled - (long double)digits;
+    if (fabsl(rest - 0.5L) < doubt)
+        return false;
+    digits += rest > 0.5L;
+    for (; shift > 1 && digits % 10 == 0; shift--)
+        digits /= 10;
+    char *end = text + 39, *at = end;
+    *at = '\0';
+    for (int place = 0; digits || place <= shift; place++) {
+        if (place == shift && place)
+            *--at = '.';
+        *--at = (char)('0' + digits % 10);
+        digits /= 10;
+    }
+    if (value < 0)
+        *--at = '-';
+    memmove(text, at, (size_t)(end - at) + 1);
+    return true;
+}
+
 /* A document must read as a real number what is one: 5.0, 1e20. */
 static void print_real(char text[40], double value)
 {
+    if (print_quickly(text, value))
+        return;
     snprintf(text, 40, "%.*g", DIGITS, value);
     char *exponent = strchr(text, 'e');
     if (!exponent) {
@@ -239,11 +279,23 @@ void json_put_null(struct json_doc *doc, const char *key)
     put(doc, key, "null");
 }
 
+static bool is_ascii(const char *text)
+{
+    while (*text && !(*text & 0x80))
+        text++;
+    return !*text;
+}
+
 void json_put_text(struct json_doc *doc, const char *key, const char *text)
 {
     struct buffer valid = {0};
     if (!text) {
         put(doc, key, "null");
+        return;
+    }
+    if (is_ascii(text)) {
+        if (begin(doc, key))
+            put_quoted(&doc->text, text);
         return;
     }
     text_repair(&valid, text);
