@@ -36,6 +36,7 @@
 #include "base/json_read.h"
 #include "base/log.h"
 #include "cli/sim_fleet.h"
+#include "../account/job_trials.h"
 #include "fail.h"
 #include "measure/meter/window.h"
 #include "measure/progress/channel.h"
@@ -947,7 +948,7 @@ static void counted_or_not(int rc)
 }
 
 /* A batch size of a state, with a run and a profile. */
-static void an_offer(void)
+static void a_front(void)
 {
     struct wt_trial t = a_trial();
     struct optimizer batch = {
@@ -974,18 +975,19 @@ static void an_offer(void)
     ledger = ledger_close(ledger);
 }
 
-static int run_offer(void)
+static int run_pareto(void)
 {
-    static struct pareto offer;
+    struct pareto *pareto = NULL;
     const struct pareto_options options = {.job = "resnet", .eta = 0.5};
     ledger = NULL;
     int rc = ledger_open(in_folder("ledger.db"), LEDGER_READ_ONLY, &ledger, &err);
     if (rc == 0)
-        rc = pareto_read(ledger, &options, &offer, &err);
+        rc = pareto_read(ledger, &options, &pareto, &err);
     if (rc == 0) {
-        assert_true(offer.point_count == 2 && offer.study.left_count == 0 &&
-                    offer.study.standard.batch_size == 128);
-        assert_true(fabs(offer.points[0].energy_j - 300 * 0.4375) < 1e-9);
+        assert_true(pareto->point_count == 2 && pareto->study.left_count == 0 &&
+                    pareto->study.standard.batch_size == 128);
+        assert_true(fabs(pareto->points[0].energy_j - 300 * 0.4375) < 1e-9);
+        free(pareto);
     }
     ledger = ledger_close(ledger);
     return rc;
@@ -1126,7 +1128,7 @@ static void booking(void **state)
         {"ledger: what there is to choose from",
          LEDGER,
          NULL,
-         run_offer,
+         run_pareto,
          NULL,
          true,
          {WT_E_LEDGER},
@@ -1137,7 +1139,7 @@ static void booking(void **state)
         if (i == 3)
             a_trial_that_ended();
         if (i == 8)
-            an_offer();
+            a_front();
         every(&ops[i]);
     }
 }
@@ -1185,7 +1187,14 @@ static int run_show(void)
     struct wt_trial trials[2] = {a_trial(), a_trial()};
     struct buffer out = {0};
     trials[1].outcome.ended = true;
-    view_show(&out, trials, 2, true);
+    struct view_show *show = view_show_new(true);
+    if (!show)
+        return WT_E_NO_MEMORY;
+    const struct view_show_job job = {&trials[1], &trials[1], 1};
+    view_show_try(show, &trials[0]);
+    view_show_try(show, &trials[1]);
+    view_show_print(show, &out, &job);
+    view_show_free(show);
     view_run_summary(&out, &trials[1], false);
     return compare(&out, 0);
 }

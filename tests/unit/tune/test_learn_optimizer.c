@@ -3,6 +3,7 @@
  * run/: batch sizes as the ledger keeps them: among processes at once, after a kill, under other
  * options.
  */
+#include "../account/job_trials.h"
 #include "../account/ledger_help.h"
 
 #include <signal.h>
