@@ -29,6 +29,7 @@
 #include "account/carbon/intensity.h"
 #include "account/ledger/ledger.h"
 #include "account/study/fleet.h"
+#include "account/study/job.h"
 #include "account/study/pareto.h"
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -590,19 +591,21 @@ static bool trial_booked;
 
 static struct wt_trial a_trial(void)
 {
-    struct wt_trial t = {.identity.job = "resnet",
-                         .identity.phase = "training",
-                         .identity.project = "vision",
-                         .outcome.batch_size = 128,
-                         .part.energy_j = 12,
-                         .outcome.time_s = 3,
-                         .outcome.reached = -1,
-                         .part.source = WT_SOURCE_COUNTER,
-                         .outcome.note = "why not",
-                         .part.gpu_count = 2,
-                         .profile.count = 2,
-                         .profile.points = {{{WT_KNOB_POWER_LIMIT, 250000}, 40, 0.0025, 0.4375, 0.01, 0.0001, false},
-                                     {{WT_KNOB_POWER_LIMIT, 175000}, 40, 0.0026, 0.3375, 0.01, 0.0001, false}}};
+    struct wt_trial t = {
+        .identity.job = "resnet",
+        .identity.phase = "training",
+        .identity.project = "vision",
+        .outcome.batch_size = 128,
+        .part.energy_j = 12,
+        .outcome.time_s = 3,
+        .outcome.reached = -1,
+        .part.source = WT_SOURCE_COUNTER,
+        .outcome.note = "why not",
+        .part.gpu_count = 2,
+        .profile.count = 2,
+        .profile.points = {
+            {{WT_KNOB_POWER_LIMIT, 250000}, 40, 0.0025, 0.4375, 0.01, 0.0001, false},
+            {{WT_KNOB_POWER_LIMIT, 175000}, 40, 0.0026, 0.3375, 0.01, 0.0001, false}}};
     for (unsigned i = 0; i < 2; i++) {
         t.part.gpus[i].index = i;
         snprintf(t.part.gpus[i].uuid, WT_UUID_LEN, "GPU-%u", i);
@@ -993,6 +996,34 @@ static int run_pareto(void)
     return rc;
 }
 
+static int see_trial(void *ctx, const struct wt_trial *trial, struct wt_error *ignored)
+{
+    (void)ignored;
+    *(unsigned *)ctx += trial->profile.count;
+    return 0;
+}
+
+static int run_listing(void)
+{
+    struct job_listing *listing = NULL;
+    const struct ledger_trials all = {.parts = LEDGER_PART_ALL};
+    unsigned points = 0;
+    ledger = NULL;
+    int rc = ledger_open(in_folder("ledger.db"), LEDGER_READ_ONLY, &ledger, &err);
+    if (rc == 0)
+        rc = job_listing_open(ledger, "resnet", &listing, &err);
+    if (rc == 0)
+        rc = job_listing_sum(listing, &err);
+    if (rc == 0)
+        rc = job_listing_each(listing, &all, see_trial, &points, &err);
+    if (rc == 0)
+        assert_true(points == 2 && listing->last && listing->profiled &&
+                    listing->recurrence_count == 1 && listing->belief_count == 1);
+    job_listing_close(listing);
+    ledger = ledger_close(ledger);
+    return rc;
+}
+
 /* A fleet of a few runs is one transaction: all of it is there, or nothing. */
 static void fleet_intensity(void *ctx, int64_t unix_s, struct carbon_intensity *out)
 {
@@ -1134,6 +1165,7 @@ static void booking(void **state)
          {WT_E_LEDGER},
          150,
          5},
+        {"study: a job listed", LEDGER, NULL, run_listing, NULL, true, {WT_E_LEDGER}, 150, 5},
     };
     for (unsigned i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         if (i == 3)
@@ -1182,6 +1214,32 @@ static int run_json_file(void)
     return rc;
 }
 
+static int run_show_json(void)
+{
+    struct wt_trial trial = a_trial();
+    const struct wt_recurrence sums = {trial.identity.recurrence, 1, 1, 1, 1, 1};
+    const struct json_show_job job = {.name = "resnet",
+                                      .phase = "training",
+                                      .project = "",
+                                      .recurrences = &sums,
+                                      .recurrence_count = 1};
+    struct buffer out = {0};
+    static char text[16 * 1024];
+    memset(text, 0, sizeof text);
+    FILE *stream = fmemopen(text, sizeof text, "w");
+    if (!stream)
+        return error_set(&err, WT_E_NO_MEMORY, "out of memory");
+    struct json_show *show = json_show_new(stream, &job);
+    int rc = json_show_try(show, &trial, &err);
+    if (rc == 0)
+        rc = json_show_finish(show, NULL, 0, &err);
+    json_show_free(show);
+    fclose(stream);
+    if (rc == 0)
+        buffer_append(&out, text, strlen(text));
+    return compare(&out, rc);
+}
+
 static int run_show(void)
 {
     struct wt_trial trials[2] = {a_trial(), a_trial()};
@@ -1189,7 +1247,7 @@ static int run_show(void)
     trials[1].outcome.ended = true;
     struct view_show *show = view_show_new(true);
     if (!show)
-        return WT_E_NO_MEMORY;
+        return error_set(&err, WT_E_NO_MEMORY, "out of memory");
     const struct view_show_job job = {&trials[1], &trials[1], 1};
     view_show_try(show, &trials[0]);
     view_show_try(show, &trials[1]);
@@ -1228,17 +1286,19 @@ static struct wt_explanation an_explanation(void)
         .whole = {0.33, 0.01},
         .whole_time = {0.67, 0.02},
         .left = {1, 0},
-        .fit = {.state = WT_FIT_DONE,
-                .describes = true,
-                .used = 2,
-                .static_w = {70, 4},
-                .dynamic_w = {170, 6},
-                .full_dynamic_w = {170, 6},
-                .compute = {0.5, 0.1},
-                .least_limit_w = {150, 12},
-                .count = 2,
-                .points = {{{{WT_KNOB_POWER_LIMIT, 250000}, 60, 0.5, 200, 2, 0.25, false}, true, 0.5, 210},
-                           {{{WT_KNOB_POWER_LIMIT, 150000}, 60, 0.6, 150, 2, 0.25, false}, true, 0.6, 150}}}};
+        .fit = {
+            .state = WT_FIT_DONE,
+            .describes = true,
+            .used = 2,
+            .static_w = {70, 4},
+            .dynamic_w = {170, 6},
+            .full_dynamic_w = {170, 6},
+            .compute = {0.5, 0.1},
+            .least_limit_w = {150, 12},
+            .count = 2,
+            .points = {
+                {{{WT_KNOB_POWER_LIMIT, 250000}, 60, 0.5, 200, 2, 0.25, false}, true, 0.5, 210},
+                {{{WT_KNOB_POWER_LIMIT, 150000}, 60, 0.6, 150, 2, 0.25, false}, true, 0.6, 150}}}};
 }
 
 static int run_explain_json(void)
@@ -1311,6 +1371,8 @@ static void pages(void **state)
     json_get_alloc_funcs(&take, &give);
     json_set_alloc_funcs(fail_malloc, fail_free);
     every(&(struct operation){"json: run", MEMORY, .run = run_json});
+    buffer_clear(&reference);
+    every(&(struct operation){"json: show", MEMORY, .run = run_show_json});
     buffer_clear(&reference);
     every(&(struct operation){"json: explain", MEMORY, .run = run_explain_json});
     buffer_clear(&reference);
