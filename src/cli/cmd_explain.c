@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wattune explain: why the choice for a job is what it is.
+ * wattune explain: the reasons for a job's batch size and power limit.
  */
 #include <stdio.h>
 
@@ -116,29 +116,24 @@ static int run(struct common *common, void *unused)
 const struct command command_explain = {
     .name = "explain",
     .arguments = "JOB",
-    .summary = "why a job's batch size and power limit are what they are",
-    .description = "Fits what the job's profile measured at each power limit to a model of a GPU: "
-                   "static power, which is drawn whatever the "
-                   "clock; dynamic power, which grows faster than the clock; and the share of a "
-                   "step that follows the clock. Says with it why "
-                   "a step takes least energy where it does, how far the default - the default "
-                   "batch size at the highest limit - is from the "
-                   "front of what was measured, and what the choice saves: by the number of "
-                   "epochs, by what an epoch takes at the batch "
-                   "size, and by the limit. These three multiply, and the points saved are shared "
-                   "out by their logarithms, so that they add "
-                   "up to the whole. What the limit saves is not the same at both batch sizes: the "
-                   "mean of turning the one knob first and the "
-                   "other first is told where both could be measured.\n\n"
-                   "Intervals are of 95 %, and are what the points and their errors leave open; a "
-                   "sensor that reads too much or too little "
-                   "as a whole is not in them. A number that the points do not tell is unknown, "
-                   "and where the model does not describe the "
-                   "points that is said and only what was measured is told. Powers are those of "
-                   "one GPU; in JSON they are sums over the run's "
-                   "GPUs, as energies are.\n\n"
-                   "Of several kinds of GPU the one that was profiled last is meant. A job that "
-                   "was never profiled is an error.",
+    .summary = "give the reasons for a job's batch size and power limit",
+    .description =
+        "Fits the measurements of the job's profile at each power limit to a model of a GPU: "
+        "static power, drawn at any clock; dynamic power, which grows faster than the clock; and "
+        "the share of a step that follows the clock. Explains with it why a step takes least "
+        "energy at its limit, how far the default - the default batch size at the highest limit - "
+        "is from the front of the measured points, and how much the choice saves: by the number "
+        "of epochs, by the energy of an epoch at the batch size, and by the limit. These three "
+        "multiply, and their logarithms share out the points saved, so that they add up to the "
+        "whole. A limit saves a different amount at each batch size: where both could be "
+        "measured, the mean of the two orders of turning the knobs is told.\n\n"
+        "Intervals are of 95 %, and cover the errors of the points; they leave out a sensor that "
+        "reads too much or too little as a whole. A number that the points do not determine is "
+        "unknown. Where the model does not describe the points, the page reports that and shows "
+        "only measurements. Powers are those of one GPU; in JSON they are sums over the run's "
+        "GPUs, as energies are.\n\n"
+        "Of several kinds of GPU the one profiled last is meant. A job without a profile is an "
+        "error.",
     .examples = "  wattune explain mlp\n  wattune explain mlp --batch-size 32 --json\n  wattune "
                 "explain mlp --svg mlp.svg\n",
     .options = options,

@@ -173,23 +173,21 @@ static int run(struct common *common, void *unused)
 const struct command command_fleet = {
     .name = "fleet",
     .arguments = "",
-    .summary = "what a fleet uses, saved and could save, by phase and by job",
-    .description = "The fleet view and the task view of Sustainable AI over the ledger: energy and "
-                   "carbon by phase, GPU, project and user, the jobs that "
-                   "used most, what was saved against the measured baseline with its error, and "
-                   "what each job's profile says could still be saved: by the trade-off "
-                   "(--eta), and at least energy.\n\n"
-                   "Where `wattune monitor --book` watched the devices, their counters' energy is "
-                   "shown in lines that add up: what runs "
-                   "booked, less what runs that shared a GPU counted more than once, idle (no "
-                   "process and no run), and unattributed, which is what is left, "
-                   "whatever its sign. Idle embodied carbon is a line too; the figure divided by "
-                   "utilisation stands beside and is never added.\n\n"
-                   "--what-if recomputes sums without touching the ledger: operational carbon "
-                   "under another intensity or PUE, embodied carbon "
-                   "over another lifetime or at another utilisation than those that are "
-                   "configured, and with eta what jobs would use at the limits that eta "
-                   "chooses from their profiles.",
+    .summary = "show the use, the savings and the further savings of a fleet",
+    .description =
+        "Shows the fleet view and the task view of Sustainable AI over the ledger: energy and "
+        "carbon by phase, GPU, project and user, the jobs that used most, the savings against the "
+        "measured baseline with their error, and the further savings that each job's profile "
+        "offers: by the trade-off (--eta), and at least energy.\n\n"
+        "Where `wattune monitor --book` watched the devices, their counters' energy stands in "
+        "lines that add up: the energy booked by runs, less the energy that runs sharing a GPU "
+        "counted more than once, idle (no process and no run), and unattributed, the rest, with "
+        "either sign. Idle embodied carbon is a line too; the figure divided by utilisation "
+        "stands beside it and is never added.\n\n"
+        "--what-if recomputes sums without touching the ledger: operational carbon under another "
+        "intensity or PUE, embodied carbon over another lifetime or at another utilisation than "
+        "those configured, and with eta the energy of jobs at the limits that eta chooses from "
+        "their profiles.",
     .examples = "  wattune fleet\n"
                 "  wattune fleet --from 30d --json\n"
                 "  wattune fleet --format html > fleet.html\n"

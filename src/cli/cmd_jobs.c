@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wattune jobs and wattune show: what the ledger holds.
+ * wattune jobs and wattune show: the ledger's jobs, and one of them.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,8 +196,8 @@ const struct command command_jobs = {
     .name = "jobs",
     .arguments = "",
     .summary = "list the jobs in the ledger",
-    .description = "One line a job, the one that started last first: how often it ran, what it "
-                   "used, and the best saving that was measured.",
+    .description = "One line a job, the one that started last first: how often it ran, the "
+                   "energy and time it used, and the best saving measured.",
     .examples = "  wattune jobs\n  wattune jobs --json --ledger team.db\n",
     .options = jobs_options,
     .groups = COMMON_LEDGER,
@@ -209,13 +209,13 @@ const struct command command_jobs = {
 const struct command command_show = {
     .name = "show",
     .arguments = "JOB",
-    .summary = "show one job: its runs, its profile, what was saved",
-    .description = "All tries of the job, and of the last profiled one what each power limit cost "
-                   "a step. Where batch sizes are chosen: "
-                   "what a run of each is believed to cost, with the standard deviation of that "
-                   "belief, which sizes are left, and "
-                   "which would be run next.",
-    .examples = "  wattune show mlp\n  wattune show mlp --json\n",
+    .summary = "show one job: its runs, its profile, its savings",
+    .description =
+        "Lists the tries of the job's last 50 recurrences, and the cost of a step at each "
+        "power limit of the last profile. Where batch sizes are chosen, adds the "
+        "expected cost of a run of each with its standard deviation, the sizes that "
+        "are left, and the size that runs next. The JSON has every recurrence.",
+    .examples = "  wattune show mlp\n  wattune show mlp --all\n  wattune show mlp --json\n",
     .options = show_options,
     .groups = COMMON_LEDGER,
     .parse = parse_show,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Why the choice for a job is what it is: gathers the ledger's knowledge of the job on one kind of
+ * The reasons for the choice of a job: gathers the ledger's knowledge of the job on one kind of
  * GPU, and has tune/decide/explain.h explain it.
  */
 #ifndef WATTUNE_ACCOUNT_STUDY_EXPLAIN_H

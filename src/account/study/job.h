@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One job as it is listed: what stands around its trials, and the trials one by one, all from one
+ * The listing of one job: the figures around its trials, and the trials one by one, all from one
  * state of the ledger.  A listing of 20,000 trials holds one of them, and the sums of each
  * recurrence.
  */

@@ -32,7 +32,7 @@ struct reading {
     struct expected_size sizes[WT_MAX_BATCH_SIZES]; /* rising; epochs is their sum at first */
 };
 
-/* Adds a name to a list in words that does not have it yet; what does not fit is left out. */
+/* Adds a name to a list in words that does not have it yet; leaves out a name that does not fit. */
 static void add_name(char *list, size_t size, const char *name)
 {
     char escaped[120];
