@@ -118,8 +118,11 @@ def test_ledger_that_breaks_in_the_middle(wt):
 
 
 def test_writers_do_not_wait_for_a_reader(wt):
-    """Somebody who reads a page of a long document keeps no run from booking, and sees none that came later."""
+    """Somebody who reads a page of a long document keeps no run from booking, and sees none that came later.  So it is with
+    WAL, which every ledger has that lies where shared memory works; a fixture is made without."""
     put_ledger(wt, "schema4-runs", repeat("plain", 3000))
+    with sqlite3.connect(wt.ledger) as db:
+        assert db.execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",)
     command = [wt.binary, "show", "plain", "--json", "--ledger", wt.ledger]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as shown:
         begun = shown.stdout.readline()
