@@ -167,7 +167,8 @@ int ledger_jobs(struct ledger *ledger, struct wt_job_row **rows, size_t *count,
 /* --- The trials of a job --- */
 
 /* Several readings as one: all of them see the ledger as it was at the first, whatever others book
- * meanwhile.  Until ledger_view_end() nothing can be written (WT_E_INVALID). */
+ * meanwhile.  Until ledger_view_end() nothing can be written through this one (WT_E_INVALID), and,
+ * where the file system has no shared memory for WAL, nothing by others either. */
 int ledger_view_begin(struct ledger *ledger, struct wt_error *err);
 
 /* Ends it; takes NULL, and a ledger without a view. */
