@@ -115,7 +115,7 @@ static int take_text(void *show, const struct wt_trial *trial, struct wt_error *
 static int write_json(struct job_listing *listing, struct wt_error *err)
 {
     static const struct wt_trial none;
-    const struct ledger_trials all = {.parts = LEDGER_PART_ALL};
+    const struct ledger_trials all = {.parts = LEDGER_TRIAL_ALL};
     const struct wt_trial *last = listing->last ? listing->last : &none;
     int rc = job_listing_sum(listing, err);
     if (rc)
@@ -134,7 +134,7 @@ static int write_json(struct job_listing *listing, struct wt_error *err)
 static int put_text(struct job_listing *listing, bool colour, struct buffer *page,
                     struct wt_error *err)
 {
-    const struct ledger_trials shown = {.parts = LEDGER_PART_PART,
+    const struct ledger_trials shown = {.parts = LEDGER_TRIAL_PART,
                                         .last = show_settings.all ? 0 : LAST_SHOWN};
     const struct view_show_job job = {listing->last, listing->profiled, listing->recurrence_count};
     struct view_show *show = view_show_new(colour);

@@ -189,10 +189,10 @@ typedef int ledger_gpu_taker(void *ctx, const struct wt_trial_gpu *gpu, struct w
 /* Parts of a trial besides identity and outcome, which are always there; a part that is not asked
  * for is not to be read. */
 enum ledger_trial_parts {
-    LEDGER_PART_CARBON = 1 << 0,
-    LEDGER_PART_PROFILE = 1 << 1,
-    LEDGER_PART_PART = 1 << 2,
-    LEDGER_PART_ALL = LEDGER_PART_CARBON | LEDGER_PART_PROFILE | LEDGER_PART_PART,
+    LEDGER_TRIAL_CARBON = 1 << 0,
+    LEDGER_TRIAL_PROFILE = 1 << 1,
+    LEDGER_TRIAL_PART = 1 << 2,
+    LEDGER_TRIAL_ALL = LEDGER_TRIAL_CARBON | LEDGER_TRIAL_PROFILE | LEDGER_TRIAL_PART,
 };
 
 struct ledger_trials {

@@ -357,7 +357,7 @@ const char *const ledger_sql[SQL_COUNT] = {
     [SQL_TRIAL_LAST_PROFILED] =
         "SELECT trial_id FROM trials t WHERE job_id = ?1 AND EXISTS (SELECT 1 FROM trial_points p"
         " WHERE p.trial_id = t.trial_id) ORDER BY recurrence DESC, try_number DESC LIMIT 1",
-    /* In the order in which each.c reads them; ?2 and ?3: model and count of GPUs.  The first
+    /* In the order in which readings.c reads them; ?2 and ?3: model and count of GPUs.  The first
        model of a place is that of its first GPU. */
     [SQL_OUTLINES] =
         "SELECT batch_size, ended, time_s, limit_mw, energy_j, cost_j, steps, epochs, reached,"

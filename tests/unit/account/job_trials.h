@@ -29,7 +29,7 @@ static inline int keep_job_trial(void *ctx, const struct wt_trial *trial, struct
 static inline int ledger_job_trials(struct ledger *ledger, const char *job,
                                     struct wt_trial **trials, size_t *count, struct wt_error *err)
 {
-    const struct ledger_trials all = {.parts = LEDGER_PART_ALL};
+    const struct ledger_trials all = {.parts = LEDGER_TRIAL_ALL};
     struct job_trials list = {NULL, 0};
     int rc = ledger_each_trial(ledger, job, &all, keep_job_trial, &list, err);
     if (rc < 0) {

@@ -101,13 +101,13 @@ static void parts_that_are_asked_for(void **state)
     struct wt_trial t = full_trial("job");
     static struct seen seen;
     book(ledger, &t, 0);
-    struct ledger_trials which = {.parts = LEDGER_PART_PROFILE};
+    struct ledger_trials which = {.parts = LEDGER_TRIAL_PROFILE};
     assert_int_equal(ledger_each_trial(ledger, "job", &which, see, &seen, &err), 0);
     assert_true(seen.trial.profile.count == 2 && seen.trial.part.gpu_count == 0);
-    which.parts = LEDGER_PART_PART;
+    which.parts = LEDGER_TRIAL_PART;
     assert_int_equal(ledger_each_trial(ledger, "job", &which, see, &seen, &err), 0);
     assert_true(seen.trial.profile.count == 0 && seen.trial.part.gpu_count == 2);
-    which.parts = LEDGER_PART_ALL;
+    which.parts = LEDGER_TRIAL_ALL;
     assert_int_equal(ledger_each_trial(ledger, "job", &which, see, &seen, &err), 0);
     assert_true(seen.trial.profile.count == 2 && seen.trial.part.gpu_count == 2 &&
                 seen.trial.carbon.pue == 1.1);
@@ -171,7 +171,7 @@ static void many_trials_take_little_memory(void **state)
     size_t before = mallinfo2().uordblks;
     assert_int_equal(job_listing_open(ledger, "job", &listing, &err), 0);
     assert_int_equal(job_listing_sum(listing, &err), 0);
-    const struct ledger_trials all = {.parts = LEDGER_PART_ALL};
+    const struct ledger_trials all = {.parts = LEDGER_TRIAL_ALL};
     seen = (struct seen){0};
     assert_int_equal(job_listing_each(listing, &all, see, &seen, &err), 0);
     assert_true(seen.count == MANY && listing->recurrence_count == MANY);
@@ -195,7 +195,7 @@ static void a_listing_is_one_state(void **state)
     book(other, &t, 0);
     assert_int_equal(job_listing_sum(listing, &err), 0);
     assert_int_equal(listing->recurrence_count, 1);
-    const struct ledger_trials all = {.parts = LEDGER_PART_ALL};
+    const struct ledger_trials all = {.parts = LEDGER_TRIAL_ALL};
     seen = (struct seen){0};
     assert_int_equal(job_listing_each(listing, &all, see, &seen, &err), 0);
     assert_int_equal(seen.count, 1);
@@ -244,7 +244,7 @@ static void a_job_without_a_trial(void **state)
     assert_null(listing->last);
     assert_null(listing->profiled);
     assert_true(listing->recurrence_count == 0 && listing->gpu_count == 0);
-    const struct ledger_trials all = {.parts = LEDGER_PART_ALL};
+    const struct ledger_trials all = {.parts = LEDGER_TRIAL_ALL};
     seen = (struct seen){0};
     assert_int_equal(job_listing_each(listing, &all, see, &seen, &err), 0);
     assert_int_equal(seen.count, 0);

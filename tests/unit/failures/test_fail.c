@@ -1006,7 +1006,7 @@ static int see_trial(void *ctx, const struct wt_trial *trial, struct wt_error *i
 static int run_listing(void)
 {
     struct job_listing *listing = NULL;
-    const struct ledger_trials all = {.parts = LEDGER_PART_ALL};
+    const struct ledger_trials all = {.parts = LEDGER_TRIAL_ALL};
     unsigned points = 0;
     ledger = NULL;
     int rc = ledger_open(in_folder("ledger.db"), LEDGER_READ_ONLY, &ledger, &err);

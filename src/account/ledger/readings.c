@@ -52,9 +52,9 @@ static int read_parts(struct ledger *ledger, unsigned parts, struct wt_trial *tr
 {
     int rc = 0;
     trial->part.gpu_count = trial->profile.count = 0;
-    if (parts & LEDGER_PART_PART)
+    if (parts & LEDGER_TRIAL_PART)
         rc = ledger_trial_read_gpus(ledger, trial, err);
-    if (rc == 0 && (parts & LEDGER_PART_PROFILE))
+    if (rc == 0 && (parts & LEDGER_TRIAL_PROFILE))
         rc = ledger_points_get(ledger, SQL_POINTS, trial->identity.id, trial->profile.points,
                                WT_MAX_LIMITS, &trial->profile.count, err);
     return rc;
@@ -128,7 +128,7 @@ static int last_trial(struct ledger *ledger, const char *job, enum ledger_last w
     if (rc > 0) {
         snprintf(trial->identity.job, sizeof trial->identity.job, "%s", job);
         ledger_trial_read(query, trial);
-        int parts_rc = read_parts(ledger, LEDGER_PART_ALL, trial, err);
+        int parts_rc = read_parts(ledger, LEDGER_TRIAL_ALL, trial, err);
         rc = parts_rc < 0 ? parts_rc : 1;
     }
     query_leave(query);
