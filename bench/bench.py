@@ -3,6 +3,8 @@
 
 Every line names its measurement, the ratio or share, and the bound that it is meant to keep.  Nothing here is a test: a
 line over its bound is marked and the exit code is 1, on a quiet machine a reason to look.
+
+Usage: bench.py BUILD [SECTION...], each section by the name of its function; without one all of them run.
 """
 
 import json
@@ -10,6 +12,7 @@ import os
 import pathlib
 import random
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -254,6 +257,35 @@ def bench_ledger(folder):
     line("booking a run", f"{ours - commits:.2f} ms beside two commits of one row ({commits:.2f} ms; bound 1 ms)", ours - commits <= 1)
 
 
+def bench_job(folder):
+    """A job of 20,000 runs against one of 200: no command loads all of them to use a few of their fields."""
+    few, many = 200, 20_000
+    ledgers = {runs: folder / f"job-{runs}.db" for runs in (few, many)}
+    env = environment(folder)
+    for runs, path in ledgers.items():
+        output([BENCH / "bench_job", path, runs], env)
+
+    def cost(runs, command):
+        """(least ms of seven, MiB resident).  `run` books itself, so each command has a copy of its own."""
+        ledger = folder / f"copy-{runs}.db"
+        shutil.copy(ledgers[runs], ledger)
+        at = command.index("--") if "--" in command else len(command)
+        words = [WATTUNE, *command[:at], "--ledger", ledger, *command[at:]]
+        ms = min(usage_of(words, env)[1] for _ in range(7)) * 1e3  # they wait for nothing but the processor
+        return ms, float(output([BENCH / "bench_simulate", "resident", *words], env)) / 1024
+
+    batch = ["run", "-q", "--vgpu", "v100", "--job", "a job", "--budget", "2kWh"]
+    for name, command in (("show", ["show", "a job"]), ("explain", ["explain", "a job"]),
+                          ("pareto", ["pareto", "--job", "a job"]), ("run --budget -- true", [*batch, "--", "true"])):
+        before, _ = cost(few, command)
+        after, memory = cost(many, command)
+        line(f"{name}, {many} runs", f"{after:.1f} ms of processor time, {after - before:+.1f} against {few} runs, {memory:.1f} MiB "
+             f"resident; bounds: +50 ms, 32 MiB", after - before <= 50 and memory <= 32)
+    ms, memory = cost(many, ["show", "a job", "--json"])
+    line(f"show --json, {many} runs", f"{ms * 1e3 / many:.1f} us of processor time a run, {memory:.1f} MiB resident; bounds: 20 us, 32 MiB",
+         ms * 1e3 / many <= 20 and memory <= 32)
+
+
 def bench_coverage(_):
     """Whether error bounds are bounds, in virtual time, and whether they are worth something, in real time."""
     command = [BENCH / "bench_coverage", BUILD / "vgpu" / "libnvidia-ml.so.1"]
@@ -264,12 +296,18 @@ def bench_coverage(_):
         line(name, done.stdout.splitlines()[-1] if done.stdout else "it did not run", done.returncode == 0)
 
 
+SECTIONS = (bench_step, bench_window, bench_measure, bench_monitor, bench_supervisor, bench_simulate, bench_search, bench_ledger,
+            bench_job, bench_training, bench_coverage)
+
+
 def main():
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        for bench in (bench_step, bench_window, bench_measure, bench_monitor, bench_supervisor, bench_simulate, bench_search, bench_ledger,
-                      bench_training, bench_coverage):
-            bench(folder)
+    sections = {bench.__name__.removeprefix("bench_"): bench for bench in SECTIONS}
+    unknown = [name for name in sys.argv[2:] if name not in sections]
+    if unknown:
+        sys.exit(f"no section {', '.join(unknown)}: there are {', '.join(sections)}")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in sys.argv[2:] or sections:
+            sections[name](pathlib.Path(folder))
     baseline = os.environ.get("BASELINE")
     if baseline:  # another version's build folder: `make bench BASELINE=DIR`
         done = subprocess.run([sys.executable, pathlib.Path(__file__).with_name("compare.py"), BUILD, baseline], check=False)

@@ -102,35 +102,34 @@ static int pareto_of_trace(const struct setup *setup)
     return code;
 }
 
-static void note_others(const struct pareto *offer)
+static void note_others(const struct pareto *pareto)
 {
-    if (offer->other_targets[0])
-        log_note("the job was also run for %s (--target)", offer->other_targets);
-    if (offer->other_gpus[0])
-        log_note("the job was also profiled on %s (--gpu)", offer->other_gpus);
+    if (pareto->other_targets[0])
+        log_note("the job was also run for %s (--target)", pareto->other_targets);
+    if (pareto->other_gpus[0])
+        log_note("the job was also profiled on %s (--gpu)", pareto->other_gpus);
 }
 
 static int pareto_of_job(const struct setup *setup)
 {
     struct ledger *ledger = NULL;
     struct wt_error err;
-    struct pareto *offer = malloc(sizeof *offer);
+    struct pareto *pareto = NULL;
     const struct pareto_options wanted = {
         .job = simulate_settings.job,
         .target = simulate_settings.target_text ? &simulate_settings.job_target : NULL,
         .gpu = simulate_settings.gpu,
         .default_size = simulate_settings.sim.default_size,
         .eta = config_number(setup->config, CONFIG_ETA)};
-    int rc = offer ? open_ledger(setup, true, &ledger, &err)
-                   : error_set(&err, WT_E_NO_MEMORY, "out of memory");
+    int rc = open_ledger(setup, true, &ledger, &err);
     if (rc == 0)
-        rc = pareto_read(ledger, &wanted, offer, &err);
+        rc = pareto_read(ledger, &wanted, &pareto, &err);
     if (rc == 0)
-        note_others(offer);
+        note_others(pareto);
     int code = rc ? command_failed(&err)
-                  : put_points(setup, &offer->study, offer->points, offer->point_count);
+                  : put_points(setup, &pareto->study, pareto->points, pareto->point_count);
     ledger_close(ledger);
-    free(offer);
+    free(pareto);
     return code;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "account/study/learned.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -158,13 +159,12 @@ static int write_json(const struct recur_result *result)
 static void put_learned(struct buffer *page, struct ledger *ledger, int64_t state_id, bool colour)
 {
     struct wt_error err;
-    struct wt_trial *trials = NULL;
-    size_t count = 0;
-    if (ledger_job_trials(ledger, run_settings.recur.job.job, &trials, &count, &err))
+    struct wt_learned sizes[WT_MAX_BATCH_SIZES];
+    unsigned count = 0;
+    if (learned_read(ledger, run_settings.recur.job.job, state_id, sizes, &count, &err))
         log_warning("%s", err.text);
     else
-        view_learned(page, trials, count, state_id, run_settings.recur.sizes.default_size, colour);
-    free(trials);
+        view_learned(page, sizes, count, run_settings.recur.sizes.default_size, colour);
 }
 
 /* Prints to standard error, since the command's data has standard output. */

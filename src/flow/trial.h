@@ -83,6 +83,21 @@ struct wt_trial {
     struct wt_trial_part part;
 };
 
+/* recurrence: the sums over its tries; one unknown try makes a sum unknown (NaN) */
+struct wt_recurrence {
+    unsigned recurrence, tries;
+    int reached; /* 1 as soon as one try has; 0; -1: there was no target, or a try has not ended */
+    double energy_j, time_s, cost_j;
+};
+
+/* learned: the tries of a batch size under one state */
+struct wt_learned {
+    uint32_t batch_size;
+    uint32_t limit_mw;                       /* of the last try that knows it; 0: none does */
+    unsigned runs, reached;                  /* that ended; of them, that reached the target */
+    double energy_j, time_s, cost_j, epochs; /* sums over those that reached the target */
+};
+
 /* job row: the ledger's knowledge of one job, over all its trials */
 struct wt_job_row {
     /* phase, project: of the last trial */

@@ -11,6 +11,7 @@
 #include "account/ledger/ledger.h"
 #include "base/buffer.h"
 #include "base/file.h"
+#include "../unit/account/job_trials.h"
 #include "fuzz.h"
 
 static struct buffer good;

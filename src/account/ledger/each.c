@@ -79,8 +79,7 @@ static int read_gpus(struct ledger *ledger, struct wt_trial *trial, struct wt_er
     return rc < 0 ? rc : 0;
 }
 
-/* Reads the rest of the row that stands in the query; trial->identity.job is there already. */
-static int read_trial(struct ledger *ledger, struct query *query, unsigned parts,
+int ledger_trial_read(struct ledger *ledger, struct query *query, unsigned parts,
                       struct wt_trial *trial, struct wt_error *err)
 {
     clear_parts(trial);
@@ -112,7 +111,7 @@ static int each_trial(struct ledger *ledger, const char *job, const struct ledge
     query_put_int(query, which->last);
     while ((rc = query_step(query, err)) > 0) {
         snprintf(trial.identity.job, sizeof trial.identity.job, "%s", job);
-        rc = read_trial(ledger, query, which->parts, &trial, err);
+        rc = ledger_trial_read(ledger, query, which->parts, &trial, err);
         if (rc == 0)
             rc = take(ctx, &trial, err);
         if (rc < 0)
@@ -129,42 +128,6 @@ int ledger_each_trial(struct ledger *ledger, const char *job, const struct ledge
     return rc ? rc : ledger_finish(ledger, each_trial(ledger, job, which, take, ctx, err), err);
 }
 
-/* All of them in memory. */
-struct all {
-    struct wt_trial *trials;
-    size_t count, room;
-};
-
-static int keep(void *ctx, const struct wt_trial *trial, struct wt_error *err)
-{
-    struct all *all = ctx;
-    if (all->count == all->room) {
-        size_t room = all->room ? 2 * all->room : 8;
-        struct wt_trial *more = reallocarray(all->trials, room, sizeof *more);
-        if (!more)
-            return error_set(err, WT_E_NO_MEMORY, "read the ledger: out of memory");
-        all->trials = more;
-        all->room = room;
-    }
-    all->trials[all->count++] = *trial;
-    return 0;
-}
-
-int ledger_job_trials(struct ledger *ledger, const char *job, struct wt_trial **trials,
-                      size_t *count, struct wt_error *err)
-{
-    static const struct ledger_trials every = {.parts = LEDGER_TRIAL_ALL};
-    struct all all = {0};
-    int rc = ledger_each_trial(ledger, job, &every, keep, &all, err);
-    if (rc < 0) {
-        free(all.trials);
-        return rc;
-    }
-    *trials = all.trials;
-    *count = all.count;
-    return 0;
-}
-
 /* --- Of a time --- */
 
 static int each_run(struct ledger *ledger, const struct ledger_runs *runs, ledger_run_taker *take,
@@ -176,7 +139,7 @@ static int each_run(struct ledger *ledger, const struct ledger_runs *runs, ledge
     ledger_put_runs(query, runs);
     while ((rc = query_step(query, err)) > 0) {
         query_text(query, run.identity.job, sizeof run.identity.job);
-        rc = read_trial(ledger, query, LEDGER_TRIAL_ALL & ~LEDGER_TRIAL_PROFILE, &run, err);
+        rc = ledger_trial_read(ledger, query, LEDGER_TRIAL_ALL & ~LEDGER_TRIAL_PROFILE, &run, err);
         if (rc == 0)
             rc = take(ctx, &run, err);
         if (rc < 0)

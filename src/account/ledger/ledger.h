@@ -102,6 +102,12 @@ int ledger_trial_cancel(struct ledger *ledger, const struct wt_trial *trial, str
 int ledger_steps_per_epoch(struct ledger *ledger, const char *job, uint32_t batch_size,
                            double *steps, struct wt_error *err);
 
+/* The same of each batch size that is known to have run, in one reading; a negative return of
+ * take() ends it, and is returned. */
+typedef int ledger_steps_taker(void *ctx, uint32_t batch_size, double steps, struct wt_error *err);
+int ledger_each_steps_per_epoch(struct ledger *ledger, const char *job, ledger_steps_taker *take,
+                                void *ctx, struct wt_error *err);
+
 /* Books all of trial->id: outcome, GPUs, profile and the energy of each device (NULL: none), all or
  * nothing.  A trial ends once: a second end is WT_E_INVALID and changes nothing; an id that is not
  * there is WT_E_NOT_FOUND. */
@@ -158,18 +164,34 @@ int ledger_forget(struct ledger *ledger, const char *job, enum ledger_part part,
 int ledger_jobs(struct ledger *ledger, struct wt_job_row **rows, size_t *count,
                 struct wt_error *err);
 
-/* All trials of a job by recurrence and try, those that never ended included (exit_code -1).  The
- * caller frees *trials with free().  WT_E_NOT_FOUND: no such job; the sentence names similar ones.
- */
-int ledger_job_trials(struct ledger *ledger, const char *job, struct wt_trial **trials,
-                      size_t *count, struct wt_error *err);
+/* --- The trials of a job --- */
+
+/* Several readings as one: all of them see the ledger as it was at the first, whatever others book
+ * meanwhile.  Until ledger_view_end() nothing can be written through this one (WT_E_INVALID), and,
+ * where the file system has no shared memory for WAL, nothing by others either. */
+int ledger_view_begin(struct ledger *ledger, struct wt_error *err);
+
+/* Ends it; takes NULL, and a ledger without a view. */
+void ledger_view_end(struct ledger *ledger);
+
+/* 0: the job is there.  WT_E_NOT_FOUND: it is not; the sentence names similar ones. */
+int ledger_job_check(struct ledger *ledger, const char *job, struct wt_error *err);
+
+/* The takers below get one thing, lent for the call; a negative return ends the reading, which
+ * returns it.  A taker reads nothing else of the same ledger. */
+typedef int ledger_run_taker(void *ctx, const struct wt_trial *run, struct wt_error *err);
+typedef int ledger_outline_taker(void *ctx, const struct wt_trial *outline, bool on_gpus,
+                                 struct wt_error *err);
+typedef int ledger_recurrence_taker(void *ctx, const struct wt_recurrence *recurrence,
+                                    struct wt_error *err);
+typedef int ledger_gpu_taker(void *ctx, const struct wt_trial_gpu *gpu, struct wt_error *err);
 
 /* Parts of a trial that a reading may ask for; identity and outcome always come. */
 enum ledger_trial_parts {
     LEDGER_TRIAL_CARBON = 1 << 0,
     LEDGER_TRIAL_PROFILE = 1 << 1, /* a statement more a trial */
     LEDGER_TRIAL_PART = 1 << 2,    /* energies and GPUs; a statement more a trial */
-    LEDGER_TRIAL_ALL = 7,
+    LEDGER_TRIAL_ALL = LEDGER_TRIAL_CARBON | LEDGER_TRIAL_PROFILE | LEDGER_TRIAL_PART,
 };
 
 struct ledger_trials {
@@ -178,14 +200,50 @@ struct ledger_trials {
     bool latest_first; /* by recurrence and try, falling; false: rising */
 };
 
-/* Takes one run, lent for the call; a negative return ends the reading, and the reader returns it.
- * It must not start another reading of trials of the same ledger. */
-typedef int ledger_run_taker(void *ctx, const struct wt_trial *run, struct wt_error *err);
-
-/* Gives these trials of a job one by one; no more than one is held.  WT_E_NOT_FOUND: no such job;
- * the sentence names similar ones. */
+/* Gives the trials of a job by recurrence and try, those that never ended included (exit_code -1),
+ * in one read transaction; never more than one is held.  WT_E_NOT_FOUND: no such job; the sentence
+ * names similar ones. */
 int ledger_each_trial(struct ledger *ledger, const char *job, const struct ledger_trials *which,
                       ledger_run_taker *take, void *ctx, struct wt_error *err);
+
+/* The last trial of a job, or the last with a profile, all its parts.  1: found; 0: there is none,
+ * and *trial is untouched. */
+enum ledger_last { LEDGER_LAST_TRIAL, LEDGER_LAST_PROFILED };
+int ledger_last_trial(struct ledger *ledger, const char *job, enum ledger_last which,
+                      struct wt_trial *trial, struct wt_error *err);
+
+/* The same order as ledger_each_trial(), in the few fields that decisions go by: identity.state_id;
+ * of the outcome all but metric, knobs and fractions of savings; part.energy_j.  `on_gpus` tells
+ * whether the trial ran on the model and count of `gpus` (NULL: never). */
+int ledger_each_outline(struct ledger *ledger, const char *job, const struct wt_profile_key *gpus,
+                        ledger_outline_taker *take, void *ctx, struct wt_error *err);
+
+/* How many recurrences the job has; 0 for no such job. */
+int ledger_recurrence_count(struct ledger *ledger, const char *job, size_t *count,
+                            struct wt_error *err);
+
+/* Gives the sums of each recurrence, in order; none for no such job. */
+int ledger_each_recurrence(struct ledger *ledger, const char *job, ledger_recurrence_taker *take,
+                           void *ctx, struct wt_error *err);
+
+/* Gives each GPU that any trial of the job ran on, once, by index and UUID; a GPU is its UUID, or
+ * its index where it tells none. */
+int ledger_each_gpu(struct ledger *ledger, const char *job, ledger_gpu_taker *take, void *ctx,
+                    struct wt_error *err);
+
+/* The epochs that whole runs of a batch size took: runs that reached the target under a state, or,
+ * without a target, runs that ended by themselves with exit code 0.  No such job: 0 runs. */
+struct ledger_whole_runs {
+    uint32_t batch_size; /* 0: unknown */
+    bool reached;
+    int64_t state_id; /* with `reached`; 0: none */
+};
+struct ledger_epochs {
+    unsigned runs;
+    uint64_t least, most; /* 0 without a run */
+};
+int ledger_epochs_taken(struct ledger *ledger, const char *job, const struct ledger_whole_runs *of,
+                        struct ledger_epochs *epochs, struct wt_error *err);
 
 /* The hours of one trial, in order; the caller frees *hours with free(). */
 int ledger_trial_hours(struct ledger *ledger, int64_t trial_id, struct ledger_hour **hours,

@@ -31,6 +31,8 @@
     " coalesce((SELECT DISTINCT u.recurrence FROM trials u WHERE u.job_id = ?1"                    \
     "  ORDER BY u.recurrence DESC LIMIT 1 OFFSET ?2 - 1), 0) END"
 
+#define JOB_NAMED "(SELECT job_id FROM jobs WHERE name = ?1)"
+
 const char *const ledger_sql[SQL_COUNT] = {
     [SQL_JOB_MAKE] = "INSERT INTO jobs (name, created_ms) VALUES (?, ?)",
     [SQL_JOB_FIND] = "SELECT job_id FROM jobs WHERE name = ?",
@@ -71,6 +73,40 @@ const char *const ledger_sql[SQL_COUNT] = {
                         " ORDER BY t.recurrence DESC, t.try_number DESC",
     [SQL_PART_PUT] = "INSERT OR REPLACE INTO trial_parts (trial_id, part, node" TRIAL_PART(
         SQL_NAME) ") VALUES (?, ?, ?" TRIAL_PART(SQL_MARK) ")",
+    [SQL_TRIAL] = "SELECT " TRIAL_ROW TRIAL_TABLES " WHERE t.trial_id = ?1",
+    [SQL_TRIAL_LAST] = "SELECT trial_id FROM trials WHERE job_id = ?1"
+                       " ORDER BY recurrence DESC, try_number DESC LIMIT 1",
+    [SQL_TRIAL_LAST_PROFILED] =
+        "SELECT trial_id FROM trials t WHERE job_id = ?1 AND EXISTS (SELECT 1 FROM trial_points p"
+        " WHERE p.trial_id = t.trial_id) ORDER BY recurrence DESC, try_number DESC LIMIT 1",
+    /* In the order in which readings.c reads them; ?2 and ?3: model and count of GPUs.  The first
+       model of a place is that of its first GPU. */
+    [SQL_OUTLINES] =
+        "SELECT batch_size, ended, time_s, knob, setting, energy_j, cost_j, steps, epochs, reached,"
+        " early_stopped, exit_code, note, baseline_knob, baseline, state_id, not_started,"
+        " place_id IN (SELECT place_id FROM places WHERE gpu_count = ?3 AND gpu_count > 0 AND"
+        "   (coalesce(gpu_model, '') = ?2 OR substr(gpu_model, 1, length(?2) + 3) = ?2 || ' + '))"
+        " FROM trials WHERE job_id = ?1 ORDER BY recurrence, try_number",
+    /* One unknown try makes a sum unknown.  A recurrence has reached its target as soon as one try
+       has; while another one runs that is unknown. */
+    [SQL_RECURRENCES] =
+        "SELECT recurrence, count(*), CASE WHEN max(reached) = 1 THEN 1"
+        "   WHEN min(ended) = 0 THEN NULL ELSE max(reached) END,"
+        " CASE WHEN count(energy_j) = count(*) THEN sum(energy_j) END,"
+        " CASE WHEN count(time_s) = count(*) THEN sum(time_s) END,"
+        " CASE WHEN count(cost_j) = count(*) THEN sum(cost_j) END"
+        " FROM trials WHERE job_id = " JOB_NAMED " GROUP BY recurrence ORDER BY recurrence",
+    [SQL_RECURRENCE_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM trials WHERE job_id = " JOB_NAMED
+                             " GROUP BY recurrence)",
+    [SQL_EPOCHS_TAKEN] =
+        "SELECT count(*), min(epochs), max(epochs) FROM trials WHERE job_id = " JOB_NAMED
+        " AND coalesce(batch_size, 0) = ?2 AND epochs > 0 AND CASE WHEN ?3 THEN"
+        "   reached = 1 AND coalesce(state_id, 0) = ?4"
+        " ELSE ended = 1 AND early_stopped IS NOT 1 AND not_started IS NOT 1 AND exit_code = 0 END",
+    [SQL_JOB_GPUS] = "SELECT device_index, uuid, name, min(device_id) FROM devices WHERE device_id"
+                     " IN (SELECT device_id FROM trials JOIN trial_gpus USING (trial_id)"
+                     "   WHERE job_id = " JOB_NAMED ") GROUP BY device_index, coalesce(uuid, '')"
+                     " ORDER BY device_index, coalesce(uuid, '')",
     [SQL_GPU_CLEAR] = "DELETE FROM trial_gpus WHERE trial_id = ?",
     [SQL_GPU_PUT] = "INSERT INTO trial_gpus (trial_id, position, device_id, part)"
                     " VALUES (?, ?, ?, ?)",
@@ -169,6 +205,9 @@ const char *const ledger_sql[SQL_COUNT] = {
     [SQL_TRIAL_CANCEL] = "DELETE FROM trials WHERE trial_id = ? AND ended = 0",
     [SQL_JOB_CANCEL] = "DELETE FROM jobs WHERE name = ? AND NOT EXISTS (SELECT 1 FROM trials t"
                        " WHERE t.job_id = jobs.job_id)",
+    [SQL_STEPS_BY_SIZE] =
+        "SELECT batch_size, min(CAST(steps AS REAL) / epochs) FROM trials WHERE job_id = " JOB_NAMED
+        " AND batch_size > 0 AND steps > 0 AND epochs > 0 GROUP BY batch_size",
     [SQL_STEPS_PER_EPOCH] =
         "SELECT min(CAST(steps AS REAL) / epochs) FROM trials WHERE job_id ="
         " (SELECT job_id FROM jobs WHERE name = ?) AND batch_size = ? AND steps > 0 AND epochs > 0",

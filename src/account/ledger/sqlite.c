@@ -77,7 +77,9 @@ int ledger_begin(struct ledger *ledger, bool write, struct wt_error *err)
         return error_set(err, ledger->bulk_rc,
                          "the ledger %s takes no more bookings with those that have failed",
                          ledger->path);
-    if (ledger->bulk)
+    if (ledger->view && write)
+        return error_set(err, WT_E_INVALID, "the ledger %s is being read", ledger->path);
+    if (ledger->bulk || ledger->view)
         return 0;
     return sqlite_run(ledger, write ? "BEGIN IMMEDIATE" : "BEGIN", write ? "write" : "read", err);
 }
@@ -86,6 +88,8 @@ int ledger_finish(struct ledger *ledger, int rc, struct wt_error *err)
 {
     for (int i = 0; i < SQL_COUNT; i++) /* one left open would keep the transaction from ending */
         query_leave(&ledger->queries[i]);
+    if (ledger->view)
+        return rc;
     if (ledger->bulk) {
         if (rc < 0)
             ledger->bulk_rc = rc;
@@ -141,4 +145,20 @@ int64_t ledger_last_id(struct ledger *ledger)
 int ledger_changes(struct ledger *ledger)
 {
     return sqlite3_changes(ledger->db);
+}
+
+int ledger_view_begin(struct ledger *ledger, struct wt_error *err)
+{
+    int rc = ledger_begin(ledger, false, err);
+    ledger->view = rc == 0;
+    return rc;
+}
+
+void ledger_view_end(struct ledger *ledger)
+{
+    struct wt_error unused;
+    if (!ledger || !ledger->view)
+        return;
+    ledger->view = false;
+    ledger_finish(ledger, 0, &unused); /* nothing was written: nothing can be lost */
 }

@@ -11,7 +11,7 @@
 #include "account/study/what_if.h"
 #include "base/clock.h"
 
-/* What is asked of the ledger in one pass, and where it goes. */
+/* The groupings that the ledger is asked for in one pass, and the place of each in the fleet. */
 static const struct grouping {
     unsigned key_count;
     enum wt_report_key keys[2];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A fleet, read from the ledger: the fleet view and the task view of Sustainable AI (section 3),
- * what could still be saved, and what would be under other circumstances.  It reads, and changes
- * nothing.
+ * the further savings that profiles offer, and the same sums under other circumstances.  It reads,
+ * and changes nothing.
  */
 #ifndef WATTUNE_ACCOUNT_STUDY_FLEET_H
 #define WATTUNE_ACCOUNT_STUDY_FLEET_H
@@ -26,8 +26,8 @@ struct fleet_read {
     struct wt_potential *potentials;
 };
 
-/* `ledger` NULL: one without runs.  The caller frees what *read holds with fleet_clear(), whatever
- * comes back. */
+/* `ledger` NULL: one without runs.  The caller frees the contents of *read with fleet_clear(),
+ * after an error too. */
 int fleet_read(struct ledger *ledger, const struct fleet_options *options, struct fleet_read *read,
                struct wt_error *err);
 void fleet_clear(struct fleet_read *read);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a job in the ledger has to choose from: every batch size whose runs reached the target, at
- * every power limit of its profile, by what the ledger kept.  Epochs come from the runs on any GPU,
- * for they do not depend on it; steps and joules from the profiles of one kind of GPUs.  It reads,
- * and changes nothing.
+ * The choices of a job in the ledger: every batch size whose runs reached the target, at every
+ * power limit of its profile.  Epochs come from the runs on any GPU, for they do not depend on it;
+ * steps and joules from the profiles of one kind of GPUs.  It reads, and changes nothing.
  */
 #ifndef WATTUNE_ACCOUNT_STUDY_PARETO_H
 #define WATTUNE_ACCOUNT_STUDY_PARETO_H
@@ -21,18 +20,19 @@ struct pareto_options {
 };
 
 struct pareto {
-    struct wt_study study; /* what a simulation has besides is empty */
+    struct wt_study study; /* without the fields of a simulation */
     unsigned point_count;
     struct wt_point
         points[WT_MAX_BATCH_SIZES * WT_MAX_LIMITS]; /* size by size, highest limit first */
     char other_targets[400],
-        other_gpus[400]; /* what else there is to ask for, in words; empty: nothing */
+        other_gpus[400]; /* further targets and GPUs to ask for, in words; empty: none */
 };
 
-/* Fills *offer, some 250 KB.  WT_E_NOT_FOUND: no such job, it has no batch sizes, or none of them
- * has a profile.  WT_E_INVALID: it has no such target, GPU or default batch size; the sentence
- * names those it has.  WT_E_RANGE: more batch sizes than there is room for. */
-int pareto_read(struct ledger *ledger, const struct pareto_options *options, struct pareto *offer,
+/* Reads the choices of a job; the caller frees *pareto, some 250 KB, with free().  WT_E_NOT_FOUND:
+ * no such job, it has no batch sizes, or none of them has a profile.  WT_E_INVALID: it has no such
+ * target, GPU or default batch size; the sentence names those it has.  WT_E_RANGE: more batch sizes
+ * than there is room for. */
+int pareto_read(struct ledger *ledger, const struct pareto_options *options, struct pareto **pareto,
                 struct wt_error *err);
 
 #endif

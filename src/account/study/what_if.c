@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a fleet would use, and what that would emit.
+ * Computes the energy and the carbon of a fleet under other circumstances.
  */
 #include "account/study/what_if.h"
 
@@ -57,7 +57,8 @@ struct wt_potential potential_of(const struct wt_profile_point points[], unsigne
 
 /* --- The fleet --- */
 
-/* What runs do not account for, of watched devices: of the whole, as its energy is. */
+/* The part of watched devices that no run accounts for, as a part of the whole, as its energy is.
+ */
 static double beside(const struct wt_fleet_lines *lines, double whole)
 {
     double j = lines->idle_j + lines->unattributed_j - lines->overlap_j;
@@ -90,8 +91,8 @@ struct wt_fleet_figures fleet_figures(const struct wt_fleet *fleet)
     };
 }
 
-/* Energy and GPU hours that the jobs would have at what their potentials choose, less what they
- * have. */
+/* Energy and GPU hours that the jobs would have at the limits that their potentials choose, less
+ * what they have. */
 static void change(const struct wt_fleet *fleet, double *energy_j, double *gpu_hours)
 {
     *energy_j = *gpu_hours = 0;
@@ -123,7 +124,7 @@ struct wt_fleet_figures fleet_under(const struct wt_fleet *fleet,
         then.facility_j / J_PER_KWH,
         isfinite(what_if->intensity_g_per_kwh) ? what_if->intensity_g_per_kwh : g_per_kwh);
     /* Embodied carbon is by the hour: longer runs take more of it, idle devices less, and the
-     * devices stay what they are. */
+     * devices stay as they are. */
     double hours = fleet->lines.watched_hours > 0 || !(now->gpu_hours > 0)
                        ? 1
                        : then.gpu_hours / now->gpu_hours;

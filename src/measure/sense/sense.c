@@ -213,11 +213,6 @@ void *sense_device_driver(struct sense *sense, unsigned i, const char **source_n
     return driver;
 }
 
-void *sense_driver(struct sense *sense)
-{
-    return sense_device_driver(sense, 0, NULL);
-}
-
 void sense_versions(struct sense *sense, char driver[80], char library[80])
 {
     unsigned s = gpu_source(sense);

@@ -81,9 +81,6 @@ int sense_mig_parent(struct sense *sense, const char *mig_uuid, unsigned *i, str
  * be set there.  *source_name (struct sense_source_ops; may be NULL) tells whose handle it is. */
 void *sense_device_driver(struct sense *sense, unsigned i, const char **source_name);
 
-/* The same of the first GPU. */
-void *sense_driver(struct sense *sense);
-
 /* The versions of the GPUs' driver and of its library for us; "" where they are not told. */
 void sense_versions(struct sense *sense, char driver[80], char library[80]);
 

@@ -81,31 +81,17 @@ static void expect_epochs(struct recur *recur)
 {
     struct spending_options *spending = &recur->job.spending;
     const struct run_target_options *run_target = &recur->job.run_target;
-    struct wt_trial *trials = NULL;
-    size_t count = 0;
+    const struct ledger_whole_runs of = {recur->job.tuner.key.batch_size, run_target->has_target,
+                                         recur->job.state_id};
+    struct ledger_epochs epochs = {0};
     spending->least_epochs = spending->earlier_runs = 0;
     spending->most_epochs = run_target->has_target ? run_target->max_epochs : 0;
     if (spending->budget.kind == BUDGET_NONE ||
-        ledger_job_trials(recur->ledger, recur->job.job, &trials, &count, NULL))
+        ledger_epochs_taken(recur->ledger, recur->job.job, &of, &epochs, NULL) || !epochs.runs)
         return;
-    for (size_t i = 0; i < count; i++) {
-        const struct wt_trial *t = &trials[i];
-        bool whole = run_target->has_target
-                         ? t->outcome.reached > 0 && t->identity.state_id == recur->job.state_id
-                         : t->outcome.ended && !t->outcome.early_stopped &&
-                               !t->outcome.not_started && t->outcome.exit_code == 0;
-        if (!whole || !t->outcome.epochs ||
-            t->outcome.batch_size != recur->job.tuner.key.batch_size)
-            continue;
-        bool first = spending->earlier_runs++ == 0;
-        spending->least_epochs = first || t->outcome.epochs < spending->least_epochs
-                                     ? t->outcome.epochs
-                                     : spending->least_epochs;
-        spending->most_epochs = first || t->outcome.epochs > spending->most_epochs
-                                    ? t->outcome.epochs
-                                    : spending->most_epochs;
-    }
-    free(trials);
+    spending->earlier_runs = epochs.runs;
+    spending->least_epochs = epochs.least;
+    spending->most_epochs = epochs.most;
 }
 
 /* May another try begin, or another recurrence? */
@@ -238,15 +224,41 @@ static bool find_states(struct recur *recur, int64_t others[], unsigned capacity
     return own;
 }
 
+struct past {
+    int64_t others[16]; /* states of other GPUs */
+    unsigned other_count;
+    struct batch_size_past *runs;
+    size_t count;
+};
+
 /* A run of another GPU that taught something, and counted epochs. */
-static bool is_past(const struct wt_trial *t, const int64_t others[], unsigned count)
+static bool is_past(const struct wt_trial *t, const struct past *past)
 {
     if (!optimizer_taught(t) || !t->outcome.epochs)
         return false;
-    for (unsigned i = 0; i < count; i++)
-        if (t->identity.state_id == others[i])
+    for (unsigned i = 0; i < past->other_count; i++)
+        if (t->identity.state_id == past->others[i])
             return true;
     return false;
+}
+
+static int take_past(void *ctx, const struct wt_trial *t, bool on_gpus, struct wt_error *err)
+{
+    (void)on_gpus;
+    struct past *past = ctx;
+    if (!is_past(t, past))
+        return 0;
+    bool full = (past->count & (past->count - 1)) == 0; /* it grows by doubling */
+    struct batch_size_past *more =
+        full ? reallocarray(past->runs, past->count ? 2 * past->count : 1, sizeof *more)
+             : past->runs;
+    if (!more)
+        return error_set(err, WT_E_NO_MEMORY, "read the job's runs: out of memory");
+    past->runs = more;
+    more[past->count++] = (struct batch_size_past){.size = t->outcome.batch_size,
+                                                   .epochs = (unsigned)t->outcome.epochs,
+                                                   .reached = t->outcome.reached > 0};
+    return 0;
 }
 
 /* How many epochs a size takes is the same on any GPU, what an epoch costs is not: a job that is
@@ -254,23 +266,15 @@ static bool is_past(const struct wt_trial *t, const int64_t others[], unsigned c
  * known.  What cannot be read is not taken over. */
 static void learn_from_others(struct recur *recur)
 {
-    int64_t others[16];
-    unsigned other_count;
-    struct wt_trial *trials = NULL;
-    size_t count = 0;
+    struct past past = {0};
     struct optimizer *batch = &recur->batch;
-    if (find_states(recur, others, 16, &other_count) || !other_count ||
-        ledger_job_trials(recur->ledger, batch->key.job, &trials, &count, NULL))
+    if (find_states(recur, past.others, 16, &past.other_count) || !past.other_count)
         return;
-    recur->past = calloc(count ? count : 1, sizeof *recur->past);
-    for (size_t i = 0; recur->past && i < count; i++)
-        if (is_past(&trials[i], others, other_count))
-            recur->past[batch->past_count++] =
-                (struct batch_size_past){.size = trials[i].outcome.batch_size,
-                                         .epochs = (unsigned)trials[i].outcome.epochs,
-                                         .reached = trials[i].outcome.reached > 0};
-    free(trials);
-    batch->past = recur->past;
+    int rc = ledger_each_outline(recur->ledger, batch->key.job, NULL, take_past, &past, NULL);
+    if (rc)
+        past.count = 0;
+    batch->past = recur->past = past.runs;
+    batch->past_count = past.count;
     batch->max_epochs = recur->job.run_target.max_epochs;
     for (unsigned i = 0; batch->past_count && i < batch->sizes.count; i++)
         batch->epoch_cost_j[i] = recur_epoch_cost_j(recur, batch->sizes.sizes[i]);

@@ -21,9 +21,31 @@
  * in any order.  Steps and epochs of 0 are null: nothing that counted them was seen. */
 struct json_doc *json_run_document(const struct wt_trial trials[], size_t count);
 
-/* The same, followed by the beliefs about the job's batch sizes (`show JOB --json`). */
-struct json_doc *json_show_document(const struct wt_trial trials[], size_t count,
-                                    const struct wt_beliefs beliefs[], size_t believed);
+/* `show JOB --json`, onto a stream, try by try: the same with the beliefs about the job's batch
+ * sizes behind it.  Holds one try as text, however many there are. */
+struct json_show_job {
+    const char *name, *phase, *project; /* of the last trial; "": unknown */
+    const struct wt_trial_gpu *gpus;    /* each once, in order */
+    size_t gpu_count;
+    const struct wt_recurrence *recurrences; /* of all the tries, in order */
+    size_t recurrence_count;
+};
+
+/* Borrows stream and job, and begins the document.  NULL when out of memory: the functions below
+ * take that too, and tell it.  The caller frees it with json_show_free(). */
+struct json_show;
+struct json_show *json_show_new(FILE *stream, const struct json_show_job *job);
+
+/* Writes the next try, in order of recurrence and try number.  WT_E_IO, WT_E_NO_MEMORY: the
+ * document has failed.  WT_E_INVALID: a recurrence that the job does not have next. */
+int json_show_try(struct json_show *show, const struct wt_trial *trial, struct wt_error *err);
+
+/* Ends the document and flushes the stream. */
+int json_show_finish(struct json_show *show, const struct wt_beliefs beliefs[], size_t believed,
+                     struct wt_error *err);
+
+/* Takes NULL; returns NULL. */
+struct json_show *json_show_free(struct json_show *show);
 
 /* `jobs --json`. */
 struct json_doc *json_jobs_document(const struct wt_job_row rows[], size_t count);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The one door to jansson: building a document.  Text becomes valid UTF-8 (wrong bytes U+FFFD),
- * numbers that are not finite become null, and a document that ran out of memory says so once, when
- * it is written.
+ * Writing a JSON document, in memory or onto a stream as it is made.  Text becomes valid UTF-8
+ * (wrong bytes U+FFFD), numbers that are not finite become null, and a document that ran out of
+ * memory reports it once, when it is written.
  *
- * Must not know that energy exists; documents.h beside it has the keys of the contract.
+ * It must not know that energy exists; documents.h beside it has the keys of the contract.  The
+ * form is that of jansson's dump, and tests hold it against that; a tree of jansson values costs
+ * five times as much a value, and all of its memory at once.
  */
 #ifndef WATTUNE_SHOW_JSON_JSON_H
 #define WATTUNE_SHOW_JSON_JSON_H
@@ -21,6 +23,18 @@ struct json_doc;
 /* A document whose outermost object is open.  NULL when out of memory: every function takes that
  * too.  The caller frees it with json_doc_free(). */
 struct json_doc *json_doc_new(void);
+
+/* The same, indented, onto a stream that the caller keeps open: the text leaves as it is made, and
+ * json_doc_finish() is the only way to end it.  After an error the stream has the beginning of a
+ * document. */
+struct json_doc *json_doc_stream(FILE *stream);
+
+/* WT_E_NO_MEMORY, WT_E_IO: the document has failed, and writing more of it is in vain. */
+int json_doc_check(const struct json_doc *doc, struct wt_error *err);
+
+/* Closes all that is open, ends the line and flushes the stream.  WT_E_IO: the stream did not take
+ * it. */
+int json_doc_finish(struct json_doc *doc, struct wt_error *err);
 
 /* Takes NULL; returns NULL. */
 struct json_doc *json_doc_free(struct json_doc *doc);
@@ -39,7 +53,7 @@ void json_put_bool(struct json_doc *doc, const char *key, bool value);
 void json_put_text(struct json_doc *doc, const char *key, const char *text); /* NULL: null */
 void json_put_null(struct json_doc *doc, const char *key);
 
-/* Says that a part could not be made: writing the document then fails instead of leaving it out. */
+/* Marks a part as not made: writing the document then fails instead of leaving it out. */
 void json_doc_fail(struct json_doc *doc);
 
 enum json_style { JSON_LINE, JSON_PRETTY }; /* on one line; indented by two */

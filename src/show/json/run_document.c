@@ -153,25 +153,37 @@ static int reached(const struct wt_trial *const tries[], size_t count)
     return running ? -1 : answer;
 }
 
+/* Opens a recurrence and its tries. */
+static void open_recurrence(struct json_doc *doc, const struct wt_recurrence *r)
+{
+    json_open_object(doc, NULL);
+    json_put_integer(doc, "recurrence", r->recurrence);
+    put_reached(doc, r->reached);
+    json_put_number(doc, "energy_j", r->energy_j);
+    json_put_number(doc, "time_s", r->time_s);
+    json_put_number(doc, "cost_j", r->cost_j);
+    json_open_array(doc, "tries");
+}
+
+static void close_recurrence(struct json_doc *doc)
+{
+    json_close(doc);
+    json_close(doc);
+}
+
 static void put_recurrence(struct json_doc *doc, const struct wt_trial *const tries[], size_t count)
 {
-    double energy_j = 0, time_s = 0, cost_j = 0; /* one unknown try makes the sum unknown */
-    for (size_t i = 0; i < count; i++) {
-        energy_j += tries[i]->part.energy_j;
-        time_s += tries[i]->outcome.time_s;
-        cost_j += tries[i]->outcome.cost_j;
+    struct wt_recurrence r = {
+        tries[0]->identity.recurrence, (unsigned)count, reached(tries, count), 0, 0, 0};
+    for (size_t i = 0; i < count; i++) { /* one unknown try makes the sum unknown */
+        r.energy_j += tries[i]->part.energy_j;
+        r.time_s += tries[i]->outcome.time_s;
+        r.cost_j += tries[i]->outcome.cost_j;
     }
-    json_open_object(doc, NULL);
-    json_put_integer(doc, "recurrence", tries[0]->identity.recurrence);
-    put_reached(doc, reached(tries, count));
-    json_put_number(doc, "energy_j", energy_j);
-    json_put_number(doc, "time_s", time_s);
-    json_put_number(doc, "cost_j", cost_j);
-    json_open_array(doc, "tries");
+    open_recurrence(doc, &r);
     for (size_t i = 0; i < count; i++)
         put_try(doc, tries[i]);
-    json_close(doc);
-    json_close(doc);
+    close_recurrence(doc);
 }
 
 static int by_recurrence_and_try(const void *a, const void *b)
@@ -199,6 +211,23 @@ static int by_index_and_uuid(const void *a, const void *b)
     return strcmp(left->uuid, right->uuid);
 }
 
+static void put_gpu(struct json_doc *doc, unsigned index, const char *uuid, const char *name)
+{
+    json_open_object(doc, NULL);
+    json_put_integer(doc, "index", index);
+    json_put_known_text(doc, "uuid", uuid);
+    json_put_known_text(doc, "name", name);
+    json_close(doc);
+}
+
+static void put_job(struct json_doc *doc, const char *job, const char *phase, const char *project)
+{
+    json_put_integer(doc, "schema_version", JSON_SCHEMA_VERSION);
+    json_put_text(doc, "job", job);
+    json_put_known_text(doc, "phase", phase);
+    json_put_known_text(doc, "project", project);
+}
+
 /* All GPUs that any of the tries ran on, each once: a GPU is its UUID, or its index where it tells
  * none. */
 static void put_gpus(struct json_doc *doc, const struct wt_trial trials[], size_t count)
@@ -218,15 +247,9 @@ static void put_gpus(struct json_doc *doc, const struct wt_trial trials[], size_
     if (n)
         qsort(gpus, n, sizeof *gpus, by_index_and_uuid);
     json_open_array(doc, "gpus");
-    for (size_t i = 0; i < n; i++) {
-        if (i && !by_index_and_uuid(&gpus[i], &gpus[i - 1]))
-            continue;
-        json_open_object(doc, NULL);
-        json_put_integer(doc, "index", gpus[i].index);
-        json_put_known_text(doc, "uuid", gpus[i].uuid);
-        json_put_known_text(doc, "name", gpus[i].name);
-        json_close(doc);
-    }
+    for (size_t i = 0; i < n; i++)
+        if (!i || by_index_and_uuid(&gpus[i], &gpus[i - 1]))
+            put_gpu(doc, gpus[i].index, gpus[i].uuid, gpus[i].name);
     json_close(doc);
     free(gpus);
 }
@@ -243,10 +266,7 @@ struct json_doc *json_run_document(const struct wt_trial trials[], size_t count)
         order[i] = &trials[i];
     qsort(order, count, sizeof *order, by_recurrence_and_try);
     const struct wt_trial *last = order[count - 1];
-    json_put_integer(doc, "schema_version", JSON_SCHEMA_VERSION);
-    json_put_text(doc, "job", last->identity.job);
-    json_put_known_text(doc, "phase", last->identity.phase);
-    json_put_known_text(doc, "project", last->identity.project);
+    put_job(doc, last->identity.job, last->identity.phase, last->identity.project);
     put_gpus(doc, trials, count);
     json_open_array(doc, "recurrences");
     for (size_t i = 0, next; i < count; i = next) {
@@ -279,13 +299,9 @@ static void put_sizes(struct json_doc *doc, const struct wt_beliefs *beliefs)
     json_close(doc);
 }
 
-struct json_doc *json_show_document(const struct wt_trial trials[], size_t count,
-                                    const struct wt_beliefs beliefs[], size_t believed)
+static void put_beliefs(struct json_doc *doc, const struct wt_beliefs beliefs[], size_t believed)
 {
-    struct json_doc *doc = json_run_document(trials, count);
     char words[WT_OPTIONS_LEN];
-    if (!doc)
-        return NULL;
     json_open_array(doc, "beliefs");
     for (size_t i = 0; i < believed; i++) {
         json_open_object(doc, NULL);
@@ -302,5 +318,73 @@ struct json_doc *json_show_document(const struct wt_trial trials[], size_t count
         json_close(doc);
     }
     json_close(doc);
-    return doc;
+}
+
+/* --- The job, try by try --- */
+
+struct json_show {
+    struct json_doc *doc;
+    const struct json_show_job *job;
+    size_t next; /* recurrence; the one before it is open once next is above 0 */
+};
+
+struct json_show *json_show_new(FILE *stream, const struct json_show_job *job)
+{
+    struct json_show *show = calloc(1, sizeof *show);
+    if (!show)
+        return NULL;
+    *show = (struct json_show){.doc = json_doc_stream(stream), .job = job};
+    put_job(show->doc, job->name, job->phase, job->project);
+    json_open_array(show->doc, "gpus");
+    for (size_t i = 0; i < job->gpu_count; i++)
+        put_gpu(show->doc, job->gpus[i].index, job->gpus[i].uuid, job->gpus[i].name);
+    json_close(show->doc);
+    json_open_array(show->doc, "recurrences");
+    return show;
+}
+
+struct json_show *json_show_free(struct json_show *show)
+{
+    if (show)
+        json_doc_free(show->doc);
+    free(show);
+    return NULL;
+}
+
+/* Opens the recurrence of the try, unless it is open. */
+static int turn_to(struct json_show *show, unsigned recurrence, struct wt_error *err)
+{
+    const struct json_show_job *job = show->job;
+    if (show->next && job->recurrences[show->next - 1].recurrence == recurrence)
+        return 0;
+    if (show->next == job->recurrence_count ||
+        job->recurrences[show->next].recurrence != recurrence)
+        return error_set(err, WT_E_INVALID, "recurrence %u has no sums", recurrence);
+    if (show->next)
+        close_recurrence(show->doc);
+    open_recurrence(show->doc, &job->recurrences[show->next++]);
+    return 0;
+}
+
+int json_show_try(struct json_show *show, const struct wt_trial *trial, struct wt_error *err)
+{
+    if (!show)
+        return json_doc_check(NULL, err);
+    int rc = turn_to(show, trial->identity.recurrence, err);
+    if (rc)
+        return rc;
+    put_try(show->doc, trial);
+    return json_doc_check(show->doc, err);
+}
+
+int json_show_finish(struct json_show *show, const struct wt_beliefs beliefs[], size_t believed,
+                     struct wt_error *err)
+{
+    if (!show)
+        return json_doc_check(NULL, err);
+    if (show->next)
+        close_recurrence(show->doc);
+    json_close(show->doc);
+    put_beliefs(show->doc, beliefs, believed);
+    return json_doc_finish(show->doc, err);
 }

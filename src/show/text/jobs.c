@@ -82,27 +82,19 @@ static void put_count(struct table *table, uint64_t count)
         table_put(table, "unknown");
 }
 
-static void put_tries(struct buffer *out, const struct wt_trial trials[], size_t count, bool colour)
+static void put_try(struct table *table, const struct wt_trial *t)
 {
-    struct table table = {.columns = "rrlrrrrrrl"};
     char text[UNIT_SIZE];
-    table_heading(&table, HEADINGS("RECURRENCE", "TRY", "STARTED", "BATCH", "LIMIT", "STEPS",
-                                   "TIME", "GPU ENERGY", "ENERGY/STEP", "OUTCOME"));
-    for (size_t i = 0; i < count; i++) {
-        const struct wt_trial *t = &trials[i];
-        table_put(&table, "%u", t->identity.recurrence);
-        table_put(&table, "%u", t->identity.try_number);
-        table_put(&table, "%s", unit_wall(text, t->identity.started_ms));
-        put_count(&table, t->outcome.batch_size);
-        table_put(&table, "%s", unit_limit(text, t->outcome.setting.value));
-        put_count(&table, t->outcome.steps);
-        table_put(&table, "%s", unit_time(text, t->outcome.time_s));
-        table_put(&table, "%s", unit_energy(text, t->part.energy_j));
-        put_change(&table, t->outcome.savings.energy_fraction,
-                   t->outcome.savings.energy_fraction_error);
-        table_put(&table, "%s", outcome(text, t));
-    }
-    table_print(&table, out, "", colour);
+    table_put(table, "%u", t->identity.recurrence);
+    table_put(table, "%u", t->identity.try_number);
+    table_put(table, "%s", unit_wall(text, t->identity.started_ms));
+    put_count(table, t->outcome.batch_size);
+    table_put(table, "%s", unit_limit(text, t->outcome.setting.value));
+    put_count(table, t->outcome.steps);
+    table_put(table, "%s", unit_time(text, t->outcome.time_s));
+    table_put(table, "%s", unit_energy(text, t->part.energy_j));
+    put_change(table, t->outcome.savings.energy_fraction, t->outcome.savings.energy_fraction_error);
+    table_put(table, "%s", outcome(text, t));
 }
 
 /* "+- 1.2 %" of a value, "" when that is not known. */
@@ -175,26 +167,61 @@ static void put_title(struct buffer *out, const struct wt_trial *t, bool colour)
     }
 }
 
-void view_show(struct buffer *out, const struct wt_trial trials[], size_t count, bool colour)
+struct view_show {
+    struct table tries;
+    bool colour;
+    unsigned recurrences, recurrence; /* how many were put, and the last of them */
+};
+
+struct view_show *view_show_new(bool colour)
 {
-    if (!count) {
+    struct view_show *show = calloc(1, sizeof *show);
+    if (!show)
+        return NULL;
+    show->colour = colour;
+    show->tries.columns = "rrlrrrrrrl";
+    table_heading(&show->tries, HEADINGS("RECURRENCE", "TRY", "STARTED", "BATCH", "LIMIT", "STEPS",
+                                         "TIME", "GPU ENERGY", "ENERGY/STEP", "OUTCOME"));
+    return show;
+}
+
+struct view_show *view_show_free(struct view_show *show)
+{
+    if (show)
+        buffer_clear(&show->tries.cells);
+    free(show);
+    return NULL;
+}
+
+void view_show_try(struct view_show *show, const struct wt_trial *trial)
+{
+    if (!show->recurrences || show->recurrence != trial->identity.recurrence)
+        show->recurrences++;
+    show->recurrence = trial->identity.recurrence;
+    put_try(&show->tries, trial);
+}
+
+void view_show_print(struct view_show *show, struct buffer *out, const struct view_show_job *job)
+{
+    const struct wt_trial *shown = job->profiled ? job->profiled : job->last;
+    bool colour = show->colour;
+    if (!job->last) {
         buffer_print(out, "no trials in the ledger\n");
         return;
     }
-    put_title(out, &trials[count - 1], colour);
+    put_title(out, job->last, colour);
     buffer_print(out, "\n");
-    put_tries(out, trials, count, colour);
-    size_t last = count;
-    while (last > 0 && !trials[last - 1].profile.count)
-        last--;
-    const struct wt_trial *t = last ? &trials[last - 1] : &trials[count - 1];
-    if (last) {
-        buffer_print(out, "\nprofile of recurrence %u, try %u:\n", t->identity.recurrence,
-                     t->identity.try_number);
-        put_profile(out, t, colour);
+    if (job->recurrence_count > show->recurrences)
+        buffer_print(out, "The last %u of %zu recurrences (--all lists every one):\n",
+                     show->recurrences, job->recurrence_count);
+    table_print(&show->tries, out, "", colour);
+    if (job->profiled) {
+        buffer_print(out, "\nprofile of recurrence %u, try %u:\n", shown->identity.recurrence,
+                     shown->identity.try_number);
+        put_profile(out, shown, colour);
     }
     buffer_print(out, "\n");
-    view_savings(out, t, colour);
+    view_savings(out, shown, colour);
 }
 
 /* --- The end of a run --- */

@@ -103,63 +103,16 @@ void view_recurrences(struct buffer *out, const struct wt_trial tries[], size_t 
 
 /* --- The lessons --- */
 
-struct learned {
-    uint32_t size, limit_mw;
-    unsigned runs, reached;
-    double energy_j, time_s, cost_j, epochs; /* sums over the runs that reached the target */
-};
-
-/* The entry of a size, in rising order; NULL when there is no room. */
-static struct learned *entry_of(struct learned sizes[], unsigned *count, uint32_t size)
-{
-    unsigned at = 0;
-    while (at < *count && sizes[at].size < size)
-        at++;
-    if (at < *count && sizes[at].size == size)
-        return &sizes[at];
-    if (*count == WT_MAX_BATCH_SIZES)
-        return NULL;
-    memmove(&sizes[at + 1], &sizes[at], (*count - at) * sizeof sizes[0]);
-    ++*count;
-    sizes[at] = (struct learned){.size = size};
-    return &sizes[at];
-}
-
-static unsigned learn(const struct wt_trial tries[], size_t count, int64_t state_id,
-                      struct learned sizes[])
-{
-    unsigned n = 0;
-    for (size_t i = 0; i < count; i++) {
-        const struct wt_trial *t = &tries[i];
-        struct learned *l = t->identity.state_id == state_id && t->outcome.ended
-                                ? entry_of(sizes, &n, t->outcome.batch_size)
-                                : NULL;
-        if (!l)
-            continue;
-        l->runs++;
-        if (t->outcome.setting.value)
-            l->limit_mw = t->outcome.setting.value;
-        if (t->outcome.reached <= 0)
-            continue;
-        l->reached++;
-        l->energy_j += t->part.energy_j;
-        l->time_s += t->outcome.time_s;
-        l->cost_j += t->outcome.cost_j;
-        l->epochs += (double)t->outcome.epochs;
-    }
-    return n;
-}
-
 static double mean(double sum, unsigned count)
 {
     return count ? sum / count : (double)NAN;
 }
 
-static void put_learned(struct table *table, const struct learned *l,
-                        const struct learned *standard)
+static void put_learned(struct table *table, const struct wt_learned *l,
+                        const struct wt_learned *standard)
 {
     char text[UNIT_SIZE];
-    put_size(table, l->size);
+    put_size(table, l->batch_size);
     table_put(table, "%s", unit_limit(text, l->limit_mw));
     table_put(table, "%u of %u", l->reached, l->runs);
     if (!l->reached) {
@@ -182,26 +135,24 @@ static void put_learned(struct table *table, const struct learned *l,
                        : "unknown");
 }
 
-void view_learned(struct buffer *out, const struct wt_trial tries[], size_t count, int64_t state_id,
+void view_learned(struct buffer *out, const struct wt_learned sizes[], unsigned count,
                   uint32_t default_size, bool colour)
 {
-    struct learned sizes[WT_MAX_BATCH_SIZES];
     struct table table = {.columns = "rrrrrrrrrl"};
-    const struct learned *standard = NULL, *best = NULL;
-    unsigned n = learn(tries, count, state_id, sizes);
-    for (unsigned i = 0; i < n; i++) {
-        const struct learned *l = &sizes[i];
-        standard = l->size == default_size ? l : standard;
+    const struct wt_learned *standard = NULL, *best = NULL;
+    for (unsigned i = 0; i < count; i++) {
+        const struct wt_learned *l = &sizes[i];
+        standard = l->batch_size == default_size ? l : standard;
         if (l->reached &&
             (!best || mean(l->cost_j, l->reached) < mean(best->cost_j, best->reached)))
             best = l;
     }
-    if (!n)
+    if (!count)
         return;
     buffer_print(out, "Lessons, a run to the target:\n");
     table_heading(&table, HEADINGS("BATCH", "LIMIT", "REACHED", "EPOCHS", "TIME", "GPU ENERGY",
                                    "COST", "ENERGY/DEFAULT", "COST/DEFAULT", ""));
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < count; i++) {
         put_learned(&table, &sizes[i], standard);
         table_put(&table, "%s",
                   &sizes[i] == best && best == standard ? "<- cheapest, default"

@@ -21,9 +21,21 @@
 /* `wattune jobs`. */
 void view_jobs(struct buffer *out, const struct wt_job_row rows[], size_t count, bool colour);
 
-/* `wattune show JOB`: its tries in the given order, then profile and savings of the last that has a
- * profile. */
-void view_show(struct buffer *out, const struct wt_trial trials[], size_t count, bool colour);
+/* `wattune show JOB`: a table of tries, put one by one in order, then profile and savings of the
+ * last try that has a profile.  NULL when out of memory; the caller frees it with view_show_free(),
+ * which takes NULL and returns NULL. */
+struct view_show;
+struct view_show *view_show_new(bool colour);
+struct view_show *view_show_free(struct view_show *show);
+void view_show_try(struct view_show *show, const struct wt_trial *trial);
+
+/* Appends the page, and empties the table.  A line above the table counts the recurrences that were
+ * not put. */
+struct view_show_job {
+    const struct wt_trial *last, *profiled; /* NULL: the job has no try, or none with a profile */
+    size_t recurrence_count;                /* of the job */
+};
+void view_show_print(struct view_show *show, struct buffer *out, const struct view_show_job *job);
 
 /* The summary at the end of a run: its measurements, the profile, the savings, or why nothing
  * was tuned. */
@@ -135,9 +147,9 @@ void view_pareto(struct buffer *out, const struct wt_study *study, const struct 
 /* The recurrences of a job, a line each, with their energy as a bar: tries in order. */
 void view_recurrences(struct buffer *out, const struct wt_trial tries[], size_t count, bool colour);
 
-/* The lessons of the tries about each batch size, against the default: those tries that belong
- * to the state. */
-void view_learned(struct buffer *out, const struct wt_trial tries[], size_t count, int64_t state_id,
+/* The results of each batch size beside those of the default size; sizes in rising order.  Nothing
+ * for no size. */
+void view_learned(struct buffer *out, const struct wt_learned sizes[], unsigned count,
                   uint32_t default_size, bool colour);
 
 /* The belief about each batch size, and the size that would run next. */

@@ -12,18 +12,10 @@ static const struct {
     const struct guard_ops *ops;
 } SETTABLE[] = {{"nvml", &guard_nvml}};
 
-/* The driver behind GPU i, and the name of its source; NULL: nothing can be set on it. */
-static void *driver_of(struct sense *sense, unsigned i, const char **source)
-{
-    (void)i;
-    *source = "nvml";
-    return sense_driver(sense);
-}
-
 static const struct guard_ops *ops_of(struct sense *sense, unsigned i, void **driver)
 {
     const char *source = NULL;
-    *driver = driver_of(sense, i, &source);
+    *driver = sense_device_driver(sense, i, &source);
     for (unsigned k = 0; *driver && k < sizeof SETTABLE / sizeof SETTABLE[0]; k++)
         if (strcmp(SETTABLE[k].source, source) == 0)
             return SETTABLE[k].ops;

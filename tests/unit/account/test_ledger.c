@@ -2,6 +2,7 @@
  *
  * The ledger: bookings come back, unknown stays unknown, nothing is booked twice.
  */
+#include "job_trials.h"
 #include "ledger_help.h"
 
 static struct wt_error err;

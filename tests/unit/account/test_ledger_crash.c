@@ -4,6 +4,7 @@
  * while they write.  The seed is fixed; the moments differ from run to run, the outcome
  * must not.
  */
+#include "job_trials.h"
 #include "ledger_help.h"
 
 #include <signal.h>

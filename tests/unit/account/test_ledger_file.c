@@ -2,6 +2,7 @@
  *
  * The ledger's file: where it lies, and a clear sentence for everything that can be wrong with it.
  */
+#include "job_trials.h"
 #include "ledger_help.h"
 #include "schema_1.h"
 

@@ -9,7 +9,7 @@
 #include "run/job/recur.h"
 
 static struct wt_error err;
-static struct pareto offer;
+static struct pareto *pareto;
 
 static const char WORDS[] =
     "accuracy>=0.9 in 100 epochs, default 64 of 32,64,128, eta 0.5, beta 2, window 0, seed 1";
@@ -75,9 +75,16 @@ static void put_profile(struct ledger *ledger, const char *model, uint32_t size,
     assert_int_equal(ledger_profile_put(ledger, &key, points, 2, 0, &err), 0);
 }
 
-static int read_offer(struct ledger *ledger, const struct pareto_options *options)
+/* Keeps the last one that could be read. */
+static int read_pareto(struct ledger *ledger, const struct pareto_options *options)
 {
-    return pareto_read(ledger, options, &offer, &err);
+    struct pareto *read = NULL;
+    int rc = pareto_read(ledger, options, &read, &err);
+    if (rc == 0) {
+        free(pareto);
+        pareto = read;
+    }
+    return rc;
 }
 
 static void worked_out_by_hand(void **state)
@@ -97,26 +104,26 @@ static void worked_out_by_hand(void **state)
     put_profile(ledger, "A40", 256, 0.25);
     for (uint32_t size = 32; size <= 128; size *= 2)
         put_profile(ledger, "V100", size, size / 128.0);
-    assert_int_equal(read_offer(ledger, &(struct pareto_options){.job = "job", .eta = 0.5}), 0);
-    const struct wt_study *study = &offer.study;
+    assert_int_equal(read_pareto(ledger, &(struct pareto_options){.job = "job", .eta = 0.5}), 0);
+    const struct wt_study *study = &pareto->study;
     assert_string_equal(study->job, "job");
     assert_string_equal(study->target_words, "accuracy>=0.9");
     assert_string_equal(study->gpu_model, "V100"); /* profiled last */
-    assert_string_equal(offer.other_gpus, "2 x A40");
-    assert_string_equal(offer.other_targets, "");
+    assert_string_equal(pareto->other_gpus, "2 x A40");
+    assert_string_equal(pareto->other_targets, "");
     assert_true(study->target == 0.9 && study->gpu_count == 2 && study->max_power_w == 500 &&
                 study->eta == 0.5);
-    assert_int_equal(offer.point_count, 4);
+    assert_int_equal(pareto->point_count, 4);
     /* 64: 5 epochs of 100 steps of 0.5 s and 100 J. */
-    const struct wt_point *p = &offer.points[0];
+    const struct wt_point *p = &pareto->points[0];
     assert_true(p->batch_size == 64 && p->limit_mw == 250000 && p->epochs == 5);
     assert_true(p->time_s == 250 && p->energy_j == 50000 && p->cost_j == 0.5 * 50000 + 250 * 250);
     /* 128: 5 epochs of 50 steps of 1 s and 100 J, or of 2 s and 60 J. */
-    assert_true(offer.points[2].time_s == 250 && offer.points[2].energy_j == 25000 &&
-                offer.points[2].on_front);
-    assert_true(offer.points[3].time_s == 500 && offer.points[3].energy_j == 15000 &&
-                offer.points[3].on_front);
-    assert_true(!p->on_front && !offer.points[1].on_front);
+    assert_true(pareto->points[2].time_s == 250 && pareto->points[2].energy_j == 25000 &&
+                pareto->points[2].on_front);
+    assert_true(pareto->points[3].time_s == 500 && pareto->points[3].energy_j == 15000 &&
+                pareto->points[3].on_front);
+    assert_true(!p->on_front && !pareto->points[1].on_front);
     assert_true(study->optimum.batch_size == 128 && study->optimum.limit_mw == 250000);
     assert_true(study->standard.batch_size == 64 && study->standard.limit_mw == 250000 &&
                 study->standard.cost_j == p->cost_j);
@@ -127,14 +134,15 @@ static void worked_out_by_hand(void **state)
     assert_true(unknown.batch_size == 256 && unknown.why == WT_LEFT_NO_PROFILE);
 
     /* The other GPUs, by a part of their name; a default that is left out there. */
-    assert_int_equal(read_offer(ledger,
-                                &(struct pareto_options){
-                                    .job = "job", .gpu = "a4", .default_size = 128, .eta = 1}),
+    assert_int_equal(read_pareto(ledger,
+                                 &(struct pareto_options){
+                                     .job = "job", .gpu = "a4", .default_size = 128, .eta = 1}),
                      0);
+    study = &pareto->study;
     assert_string_equal(study->gpu_model, "A40");
-    assert_string_equal(offer.other_gpus, "2 x V100");
-    assert_true(offer.point_count == 4 && offer.points[3].batch_size == 256 &&
-                offer.points[3].cost_j == 2 * 25 * 60);
+    assert_string_equal(pareto->other_gpus, "2 x V100");
+    assert_true(pareto->point_count == 4 && pareto->points[3].batch_size == 256 &&
+                pareto->points[3].cost_j == 2 * 25 * 60);
     assert_true(study->standard.batch_size == 128 && study->standard.epochs == 5 &&
                 isnan(study->standard.cost_j));
     assert_true(study->optimum.batch_size == 256 && study->optimum.limit_mw == 100000);
@@ -151,20 +159,20 @@ static void the_target_that_was_asked_for(void **state)
     put_run(ledger, old, 64, 8, 1, 0);
     put_run(ledger, last, 64, 2, 1, 0);
     put_profile(ledger, "V100", 64, 0.5);
-    assert_int_equal(read_offer(ledger, &(struct pareto_options){.job = "job", .eta = 0.5}), 0);
-    assert_string_equal(offer.study.target_words, "loss in val<=0.25");
-    assert_string_equal(offer.other_targets, "accuracy>=0.9");
-    assert_true(offer.points[0].epochs == 2 && offer.study.target == 0.25);
-    assert_int_equal(offer.study.standard.batch_size, 0); /* 32 never ran */
+    assert_int_equal(read_pareto(ledger, &(struct pareto_options){.job = "job", .eta = 0.5}), 0);
+    assert_string_equal(pareto->study.target_words, "loss in val<=0.25");
+    assert_string_equal(pareto->other_targets, "accuracy>=0.9");
+    assert_true(pareto->points[0].epochs == 2 && pareto->study.target == 0.25);
+    assert_int_equal(pareto->study.standard.batch_size, 0); /* 32 never ran */
     struct target target = {.name = "accuracy", .at_least = true, .value = 0.9};
     assert_int_equal(
-        read_offer(ledger, &(struct pareto_options){.job = "job", .target = &target, .eta = 0.5}),
+        read_pareto(ledger, &(struct pareto_options){.job = "job", .target = &target, .eta = 0.5}),
         0);
-    assert_true(offer.points[0].epochs == 8 && offer.study.standard.batch_size == 64);
-    assert_string_equal(offer.other_targets, "loss in val<=0.25");
+    assert_true(pareto->points[0].epochs == 8 && pareto->study.standard.batch_size == 64);
+    assert_string_equal(pareto->other_targets, "loss in val<=0.25");
     target.at_least = false;
     assert_int_equal(
-        read_offer(ledger, &(struct pareto_options){.job = "job", .target = &target, .eta = 0.5}),
+        read_pareto(ledger, &(struct pareto_options){.job = "job", .target = &target, .eta = 0.5}),
         WT_E_INVALID);
     assert_non_null(strstr(
         err.text, "never run for accuracy<=0.9; it was for loss in val<=0.25, accuracy>=0.9"));
@@ -176,23 +184,23 @@ static void what_is_not_there(void **state)
     (void)state;
     struct ledger *ledger = open_ledger(0);
     const struct pareto_options plain = {.job = "job", .eta = 0.5};
-    assert_int_equal(read_offer(ledger, &plain), WT_E_NOT_FOUND);
+    assert_int_equal(read_pareto(ledger, &plain), WT_E_NOT_FOUND);
     assert_non_null(strstr(err.text, "no job job"));
     put_run(ledger, 0, 0, 3, 1, 0); /* a target, but no batch sizes */
-    assert_int_equal(read_offer(ledger, &plain), WT_E_NOT_FOUND);
+    assert_int_equal(read_pareto(ledger, &plain), WT_E_NOT_FOUND);
     assert_non_null(strstr(err.text, "no batch sizes were chosen for the job job"));
     put_run(ledger, put_state(ledger, "V100", WORDS), 64, 3, 1, 0);
     put_profile(ledger, "V100", 0, 0.5); /* of no batch size */
-    assert_int_equal(read_offer(ledger, &plain), WT_E_NOT_FOUND);
+    assert_int_equal(read_pareto(ledger, &plain), WT_E_NOT_FOUND);
     assert_non_null(strstr(err.text, "has a profile"));
     put_profile(ledger, "V100", 64, 0.5);
-    assert_int_equal(read_offer(ledger, &plain), 0);
+    assert_int_equal(read_pareto(ledger, &plain), 0);
     assert_int_equal(
-        read_offer(ledger, &(struct pareto_options){.job = "job", .gpu = "H100", .eta = 0.5}),
+        read_pareto(ledger, &(struct pareto_options){.job = "job", .gpu = "H100", .eta = 0.5}),
         WT_E_INVALID);
     assert_non_null(strstr(err.text, "a GPU called \"H100\"; on 2 x V100 they were"));
     assert_int_equal(
-        read_offer(ledger, &(struct pareto_options){.job = "job", .default_size = 32, .eta = 0.5}),
+        read_pareto(ledger, &(struct pareto_options){.job = "job", .default_size = 32, .eta = 0.5}),
         WT_E_INVALID);
     assert_non_null(strstr(
         err.text,
@@ -200,13 +208,20 @@ static void what_is_not_there(void **state)
     ledger_close(ledger);
 }
 
+static int drop_all(void **state)
+{
+    free(pareto);
+    pareto = NULL;
+    return drop_folder(state);
+}
+
 int main(void)
 {
-#define WITH_FOLDER(f) cmocka_unit_test_setup_teardown(f, make_folder, drop_folder)
+#define WITH_FOLDER(f) cmocka_unit_test_setup_teardown(f, make_folder, drop_all)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(worked_out_by_hand),
         WITH_FOLDER(the_target_that_was_asked_for),
         WITH_FOLDER(what_is_not_there),
     };
-    return cmocka_run_group_tests_name("run_offer", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("study_pareto", tests, NULL, NULL);
 }

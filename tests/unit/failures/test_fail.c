@@ -28,6 +28,7 @@
 #include "account/carbon/intensity.h"
 #include "account/ledger/ledger.h"
 #include "account/study/fleet.h"
+#include "account/study/job.h"
 #include "account/study/pareto.h"
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -35,6 +36,7 @@
 #include "base/json_read.h"
 #include "base/log.h"
 #include "cli/sim_fleet.h"
+#include "../account/job_trials.h"
 #include "fail.h"
 #include "measure/meter/window_table.h"
 #include "measure/progress/channel.h"
@@ -976,7 +978,7 @@ static void counted_or_not(int rc)
 }
 
 /* A batch size of a state, with a run and a profile. */
-static void an_offer(void)
+static void a_front(void)
 {
     struct wt_trial t = a_trial();
     struct optimizer batch = {
@@ -1005,19 +1007,48 @@ static void an_offer(void)
     ledger = ledger_close(ledger);
 }
 
-static int run_offer(void)
+static int run_pareto(void)
 {
-    static struct pareto offer;
+    struct pareto *pareto = NULL;
     const struct pareto_options options = {.job = "resnet", .eta = 0.5};
     ledger = NULL;
     int rc = ledger_open(in_folder("ledger.db"), LEDGER_READ_ONLY, &ledger, &err);
     if (rc == 0)
-        rc = pareto_read(ledger, &options, &offer, &err);
+        rc = pareto_read(ledger, &options, &pareto, &err);
     if (rc == 0) {
-        assert_true(offer.point_count == 2 && offer.study.left_count == 0 &&
-                    offer.study.standard.batch_size == 128);
-        assert_true(fabs(offer.points[0].energy_j - 300 * 0.4375) < 1e-9);
+        assert_true(pareto->point_count == 2 && pareto->study.left_count == 0 &&
+                    pareto->study.standard.batch_size == 128);
+        assert_true(fabs(pareto->points[0].energy_j - 300 * 0.4375) < 1e-9);
+        free(pareto);
     }
+    ledger = ledger_close(ledger);
+    return rc;
+}
+
+static int see_trial(void *ctx, const struct wt_trial *trial, struct wt_error *ignored)
+{
+    (void)ignored;
+    *(unsigned *)ctx += trial->profile.count;
+    return 0;
+}
+
+static int run_listing(void)
+{
+    struct job_listing *listing = NULL;
+    const struct ledger_trials all = {.parts = LEDGER_TRIAL_ALL};
+    unsigned points = 0;
+    ledger = NULL;
+    int rc = ledger_open(in_folder("ledger.db"), LEDGER_READ_ONLY, &ledger, &err);
+    if (rc == 0)
+        rc = job_listing_open(ledger, "resnet", &listing, &err);
+    if (rc == 0)
+        rc = job_listing_sum(listing, &err);
+    if (rc == 0)
+        rc = job_listing_each(listing, &all, see_trial, &points, &err);
+    if (rc == 0)
+        assert_true(points == 2 && listing->last && listing->profiled &&
+                    listing->recurrence_count == 1 && listing->belief_count == 1);
+    job_listing_close(listing);
     ledger = ledger_close(ledger);
     return rc;
 }
@@ -1161,18 +1192,19 @@ static void booking(void **state)
         {"ledger: what there is to choose from",
          LEDGER,
          NULL,
-         run_offer,
+         run_pareto,
          NULL,
          true,
          {WT_E_LEDGER},
          150,
          11},
+        {"study: a job listed", LEDGER, NULL, run_listing, NULL, true, {WT_E_LEDGER}, 150, 11},
     };
     for (unsigned i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         if (i == 3)
             a_trial_that_ended();
         if (i == 8)
-            an_offer();
+            a_front();
         every(&ops[i]);
     }
 }
@@ -1215,12 +1247,45 @@ static int run_json_file(void)
     return rc;
 }
 
+static int run_show_json(void)
+{
+    struct wt_trial trial = a_trial();
+    const struct wt_recurrence sums = {trial.identity.recurrence, 1, 1, 1, 1, 1};
+    const struct json_show_job job = {.name = "resnet",
+                                      .phase = "training",
+                                      .project = "",
+                                      .recurrences = &sums,
+                                      .recurrence_count = 1};
+    struct buffer out = {0};
+    static char text[16 * 1024];
+    memset(text, 0, sizeof text);
+    FILE *stream = fmemopen(text, sizeof text, "w");
+    if (!stream)
+        return error_set(&err, WT_E_NO_MEMORY, "out of memory");
+    struct json_show *show = json_show_new(stream, &job);
+    int rc = json_show_try(show, &trial, &err);
+    if (rc == 0)
+        rc = json_show_finish(show, NULL, 0, &err);
+    json_show_free(show);
+    fclose(stream);
+    if (rc == 0)
+        buffer_append(&out, text, strlen(text));
+    return compare(&out, rc);
+}
+
 static int run_show(void)
 {
     struct wt_trial trials[2] = {a_trial(), a_trial()};
     struct buffer out = {0};
     trials[1].outcome.ended = true;
-    view_show(&out, trials, 2, true);
+    struct view_show *show = view_show_new(true);
+    if (!show)
+        return error_set(&err, WT_E_NO_MEMORY, "out of memory");
+    const struct view_show_job job = {&trials[1], &trials[1], 1};
+    view_show_try(show, &trials[0]);
+    view_show_try(show, &trials[1]);
+    view_show_print(show, &out, &job);
+    view_show_free(show);
     view_run_summary(&out, &trials[1], false);
     return compare(&out, 0);
 }
@@ -1339,6 +1404,8 @@ static void pages(void **state)
     json_get_alloc_funcs(&take, &give);
     json_set_alloc_funcs(fail_malloc, fail_free);
     every(&(struct operation){"json: run", MEMORY, .run = run_json});
+    buffer_clear(&reference);
+    every(&(struct operation){"json: show", MEMORY, .run = run_show_json});
     buffer_clear(&reference);
     every(&(struct operation){"json: explain", MEMORY, .run = run_explain_json});
     buffer_clear(&reference);

@@ -264,7 +264,7 @@ static void among_sources(void **state)
         skip();
     }
     assert_int_equal(sense_device_count(sense), 4);
-    assert_null(sense_driver(sense));
+    assert_null(sense_device_driver(sense, 0, NULL));
     assert_null(sense_remark(sense, 0));
     uint32_t pids[1];
     unsigned n;

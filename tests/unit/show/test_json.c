@@ -404,6 +404,199 @@ static void report_document(void **state)
     json_decref(doc);
 }
 
+/* --- The document of show, try by try --- */
+
+/* Streams the document of these tries, of one recurrence, and reads it back as text. */
+static int stream_show(FILE *stream, const struct wt_trial tries[], size_t count,
+                       const struct wt_beliefs beliefs[], size_t believed)
+{
+    const struct wt_recurrence sums = {1, 2, 1, NAN, NAN, NAN};
+    const struct json_show_job job = {.name = "job",
+                                      .phase = count ? tries[0].identity.phase : "",
+                                      .project = "",
+                                      .recurrences = &sums,
+                                      .recurrence_count = count ? 1 : 0};
+    struct json_show *show = json_show_new(stream, &job);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = json_show_try(show, &tries[i], &err);
+    if (rc == 0)
+        rc = json_show_finish(show, beliefs, believed, &err);
+    assert_null(json_show_free(show));
+    return rc;
+}
+
+static json_t *shown(const struct wt_trial tries[], size_t count, const struct wt_beliefs beliefs[],
+                     size_t believed)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *stream = open_memstream(&text, &length);
+    assert_non_null(stream);
+    assert_int_equal(stream_show(stream, tries, count, beliefs, believed), 0);
+    fclose(stream);
+    json_error_t error;
+    json_t *value = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    if (!value)
+        fail_msg("%s: %s", error.text, text);
+    char *again = json_dumps(value, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    assert_int_equal(strlen(again) + 1, length); /* the form is jansson's */
+    assert_memory_equal(again, text, length - 1);
+    free(again);
+    free(text);
+    return value;
+}
+
+/* The streamed document is that of `run --json` with the beliefs behind it. */
+static void show_is_the_same_as_run(void **state)
+{
+    (void)state;
+    struct wt_trial trials[3] = {a_try(1, 1, 50, 1), a_try(1, 2, 60, 0), a_try(7, 1, 70, 1)};
+    struct wt_recurrence sums[2] = {{1, 2, 1, 0, 0, 0}, {7, 1, 1, 0, 0, 0}};
+    struct wt_trial_gpu gpus[WT_MAX_DEVICES];
+    struct buffer whole = {0};
+    for (unsigned i = 0; i < 3; i++) {
+        sums[i / 2].energy_j += trials[i].part.energy_j;
+        sums[i / 2].time_s += trials[i].outcome.time_s;
+        sums[i / 2].cost_j += trials[i].outcome.cost_j;
+        trials[i].part.gpu_count = 1;
+        snprintf(trials[i].part.gpus[0].uuid, WT_UUID_LEN, "GPU-1");
+    }
+    gpus[0] = trials[0].part.gpus[0];
+    struct json_doc *doc = json_run_document(trials, 3);
+    json_open_array(doc, "beliefs");
+    json_close(doc);
+    assert_int_equal(json_write_buffer(doc, JSON_PRETTY, &whole, &err), 0);
+    json_doc_free(doc);
+    const struct wt_trial_identity *last = &trials[2].identity;
+    const struct json_show_job job = {last->job, last->phase, last->project, gpus, 1, sums, 2};
+    char *text = NULL;
+    size_t length = 0;
+    FILE *stream = open_memstream(&text, &length);
+    struct json_show *show = json_show_new(stream, &job);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(json_show_try(show, &trials[i], &err), 0);
+    assert_int_equal(json_show_finish(show, NULL, 0, &err), 0);
+    json_show_free(show);
+    fclose(stream);
+    assert_string_equal(text, whole.text);
+    free(text);
+    buffer_clear(&whole);
+}
+
+static void show_without_a_try(void **state)
+{
+    (void)state;
+    json_t *doc = shown(NULL, 0, NULL, 0);
+    text_is(doc, "job", "job");
+    is_null(doc, "phase project");
+    assert_int_equal(json_array_size(at(doc, "gpus")), 0);
+    assert_int_equal(json_array_size(at(doc, "recurrences")), 0);
+    assert_int_equal(json_array_size(at(doc, "beliefs")), 0);
+    json_decref(doc);
+}
+
+static void show_that_fails(void **state)
+{
+    (void)state;
+    struct wt_trial trials[2] = {a_try(1, 1, 50, 1), a_try(2, 1, 50, 1)};
+    FILE *full = fopen("/dev/full", "w");
+    assert_non_null(full);
+    assert_int_equal(stream_show(full, trials, 1, NULL, 0), WT_E_IO);
+    assert_non_null(strstr(err.text, "cannot be written: No space left on device"));
+    fclose(full);
+    FILE *null = fopen("/dev/null", "w");
+    assert_int_equal(stream_show(null, trials, 2, NULL, 0), WT_E_INVALID); /* no such sums */
+    fclose(null);
+    assert_int_equal(json_show_try(NULL, trials, &err), WT_E_NO_MEMORY);
+    assert_int_equal(json_show_finish(NULL, NULL, 0, &err), WT_E_NO_MEMORY);
+    assert_null(json_show_free(NULL));
+}
+
+/* A stream that is full in the middle ends the writing before the end of the document. */
+static void show_ends_early(void **state)
+{
+    (void)state;
+    struct wt_trial trial = a_try(1, 1, 50, 1);
+    const struct wt_recurrence sums = {1, 1000000, 1, 1, 1, 1};
+    const struct json_show_job job = {
+        .name = "job", .phase = "", .project = "", .recurrences = &sums, .recurrence_count = 1};
+    FILE *full = fopen("/dev/full", "w");
+    struct json_show *show = json_show_new(full, &job);
+    int rc = 0;
+    unsigned tries = 0;
+    while (rc == 0 && tries++ < 1000)
+        rc = json_show_try(show, &trial, &err);
+    assert_int_equal(rc, WT_E_IO);
+    json_show_free(show);
+    fclose(full);
+}
+
+/* Text and numbers are written as jansson writes them, at 12 digits. */
+static void as_jansson_writes(void **state)
+{
+    (void)state;
+    static const double numbers[] = {0.1,
+                                     1e-4,
+                                     9.9999999999995e-5,
+                                     99999999999.95,
+                                     1e11,
+                                     1e20,
+                                     -1e-7,
+                                     123456789012.5,
+                                     0.30000000000000004,
+                                     5,
+                                     -5,
+                                     1e300,
+                                     4.9e-324,
+                                     999999999999.5,
+                                     2.5000000000005,
+                                     0.5,
+                                     1.0000000000005,
+                                     1e10,
+                                     99999999999.999996,
+                                     0.000999999999999995};
+    char text[64];
+    for (unsigned i = 1; i < sizeof text; i++)
+        text[i - 1] = (char)(i < 0x30 ? i : i == 0x30 ? '\\' : i == 0x31 ? 0x7f : 'a');
+    text[sizeof text - 1] = '\0';
+    struct json_doc *doc = json_doc_new();
+    json_t *expected = json_object();
+    uint64_t seed = 1;
+    for (unsigned i = 0; i < 20000; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "%u", i);
+        seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        double fraction = (double)(seed >> 11) / 9007199254740992.0;
+        double value = i < sizeof numbers / sizeof numbers[0]
+                           ? numbers[i]
+                           : (fraction - 0.5) * pow(10, (double)(i % 24) - 8);
+        if (i % 3 == 0) /* ties and numbers with few digits */
+            value = round(value * 4096) / 4096;
+        json_put_number(doc, key, value);
+        json_object_set_new(expected, key, json_real(value == 0 ? 0 : value));
+    }
+    json_put_text(doc, text, text);
+    json_object_set_new(expected, text, json_string(text));
+    json_open_array(doc, "empty");
+    json_close(doc);
+    json_object_set_new(expected, "empty", json_array());
+    struct buffer pretty = {0}, line = {0};
+    assert_int_equal(json_write_buffer(doc, JSON_PRETTY, &pretty, &err), 0);
+    assert_int_equal(json_write_buffer(doc, JSON_LINE, &line, &err), 0);
+    char *want = json_dumps(expected, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    pretty.text[pretty.length - 1] = line.text[line.length - 1] = '\0';
+    assert_string_equal(pretty.text, want);
+    free(want);
+    want = json_dumps(expected, JSON_REAL_PRECISION(12));
+    assert_string_equal(line.text, want);
+    free(want);
+    buffer_clear(&pretty);
+    buffer_clear(&line);
+    json_decref(expected);
+    json_doc_free(doc);
+}
+
 static void show_document(void **state)
 {
     (void)state;
@@ -422,7 +615,7 @@ static void show_document(void **state)
          .count = 2,
          .sizes = {{16, 0, NAN, NAN, false}, {32, 3, 1500, 20, true}}},
         {.failed = true, .bound_j = 7}};
-    json_t *doc = parsed(json_show_document(trials, 2, beliefs, 2));
+    json_t *doc = shown(trials, 2, beliefs, 2);
     json_t *tries = at(json_array_get(at(doc, "recurrences"), 0), "tries");
     is_null(json_array_get(tries, 0), "exit_code");
     assert_true(json_is_true(at(json_array_get(tries, 0), "early_stopped")));
@@ -448,7 +641,7 @@ static void show_document(void **state)
     is_null(second, "next_batch_size");
     number_is(second, "cost_bound_j", 7);
     json_decref(doc);
-    doc = parsed(json_show_document(trials, 2, NULL, 0));
+    doc = shown(trials, 2, NULL, 0);
     assert_int_equal(json_array_size(at(doc, "beliefs")), 0);
     json_decref(doc);
 }
@@ -870,13 +1063,16 @@ static void objects_are_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(texts_are_valid),  cmocka_unit_test(numbers_are_round),
-        cmocka_unit_test(files_are_whole),  cmocka_unit_test(run_document),
-        cmocka_unit_test(show_document),    cmocka_unit_test(jobs_document),
-        cmocka_unit_test(limits_document),  cmocka_unit_test(measure_document),
-        cmocka_unit_test(monitor_document), cmocka_unit_test(keys_are_columns),
-        cmocka_unit_test(explain_document), cmocka_unit_test(carbon_documents),
-        cmocka_unit_test(report_document),  cmocka_unit_test(objects_are_read),
+        cmocka_unit_test(texts_are_valid),    cmocka_unit_test(numbers_are_round),
+        cmocka_unit_test(files_are_whole),    cmocka_unit_test(run_document),
+        cmocka_unit_test(show_document),      cmocka_unit_test(show_is_the_same_as_run),
+        cmocka_unit_test(show_without_a_try), cmocka_unit_test(show_that_fails),
+        cmocka_unit_test(show_ends_early),    cmocka_unit_test(as_jansson_writes),
+        cmocka_unit_test(jobs_document),      cmocka_unit_test(limits_document),
+        cmocka_unit_test(measure_document),   cmocka_unit_test(monitor_document),
+        cmocka_unit_test(keys_are_columns),   cmocka_unit_test(explain_document),
+        cmocka_unit_test(carbon_documents),   cmocka_unit_test(report_document),
+        cmocka_unit_test(objects_are_read),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
 }

@@ -251,6 +251,21 @@ static void limits_that_were_not_kept(void **state)
     assert_string_equal(buffer_text(&out), "");
 }
 
+/* The page of a job with these tries, of which the first ones may be left out. */
+static void show(const struct wt_trial tries[], size_t count, size_t recurrences)
+{
+    struct view_show *show = view_show_new(false);
+    struct view_show_job job = {.recurrence_count = recurrences};
+    assert_non_null(show);
+    for (size_t i = 0; i < count; i++) {
+        view_show_try(show, &tries[i]);
+        job.last = &tries[i];
+        job.profiled = tries[i].profile.count ? &tries[i] : job.profiled;
+    }
+    view_show_print(show, &out, &job);
+    assert_null(view_show_free(show));
+}
+
 static void show_has_all_tries(void **state)
 {
     (void)state;
@@ -266,7 +281,7 @@ static void show_has_all_tries(void **state)
     trials[2].outcome.steps = trials[2].outcome.batch_size = trials[2].outcome.setting.value =
         trials[2].profile.count = 0;
     trials[2].outcome.savings = (struct wt_savings){{WT_KNOB_POWER_LIMIT, 0}, NAN, NAN, NAN, NAN};
-    view_show(&out, trials, 3, false);
+    show(trials, 3, 3);
     has("job res\\x1b]0;net, phase training, project vision\n");
     has("         1    1  2025-03-01 12:00:00 UTC      128    175 W     5000  12.50 s    2.188 kJ  "
         "-18.0 % +- 1.2 %  "
@@ -279,8 +294,28 @@ static void show_has_all_tries(void **state)
     has("<- chosen\n");
     has("Saved 18.0 %");
     buffer_clear(&out);
-    view_show(&out, trials, 1, false);
+    show(trials, 1, 1);
     has("<- chosen, baseline\n");
+    has_not("recurrences");
+    buffer_clear(&out);
+}
+
+/* A recurrence is counted once, however many tries it had. */
+static void show_counts_those_left_out(void **state)
+{
+    (void)state;
+    struct wt_trial trials[3] = {trial(), trial(), trial()};
+    trials[2].identity.recurrence = 3;
+    show(trials, 3, 20000);
+    has("The last 2 of 20000 recurrences (--all lists every one):\nRECURRENCE  TRY  STARTED");
+    buffer_clear(&out);
+    show(trials, 3, 2);
+    has_not("The last");
+    buffer_clear(&out);
+    show(trials, 0, 0);
+    assert_string_equal(buffer_text(&out), "no trials in the ledger\n");
+    buffer_clear(&out);
+    assert_null(view_show_free(NULL));
 }
 
 /* --- Recurrences --- */
@@ -309,7 +344,7 @@ static void budgets(void **state)
     struct wt_trial t = trial();
     t.outcome.early_stopped = true;
     snprintf(t.outcome.note, sizeof t.outcome.note, "Ended by the budget of 2 kWh");
-    view_show(&out, &t, 1, false);
+    show(&t, 1, 1);
     has("budget used up\n");
     has_not("stopped early");
     has("\nEnded by the budget of 2 kWh.\nSaved 18.0 %");
@@ -375,28 +410,24 @@ static void many_recurrences_are_cut(void **state)
 static void learned(void **state)
 {
     (void)state;
-    struct wt_trial tries[7] = {recurring(1, 1, 64, 1, 1000), recurring(2, 1, 64, 1, 2000),
-                                recurring(3, 1, 32, 1, 600),  recurring(4, 1, 16, 0, 900),
-                                recurring(5, 1, 32, 1, 1),    recurring(6, 1, 128, 1, 1),
-                                recurring(7, 1, 32, 0, 100)};
-    tries[4].identity.state_id = 4; /* another target's */
-    tries[5].outcome.ended = false;
-    view_learned(&out, tries, 7, 5, 64, false);
+    const struct wt_learned sizes[] = {{16, 175000, 1, 0, 0, 0, 0, 0},
+                                       {32, 175000, 2, 1, 600, 10, 1200, 4},
+                                       {64, 175000, 2, 2, 3000, 20, 6000, 8}};
+    view_learned(&out, sizes, 3, 64, false);
     has("   16  175 W   0 of 1   never");
     has("   32  175 W   1 of 2       4  10.00 s     600.0 J  1.200 kJ          40.0 %        40.0 "
         "%  <- cheapest\n");
     has("   64  175 W   2 of 2       4  10.00 s    1.500 kJ  3.000 kJ         100.0 %       100.0 "
         "%  <- default\n");
-    has_not("128");
     buffer_clear(&out);
-    view_learned(&out, tries, 2, 5, 64, false);
+    view_learned(&out, sizes + 2, 1, 64, false);
     has("<- cheapest, default\n");
     buffer_clear(&out);
-    view_learned(&out, tries + 2, 1, 5, 64,
+    view_learned(&out, sizes + 1, 1, 64,
                  false); /* the default has not run: there is nothing to compare with */
     has("unknown       unknown  <- cheapest\n");
     buffer_clear(&out);
-    view_learned(&out, tries, 7, 99, 64, false);
+    view_learned(&out, NULL, 0, 64, false);
     assert_int_equal(out.length, 0);
 }
 
@@ -872,6 +903,7 @@ int main(void)
         FRESH(run_summary),
         FRESH(limits_that_were_not_kept),
         FRESH(show_has_all_tries),
+        FRESH(show_counts_those_left_out),
         FRESH(limits),
         FRESH(measured),
         FRESH(monitor_lines),

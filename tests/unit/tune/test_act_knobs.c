@@ -174,7 +174,7 @@ static void test_foreign_lock(void **state)
 {
     (void)state;
     const struct nvml_clock_range foreign = {210, 1200};
-    struct nvml *nvml = sense_driver(sense);
+    struct nvml *nvml = sense_device_driver(sense, 0, NULL);
     struct guard *guard = new_guard("run");
     struct wt_setting found;
     struct wt_error err = {0};

@@ -3,6 +3,7 @@
  * learn/: batch sizes over each store, in memory and in the ledger; among processes at once, after
  * a kill, under other identities.
  */
+#include "../account/job_trials.h"
 #include "../account/ledger_help.h"
 
 #include <signal.h>
