@@ -20,8 +20,8 @@ static const double PERIOD_TOLERANCE = 0.045;
  * out. */
 static const int64_t JITTER_LEAST_NS = 50000;
 /* A tick known to this part of the period is known well enough: at 200 W and 100 ms it is worth
- * 0.25 J.  Who rests between reads so long that only every other tick of 20 ms is seen does with 1
- * ms. */
+ * 0.25 J.  Where reads rest so long that
+ * they see only every other tick of 20 ms, 1 ms is enough. */
 enum { WIDTH_GOAL_PARTS = 40, WIDTH_GOAL_REST = 50 };
 static const int64_t WIDTH_GOAL_NS = NS_PER_MS;
 /* Reads that may follow each other within a tick while it is searched; each is made up for by one
@@ -35,8 +35,8 @@ enum { MOST_GAPS = 3 };
 enum { LEARNING_READS = 400, LEARNING_EVERY = 16 };
 /* Known to this part of a period, ticks are told from each other with ease. */
 enum { KNOWN_PARTS = 8 };
-/* Who rests longer than so many times the shorter gap does not ask for exact edges, and they are
- * not worth the reads. */
+/* An owner whose reads rest longer than this many times the shorter gap does not ask for exact
+ * edges, and they are not worth the reads. */
 enum { LEARNED_FOR = 4 };
 /* Between two ticks, so far from either a read may be put where it suits others. */
 enum { CLEAR_PARTS = 8 };

@@ -263,7 +263,7 @@ static int take_past(void *ctx, const struct wt_trial *t, bool on_gpus, struct w
 
 /* How many epochs a size takes is the same on any GPU, what an epoch costs is not: a job that is
  * new on these GPUs begins with the runs of others, which count as soon as the epochs' cost here is
- * known.  What cannot be read is not taken over. */
+ * known.  A run that cannot be read is left out. */
 static void learn_from_others(struct recur *recur)
 {
     struct past past = {0};
