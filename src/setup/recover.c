@@ -16,7 +16,7 @@ static void recover_device(struct guard *guard, const struct wt_device *device)
     struct wt_error err;
     int rc = guard_recover(guard, device, outcomes, &err);
     if (rc)
-        log_warning("a killed run left its power limit on GPU %u: %s", device->index, err.text);
+        log_warning("a killed run left a setting on GPU %u: %s", device->index, err.text);
     for (unsigned k = 0; k < WT_KNOBS; k++)
         if (outcomes[k] == GUARD_RESTORED)
             log_note("a killed run left its %s on GPU %u: it is back at what was found",

@@ -238,7 +238,7 @@ def test_another_gpu_runs_each_size_once_for_its_profile(wt, recur):
     recur.machine = wt.machine("a40", scale=40, name="other")
     done = recur.run(*options, train=train)  # the default: nothing is known of this GPU yet
     assert done.returncode == 0 and recur.order() == [(7, 64)]
-    assert "2 runs of it on other GPUs count once this one has shown what an epoch costs here" in done.stderr
+    assert "2 runs of it on other GPUs count once this one has shown the cost of an epoch here" in done.stderr
     assert "2 runs on other GPUs count here, at the cost of their epochs on these" in done.stderr
     assert "4 runs on other GPUs count here once it is known" in wt.run("show", "job").stdout
     beliefs = beliefs_on(wt.show(), "A40")

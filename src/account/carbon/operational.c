@@ -38,16 +38,6 @@ double carbon_market_g(double facility_kwh, const struct carbon_contract *contra
     return grams;
 }
 
-double carbon_aware_cost(double eta, double average_power_w, double g_per_kwh,
-                         double most_g_per_kwh, double max_power_w, double throughput)
-{
-    if (!(eta >= 0 && eta <= 1 && average_power_w >= 0 && g_per_kwh >= 0 && most_g_per_kwh >= 0 &&
-          max_power_w >= 0 && throughput > 0))
-        return NAN;
-    return (eta * average_power_w * g_per_kwh + (1 - eta) * max_power_w * most_g_per_kwh) /
-           throughput;
-}
-
 double carbon_aware_eta(double eta, double g_per_kwh, double most_g_per_kwh)
 {
     if (!(eta >= 0 && eta <= 1 && g_per_kwh >= 0 && most_g_per_kwh >= 0))

@@ -38,18 +38,11 @@ struct carbon_contract {
  * * residual.  NaN without a contract (NULL) and for anything negative. */
 double carbon_market_g(double facility_kwh, const struct carbon_contract *contract);
 
-/* Cost of a power limit for carbon-aware tuning (Chase), per unit of throughput:
- * (eta * average_power * CI(t) + (1 - eta) * MAXPOWER * MaxCI) / throughput.  most_g_per_kwh,
- * MaxCI, is the largest of the last 24 h.  With CI = MaxCI it is Zeus's cost times MaxCI, so that
- * the order of limits is Zeus's.  NaN when anything is unknown, negative, or eta outside 0..1; a
- * throughput of 0 is NaN as well. */
-double carbon_aware_cost(double eta, double average_power_w, double g_per_kwh,
-                         double most_g_per_kwh, double max_power_w, double throughput);
-
-/* The eta with which Zeus's cost orders limits as the above does: dividing it by MaxCI leaves
- * energy with the weight eta * CI(t) / MaxCI and time with 1 - eta, and the two are scaled to add
- * up to 1.  eta itself when CI(t) is MaxCI, and when nothing has a weight (eta 1 on a grid without
- * emissions).  NaN as above. */
+/* The eta with which Zeus's cost orders limits as Chase's does: (eta * average_power * CI(t) +
+ * (1 - eta) * MAXPOWER * MaxCI) / throughput, MaxCI being the largest CI of the last 24 h.  Dividing
+ * it by MaxCI leaves energy with the weight eta * CI(t) / MaxCI and time with 1 - eta, and the two
+ * are scaled to add up to 1.  eta itself when CI(t) is MaxCI, and when nothing has a weight (eta 1 on
+ * a grid without emissions).  NaN when anything is unknown, negative, or eta outside 0..1. */
 double carbon_aware_eta(double eta, double g_per_kwh, double most_g_per_kwh);
 
 #endif

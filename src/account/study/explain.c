@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "tune/decide/profile.h"
 #include "tune/decide/explain.h"
 #include "tune/learn/optimizer.h"
 
@@ -56,12 +57,6 @@ static int no_memory(struct wt_error *err)
 
 /* --- Profiles and beliefs --- */
 
-static bool same_gpus(const struct wt_profile_key *a, const struct wt_profile_key *b)
-{
-    return strcmp(a->gpu_model, b->gpu_model) == 0 && a->gpu_count == b->gpu_count &&
-           a->limit_min_mw == b->limit_min_mw && a->limit_max_mw == b->limit_max_mw;
-}
-
 /* The profile that was stored last, of that size if one is given. */
 static int find_profile(struct gathering *g, struct wt_error *err)
 {
@@ -86,7 +81,7 @@ static const struct ledger_profile *profile_of(const struct gathering *g, uint32
 {
     for (size_t i = 0; i < g->profile_count; i++)
         if (g->profiles[i].key.batch_size == size &&
-            same_gpus(&g->profiles[i].key, &g->profile->key))
+            profile_same_gpus(&g->profiles[i].key, &g->profile->key))
             return &g->profiles[i];
     return NULL;
 }

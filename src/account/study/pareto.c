@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "tune/decide/profile.h"
 #include "tune/decide/cost.h"
 #include "tune/decide/expected.h"
 #include "tune/learn/identity.h"
@@ -95,12 +96,6 @@ static bool is_for_target(const struct reading *reading, int64_t state_id)
 }
 
 /* --- The GPUs --- */
-
-static bool same_gpus(const struct wt_profile_key *a, const struct wt_profile_key *b)
-{
-    return strcmp(a->gpu_model, b->gpu_model) == 0 && a->gpu_count == b->gpu_count &&
-           a->limit_min_mw == b->limit_min_mw && a->limit_max_mw == b->limit_max_mw;
-}
 
 /* The GPUs that were profiled last, among those of the name that is asked for. */
 static int choose_gpus(struct reading *reading, struct wt_error *err)
@@ -191,7 +186,7 @@ static void complete(struct reading *reading, struct expected_size *size)
     for (size_t i = 0; i < reading->profile_count; i++) {
         const struct ledger_profile *profile = &reading->profiles[i];
         if (profile->key.batch_size == size->batch_size &&
-            same_gpus(&profile->key, reading->gpus)) {
+            profile_same_gpus(&profile->key, reading->gpus)) {
             size->points = profile->points;
             size->point_count = profile->count;
         }

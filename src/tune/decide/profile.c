@@ -66,3 +66,9 @@ unsigned profile_unite(struct wt_profile_point points[WT_MAX_LIMITS], unsigned c
     }
     return count;
 }
+
+bool profile_same_gpus(const struct wt_profile_key *a, const struct wt_profile_key *b)
+{
+    return strcmp(a->gpu_model, b->gpu_model) == 0 && a->gpu_count == b->gpu_count &&
+           a->limit_min_mw == b->limit_min_mw && a->limit_max_mw == b->limit_max_mw;
+}

@@ -26,6 +26,17 @@ static void check_near(double value, double expected, double error, int line)
         fail_msg("line %d: %.9g is not %.9g", line, value, expected);
 }
 
+/* Chase's cost of a power limit, per unit of throughput, as its paper has it. */
+static double carbon_aware_cost(double eta, double average_power_w, double g_per_kwh,
+                         double most_g_per_kwh, double max_power_w, double throughput)
+{
+    if (!(eta >= 0 && eta <= 1 && average_power_w >= 0 && g_per_kwh >= 0 && most_g_per_kwh >= 0 &&
+          max_power_w >= 0 && throughput > 0))
+        return NAN;
+    return (eta * average_power_w * g_per_kwh + (1 - eta) * max_power_w * most_g_per_kwh) /
+           throughput;
+}
+
 #define assert_nan(value) assert_true(isnan(value))
 
 /* 2025-03-01T00:00:00Z */
