@@ -240,7 +240,7 @@ def test_another_gpu_runs_each_size_once_for_its_profile(wt, recur):
     assert done.returncode == 0 and recur.order() == [(7, 64)]
     assert "2 runs of it on other GPUs count once this one has shown the cost of an epoch here" in done.stderr
     assert "2 runs on other GPUs count here, at the cost of their epochs on these" in done.stderr
-    assert "4 runs on other GPUs count here once it is known" in wt.run("show", "job").stdout
+    assert "4 runs on other GPUs count here once an epoch of the size has a known cost" in wt.run("show", "job").stdout
     beliefs = beliefs_on(wt.show(), "A40")
     assert beliefs["exploring"] and beliefs["waiting_runs"] == 4 and beliefs["by_size"][64]["runs"] == 3
 
