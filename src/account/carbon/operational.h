@@ -39,10 +39,10 @@ struct carbon_contract {
 double carbon_market_g(double facility_kwh, const struct carbon_contract *contract);
 
 /* The eta with which Zeus's cost orders limits as Chase's does: (eta * average_power * CI(t) +
- * (1 - eta) * MAXPOWER * MaxCI) / throughput, MaxCI being the largest CI of the last 24 h.  Dividing
+ * (1 - eta) * MAXPOWER * MaxCI) / throughput, MaxCI being the largest CI of the last 24 h. Dividing
  * it by MaxCI leaves energy with the weight eta * CI(t) / MaxCI and time with 1 - eta, and the two
- * are scaled to add up to 1.  eta itself when CI(t) is MaxCI, and when nothing has a weight (eta 1 on
- * a grid without emissions).  NaN when anything is unknown, negative, or eta outside 0..1. */
+ * are scaled to add up to 1.  eta itself when CI(t) is MaxCI, and when nothing has a weight (eta 1
+ * on a grid without emissions).  NaN when anything is unknown, negative, or eta outside 0..1. */
 double carbon_aware_eta(double eta, double g_per_kwh, double most_g_per_kwh);
 
 #endif

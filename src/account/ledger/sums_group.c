@@ -87,8 +87,10 @@ static int find_group(struct sums *sums, struct grouping *by, const struct slice
         keys[i] = name || key == WT_BY_DAY
                       ? name
                       : names_intern(&sums->names, ""); /* a day is known: NULL is no memory */
-        if (!keys[i])
-            return sums_no_memory(sums->err);
+        if (!keys[i]) {
+            sums_no_memory(sums->err);
+            return WT_E_NO_MEMORY;
+        }
     }
     if (by->count == by->capacity) {
         int rc = make_room(by, sums->err);

@@ -160,9 +160,9 @@ struct window_meter *window_meter_free(struct window_meter *meter)
 
 /* --- Windows --- */
 
-static void read_all(struct window_meter *meter, struct reading readings[])
+static void read_all(struct window_meter *meter, unsigned count, struct reading readings[])
 {
-    for (unsigned i = 0; i < meter->count; i++)
+    for (unsigned i = 0; i < count; i++)
         reading_take(meter->sense, &meter->tracks[i], &readings[i], NULL);
 }
 
@@ -182,12 +182,13 @@ int window_meter_begin(struct window_meter *meter, const char *name, struct wt_e
 {
     struct reading readings[WT_MAX_DEVICES];
     struct moment begin[WT_MAX_DEVICES];
+    const unsigned count = meter->count;
     bool orphan = is_orphan(meter);
-    read_all(meter, readings);
+    read_all(meter, count, readings);
     if (!orphan)
         pthread_mutex_lock(&meter->track_lock);
     int64_t now_ns = clock_now_ns();
-    for (unsigned i = 0; i < meter->count; i++)
+    for (unsigned i = 0; i < count; i++)
         if (orphan)
             begin[i] = orphan_moment(&meter->tracks[i], &readings[i]);
         else
@@ -218,8 +219,9 @@ int window_meter_end(struct window_meter *meter, const char *name,
 {
     struct reading readings[WT_MAX_DEVICES];
     struct moment begin[WT_MAX_DEVICES];
+    const unsigned count = meter->count;
     int64_t asked_ns = clock_now_ns();
-    read_all(meter, readings);
+    read_all(meter, count, readings);
     pthread_mutex_lock(&meter->table_lock);
     int rc = window_table_close(meter->table, name, begin, err);
     pthread_mutex_unlock(&meter->table_lock);
@@ -229,7 +231,7 @@ int window_meter_end(struct window_meter *meter, const char *name,
         measure(meter, readings, asked_ns, begin, measurements);
         return 0;
     }
-    for (unsigned i = 0; i < meter->count; i++) {
+    for (unsigned i = 0; i < count; i++) {
         struct moment end = orphan_moment(&meter->tracks[i], &readings[i]);
         measurements[i] =
             samples_between(&begin[i].read, &end.read, meter->tracks[i].device.most_mw);

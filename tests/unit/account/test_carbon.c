@@ -28,7 +28,7 @@ static void check_near(double value, double expected, double error, int line)
 
 /* Chase's cost of a power limit, per unit of throughput, as its paper has it. */
 static double carbon_aware_cost(double eta, double average_power_w, double g_per_kwh,
-                         double most_g_per_kwh, double max_power_w, double throughput)
+                                double most_g_per_kwh, double max_power_w, double throughput)
 {
     if (!(eta >= 0 && eta <= 1 && average_power_w >= 0 && g_per_kwh >= 0 && most_g_per_kwh >= 0 &&
           max_power_w >= 0 && throughput > 0))
