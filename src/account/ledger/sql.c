@@ -91,16 +91,14 @@ const char *const ledger_sql[SQL_COUNT] = {
                   " FROM trials WHERE job_id = ?1 ORDER BY recurrence, try_number",
     /* One unknown try makes a sum unknown.  A recurrence has reached its target as soon as one try
        has; while another one runs that is unknown. */
-    [SQL_RECURRENCES] = "SELECT 0" RECURRENCE(
-        SQL_NAME) " FROM (SELECT recurrence, count(*) tries,"
-                  " CASE WHEN max(reached) = 1 THEN 1 WHEN min(ended) = 0 THEN NULL ELSE "
-                  "max(reached) END"
-                  "   reached,"
-                  " CASE WHEN count(energy_j) = count(*) THEN sum(energy_j) END energy_j,"
-                  " CASE WHEN count(time_s) = count(*) THEN sum(time_s) END time_s,"
-                  " CASE WHEN count(cost_j) = count(*) THEN sum(cost_j) END cost_j"
-                  " FROM trials WHERE job_id = " JOB_NAMED
-                  " GROUP BY recurrence) ORDER BY recurrence",
+    /* In the order of RECURRENCE: around a subquery SQLite would sort. */
+    [SQL_RECURRENCES] =
+        "SELECT 0, recurrence, count(*), CASE WHEN max(reached) = 1 THEN 1"
+        "   WHEN min(ended) = 0 THEN NULL ELSE max(reached) END,"
+        " CASE WHEN count(energy_j) = count(*) THEN sum(energy_j) END,"
+        " CASE WHEN count(time_s) = count(*) THEN sum(time_s) END,"
+        " CASE WHEN count(cost_j) = count(*) THEN sum(cost_j) END"
+        " FROM trials WHERE job_id = " JOB_NAMED " GROUP BY recurrence ORDER BY recurrence",
     [SQL_RECURRENCE_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM trials WHERE job_id = " JOB_NAMED
                              " GROUP BY recurrence)",
     [SQL_EPOCHS_TAKEN] =
