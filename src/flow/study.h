@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Studies of a job or of a trace: choices, beliefs, fits, explanations.
- * Nouns only: no functions, no pointers to storage that somebody must free.  Integers inside, SI at
- * the edge: energy in millijoules, power in milliwatts, time in nanoseconds of base/clock.h.
+ * Nouns only: no functions, no pointers to storage that somebody must free.  Energy and cost in
+ * joules, time in seconds, power limits in milliwatts.
  */
 #ifndef WATTUNE_FLOW_STUDY_H
 #define WATTUNE_FLOW_STUDY_H

@@ -395,6 +395,46 @@ static void explains_by_the_last_tuned_run(void **state)
     ledger_close(ledger);
 }
 
+/* Clocks in MHz beside power limits: of a profile, of a run's setting and of its baseline. */
+static void other_knobs_are_not_watts(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_ledger(0);
+    struct wt_trial t = full_trial("job");
+    static struct wt_explanation e;
+    struct wt_learned sizes[WT_MAX_BATCH_SIZES];
+    unsigned count = 0;
+    t.outcome.note[0] = '\0';
+    t.profile.points[0].throttled = false;
+    t.identity.state_id = put_state(ledger, "job");
+    book(ledger, &t, 0);
+    struct wt_profile_key key = {.batch_size = 128, .gpu_count = 2};
+    snprintf(key.job, sizeof key.job, "job");
+    snprintf(key.gpu_model, sizeof key.gpu_model, "Tesla V100");
+    struct wt_profile_point points[3] = {t.profile.points[0], t.profile.points[1]};
+    points[2] = points[1];
+    points[2].setting = (struct wt_setting){WT_KNOB_SM_CLOCK_MAX, 1500};
+    points[2].energy_per_step_j /= 100; /* it would be the choice */
+    assert_int_equal(ledger_profile_put(ledger, &key, t.profile.points, 2, 0, &err), 0);
+    assert_int_equal(explain_job(ledger, "job", 0, &e, &err), 0);
+    const double chosen_j = e.chosen.energy_j, least_j = e.least.energy_j;
+    assert_int_equal(ledger_profile_put(ledger, &key, points, 3, 0, &err), 0);
+    struct wt_profile_key clocks = key; /* a profile of clocks alone, stored last */
+    clocks.batch_size = 64;
+    assert_int_equal(ledger_profile_put(ledger, &clocks, &points[2], 1, 0, &err), 0);
+    t.outcome.setting = (struct wt_setting){WT_KNOB_SM_CLOCK_MAX, 1200};
+    t.outcome.savings.baseline = (struct wt_setting){WT_KNOB_SM_CLOCK_MAX, 1980};
+    book(ledger, &t, 0);
+    assert_int_equal(explain_job(ledger, "job", 0, &e, &err), 0);
+    assert_true(e.chosen.batch_size == 128 && e.chosen.limit_mw == 175000 &&
+                e.found_limit_mw == 250000);
+    assert_true(e.chosen.energy_j == chosen_j && e.least.energy_j == least_j);
+    assert_int_equal(explain_job(ledger, "job", 64, &e, &err), WT_E_NO_DATA);
+    assert_int_equal(learned_read(ledger, "job", t.identity.state_id, sizes, &count, &err), 0);
+    assert_true(count == 1 && sizes[0].runs == 2 && sizes[0].limit_mw == 175000);
+    ledger_close(ledger);
+}
+
 int main(void)
 {
 #define WITH_FOLDER(f) cmocka_unit_test_setup_teardown(f, make_folder, drop_folder)
@@ -410,6 +450,7 @@ int main(void)
         WITH_FOLDER(epochs_of_whole_runs),
         WITH_FOLDER(learned_by_size),
         WITH_FOLDER(explains_by_the_last_tuned_run),
+        WITH_FOLDER(other_knobs_are_not_watts),
     };
     return cmocka_run_group_tests_name("study_job", tests, NULL, NULL);
 }
