@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "run/job/guard_process.h"
+#include "run/process/signals.h"
 
 static void print_overview(FILE *out)
 {
