@@ -77,7 +77,7 @@ def test_a_training_that_ignores_signals_is_killed(recur):
     done = recur.run("--budget", "5kJ", "--grace", "0.5", batch="64", train=("deaf=1", f"pidfile={pidfile}"))
     (t,) = recur.tries()
     assert done.returncode == 8 and time.monotonic() - begin < 30
-    assert "it was killed" in done.stderr and t["exit_code"] is None
+    assert "wattune killed it" in done.stderr and t["exit_code"] is None
     assert t["energy_j"] > 5000  # its use between SIGTERM and its end is booked too
     assert not alive(int(pidfile.read_text())) and recur.machine.limits() == [250]
 
