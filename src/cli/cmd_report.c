@@ -83,7 +83,7 @@ static const struct option_row options[] = {
      .form = "TIME",
      .otherwise = "no limit",
      .to = OPTION_TO(struct settings, report.from_ms),
-     .help = "Begin of the time reported: RFC 3339, a date, or an age such as 7d (UTC; whole "
+     .help = "Start of the time reported: RFC 3339, a date, or an age such as 7d (UTC; whole "
              "hours)"},
     {.name = "to",
      .type = OPTION_MOMENT,
@@ -230,6 +230,8 @@ static int run(struct setup *setup, void *unused)
     struct wt_error err;
     int rc = open_ledger(setup, true, &ledger, &err);
     bool there = rc == 0 || rc == WT_E_NOT_FOUND; /* no run yet: empty sums */
+    if (rc == WT_E_NOT_FOUND && setup->ledger && *setup->ledger)
+        log_note("there is no ledger %s yet", setup->ledger);
     if (there && settings.export.form) {
         settings.export.colour = command_colour(setup);
         int code = report_export(ledger, &settings.export);

@@ -59,6 +59,16 @@ int main(int argc, char **argv)
         print_overview(stdout);
         return EXIT_DONE;
     }
+    char help[] = "--help";
+    char *asked[] = {argv[0], argc > 2 ? argv[2] : NULL, help, NULL};
+    if (strcmp(argv[1], "help") == 0 && argc == 2) {
+        print_overview(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[1], "help") == 0) { /* as COMMAND --help */
+        argv = asked;
+        argc = 3;
+    }
     if (strcmp(argv[1], "--version") == 0) {
         printf("wattune %s\n", WATTUNE_VERSION);
         return EXIT_DONE;

@@ -383,7 +383,7 @@ static void slips_name_the_nearest(void **state)
     assert_refused(parse("fleet", "--what-if", "utilization=1", NULL), "did you mean utilisation?");
     assert_refused(parse("limit", "rest", NULL), "did you mean reset?");
     assert_refused(parse("run", "--frobnicate", "x", NULL),
-                   "there is no option --frobnicate; `wattune run --help` lists them");
+                   "there is no option --frobnicate; `wattune run --help` lists the options");
     assert_refused(parse("run", "--phase", "sleeping", "x", NULL), "not \"sleeping\"");
     assert_null(strstr(err.text, "did you mean"));
     assert_refused(parse("jobs", "--ver\x1b[2J", NULL), "--ver\\x1b[2J");
