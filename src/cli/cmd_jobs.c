@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "account/study/job.h"
+#include "account/study/listing.h"
 #include "base/buffer.h"
 #include "cli/command.h"
 #include "setup/open_ledger.h"

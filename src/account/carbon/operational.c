@@ -14,6 +14,11 @@ double carbon_facility_kwh(double it_energy_j, double pue)
     return it_energy_j >= 0 && pue >= 1 ? it_energy_j / J_PER_KWH * pue : NAN;
 }
 
+double carbon_facility_j(double it_energy_j, double pue)
+{
+    return pue >= 1 ? it_energy_j * pue : NAN;
+}
+
 double carbon_location_g(double facility_kwh, double g_per_kwh)
 {
     return facility_kwh >= 0 && g_per_kwh >= 0 ? facility_kwh * g_per_kwh : NAN;

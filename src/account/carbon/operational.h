@@ -18,6 +18,10 @@
  * energy. */
 double carbon_facility_kwh(double it_energy_j, double pue);
 
+/* The same in joules, of a difference of energies too, which may be negative.  NaN for a PUE below
+ * 1. */
+double carbon_facility_j(double it_energy_j, double pue);
+
 /* Location-based grams: of energy used within one hour, at that hour's intensity.  Over a longer
  * time the caller sums the hours.  NaN for anything negative. */
 double carbon_location_g(double facility_kwh, double g_per_kwh);

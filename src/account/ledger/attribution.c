@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "account/carbon/operational.h"
 #include "base/error.h"
 #include "base/hours.h"
 #include "base/units.h"
@@ -133,7 +134,7 @@ static void add_stretch(struct wt_fleet_lines *lines, const struct attributed_st
     lines->energy_j += stretch->energy_j;
     add_known(&lines->busy_hours, stretch->busy_s / S_PER_HOUR);
     add_known(&lines->operational_g, stretch->operational_g);
-    add_known(&lines->facility_j, stretch->energy_j * stretch->pue);
+    add_known(&lines->facility_j, carbon_facility_j(stretch->energy_j, stretch->pue));
 }
 
 struct wt_fleet_lines attribution_none(void)

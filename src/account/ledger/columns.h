@@ -171,6 +171,35 @@
     X(learning_rate, years, learning_rate)                                                         \
     X(optimizer, text, optimizer)
 
+/* Table trials, of struct wt_trial: the few fields that decisions go by (SQL_OUTLINES). */
+#define OUTLINE(X)                                                                                 \
+    X(batch_size, known, outcome.batch_size)                                                       \
+    X(ended, flag, outcome.ended)                                                                  \
+    X(time_s, real, outcome.time_s)                                                                \
+    X(knob, knob, outcome.setting.knob)                                                            \
+    X(setting, known, outcome.setting.value)                                                       \
+    X(energy_j, real, part.energy_j)                                                               \
+    X(cost_j, real, outcome.cost_j)                                                                \
+    X(steps, count, outcome.steps)                                                                 \
+    X(epochs, count, outcome.epochs)                                                               \
+    X(reached, maybe, outcome.reached)                                                             \
+    X(early_stopped, flag, outcome.early_stopped)                                                  \
+    X(exit_code, code, outcome.exit_code)                                                          \
+    X(note, text, outcome.note)                                                                    \
+    X(baseline_knob, knob, outcome.savings.baseline.knob)                                          \
+    X(baseline, known, outcome.savings.baseline.value)                                             \
+    X(state_id, id, identity.state_id)                                                             \
+    X(not_started, flag, outcome.not_started)
+
+/* Sums over the tries of a recurrence (SQL_RECURRENCES), of struct wt_recurrence. */
+#define RECURRENCE(X)                                                                              \
+    X(recurrence, number, recurrence)                                                              \
+    X(tries, number, tries)                                                                        \
+    X(reached, maybe, reached)                                                                     \
+    X(energy_j, real, energy_j)                                                                    \
+    X(time_s, real, time_s)                                                                        \
+    X(cost_j, real, cost_j)
+
 /* Table jobs, joined with sums over its trials (SQL_JOB_ROWS), of struct wt_job_row. */
 #define JOB_ROW(X)                                                                                 \
     X(j.name, name, job)                                                                           \
@@ -186,7 +215,7 @@
     X(best.energy_fraction, real, best_energy_fraction)                                            \
     X(best.energy_fraction_error, real, best_energy_fraction_error)
 
-/* Table trials as t, of struct slice in sums.h: a run as reports take it. */
+/* Table trials as t, of struct run_share in sums.h: a run as reports take it. */
 #define REPORT_RUN(X)                                                                              \
     X(t.place_id, integer, place_id)                                                               \
     X(t.job_id, integer, job_id)                                                                   \

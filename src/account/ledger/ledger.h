@@ -86,8 +86,8 @@ int ledger_is_empty(struct ledger *ledger, bool *empty, struct wt_error *err);
  * itself. */
 int ledger_bulk_begin(struct ledger *ledger, struct wt_error *err);
 
-/* Keeps the batch; nothing of it is kept when `keep` is false, or when one of its bookings failed
- * (then that is the error). */
+/* Ends the bulk and keeps it; nothing of it is kept when `keep` is false, or when one of its
+ * bookings failed (then that is the error). */
 int ledger_bulk_end(struct ledger *ledger, bool keep, struct wt_error *err);
 
 /* Books that a trial starts: makes its job when that is new, and takes the job's next recurrence

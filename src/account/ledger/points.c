@@ -17,8 +17,11 @@ int ledger_points_check(const struct wt_profile_point points[], unsigned count,
         for (unsigned k = 0; k < i; k++)
             if (points[i].setting.knob == points[k].setting.knob &&
                 points[i].setting.value == points[k].setting.value)
-                return error_set(err, WT_E_INVALID, "a profile with two points at %g W",
-                                 points[i].setting.value / 1e3);
+                return points[i].setting.knob == WT_KNOB_POWER_LIMIT
+                           ? error_set(err, WT_E_INVALID, "a profile with two points at %g W",
+                                       points[i].setting.value / 1e3)
+                           : error_set(err, WT_E_INVALID, "a profile with two points at %u MHz",
+                                       (unsigned)points[i].setting.value);
     return 0;
 }
 

@@ -8,7 +8,7 @@
 
 #include "account/ledger/columns.h"
 
-/* All of a trial but its GPUs and its points, as each.c reads it. */
+/* All of a trial but its GPUs and its points, as trials_each.c reads it. */
 #define TRIAL_ROW                                                                                  \
     "trial_id, recurrence, try_number, ended" TRIAL_PLACE(SQL_NAME) TRIAL_IDENTITY(SQL_NAME)       \
         TRIAL_PLAN(SQL_NAME) TRIAL_OUTCOME(SQL_NAME) TRIAL_CARBON(SQL_NAME) FACTOR(SQL_NAME)       \
@@ -30,6 +30,8 @@
     " WHERE t.job_id = ?1 AND t.recurrence >= CASE ?2 WHEN 0 THEN 0 ELSE"                          \
     " coalesce((SELECT DISTINCT u.recurrence FROM trials u WHERE u.job_id = ?1"                    \
     "  ORDER BY u.recurrence DESC LIMIT 1 OFFSET ?2 - 1), 0) END"
+
+#define HOUR_OF(column) column " / 3600000" /* MS_PER_HOUR */
 
 #define JOB_NAMED "(SELECT job_id FROM jobs WHERE name = ?1)"
 
@@ -79,18 +81,19 @@ const char *const ledger_sql[SQL_COUNT] = {
     [SQL_TRIAL_LAST_PROFILED] =
         "SELECT trial_id FROM trials t WHERE job_id = ?1 AND EXISTS (SELECT 1 FROM trial_points p"
         " WHERE p.trial_id = t.trial_id) ORDER BY recurrence DESC, try_number DESC LIMIT 1",
-    /* In the order in which readings.c reads them; ?2 and ?3: model and count of GPUs.  The first
-       model of a place is that of its first GPU. */
-    [SQL_OUTLINES] =
-        "SELECT batch_size, ended, time_s, knob, setting, energy_j, cost_j, steps, epochs, reached,"
-        " early_stopped, exit_code, note, baseline_knob, baseline, state_id, not_started,"
-        " place_id IN (SELECT place_id FROM places WHERE gpu_count = ?3 AND gpu_count > 0 AND"
-        "   (coalesce(gpu_model, '') = ?2 OR substr(gpu_model, 1, length(?2) + 3) = ?2 || ' + '))"
-        " FROM trials WHERE job_id = ?1 ORDER BY recurrence, try_number",
+    /* ?2 and ?3: model and count of GPUs.  The first model of a place is that of its first GPU. */
+    [SQL_OUTLINES] = "SELECT trial_id" OUTLINE(
+        SQL_NAME) ","
+                  " place_id IN (SELECT place_id FROM places WHERE gpu_count = ?3 AND gpu_count > "
+                  "0 AND"
+                  "   (coalesce(gpu_model, '') = ?2 OR substr(gpu_model, 1, length(?2) + 3) = ?2 "
+                  "|| ' + '))"
+                  " FROM trials WHERE job_id = ?1 ORDER BY recurrence, try_number",
     /* One unknown try makes a sum unknown.  A recurrence has reached its target as soon as one try
        has; while another one runs that is unknown. */
+    /* In the order of RECURRENCE: around a subquery SQLite would sort. */
     [SQL_RECURRENCES] =
-        "SELECT recurrence, count(*), CASE WHEN max(reached) = 1 THEN 1"
+        "SELECT 0, recurrence, count(*), CASE WHEN max(reached) = 1 THEN 1"
         "   WHEN min(ended) = 0 THEN NULL ELSE max(reached) END,"
         " CASE WHEN count(energy_j) = count(*) THEN sum(energy_j) END,"
         " CASE WHEN count(time_s) = count(*) THEN sum(time_s) END,"
@@ -149,9 +152,12 @@ const char *const ledger_sql[SQL_COUNT] = {
         " FROM trials t JOIN trial_hours h ON h.trial_id = t.trial_id WHERE h.hour >= ?1"
         " AND h.hour < ?2 ORDER BY t.trial_id, h.hour",
     [SQL_REPORT_WITHOUT_HOURS] =
-        "SELECT " RUN " FROM trials t WHERE t.not_started IS NOT 1 AND started_ms / 3600000 >= ?1"
-        " AND started_ms / 3600000 < ?2"
-        " AND NOT EXISTS (SELECT 1 FROM trial_hours h WHERE h.trial_id = t.trial_id)",
+        "SELECT " RUN " FROM trials t WHERE t.not_started IS NOT 1 AND " HOUR_OF(
+            "started_ms") " >= ?1"
+                          " AND " HOUR_OF(
+                              "started_ms") " < ?2"
+                                            " AND NOT EXISTS (SELECT 1 FROM trial_hours h WHERE "
+                                            "h.trial_id = t.trial_id)",
     [SQL_REPORT_RUNS_OF] = "SELECT " RUN RUNS_OF,
     /* The index of started_ms has this order. */
     [SQL_RUNS] = "SELECT (SELECT name FROM jobs j WHERE j.job_id = t.job_id), " TRIAL_ROW RUNS_OF
@@ -188,8 +194,9 @@ const char *const ledger_sql[SQL_COUNT] = {
     [SQL_FLEET_STRETCHES] =
         "SELECT device_id, begin_ms, end_ms, in_use, energy_j, energy_error_j, source, busy_s,"
         " operational_g, embodied_g, pue, node"
-        " FROM stretches LEFT JOIN factors USING (factor_id) WHERE begin_ms / 3600000 >= ?1"
-        " AND begin_ms / 3600000 < ?2 ORDER BY device_id, begin_ms",
+        " FROM stretches LEFT JOIN factors USING (factor_id) WHERE " HOUR_OF(
+            "begin_ms") " >= ?1"
+                        " AND " HOUR_OF("begin_ms") " < ?2 ORDER BY device_id, begin_ms",
     [SQL_PROFILE_CLEAR] = "DELETE FROM profiles WHERE " PROFILE_OF,
     [SQL_PROFILE_PUT] = "INSERT INTO profiles (job_id" PROFILE_KEY(
         SQL_NAME) ", trial_id, stored_ms) VALUES (?" PROFILE_KEY(SQL_MARK) ", ?, ?)",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Inside the ledger: transactions and statements without SQLite's types, for trials.c,
- * profiles.c, each.c and the others.  A query takes its parameters and gives its columns in the
- * order of sql.c.
+ * profiles.c, trials_each.c and the others.  A query takes its parameters and gives its columns in
+ * the order of sql.c.
  */
 #ifndef WATTUNE_ACCOUNT_LEDGER_SQLITE_H
 #define WATTUNE_ACCOUNT_LEDGER_SQLITE_H
@@ -96,10 +96,14 @@ int ledger_device_make(struct ledger *ledger, const struct ledger_device_energy 
 /* states.c: the parameters of STATE_IDENTITY in columns.h; a field that does not count is NULL. */
 void ledger_put_identity(struct query *query, const struct wt_identity *identity);
 
-/* each.c: reads the rest of the row of TRIAL_ROW that stands in the query, and with `parts` of enum
- * ledger_trial_parts the parts asked for; the others are unknown.  identity.job is the caller's. */
+/* trials_each.c: reads the rest of the row of TRIAL_ROW that stands in the query, and with `parts`
+ * of enum ledger_trial_parts the parts asked for; the others are unknown.  identity.job is the
+ * caller's. */
 int ledger_trial_read(struct ledger *ledger, struct query *query, unsigned parts,
                       struct wt_trial *trial, struct wt_error *err);
+
+/* jobs.c: 1 and *job_id; 0: there is no such job. */
+int ledger_find_job(struct ledger *ledger, const char *job, int64_t *job_id, struct wt_error *err);
 
 /* jobs.c: WT_E_NOT_FOUND with the names of similar jobs. */
 int ledger_no_such_job(struct ledger *ledger, const char *job, struct wt_error *err);

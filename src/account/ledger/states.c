@@ -157,14 +157,11 @@ static int forget(struct ledger *ledger, const char *job, enum ledger_part part,
     static const enum ledger_sql statements[] = {[LEDGER_WHOLE_JOB] = SQL_FORGET_JOB,
                                                  [LEDGER_PROFILES] = SQL_FORGET_PROFILES,
                                                  [LEDGER_STATES] = SQL_FORGET_STATES};
-    struct query *query = ledger_query(ledger, SQL_JOB_FIND);
-    query_put_text(query, job);
-    int rc = query_step(query, err);
-    int64_t job_id = rc > 0 ? query_int(query, 0) : 0;
-    query_leave(query);
+    int64_t job_id = 0;
+    int rc = ledger_find_job(ledger, job, &job_id, err);
     if (rc <= 0)
         return rc < 0 ? rc : ledger_no_such_job(ledger, job, err);
-    query = ledger_query(ledger, statements[part]);
+    struct query *query = ledger_query(ledger, statements[part]);
     query_put_int(query, job_id);
     return query_run(query, err);
 }

@@ -39,7 +39,7 @@ struct factor {
 };
 
 /* A run, or an hour of one. */
-struct slice {
+struct run_share {
     int64_t trial_id, place_id, job_id, factor_id, started_ms, hour;
     bool ended;
     double time_s, busy_s, gpu_j, cpu_j, dram_j, intensity_g_per_kwh, operational_g, market_g,
@@ -100,8 +100,8 @@ struct sums {
  * and puts each into its groups. */
 int sums_read(struct sums *sums);
 
-/* sums_group.c: adds a slice to its group of each grouping and to the total. */
-int sums_put(struct sums *sums, struct slice *slice);
+/* sums_group.c: adds a share to its group of each grouping and to the total. */
+int sums_put(struct sums *sums, struct run_share *share);
 void sums_begin_group(struct group *group);
 
 /* The two below are called for every column of a million runs. */

@@ -71,16 +71,16 @@ void sums_begin_group(struct group *group)
         .row = {WT_REPORT_NO_RUNS, .gpus_least = NAN, .gpus_most = NAN, .gpu_error_j = NAN}};
 }
 
-static int find_group(struct sums *sums, struct grouping *by, const struct slice *slice,
+static int find_group(struct sums *sums, struct grouping *by, const struct run_share *share,
                       struct group **out)
 {
     const struct ledger_report *what = by->what;
-    const struct place *place = sums_find(&sums->places, slice->place_id, sizeof *place);
-    const char *const *job = sums_find(&sums->jobs, slice->job_id, sizeof *job);
+    const struct place *place = sums_find(&sums->places, share->place_id, sizeof *place);
+    const char *const *job = sums_find(&sums->jobs, share->job_id, sizeof *job);
     const char *keys[WT_REPORT_KEYS] = {0};
     for (unsigned i = 0; i < what->key_count; i++) {
         enum wt_report_key key = what->keys[i];
-        const char *name = key == WT_BY_DAY   ? day_of(sums, slice->hour)
+        const char *name = key == WT_BY_DAY   ? day_of(sums, share->hour)
                            : key == WT_BY_JOB ? job ? *job : NULL
                            : place            ? place->keys[key]
                                               : NULL;
@@ -119,7 +119,7 @@ static void count(struct group *group, enum counter counter, uint64_t *number, i
     }
 }
 
-static void add_complete(struct group *group, const struct slice *s, double facility_j)
+static void add_complete(struct group *group, const struct run_share *s, double facility_j)
 {
     struct wt_report_row *row = &group->row;
     double gpu_hours = s->length_s * s->gpu_count / S_PER_HOUR,
@@ -135,7 +135,7 @@ static void add_complete(struct group *group, const struct slice *s, double faci
     row->complete.embodied_g += embodied_g;
 }
 
-static void add_slice(struct group *group, const struct slice *s)
+static void add_share(struct group *group, const struct run_share *s)
 {
     struct wt_report_row *row = &group->row;
     double measured_j = NAN, fraction = s->energy_fraction, saved_j = s->gpu_j * (1 / fraction - 1);
@@ -159,8 +159,8 @@ static void add_slice(struct group *group, const struct slice *s)
     add_known(&row->gpu_j, s->gpu_j);
     add_known(&row->cpu_j, s->cpu_j);
     add_known(&row->dram_j, s->dram_j);
-    add_known(&row->facility_j, measured_j * s->pue);
-    add_complete(group, s, measured_j * s->pue);
+    add_known(&row->facility_j, carbon_facility_j(measured_j, s->pue));
+    add_complete(group, s, carbon_facility_j(measured_j, s->pue));
     row->gpus_least = fmin(row->gpus_least, s->gpu_count); /* these pass NaN over */
     row->gpus_most = fmax(row->gpus_most, s->gpu_count);
     add_known(&row->operational_g, s->operational_g);
@@ -191,7 +191,7 @@ static void rest(struct tally *tally, int64_t trial_id, double known, double fig
     tally->last = trial_id;
 }
 
-static void tell_basis(struct sums *sums, struct factor *factor, const struct slice *s)
+static void tell_basis(struct sums *sums, struct factor *factor, const struct run_share *s)
 {
     rest(&sums->sources[s->source], s->trial_id, s->gpu_j, NAN);
     rest(&factor->of_pue, s->trial_id, factor->pue, factor->pue);
@@ -199,22 +199,22 @@ static void tell_basis(struct sums *sums, struct factor *factor, const struct sl
     rest(&factor->of_embodied, s->trial_id, s->embodied_g, factor->lifetime_years);
 }
 
-int sums_put(struct sums *sums, struct slice *slice)
+int sums_put(struct sums *sums, struct run_share *share)
 {
-    const struct place *place = sums_find(&sums->places, slice->place_id, sizeof *place);
-    struct factor *factor = sums_find(&sums->factors, slice->factor_id, sizeof *factor);
+    const struct place *place = sums_find(&sums->places, share->place_id, sizeof *place);
+    struct factor *factor = sums_find(&sums->factors, share->factor_id, sizeof *factor);
     struct group *group = NULL;
-    slice->gpu_count = place ? place->gpu_count : (double)NAN;
+    share->gpu_count = place ? place->gpu_count : (double)NAN;
     if (!factor)
         factor = sums->factors.items;
-    slice->pue = factor->pue;
-    tell_basis(sums, factor, slice);
+    share->pue = factor->pue;
+    tell_basis(sums, factor, share);
     for (unsigned i = 0; i < sums->grouping_count; i++) {
-        int rc = find_group(sums, &sums->groupings[i], slice, &group);
+        int rc = find_group(sums, &sums->groupings[i], share, &group);
         if (rc)
             return rc;
-        add_slice(group, slice);
+        add_share(group, share);
     }
-    add_slice(&sums->total, slice);
+    add_share(&sums->total, share);
     return 0;
 }

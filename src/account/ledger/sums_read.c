@@ -109,9 +109,9 @@ static int read_devices(struct sums *sums)
 /* --- Rows --- */
 
 /* A whole run. */
-static void read_run(struct query *query, struct slice *row)
+static void read_run(struct query *query, struct run_share *row)
 {
-    *row = (struct slice){.trial_id = query_int(query, 0)};
+    *row = (struct run_share){.trial_id = query_int(query, 0)};
     REPORT_RUN(GET)
     row->hour = hours_of_ms(row->started_ms);
     row->length_s = row->time_s;
@@ -120,11 +120,11 @@ static void read_run(struct query *query, struct slice *row)
 
 static int read_runs(struct sums *sums, struct query *query)
 {
-    struct slice slice;
+    struct run_share share;
     int rc;
     while ((rc = query_step(query, sums->err)) > 0) {
-        read_run(query, &slice);
-        rc = sums_put(sums, &slice);
+        read_run(query, &share);
+        rc = sums_put(sums, &share);
         if (rc)
             return rc;
     }
@@ -132,7 +132,7 @@ static int read_runs(struct sums *sums, struct query *query)
 }
 
 /* Makes of the whole run the part that lies in the hour, with nothing used yet. */
-static void begin_hour(struct slice *s, int64_t hour)
+static void begin_hour(struct run_share *s, int64_t hour)
 {
     s->hour = hour;
     s->length_s = hours_overlap_s(hour, (double)s->started_ms / 1000, s->time_s);
@@ -141,13 +141,13 @@ static void begin_hour(struct slice *s, int64_t hour)
 }
 
 struct hour {
-    struct slice slice;
+    struct run_share share;
     bool is_open, unknown[3]; /* of GPU, CPU, DRAM: a device of the kind is not known */
 };
 
 static int end_hour(struct sums *sums, struct hour *hour)
 {
-    struct slice *s = &hour->slice;
+    struct run_share *s = &hour->share;
     double *energies[] = {&s->gpu_j, &s->cpu_j, &s->dram_j};
     if (!hour->is_open)
         return 0;
@@ -160,9 +160,11 @@ static int end_hour(struct sums *sums, struct hour *hour)
 
 static void add_device(const struct sums *sums, struct hour *hour, struct query *query)
 {
-    struct slice *s = &hour->slice;
+    struct run_share *s = &hour->share;
     const char *kind = sums_find(&sums->devices, query_int(query, 0), 1);
-    double energy_j = query_real(query), busy_s = query_real(query), g_per_kwh = query_real(query);
+    double energy_j = query_real(query);
+    double busy_s = query_real(query);
+    double g_per_kwh = query_real(query);
     const struct factor *factor = sums_find(&sums->factors, s->factor_id, sizeof *factor);
     unsigned i = kind && *kind == 'c' ? 1 : kind && *kind == 'd' ? 2 : 0;
     double *energies[] = {&s->gpu_j, &s->cpu_j, &s->dram_j};
@@ -179,14 +181,14 @@ static int read_hours(struct sums *sums, struct query *query)
     struct hour hour = {.is_open = false};
     int rc;
     while ((rc = query_step(query, sums->err)) > 0) {
-        struct slice run;
+        struct run_share run;
         read_run(query, &run);
         int64_t number = query_int(query, 0);
-        if (!hour.is_open || hour.slice.trial_id != run.trial_id || hour.slice.hour != number) {
+        if (!hour.is_open || hour.share.trial_id != run.trial_id || hour.share.hour != number) {
             if ((rc = end_hour(sums, &hour)))
                 return rc;
             begin_hour(&run, number);
-            hour = (struct hour){.slice = run, .is_open = true};
+            hour = (struct hour){.share = run, .is_open = true};
         }
         add_device(sums, &hour, query);
     }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account/study/limit_profiles.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -61,7 +62,7 @@ static int no_memory(struct wt_error *err)
 static int find_profile(struct gathering *g, struct wt_error *err)
 {
     char job[80];
-    int rc = ledger_profiles(g->ledger, g->job, &g->profiles, &g->profile_count, err);
+    int rc = limit_profiles(g->ledger, g->job, &g->profiles, &g->profile_count, err);
     if (rc)
         return rc;
     for (size_t i = 0; i < g->profile_count; i++)
@@ -147,9 +148,11 @@ static int take(void *ctx, const struct wt_trial *t, bool on_gpus, struct wt_err
     if (!outcome->ended || !on_gpus)
         return 0;
     /* A run that was not tuned to its end tells nothing of the limit that is chosen. */
-    if (outcome->setting.value && !outcome->note[0] && !outcome->not_started) {
+    if (outcome->setting.value && outcome->setting.knob == WT_KNOB_POWER_LIMIT &&
+        !outcome->note[0] && !outcome->not_started) {
+        const struct wt_setting *found = &outcome->savings.baseline;
         ran->limit_mw = outcome->setting.value;
-        ran->found_mw = outcome->savings.baseline.value;
+        ran->found_mw = found->knob == WT_KNOB_POWER_LIMIT ? found->value : 0;
     }
     if (outcome->reached > 0 && outcome->epochs &&
         (!g->chooses || t->identity.state_id == g->beliefs.state_id))

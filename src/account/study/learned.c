@@ -38,7 +38,7 @@ static int take(void *ctx, const struct wt_trial *t, bool on_gpus, struct wt_err
     if (!size)
         return 0;
     size->runs++;
-    if (t->outcome.setting.value)
+    if (t->outcome.setting.value && t->outcome.setting.knob == WT_KNOB_POWER_LIMIT)
         size->limit_mw = t->outcome.setting.value;
     if (t->outcome.reached <= 0)
         return 0;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account/study/limit_profiles.h"
 #include "base/text.h"
 #include "tune/decide/profile.h"
 #include "tune/decide/cost.h"
@@ -273,7 +274,7 @@ static int read_job(struct reading *reading, struct wt_error *err)
     if (rc == 0)
         rc = ledger_states(ledger, job, &reading->states, &reading->state_count, err);
     if (rc == 0)
-        rc = ledger_profiles(ledger, job, &reading->profiles, &reading->profile_count, err);
+        rc = limit_profiles(ledger, job, &reading->profiles, &reading->profile_count, err);
     if (rc == 0)
         rc = choose_target(reading, err);
     if (rc == 0)

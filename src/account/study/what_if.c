@@ -5,9 +5,11 @@
 #include "account/study/what_if.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "account/carbon/operational.h"
 #include "base/units.h"
+#include "tune/decide/profile.h"
 #include "tune/decide/selector.h"
 
 /* --- One job --- */
@@ -30,9 +32,13 @@ static double max_power_w(const struct wt_profile_point points[], unsigned count
     return most_mw / 1e3;
 }
 
-struct wt_potential potential_of(const struct wt_profile_point points[], unsigned count,
+struct wt_potential potential_of(const struct wt_profile_point all[], unsigned count,
                                  uint32_t limit_mw, double eta)
 {
+    struct wt_profile_point points[WT_MAX_LIMITS];
+    count = count < WT_MAX_LIMITS ? count : WT_MAX_LIMITS;
+    memcpy(points, all, count * sizeof points[0]);
+    count = profile_keep_knob(points, count, WT_KNOB_POWER_LIMIT);
     struct wt_potential potential = {.limit_mw = limit_mw,
                                      .chosen_energy = NAN,
                                      .chosen_time = NAN,

@@ -67,6 +67,15 @@ unsigned profile_unite(struct wt_profile_point points[WT_MAX_LIMITS], unsigned c
     return count;
 }
 
+unsigned profile_keep_knob(struct wt_profile_point points[], unsigned count, enum wt_knob knob)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < count; i++)
+        if (points[i].setting.knob == knob)
+            points[kept++] = points[i];
+    return kept;
+}
+
 bool profile_same_gpus(const struct wt_profile_key *a, const struct wt_profile_key *b)
 {
     return strcmp(a->gpu_model, b->gpu_model) == 0 && a->gpu_count == b->gpu_count &&

@@ -30,6 +30,9 @@ void profile_merge(struct wt_profile_point *entry, const struct wt_profile_point
 unsigned profile_unite(struct wt_profile_point points[WT_MAX_LIMITS], unsigned count,
                        const struct wt_profile_point older[], unsigned older_count);
 
+/* Drops the points of other knobs; the rest keep their order.  Returns their number. */
+unsigned profile_keep_knob(struct wt_profile_point points[], unsigned count, enum wt_knob knob);
+
 /* True when two profiles are of the same GPUs: model, count and range of limits. */
 bool profile_same_gpus(const struct wt_profile_key *a, const struct wt_profile_key *b);
 

@@ -11,7 +11,7 @@
 
 #include "account/ledger/sql.h"
 #include "account/study/explain.h"
-#include "account/study/job.h"
+#include "account/study/listing.h"
 #include "account/study/learned.h"
 
 static struct wt_error err;

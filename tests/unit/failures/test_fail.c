@@ -28,7 +28,7 @@
 #include "account/carbon/intensity.h"
 #include "account/ledger/ledger.h"
 #include "account/study/fleet.h"
-#include "account/study/job.h"
+#include "account/study/listing.h"
 #include "account/study/pareto.h"
 #include "base/buffer.h"
 #include "base/clock.h"

@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "tune/learn/identity.h"
-#include "tune/learn/memory_store.h"
+#include "tune/learn/state_store.h"
 #include "tune/learn/optimizer.h"
 
 enum { LONG_MS = 60000 };

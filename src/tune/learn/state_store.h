@@ -3,8 +3,8 @@
  * A store of learned state in memory: for owners without a ledger, and for tests.  It ends with its
  * owner; one thread uses it at a time.
  */
-#ifndef WATTUNE_TUNE_LEARN_MEMORY_STORE_H
-#define WATTUNE_TUNE_LEARN_MEMORY_STORE_H
+#ifndef WATTUNE_TUNE_LEARN_STATE_STORE_H
+#define WATTUNE_TUNE_LEARN_STATE_STORE_H
 
 #include "tune/learn/store.h"
 

@@ -99,14 +99,11 @@ static int each_trial(struct ledger *ledger, const char *job, const struct ledge
                       ledger_run_taker *take, void *ctx, struct wt_error *err)
 {
     struct wt_trial trial = {0};
-    struct query *query = ledger_query(ledger, SQL_JOB_FIND);
-    query_put_text(query, job);
-    int rc = query_step(query, err);
-    int64_t job_id = rc > 0 ? query_int(query, 0) : 0;
-    query_leave(query);
+    int64_t job_id = 0;
+    int rc = ledger_find_job(ledger, job, &job_id, err);
     if (rc <= 0)
         return rc < 0 ? rc : ledger_no_such_job(ledger, job, err);
-    query = ledger_query(ledger, which->latest_first ? SQL_TRIALS_BACK : SQL_TRIALS);
+    struct query *query = ledger_query(ledger, which->latest_first ? SQL_TRIALS_BACK : SQL_TRIALS);
     query_put_int(query, job_id);
     query_put_int(query, which->last);
     while ((rc = query_step(query, err)) > 0) {

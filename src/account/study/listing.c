@@ -2,7 +2,7 @@
  *
  * Reads a job for its listing.
  */
-#include "account/study/job.h"
+#include "account/study/listing.h"
 
 #include <stdlib.h>
 

@@ -4,8 +4,8 @@
  * state of the ledger.  A listing of 20,000 trials holds one of them, and the sums of each
  * recurrence.
  */
-#ifndef WATTUNE_ACCOUNT_STUDY_JOB_H
-#define WATTUNE_ACCOUNT_STUDY_JOB_H
+#ifndef WATTUNE_ACCOUNT_STUDY_LISTING_H
+#define WATTUNE_ACCOUNT_STUDY_LISTING_H
 
 #include "account/ledger/ledger.h"
 

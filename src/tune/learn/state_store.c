@@ -2,7 +2,7 @@
  *
  * Learned state in memory, by the same keys as in the ledger.
  */
-#include "tune/learn/memory_store.h"
+#include "tune/learn/state_store.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -138,8 +138,10 @@ static int read_runs(struct fleet *fleet)
             room_for((void **)&fleet->runs, fleet->run_count, &fleet->run_room, sizeof *run);
         if (!run)
             return no_memory(fleet);
-        *run = (struct run){device->uuid,
-                            {query_int(query, 0), query_int(query, 0), query_real(query)}};
+        run->uuid = device->uuid;
+        run->run.begin_ms = query_int(query, 0);
+        run->run.end_ms = query_int(query, 0);
+        run->run.energy_j = query_real(query);
         fleet->run_count++;
     }
     if (fleet->run_count)

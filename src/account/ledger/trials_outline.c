@@ -1,30 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The trials of one job in outline and as sums: a job may have tens of thousands, and a whole trial
- * is 18 KB.  Whole trials one by one are in each.c.
+ * is 18 KB.  Whole trials one by one are in trials_each.c.
  */
 #include "account/ledger/sqlite.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* 1 and *job_id; 0: no such job. */
-static int find_job(struct ledger *ledger, const char *job, int64_t *job_id, struct wt_error *err)
-{
-    struct query *query = ledger_query(ledger, SQL_JOB_FIND);
-    query_put_text(query, job);
-    int rc = query_step(query, err);
-    if (rc > 0)
-        *job_id = query_int(query, 0);
-    query_leave(query);
-    return rc;
-}
+#include "account/ledger/columns.h"
 
 int ledger_job_check(struct ledger *ledger, const char *job, struct wt_error *err)
 {
     int64_t job_id = 0;
-    int rc = find_job(ledger, job, &job_id, err);
+    int rc = ledger_find_job(ledger, job, &job_id, err);
     return rc < 0 ? rc : rc == 0 ? ledger_no_such_job(ledger, job, err) : 0;
 }
 
@@ -43,7 +34,7 @@ static int last_trial(struct ledger *ledger, const char *job, enum ledger_last w
                       struct wt_trial *trial, struct wt_error *err)
 {
     int64_t job_id = 0, trial_id = 0;
-    int rc = find_job(ledger, job, &job_id, err);
+    int rc = ledger_find_job(ledger, job, &job_id, err);
     if (rc <= 0)
         return rc;
     struct query *query = ledger_query(
@@ -82,27 +73,10 @@ int ledger_last_trial(struct ledger *ledger, const char *job, enum ledger_last w
 
 /* --- Outlines --- */
 
-/* The columns of SQL_OUTLINES, into the fields that an outline has. */
-static void read_outline(struct query *query, struct wt_trial *trial, bool *on_gpus)
+static void read_outline(struct query *query, struct wt_trial *row, bool *on_gpus)
 {
-    struct wt_trial_outcome *outcome = &trial->outcome;
-    outcome->batch_size = query_u32(query);
-    outcome->ended = query_int(query, 0) != 0;
-    outcome->time_s = query_real(query);
-    outcome->setting.knob = (enum wt_knob)query_u32(query);
-    outcome->setting.value = query_u32(query);
-    trial->part.energy_j = query_real(query);
-    outcome->cost_j = query_real(query);
-    outcome->steps = (uint64_t)query_int(query, 0);
-    outcome->epochs = (uint64_t)query_int(query, 0);
-    outcome->reached = (int)query_int(query, -1);
-    outcome->early_stopped = query_int(query, 0) != 0;
-    outcome->exit_code = (int)query_int(query, -1);
-    query_text(query, outcome->note, sizeof outcome->note);
-    outcome->savings.baseline.knob = (enum wt_knob)query_u32(query);
-    outcome->savings.baseline.value = query_u32(query);
-    trial->identity.state_id = query_int(query, 0);
-    outcome->not_started = query_int(query, 0) != 0;
+    query_int(query, 0); /* the trial's number */
+    OUTLINE(GET)
     *on_gpus = query_int(query, 0) != 0;
 }
 
@@ -111,7 +85,7 @@ static int each_outline(struct ledger *ledger, const char *job, const struct wt_
                         struct wt_error *err)
 {
     int64_t job_id = 0;
-    int rc = find_job(ledger, job, &job_id, err);
+    int rc = ledger_find_job(ledger, job, &job_id, err);
     if (rc <= 0)
         return rc < 0 ? rc : ledger_no_such_job(ledger, job, err);
     struct query *query = ledger_query(ledger, SQL_OUTLINES);
@@ -148,12 +122,10 @@ static int each_recurrence(struct ledger *ledger, const char *job, ledger_recurr
     query_put_text(query, job);
     int rc;
     while ((rc = query_step(query, err)) > 0) {
-        struct wt_recurrence row = {.recurrence = query_u32(query), .tries = query_u32(query)};
-        row.reached = (int)query_int(query, -1);
-        row.energy_j = query_real(query);
-        row.time_s = query_real(query);
-        row.cost_j = query_real(query);
-        rc = take(ctx, &row, err);
+        struct wt_recurrence sums, *row = &sums;
+        query_int(query, 0);
+        RECURRENCE(GET)
+        rc = take(ctx, row, err);
         if (rc < 0)
             break;
     }
