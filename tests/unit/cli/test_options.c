@@ -211,6 +211,7 @@ static const struct {
     {"CODE,...", "DEU,FRA", "DEU,"},
     {"KEY=VALUE,...", "pue=1.2", "pue=0"},
     {"KEY,...", "job,day", "job,job"},
+    {"FILE", "/dev/null", "/nonexistent/x.json"},
 };
 
 static void values_of(const struct option_row *row, char good[400], char bad[400])
