@@ -60,12 +60,13 @@ int main(int argc, char **argv)
         return EXIT_DONE;
     }
     char help[] = "--help";
-    char *asked[] = {argv[0], argc > 2 ? argv[2] : NULL, help, NULL};
+    char *asked[] = {argv[0], argv[1], help, NULL};
     if (strcmp(argv[1], "help") == 0 && argc == 2) {
         print_overview(stdout);
         return EXIT_DONE;
     }
     if (strcmp(argv[1], "help") == 0) { /* as COMMAND --help */
+        asked[1] = argv[2];
         argv = asked;
         argc = 3;
     }
