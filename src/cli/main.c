@@ -74,6 +74,7 @@ int main(int argc, char **argv)
         printf("wattune %s\n", WATTUNE_VERSION);
         return EXIT_DONE;
     }
+    signals_ignore_size();
     bool names = strcmp(argv[1], JOB_NAMES_COMMAND) == 0;
     const struct command *command = find(argv[1]);
     if (!command && !names)
