@@ -134,9 +134,10 @@ int file_check_writable(const char *path, struct wt_error *err)
         return 0; /* a terminal or a pipe: opening it tells */
     parent_of(path, folder);
     if (stat(folder, &st) && errno == ENOENT)
-        return error_set(err, WT_E_NOT_FOUND, "the folder %s does not exist", folder);
+        return error_set(err, WT_E_NOT_FOUND, "%s cannot be written: the folder %s does not exist",
+                         path, folder);
     if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS))
-        return error_set(err, WT_E_NO_PERMISSION, "files cannot be written in %s: %s", folder,
+        return error_set(err, WT_E_NO_PERMISSION, "%s cannot be written: %s", path,
                          strerror(errno));
     return 0;
 }

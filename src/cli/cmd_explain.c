@@ -29,7 +29,7 @@ static const struct option_row options[] = {
      .to = OPTION_TO(struct settings, batch_size),
      .help = "Batch size to explain"},
     JSON_ROW(struct settings, json),
-    OUTPUT_ROW("svg", struct settings, svg, "Write energy and time over the limit as a figure"),
+    FILE_ROW("svg", struct settings, svg, "Write energy and time over the limit as a figure"),
     {0}};
 static const struct option_row operands[] = {JOB_ROW(struct settings, job), {0}};
 

@@ -41,8 +41,7 @@ static const struct option_row options[] = {
                      "Batch size used without tuning, to compare with"),
     MAX_EPOCHS_ROW("Number of epochs as for simulate; expected values do not depend on it"),
     JSON_ROW(struct simulate_settings, json),
-    OUTPUT_ROW("svg", struct simulate_settings, svg,
-               "Write the points and their front as a figure"),
+    FILE_ROW("svg", struct simulate_settings, svg, "Write the points and their front as a figure"),
     CONFIG_ETA_KEY(CONFIG_ROW){0}};
 
 static int check_job(struct wt_error *err)

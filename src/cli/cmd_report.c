@@ -8,7 +8,6 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/nearest.h"
 #include "base/parse.h"
 #include "base/text.h"
@@ -230,8 +229,6 @@ static int run(struct setup *setup, void *unused)
     struct wt_error err;
     int rc = open_ledger(setup, true, &ledger, &err);
     bool there = rc == 0 || rc == WT_E_NOT_FOUND; /* no run yet: empty sums */
-    if (rc == WT_E_NOT_FOUND && setup->ledger && *setup->ledger)
-        log_note("there is no ledger %s yet", setup->ledger);
     if (there && settings.export.form) {
         settings.export.colour = command_colour(setup);
         int code = report_export(ledger, &settings.export);

@@ -99,8 +99,8 @@ static const struct option_row options[] = {
      .to = SIMULATE_TO(seeds),
      .help = "Simulate all seeds from A to B, and print mean and deviation; replaces --seed"},
     JSON_ROW(struct simulate_settings, json),
-    OUTPUT_ROW("svg", struct simulate_settings, svg,
-               "Write the front and the choices over the recurrences as a figure"),
+    FILE_ROW("svg", struct simulate_settings, svg,
+             "Write the front and the choices over the recurrences as a figure"),
     CONFIG_ETA_KEY(CONFIG_ROW) FLEET_ROWS,
     {0}};
 

@@ -366,7 +366,7 @@ def test_a_clean_hour_buys_time(wt):
     _, tried, _ = aware(wt, wt.machine(), grid, "--power-limits", "250,200,150,100", "--eta", "0.8", train=("steps=450",))
     assert tried["power_limit_w"] == least(tried["profile"], 0.8, 10 / 500) > least(tried["profile"], 0.8, 1)
     dry = wt.run("run", "--dry-run", "--vgpu", wt.plain(), "--carbon-aware", "--", "true", env={"WATTUNE_INTENSITY_FILE": str(grid)})
-    assert "by sweep, and follow the grid" in dry.stdout
+    assert "(sweep), and follow the grid" in dry.stdout
 
 
 def test_a_series_that_ends(wt):
