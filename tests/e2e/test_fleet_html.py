@@ -200,7 +200,7 @@ def test_numbers_are_those_of_the_json(wt, book, browser):
     assert values(browser.js(f"return {figures('document.querySelector(`#assumptions`)')}")) == [30, 1.5, 0.9, 8, 1]
     text = browser.js("return document.body.innerText")
     for words in ("GPU energy is unknown for 2 of 8 runs", "killed", "Each run counts on the day it began.", "in 3 of 8 runs",
-                  "the further saving available in", "assumed world average", "market-based figure is unknown of"):
+                  "the further saving available in", "assumed world average", "market-based figure is unknown for"):
         assert words in text, words
 
 
