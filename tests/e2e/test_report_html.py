@@ -37,7 +37,7 @@ def test_numbers_are_those_of_the_json(book, browser):
         for pair in shown:
             check_shown(*pair)
         lacks = group["not_measured"]
-        assert ("GPU 1" in text, "CPU 1" in text) == ("gpu" in lacks, "cpu" in lacks)
+        assert ("GPU energy 1" in text, "CPU energy 1" in text) == ("gpu" in lacks, "cpu" in lacks)
     total = found["total"]
     assert [v for _, v in browser.js(f"return {figures('document.querySelector(`tfoot`)')}")] == pytest.approx(
         numbers_of(total), rel=1e-11)

@@ -94,7 +94,7 @@ static void put_gaps(struct buffer *out, const struct wt_report_row *row)
     unsigned count = report_gaps(row, gaps);
     buffer_print(out, "<td class=\"words\">");
     for (unsigned i = 0; i < count; i++)
-        buffer_print(out, "%s%s %llu", i ? ", " : "", gaps[i].brief,
+        buffer_print(out, "%s%s %llu", i ? ", " : "no ", gaps[i].what,
                      (unsigned long long)gaps[i].runs);
     buffer_print(out, "</td>");
 }

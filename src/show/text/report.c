@@ -94,12 +94,12 @@ void report_say_keys(struct buffer *out, const enum wt_report_key keys[], unsign
 unsigned report_gaps(const struct wt_report_row *row, struct report_gap gaps[REPORT_GAPS])
 {
     const struct report_gap all[REPORT_GAPS] = {
-        {"end", "no end", row->unended, true},
-        {"GPU energy", "GPU", row->gpu_unknown, false},
-        {"CPU energy", "CPU", row->cpu_unknown, false},
-        {"DRAM energy", "DRAM", row->dram_unknown, false},
-        {"operational carbon", "operational", row->operational_unknown, false},
-        {"embodied carbon", "embodied", row->embodied_unknown, false},
+        {"end", row->unended, true},
+        {"GPU energy", row->gpu_unknown, false},
+        {"CPU energy", row->cpu_unknown, false},
+        {"DRAM energy", row->dram_unknown, false},
+        {"operational carbon", row->operational_unknown, false},
+        {"embodied carbon", row->embodied_unknown, false},
     };
     unsigned count = 0;
     for (unsigned i = 0; i < REPORT_GAPS; i++)

@@ -25,10 +25,9 @@ void report_say_keys(struct buffer *out, const enum wt_report_key keys[], unsign
 /* The gaps of a row, in order; returns their number. */
 enum { REPORT_GAPS = 6 };
 struct report_gap {
-    const char *what;  /* the thing that is missing, as a noun: "end", "CPU energy" */
-    const char *brief; /* in a cell of a table: "no end", "CPU" */
-    uint64_t runs;     /* runs that lack it */
-    bool no_end;       /* it is their end */
+    const char *what; /* the thing that is missing, as a noun: "end", "CPU energy" */
+    uint64_t runs;    /* runs that lack it */
+    bool no_end;      /* it is their end */
 };
 unsigned report_gaps(const struct wt_report_row *row, struct report_gap gaps[REPORT_GAPS]);
 void report_say_gap(struct buffer *out, const struct report_gap *gap,

@@ -407,7 +407,7 @@ static void groups_are_cut(void **state)
         "<td><data value=\"72000\">72.00 kg</data></td>");
     has("<td><data value=\"7200\">2.000 Wh</data> <small>&#177; <data value=\"3600\">1.000 "
         "Wh</data></small></td>"
-        "<td class=\"words\">no GPU energy 1, no CPU energy 3, no DRAM energy "
+        "<td class=\"words\">no GPU energy 1, CPU energy 3, DRAM energy "
         "3</td></tr>\n</tbody>");
     has_not("id=\"projects\""); /* there is none */
     buffer_clear(&out);

@@ -134,7 +134,7 @@ static void what_is_unknown_is_said(void **state)
     has("<bdi>killed</bdi></th><td><data value=\"1\">1</data></td><td><data value=\"2\">2</data> "
         "<small>unknown</small></td>"
         "<td>unknown</td><td>unknown</td><td>unknown</td>");
-    has("no end 1, no GPU energy 1, no CPU energy 1, no DRAM energy 1, no operational carbon "
+    has("no end 1, GPU energy 1, CPU energy 1, DRAM energy 1, operational carbon "
         "1</td></tr>");
     has(">operational unknown, embodied 250.0 g</text>"); /* not the sum of the known parts */
     assert_int_equal(count_of("<rect class=\"energy\""), 1);
