@@ -135,8 +135,8 @@ void page_unknown(struct buffer *out, const struct wt_report_row *total)
     struct report_gap gaps[REPORT_GAPS + 1] = {0};
     unsigned count = report_gaps(total, gaps);
     if (isfinite(total->market_g) && total->market_unknown)
-        gaps[count++] = (struct report_gap){"the market-based figure", "market-based",
-                                            total->market_unknown, false};
+        gaps[count++] =
+            (struct report_gap){"the market-based figure", total->market_unknown, false};
     for (unsigned i = 0; i < count; i++) {
         buffer_print(out, "<li>");
         report_say_gap(out, &gaps[i], total);
