@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Progress: how far a training is.
- * Nouns only: no functions, no pointers to storage that somebody must free.  Integers inside, SI at
- * the edge: energy in millijoules, power in milliwatts, time in nanoseconds of base/clock.h.
+ * Nouns only: no functions, no pointers to storage that somebody must free.
  */
 #ifndef WATTUNE_FLOW_PROGRESS_H
 #define WATTUNE_FLOW_PROGRESS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside carbon/: the project's tables as they stand in src/carbon/data/, put into the program at
- * build.
+ * Inside carbon/: the project's tables as they stand in src/account/carbon/data/, put into the
+ * program at build.
  */
 #ifndef WATTUNE_ACCOUNT_CARBON_DATA_H
 #define WATTUNE_ACCOUNT_CARBON_DATA_H

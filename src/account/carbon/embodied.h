@@ -92,7 +92,7 @@ int carbon_embodied_parse(struct carbon_embodied_table *table, const char *path,
                           struct buffer *text, struct wt_error *err);
 void carbon_embodied_clear(struct carbon_embodied_table *table);
 
-/* The project's own table (src/carbon/data/embodied.csv); fails only for want of memory. */
+/* The project's own table (src/account/carbon/data/embodied.csv); fails only for want of memory. */
 int carbon_embodied_builtin(struct carbon_embodied_table *table, struct wt_error *err);
 
 /* As the column `kind` has it. */

@@ -71,7 +71,8 @@ int carbon_intensity_table_parse(struct carbon_intensity_table *table, const cha
                                  struct buffer *text, struct wt_error *err);
 void carbon_intensity_table_clear(struct carbon_intensity_table *table);
 
-/* The project's own table (src/carbon/data/intensity.csv); fails only for want of memory. */
+/* The project's own table (src/account/carbon/data/intensity.csv); fails only for want of memory.
+ */
 int carbon_intensity_builtin(struct carbon_intensity_table *table, struct wt_error *err);
 
 /* The row of a code, capital or small, in the first of `count` tables that has it.  WT_E_NOT_FOUND:

@@ -191,14 +191,16 @@
     X(state_id, id, identity.state_id)                                                             \
     X(not_started, flag, outcome.not_started)
 
-/* Sums over the tries of a recurrence (SQL_RECURRENCES), of struct wt_recurrence. */
+/* Sums over the tries of a recurrence, grouped from table trials (SQL_RECURRENCES), of struct
+ * wt_recurrence.  One unknown try makes a sum unknown. */
 #define RECURRENCE(X)                                                                              \
     X(recurrence, number, recurrence)                                                              \
-    X(tries, number, tries)                                                                        \
-    X(reached, maybe, reached)                                                                     \
-    X(energy_j, real, energy_j)                                                                    \
-    X(time_s, real, time_s)                                                                        \
-    X(cost_j, real, cost_j)
+    X(count(*), number, tries)                                                                     \
+    X(CASE WHEN max(reached) = 1 THEN 1 WHEN min(ended) = 0 THEN NULL ELSE max(reached) END,       \
+      maybe, reached)                                                                              \
+    X(CASE WHEN count(energy_j) = count(*) THEN sum(energy_j) END, real, energy_j)                 \
+    X(CASE WHEN count(time_s) = count(*) THEN sum(time_s) END, real, time_s)                       \
+    X(CASE WHEN count(cost_j) = count(*) THEN sum(cost_j) END, real, cost_j)
 
 /* Table jobs, joined with sums over its trials (SQL_JOB_ROWS), of struct wt_job_row. */
 #define JOB_ROW(X)                                                                                 \

@@ -102,7 +102,7 @@ int ledger_trial_begin(struct ledger *ledger, const struct wt_trial *trial, int6
 int ledger_trial_cancel(struct ledger *ledger, const struct wt_trial *trial, struct wt_error *err);
 
 /* The number of steps in an epoch of this batch size, by the counts of the job's trials; NaN:
- * unknown. A trial that ended inside an epoch counts some too many, so the least is told. */
+ * unknown.  A trial that ended inside an epoch counts some too many, so this is the least. */
 int ledger_steps_per_epoch(struct ledger *ledger, const char *job, uint32_t batch_size,
                            double *steps, struct wt_error *err);
 

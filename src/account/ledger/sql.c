@@ -92,13 +92,8 @@ const char *const ledger_sql[SQL_COUNT] = {
     /* One unknown try makes a sum unknown.  A recurrence has reached its target as soon as one try
        has; while another one runs that is unknown. */
     /* In the order of RECURRENCE: around a subquery SQLite would sort. */
-    [SQL_RECURRENCES] =
-        "SELECT 0, recurrence, count(*), CASE WHEN max(reached) = 1 THEN 1"
-        "   WHEN min(ended) = 0 THEN NULL ELSE max(reached) END,"
-        " CASE WHEN count(energy_j) = count(*) THEN sum(energy_j) END,"
-        " CASE WHEN count(time_s) = count(*) THEN sum(time_s) END,"
-        " CASE WHEN count(cost_j) = count(*) THEN sum(cost_j) END"
-        " FROM trials WHERE job_id = " JOB_NAMED " GROUP BY recurrence ORDER BY recurrence",
+    [SQL_RECURRENCES] = "SELECT 0" RECURRENCE(SQL_NAME) " FROM trials WHERE job_id = " JOB_NAMED
+                                                        " GROUP BY recurrence ORDER BY recurrence",
     [SQL_RECURRENCE_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM trials WHERE job_id = " JOB_NAMED
                              " GROUP BY recurrence)",
     [SQL_EPOCHS_TAKEN] =

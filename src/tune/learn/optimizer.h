@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Batch sizes over the recurrences of a job, among any number of processes:
- * tune/decide/batch_size.h as the ledger keeps it.  Each call reads, changes and keeps the state in
- * one transaction, so that every trial is handed out once.
+ * tune/decide/batch_size.h over a store (store.h).  Each call reads, changes and keeps the state in
+ * one step of the store, which hands out every trial once.
  *
  * A size is held under a claim that lapses unless it is renewed: a run that was killed gives it
  * back that way.

@@ -575,6 +575,11 @@ static void trials_one_by_one(void **state)
     assert_int_equal(ledger_each_trial(ledger, "jo", &(struct ledger_trials){0}, take, &t, &err),
                      WT_E_NOT_FOUND);
     assert_non_null(strstr(err.text, "similar: job"));
+    assert_int_equal(ledger_forget(ledger, "boj", LEDGER_WHOLE_JOB, &err), WT_E_NOT_FOUND);
+    assert_string_equal(err.text, "there is no job boj in the ledger; did you mean job? "
+                                  "(`wattune jobs` lists them)");
+    assert_int_equal(ledger_forget(ledger, "xyz", LEDGER_WHOLE_JOB, &err), WT_E_NOT_FOUND);
+    assert_string_equal(err.text, "there is no job xyz in the ledger (`wattune jobs` lists them)");
     ledger_close(ledger);
 }
 

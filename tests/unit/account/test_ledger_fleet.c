@@ -290,6 +290,20 @@ static void potentials_by_hand(void **state)
                 p.limit_mw == 225000);
 }
 
+static void potentials_of_power_limits_alone(void **state)
+{
+    (void)state;
+    const struct wt_profile_point points[] = {
+        {{WT_KNOB_SM_CLOCK_MAX, 1500}, 10, 1.0, 1, 1, 0.01, false}, /* the least energy of all */
+        {{WT_KNOB_POWER_LIMIT, 250000}, 10, 1.0, 100, 1, 0.01, false},
+        {{WT_KNOB_POWER_LIMIT, 200000}, 10, 1.1, 50, 1, 0.01, false}};
+    struct wt_potential p = potential_of(points, 3, 250000, 0.5);
+    assert_true(p.chosen_mw == 200000 && p.least_mw == 200000);
+    NEAR(p.least_energy, 0.5);
+    p = potential_of(points, 3, 1500, 0.5); /* a clock is no limit */
+    assert_true(isnan(p.chosen_energy) && p.chosen_mw == 0);
+}
+
 static void figures_cover_what_runs_do_not(void **state)
 {
     (void)state;
@@ -344,6 +358,7 @@ int main(void)
         cmocka_unit_test(a_gpu_is_booked_once),
         cmocka_unit_test(runs_find_their_gpu),
         cmocka_unit_test(potentials_by_hand),
+        cmocka_unit_test(potentials_of_power_limits_alone),
         cmocka_unit_test(figures_cover_what_runs_do_not),
     };
     return cmocka_run_group_tests_name("ledger: fleet", tests, NULL, NULL);
