@@ -16,6 +16,7 @@ deps:
 
 demo:
 	@scripts/deps build
+	@[ -x $(BUILD)/wattune ] || echo "building, which takes a minute or two"
 	@$(MAKE) --no-print-directory all
 	@scripts/demo $(BUILD)
 

@@ -274,9 +274,9 @@ def bench_job(folder):
         ms = min(usage_of(words, env)[1] for _ in range(7)) * 1e3  # they wait for nothing but the processor
         return ms, float(output([BENCH / "bench_simulate", "resident", *words], env)) / 1024
 
-    batch = ["run", "-q", "--vgpu", "v100", "--job", "a job", "--budget", "2kWh"]
+    budgeted = ["run", "-q", "--vgpu", "v100", "--job", "a job", "--budget", "2kWh"]
     for name, command in (("show", ["show", "a job"]), ("explain", ["explain", "a job"]),
-                          ("pareto", ["pareto", "--job", "a job"]), ("run --budget -- true", [*batch, "--", "true"])):
+                          ("pareto", ["pareto", "--job", "a job"]), ("run --budget -- true", [*budgeted, "--", "true"])):
         before, _ = cost(few, command)
         after, memory = cost(many, command)
         line(f"{name}, {many} runs", f"{after:.1f} ms of processor time, {after - before:+.1f} against {few} runs, {memory:.1f} MiB "

@@ -58,10 +58,16 @@ def end(pids, name, value):
             os.close(handle)
 
 
-def files():
+JOURNALS = ("/run/wattune", os.path.join(os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state"), "wattune"))
+
+
+def files(journals=JOURNALS):
     """Shared memory, runtime folder, journals: the names that Wattune and its virtual GPU use there."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    found = set(pathlib.Path("/run/wattune").glob("*.limit")) if os.access("/run/wattune", os.R_OK) else set()
+    found = set()
+    for folder in journals:  # entries of both versions; lock files stay by design
+        if os.access(folder, os.R_OK):
+            found |= {path for path in pathlib.Path(folder).iterdir() if path.suffix in (".limit", ".setting")}
     for folder in filter(None, ("/dev/shm", runtime)):
         for path in pathlib.Path(folder).glob("wattune*"):
             # Folders of virtual machines stay by design; their files end with the machine.

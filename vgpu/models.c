@@ -6,6 +6,7 @@
 #include "models.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define MS 1000000LL
 #define MIB (1024ULL * 1024ULL)
@@ -100,6 +101,29 @@ const struct vgpu_model *model_find(const char *key, size_t key_len)
     for (size_t i = 0; i < MODEL_COUNT; i++)
         if (strlen(models[i].key) == key_len && memcmp(models[i].key, key, key_len) == 0)
             return &models[i];
+    return NULL;
+}
+
+// One character changed, left out or put in, or two letters of another case only.
+static bool is_near(const char *key, const char *word, size_t word_len)
+{
+    size_t key_len = strlen(key), from_begin = 0, from_end = 0;
+    size_t shorter = key_len < word_len ? key_len : word_len;
+    if (key_len == word_len && strncasecmp(key, word, word_len) == 0)
+        return true;
+    while (from_begin < shorter && key[from_begin] == word[from_begin])
+        from_begin++;
+    while (from_end < shorter - from_begin &&
+           key[key_len - 1 - from_end] == word[word_len - 1 - from_end])
+        from_end++;
+    return word_len > 1 && from_begin + from_end + 1 >= (key_len > word_len ? key_len : word_len);
+}
+
+const char *model_meant(const char *word, size_t word_len)
+{
+    for (size_t i = 0; i < MODEL_COUNT; i++)
+        if (is_near(models[i].key, word, word_len))
+            return models[i].key;
     return NULL;
 }
 

@@ -43,6 +43,9 @@ struct vgpu_model {
 
 // The row of a SPEC's name, or NULL. The name need not end with NUL.
 const struct vgpu_model *model_find(const char *key, size_t key_len);
+
+// The name that a mistyped one is nearest to, or NULL.
+const char *model_meant(const char *word, size_t word_len);
 // Row by position, for loops; NULL past the end. A machine keeps the position in shared memory.
 const struct vgpu_model *model_at(size_t position);
 size_t model_position(const struct vgpu_model *model);

@@ -265,11 +265,23 @@ static const struct {
 
 // ---- keys of [gpu N]
 
+// "; did you mean v100?", or "" when no model has nearly this name.
+static const char *meant(const char *word, size_t len, char text[40])
+{
+    const char *key = model_meant(word, len);
+    text[0] = 0;
+    if (key)
+        snprintf(text, 40, "; did you mean %s?", key);
+    return text;
+}
+
 static int set_model(struct parser *p, struct spec_gpu *gpu, char *value)
 {
     const struct vgpu_model *model = model_find(value, strlen(value));
+    char near[40];
     if (!model)
-        return complain(p, "unknown model '%s' (p100 v100 a40 rtx6000 a100 h100)", value);
+        return complain(p, "unknown model '%s' (p100 v100 a40 rtx6000 a100 h100)%s", value,
+                        meant(value, strlen(value), near));
     gpu->model = (uint32_t)model_position(model);
     return 0;
 }
@@ -471,9 +483,10 @@ static int add_models(struct parser *p, const char *item, size_t len)
     size_t key_len = colon ? (size_t)(colon - item) : len;
     const struct vgpu_model *model = model_find(item, key_len);
     unsigned long count = 1;
+    char near[40];
     if (!model)
-        return complain(p, "'%.*s' is no model (p100 v100 a40 rtx6000 a100 h100)", (int)key_len,
-                        item);
+        return complain(p, "'%.*s' is no model (p100 v100 a40 rtx6000 a100 h100)%s", (int)key_len,
+                        item, meant(item, key_len, near));
     if (colon) {
         char digits[8] = "", *end;
         size_t digits_len = len - key_len - 1;
@@ -529,6 +542,7 @@ int spec_parse(const char *text, struct spec *spec, char *message, size_t messag
     if (!text || *text == '\0')
         text = DEFAULT_SPEC;
     start(spec);
+    char near[40];
     int list_error = parse_list(&p, text);
     if (!list_error)
         return 0;
@@ -539,7 +553,8 @@ int spec_parse(const char *text, struct spec *spec, char *message, size_t messag
     }
     // A text that looks like a list of models keeps the list's complaint; any other gets both.
     if (!strpbrk(text, ",:"))
-        complain(&p, "'%s' is neither a model (p100 v100 a40 rtx6000 a100 h100) nor a machine file",
-                 text);
+        complain(&p,
+                 "'%s' is neither a model (p100 v100 a40 rtx6000 a100 h100) nor a machine file%s",
+                 text, meant(text, strlen(text), near));
     return list_error;
 }

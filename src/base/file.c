@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,14 +61,19 @@ static int write_all(int fd, const char *bytes, size_t length)
     return 0;
 }
 
+static void parent_of(const char *path, char folder[PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        snprintf(folder, PATH_MAX, ".");
+    else
+        snprintf(folder, PATH_MAX, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
 static int sync_parent(const char *path)
 {
     char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    if (!slash)
-        snprintf(folder, sizeof folder, ".");
-    else
-        snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    parent_of(path, folder);
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return -1;
@@ -85,9 +91,9 @@ int file_write_atomic(const char *path, const char *bytes, size_t length, unsign
     unlink(fresh); /* left by a killed process of the same number */
     int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, (mode_t)mode);
     if (fd < 0)
-        return failed(err, "create", fresh);
+        return failed(err, "create", path);
     if (write_all(fd, bytes, length) || fsync(fd)) {
-        int rc = failed(err, "write", fresh);
+        int rc = failed(err, "write", path);
         close(fd);
         unlink(fresh);
         return rc;
@@ -113,6 +119,27 @@ int file_write(const char *path, const char *bytes, size_t length, unsigned mode
     int rc = write_all(fd, bytes, length) ? failed(err, "write", path) : 0;
     close(fd);
     return rc;
+}
+
+int file_check_writable(const char *path, struct wt_error *err)
+{
+    char folder[PATH_MAX];
+    struct stat st;
+    if (!*path)
+        return error_set(err, WT_E_INVALID, "the path of the file is empty");
+    bool there = stat(path, &st) == 0;
+    if (there && S_ISDIR(st.st_mode))
+        return error_set(err, WT_E_INVALID, "%s is a folder", path);
+    if (there && !S_ISREG(st.st_mode))
+        return 0; /* a terminal or a pipe: opening it tells */
+    parent_of(path, folder);
+    if (stat(folder, &st) && errno == ENOENT)
+        return error_set(err, WT_E_NOT_FOUND, "%s cannot be written: the folder %s does not exist",
+                         path, folder);
+    if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS))
+        return error_set(err, WT_E_NO_PERMISSION, "%s cannot be written: %s", path,
+                         strerror(errno));
+    return 0;
 }
 
 static int make_parents(const char *path)

@@ -25,6 +25,10 @@ int file_write_atomic(const char *path, const char *bytes, size_t length, unsign
 int file_write(const char *path, const char *bytes, size_t length, unsigned mode,
                struct wt_error *err);
 
+/* Checks, before hours of work, that file_write() can begin: WT_E_NOT_FOUND or WT_E_NO_PERMISSION
+ * with a sentence about the folder, WT_E_INVALID when `path` is a folder itself. */
+int file_check_writable(const char *path, struct wt_error *err);
+
 /* Makes the last folder of `path` (0700; parents too when `parents`), or checks that it is a
  * real folder (no link), ours, and closed to others for writing. */
 int file_private_folder(const char *path, int parents, struct wt_error *err);

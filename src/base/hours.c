@@ -26,14 +26,23 @@ int64_t hours_from_ms(int64_t wall_ms)
     return wall_ms / MS_PER_HOUR + (wall_ms % MS_PER_HOUR > 0);
 }
 
+/* An hour that no clock has, as a damaged ledger may hold it, begins at the end of time. */
+static int64_t begin(int64_t hour, int64_t units_per_hour)
+{
+    int64_t at;
+    if (__builtin_mul_overflow(hour, units_per_hour, &at))
+        return hour < 0 ? INT64_MIN : INT64_MAX;
+    return at;
+}
+
 int64_t hours_begin_ms(int64_t hour)
 {
-    return hour * MS_PER_HOUR;
+    return begin(hour, MS_PER_HOUR);
 }
 
 int64_t hours_begin_s(int64_t hour)
 {
-    return hour * S_PER_HOUR;
+    return begin(hour, S_PER_HOUR);
 }
 
 int64_t hours_floor_s(int64_t unix_s)

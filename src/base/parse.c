@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/hours.h"
 
 int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *value)
 {
@@ -178,7 +179,11 @@ int parse_time_or_age(const char *text, int64_t now_ms, int64_t *wall_ms)
     static const struct {
         char unit;
         int64_t ms;
-    } units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}, {'w', 604800000}};
+    } units[] = {{'s', 1000},
+                 {'m', 60000},
+                 {'h', MS_PER_HOUR},
+                 {'d', HOURS_PER_DAY * MS_PER_HOUR},
+                 {'w', 7 * HOURS_PER_DAY * MS_PER_HOUR}};
     size_t length = text ? strlen(text) : 0;
     char whole[32];
     uint64_t count;

@@ -150,8 +150,9 @@ static int unknown_long(const struct parse *parse, const char *word, struct wt_e
     if (meant)
         return error_set(err, WT_E_INVALID, "there is no option --%s; did you mean --%s?", shown,
                          meant);
-    return error_set(err, WT_E_INVALID, "there is no option --%s; `wattune %s --help` lists them",
-                     shown, parse->command->name);
+    return error_set(err, WT_E_INVALID,
+                     "there is no option --%s; `wattune %s --help` lists the options", shown,
+                     parse->command->name);
 }
 
 /* getopt_long() has put its place behind the word, but for a letter in a group of letters. */
@@ -166,7 +167,8 @@ static int refuse(const struct parse *parse, int code, struct wt_error *err)
                          row->name);
     if (!optopt)
         return unknown_long(parse, parse->argv[optind - 1], err);
-    return error_set(err, WT_E_INVALID, "there is no option -%s; `wattune %s --help` lists them",
+    return error_set(err, WT_E_INVALID,
+                     "there is no option -%s; `wattune %s --help` lists the options",
                      text_escape_into(shown, sizeof shown, letter), parse->command->name);
 }
 

@@ -6,25 +6,35 @@
 
 #include <string.h>
 
+#include "base/hours.h"
 #include "base/nearest.h"
 #include "base/parse.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "setup/option.h"
 
 /* The range of a budget: less is used before the first reading, more by nobody (a TWh, a hundred
  * million tonnes, a century). */
 static const struct {
     double least, most;
-} range[] = {[BUDGET_ENERGY] = {1, 3.6e15},
+} range[] = {[BUDGET_ENERGY] = {1, 1e9 * J_PER_KWH},
              [BUDGET_CARBON] = {1e-3, 1e14},
-             [BUDGET_TIME] = {1, 100 * 8766 * 3600.0}};
+             [BUDGET_TIME] = {1, 100 * 8766 * (double)S_PER_HOUR}};
 
-static const struct parse_unit units[] = {
-    {"J", 1, BUDGET_ENERGY},       {"kJ", 1e3, BUDGET_ENERGY},  {"MJ", 1e6, BUDGET_ENERGY},
-    {"GJ", 1e9, BUDGET_ENERGY},    {"Wh", 3600, BUDGET_ENERGY}, {"kWh", 3.6e6, BUDGET_ENERGY},
-    {"MWh", 3.6e9, BUDGET_ENERGY}, {"gCO2e", 1, BUDGET_CARBON}, {"kgCO2e", 1e3, BUDGET_CARBON},
-    {"tCO2e", 1e6, BUDGET_CARBON}, {"s", 1, BUDGET_TIME},       {"min", 60, BUDGET_TIME},
-    {"h", 3600, BUDGET_TIME},      {"d", 86400, BUDGET_TIME}};
+static const struct parse_unit units[] = {{"J", 1, BUDGET_ENERGY},
+                                          {"kJ", 1e3, BUDGET_ENERGY},
+                                          {"MJ", 1e6, BUDGET_ENERGY},
+                                          {"GJ", 1e9, BUDGET_ENERGY},
+                                          {"Wh", J_PER_KWH / 1e3, BUDGET_ENERGY},
+                                          {"kWh", J_PER_KWH, BUDGET_ENERGY},
+                                          {"MWh", 1e3 * J_PER_KWH, BUDGET_ENERGY},
+                                          {"gCO2e", 1, BUDGET_CARBON},
+                                          {"kgCO2e", 1e3, BUDGET_CARBON},
+                                          {"tCO2e", 1e6, BUDGET_CARBON},
+                                          {"s", 1, BUDGET_TIME},
+                                          {"min", 60, BUDGET_TIME},
+                                          {"h", S_PER_HOUR, BUDGET_TIME},
+                                          {"d", HOURS_PER_DAY *S_PER_HOUR, BUDGET_TIME}};
 
 /* The unit nearest to the word behind the number. */
 static const char *nearest_unit(const char *text)

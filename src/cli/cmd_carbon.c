@@ -9,6 +9,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/hours.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/command.h"
@@ -141,8 +142,8 @@ static void add_system(struct sheet *sheet, const char *name, const char *model)
     for (unsigned i = 0; i < 2; i++) {
         snprintf(key, sizeof key, "%s_%s", name, hours[i].name);
         snprintf(label, sizeof label, "  %s", hours[i].label);
-        double grams =
-            carbon_embodied_g(system.kg, 3600, carbon->lifetime_years, hours[i].utilisation, 1, 1);
+        double grams = carbon_embodied_g(system.kg, S_PER_HOUR, carbon->lifetime_years,
+                                         hours[i].utilisation, 1, 1);
         figure = add(sheet, key, label, grams, "g");
         figure->devices = system.devices;
         snprintf(figure->source, sizeof figure->source, "%s", hours[i].source);

@@ -100,7 +100,7 @@ static const struct option_row options[] = {
      .form = "TIME",
      .otherwise = "no limit",
      .to = OPTION_TO(struct settings, fleet.from_ms),
-     .help = "Begin of the time shown: RFC 3339, a date, or an age such as 30d (UTC; whole hours)"},
+     .help = "Start of the time shown: RFC 3339, a date, or an age such as 30d (UTC; whole hours)"},
     {.name = "to",
      .type = OPTION_MOMENT,
      .form = "TIME",
@@ -184,21 +184,22 @@ static int run(struct setup *setup, void *unused)
 const struct command command_fleet = {
     .name = "fleet",
     .summary = "show a fleet's use and savings, by phase and by job",
-    .description = "The fleet view and the task view of Sustainable AI over the ledger: energy and "
-                   "carbon by phase, GPU, project and user, the jobs with the highest use, their "
-                   "savings against the measured baseline with its error, and the further saving "
-                   "that each job's profile offers: by the trade-off (--eta), and at least "
-                   "energy.\n\n"
-                   "Where `wattune monitor --book` watched the devices, the energy of their "
-                   "counters is shown in lines that add up: the energy that runs booked, less the "
-                   "energy that runs on a shared GPU counted more than once, idle (no process and "
-                   "no run), and unattributed, the remainder, whatever its sign. Idle embodied "
-                   "carbon is a line too; the figure divided by utilisation stands beside it and "
-                   "is never added.\n\n"
-                   "--what-if recomputes sums without touching the ledger: operational carbon "
-                   "under another intensity or PUE, embodied carbon over another lifetime or at "
-                   "another utilisation than the configured ones, and with eta the use of jobs at "
-                   "the limits that eta chooses from their profiles.",
+    .description =
+        "Shows the fleet view and the task view of Sustainable AI over the ledger: energy "
+        "and carbon by phase, GPU, project and user, the jobs with the highest use, their "
+        "savings against the measured baseline with its error, and the further saving "
+        "that each job's profile offers: by the trade-off (--eta), and at least "
+        "energy.\n\n"
+        "Where `wattune monitor --book` watched the devices, the energy of their "
+        "counters is shown in lines that add up: the energy that runs booked, less the "
+        "energy that runs on a shared GPU counted more than once, idle (no process and "
+        "no run), and unattributed, the remainder, whatever its sign. Idle embodied "
+        "carbon is a line too; the figure divided by utilisation stands beside it and "
+        "is never added.\n\n"
+        "--what-if recomputes sums without touching the ledger: operational carbon "
+        "under another intensity or PUE, embodied carbon over another lifetime or at "
+        "another utilisation than the configured ones, and with eta the use of jobs at "
+        "the limits that eta chooses from their profiles.",
     .examples = "  wattune fleet\n"
                 "  wattune fleet --from 30d --json\n"
                 "  wattune fleet --format html > fleet.html\n"

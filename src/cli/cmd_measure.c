@@ -23,10 +23,10 @@ static struct settings {
 
 static const struct option_row options[] = {
     {.name = "json",
-     .type = OPTION_TEXT,
+     .type = OPTION_READ,
      .form = "FILE",
-     .most = OPTION_TEXT_MOST,
      .optional = true,
+     .read = command_read_output,
      .to = OPTION_TO(struct settings, json_file),
      .help = "Print one JSON object: as the last line on standard output, or into FILE"},
     {0}};

@@ -8,7 +8,6 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/nearest.h"
 #include "base/parse.h"
 #include "base/text.h"
@@ -83,7 +82,7 @@ static const struct option_row options[] = {
      .form = "TIME",
      .otherwise = "no limit",
      .to = OPTION_TO(struct settings, report.from_ms),
-     .help = "Begin of the time reported: RFC 3339, a date, or an age such as 7d (UTC; whole "
+     .help = "Start of the time reported: RFC 3339, a date, or an age such as 7d (UTC; whole "
              "hours)"},
     {.name = "to",
      .type = OPTION_MOMENT,

@@ -74,13 +74,14 @@ static int check_limits(const struct devices *devices, struct wt_error *err)
     return rc < 0 ? rc : 0;
 }
 
+enum { VISIBLE_DEVICES = 32 + WT_MAX_DEVICES * WT_UUID_LEN };
+
 /* For run --gpus: the command sees exactly these GPUs, by UUID, in any order of CUDA. */
-static const char *visible_devices(const struct devices *devices)
+static const char *visible_devices(const struct devices *devices, char env[VISIBLE_DEVICES])
 {
-    static char env[32 + WT_MAX_DEVICES * WT_UUID_LEN];
-    size_t n = (size_t)snprintf(env, sizeof env, "CUDA_VISIBLE_DEVICES=");
+    size_t n = (size_t)snprintf(env, VISIBLE_DEVICES, "CUDA_VISIBLE_DEVICES=");
     for (unsigned i = 0; i < devices->gpu_count; i++)
-        n += (size_t)snprintf(env + n, sizeof env - n, "%s%s", i ? "," : "",
+        n += (size_t)snprintf(env + n, VISIBLE_DEVICES - n, "%s%s", i ? "," : "",
                               sense_device(devices->sense, devices->selected[i])->uuid);
     return env;
 }
@@ -110,6 +111,15 @@ static void say_sizes(const struct recur_options *recur)
     printf("with batch sizes chosen for %s\n", words);
 }
 
+static void say_search(const struct setup *setup, const char *search)
+{
+    const char *limits = config_text(setup->config, CONFIG_POWER_LIMITS);
+    printf("and would search the power limits %s%s (%s)%s\n",
+           strcmp(limits, "auto") == 0 ? "of the devices" : limits,
+           strcmp(limits, "auto") == 0 ? "" : " W", search,
+           run_settings.carbon_aware ? ", and follow the grid" : "");
+}
+
 static void say_dry_run(const struct setup *setup, const struct devices *devices,
                         const char *ledger)
 {
@@ -135,9 +145,7 @@ static void say_dry_run(const struct setup *setup, const struct devices *devices
     if (job->observe)
         printf("and would write nothing to a device\n");
     else
-        printf("and would try the power limits %s by %s%s\n",
-               config_text(setup->config, CONFIG_POWER_LIMITS), job->tuner.search,
-               run_settings.carbon_aware ? ", and follow the grid" : "");
+        say_search(setup, job->tuner.search);
 }
 
 /* --- Results --- */
@@ -279,11 +287,12 @@ static int run_in_ledger(struct setup *setup, struct devices *devices, bool *int
 {
     struct ledger *ledger = NULL;
     struct recur_result result = {0};
+    char visible[VISIBLE_DEVICES];
     int rc = open_ledger(setup, false, &ledger, err);
     if (rc)
         return command_failed(err);
     if (setup->gpus)
-        devices->env[devices->env[0] ? 2 : 0] = visible_devices(devices);
+        devices->env[devices->env[0] ? 2 : 0] = visible_devices(devices, visible);
     run_settings.recur.job.env = devices->env;
     run_settings.recur.job.sense = devices->options;
     rc = run_booked(devices, ledger, &result, err);
@@ -346,7 +355,8 @@ const struct command command_run = {
         "a pattern matches the lines that a step prints. Without a sign of steps wattune measures "
         "the run and does not tune it. Setting a power limit needs root or CAP_SYS_ADMIN; under "
         "sudo the command runs as the user who called.\n\n"
-        "With --target the training has reached its goal when the metric of that name does at the "
+        "With --target the training has reached its target when the metric of that name does at "
+        "the "
         "end of an epoch: wattune then asks it to end (wt_stop_requested), and never ends it by "
         "force. The program passes the metric to wt_epoch_end() of libwattune, or --metric-pattern "
         "finds it. After --max-epochs without the target wattune asks the training to end, sends "

@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/curses.h"
+#include "measure/meter/meter.h"
 #include "setup/devices.h"
 #include "show/text/view.h"
 
@@ -38,47 +38,13 @@ static void on_signal(int number)
     ended = 1;
 }
 
-/* A device between two readings. */
-struct kept {
-    bool has_counter, has_power;
-    uint64_t energy_mj;
-    uint32_t power_mw;
-    int64_t t_ns;
-    char why[300];
-};
-
 struct top {
     struct view_top view;
     struct view_top_device devices[WT_MAX_DEVICES];
-    struct kept kept[WT_MAX_DEVICES];
+    char why[WT_MAX_DEVICES][300]; /* a device cannot be read */
+    struct live_meter *meter;
     int64_t started_ns;
 };
-
-/* Energy since the start: the counter's difference, and without a counter power over time.  A
- * counter that went back (the driver was loaded anew) leaves the interval unknown. */
-static void add_energy(struct view_top_device *device, struct kept *kept)
-{
-    const struct wt_state *s = &device->state;
-    bool counter = s->known & WT_STATE_ENERGY, power = s->known & WT_STATE_POWER;
-    if (counter) {
-        if (kept->has_counter && s->energy_mj >= kept->energy_mj)
-            device->energy_j += (double)(s->energy_mj - kept->energy_mj) / 1e3;
-        else if (!isfinite(device->energy_j))
-            device->energy_j = 0;
-    } else if (power) {
-        device->estimated = true;
-        if (!isfinite(device->energy_j))
-            device->energy_j = 0;
-        if (kept->has_power)
-            device->energy_j +=
-                (kept->power_mw / 2e3 + s->power_mw / 2e3) * (double)(s->t_ns - kept->t_ns) / 1e9;
-    }
-    kept->has_counter = counter;
-    kept->has_power = power;
-    kept->energy_mj = s->energy_mj;
-    kept->power_mw = s->power_mw;
-    kept->t_ns = s->t_ns;
-}
 
 static void add_history(struct view_top_device *device)
 {
@@ -101,12 +67,13 @@ static void read_all(struct top *top, const struct devices *devices)
         int rc = sense_state(devices->sense, devices->selected[i], ~0u, &device->state, &err);
         device->why = NULL;
         if (rc) { /* shown on the screen; standard error would break it */
-            snprintf(top->kept[i].why, sizeof top->kept[i].why, "%.299s", err.text);
-            device->why = top->kept[i].why;
+            snprintf(top->why[i], sizeof top->why[i], "%.299s", err.text);
+            device->why = top->why[i];
             device->state = (struct wt_state){0};
-        } else {
-            add_energy(device, &top->kept[i]);
         }
+        if (live_meter_so_far(top->meter, i, &device->energy_j))
+            device->energy_j = NAN;
+        device->estimated = !device->device.has_energy_counter && isfinite(device->energy_j);
         add_history(device);
     }
     top->view.since_s = (double)(clock_now_ns() - top->started_ns) / 1e9;
@@ -136,6 +103,13 @@ static double next_interval(double now_s, bool longer)
     return now_s;
 }
 
+/* The meter need not read more often than the screen shows twice. */
+static void set_interval(struct top *top, double interval_s)
+{
+    top->view.interval_s = interval_s;
+    live_meter_set_gap(top->meter, (int64_t)(interval_s / 2 * (double)NS_PER_S));
+}
+
 /* False: the user wants to quit. */
 static bool handle_key(struct top *top, int key)
 {
@@ -149,10 +123,10 @@ static bool handle_key(struct top *top, int key)
         break;
     case '+':
     case '=':
-        top->view.interval_s = next_interval(top->view.interval_s, true);
+        set_interval(top, next_interval(top->view.interval_s, true));
         break;
     case '-':
-        top->view.interval_s = next_interval(top->view.interval_s, false);
+        set_interval(top, next_interval(top->view.interval_s, false));
         break;
     default:
         break;
@@ -160,12 +134,21 @@ static bool handle_key(struct top *top, int key)
     return true;
 }
 
+/* Milliseconds until the screen or the meter wants to read; a signal is noticed within a second. */
+static int wait_ms(const struct top *top, int64_t next_ns)
+{
+    int64_t meter_ns = live_meter_next_ns(top->meter);
+    int64_t at_ns = meter_ns < next_ns ? meter_ns : next_ns;
+    double ms = ceil((double)(at_ns - clock_now_ns()) / clock_scale() / 1e6);
+    return ms > 1000 ? 1000 : ms < 1 ? 1 : (int)ms;
+}
+
 /* A pause holds the picture; counting of energy continues. */
 static void loop(struct top *top, const struct devices *devices)
 {
     int64_t next_ns = clock_now_ns();
-    double scale = clock_scale();
     while (!ended) {
+        live_meter_poll(top->meter);
         int64_t now_ns = clock_now_ns();
         if (now_ns >= next_ns) {
             read_all(top, devices);
@@ -173,9 +156,7 @@ static void loop(struct top *top, const struct devices *devices)
                 draw(top);
             next_ns = now_ns + (int64_t)(top->view.interval_s * (double)NS_PER_S);
         }
-        double wait_ms = ceil((double)(next_ns - clock_now_ns()) / scale / 1e6);
-        int key =
-            screen_key(wait_ms > 1000 ? 1000 : (int)wait_ms); /* notices a signal within a second */
+        int key = screen_key(wait_ms(top, next_ns));
         if (key == SCREEN_NOTHING)
             continue;
         double interval_s = top->view.interval_s;
@@ -185,6 +166,26 @@ static void loop(struct top *top, const struct devices *devices)
             next_ns = clock_now_ns();
         draw(top);
     }
+}
+
+/* Meters the selected GPUs from here on. */
+static int begin(struct top *top, const struct devices *devices, struct wt_error *err)
+{
+    int rc =
+        live_meter_new(devices->sense, devices->selected, devices->gpu_count, &top->meter, err);
+    if (rc)
+        return rc;
+    top->view = (struct view_top){
+        .unicode = screen_has_unicode(), .devices = top->devices, .count = devices->gpu_count};
+    for (unsigned i = 0; i < devices->gpu_count; i++) {
+        const struct wt_device *device = sense_device(devices->sense, devices->selected[i]);
+        top->devices[i].device = *device;
+    }
+    live_meter_keep_up(top->meter);
+    set_interval(top, settings.interval_s);
+    top->started_ns = clock_now_ns();
+    live_meter_begin(top->meter);
+    return 0;
 }
 
 static int run(struct setup *setup, void *unused)
@@ -206,18 +207,12 @@ static int run(struct setup *setup, void *unused)
         sigaction(ends[i], &action, NULL); /* before ncurses, which leaves them alone then */
     rc = screen_open(&err);
     if (rc == 0) {
-        top->started_ns = clock_now_ns();
-        top->view = (struct view_top){.unicode = screen_has_unicode(),
-                                      .interval_s = settings.interval_s,
-                                      .devices = top->devices,
-                                      .count = devices.gpu_count};
-        for (unsigned i = 0; i < devices.gpu_count; i++) {
-            top->devices[i].device = *sense_device(devices.sense, devices.selected[i]);
-            top->devices[i].energy_j = NAN;
-        }
-        loop(top, &devices);
+        rc = begin(top, &devices, &err);
+        if (rc == 0)
+            loop(top, &devices);
         screen_close();
     }
+    live_meter_free(top->meter);
     devices_close(&devices);
     free(top);
     return rc ? command_failed(&err) : EXIT_DONE;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/help.h"
@@ -120,6 +121,17 @@ bool command_synopsis(const struct command *command, unsigned i, char *text, siz
         line += strcspn(line, "\n") + (line[strcspn(line, "\n")] == '\n');
     snprintf(text + used, size - used, " %.*s", (int)strcspn(line, "\n"), line);
     return *line != '\0';
+}
+
+int command_read_output(const char *name, const char *text, void *target, struct wt_error *err)
+{
+    struct wt_error why;
+    int rc = file_check_writable(text, &why);
+    if (rc)
+        return error_set(err, rc, "%s: %s", name, why.text);
+    if (target)
+        memcpy(target, &text, sizeof text);
+    return 0;
 }
 
 bool command_colour(const struct setup *setup)

@@ -59,6 +59,12 @@ extern const struct command command_run, command_measure, command_monitor, comma
         .name = option, .type = OPTION_TEXT, .form = "FILE", .most = OPTION_TEXT_MOST,             \
         .to = OPTION_TO(type_, member), .help = text                                               \
     }
+/* A file that the command writes: its folder is checked before the work. */
+#define OUTPUT_ROW(option, type_, member, text)                                                    \
+    {                                                                                              \
+        .name = option, .type = OPTION_READ, .form = "FILE", .read = command_read_output,          \
+        .to = OPTION_TO(type_, member), .help = text                                               \
+    }
 #define JOB_ROW(type_, member)                                                                     \
     {                                                                                              \
         .name = "JOB", .type = OPTION_TEXT, .form = "JOB", .most = OPTION_TEXT_MOST,               \
@@ -85,6 +91,10 @@ bool command_synopsis(const struct command *command, unsigned i, char *text, siz
  * ledger from it.  Ends the process on
  * --help and on usage errors (exit code 2). */
 void command_parse(const struct command *command, int argc, char **argv, struct setup *setup);
+
+/* Reads the path of a file that will be written (target: const char *, borrowed): the error tells
+ * that file_write() could not begin. */
+int command_read_output(const char *name, const char *text, void *target, struct wt_error *err);
 
 /* True when standard output gets colours: by --color, on a terminal, without NO_COLOR. */
 bool command_colour(const struct setup *setup);

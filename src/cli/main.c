@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "run/job/guard_process.h"
+#include "run/process/signals.h"
 
 static void print_overview(FILE *out)
 {
@@ -58,10 +59,22 @@ int main(int argc, char **argv)
         print_overview(stdout);
         return EXIT_DONE;
     }
+    char help[] = "--help";
+    char *asked[] = {argv[0], argv[1], help, NULL};
+    if (strcmp(argv[1], "help") == 0 && argc == 2) {
+        print_overview(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[1], "help") == 0) { /* as COMMAND --help */
+        asked[1] = argv[2];
+        argv = asked;
+        argc = 3;
+    }
     if (strcmp(argv[1], "--version") == 0) {
         printf("wattune %s\n", WATTUNE_VERSION);
         return EXIT_DONE;
     }
+    signals_ignore_size();
     bool names = strcmp(argv[1], JOB_NAMES_COMMAND) == 0;
     const struct command *command = find(argv[1]);
     if (!command && !names)

@@ -84,7 +84,8 @@ static int read_target(const char *name, const char *text, void *target, struct 
 #define TO(member) OPTION_TO(struct run_settings, member)
 
 const struct option_row run_rows[] = {
-    FILE_ROW("json", struct run_settings, json, "Write measurements and tuning as JSON into FILE"),
+    OUTPUT_ROW("json", struct run_settings, json,
+               "Write measurements and tuning as JSON into FILE"),
     {.name = "dry-run", .to = TO(dry_run), .help = "Print the plan, and do nothing"},
     {.name = "job",
      .type = OPTION_TEXT,

@@ -4,6 +4,8 @@
  */
 #include "cli/sim_fleet.h"
 
+#include "base/hours.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,7 +152,7 @@ static void add_up(struct synthetic_fleet_booked *booked, const struct synthetic
     booked->unended += !trial->outcome.ended;
     booked->profiles += run->keeps_profile;
     if (trial->outcome.ended)
-        booked->gpu_hours += trial->outcome.time_s * trial->part.gpu_count / 3600;
+        booked->gpu_hours += trial->outcome.time_s * trial->part.gpu_count / S_PER_HOUR;
     if (isfinite(trial->part.energy_j))
         booked->energy_j += trial->part.energy_j;
 }

@@ -56,7 +56,7 @@ int synthetic_fleet_read_locations(const char *name, const char *text, void *tar
         FLEET_ROW("users", OPTION_WHOLE, "N", options.users, "12", .least = 1,                     \
                   .most = SYNTHETIC_USERS_MOST, .help = "Number of users who submit runs"),        \
         FLEET_ROW("start", OPTION_MOMENT, "TIME", options.start_ms, "2025-01-01",                  \
-                  .help = "Begin of the simulated period: RFC 3339, a date or an age such as "     \
+                  .help = "Start of the simulated period: RFC 3339, a date or an age such as "     \
                           "90d"),                                                                  \
         FLEET_ROW("gpu-models", OPTION_READ, "MODEL,...", options, NULL,                           \
                   .read = synthetic_fleet_read_models,                                             \

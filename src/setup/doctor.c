@@ -26,6 +26,7 @@
 #include "setup/config.h"
 #include "setup/devices.h"
 #include "setup/open_ledger.h"
+#include "tune/act/guard.h"
 #include "tune/act/journal.h"
 #include "tune/act/sensed.h"
 
@@ -364,6 +365,24 @@ static int read_left(const struct left *left, const char *uuid, struct journal_e
     return WT_E_NOT_FOUND;
 }
 
+/* Tells each setting that is owed: "power limit (250 W before) and clock lock". */
+static void tell_debts(struct wt_check *check, const struct journal_entry *entry, const char *uuid,
+                       const char *holder)
+{
+    char debts[128] = "";
+    size_t used = 0;
+    for (unsigned k = 0; k < WT_KNOBS && used < sizeof debts; k++) {
+        if (!entry->debts[k].owed)
+            continue;
+        used += (size_t)snprintf(debts + used, sizeof debts - used, "%s%s", used ? " and " : "",
+                                 guard_knob_name((enum wt_knob)k));
+        if (k == WT_KNOB_POWER_LIMIT && used < sizeof debts)
+            used += (size_t)snprintf(debts + used, sizeof debts - used, " (%g W before)",
+                                     entry->debts[k].found / 1e3);
+    }
+    DETAIL(check, "%s of %s, set by %s, could not be put back", debts, uuid, holder);
+}
+
 static void check_left(struct doctor *doctor, const struct left *left)
 {
     struct wt_check *check = add(doctor, "leftover_limits", WT_CHECK_GOOD);
@@ -394,15 +413,8 @@ static void check_left(struct doctor *doctor, const struct left *left)
                    text_escape_into(holder, sizeof holder, entry.holder));
         } else if (rc != WT_E_BUSY) {
             check->status = WT_CHECK_DEGRADED;
-            const struct journal_debt *limit = &entry.debts[WT_KNOB_POWER_LIMIT];
             text_escape_into(holder, sizeof holder, entry.holder);
-            if (limit->owed)
-                DETAIL(check,
-                       "the limit of %s was %g W before %s set it, and could not be put back", uuid,
-                       limit->found / 1e3, holder);
-            else
-                DETAIL(check, "the clocks of %s were locked by %s, and could not be put back", uuid,
-                       holder);
+            tell_debts(check, &entry, uuid, holder);
             ADVISE(check,
                    "call wattune doctor where this GPU is there and its limit may be set; or drop "
                    "%.248s/%s.%s",

@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#include "base/log.h"
+
 static bool is_named(const struct setup *setup)
 {
     return setup->ledger && *setup->ledger;
@@ -28,5 +30,11 @@ int open_ledger(const struct setup *setup, bool read_only, struct ledger **ledge
     if (rc)
         return rc;
     unsigned flags = read_only ? LEDGER_READ_ONLY : is_named(setup) ? 0 : LEDGER_MAKE_PARENT;
-    return ledger_open(path, flags, ledger, err);
+    rc = ledger_open(path, flags, ledger, err);
+    if (rc == 0 && ledger_schema_found(*ledger))
+        log_note(
+            "brought the ledger up to date, from schema %d to %d: an older wattune that still runs "
+            "cannot book into it",
+            ledger_schema_found(*ledger), ledger_schema_number());
+    return rc;
 }

@@ -142,6 +142,21 @@ static int check_watts(const char *text)
     return n < 0 ? n : 0;
 }
 
+/* Names the item of a list of watts that is none, where there is more than one. */
+static int refuse_watts(const struct option_row *row, const char *name, const char *text,
+                        struct wt_error *err)
+{
+    char part[32], shown[SHOWN], takes[TAKES];
+    const char *at = text;
+    double watts;
+    while (strchr(text, ',') && parse_next_part(&at, ',', part, sizeof part) == 1)
+        if (parse_number(part, 1, 10000, &watts))
+            return error_set(err, WT_E_PARSE, "%s is %s; \"%s\" is no number from 1 to 10000", name,
+                             option_takes(row, takes, sizeof takes),
+                             text_escape_into(shown, sizeof shown, part));
+    return refuse(row, name, text, err);
+}
+
 /* The value in the C type of its target. */
 union value {
     bool flag;
@@ -204,7 +219,8 @@ int option_read(const struct option_row *row, const char *name, const char *text
     if (rc)
         return rc;
     if (parse(row, text, &value))
-        return refuse(row, name, text, err);
+        return row->type == OPTION_WATTS ? refuse_watts(row, name, text, err)
+                                         : refuse(row, name, text, err);
     if (target)
         memcpy(target, &value, row->to.size);
     return 0;

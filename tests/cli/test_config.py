@@ -61,7 +61,7 @@ def test_settings_reach_the_commands(wattune, tmp_path):
     wattune.write_config(f"vgpu = {machine}\nledger = {ledger}\nphase = inference\npower_limits = 150, 200\n")
     plan = wattune("run", "--dry-run", "--", "true").stdout
     assert f"phase inference), booked in {ledger}" in plan and "NVIDIA A40" in plan
-    assert "power limits 150, 200 by" in plan
+    assert "power limits 150, 200 W (adaptive)" in plan
     one = wattune("run", "--dry-run", "--gpus", "1", "--phase", "data", "--", "true").stdout
     assert "phase data" in one and "A40" not in one and "GPU 1" in one
     # A flag for the other kind of device goes before the file's virtual GPU.

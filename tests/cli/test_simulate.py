@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """wattune simulate and wattune pareto: a small trace of our own, worked out by hand, and wrong files and options.
 
-Where the published traces lie beside the project (../shared/traces, or WATTUNE_TRACES), the published histories and values
-are compared as well."""
+With the published traces in the folder that WATTUNE_TRACES names, the published histories and values are compared as well."""
 
 import json
 import math

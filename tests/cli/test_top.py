@@ -92,7 +92,7 @@ def test_without_a_terminal(wattune):
 @needs_tmux
 def test_the_screen(wattune, terminal):
     t = terminal("--vgpu", wattune.machine(["model = a40\npower_limit_w = 250", "model = p100"]), "--interval", "0.1")
-    text = t.wait(r"[▁▂▃]{4}.*\n.*P100")
+    text = t.wait(r"[▁▂▃]{4}.*\n.*P100.* ~ *[\d.]+ k?J")  # summed power takes a moment to be known
     lines = text.splitlines()
     assert re.match(r"wattune top  2 GPUs  [\d.]+ W  [\d.]+ k?J in [\d.]+ s  every 0\.1 s$", lines[0])
     assert lines[2].split() == ["GPU", "NAME", "POWER", "LIMIT", "TEMP", "UTIL", "MEMORY", "ENERGY", "THROTTLE"]

@@ -127,3 +127,9 @@ def test_files_left_behind_are_named(tmp_path, own):
     code, words = leftovers_of(tmp_path, own)
     assert code == 1 and all(f"left behind: {runtime / name}\n" in words
                              for name in ("wattune/GPU-1.limit", "wattune-0123456789abcdef", "wattune-vgpu/machine"))
+
+
+def test_entries_of_both_journals_are_seen(tmp_path):
+    for name in ("GPU-1.setting", "GPU-2.limit", "GPU-1.lock"):
+        (tmp_path / name).write_text("")
+    assert {pathlib.Path(path).name for path in leftovers.files((tmp_path,)) if path.startswith(str(tmp_path))} == {"GPU-1.setting", "GPU-2.limit"}

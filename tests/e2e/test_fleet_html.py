@@ -199,8 +199,8 @@ def test_numbers_are_those_of_the_json(wt, book, browser):
     assert len(rows) == 6
     assert values(browser.js(f"return {figures('document.querySelector(`#assumptions`)')}")) == [30, 1.5, 0.9, 8, 1]
     text = browser.js("return document.body.innerText")
-    for words in ("GPU energy is unknown of 2 of 8 runs", "killed", "A run is whole in the day in which it began.", "in 3 of 8 runs",
-                  "the further saving available in", "assumed world average", "market-based figure is unknown of"):
+    for words in ("GPU energy is unknown for 2 of 8 runs", "killed", "Each run counts on the day it began.", "in 3 of 8 runs",
+                  "the further saving available in", "assumed world average", "market-based figure is unknown for"):
         assert words in text, words
 
 
@@ -232,7 +232,7 @@ def test_a_period(book, browser):
     assert shown_cards["Energy"][0] == pytest.approx(7.2e6 + 6 * 180000)
     text = browser.js("return document.body.innerText")
     assert "Hours that began at or after 2025-03-02 00:00 UTC and before 2025-03-10 00:00 UTC" in text
-    assert "A run is whole" not in text
+    assert "Each run counts" not in text
 
 
 def test_watches_without_runs(book, browser):
@@ -374,5 +374,5 @@ def test_empty(wt, browser):
     done = wt.run("fleet", "--format", "html")
     assert done.returncode == 0
     browser.open(done.stdout.encode())
-    assert "There are no runs and no watched devices in the ledger for that." in browser.js("return document.body.innerText")
+    assert "No runs and no watched devices in the ledger match." in browser.js("return document.body.innerText")
     assert browser.console() == []

@@ -50,13 +50,30 @@ def rows(path, sql):
 REWORDED = [("what is believed of their cost", "the belief about their cost"),
             ("once it is known what an epoch of the size costs", "once an epoch of the size has a known cost")]
 
+# Tables: a saving instead of a change, and no spread of a single run.
+RELAID = [(r"ENERGY/STEP( +)OUTCOME", r"SAVED/STEP\1OUTCOME"),
+          (r"^( +\d+ +\d+ .* UTC .*) -(\d+\.\d % )", r"\1 \2"),
+          (r"^( +\d+ +\d+ .* UTC .*) \+(\d+\.\d % )", r"\1 -\2"),
+          (r"^( +\d+ +1 +[\d.]+ \w+ +)0 J", r"\1unknown")]
+
+
+def comparable(said):
+    """Without the sentences of a document; columns are as wide as their cells."""
+    if isinstance(said, dict):
+        return {key: len(value) if key == "sentences" else value for key, value in said.items()}
+    return re.sub(" +", " ", said)
+
 
 def reworded(said):
     """As today's program says it: sentences apart, not one value may differ."""
     if isinstance(said, dict):
-        return {key: len(value) if key == "sentences" else value for key, value in said.items()}
+        return said
     for old, new in REWORDED:
         said = said.replace(old, new)
+    for old, new in RELAID:
+        said = re.sub(old, new, said, flags=re.MULTILINE)
+    if "\nNot tuned: " in said and "\nprofile of " in said:
+        said = said.replace("<- chosen", "<- in force").replace("the baseline was not measured", "the profile was not finished")
     return said
 
 
@@ -66,7 +83,7 @@ def test_every_command_prints_the_same(name, tmp_path):
     expected = json.loads((LEDGERS / f"{name}.json").read_text(encoding="utf-8"))
     assert expected
     for line, said in expected.items():
-        assert reworded(answer(path, line)) == reworded(said), line
+        assert comparable(answer(path, line)) == comparable(reworded(said)), line
     assert rows(path, "PRAGMA user_version") == [(SCHEMA,)]
     assert rows(path, "PRAGMA integrity_check") == [(b"ok",)] and rows(path, "PRAGMA foreign_key_check") == []
 

@@ -334,7 +334,7 @@ def test_sigkill_follows_after_the_grace(recur):
     begin = time.monotonic()
     done = recur.run("--target", "accuracy>=0.9", "--max-epochs", "1", "--grace", "0.5", batch="64", train=("deaf=1",))
     assert done.returncode == 5 and time.monotonic() - begin < 20
-    assert "it was killed" in done.stderr and recur.tries()[0]["exit_code"] is None
+    assert "wattune killed it" in done.stderr and recur.tries()[0]["exit_code"] is None
 
 
 @pytest.mark.parametrize("train, words", [

@@ -185,7 +185,7 @@ def test_reports_hold_what_runs_measured(wt):
     assert all(row["energy_cpu_j"] == "" and row["savings_energy_j"] == "" for row in table)
     text = wt.run("report", "--by", "job").stdout
     assert [line.split()[0] for line in text.splitlines()[1:5]] == [g["key"]["job"] for g in as_json] + ["all"]
-    assert "CPU energy is unknown of 4 of 4 runs" in text
+    assert "CPU energy is unknown for 4 of 4 runs" in text
 
 
 def test_savings_are_summed_with_their_error(wt):
@@ -216,7 +216,7 @@ def test_a_killed_run_is_counted_and_unknown(wt):
     assert "gpu" in killed["not_measured"]
     assert found["total"]["runs"] == 2 and found["total"]["energy_j"]["gpu"] > 0
     text = wt.run("report").stdout
-    assert "these go on or were killed" in text and "GPU energy is unknown of 1 of 2 runs" in text
+    assert "no end (still running or killed)" in text and "GPU energy is unknown for 1 of 2 runs" in text
 
 
 HOSTILE = ["<script>alert(1)</script>", "a\nb", "\x1b[31mred", "x'); DROP TABLE trials; --", "\u202egnp.exe", '"=1+1"', "=cmd|'/c'!A1",

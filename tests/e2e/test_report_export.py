@@ -298,7 +298,7 @@ def test_ledgers_without_runs(wt):
     for _ in range(2):
         assert export(wt, "codecarbon") == ",".join(CODECARBON) + "\n"
         assert export(wt, "boamps") == ""
-        assert export(wt, "sci") == export(wt, "methods") == "no runs in the ledger for that\n"
+        assert export(wt, "sci") == export(wt, "methods") == "no runs in the ledger match\n"
         done, _, _ = wt.train(wt.machine(), "--observe", train=("steps=5",))  # now there is a ledger, and then none of its runs
         assert done.returncode == 0 and wt.run("forget", "job").returncode == 0
     wt.ledger.write_text("this is no ledger")

@@ -37,7 +37,7 @@ def test_numbers_are_those_of_the_json(book, browser):
         for pair in shown:
             check_shown(*pair)
         lacks = group["not_measured"]
-        assert ("GPU 1" in text, "CPU 1" in text) == ("gpu" in lacks, "cpu" in lacks)
+        assert ("GPU energy 1" in text, "CPU energy 1" in text) == ("gpu" in lacks, "cpu" in lacks)
     total = found["total"]
     assert [v for _, v in browser.js(f"return {figures('document.querySelector(`tfoot`)')}")] == pytest.approx(
         numbers_of(total), rel=1e-11)
@@ -55,8 +55,8 @@ def test_numbers_are_those_of_the_json(book, browser):
                                                   rel=1e-11)
     assert value("Runs") == [5]
     text = browser.js("return document.body.innerText")
-    for words in ("GPU energy is unknown of 2 of 5 runs", "CPU energy is unknown of 4 of 5 runs", "killed", "in 2 of 5 runs",
-                  "the market-based figure is unknown of 4 of 5 runs", "DRAM unknown", "PUE: 1.1, assumed (5 runs)",
+    for words in ("GPU energy is unknown for 2 of 5 runs", "CPU energy is unknown for 4 of 5 runs", "killed", "in 2 of 5 runs",
+                  "the market-based figure is unknown for 4 of 5 runs", "DRAM unknown", "PUE: 1.1, assumed (5 runs)",
                   "assumed world average (3 runs)", "2025-03-01 00:00 UTC to 2025-03-03 02:00 UTC"):
         assert words in text, words
     # The longest bar is the most energy, and lengths are in proportion.
@@ -212,5 +212,5 @@ def test_empty(wt, browser):
     done = wt.run("report", "--format", "html")
     assert done.returncode == 0
     browser.open(done.stdout.encode())
-    assert "There are no runs in the ledger for that." in browser.js("return document.body.innerText")
+    assert "No runs in the ledger match." in browser.js("return document.body.innerText")
     assert browser.console() == []

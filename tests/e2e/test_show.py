@@ -87,6 +87,7 @@ def test_state_without_a_trial(wt):
 
 def test_document_that_cannot_be_written(wt):
     put_ledger(wt, "schema4-runs", repeat("plain", 3000))
+    assert wt.run("jobs").returncode == 0  # brings it up to date, and says so
     command = [wt.binary, "show", "plain", "--json", "--ledger", wt.ledger]
     with open("/dev/full", "w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Names that others chose, on every way to a page: base/text.c, the tables of view/, and the door
- * of json/.
+ * Names that others chose, on every way to a page: base/text.c, the tables of show/text/, and the
+ * JSON of show/json/.
  */
 #include <jansson.h>
 

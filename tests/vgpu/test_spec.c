@@ -55,6 +55,9 @@ static void bad_lists(void **state)
     (void)state;
     static const char *const rows[][2] = {
         {"k80", "neither a model"},
+        {"v10", "did you mean v100?"},
+        {"v100:2,h10", "did you mean h100?"},
+        {"A40", "did you mean a40?"},
         {"v100:0", "count"},
         {"v100:65", "at most 64"},
         {"v100:-1", "count"},

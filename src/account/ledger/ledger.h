@@ -71,6 +71,10 @@ int ledger_open(const char *path, unsigned flags, struct ledger **ledger, struct
 /* The schema that every ledger this wattune has opened is of. */
 int ledger_schema_number(void);
 
+/* The schema of the file before ledger_open() brought it up to date; 0: it was, or is new. Programs
+ * of an older version that still run cannot book into it any more. */
+int ledger_schema_found(const struct ledger *ledger);
+
 /* Takes NULL; returns NULL. */
 struct ledger *ledger_close(struct ledger *ledger);
 

@@ -21,9 +21,10 @@ struct ledger {
     sqlite3 *db;
     char *path;
     int wait_ms;
-    bool view;   /* one read transaction around several readings */
-    bool bulk;   /* one transaction around those that are asked for */
-    int bulk_rc; /* the first of them that failed; it takes the others with it */
+    int schema_found; /* before it was brought up to date; 0: it was, or it is new */
+    bool view;        /* one read transaction around several readings */
+    bool bulk;        /* one transaction around those that are asked for */
+    int bulk_rc;      /* the first of them that failed; it takes the others with it */
     struct query queries[SQL_COUNT];
 };
 

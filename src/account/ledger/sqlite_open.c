@@ -51,6 +51,11 @@ static int read_schema(struct ledger *ledger, int64_t *schema, struct wt_error *
                          "%s is an SQLite database of another program: name another file with "
                          "--ledger",
                          ledger->path);
+    if (version < 0)
+        return error_set(err, WT_E_LEDGER,
+                         "the ledger %s is damaged (schema %lld): move it away, or put a backup in "
+                         "its place",
+                         ledger->path, (long long)version);
     if (version > LEDGER_SCHEMA)
         return error_set(err, WT_E_VERSION,
                          "the ledger %s was made by a newer wattune (schema %lld, this one knows "
@@ -91,6 +96,49 @@ static int apply(struct ledger *ledger, const struct ledger_migration *step, int
     return rc ? rc : ledger_run_sql(ledger, stamp, err);
 }
 
+/* Views and triggers that others made: SQLite refuses to rename a table that one of them names, so
+ * they go aside during a step and come back as they were. */
+struct aside {
+    struct buffer drop, make;
+};
+
+static int put_aside_one(void *ctx, int count, char **values, char **names)
+{
+    struct aside *aside = ctx;
+    (void)count;
+    (void)names;
+    buffer_print(&aside->drop, "%s", values[0]);
+    buffer_print(&aside->make, "%s", values[1]);
+    return 0;
+}
+
+static int put_aside(struct ledger *ledger, struct aside *aside, struct wt_error *err)
+{
+    static const char sql[] =
+        "SELECT printf('DROP %s IF EXISTS \"%w\";', type, name), sql || ';' FROM sqlite_schema"
+        " WHERE type IN ('view', 'trigger') ORDER BY type DESC";
+    int rc = sqlite3_exec(ledger->db, sql, put_aside_one, aside, NULL);
+    if (rc != SQLITE_OK)
+        return sqlite_failed(ledger, rc, "bring up to date", err);
+    return aside->drop.failed || aside->make.failed
+               ? error_set(err, WT_E_NO_MEMORY, "open the ledger %s: out of memory", ledger->path)
+               : ledger_run_sql(ledger, buffer_text(&aside->drop), err);
+}
+
+static int apply_beside(struct ledger *ledger, int64_t schema, struct wt_error *err)
+{
+    struct aside aside = {{0}, {0}};
+    int rc = put_aside(ledger, &aside, err);
+    if (rc == 0)
+        rc = apply(ledger, &ledger_migrations[schema], schema ? schema + 1 : LEDGER_SCHEMA, err);
+    if (rc == 0)
+        rc = ledger_run_sql(ledger, buffer_text(&aside.make), err);
+    buffer_clear(&aside.drop);
+    buffer_clear(&aside.make);
+    /* Not the usage of the caller, but rows that the new schema does not take. */
+    return rc == WT_E_INVALID ? (err->code = WT_E_LEDGER) : rc;
+}
+
 /* Applies the missing steps, one transaction a version.  The version is read again under the write
  * lock: another process may have been faster. */
 static int apply_missing(struct ledger *ledger, struct wt_error *err)
@@ -102,11 +150,11 @@ static int apply_missing(struct ledger *ledger, struct wt_error *err)
         int64_t schema = 0;
         rc = read_schema(ledger, &schema, err);
         bool done = rc == 0 && schema >= LEDGER_SCHEMA;
-        if (rc == 0 && !done) {
-            int64_t next = schema ? schema + 1 : LEDGER_SCHEMA;
-            rc = apply(ledger, &ledger_migrations[schema], next, err);
-        }
+        if (rc == 0 && !done)
+            rc = apply_beside(ledger, schema, err);
         rc = ledger_finish(ledger, rc, err);
+        if (rc == 0 && !done && !ledger->schema_found)
+            ledger->schema_found = (int)schema;
         if (rc || done)
             return rc;
     }
@@ -116,12 +164,19 @@ static int apply_missing(struct ledger *ledger, struct wt_error *err)
  * tool goes along as it is, and is no reason to refuse the ledger. */
 static int migrate(struct ledger *ledger, struct wt_error *err)
 {
+    struct wt_error own;
+    err = err ? err : &own;
     int rc = sqlite_run(ledger, "PRAGMA foreign_keys = OFF", "open", err);
     if (rc)
         return rc;
     rc = apply_missing(ledger, err);
     int on = sqlite_run(ledger, "PRAGMA foreign_keys = ON", "open", rc ? NULL : err);
     return rc ? rc : on;
+}
+
+int ledger_schema_found(const struct ledger *ledger)
+{
+    return ledger->schema_found;
 }
 
 /* The name for SQLite.  "./" in front: it takes "file:..." and ":memory:" for something else than a

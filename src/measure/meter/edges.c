@@ -22,7 +22,7 @@ static const int64_t JITTER_LEAST_NS = 50000;
 /* A tick known to this part of the period is known well enough: at 200 W and 100 ms it is worth
  * 0.25 J.  Where reads rest so long that
  * they see only every other tick of 20 ms, 1 ms is enough. */
-enum { WIDTH_GOAL_PARTS = 40, WIDTH_GOAL_REST = 50 };
+enum { WIDTH_TARGET_PARTS = 40, WIDTH_GOAL_REST = 50 };
 static const int64_t WIDTH_GOAL_NS = NS_PER_MS;
 /* Reads that may follow each other within a tick while it is searched; each is made up for by one
  * and a half. */
@@ -188,17 +188,17 @@ static void learn_from_rest(struct edges *edges, int64_t begin_ns)
 /* --- Reads --- */
 
 /* How well ticks have to be known. */
-static int64_t width_goal_ns(const struct edges *edges)
+static int64_t width_target_ns(const struct edges *edges)
 {
     int64_t rest_ns = edges->gap_ns / WIDTH_GOAL_REST;
-    return later(edges->tick_ns / WIDTH_GOAL_PARTS,
+    return later(edges->tick_ns / WIDTH_TARGET_PARTS,
                  rest_ns < WIDTH_GOAL_NS ? rest_ns : WIDTH_GOAL_NS);
 }
 
 /* The place of a tick is known well enough: reads need not make it smaller. */
 static bool is_narrow(const struct edges *edges, struct span tick)
 {
-    return tick.hi_ns - tick.lo_ns <= later(width_goal_ns(edges), 4 * edges->jitter_ns);
+    return tick.hi_ns - tick.lo_ns <= later(width_target_ns(edges), 4 * edges->jitter_ns);
 }
 
 static void add_knot(struct edges *edges, int64_t begin_ns, int64_t end_ns, uint64_t energy_mj)
@@ -214,9 +214,9 @@ static void add_knot(struct edges *edges, int64_t begin_ns, int64_t end_ns, uint
     if (edges->phase_known) {
         int64_t oldest =
             later(first_after(edges, begin_ns) - 1, first_after(edges, edges->read_ns));
-        /* Ticks that scatter by less than the goal are not found out by reads that are content with
-         * it. */
-        int64_t hidden_ns = (width_goal_ns(edges) - edges->tick_ns / WIDTH_GOAL_PARTS) * 3 / 2;
+        /* Ticks that scatter by less than the target are not found out by reads that are content
+         * with it. */
+        int64_t hidden_ns = (width_target_ns(edges) - edges->tick_ns / WIDTH_TARGET_PARTS) * 3 / 2;
         int64_t lo_ns = span_of(edges, oldest).lo_ns - hidden_ns;
         int64_t hi_ns = span_of(edges, last_by(edges, end_ns)).hi_ns + hidden_ns;
         lo_ns = lo_ns > fresh.lo_ns ? lo_ns : fresh.lo_ns;

@@ -2,9 +2,9 @@
  *
  * The window meter: tracks, a table of open windows, and a thread for the tracks that are followed.
  *
- * Calls of the driver hold no lock.  `track_lock` belongs to the tracks; when there is a thread, a
- * child forked meanwhile may find it held for ever, so the child takes it never, and goes without
- * the tracks: it has no thread that could follow them.
+ * Calls of the driver hold no lock.  A fork waits until no other thread holds one of ours, so that
+ * the child finds them free and table and tracks whole.  When there is a thread, the child goes
+ * without the tracks: it has no thread that could follow them.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -21,6 +21,7 @@
 static const int64_t REAL_LEAST_NS = 2 * NS_PER_MS, REAL_MOST_NS = 200 * NS_PER_MS;
 
 struct window_meter {
+    struct window_meter *next; /* of all that there are */
     struct sense *sense;
     pthread_mutex_t table_lock;
     struct window_table *table;
@@ -32,6 +33,55 @@ struct window_meter {
     unsigned count;
     struct track tracks[];
 };
+
+/* --- Forks --- */
+
+static pthread_mutex_t meters_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct window_meter *meters;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&meters_lock);
+    for (struct window_meter *m = meters; m; m = m->next) {
+        pthread_mutex_lock(&m->table_lock);
+        pthread_mutex_lock(&m->track_lock);
+    }
+}
+
+static void after_fork(void)
+{
+    for (struct window_meter *m = meters; m; m = m->next) {
+        pthread_mutex_unlock(&m->track_lock);
+        pthread_mutex_unlock(&m->table_lock);
+    }
+    pthread_mutex_unlock(&meters_lock);
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(before_fork, after_fork, after_fork);
+}
+
+static void enlist(struct window_meter *meter)
+{
+    pthread_once(&once, watch_forks);
+    pthread_mutex_lock(&meters_lock);
+    meter->next = meters;
+    meters = meter;
+    pthread_mutex_unlock(&meters_lock);
+}
+
+static void strike_off(struct window_meter *meter)
+{
+    pthread_mutex_lock(&meters_lock);
+    for (struct window_meter **at = &meters; *at; at = &(*at)->next)
+        if (*at == meter) {
+            *at = meter->next;
+            break;
+        }
+    pthread_mutex_unlock(&meters_lock);
+}
 
 /* --- The thread --- */
 
@@ -101,6 +151,7 @@ static int make_locks(struct window_meter *meter)
         return WT_E_NO_MEMORY;
     }
     meter->has_locks = true;
+    enlist(meter);
     return 0;
 }
 
@@ -147,10 +198,11 @@ struct window_meter *window_meter_free(struct window_meter *meter)
         meter->ended = true;
         pthread_join(meter->thread, NULL);
     }
-    if (meter->has_locks && !orphan)
+    if (meter->has_locks) {
+        strike_off(meter);
         pthread_mutex_destroy(&meter->track_lock);
-    if (meter->has_locks)
         pthread_mutex_destroy(&meter->table_lock);
+    }
     for (unsigned i = 0; i < meter->count; i++)
         track_drop(&meter->tracks[i]);
     window_table_free(meter->table);

@@ -214,9 +214,8 @@ static int copy_slots(struct channel *channel, unsigned used, struct wt_error *e
     return 0;
 }
 
-/* Brings the merged slots into the words of the house; a moment is converted once, so that it stays
- * the same.
- */
+/* Turns the merged slots into a struct wt_progress; a moment is converted once, so that it stays
+ * the same. */
 static void answer(struct channel *channel, const struct channel_merged *now)
 {
     struct channel_merged *last = &channel->merged;

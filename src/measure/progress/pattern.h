@@ -13,7 +13,7 @@
  * is a line of its own.  The output is hostile: matches have limits on backtracking and
  * memory, and a line that exceeds them counts as not matching.
  *
- * This is the one box that includes pcre2.h.
+ * Only pattern.c includes pcre2.h.
  */
 #ifndef WATTUNE_MEASURE_PROGRESS_PATTERN_H
 #define WATTUNE_MEASURE_PROGRESS_PATTERN_H

@@ -3,7 +3,7 @@
  * Which devices are meant: --gpus, or the rest that CUDA_VISIBLE_DEVICES leaves, in every form it
  * has.  The rules for the variable are CUDA's: the list ends at the first entry that is not valid,
  * -1 and an empty value leave nothing. We are stricter in one place: an entry that names no device
- * is said, since a typing error would otherwise be measured as "no GPU".
+ * is an error, since a typing mistake would otherwise be measured as "no GPU".
  */
 #include "measure/sense/sense.h"
 

@@ -169,7 +169,7 @@ int sense_processes(struct sense *sense, unsigned i, uint32_t pids[], unsigned c
     return CALL(sense, i, processes, pids, capacity, count, err);
 }
 
-/* The source of the first GPU: the one that limits, clocks and MIG belong to. */
+/* The source of the first GPU: the one whose driver names its version and has symbols. */
 static unsigned gpu_source(const struct sense *sense)
 {
     return sense->gpu_count ? sense->places[0].source : 0;

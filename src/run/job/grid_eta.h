@@ -26,11 +26,11 @@ struct grid_eta {
     bool told;                        /* that there was none */
 };
 
-/* `grid` is borrowed.  Prints the grid's value now. */
-void grid_eta_begin(struct grid_eta *aware, const struct grid_eta_grid *grid, double eta);
+/* `series` is borrowed.  Prints the grid's value now. */
+void grid_eta_begin(struct grid_eta *grid, const struct grid_eta_grid *series, double eta);
 
 /* tuner_options.eta_now over a struct grid_eta.  Where the grid is not known, eta as it was asked
  * for: Zeus's choice. */
-double grid_eta_eta(void *aware, char why[TUNER_WHY]);
+double grid_eta_eta(void *grid, char why[TUNER_WHY]);
 
 #endif

@@ -145,7 +145,7 @@ static void say_outcome(const char *knob, const struct wt_device *device,
         log_note("the run has ended; the %s of GPU %u is back at what was found", knob,
                  device->index);
     else if (outcome == GUARD_CHANGED_BY_OTHERS)
-        log_warning("somebody else has changed the %s of GPU %u: it is left as it is", knob,
+        log_warning("somebody else has changed the %s of GPU %u: wattune leaves it", knob,
                     device->index);
 }
 

@@ -38,7 +38,7 @@ static void go_on_stopping(struct run_ending *ending, const struct wt_progress *
     ending->by_us = true;
     supervise_signal_group(command, next == STOP_TERMINATED ? SIGTERM : SIGKILL);
     if (next == STOP_KILLED)
-        log_note("the command did not end within %g s: it was killed",
+        log_note("the command did not end within %g s: wattune killed it",
                  ending->target.options.grace_s);
 }
 

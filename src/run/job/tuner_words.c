@@ -7,23 +7,38 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "tune/act/guard.h"
+
+enum { SETTING_SIZE = 32 };
+
+/* "175.5 W", "1200 MHz" */
+static const char *words_of(struct wt_setting setting, char text[SETTING_SIZE])
+{
+    if (setting.knob == WT_KNOB_POWER_LIMIT)
+        snprintf(text, SETTING_SIZE, "%g W", setting.value / 1000.0);
+    else
+        snprintf(text, SETTING_SIZE, "%u MHz", (unsigned)setting.value);
+    return text;
+}
 
 char *tuner_words_reason(const struct tuner_reason *reason, char text[], size_t size)
 {
+    char setting[SETTING_SIZE];
     text[0] = '\0';
     switch (reason->why) {
     case TUNER_WENT_WELL:
         break;
     case TUNER_NOT_SET:
-        snprintf(text, size, "%s%s",
-                 reason->error.code == WT_E_NO_PERMISSION
-                     ? "setting a power limit needs root or CAP_SYS_ADMIN: "
-                     : "",
-                 reason->error.text);
+        if (reason->error.code == WT_E_NO_PERMISSION)
+            snprintf(text, size, "setting a %s needs root or CAP_SYS_ADMIN: %s",
+                     guard_knob_name(reason->setting.knob), reason->error.text);
+        else
+            snprintf(text, size, "%s", reason->error.text);
         break;
     case TUNER_FOREIGN_SETTING:
-        snprintf(text, size, "somebody else has set the power limit of GPU %u to %g W", reason->gpu,
-                 reason->setting.value / 1000.0);
+        snprintf(text, size, "somebody else has set the %s of GPU %u to %s",
+                 guard_knob_name(reason->setting.knob), reason->gpu,
+                 words_of(reason->setting, setting));
         break;
     case TUNER_GPU_LOST:
         snprintf(text, size, "GPU %u is lost", reason->gpu);
@@ -55,33 +70,41 @@ char *tuner_words_reason(const struct tuner_reason *reason, char text[], size_t 
 
 static void say_set(const struct tuner_event *event)
 {
-    log_detail("power limit %g W", event->setting.value / 1000.0);
+    char setting[SETTING_SIZE];
+    log_detail("%s %s", guard_knob_name(event->setting.knob), words_of(event->setting, setting));
 }
 
 static void say_slice(const struct tuner_event *event)
 {
     const struct wt_profile_point *point = &event->point;
-    log_detail("%g W: %.4g J and %.4g ms a step over %llu steps%s", point->setting.value / 1000.0,
+    char setting[SETTING_SIZE];
+    log_detail("%s: %.4g J and %.4g ms a step over %llu steps%s", words_of(point->setting, setting),
                point->energy_per_step_j, point->time_per_step_s * 1000,
                (unsigned long long)point->steps, point->throttled ? ", throttled" : "");
 }
 
 static void say_profile(const struct tuner_event *event)
 {
-    log_note("profiled %u limits; %s %g W: %.4g J and %.4g ms a step", event->count,
-             event->applied ? "now at" : "the best would be", event->point.setting.value / 1000.0,
-             event->point.energy_per_step_j, event->point.time_per_step_s * 1000);
+    char begin[64], setting[SETTING_SIZE];
+    snprintf(begin, sizeof begin,
+             event->reused ? "the profile in the ledger holds, %u limits in all"
+                           : "profiled %u limits",
+             event->count);
+    log_note("%s; %s %s: %.4g J and %.4g ms a step", begin,
+             event->applied ? "now at" : "the best would be",
+             words_of(event->point.setting, setting), event->point.energy_per_step_j,
+             event->point.time_per_step_s * 1000);
 }
 
 static void say_stored_differs(const struct tuner_event *event)
 {
     (void)event;
-    log_note("the profile in the ledger does not fit this run: measured anew");
+    log_note("the profile in the ledger does not fit this run: profiling again");
 }
 
 static void say_not_loaded(const struct tuner_event *event)
 {
-    log_warning("%s; the profile is measured anew", event->error->text);
+    log_warning("%s; profiling again", event->error->text);
 }
 
 static void say_not_saved(const struct tuner_event *event)
@@ -91,7 +114,7 @@ static void say_not_saved(const struct tuner_event *event)
 
 static void say_drift(const struct tuner_event *event)
 {
-    log_note("the training has drifted (%+.0f %% time, %+.0f %% energy per step): profiled again",
+    log_note("the training has drifted (%+.0f %% time, %+.0f %% energy per step): profiling again",
              100 * (event->point.time_per_step_s / event->before.time_per_step_s - 1),
              100 * (event->point.energy_per_step_j / event->before.energy_per_step_j - 1));
 }
@@ -99,11 +122,12 @@ static void say_drift(const struct tuner_event *event)
 static void say_eta(const struct tuner_event *event)
 {
     const struct wt_profile_point *point = &event->point;
+    char now[SETTING_SIZE], before[SETTING_SIZE];
     if (point->setting.value == event->before.setting.value)
-        log_detail("%s: %g W stays", event->eta_words, point->setting.value / 1000.0);
+        log_detail("%s: %s stays", event->eta_words, words_of(point->setting, now));
     else
-        log_note("%s: now at %g W instead of %g W: %.4g J and %.4g ms a step", event->eta_words,
-                 point->setting.value / 1000.0, event->before.setting.value / 1000.0,
+        log_note("%s: now at %s instead of %s: %.4g J and %.4g ms a step", event->eta_words,
+                 words_of(point->setting, now), words_of(event->before.setting, before),
                  point->energy_per_step_j, point->time_per_step_s * 1000);
 }
 
@@ -121,13 +145,13 @@ static void say_restored(const struct tuner_event *event)
 
 static void say_left(const struct tuner_event *event)
 {
-    log_warning("somebody else has changed the power limit of GPU %u: it is left as it is",
+    log_warning("somebody else has changed the power limit of GPU %u: wattune leaves it",
                 event->gpu);
 }
 
 static void say_restore_failed(const struct tuner_event *event)
 {
-    log_warning("%s; tried again until the run ends", event->error->text);
+    log_warning("%s; wattune retries until the run ends", event->error->text);
 }
 
 static void say_given_up(const struct tuner_event *event)

@@ -24,8 +24,8 @@ static const int enders[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 /* Of everything below but the thread's own. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned holds;
-static struct sigaction old_child, old_pipe;
-static bool ignores_pipe; /* we do; old_pipe has the disposition before */
+static struct sigaction old_child, old_pipe, old_size;
+static bool ignores_pipe, ignores_size; /* we do; old_pipe, old_size: the dispositions before */
 static struct signals_ear *ears;
 
 static _Thread_local unsigned thread_holds;
@@ -50,6 +50,16 @@ static void change_dispositions(void)
     if (!ignores_pipe || before.sa_handler != SIG_IGN)
         old_pipe = before;
     ignores_pipe = true;
+}
+
+void signals_ignore_size(void)
+{
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    pthread_mutex_lock(&lock);
+    if (!ignores_size)
+        sigaction(SIGXFSZ, &ignore, &old_size);
+    ignores_size = true;
+    pthread_mutex_unlock(&lock);
 }
 
 void signals_hold(void)
@@ -106,6 +116,10 @@ void signals_before(struct signals_before *before)
     pthread_mutex_lock(&lock);
     *before = (struct signals_before){.child = holds ? old_child : usual,
                                       .pipe = ignores_pipe ? old_pipe : usual};
+    if (ignores_size)
+        before->size = old_size;
+    else
+        sigaction(SIGXFSZ, NULL, &before->size);
     pthread_mutex_unlock(&lock);
     if (thread_holds)
         before->mask = old_mask;
@@ -116,6 +130,7 @@ void signals_before(struct signals_before *before)
 void signals_give_back(const struct signals_before *before)
 {
     sigaction(SIGPIPE, &before->pipe, NULL);
+    sigaction(SIGXFSZ, &before->size, NULL);
     sigaction(SIGCHLD, &before->child, NULL);
     sigprocmask(SIG_SETMASK, &before->mask, NULL);
 }

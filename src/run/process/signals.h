@@ -4,7 +4,7 @@
  * to all commands that run, as a terminal sends one to all of its foreground group.
  *
  * Signals belong to the process, so this holds the state of the process: how often they are held,
- * and the dispositions of SIGCHLD and SIGPIPE before.
+ * and the dispositions of SIGCHLD, SIGPIPE and SIGXFSZ before.
  */
 #ifndef WATTUNE_RUN_PROCESS_SIGNALS_H
 #define WATTUNE_RUN_PROCESS_SIGNALS_H
@@ -20,6 +20,10 @@
  * run goes on to its booking.  Calls nest, per thread and over threads. */
 void signals_hold(void);
 
+/* Ignores SIGXFSZ in this process, for good: a file that may grow no further is an error of its
+ * write (EFBIG), which has a sentence.  Commands get the disposition from before. */
+void signals_ignore_size(void);
+
 /* The end of the innermost signals_hold() of this thread; the last one drops the signals that still
  * wait. */
 void signals_allow(void);
@@ -34,7 +38,7 @@ bool signals_ask_to_end(int number);
  * signals_give_back() is async-signal-safe, for the child. */
 struct signals_before {
     sigset_t mask;
-    struct sigaction child, pipe;
+    struct sigaction child, pipe, size;
 };
 void signals_before(struct signals_before *before);
 void signals_give_back(const struct signals_before *before);

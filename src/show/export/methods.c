@@ -329,7 +329,7 @@ void export_put_methods(struct buffer *out, const struct view_report_page *page,
 {
     struct text text = {.out = out};
     if (!page->total->runs) {
-        buffer_print(out, "no runs in the ledger for that\n");
+        buffer_print(out, "no runs in the ledger match\n");
         return;
     }
     say_runs(out, page, job, project, wattune_version);

@@ -169,7 +169,7 @@ void export_put_sci(struct buffer *out, const struct view_report_page *page,
     struct terms t = terms_of(total, unit);
     char text[UNIT_SIZE], first[UNIT_SIZE], last[UNIT_SIZE];
     if (!total->runs) {
-        buffer_print(out, "no runs in the ledger for that\n");
+        buffer_print(out, "no runs in the ledger match\n");
         return;
     }
     buffer_print(out, "Software Carbon Intensity (ISO/IEC 21031:2024), from Wattune %s\n",

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "show/json/parts.h"
+#include "show/text/setting.h"
 
 static void put_size(struct json_doc *doc, uint32_t size)
 {
@@ -89,7 +90,7 @@ static void put_points(struct json_doc *doc, const struct wt_fit *fit)
         const struct wt_profile_point *m = &p->measured;
         bool timed = m->time_per_step_s > 0;
         json_open_object(doc, NULL);
-        json_put_watts(doc, "power_limit_w", m->setting.value);
+        json_put_watts(doc, "power_limit_w", setting_limit_mw(m->setting));
         json_put_number(doc, "time_per_step_s", m->time_per_step_s);
         json_put_number(doc, "time_error_s", m->time_error_s);
         json_put_number(doc, "energy_per_step_j", m->energy_per_step_j);

@@ -313,7 +313,7 @@ static void put_on_a_line(struct buffer *out, const char *text)
 {
     for (const char *end; (end = strchr(text, '\n')); text = end + 1 + strspn(end + 1, " ")) {
         buffer_append(out, text, (size_t)(end - text));
-        if (end[-1] == ',')
+        if (end > text && end[-1] == ',')
             buffer_append(out, " ", 1);
     }
     buffer_append(out, text, strlen(text));

@@ -11,6 +11,7 @@
 
 #include "show/json/parts.h"
 #include "show/text/identity.h"
+#include "show/text/setting.h"
 
 /* 1, 0, or -1 for null. */
 static void put_reached(struct json_doc *doc, int reached)
@@ -31,9 +32,8 @@ static void put_counted(struct json_doc *doc, const char *key, uint64_t count)
 
 static int higher_limit_first(const void *a, const void *b)
 {
-    uint32_t left = ((const struct wt_profile_point *)a)->setting.value;
-    uint32_t right = ((const struct wt_profile_point *)b)->setting.value;
-    return (left < right) - (left > right);
+    return setting_higher_first(&((const struct wt_profile_point *)a)->setting,
+                                &((const struct wt_profile_point *)b)->setting);
 }
 
 static void put_profile(struct json_doc *doc, const struct wt_trial *trial)
@@ -45,7 +45,7 @@ static void put_profile(struct json_doc *doc, const struct wt_trial *trial)
     json_open_array(doc, "profile");
     for (unsigned i = 0; i < count; i++) {
         json_open_object(doc, NULL);
-        json_put_watts(doc, "power_limit_w", points[i].setting.value);
+        json_put_watts(doc, "power_limit_w", setting_limit_mw(points[i].setting));
         json_put_number(doc, "time_per_step_s", points[i].time_per_step_s);
         json_put_number(doc, "energy_per_step_j", points[i].energy_per_step_j);
         json_put_number(doc, "power_w",
@@ -62,7 +62,7 @@ static void put_profile(struct json_doc *doc, const struct wt_trial *trial)
 static void put_savings(struct json_doc *doc, const struct wt_savings *savings)
 {
     json_open_object(doc, "savings");
-    json_put_watts(doc, "baseline_power_limit_w", savings->baseline.value);
+    json_put_watts(doc, "baseline_power_limit_w", setting_limit_mw(savings->baseline));
     json_put_number(doc, "energy_fraction", savings->energy_fraction);
     json_put_number(doc, "time_fraction", savings->time_fraction);
     json_put_number(doc, "energy_fraction_error", savings->energy_fraction_error);
@@ -107,7 +107,7 @@ static void put_try(struct json_doc *doc, const struct wt_trial *t)
     json_put_bool(doc, "ended", t->outcome.ended);
     json_put_bool(doc, "ran", !t->outcome.not_started);
     put_counted(doc, "batch_size", t->outcome.batch_size);
-    json_put_watts(doc, "power_limit_w", t->outcome.setting.value);
+    json_put_watts(doc, "power_limit_w", setting_limit_mw(t->outcome.setting));
     json_put_wall(doc, "started", t->identity.started_ms);
     json_put_number(doc, "time_s", t->outcome.time_s);
     json_put_number(doc, "energy_j", t->part.energy_j);

@@ -75,7 +75,7 @@ static void put_carbon_figures(struct buffer *out, const struct wt_fleet *fleet)
     if (isfinite(runs->market_g)) {
         html_note(out, "of runs market-based, by contract: ");
         html_grams(out, runs->market_g);
-        buffer_print(out, " (beside the above, never mixed)");
+        buffer_print(out, " (an alternative to the figure above, not part of it)");
     }
     html_figure_end(out);
     html_figure(out, "Embodied carbon, " HTML_CO2E);
@@ -86,7 +86,7 @@ static void put_carbon_figures(struct buffer *out, const struct wt_fleet *fleet)
     if (isfinite(fleet->now.embodied_useful_g)) {
         html_note(out, "of runs, divided by the fleet&#8217;s utilisation: ");
         html_grams(out, fleet->now.embodied_useful_g);
-        buffer_print(out, " (beside the above, never added to it)");
+        buffer_print(out, " (an alternative to the figure above, not part of it)");
     }
     html_figure_end(out);
 }
@@ -147,10 +147,10 @@ static void put_possible(struct buffer *out, const struct wt_fleet *fleet, doubl
     html_percent(out, less_j / fleet->tunable_j);
     buffer_print(out, " of the ");
     html_energy(out, fleet->tunable_j);
-    buffer_print(out, " of jobs whose profile is known");
+    buffer_print(out, " of jobs with a profile");
     html_note(out, "operational carbon at the fleet&#8217;s mean: ");
     html_grams(out, less_j / fleet->now.energy_j * fleet->now.operational_g);
-    html_note(out, "GPU hours that it would take more: ");
+    html_note(out, "Additional GPU hours: ");
     html_number(out, more_hours);
     html_figure_end(out);
 }
@@ -174,7 +174,7 @@ static void put_worth(struct buffer *out, const struct wt_fleet *fleet,
 {
     const struct wt_report_row *runs = &fleet->total;
     char name[64];
-    buffer_print(out, "<h2 id=\"worth\">Size of the problem, worth of the solution</h2>\n<dl "
+    buffer_print(out, "<h2 id=\"worth\">Use and savings</h2>\n<dl "
                       "class=\"figures\">\n");
     html_figure(out, "Energy used");
     html_energy(out, fleet->now.energy_j);
@@ -196,7 +196,7 @@ static void put_worth(struct buffer *out, const struct wt_fleet *fleet,
     snprintf(name, sizeof name, "Further saving available at eta %.4g", fleet->eta);
     html_figure(out, name);
     put_possible(out, fleet, fleet->at_choice_j, outlook->chosen_hours,
-                 "by the power limits that it chooses from the jobs&#8217; profiles");
+                 "by the limits that eta chooses from the jobs&#8217; profiles");
     html_figure(out, "Largest saving available by limits");
     put_possible(out, fleet, fleet->at_least_j, outlook->least_hours,
                  "by the power limits of least energy");
@@ -222,9 +222,9 @@ static void put_charts(struct buffer *out, const struct wt_fleet *fleet)
                                                       .key_count = 1,
                                                       .rows = fleet->phases.rows,
                                                       .count = fleet->phases.count});
-    page_day_charts(out, &(struct page_days){
-                             fleet->days.rows, fleet->days.count, 0, "wattune report --by day",
-                             fleet->by_hour ? "" : "A run is whole in the day in which it began."});
+    page_day_charts(
+        out, &(struct page_days){fleet->days.rows, fleet->days.count, 0, "wattune report --by day",
+                                 fleet->by_hour ? "" : "Each run counts on the day it began."});
     page_fleet_charts(out, &fleet->lines);
     buffer_print(out, "</div>\n");
 }
@@ -245,7 +245,7 @@ static void put_watched(struct buffer *out, const struct wt_fleet_lines *lines)
     buffer_print(out, "<dl class=\"figures\">\n");
     html_figure(out, "GPU hours watched");
     html_number(out, lines->watched_hours);
-    html_note(out, "of these with unknown energy, and in no line: ");
+    html_note(out, "hours with unknown energy: ");
     html_number(out, lines->unknown_hours);
     html_figure_end(out);
     put_watched_figure(out, "Reserved by runs, GPU hours", known > 0 ? lines->reserved_hours : none,
@@ -339,10 +339,10 @@ static void put_what_if(struct buffer *out, const struct wt_fleet *fleet)
                    html_grams);
     put_comparison(out, "Embodied carbon, " HTML_CO2E, now->embodied_g, then->embodied_g,
                    html_grams);
-    put_comparison(
-        out,
-        "Embodied carbon of runs, divided by utilisation <small>beside it, never added</small>",
-        now->embodied_useful_g, then->embodied_useful_g, html_grams);
+    put_comparison(out,
+                   "Embodied carbon of runs, divided by utilisation <small>an alternative, not "
+                   "part of it</small>",
+                   now->embodied_useful_g, then->embodied_useful_g, html_grams);
     buffer_print(out, "</tbody>\n");
     html_table_end(out);
 }
@@ -380,8 +380,7 @@ void page_fleet(struct buffer *out, const struct wt_fleet *fleet)
     html_begin(out, "Energy and carbon of the fleet");
     page_range(out, fleet->from_ms, fleet->to_ms, &fleet->total, fleet->made_ms);
     if (!fleet->total.runs && !is_watched(fleet)) {
-        buffer_print(out,
-                     "<p>There are no runs and no watched devices in the ledger for that.</p>\n");
+        buffer_print(out, "<p>No runs and no watched devices in the ledger match.</p>\n");
     } else {
         struct outlook outlook = outlook_of(fleet);
         put_figures(out, fleet);

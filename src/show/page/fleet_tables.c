@@ -248,7 +248,7 @@ void page_fleet_table_devices(struct buffer *out, const struct wt_fleet_device d
     for (size_t i = 0; i < count; i++)
         sorted[i] = &devices[i];
     qsort(sorted, count, sizeof *sorted, by_energy);
-    buffer_print(out, "<h3 id=\"devices\">Watched GPUs, one by one</h3>\n");
+    buffer_print(out, "<h3 id=\"devices\">Watched GPUs, by device</h3>\n");
     html_table(out, "devices");
     buffer_print(out, "<thead><tr><th scope=\"col\" class=\"name\">Node</th><th scope=\"col\" "
                       "class=\"name\">GPU</th>"
@@ -342,7 +342,7 @@ static void put_tasks(struct buffer *out, const struct wt_fleet *fleet)
     struct page_columns columns = page_columns(&fleet->total);
     struct task tasks[MOST_GROUPS];
     size_t count = take_tasks(fleet, tasks);
-    buffer_print(out, "<h3 id=\"tasks\">Jobs that used most, by phase</h3>\n");
+    buffer_print(out, "<h3 id=\"tasks\">Jobs by energy, by phase</h3>\n");
     html_table(out, "tasks");
     page_sums_heading(out, keys, 2, columns);
     buffer_print(out, "<tbody>\n");

@@ -74,8 +74,8 @@ static const char style[] =
     "th "
     "bdi{display:inline-block;max-width:16em;overflow:hidden;overflow-wrap:break-word;vertical-"
     "align:bottom}\n"
-    "tbody th.gpu{min-width:19em}\n"
-    "th.gpu bdi{max-width:22em}\n"
+    "tbody th.gpu{min-width:11em}\n"
+    "th.gpu bdi{max-width:15em;overflow-wrap:anywhere}\n"
     "tfoot th,tfoot td{border-top:2px solid var(--soft);font-weight:600}\n"
     ".words{white-space:normal;text-align:left;min-width:9em}\n"
     "@media (max-width:500px){main{padding:10px}}\n"
@@ -182,12 +182,8 @@ void html_time(struct buffer *out, int64_t wall_ms)
 
 void html_number(struct buffer *out, double value)
 {
-    char text[64];
-    if (isfinite(value))
-        snprintf(text, sizeof text, fabs(value) < 9999.5 ? "%.4g" : "%.0f", value);
-    else
-        snprintf(text, sizeof text, "unknown");
-    html_value(out, value, text);
+    char text[UNIT_SIZE];
+    html_value(out, value, unit_count(text, value));
 }
 
 void html_energy(struct buffer *out, double energy_j)

@@ -39,7 +39,7 @@ static void put_carbon_figures(struct buffer *out, const struct wt_report_row *t
     if (isfinite(total->market_g)) {
         html_note(out, "market-based, by contract: ");
         html_grams(out, total->market_g);
-        buffer_print(out, " (beside the above, never mixed)");
+        buffer_print(out, " (an alternative to the figure above, not part of it)");
     }
     html_figure_end(out);
     html_figure(out, "Embodied carbon, " HTML_CO2E);
@@ -48,7 +48,7 @@ static void put_carbon_figures(struct buffer *out, const struct wt_report_row *t
     if (isfinite(total->embodied_useful_g)) {
         html_note(out, "divided by the fleet&#8217;s utilisation: ");
         html_grams(out, total->embodied_useful_g);
-        buffer_print(out, " (beside the above, never added to it)");
+        buffer_print(out, " (an alternative to the figure above, not part of it)");
     }
     html_figure_end(out);
     html_figure(out, "Operational and embodied, " HTML_CO2E);
@@ -146,7 +146,7 @@ void page_report(struct buffer *out, const struct view_report_page *page)
         put_table(out, page);
         page_sources(out, page->basis, page->basis_count);
     } else {
-        buffer_print(out, "<p>There are no runs in the ledger for that.</p>\n");
+        buffer_print(out, "<p>No runs in the ledger match.</p>\n");
     }
     html_end(out);
 }

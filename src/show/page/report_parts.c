@@ -85,7 +85,7 @@ void page_sums_heading(struct buffer *out, const enum wt_report_key keys[], unsi
                  "error</small></th>%s</tr></thead>\n",
                  columns.market ? " <small>market-based</small>" : "",
                  columns.useful ? " <small>divided by utilisation</small>" : "",
-                 columns.gaps ? "<th scope=\"col\" class=\"words\">Runs without</th>" : "");
+                 columns.gaps ? "<th scope=\"col\" class=\"words\">Gaps</th>" : "");
 }
 
 static void put_gaps(struct buffer *out, const struct wt_report_row *row)
@@ -94,7 +94,7 @@ static void put_gaps(struct buffer *out, const struct wt_report_row *row)
     unsigned count = report_gaps(row, gaps);
     buffer_print(out, "<td class=\"words\">");
     for (unsigned i = 0; i < count; i++)
-        buffer_print(out, "%s%s %llu", i ? ", " : "", gaps[i].words,
+        buffer_print(out, "%s%s %llu", i ? ", " : "no ", gaps[i].what,
                      (unsigned long long)gaps[i].runs);
     buffer_print(out, "</td>");
 }
@@ -136,7 +136,7 @@ void page_unknown(struct buffer *out, const struct wt_report_row *total)
     unsigned count = report_gaps(total, gaps);
     if (isfinite(total->market_g) && total->market_unknown)
         gaps[count++] =
-            (struct report_gap){"the market-based figure is", "", total->market_unknown};
+            (struct report_gap){"the market-based figure", total->market_unknown, false};
     for (unsigned i = 0; i < count; i++) {
         buffer_print(out, "<li>");
         report_say_gap(out, &gaps[i], total);
@@ -150,9 +150,7 @@ static void put_factor(struct buffer *out, const struct wt_report_basis *basis, 
 {
     if (!isfinite(basis->least))
         return;
-    buffer_print(out, "%.5g", basis->least);
-    if (basis->most > basis->least)
-        buffer_print(out, " to %.5g", basis->most);
+    report_say_range(out, basis->least, basis->most);
     buffer_print(out, "%s", unit);
 }
 

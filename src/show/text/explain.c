@@ -135,7 +135,7 @@ static void put_no_fit(struct buffer *out, const struct wt_fit *fit)
         buffer_print(out,
                      "The points are like no curve of static and dynamic power (steps are up to %s "
                      "and power up to %s off "
-                     "the nearest one), so that why they lie where they do is not told",
+                     "the nearest one), so wattune gives no reason for them",
                      unit_percent(time, fit->time_largest),
                      unit_percent(power, fit->power_largest));
         break;
@@ -157,7 +157,7 @@ static void put_powers(struct buffer *out, const struct wt_explanation *e)
     if (isfinite(fit->static_w.value)) {
         buffer_print(out, "%s draws ", gpu);
         put_power(out, fit->static_w, e->gpu_count);
-        buffer_print(out, " whatever its clock");
+        buffer_print(out, " at any clock");
     }
     if (isfinite(fit->dynamic_w.value)) {
         buffer_print(out,
@@ -230,7 +230,7 @@ static void put_default(struct buffer *out, const struct wt_explanation *e)
 {
     const struct wt_side *standard = &e->standard, *least = &e->least, *front = &e->front;
     if (!standard->limit_mw) {
-        buffer_print(out, "How far the default is from the front is not known: ");
+        buffer_print(out, "The default's distance from the front is unknown: ");
         if (standard->batch_size)
             buffer_print(out, "its batch size %u was not profiled on these GPUs.",
                          (unsigned)standard->batch_size);
@@ -253,7 +253,7 @@ static void put_default(struct buffer *out, const struct wt_explanation *e)
         buffer_print(out,
                      ", takes no more energy than the least that was measured, within the errors");
     } else {
-        buffer_print(out, ", is the fast end of the front, where the last speed is dearest: ");
+        buffer_print(out, ", is the fastest point of the front, where speed costs most: ");
         put_choice(out, least);
         buffer_print(out, " takes ");
         put_less_more(out, energy_over(least, standard), "energy");
@@ -275,7 +275,7 @@ static void put_saved(struct buffer *out, const struct wt_explanation *e)
     char text[UNIT_SIZE];
     const struct wt_side *chosen = &e->chosen;
     if (!chosen->limit_mw) {
-        buffer_print(out, "None of the measured choices was made yet, so that nothing is saved.");
+        buffer_print(out, "The job has not run with any measured choice yet; nothing is saved.");
         return;
     }
     if (same(chosen, &e->standard)) {
@@ -287,7 +287,7 @@ static void put_saved(struct buffer *out, const struct wt_explanation *e)
     if (!isfinite(e->whole.value)) {
         buffer_print(out, ", cannot be compared with the default: %s.",
                      !e->standard.limit_mw ? "that was not measured"
-                                           : "how many epochs the two take is not known");
+                                           : "the epochs of the two are unknown");
         return;
     }
     buffer_print(out, ", takes ");
@@ -426,7 +426,7 @@ static void put_factor(struct table *table, const char *what, double fraction, d
 static void put_factors(struct buffer *out, const struct wt_explanation *e, bool colour)
 {
     static const char *const orders[] = {
-        [WT_ORDER_MEAN] = "Size and limit: the mean of turning the one first and the other first.",
+        [WT_ORDER_MEAN] = "Size and limit: the mean of both orders.",
         [WT_ORDER_SIZE_FIRST] = "Size and limit: the size turned first, since the default size was "
                                 "not measured at the chosen "
                                 "limit; the other order may share them out otherwise.",

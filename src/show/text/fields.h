@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Fields: numbers that a JSON document and a CSV file have alike.  One row is the key of the one,
- * the column of the other, and the value of both.  Must not know jansson.
+ * the column of the other, and the value of both.  It knows neither
+ * form: json/ and fields_csv() write them.
  */
 #ifndef WATTUNE_SHOW_TEXT_FIELDS_H
 #define WATTUNE_SHOW_TEXT_FIELDS_H

@@ -88,7 +88,7 @@ static void put_line(struct table *table, const char *name, double energy_j, dou
     table_put(table, "%s", unit_watt_hours(text, energy_j));
     table_put(table, "%s", unit_percent(text, share(energy_j, whole_j)));
     if (isfinite(hours))
-        table_put(table, "%.4g", hours);
+        table_put(table, "%s", unit_count(text, hours));
     else
         table_put(table, "%s", "");
     table_put(table, "%s", isfinite(operational_g) ? unit_grams(text, operational_g) : "");
@@ -147,10 +147,7 @@ static void put_groups(struct buffer *out, const char *heading, const char *name
         const struct wt_report_row *row = &rows->rows[i];
         table_put_name(&table, row->keys[0]);
         table_put(&table, "%llu", (unsigned long long)row->runs);
-        if (isfinite(row->gpu_hours))
-            table_put(&table, "%.4g", row->gpu_hours);
-        else
-            table_put(&table, "unknown");
+        table_put(&table, "%s", unit_count(text, row->gpu_hours));
         table_put(&table, "%s", unit_watt_hours(text, report_measured_j(row)));
         table_put(&table, "%s", unit_percent(text, share(report_measured_j(row), all_j)));
         table_put(&table, "%s", unit_grams(text, row->operational_g));
@@ -273,7 +270,7 @@ static void put_gaps(struct buffer *out, const struct wt_report_row *total)
 void view_fleet(struct buffer *out, const struct wt_fleet *fleet, unsigned tasks, bool colour)
 {
     if (!fleet->total.runs && !(fleet->lines.watched_hours > 0)) {
-        buffer_print(out, "no runs and no watched devices in the ledger for that\n");
+        buffer_print(out, "no runs and no watched devices in the ledger match\n");
         return;
     }
     put_now(out, fleet);

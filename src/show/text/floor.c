@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/text.h"
+#include "show/text/setting.h"
 #include "show/text/table.h"
 
 /* A sensor reads up to 5 % and some watts too much as a rule (SC'24): at a limit of 100 W that is
@@ -26,8 +27,9 @@ bool view_is_above_limit(const struct wt_profile_point *point, unsigned gpu_coun
 {
     double error = isfinite(point->energy_error_j) ? point->energy_error_j : 0;
     double least_w = (point->energy_per_step_j - error) / point->time_per_step_s;
-    return point->time_per_step_s > 0 && gpu_count &&
-           least_w > MORE_THAN_SENSORS_ERR * point->setting.value / 1e3 * gpu_count;
+    uint32_t limit_mw = setting_limit_mw(point->setting);
+    return limit_mw && point->time_per_step_s > 0 && gpu_count &&
+           least_w > MORE_THAN_SENSORS_ERR * limit_mw / 1e3 * gpu_count;
 }
 
 /* A limit above this one that was kept: then it is this one's height, not the card, that is at
@@ -35,7 +37,7 @@ bool view_is_above_limit(const struct wt_profile_point *point, unsigned gpu_coun
 static bool keeps_a_higher_one(const struct wt_trial *t, uint32_t limit_mw)
 {
     for (unsigned i = 0; i < t->profile.count && i < WT_MAX_LIMITS; i++)
-        if (t->profile.points[i].setting.value > limit_mw &&
+        if (setting_limit_mw(t->profile.points[i].setting) > limit_mw &&
             !view_is_above_limit(&t->profile.points[i], t->part.gpu_count))
             return true;
     return false;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "show/text/setting.h"
 #include "show/text/table.h"
 
 #define HEADINGS(...) ((const char *const[]){__VA_ARGS__})
@@ -24,6 +25,17 @@ static void put_change(struct table *table, double fraction, double error)
         table_put(table, "%+.1f %% +- %s", 100 * (fraction - 1), unit_percent(bound, error));
     else
         table_put(table, "%+.1f %%", 100 * (fraction - 1));
+}
+
+/* "18.0 %": the energy per step that is saved against the baseline; below 0 where more is used. */
+static void put_saved(struct table *table, double fraction, double error)
+{
+    char saved[UNIT_SIZE], bound[UNIT_SIZE];
+    unit_percent(saved, 1 - fraction);
+    if (isfinite(fraction) && isfinite(error))
+        table_put(table, "%s +- %s", saved, unit_percent(bound, error));
+    else
+        table_put(table, "%s", saved);
 }
 
 void view_jobs(struct buffer *out, const struct wt_job_row rows[], size_t count, bool colour)
@@ -89,11 +101,11 @@ static void put_try(struct table *table, const struct wt_trial *t)
     table_put(table, "%u", t->identity.try_number);
     table_put(table, "%s", unit_wall(text, t->identity.started_ms));
     put_count(table, t->outcome.batch_size);
-    table_put(table, "%s", unit_limit(text, t->outcome.setting.value));
+    table_put(table, "%s", unit_setting(text, t->outcome.setting));
     put_count(table, t->outcome.steps);
     table_put(table, "%s", unit_time(text, t->outcome.time_s));
     table_put(table, "%s", unit_energy(text, t->part.energy_j));
-    put_change(table, t->outcome.savings.energy_fraction, t->outcome.savings.energy_fraction_error);
+    put_saved(table, t->outcome.savings.energy_fraction, t->outcome.savings.energy_fraction_error);
     table_put(table, "%s", outcome(text, t));
 }
 
@@ -109,19 +121,20 @@ static void put_with_error(struct table *table, const char *value, double of, do
 
 static int higher_limit_first(const void *a, const void *b)
 {
-    uint32_t left = ((const struct wt_profile_point *)a)->setting.value;
-    uint32_t right = ((const struct wt_profile_point *)b)->setting.value;
-    return (left < right) - (left > right);
+    return setting_higher_first(&((const struct wt_profile_point *)a)->setting,
+                                &((const struct wt_profile_point *)b)->setting);
 }
 
-static const char *mark(const struct wt_trial *t, uint32_t limit_mw)
+static const char *mark(const struct wt_trial *t, struct wt_setting setting)
 {
-    bool chosen = limit_mw == t->outcome.setting.value,
-         baseline = limit_mw == t->outcome.savings.baseline.value;
-    return chosen && baseline ? "<- chosen, baseline"
-           : chosen           ? "<- chosen"
-           : baseline         ? "<- baseline"
-                              : "";
+    /* [baseline][0: neither, 1: chosen, 2: in force] */
+    static const char *const marks[2][3] = {
+        {"", "<- chosen", "<- in force"},
+        {"<- baseline", "<- chosen, baseline", "<- in force, baseline"}};
+    bool last = setting_same(setting, t->outcome.setting);
+    return marks[setting_same(setting, t->outcome.savings.baseline)][!last                   ? 0
+                                                                     : view_is_unfinished(t) ? 2
+                                                                                             : 1];
 }
 
 static void put_profile(struct buffer *out, const struct wt_trial *t, bool colour)
@@ -135,7 +148,7 @@ static void put_profile(struct buffer *out, const struct wt_trial *t, bool colou
     table_heading(&table, HEADINGS("LIMIT", "TIME/STEP", "ENERGY/STEP", "POWER", "STEPS", "", ""));
     for (unsigned i = 0; i < count; i++) {
         const struct wt_profile_point *p = &points[i];
-        table_put(&table, "%s", unit_limit(text, p->setting.value));
+        table_put(&table, "%s", unit_setting(text, p->setting));
         put_with_error(&table, unit_time(text, p->time_per_step_s), p->time_per_step_s,
                        p->time_error_s);
         put_with_error(&table, unit_energy(text, p->energy_per_step_j), p->energy_per_step_j,
@@ -149,7 +162,7 @@ static void put_profile(struct buffer *out, const struct wt_trial *t, bool colou
                   p->throttled                                ? "throttled"
                   : view_is_above_limit(p, t->part.gpu_count) ? "above limit"
                                                               : "");
-        table_put(&table, "%s", mark(t, p->setting.value));
+        table_put(&table, "%s", mark(t, p->setting));
     }
     table_print(&table, out, "  ", colour);
     view_above_limits(out, t);
@@ -181,7 +194,7 @@ struct view_show *view_show_new(bool colour)
     show->colour = colour;
     show->tries.columns = "rrlrrrrrrl";
     table_heading(&show->tries, HEADINGS("RECURRENCE", "TRY", "STARTED", "BATCH", "LIMIT", "STEPS",
-                                         "TIME", "GPU ENERGY", "ENERGY/STEP", "OUTCOME"));
+                                         "TIME", "GPU ENERGY", "SAVED/STEP", "OUTCOME"));
     return show;
 }
 
@@ -271,7 +284,8 @@ void view_run_summary(struct buffer *out, const struct wt_trial *t, bool colour)
                      (unsigned long long)t->outcome.steps, (unsigned long long)t->outcome.epochs);
     if (t->outcome.batch_size)
         buffer_print(out, "  batch size    %u\n", t->outcome.batch_size);
-    buffer_print(out, "  power limit   %s\n", unit_limit(text, t->outcome.setting.value));
+    buffer_print(out, "  %-14s%s\n", setting_knob_words(t->outcome.setting.knob),
+                 unit_setting(text, t->outcome.setting));
     if (t->profile.count)
         put_profile(out, t, colour);
     view_savings(out, t, colour);

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "show/text/identity.h"
+#include "show/text/setting.h"
 #include "show/text/table.h"
 
 #define HEADINGS(...) ((const char *const[]){__VA_ARGS__})
@@ -89,7 +90,7 @@ void view_recurrences(struct buffer *out, const struct wt_trial tries[], size_t 
         table_put(&table, "%u", r.last->identity.recurrence);
         table_put(&table, "%u", r.tries);
         put_size(&table, r.last->outcome.batch_size);
-        table_put(&table, "%s", unit_limit(text, r.last->outcome.setting.value));
+        table_put(&table, "%s", unit_setting(text, r.last->outcome.setting));
         table_put(&table, "%s", outcome(r.last));
         table_put(&table, "%s", unit_time(text, r.time_s));
         table_put(&table, "%s", unit_energy(text, r.cost_j));
@@ -181,7 +182,7 @@ void view_beliefs(struct buffer *out, const struct wt_beliefs *beliefs, bool col
         table_put(&table, "%u", (unsigned)b->batch_size);
         table_put(&table, "%u", b->runs);
         table_put(&table, "%s", unit_energy(text, b->mean_j));
-        table_put(&table, "%s", unit_energy(text, b->sd_j));
+        table_put(&table, "%s", unit_energy(text, b->runs > 1 ? b->sd_j : (double)NAN));
         table_put(&table, "%s", b->left ? "" : "dropped");
         table_put(&table, "%s", b->batch_size == beliefs->next ? "<- next" : "");
     }

@@ -67,10 +67,7 @@ static void put_row(struct table *table, const struct wt_report_row *row)
 {
     char text[UNIT_SIZE], error[UNIT_SIZE];
     table_put(table, "%llu", (unsigned long long)row->runs);
-    if (isfinite(row->gpu_hours))
-        table_put(table, "%.4g", row->gpu_hours);
-    else
-        table_put(table, "unknown");
+    table_put(table, "%s", unit_count(text, row->gpu_hours));
     table_put(table, "%s", unit_percent(text, row->busy_gpu_hours / row->gpu_hours));
     table_put(table, "%s", unit_watt_hours(text, report_measured_j(row)));
     table_put(table, "%s", unit_watt_hours(text, row->facility_j));
@@ -97,12 +94,12 @@ void report_say_keys(struct buffer *out, const enum wt_report_key keys[], unsign
 unsigned report_gaps(const struct wt_report_row *row, struct report_gap gaps[REPORT_GAPS])
 {
     const struct report_gap all[REPORT_GAPS] = {
-        {"these go on or were killed, so that nothing is booked:", "an end", row->unended},
-        {"GPU energy is", "GPU", row->gpu_unknown},
-        {"CPU energy is", "CPU", row->cpu_unknown},
-        {"DRAM energy is", "DRAM", row->dram_unknown},
-        {"operational carbon is", "operational", row->operational_unknown},
-        {"embodied carbon is", "embodied", row->embodied_unknown},
+        {"end", row->unended, true},
+        {"GPU energy", row->gpu_unknown, false},
+        {"CPU energy", row->cpu_unknown, false},
+        {"DRAM energy", row->dram_unknown, false},
+        {"operational carbon", row->operational_unknown, false},
+        {"embodied carbon", row->embodied_unknown, false},
     };
     unsigned count = 0;
     for (unsigned i = 0; i < REPORT_GAPS; i++)
@@ -114,8 +111,12 @@ unsigned report_gaps(const struct wt_report_row *row, struct report_gap gaps[REP
 void report_say_gap(struct buffer *out, const struct report_gap *gap,
                     const struct wt_report_row *row)
 {
-    buffer_print(out, "%s unknown of %llu of %llu runs and not in the sums", gap->sentence,
-                 (unsigned long long)gap->runs, (unsigned long long)row->runs);
+    unsigned long long runs = gap->runs, all = row->runs;
+    if (gap->no_end)
+        buffer_print(out, "%llu of %llu runs have no end (still running or killed)", runs, all);
+    else
+        buffer_print(out, "%s is unknown for %llu of %llu runs", gap->what, runs, all);
+    buffer_print(out, "; the sums leave %s out", gap->no_end ? "them" : "it");
 }
 
 const char *report_energy_source(const char *word)
@@ -141,7 +142,7 @@ void report_say_gpus(struct buffer *out, const struct wt_report_row *row)
         buffer_print(out, "%.0f GPU%s", row->gpus_least, row->gpus_least == 1 ? "" : "s");
 }
 
-static void say_range(struct buffer *out, double least, double most)
+void report_say_range(struct buffer *out, double least, double most)
 {
     char from[UNIT_SIZE], to[UNIT_SIZE];
     snprintf(from, sizeof from, "%.5g", least);
@@ -166,7 +167,7 @@ void report_say_sources(struct buffer *out, const struct view_report_page *page,
             continue;
         buffer_print(out, "%s", count > 1 ? "; " : "");
         if (isfinite(basis->least)) {
-            say_range(out, basis->least, basis->most);
+            report_say_range(out, basis->least, basis->most);
             buffer_print(out, "%s, ", units[kind]);
         }
         text_escape(out, !basis->source[0]         ? "source unknown"
@@ -198,8 +199,8 @@ static void say_what_is_missing(struct buffer *out, const struct wt_report_row *
                      unit_grams(grams, total->market_g));
     if (isfinite(total->embodied_useful_g))
         buffer_print(out,
-                     "embodied, divided by the fleet's utilisation: %s (beside the above, never "
-                     "added to it)\n",
+                     "embodied, divided by the fleet's utilisation: %s (an alternative to the "
+                     "figure above, not part of it)\n",
                      unit_grams(grams, total->embodied_useful_g));
 }
 
@@ -214,7 +215,7 @@ void view_report(struct buffer *out, const enum wt_report_key keys[], unsigned k
     const size_t sum_count = sizeof sums / sizeof sums[0];
     char columns[WT_REPORT_KEYS + 16] = "";
     if (!total->runs) {
-        buffer_print(out, "no runs in the ledger for that\n");
+        buffer_print(out, "no runs in the ledger match\n");
         return;
     }
     unsigned lead = key_count ? key_count : 1;

@@ -25,13 +25,16 @@ void report_say_keys(struct buffer *out, const enum wt_report_key keys[], unsign
 /* The gaps of a row, in order; returns their number. */
 enum { REPORT_GAPS = 6 };
 struct report_gap {
-    const char *sentence; /* its beginning; report_say_gap() has the rest */
-    const char *words;    /* the same in short */
-    uint64_t runs;        /* runs that lack it */
+    const char *what; /* the thing that is missing, as a noun: "end", "CPU energy" */
+    uint64_t runs;    /* runs that lack it */
+    bool no_end;      /* it is their end */
 };
 unsigned report_gaps(const struct wt_report_row *row, struct report_gap gaps[REPORT_GAPS]);
 void report_say_gap(struct buffer *out, const struct report_gap *gap,
                     const struct wt_report_row *row);
+
+/* "1.1", "381 to 402": one number where both print alike. */
+void report_say_range(struct buffer *out, double least, double most);
 
 /* The ledger's words for enum wt_source, for people: "hardware counters". */
 const char *report_energy_source(const char *word);

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "base/text.h"
+#include "show/text/setting.h"
 #include "show/text/table.h"
 
 /* "18.0 % +- 1.2 %", of a difference whose sign is a word. */
@@ -23,18 +24,18 @@ static void put_difference(struct buffer *out, double difference, double error)
 
 /* All steps ran at the baseline's limit; a run that only ended at it has saved or lost something.
  */
-static bool was_kept(const struct wt_savings *s, uint32_t limit_mw)
+static bool was_kept(const struct wt_savings *s, struct wt_setting setting)
 {
-    return limit_mw && limit_mw == s->baseline.value && !(fabs(s->energy_fraction - 1) > 0);
+    return setting_same(setting, s->baseline) && !(fabs(s->energy_fraction - 1) > 0);
 }
 
-static void put_energy(struct buffer *out, const struct wt_savings *s, uint32_t limit_mw,
+static void put_energy(struct buffer *out, const struct wt_savings *s, struct wt_setting setting,
                        bool colour)
 {
     char limit[UNIT_SIZE];
     double saved = 1 - s->energy_fraction;
-    unit_limit(limit, s->baseline.value);
-    if (was_kept(s, limit_mw)) {
+    unit_setting(limit, s->baseline);
+    if (was_kept(s, setting)) {
         buffer_print(out, "Nothing saved: the limit found at the start, %s, was kept.", limit);
     } else if (isfinite(s->energy_fraction_error) && fabs(saved) <= s->energy_fraction_error) {
         buffer_print(out, "No saving beyond the error of measurement: a step takes ");
@@ -53,13 +54,13 @@ static void put_energy(struct buffer *out, const struct wt_savings *s, uint32_t 
     }
 }
 
-static void put_time(struct buffer *out, const struct wt_savings *s, uint32_t limit_mw)
+static void put_time(struct buffer *out, const struct wt_savings *s, struct wt_setting setting)
 {
     double longer = s->time_fraction - 1;
-    if (was_kept(s, limit_mw))
+    if (was_kept(s, setting))
         return;
     if (!isfinite(longer)) {
-        buffer_print(out, " How much longer steps take is unknown.");
+        buffer_print(out, " The change in time per step is unknown.");
         return;
     }
     bool within = isfinite(s->time_fraction_error) && fabs(longer) <= s->time_fraction_error;
@@ -67,6 +68,12 @@ static void put_time(struct buffer *out, const struct wt_savings *s, uint32_t li
                  within ? " Steps take as long as before, within the error (" : " Steps take ");
     put_difference(out, longer, s->time_fraction_error);
     buffer_print(out, within ? ")." : longer < 0 ? " less time." : " longer.");
+}
+
+bool view_is_unfinished(const struct wt_trial *trial)
+{
+    const struct wt_trial_outcome *o = &trial->outcome;
+    return trial->profile.count && o->note[0] && !isfinite(o->savings.energy_fraction);
 }
 
 void view_savings(struct buffer *out, const struct wt_trial *trial, bool colour)
@@ -89,11 +96,15 @@ void view_savings(struct buffer *out, const struct wt_trial *trial, bool colour)
         buffer_print(out, "The trial has not ended: it runs, or its run was killed.\n");
         return;
     }
+    if (view_is_unfinished(trial)) {
+        buffer_print(out, "Savings are unknown: the profile was not finished.\n");
+        return;
+    }
     if (!s->baseline.value || !isfinite(s->energy_fraction)) {
         buffer_print(out, "Savings are unknown: the baseline was not measured.\n");
         return;
     }
-    put_energy(out, s, trial->outcome.setting.value, colour);
-    put_time(out, s, trial->outcome.setting.value);
+    put_energy(out, s, trial->outcome.setting, colour);
+    put_time(out, s, trial->outcome.setting);
     buffer_print(out, "\n");
 }

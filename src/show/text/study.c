@@ -155,7 +155,7 @@ static void put_totals(struct buffer *out, const struct wt_simulation *result)
 void view_simulated_fleet(struct buffer *out, const struct wt_simulated_fleet *fleet,
                           const char *ledger_path)
 {
-    char first[UNIT_SIZE], last[UNIT_SIZE], energy[UNIT_SIZE];
+    char first[UNIT_SIZE], last[UNIT_SIZE], energy[UNIT_SIZE], hours[UNIT_SIZE];
     buffer_print(out, "A simulated fleet of %u GPU%s and %u user%s (seed %llu): %llu run%s",
                  fleet->gpus, fleet->gpus == 1 ? "" : "s", fleet->users,
                  fleet->users == 1 ? "" : "s", (unsigned long long)fleet->seed,
@@ -163,8 +163,8 @@ void view_simulated_fleet(struct buffer *out, const struct wt_simulated_fleet *f
     if (fleet->runs)
         buffer_print(out, " from %s to %s", unit_wall(first, fleet->first_ms),
                      unit_wall(last, fleet->last_ms));
-    buffer_print(out, ", %.4g GPU hours, %s.\nLook at them with `wattune fleet --ledger ",
-                 fleet->gpu_hours, unit_watt_hours(energy, fleet->energy_j));
+    buffer_print(out, ", %s GPU hours, %s.\nLook at them with `wattune fleet --ledger ",
+                 unit_count(hours, fleet->gpu_hours), unit_watt_hours(energy, fleet->energy_j));
     text_escape(out, ledger_path);
     buffer_print(out, "`, or with report, jobs, show and explain.\n");
 }

@@ -116,6 +116,15 @@ static char *scaled(char text[UNIT_SIZE], double value, const char *const units[
     return text;
 }
 
+char *unit_count(char text[UNIT_SIZE], double count)
+{
+    if (isfinite(count))
+        snprintf(text, UNIT_SIZE, fabs(count) < 9999.5 ? "%.4g" : "%.0f", count);
+    else
+        snprintf(text, UNIT_SIZE, "unknown");
+    return text;
+}
+
 char *unit_energy(char text[UNIT_SIZE], double energy_j)
 {
     static const char *const units[] = {"mJ", "J", "kJ", "MJ", "GJ"};

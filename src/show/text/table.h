@@ -33,6 +33,7 @@ void csv_put_number(struct buffer *out, double value);
 
 /* Four digits and a unit that fits; "unknown" for a value that is not finite. */
 enum { UNIT_SIZE = 32 };
+char *unit_count(char text[UNIT_SIZE], double count); /* 4 digits, or whole: no exponent */
 char *unit_energy(char text[UNIT_SIZE], double energy_j);
 char *unit_watt_hours(char text[UNIT_SIZE], double energy_j); /* the unit of bills and grids */
 char *unit_grams(char text[UNIT_SIZE], double grams);         /* of CO2e */

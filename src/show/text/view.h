@@ -45,6 +45,10 @@ void view_run_summary(struct buffer *out, const struct wt_trial *trial, bool col
  * known. */
 void view_savings(struct buffer *out, const struct wt_trial *trial, bool colour);
 
+/* True for a profile that tuning left before a choice: the setting of the trial is then the last
+ * one in force. */
+bool view_is_unfinished(const struct wt_trial *trial);
+
 /* True when the GPUs drew more at that limit than the limit allows, beyond the errors of sensors
  * and measurement. */
 bool view_is_above_limit(const struct wt_profile_point *point, unsigned gpu_count);

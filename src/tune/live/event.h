@@ -36,7 +36,7 @@ struct tuner_reason {
 enum tuner_event_kind {
     TUNER_SET,              /* setting is in force on all GPUs */
     TUNER_SLICE_DONE,       /* point: a slice of the profile */
-    TUNER_PROFILE_DONE,     /* point: the best of `count`; applied: it will be set */
+    TUNER_PROFILE_DONE,     /* point: the best of `count`; applied: it will be set; reused */
     TUNER_STORED_DIFFERS,   /* the stored profile does not fit this run: measuring anew */
     TUNER_NOT_LOADED,       /* error: the store does not answer: measuring anew */
     TUNER_NOT_SAVED,        /* error */
@@ -54,6 +54,7 @@ struct tuner_event {
     enum tuner_event_kind kind;
     unsigned gpu, count;
     bool applied; /* as the kind says */
+    bool reused;  /* limits of the profile came from the store */
     struct wt_setting setting;
     struct wt_profile_point point, before;
     const char *eta_words; /* from tuner_options.eta_now() */

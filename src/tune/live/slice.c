@@ -93,7 +93,7 @@ struct wt_profile_point slice_point(struct slice *slice, const struct live_meter
     struct slice whole = *slice;
     if (whole.open && whole.last.steps > whole.begin.steps)
         book(&whole, meter, whole.begin, whole.last);
-    struct wt_profile_point point = {.setting.value = slice->limit_mw,
+    struct wt_profile_point point = {.setting = {WT_KNOB_POWER_LIMIT, slice->limit_mw},
                                      .throttled = slice->throttled};
     if (whole.steps == 0 || whole.time_s <= 0 || whole.unknown)
         return point;

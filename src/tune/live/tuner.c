@@ -192,7 +192,8 @@ static void hold(struct tuner *tuner)
     tell(tuner, (struct tuner_event){.kind = TUNER_PROFILE_DONE,
                                      .count = count,
                                      .point = *best,
-                                     .applied = !tuner->options.profile_only});
+                                     .applied = !tuner->options.profile_only,
+                                     .reused = tuner->result.reused});
     holding_begin(&tuner->holding, best);
     if (tuner->options.profile_only) {
         tuner->phase = OFF;

@@ -3,8 +3,8 @@
  * The tuner: profiles power limits while the training runs, then sets the best (Zeus's just-in-time
  * profiling).  It joins four parts: energy from the live meter, steps from progress, the next slice
  * from decide/plan, the limit through act/guard.  It stores nothing itself: profiles go through its
- * caller's ops table (in memory: tune/live/memory_store.h).  It prints nothing: its news are events
- * (tune/live/event.h).  It never waits: its owner calls tuner_poll() a few times a second.
+ * caller's ops table (in memory: tune/live/profile_store.h).  It prints nothing: its news are
+ * events (tune/live/event.h).  It never waits: its owner calls tuner_poll() a few times a second.
  */
 #ifndef WATTUNE_TUNE_LIVE_TUNER_H
 #define WATTUNE_TUNE_LIVE_TUNER_H

@@ -211,6 +211,7 @@ static const struct {
     {"CODE,...", "DEU,FRA", "DEU,"},
     {"KEY=VALUE,...", "pue=1.2", "pue=0"},
     {"KEY,...", "job,day", "job,job"},
+    {"FILE", "/dev/null", "/nonexistent/x.json"},
 };
 
 static void values_of(const struct option_row *row, char good[400], char bad[400])
@@ -383,7 +384,7 @@ static void slips_name_the_nearest(void **state)
     assert_refused(parse("fleet", "--what-if", "utilization=1", NULL), "did you mean utilisation?");
     assert_refused(parse("limit", "rest", NULL), "did you mean reset?");
     assert_refused(parse("run", "--frobnicate", "x", NULL),
-                   "there is no option --frobnicate; `wattune run --help` lists them");
+                   "there is no option --frobnicate; `wattune run --help` lists the options");
     assert_refused(parse("run", "--phase", "sleeping", "x", NULL), "not \"sleeping\"");
     assert_null(strstr(err.text, "did you mean"));
     assert_refused(parse("jobs", "--ver\x1b[2J", NULL), "--ver\\x1b[2J");

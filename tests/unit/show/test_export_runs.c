@@ -450,7 +450,7 @@ static void sci_unknown(void **state)
     row.runs = 0;
     buffer_clear(&out);
     export_put_sci(&out, &page, EXPORT_SCI_RUN, "1.2.3", false);
-    assert_string_equal(out.text, "no runs in the ledger for that\n");
+    assert_string_equal(out.text, "no runs in the ledger match\n");
 }
 
 static void methods(void **state)
@@ -523,7 +523,7 @@ static void methods_unknown(void **state)
     row.runs = 0;
     buffer_clear(&out);
     export_put_methods(&out, &page, NULL, NULL, "1.2.3");
-    assert_string_equal(out.text, "no runs in the ledger for that\n");
+    assert_string_equal(out.text, "no runs in the ledger match\n");
 }
 
 /* A name of a model or a source is text of somebody else's; a provider's answers are as many

@@ -216,6 +216,25 @@ static struct wt_trial a_try(unsigned recurrence, unsigned try_number, double en
     "dram_energy_j steps epochs metric reached early_stopped exit_code source profile savings "    \
     "carbon"
 
+/* Watts are those of power limits only. */
+static void run_document_of_a_clock(void **state)
+{
+    (void)state;
+    struct wt_trial trial = a_try(1, 1, 50, 1);
+    trial.outcome.setting.knob = trial.outcome.savings.baseline.knob =
+        trial.profile.points[1].setting.knob = WT_KNOB_SM_CLOCK_MAX;
+    json_t *doc = parsed(json_run_document(&trial, 1));
+    json_t *only = json_array_get(at(json_array_get(at(doc, "recurrences"), 0), "tries"), 0);
+    is_null(only, "power_limit_w");
+    is_null(at(only, "savings"), "baseline_power_limit_w");
+    json_t *profile = at(only, "profile"); /* limits first */
+    assert_int_equal(json_array_size(profile), 3);
+    number_is(json_array_get(profile, 0), "power_limit_w", 175.5);
+    number_is(json_array_get(profile, 1), "power_limit_w", 100);
+    is_null(json_array_get(profile, 2), "power_limit_w");
+    json_decref(doc);
+}
+
 static void run_document(void **state)
 {
     (void)state;
@@ -1063,16 +1082,16 @@ static void objects_are_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(texts_are_valid),    cmocka_unit_test(numbers_are_round),
-        cmocka_unit_test(files_are_whole),    cmocka_unit_test(run_document),
-        cmocka_unit_test(show_document),      cmocka_unit_test(show_is_the_same_as_run),
-        cmocka_unit_test(show_without_a_try), cmocka_unit_test(show_that_fails),
-        cmocka_unit_test(show_ends_early),    cmocka_unit_test(as_jansson_writes),
-        cmocka_unit_test(jobs_document),      cmocka_unit_test(limits_document),
-        cmocka_unit_test(measure_document),   cmocka_unit_test(monitor_document),
-        cmocka_unit_test(keys_are_columns),   cmocka_unit_test(explain_document),
-        cmocka_unit_test(carbon_documents),   cmocka_unit_test(report_document),
-        cmocka_unit_test(objects_are_read),
+        cmocka_unit_test(texts_are_valid),         cmocka_unit_test(numbers_are_round),
+        cmocka_unit_test(files_are_whole),         cmocka_unit_test(run_document),
+        cmocka_unit_test(run_document_of_a_clock), cmocka_unit_test(show_document),
+        cmocka_unit_test(show_is_the_same_as_run), cmocka_unit_test(show_without_a_try),
+        cmocka_unit_test(show_that_fails),         cmocka_unit_test(show_ends_early),
+        cmocka_unit_test(as_jansson_writes),       cmocka_unit_test(jobs_document),
+        cmocka_unit_test(limits_document),         cmocka_unit_test(measure_document),
+        cmocka_unit_test(monitor_document),        cmocka_unit_test(keys_are_columns),
+        cmocka_unit_test(explain_document),        cmocka_unit_test(carbon_documents),
+        cmocka_unit_test(report_document),         cmocka_unit_test(objects_are_read),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
 }

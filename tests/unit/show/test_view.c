@@ -158,7 +158,7 @@ static void savings_are_honest(void **state)
     says((struct wt_savings){{WT_KNOB_POWER_LIMIT, 250000}, 0.9, NAN, NAN, NAN}, 175000,
          "Saved 10.0 % (error unknown) of the energy per step, against the baseline measured at "
          "250 W. "
-         "How much longer steps take is unknown.\n");
+         "The change in time per step is unknown.\n");
     says((struct wt_savings){{WT_KNOB_POWER_LIMIT, 250000}, 1, 1, 0.01, 0.01}, 250000,
          "Nothing saved: the limit found at the start, 250 W, was kept.\n");
     says((struct wt_savings){{WT_KNOB_POWER_LIMIT, 0}, 0.5, NAN, NAN, NAN}, 175000,
@@ -284,11 +284,11 @@ static void show_has_all_tries(void **state)
     show(trials, 3, 3);
     has("job res\\x1b]0;net, phase training, project vision\n");
     has("         1    1  2025-03-01 12:00:00 UTC      128    175 W     5000  12.50 s    2.188 kJ  "
-        "-18.0 % +- 1.2 %  "
+        "18.0 % +- 1.2 %  "
         "target reached\n");
     has("stopped early\n");
     has("         3    1  2025-03-01 12:00:00 UTC  unknown  unknown  unknown  unknown     unknown  "
-        "         unknown  "
+        "        unknown  "
         "not ended\n");
     has("profile of recurrence 2, try 1:\n");
     has("<- chosen\n");
@@ -298,6 +298,63 @@ static void show_has_all_tries(void **state)
     has("<- chosen, baseline\n");
     has_not("recurrences");
     buffer_clear(&out);
+}
+
+/* Megahertz are not watts. */
+static void settings_of_a_clock(void **state)
+{
+    (void)state;
+    struct wt_trial t = trial();
+    t.outcome.setting = (struct wt_setting){WT_KNOB_SM_CLOCK_MAX, 175000};
+    t.profile.points[2].setting = (struct wt_setting){WT_KNOB_SM_CLOCK_MAX, 1200};
+    view_run_summary(&out, &t, false);
+    has("  clock lock    175000 MHz\n");
+    has("  1200 MHz           4.000 ms");
+    has_not("<- chosen");
+    has_not("above limit");
+    has("the baseline measured at 250 W");
+    buffer_clear(&out);
+    t.outcome.setting.value = 1200;
+    t.outcome.savings.baseline = t.outcome.setting;
+    t.outcome.savings.energy_fraction = 1;
+    view_run_summary(&out, &t, false);
+    has("<- chosen, baseline");
+    has("Nothing saved: the limit found at the start, 1200 MHz, was kept.");
+    buffer_clear(&out);
+    show(&t, 1, 1);
+    has("  1200 MHz   5000  ");
+}
+
+/* The limit that was in force when the training ended is no choice. */
+static void profile_that_was_not_finished(void **state)
+{
+    (void)state;
+    struct wt_trial t = trial();
+    t.outcome.savings.energy_fraction = t.outcome.savings.time_fraction = NAN;
+    snprintf(t.outcome.note, sizeof t.outcome.note, "the training ended");
+    view_run_summary(&out, &t, false);
+    has("<- in force\n");
+    has_not("chosen");
+    has("Not tuned: the training ended.\nSavings are unknown: the profile was not finished.\n");
+    t.profile.count = 0;
+    assert_false(view_is_unfinished(&t));
+    t.profile.count = 3;
+    t.outcome.note[0] = 0;
+    assert_false(view_is_unfinished(&t));
+    t = trial();
+    snprintf(t.outcome.note, sizeof t.outcome.note, "the GPU is lost"); /* after the choice */
+    assert_false(view_is_unfinished(&t));
+}
+
+static void numbers_without_exponents(void **state)
+{
+    (void)state;
+    char text[UNIT_SIZE];
+    assert_string_equal(unit_count(text, 30139.4), "30139");
+    assert_string_equal(unit_count(text, 9999.4), "9999");
+    assert_string_equal(unit_count(text, 9999.7), "10000");
+    assert_string_equal(unit_count(text, 12.346), "12.35");
+    assert_string_equal(unit_count(text, NAN), "unknown");
 }
 
 /* A recurrence is counted once, however many tries it had. */
@@ -481,11 +538,13 @@ static void beliefs(void **state)
     has("Exploring: ");
     has("nothing bounds the cost of a run yet.\n");
     has("1 recurrence is under way.\n");
+    b.sizes[1] = (struct wt_belief){32, 1, 1500, 0, true}; /* one run spreads over nothing */
     b.exploring = false;
     b.bound_j = 3000;
     b.running = 2;
     buffer_clear(&out);
     view_beliefs(&out, &b, false);
+    has("     32     1   1.500 kJ  unknown\n");
     has("Explored: ");
     has("a run may cost 3.000 kJ.\n");
     has("2 recurrences are under way.\n");
@@ -570,7 +629,7 @@ static void explanation(void **state)
     struct wt_explanation e = an_explanation();
     explained(&e);
     has("job net\\x1b[31m on 1 x V100\\n, batch size 32\n");
-    has("The GPU draws 70.0 W +- 4.0 W whatever its clock and, working at 250 W, 170.0 W +- 6.0 W "
+    has("The GPU draws 70.0 W +- 4.0 W at any clock and, working at 250 W, 170.0 W +- 6.0 W "
         "beside that; 55.0 % +- 8.0 % of "
         "a step at 250 W follow the clock; so below 160 W +- 12 W longer steps cost more static "
         "power than a lower clock saves, "
@@ -593,7 +652,7 @@ static void explanation(void **state)
     has("  100 W   88.0 W    250.0 %       91.7 %  =============================########");
     has("  number of epochs             66.7 %  +- 3.0 %         +27.8\n");
     has("  all of them                  44.4 %  +- 1.0 %         +55.6\n");
-    has("the mean of turning");
+    has("the mean of both orders");
     has("The fit to 4 limits describes them: steps are off by 0.5 % (1.0 % at most), power by 0.4 "
         "% (0.7 % at most), 0.8 times the standard errors of the measurements.\n");
     has("Points as few as these could hardly contradict it.\n");
@@ -648,8 +707,8 @@ static void explanation_at_the_edges(void **state)
     e.front = e.standard;
     e.whole = (struct wt_estimate){0.833, 0.012};
     explained(&e);
-    has("The default, batch size 32 at 250 W, is the fast end of the front, where the last speed "
-        "is dearest: batch size 32 at 150 W "
+    has("The default, batch size 32 at 250 W, is the fastest point of the front, where speed "
+        "costs most: batch size 32 at 150 W "
         "takes 22.9 % less energy and 56.2 % more time.\n");
     has(" a step, all by the limit, since the batch size is the default's.\n");
     has_not("number of epochs");
@@ -668,7 +727,7 @@ static void explanation_at_the_edges(void **state)
     has("the choice would be the same.\n");
     e.chosen.limit_mw = 0;
     explained(&e);
-    has("None of the measured choices was made yet");
+    has("The job has not run with any measured choice yet; nothing is saved.");
     has_not("eta 1");
 }
 
@@ -687,7 +746,7 @@ static void nothing_is_explained_that_is_not_known(void **state)
         {WT_FIT_DONE,
          "The points are like no curve of static and dynamic power (steps are up to 1.0 % and "
          "power up to 0.7 % "
-         "off the nearest one), so that why they lie where they do is not told; of the measured "
+         "off the nearest one), so wattune gives no reason for them; of the measured "
          "limits"}};
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct wt_explanation e = an_explanation();
@@ -708,10 +767,11 @@ static void nothing_is_explained_that_is_not_known(void **state)
     e.front = e.standard;
     e.whole = e.whole_time = (struct wt_estimate){NAN, NAN};
     explained(&e);
-    has("its batch size 64 was not profiled on these GPUs.\n");
+    has("The default's distance from the front is unknown: its batch size 64 was not profiled on "
+        "these GPUs.\n");
     has("cannot be compared with the default: that was not measured.\n");
     has_not("nan");
-    has_not("unknown");
+    assert_null(strstr(strstr(out.text, "unknown") + 1, "unknown")); /* no figure is */
     e.fit = (struct wt_fit){.state = WT_FIT_FEW};
     explained(&e);
     has("and 0 were measured.\n");
@@ -896,6 +956,9 @@ int main(void)
 {
 #define FRESH(f) cmocka_unit_test_setup_teardown(f, fresh, fresh)
     const struct CMUnitTest tests[] = {
+        FRESH(settings_of_a_clock),
+        FRESH(profile_that_was_not_finished),
+        FRESH(numbers_without_exponents),
         FRESH(units),
         FRESH(names_are_harmless),
         FRESH(columns_line_up),

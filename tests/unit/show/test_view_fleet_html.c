@@ -147,8 +147,8 @@ static void figures(void **state)
     has_within("<dt>Embodied carbon", "</div>",
                "<dd class=\"main\"><data value=\"54200\">54.20 kg</data>");
     has_within("<dt>Embodied carbon", "</div>",
-               "utilisation: <data value=\"120000\">120.0 kg</data> (beside the above, never added "
-               "to it)");
+               "utilisation: <data value=\"120000\">120.0 kg</data> (an alternative to the figure "
+               "above, not part of it)");
     has("<dt>Saved energy</dt><dd class=\"main\"><data value=\"1800000\">500.0 Wh</data> "
         "<small>&#177; <data value=\"36000\">10.00 Wh</data>"
         "</small></dd>\n<dd class=\"note\">against the measured baseline, in 2 of 3 runs; carbon "
@@ -179,12 +179,12 @@ static void size_and_worth(void **state)
     has_within(choice, "</div>",
                "<data value=\"0.0714285714286\">7.14 %</data> of the energy of the fleet; <data "
                "value=\"0.125\">12.5 %</data> of "
-               "the <data value=\"7200000\">2.000 kWh</data> of jobs whose profile is known");
+               "the <data value=\"7200000\">2.000 kWh</data> of jobs with a profile");
     has_within(choice, "</div>", "mean: <data value=\"7728.57142857\">7.729 kg</data>");
-    has_within(choice, "</div>", "take more: <data value=\"0.25\">0.25</data>");
+    has_within(choice, "</div>", "Additional GPU hours: <data value=\"0.25\">0.25</data>");
     const char *least = "<dt>Largest saving available by limits</dt><dd class=\"main\"><data "
                         "value=\"1800000\">500.0 Wh</data>";
-    has_within(least, "</div>", "take more: <data value=\"1\">1</data>");
+    has_within(least, "</div>", "Additional GPU hours: <data value=\"1\">1</data>");
     has("<dt>Without a usable profile</dt><dd class=\"main\"><data value=\"3600000\">1.000 "
         "kWh</data></dd>");
     has_within(
@@ -206,7 +206,7 @@ static void nothing_could_be_told(void **state)
     has("<dt>Further saving available at eta 0.5</dt><dd class=\"main\">unknown</dd>");
     has_within("<dt>Further saving available at", "</div>",
                "unknown share of the energy of the fleet");
-    has_within("<dt>Further saving available at", "</div>", "take more: unknown");
+    has_within("<dt>Further saving available at", "</div>", "Additional GPU hours: unknown");
     has("<dt>Without a usable profile</dt><dd class=\"main\"><data value=\"10800000\">3.000 "
         "kWh</data></dd>");
     has("<dt>Saving so far</dt><dd class=\"main\">unknown</dd>\n<dd class=\"note\">no run has "
@@ -242,8 +242,8 @@ static void lines_add_up(void **state)
         "value=\"800\">800.0 g</data> of operational and <data "
         "value=\"400\">400.0 g</data>");
     has("<dt>GPU hours watched</dt><dd class=\"main\"><data value=\"100\">100</data></dd>\n<dd "
-        "class=\"note\">of these with unknown energy, and in "
-        "no line: <data value=\"4\">4</data>");
+        "class=\"note\">hours with unknown energy: "
+        "<data value=\"4\">4</data>");
     has("<dt>Reserved by runs, GPU hours</dt><dd class=\"main\"><data "
         "value=\"48\">48</data></dd>\n<dd class=\"note\"><data value=\"0.5\">50 %");
     has("<dt>Busy, GPU hours</dt><dd class=\"main\"><data value=\"36\">36</data></dd>\n<dd "
@@ -407,7 +407,8 @@ static void groups_are_cut(void **state)
         "<td><data value=\"72000\">72.00 kg</data></td>");
     has("<td><data value=\"7200\">2.000 Wh</data> <small>&#177; <data value=\"3600\">1.000 "
         "Wh</data></small></td>"
-        "<td class=\"words\">GPU 1, CPU 3, DRAM 3</td></tr>\n</tbody>");
+        "<td class=\"words\">no GPU energy 1, CPU energy 3, DRAM energy "
+        "3</td></tr>\n</tbody>");
     has_not("id=\"projects\""); /* there is none */
     buffer_clear(&out);
     fleet.users.count = 20;
@@ -424,7 +425,7 @@ static void days(void **state)
     make_fleet();
     fleet.days = (struct wt_rows){rows, 2};
     put();
-    has("<strong>Energy by day</strong><br>A run is whole in the day in which it "
+    has("<strong>Energy by day</strong><br>Each run counts on the day it "
         "began.</figcaption>");
     has("; wattune report --by day has the numbers</title>");
     /* Three days in 380, 2 kWh of 2.1 in 190; days wider than 40 have bars of 40. */
@@ -436,7 +437,7 @@ static void days(void **state)
     fleet.from_ms = INT64_C(1740866400000);
     fleet.days.count = 3;
     put();
-    has_not("A run is whole");
+    has_not("Each run counts");
     has("The last 366 days; wattune report --by day has those before.");
     has("Hours that began at or after <time");
 }
@@ -589,7 +590,7 @@ static void nothing(void **state)
     fleet.tunable_j = fleet.at_choice_j = fleet.at_least_j = NAN;
     fleet.now = (struct wt_fleet_figures){none, none, none, none, none, none};
     put();
-    has("There are no runs and no watched devices in the ledger for that.");
+    has("No runs and no watched devices in the ledger match.");
     has_not("<table");
     has_not("<dl");
     buffer_clear(&out);

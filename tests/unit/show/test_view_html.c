@@ -127,14 +127,15 @@ static void what_is_unknown_is_said(void **state)
         "measured its baseline</dd>");
     has("known to be busy: unknown");
     has_not("market-based");
-    has("divided by the fleet&#8217;s utilisation: <data value=\"40000\">40.00 kg</data> (beside "
-        "the above, never added to it)");
-    has("<li>GPU energy is unknown of 1 of 2 runs and not in the sums</li>");
-    has("killed, so that nothing is booked: unknown of 1 of 2 runs");
+    has("divided by the fleet&#8217;s utilisation: <data value=\"40000\">40.00 kg</data> (an "
+        "alternative to the figure above, not part of it)");
+    has("<li>GPU energy is unknown for 1 of 2 runs; the sums leave it out</li>");
+    has("<li>1 of 2 runs have no end (still running or killed); the sums leave them out</li>");
     has("<bdi>killed</bdi></th><td><data value=\"1\">1</data></td><td><data value=\"2\">2</data> "
         "<small>unknown</small></td>"
         "<td>unknown</td><td>unknown</td><td>unknown</td>");
-    has("an end 1, GPU 1, CPU 1, DRAM 1, operational 1</td></tr>");
+    has("no end 1, GPU energy 1, CPU energy 1, DRAM energy 1, operational carbon "
+        "1</td></tr>");
     has(">operational unknown, embodied 250.0 g</text>"); /* not the sum of the known parts */
     assert_int_equal(count_of("<rect class=\"energy\""), 1);
     assert_int_equal(count_of("<rect class=\"operational\""), 1);
@@ -155,7 +156,7 @@ static void contracts_and_savings(void **state)
     total.market_unknown = 2;
     put_page(by_job, 1, &r, 1, &total);
     has("market-based, by contract: <data value=\"12\">12.00 g</data>");
-    has("the market-based figure is unknown of 2 of 3 runs");
+    has("the market-based figure is unknown for 2 of 3 runs");
     has("<data value=\"720000\">200.0 Wh</data> <small>&#177; <data value=\"36000\">10.00 "
         "Wh</data></small></dd>\n"
         "<dd class=\"note\">against the measured baseline, in 1 of 3 runs; carbon <data "
@@ -272,7 +273,7 @@ static void nothing(void **state)
     (void)state;
     struct wt_report_row total = {.gpu_j = NAN};
     put_page(by_job, 1, NULL, 0, &total);
-    has("There are no runs in the ledger for that.");
+    has("No runs in the ledger match.");
     has_not("<table");
     has("</main>\n</body>\n</html>\n");
 }

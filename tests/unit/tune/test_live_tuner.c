@@ -17,7 +17,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "tune/live/memory_store.h"
+#include "tune/live/profile_store.h"
 #include "tune/live/slice.h"
 #include "tune/live/tuner.h"
 

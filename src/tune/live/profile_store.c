@@ -2,7 +2,7 @@
  *
  * Profiles in memory: a list, newest first.  Owners have a few jobs each, so a walk is enough.
  */
-#include "tune/live/memory_store.h"
+#include "tune/live/profile_store.h"
 
 #include <stdlib.h>
 #include <string.h>

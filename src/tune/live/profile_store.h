@@ -3,8 +3,8 @@
  * A store of profiles in memory: for owners without a ledger, such as a training process that tunes
  * itself, or a test.  It forgets everything when freed, and has no lock: one thread uses it.
  */
-#ifndef WATTUNE_TUNE_LIVE_MEMORY_STORE_H
-#define WATTUNE_TUNE_LIVE_MEMORY_STORE_H
+#ifndef WATTUNE_TUNE_LIVE_PROFILE_STORE_H
+#define WATTUNE_TUNE_LIVE_PROFILE_STORE_H
 
 #include "tune/live/tuner.h"
 
