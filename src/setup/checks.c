@@ -212,9 +212,6 @@ static void value(struct wt_check *check, const char *key, double number)
     check->values[check->value_count++].value = number;
 }
 
-#define DETAIL(check, ...) snprintf((check)->detail, sizeof(check)->detail, __VA_ARGS__)
-#define ADVISE(check, ...) snprintf((check)->todo, sizeof(check)->todo, __VA_ARGS__)
-
 static void judge_counter(struct wt_check *check, const struct wt_device *device,
                           const struct trace *counter, const struct trace *power, const char *why)
 {

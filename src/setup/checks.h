@@ -49,6 +49,10 @@ double trace_averaging_s(const struct trace *counter, const struct trace *power)
 
 /* --- Lines --- */
 
+/* The two sentences of a line, as of printf. */
+#define DETAIL(check, ...) snprintf((check)->detail, sizeof(check)->detail, __VA_ARGS__)
+#define ADVISE(check, ...) snprintf((check)->todo, sizeof(check)->todo, __VA_ARGS__)
+
 /* `why`: the driver's sentence when readings failed; NULL otherwise. */
 void check_counter(struct wt_check *check, const struct wt_device *device,
                    const struct trace *counter, const struct trace *power, const char *why);

@@ -42,9 +42,6 @@ static struct wt_check *add(struct doctor *doctor, const char *name, enum wt_che
     return check;
 }
 
-#define DETAIL(check, ...) snprintf((check)->detail, sizeof(check)->detail, __VA_ARGS__)
-#define ADVISE(check, ...) snprintf((check)->todo, sizeof(check)->todo, __VA_ARGS__)
-
 /* --- The machine --- */
 
 static bool file_begins(const char *path, const char *text)

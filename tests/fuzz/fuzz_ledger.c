@@ -72,7 +72,6 @@ static void read_all(struct ledger *ledger)
     struct wt_error err = {0};
     struct wt_job_row *rows = NULL;
     struct wt_trial *trials = NULL;
-    struct ledger_device_energy *devices = NULL;
     struct wt_profile_point points[WT_MAX_LIMITS];
     struct wt_profile_key key = {
         .job = "resnet", .batch_size = 1, .gpu_model = "V100", .gpu_count = 1};
@@ -93,8 +92,6 @@ static void read_all(struct ledger *ledger)
               memchr(trials[i].outcome.note, '\0', sizeof trials[i].outcome.note));
     }
     free(trials);
-    is_known(ledger_trial_devices(ledger, 1, &devices, &count, &err), &err);
-    free(devices);
     struct learn_state *states = NULL;
     double steps = 0;
     rc = ledger_states(ledger, "resnet", &states, &count, &err);

@@ -11,8 +11,9 @@
  *   years   double, not above 0: NULL          text    char[], empty: NULL
  *   name    char[], kept as it is              flag    bool
  *   maybe   int, negative: NULL (reads -1)     code    int, NULL reads -1
- *   source  enum wt_source, as a word          kind    enum wt_device_kind, as a word
- *   knob    enum wt_knob                       selector enum wt_selector, as a word; never read
+ *   source  enum wt_source, as a word          knob    enum wt_knob
+ * and, as words that are never read by their rows,
+ *   kind    enum wt_device_kind                selector enum wt_selector
  */
 #ifndef WATTUNE_ACCOUNT_LEDGER_COLUMNS_H
 #define WATTUNE_ACCOUNT_LEDGER_COLUMNS_H
@@ -289,7 +290,6 @@
 #define GET_maybe(query, field) (field) = (int)query_int(query, -1)
 #define GET_code GET_maybe
 #define GET_source(query, field) (field) = query_source(query)
-#define GET_kind(query, field) (field) = query_kind(query)
 #define GET_knob(query, field) (field) = query_knob(query)
 
 #endif

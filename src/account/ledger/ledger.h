@@ -249,16 +249,6 @@ struct ledger_epochs {
 int ledger_epochs_taken(struct ledger *ledger, const char *job, const struct ledger_whole_runs *of,
                         struct ledger_epochs *epochs, struct wt_error *err);
 
-/* The hours of one trial, in order; the caller frees *hours with free(). */
-int ledger_trial_hours(struct ledger *ledger, int64_t trial_id, struct ledger_hour **hours,
-                       size_t *count, struct wt_error *err);
-
-/* The energy of the devices in one trial; the caller frees *devices with free().  No such trial:
- * *count is 0. */
-int ledger_trial_devices(struct ledger *ledger, int64_t trial_id,
-                         struct ledger_device_energy **devices, size_t *count,
-                         struct wt_error *err);
-
 /* --- Whole devices --- */
 
 /* Books stretches, all or nothing; one that begins as one that is there takes its place, so that a

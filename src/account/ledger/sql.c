@@ -126,15 +126,8 @@ const char *const ledger_sql[SQL_COUNT] = {
     [SQL_MEASUREMENT_PUT] =
         "INSERT INTO measurements (trial_id, position, device_id, part" MEASUREMENT(
             SQL_NAME) ") VALUES (?, ?, ?, ?" MEASUREMENT(SQL_MARK) ")",
-    [SQL_MEASUREMENTS] = "SELECT trial_id" DEVICE(SQL_NAME)
-        MEASUREMENT(SQL_NAME) " FROM measurements JOIN devices USING (device_id) WHERE trial_id = "
-                              "? ORDER BY position",
     [SQL_HOUR_PUT] = "INSERT INTO trial_hours (trial_id, device_id, part" HOUR(
         SQL_NAME) ") VALUES (?, ?, ?" HOUR(SQL_MARK) ")",
-    [SQL_HOURS] =
-        "SELECT kind, device_index" HOUR(SQL_NAME) " FROM trial_hours"
-                                                   " JOIN devices USING (device_id) WHERE trial_id "
-                                                   "= ? ORDER BY hour, kind, device_index",
     [SQL_REPORT_PLACES] =
         "SELECT place_id, phase, project, user, node, gpu_model, gpu_count FROM places",
     [SQL_REPORT_JOBS] = "SELECT job_id, name FROM jobs",

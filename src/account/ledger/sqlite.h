@@ -57,7 +57,6 @@ size_t query_bytes(struct query *query, void *bytes,
 
 /* Words and knobs; one that is not known comes back as the first of its kind. */
 enum wt_source query_source(struct query *query);
-enum wt_device_kind query_kind(struct query *query);
 enum wt_knob query_knob(struct query *query);
 
 /* Runs statements of a migration. */

@@ -186,11 +186,6 @@ enum wt_source query_source(struct query *query)
     return (enum wt_source)word(query, ledger_sources, WT_SOURCE_REPLAYED + 1, WT_SOURCE_NONE);
 }
 
-enum wt_device_kind query_kind(struct query *query)
-{
-    return (enum wt_device_kind)word(query, ledger_kinds, WT_DEVICE_DRAM + 1, WT_DEVICE_GPU);
-}
-
 enum wt_knob query_knob(struct query *query)
 {
     int64_t knob = query_int(query, 0);

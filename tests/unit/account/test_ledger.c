@@ -4,6 +4,7 @@
  */
 #include "job_trials.h"
 #include "ledger_help.h"
+#include "ledger_rows.h"
 
 static struct wt_error err;
 
@@ -114,27 +115,14 @@ static void all_comes_back(void **state)
                 back->profile.points[1].time_error_s == 0.0001);
     free(back);
 
-    struct ledger_device_energy *used = NULL;
-    size_t count = 0;
-    assert_int_equal(ledger_trial_devices(ledger, t.identity.id, &used, &count, &err), 0);
-    assert_int_equal(count, 3);
-    assert_true(used[0].energy_j == 1500.5 && used[0].energy_error_j == 2 && used[0].index == 3);
-    assert_int_equal(used[1].kind, WT_DEVICE_DRAM);
-    assert_int_equal(used[1].source, WT_SOURCE_ESTIMATED);
-    assert_true(isnan(used[1].energy_error_j) && used[1].end_ms == 2001);
-    assert_true(isnan(used[2].energy_j) && used[2].source == WT_SOURCE_NONE);
-    free(used);
-
-    struct ledger_hour *by_hour = NULL;
-    assert_int_equal(ledger_trial_hours(ledger, t.identity.id, &by_hour, &count, &err), 0);
-    assert_int_equal(count, 3);
-    assert_int_equal(by_hour[0].kind, WT_DEVICE_DRAM); /* by hour, then by kind */
-    assert_true(isnan(by_hour[0].energy_j) && by_hour[0].intensity_g_per_kwh == 400);
-    assert_true(by_hour[1].energy_j == 1000.25 && by_hour[1].busy_s == 7.5 &&
-                by_hour[1].index == 3);
-    assert_int_equal(by_hour[2].hour, 483566);
-    assert_true(isnan(by_hour[2].busy_s) && isnan(by_hour[2].intensity_g_per_kwh));
-    free(by_hour);
+    assert_rows(path, ROWS_OF_DEVICES, t.identity.id,
+                "gpu 3 GPU-3 1500.5 2.0 counter 1000 2000\n"
+                "dram 1 NULL 12.0 NULL estimated 1000 2001\n"
+                "cpu 0 NULL NULL NULL NULL 1000 2000\n");
+    assert_rows(path, ROWS_OF_HOURS, t.identity.id, /* by hour, then by kind */
+                "483565 dram 1 NULL NULL 400.0\n"
+                "483565 gpu 3 1000.25 7.5 400.0\n"
+                "483566 gpu 3 500.25 NULL NULL\n");
     ledger_close(ledger);
 }
 
@@ -246,11 +234,7 @@ static void ends_once(void **state)
     assert_non_null(strstr(err.text, "already"));
     struct wt_trial *back = trials_of(ledger, "once", 1);
     assert_true(back->part.energy_j == 2187.5);
-    struct ledger_device_energy *used = NULL;
-    size_t count = 0;
-    assert_int_equal(ledger_trial_devices(ledger, t.identity.id, &used, &count, &err), 0);
-    assert_int_equal(count, 1);
-    free(used);
+    assert_rows(path, ROWS_OF_DEVICES, t.identity.id, "gpu 0 u 1.0 1.0 counter 1 2\n");
     free(back);
     t.identity.id = 4711;
     assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), WT_E_NOT_FOUND);

@@ -37,6 +37,7 @@
 #include "base/log.h"
 #include "cli/sim_fleet.h"
 #include "../account/job_trials.h"
+#include "../account/ledger_rows.h"
 #include "fail.h"
 #include "measure/meter/window_table.h"
 #include "measure/progress/channel.h"
@@ -751,21 +752,22 @@ static void ended_whole_or_not(int rc)
 {
     struct ledger *again = NULL;
     struct wt_trial *trials = NULL;
-    struct ledger_device_energy *devices = NULL;
     struct wt_profile_point points[WT_MAX_LIMITS];
-    size_t count = 0, device_count = 0;
+    size_t count = 0;
     unsigned point_count = 0;
     assert_int_equal(ledger_open(in_folder("ledger.db"), 0, &again, &err), 0);
     assert_int_equal(ledger_job_trials(again, "resnet", &trials, &count, &err), 0);
-    assert_int_equal(ledger_trial_devices(again, trial_id, &devices, &device_count, &err), 0);
     assert_int_equal(ledger_profile_get(again, &key, points, WT_MAX_LIMITS, &point_count, &err), 0);
     assert_int_equal(count, 1);
     assert_true(trials[0].outcome.ended || !trial_booked);
-    assert_int_equal(device_count, trials[0].outcome.ended ? 2 : 0);
+    const bool ended = trials[0].outcome.ended;
+    assert_rows(in_folder("ledger.db"), ROWS_OF_DEVICES, trial_id,
+                ended ? "gpu 0 GPU-0 5.0 0.0 counter 0 0\ngpu 1 GPU-1 7.0 0.0 counter 0 0\n" : "");
+    assert_rows(in_folder("ledger.db"), ROWS_OF_HOURS, trial_id,
+                ended ? "483564 gpu 0 5.0 0.0 0.0\n483564 gpu 1 7.0 0.0 0.0\n" : "");
     assert_int_equal(trials[0].profile.count, trials[0].outcome.ended ? 2 : 0);
     assert_true(point_count == 2 || (rc && point_count == 0));
     free(trials);
-    free(devices);
     ledger_close(again);
 }
 
@@ -788,12 +790,10 @@ static int run_reports(void)
     double runs = 0;
     struct wt_job_row *rows = NULL;
     struct wt_trial *trials = NULL;
-    struct ledger_device_energy *devices = NULL;
     struct wt_profile_point points[WT_MAX_LIMITS];
-    struct ledger_hour *hours = NULL;
     struct ledger_report_rows sums = {0}, days = {0}, whole = {0};
     struct ledger_profile *profiles = NULL;
-    size_t row_count = 0, trial_count = 0, device_count = 0, hour_count = 0, profile_count = 0;
+    size_t row_count = 0, trial_count = 0, profile_count = 0;
     unsigned point_count = 0;
     ledger = NULL;
     int rc = ledger_open(in_folder("ledger.db"), LEDGER_READ_ONLY, &ledger, &err);
@@ -802,13 +802,9 @@ static int run_reports(void)
     if (rc == 0)
         rc = ledger_job_trials(ledger, "resnet", &trials, &trial_count, &err);
     if (rc == 0)
-        rc = ledger_trial_devices(ledger, trial_id, &devices, &device_count, &err);
-    if (rc == 0)
         rc = ledger_profile_get(ledger, &key, points, WT_MAX_LIMITS, &point_count, &err);
     if (rc == 0)
         rc = ledger_profiles(ledger, "resnet", &profiles, &profile_count, &err);
-    if (rc == 0)
-        rc = ledger_trial_hours(ledger, trial_id, &hours, &hour_count, &err);
     if (rc == 0)
         rc = ledger_report(
             ledger, &(struct ledger_report){2, {WT_BY_JOB, WT_BY_PROJECT}, INT64_MIN, INT64_MAX},
@@ -823,26 +819,21 @@ static int run_reports(void)
         rc = ledger_each_run(ledger, &any, count_run, &runs, &err);
     if (rc == 0) { /* a report that says it is whole is */
         assert_true(profile_count == 1 && profiles[0].count == 2);
-        assert_true(hour_count == 2 && hours[1].energy_j == 7);
         assert_true(whole.count == 1 && whole.rows[0].gpu_j == 12 && runs == 12 + 2);
         assert_true(sums.count == 1 && sums.rows[0].gpu_j == 12 && days.rows[0].gpu_j == 12);
         assert_string_equal(sums.rows[0].keys[1], "vision");
         assert_string_equal(days.rows[0].keys[0], "2025-03-01");
-        assert_true(row_count == 1 && trial_count == 1 && device_count == 2 && point_count == 2);
+        assert_true(row_count == 1 && trial_count == 1 && point_count == 2);
         assert_string_equal(rows[0].job, "resnet");
         assert_string_equal(rows[0].project, "vision");
         assert_string_equal(trials[0].outcome.note, "why not");
         assert_string_equal(trials[0].part.gpus[1].uuid, "GPU-1");
         assert_true(trials[0].part.source == WT_SOURCE_COUNTER && trials[0].profile.count == 2 &&
                     trials[0].part.energy_j == 12);
-        assert_string_equal(devices[1].uuid, "GPU-1");
-        assert_int_equal(devices[1].source, WT_SOURCE_COUNTER);
     }
     free(rows);
     free(trials);
-    free(devices);
     free(profiles);
-    free(hours);
     ledger_report_clear(&sums);
     ledger_report_clear(&days);
     ledger_report_clear(&whole);
