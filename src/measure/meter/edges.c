@@ -301,7 +301,7 @@ static int64_t next_clear_ns(const struct edges *edges, int64_t earliest_ns)
     for (unsigned tries = 0; tries < 4; tries++, n++) {
         int64_t from_ns = span_of(edges, n).hi_ns, to_ns = span_of(edges, n + 1).lo_ns;
         int64_t clear_ns = later(from_ns + (to_ns - from_ns) / 4, earliest_ns);
-        if (clear_ns <= from_ns + (to_ns - from_ns) / 2)
+        if (clear_ns <= from_ns + (to_ns - from_ns) * 3 / 4)
             return clear_ns;
     }
     return earliest_ns; /* so far ahead that the ticks' places run into each other */

@@ -164,6 +164,18 @@ static void go_until(struct run *run, double until_s, double missed)
     }
 }
 
+/* Reads as it asks, up to a moment at which the owner makes a read of its own. */
+static void go_before(struct run *run, double until_s)
+{
+    int64_t until_ns = (int64_t)(until_s * 1e9);
+    while (edges_next_read_ns(&run->edges, run->now_ns) + 300000 < until_ns) {
+        run->now_ns = edges_next_read_ns(&run->edges, run->now_ns) +
+                      (int64_t)(uniform(&run->counter.random) * 1e5);
+        read_for(run, run->counter.latency_lo_s);
+    }
+    run->now_ns = until_ns;
+}
+
 /* --- Coverage --- */
 
 struct tally {
@@ -248,6 +260,40 @@ static void test_windows(void **state)
             assert_true(worst < (w ? 0.002 : 0.01) / 2);
             assert_true(stated < (w ? 0.003 : 0.015));
         }
+    free(run);
+}
+
+/* An owner's own windows, one behind the other, each as long as three ticks and ended and begun by
+ * reads of its own.  They drift slowly against the ticks, and wherever in a tick they lie, the
+ * reads between theirs must still see every tick: one that is skipped costs a window most of what
+ * edges are for. */
+static void test_windows_of_whole_ticks(void **state)
+{
+    (void)state;
+    enum { PHASES = 40, WINDOWS = 24 };
+    struct run *run = malloc(sizeof *run);
+    for (unsigned phase = 0; phase < PHASES; phase++) {
+        unsigned narrow = 0;
+        start(run, loads[0], 100, 0, phase);
+        run->counter.phase_s = 0.1 * phase / PHASES;
+        run->counter.latency_hi_s = 0.0005;
+        go_until(run, 4, 0);
+        for (unsigned w = 0; w < WINDOWS; w++) {
+            struct wt_sample a, b;
+            double from = 4.05 + 0.3002 * w, to = from + 0.3;
+            read_for(run, 0.00005);
+            go_before(run, to);
+            read_for(run, 0.00005);
+            int64_t since_ns = (int64_t)(from * 1e9), until_ns = (int64_t)(to * 1e9);
+            assert_int_equal(edges_energy_since(&run->edges, since_ns, since_ns, &a), 0);
+            assert_int_equal(edges_energy_since(&run->edges, since_ns, until_ns, &b), 0);
+            double stated_j = (double)(a.energy_error_mj + b.energy_error_mj) / 1000;
+            double truth_j = true_j(&run->counter, to) - true_j(&run->counter, from);
+            assert_true(fabs((double)(b.energy_mj - a.energy_mj) / 1000 - truth_j) <= stated_j);
+            narrow += stated_j < 4; /* two plain reads leave 20 J open, a tick unseen 12 */
+        }
+        assert_true(narrow >= WINDOWS * 3 / 4);
+    }
     free(run);
 }
 
@@ -391,6 +437,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stated_error_holds),
         cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_windows_of_whole_ticks),
         cmocka_unit_test(test_reads_are_few),
         cmocka_unit_test(test_long_rests),
         cmocka_unit_test(test_slow_and_missed),
