@@ -101,7 +101,8 @@ def test_nothing_is_lost(name, tmp_path):
     for table, count in before.items():
         if table not in ("devices", "places"):  # schema 3 made these of older rows
             assert rows(path, f"SELECT count(*) FROM {table}") == [(count,)], table
-    assert rows(path, "SELECT count(*) FROM trial_parts") == [(before["trials"],)]
+    # A trial has parts once it has ended.
+    assert rows(path, "SELECT count(*) FROM trial_parts") == rows(path, "SELECT count(*) FROM trials WHERE ended")
     assert rows(path, "SELECT state_id, job_id, gpu_model, gpu_count, limit_min_mw, limit_max_mw, state, stored_ms FROM states"
                       " ORDER BY 1") == states
     # A number that was given is not given again.

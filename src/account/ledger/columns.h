@@ -57,8 +57,8 @@
     X(embodied_g, real, carbon.embodied_g)                                                         \
     X(embodied_useful_g, real, carbon.embodied_useful_g)
 
-/* Table trial_parts, of each part; and table trials, of all parts together: a report over a million
- * runs reads no parts. */
+/* Table trial_parts, of each part, once the trial has ended; and table trials, of all parts
+ * together: a report over a million runs reads no parts. */
 #define TRIAL_PART(X)                                                                              \
     X(energy_j, real, part.energy_j)                                                               \
     X(energy_error_j, real, part.energy_error_j)                                                   \

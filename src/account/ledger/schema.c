@@ -408,7 +408,7 @@ static const char *const schema_5[] = {
     "DROP TABLE profile_points", "ALTER TABLE points_5 RENAME TO profile_points", TRIAL_PARTS,
     "INSERT INTO trial_parts SELECT trial_id, 0, node, energy_j, energy_error_j,"
     "  sensor_error_fraction, cpu_energy_j, dram_energy_j, busy_s, source"
-    "  FROM trials LEFT JOIN places USING (place_id)",
+    "  FROM trials LEFT JOIN places USING (place_id) WHERE ended",
     "ALTER TABLE trial_gpus ADD COLUMN " PART_COLUMN,
     "ALTER TABLE measurements ADD COLUMN " PART_COLUMN, HOURS("hours_5"),
     "INSERT INTO hours_5 SELECT trial_id, hour, 0, device_id, energy_j, busy_s,"

@@ -104,12 +104,17 @@ static int put_part(struct ledger *ledger, int64_t id, const char *node,
     return query_run(query, err);
 }
 
-static int put_gpus(struct ledger *ledger, int64_t id, const struct wt_trial *trial,
-                    struct wt_error *err)
+static int clear_gpus(struct ledger *ledger, int64_t id, struct wt_error *err)
 {
     struct query *query = ledger_query(ledger, SQL_GPU_CLEAR);
     query_put_int(query, id);
-    int rc = query_run(query, err);
+    return query_run(query, err);
+}
+
+static int put_gpus(struct ledger *ledger, int64_t id, const struct wt_trial *trial,
+                    struct wt_error *err)
+{
+    int rc = 0;
     for (unsigned i = 0; rc == 0 && i < trial->part.gpu_count; i++) {
         struct ledger_device_energy gpu = {.kind = WT_DEVICE_GPU,
                                            .index = trial->part.gpus[i].index};
@@ -118,7 +123,7 @@ static int put_gpus(struct ledger *ledger, int64_t id, const struct wt_trial *tr
         memcpy(gpu.name, trial->part.gpus[i].name, sizeof gpu.name);
         if ((rc = ledger_device_make(ledger, &gpu, &device_id, err)))
             break;
-        query = ledger_query(ledger, SQL_GPU_PUT);
+        struct query *query = ledger_query(ledger, SQL_GPU_PUT);
         query_put_int(query, id);
         query_put_int(query, i);
         query_put_int(query, device_id);
@@ -131,12 +136,6 @@ static int put_gpus(struct ledger *ledger, int64_t id, const struct wt_trial *tr
 static int begin(struct ledger *ledger, const struct wt_trial *row, int64_t *id,
                  int64_t *recurrence, struct wt_error *err)
 {
-    static const struct wt_trial_part unmeasured = {.energy_j = NAN,
-                                                    .energy_error_j = NAN,
-                                                    .sensor_error_fraction = NAN,
-                                                    .cpu_energy_j = NAN,
-                                                    .dram_energy_j = NAN,
-                                                    .busy_s = NAN};
     int64_t job_id = 0, try_number = 0, place_id = 0;
     int rc = ledger_job_make(ledger, row->identity.job, &job_id, err);
     if (rc == 0)
@@ -155,8 +154,7 @@ static int begin(struct ledger *ledger, const struct wt_trial *row, int64_t *id,
     if ((rc = query_run(query, err)) < 0)
         return rc;
     *id = ledger_last_id(ledger);
-    rc = put_part(ledger, *id, row->identity.node, &unmeasured, err);
-    return rc ? rc : put_gpus(ledger, *id, row, err);
+    return put_gpus(ledger, *id, row, err);
 }
 
 static int check(const struct wt_trial *trial, struct wt_error *err)
@@ -306,6 +304,8 @@ static int end(struct ledger *ledger, const struct wt_trial *trial, const struct
     }
     if (rc == 0)
         rc = put_part(ledger, trial->identity.id, trial->identity.node, &trial->part, err);
+    if (rc == 0) /* a run may have found others than it began with */
+        rc = clear_gpus(ledger, trial->identity.id, err);
     if (rc == 0)
         rc = put_gpus(ledger, trial->identity.id, trial, err);
     if (rc == 0)
