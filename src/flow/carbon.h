@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Carbon: the grams that energy and devices stand for, and the figures behind them.  Nouns only: no
- * functions, no pointers to storage that must be freed.  Integers inside, SI at the edge: energy in
- * millijoules, power in milliwatts, time in nanoseconds of base/clock.h.
+ * functions, no pointers to storage that must be freed.  Grams of CO2e, intensities in g/kWh.
  */
 #ifndef WATTUNE_FLOW_CARBON_H
 #define WATTUNE_FLOW_CARBON_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The fleet: the energy of watched devices, by use.  Nouns only: no functions; rows and names are
- * borrowed.  Integers inside, SI at the edge: energy in joules where it is a sum, time in
- * nanoseconds of base/clock.h or in milliseconds of the wall clock.
+ * The fleet: its runs by key, the energy of watched devices by use, the savings that profiles still
+ * offer, and its figures under other assumptions.  Nouns only: no functions; rows and names are
+ * borrowed.  Energy in joules, power limits in milliwatts, wall clock in milliseconds since 1970.
  */
 #ifndef WATTUNE_FLOW_FLEET_H
 #define WATTUNE_FLOW_FLEET_H
@@ -64,6 +64,13 @@ struct wt_what_if {
     double intensity_g_per_kwh, pue, utilisation, lifetime_years, eta;
 };
 
+/* rows of a report, borrowed */
+struct wt_rows {
+    const struct wt_report_row *rows;
+    size_t count;
+};
+
+/* fleet: all that the fleet view and the task view show.  Rows are borrowed. */
 struct wt_fleet {
     int64_t from_ms, to_ms, made_ms; /* INT64_MIN, INT64_MAX: all */
     /* days have the hours that lie in them; else the runs that began in them, whole */

@@ -6,7 +6,6 @@
 #ifndef WATTUNE_FLOW_REPORT_H
 #define WATTUNE_FLOW_REPORT_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 /* report row: all runs of one job, or user, or day, or of several of these at once. */
@@ -65,12 +64,6 @@ struct wt_report_basis {
     /* the factor over these runs: PUE, g/kWh, years of lifetime; NaN: unknown, or the kind has none
      */
     double least, most;
-};
-
-/* fleet: all that the fleet view and the task view show.  Rows are borrowed. */
-struct wt_rows {
-    const struct wt_report_row *rows;
-    size_t count;
 };
 
 #endif

@@ -17,7 +17,8 @@
 
 #include "base/error.h"
 #include "flow/fleet.h"
-#include "flow/study.h"
+#include "flow/stretch.h"
+#include "flow/trial.h"
 #include "tune/learn/store.h"
 
 struct ledger;

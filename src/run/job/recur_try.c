@@ -10,8 +10,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "run/job/tuner_words.h"
 #include "tune/decide/cost.h"
 #include "tune/decide/learning_rate.h"
+#include "tune/decide/profile.h"
 #include "tune/decide/selector.h"
 
 enum { RENEWALS = 4 }; /* in the time that a claim is held */
@@ -70,9 +72,11 @@ double recur_epoch_cost_j(struct recur *recur, uint32_t size)
     double steps = NAN;
     key.batch_size = size;
     if (ledger_steps_per_epoch(recur->ledger, key.job, size, &steps, NULL) || !isfinite(steps) ||
-        ledger_profile_get(recur->ledger, &key, points, WT_MAX_LIMITS, &count, NULL) || !count ||
-        selector_choose(points, count, NULL, &job->tuner.preference, job->run_target.max_power_w,
-                        &decision, NULL))
+        ledger_profile_get(recur->ledger, &key, points, WT_MAX_LIMITS, &count, NULL))
+        return NAN;
+    count = profile_keep_knob(points, count, WT_KNOB_POWER_LIMIT); /* the knob that a run turns */
+    if (!count || selector_choose(points, count, NULL, &job->tuner.preference,
+                                  job->run_target.max_power_w, &decision, NULL))
         return NAN;
     return steps * cost_per_step_j(job->run_target.eta, job->run_target.max_power_w,
                                    &points[decision.point]);
@@ -142,13 +146,13 @@ int recur_try_book_not_started(struct recur *recur, double epoch_j, struct wt_er
 static void say_try(const struct recur *recur)
 {
     const struct wt_trial *t = &recur->run->trial;
-    char size[48] = "", limit[48] = "", energy[48] = "unknown energy";
+    char size[48] = "", limit[48] = "", setting[TUNER_WORDS_SETTING], energy[48] = "unknown energy";
     if (recur->options->recurrences == 1 && !recur->options->chooses)
         return;
     if (t->outcome.batch_size)
         snprintf(size, sizeof size, "batch size %u, ", (unsigned)t->outcome.batch_size);
     if (t->outcome.setting.value)
-        snprintf(limit, sizeof limit, "%g W, ", t->outcome.setting.value / 1000.0);
+        snprintf(limit, sizeof limit, "%s, ", tuner_words_setting(t->outcome.setting, setting));
     if (isfinite(t->part.energy_j))
         snprintf(energy, sizeof energy, "%.4g kJ", t->part.energy_j / 1e3);
     log_note("recurrence %u, try %u: %s%s%llu epochs, %s in %.4g s%s", t->identity.recurrence,

@@ -9,21 +9,18 @@
 #include "base/log.h"
 #include "tune/act/guard.h"
 
-enum { SETTING_SIZE = 32 };
-
-/* "175.5 W", "1200 MHz" */
-static const char *words_of(struct wt_setting setting, char text[SETTING_SIZE])
+char *tuner_words_setting(struct wt_setting setting, char text[TUNER_WORDS_SETTING])
 {
     if (setting.knob == WT_KNOB_POWER_LIMIT)
-        snprintf(text, SETTING_SIZE, "%g W", setting.value / 1000.0);
+        snprintf(text, TUNER_WORDS_SETTING, "%g W", setting.value / 1000.0);
     else
-        snprintf(text, SETTING_SIZE, "%u MHz", (unsigned)setting.value);
+        snprintf(text, TUNER_WORDS_SETTING, "%u MHz", (unsigned)setting.value);
     return text;
 }
 
 char *tuner_words_reason(const struct tuner_reason *reason, char text[], size_t size)
 {
-    char setting[SETTING_SIZE];
+    char setting[TUNER_WORDS_SETTING];
     text[0] = '\0';
     switch (reason->why) {
     case TUNER_WENT_WELL:
@@ -38,7 +35,7 @@ char *tuner_words_reason(const struct tuner_reason *reason, char text[], size_t 
     case TUNER_FOREIGN_SETTING:
         snprintf(text, size, "somebody else has set the %s of GPU %u to %s",
                  guard_knob_name(reason->setting.knob), reason->gpu,
-                 words_of(reason->setting, setting));
+                 tuner_words_setting(reason->setting, setting));
         break;
     case TUNER_GPU_LOST:
         snprintf(text, size, "GPU %u is lost", reason->gpu);
@@ -70,29 +67,31 @@ char *tuner_words_reason(const struct tuner_reason *reason, char text[], size_t 
 
 static void say_set(const struct tuner_event *event)
 {
-    char setting[SETTING_SIZE];
-    log_detail("%s %s", guard_knob_name(event->setting.knob), words_of(event->setting, setting));
+    char setting[TUNER_WORDS_SETTING];
+    log_detail("%s %s", guard_knob_name(event->setting.knob),
+               tuner_words_setting(event->setting, setting));
 }
 
 static void say_slice(const struct tuner_event *event)
 {
     const struct wt_profile_point *point = &event->point;
-    char setting[SETTING_SIZE];
-    log_detail("%s: %.4g J and %.4g ms a step over %llu steps%s", words_of(point->setting, setting),
-               point->energy_per_step_j, point->time_per_step_s * 1000,
-               (unsigned long long)point->steps, point->throttled ? ", throttled" : "");
+    char setting[TUNER_WORDS_SETTING];
+    log_detail("%s: %.4g J and %.4g ms a step over %llu steps%s",
+               tuner_words_setting(point->setting, setting), point->energy_per_step_j,
+               point->time_per_step_s * 1000, (unsigned long long)point->steps,
+               point->throttled ? ", throttled" : "");
 }
 
 static void say_profile(const struct tuner_event *event)
 {
-    char begin[64], setting[SETTING_SIZE];
+    char begin[64], setting[TUNER_WORDS_SETTING];
     snprintf(begin, sizeof begin,
              event->reused ? "the profile in the ledger holds, %u limits in all"
                            : "profiled %u limits",
              event->count);
     log_note("%s; %s %s: %.4g J and %.4g ms a step", begin,
              event->applied ? "now at" : "the best would be",
-             words_of(event->point.setting, setting), event->point.energy_per_step_j,
+             tuner_words_setting(event->point.setting, setting), event->point.energy_per_step_j,
              event->point.time_per_step_s * 1000);
 }
 
@@ -122,13 +121,14 @@ static void say_drift(const struct tuner_event *event)
 static void say_eta(const struct tuner_event *event)
 {
     const struct wt_profile_point *point = &event->point;
-    char now[SETTING_SIZE], before[SETTING_SIZE];
+    char now[TUNER_WORDS_SETTING], before[TUNER_WORDS_SETTING];
     if (point->setting.value == event->before.setting.value)
-        log_detail("%s: %s stays", event->eta_words, words_of(point->setting, now));
+        log_detail("%s: %s stays", event->eta_words, tuner_words_setting(point->setting, now));
     else
         log_note("%s: now at %s instead of %s: %.4g J and %.4g ms a step", event->eta_words,
-                 words_of(point->setting, now), words_of(event->before.setting, before),
-                 point->energy_per_step_j, point->time_per_step_s * 1000);
+                 tuner_words_setting(point->setting, now),
+                 tuner_words_setting(event->before.setting, before), point->energy_per_step_j,
+                 point->time_per_step_s * 1000);
 }
 
 static void say_stopped(const struct tuner_event *event)

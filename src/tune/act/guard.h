@@ -16,7 +16,8 @@
 #include <stdbool.h>
 
 #include "base/error.h"
-#include "flow/profile.h"
+#include "flow/device.h"
+#include "flow/setting.h"
 
 /* A clock lock's range, MHz; max 0: no lock. */
 struct guard_range {

@@ -20,7 +20,8 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "flow/profile.h"
+#include "flow/device.h"
+#include "flow/setting.h"
 
 /* A knob's debt, in the knob's own unit (flow/profile.h). */
 struct journal_debt {

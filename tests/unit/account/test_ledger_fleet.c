@@ -16,6 +16,7 @@
 
 #include "account/ledger/attribution.h"
 #include "account/ledger/ledger.h"
+#include "account/study/fleet.h"
 #include "account/study/what_if.h"
 
 #define NEAR(a, b) assert_true(fabs((a) - (double)(b)) <= 1e-9 * (1 + fabs((double)(b))))
@@ -304,6 +305,68 @@ static void potentials_of_power_limits_alone(void **state)
     assert_true(isnan(p.chosen_energy) && p.chosen_mw == 0);
 }
 
+/* Books a run of the job on one V100, which ended at this setting. */
+static void book(struct ledger *ledger, const char *job, struct wt_setting setting)
+{
+    static struct wt_trial trial;
+    trial = (struct wt_trial){.identity.phase = "training",
+                              .identity.started_ms = T,
+                              .outcome.batch_size = 64,
+                              .outcome.setting = setting,
+                              .outcome.reached = -1,
+                              .part.gpu_count = 1,
+                              .part.energy_j = 1000};
+    snprintf(trial.identity.job, sizeof trial.identity.job, "%s", job);
+    snprintf(trial.part.gpus[0].name, sizeof trial.part.gpus[0].name, "V100");
+    assert_int_equal(
+        ledger_trial_begin(ledger, &trial, &trial.identity.id, &trial.identity.recurrence, &err),
+        0);
+    assert_int_equal(ledger_trial_end(ledger, &trial, NULL, &err), 0);
+}
+
+static void put_profile(struct ledger *ledger, const char *job,
+                        const struct wt_profile_point points[], unsigned count)
+{
+    struct wt_profile_key key = {.batch_size = 64, .gpu_model = "V100", .gpu_count = 1};
+    snprintf(key.job, sizeof key.job, "%s", job);
+    assert_int_equal(ledger_profile_put(ledger, &key, points, count, 0, &err), 0);
+}
+
+/* Clocks in MHz beside power limits, of the profile and of the last run; and clocks alone. */
+static void clocks_are_no_potential(void **state)
+{
+    (void)state;
+    const struct fleet_options options = {
+        .from_ms = INT64_MIN, .to_ms = INT64_MAX, .eta = 0.5, .lifetime_years = 4};
+    const struct wt_setting clock = {WT_KNOB_SM_CLOCK_MAX, 1410},
+                            limit = {WT_KNOB_POWER_LIMIT, 250000};
+    const struct wt_profile_point points[] = {
+        {limit, 10, 1.0, 100, 1, 0.01, false},
+        {{WT_KNOB_POWER_LIMIT, 200000}, 10, 1.1, 50, 1, 0.01, false},
+        {clock, 10, 0.5, 1, 1, 0.01, false}}; /* the least time and energy of all */
+    struct ledger *ledger = fresh();
+    struct fleet_read read;
+    book(ledger, "both", limit);
+    book(ledger, "both", clock);
+    put_profile(ledger, "both", points, 3);
+    book(ledger, "clocks", clock);
+    put_profile(ledger, "clocks", &points[2], 1);
+    assert_int_equal(fleet_read(ledger, &options, &read, &err), 0);
+    assert_int_equal(read.fleet.jobs.count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const struct wt_potential *p = &read.fleet.potentials[i];
+        bool both = strcmp(p->job, "both") == 0;
+        assert_true(p->limit_mw == (both ? 250000 : 0) && p->chosen_mw == (both ? 200000 : 0) &&
+                    p->least_mw == (both ? 200000 : 0));
+        assert_true(both ? p->chosen_energy == 0.5 && p->least_energy == 0.5
+                         : isnan(p->chosen_energy) && isnan(p->least_energy));
+    }
+    NEAR(read.fleet.tunable_j, 2000);
+    NEAR(read.fleet.at_choice_j, 1000);
+    fleet_clear(&read);
+    ledger_close(ledger);
+}
+
 static void figures_cover_what_runs_do_not(void **state)
 {
     (void)state;
@@ -359,6 +422,7 @@ int main(void)
         cmocka_unit_test(runs_find_their_gpu),
         cmocka_unit_test(potentials_by_hand),
         cmocka_unit_test(potentials_of_power_limits_alone),
+        cmocka_unit_test(clocks_are_no_potential),
         cmocka_unit_test(figures_cover_what_runs_do_not),
     };
     return cmocka_run_group_tests_name("ledger: fleet", tests, NULL, NULL);

@@ -44,11 +44,12 @@ static int64_t put_state(struct ledger *ledger, const char *model, const char *w
     return id;
 }
 
-static void put_run(struct ledger *ledger, int64_t state_id, uint32_t size, unsigned epochs,
-                    int reached, int exit_code)
+static void put_run_at(struct ledger *ledger, struct wt_setting setting, int64_t state_id,
+                       uint32_t size, unsigned epochs, int reached, int exit_code)
 {
     struct wt_trial t = full_trial("job");
     t.identity.state_id = state_id;
+    t.outcome.setting = setting;
     t.outcome.batch_size = size;
     t.outcome.epochs = epochs;
     t.outcome.steps = epochs * 6400 / (size ? size : 1) +
@@ -58,6 +59,13 @@ static void put_run(struct ledger *ledger, int64_t state_id, uint32_t size, unsi
     assert_int_equal(ledger_trial_begin(ledger, &t, &t.identity.id, &t.identity.recurrence, &err),
                      0);
     assert_int_equal(ledger_trial_end(ledger, &t, NULL, &err), 0);
+}
+
+static void put_run(struct ledger *ledger, int64_t state_id, uint32_t size, unsigned epochs,
+                    int reached, int exit_code)
+{
+    const struct wt_setting limit = {WT_KNOB_POWER_LIMIT, 175000};
+    put_run_at(ledger, limit, state_id, size, epochs, reached, exit_code);
 }
 
 /* A step takes `step_s` and 100 J at 250 W, twice that and 60 J at 100 W. */
@@ -208,6 +216,41 @@ static void what_is_not_there(void **state)
     ledger_close(ledger);
 }
 
+/* Clocks in MHz beside power limits, each of them cheaper than any limit. */
+static void clocks_are_no_choices(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_ledger(0);
+    const struct wt_setting clock = {WT_KNOB_SM_CLOCK_MAX, 1410};
+    const struct wt_profile_point points[] = {{{WT_KNOB_POWER_LIMIT, 250000}, 10, 1, 100, 1, 0, 0},
+                                              {{WT_KNOB_POWER_LIMIT, 100000}, 10, 2, 60, 1, 0, 0},
+                                              {clock, 10, 0.5, 1, 1, 0, 0}};
+    int64_t id = put_state(ledger, "V100", WORDS);
+    put_run(ledger, id, 64, 4, 1, 0);
+    put_run_at(ledger, clock, id, 64, 4, 1, 0); /* reached the target: its epochs count */
+    put_run_at(ledger, clock, id, 128, 2, 1, 0);
+    struct wt_profile_key both = key_of("V100", 64), clocks = key_of("V100", 128),
+                          elsewhere = key_of("H100", 64);
+    assert_int_equal(ledger_profile_put(ledger, &both, points, 3, 0, &err), 0);
+    assert_int_equal(ledger_profile_put(ledger, &clocks, &points[2], 1, 0, &err), 0);
+    assert_int_equal(ledger_profile_put(ledger, &elsewhere, &points[2], 1, 0, &err), 0);
+    assert_int_equal(read_pareto(ledger, &(struct pareto_options){.job = "job", .eta = 0.5}), 0);
+    const struct wt_study *study = &pareto->study;
+    assert_string_equal(study->gpu_model, "V100"); /* profiled last, of those with a limit */
+    assert_string_equal(pareto->other_gpus, "");
+    assert_int_equal(pareto->point_count, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct wt_point *p = &pareto->points[i];
+        assert_true(p->batch_size == 64 && p->limit_mw == points[i].setting.value &&
+                    p->epochs == 4 && p->energy_j == 4 * 100 * points[i].energy_per_step_j);
+        assert_true(p->on_front); /* neither costs less time and less energy than the other */
+    }
+    assert_true(study->optimum.limit_mw == 250000 && study->standard.limit_mw == 250000);
+    assert_true(study->left_count == 1 && study->left_out[0].batch_size == 128 &&
+                study->left_out[0].why == WT_LEFT_NO_PROFILE);
+    ledger_close(ledger);
+}
+
 static int drop_all(void **state)
 {
     free(pareto);
@@ -222,6 +265,7 @@ int main(void)
         WITH_FOLDER(worked_out_by_hand),
         WITH_FOLDER(the_target_that_was_asked_for),
         WITH_FOLDER(what_is_not_there),
+        WITH_FOLDER(clocks_are_no_choices),
     };
     return cmocka_run_group_tests_name("study_pareto", tests, NULL, NULL);
 }

@@ -979,9 +979,10 @@ static void explain_document(void **state)
     e.fit.describes = false;
     e.standard.limit_mw = e.front.limit_mw = e.chosen.batch_size = 0;
     e.order = WT_ORDER_UNKNOWN;
+    e.fit.points[0].measured.setting = (struct wt_setting){WT_KNOB_SM_CLOCK_MAX, 1410};
     doc = parsed(json_explain_document(&e, sentences, 3));
     text_is(at(doc, "fit"), "why_none", "limits_not_reached");
-    is_null(json_array_get(at(doc, "points"), 0), "static_energy_per_step_j");
+    is_null(json_array_get(at(doc, "points"), 0), "static_energy_per_step_j power_limit_w");
     is_null(doc, "batch_size");
     is_null(at(doc, "default"), "on_front power_limit_w");
     is_null(at(doc, "contributions"), "order");

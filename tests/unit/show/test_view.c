@@ -325,6 +325,40 @@ static void settings_of_a_clock(void **state)
     has("  1200 MHz   5000  ");
 }
 
+/* A profile of both knobs: limits stand first, whatever the numbers, and no clock is watts. */
+static void clocks_beside_limits(void **state)
+{
+    (void)state;
+    const struct wt_setting clock = {WT_KNOB_SM_CLOCK_MAX, 1410},
+                            most = {WT_KNOB_SM_CLOCK_MAX, 300000}; /* more MHz than any limit mW */
+    struct wt_trial t = trial();
+    t.profile.points[0].setting = clock;
+    t.profile.points[1].setting = most;
+    t.profile.points[3] = t.profile.points[2];
+    t.profile.points[3].setting.value = 110000;
+    t.profile.points[3].energy_per_step_j = 0.5; /* 125 W */
+    t.profile.count = 4;
+    t.outcome.setting = clock;
+    t.outcome.savings.baseline = most;
+    show(&t, 1, 1);
+    has("    128  1410 MHz   5000 ");
+    has("       LIMIT          TIME/STEP        ENERGY/STEP    POWER  STEPS\n"
+        "       110 W           4.000 ms           500.0 mJ  125.0 W     20  above limit\n"
+        "       100 W           4.000 ms           480.0 mJ  120.0 W     20  above limit\n"
+        "  300000 MHz           2.400 ms           530.0 mJ  220.8 W     60               "
+        "<- baseline\n"
+        "    1410 MHz  2.500 ms +- 1.0 %  437.5 mJ +- 1.0 %  175.0 W     40  throttled    "
+        "<- chosen\n");
+    /* A clock is no higher limit that was kept. */
+    has("At 110 W the GPU draws 125 W: it does not keep to its limits");
+    has("At 100 W the GPU draws 120 W: it does not keep to its limits");
+    has("against the baseline measured at 300000 MHz.");
+    buffer_clear(&out);
+    view_recurrences(&out, &t, 1, false);
+    has("    128  1410 MHz  done");
+    buffer_clear(&out);
+}
+
 /* The limit that was in force when the training ended is no choice. */
 static void profile_that_was_not_finished(void **state)
 {
@@ -957,6 +991,7 @@ int main(void)
 #define FRESH(f) cmocka_unit_test_setup_teardown(f, fresh, fresh)
     const struct CMUnitTest tests[] = {
         FRESH(settings_of_a_clock),
+        FRESH(clocks_beside_limits),
         FRESH(profile_that_was_not_finished),
         FRESH(numbers_without_exponents),
         FRESH(units),
