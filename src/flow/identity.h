@@ -15,7 +15,6 @@
 
 enum {
     WT_MAX_BATCH_SIZES = 64,
-    WT_TARGET_LEN = 64,    /* the target in words, with the terminating 0 */
     WT_OPTIONS_LEN = 1536, /* an identity in words, with the terminating 0 */
 };
 

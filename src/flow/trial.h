@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Trials, and their sums by recurrence and by job.  Nouns only: no functions, no pointers to
- * storage that must be freed.  Energy and cost in joules, time in seconds, wall clock in
- * milliseconds since 1970.
+ * Trials, jobs and stretches: the rows of the ledger.  Nouns only: no functions, no pointers to
+ * storage that must be freed.  Integers inside, SI at the edge: energy in joules where it is
+ * booked, wall clock in milliseconds since 1970.
  */
 #ifndef WATTUNE_FLOW_TRIAL_H
 #define WATTUNE_FLOW_TRIAL_H
@@ -90,6 +90,14 @@ struct wt_recurrence {
     double energy_j, time_s, cost_j;
 };
 
+/* learned: the tries of a batch size under one state */
+struct wt_learned {
+    uint32_t batch_size;
+    uint32_t limit_mw;                       /* of the last try that knows it; 0: none does */
+    unsigned runs, reached;                  /* that ended; of them, that reached the target */
+    double energy_j, time_s, cost_j, epochs; /* sums over those that reached the target */
+};
+
 /* job row: the ledger's knowledge of one job, over all its trials */
 struct wt_job_row {
     /* phase, project: of the last trial */
@@ -103,6 +111,20 @@ struct wt_job_row {
     /* the least of the trials' savings; NaN: no baseline was ever measured */
     double best_energy_fraction;
     double best_energy_fraction_error;
+};
+
+/* stretch: a time of one hour in which a whole GPU was watched, and was in use throughout or not at
+ * all. */
+struct wt_stretch {
+    unsigned index;
+    char uuid[WT_UUID_LEN], name[WT_NAME_LEN];
+    int64_t begin_ms, end_ms;        /* wall clock */
+    double energy_j, energy_error_j; /* 95 % bound; NaN: unknown */
+    enum wt_source source;           /* WT_SOURCE_NONE: the energy is unknown */
+    int in_use;                      /* by any process; 1, 0; -1: unknown */
+    double busy_s;                   /* in which a kernel ran; NaN: unknown */
+    /* of the whole stretch, for all users of the GPU together; market-based and useful are NaN */
+    struct wt_carbon carbon;
 };
 
 #endif

@@ -13,7 +13,6 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "flow/simulation.h"
 #include "flow/study.h"
 #include "sim/trace.h"
 #include "tune/decide/random.h"

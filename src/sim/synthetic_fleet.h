@@ -14,7 +14,6 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "flow/stretch.h"
 #include "flow/trial.h"
 #include "sim/simulate.h"
 

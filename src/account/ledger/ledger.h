@@ -17,8 +17,7 @@
 
 #include "base/error.h"
 #include "flow/fleet.h"
-#include "flow/stretch.h"
-#include "flow/trial.h"
+#include "flow/study.h"
 #include "tune/learn/store.h"
 
 struct ledger;

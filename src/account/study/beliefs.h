@@ -6,7 +6,6 @@
 #define WATTUNE_ACCOUNT_STUDY_BELIEFS_H
 
 #include "account/ledger/ledger.h"
-#include "flow/learned.h"
 
 /* One entry for each state that can be read, the one changed last last; a warning names each of the
  * others.  The caller frees *beliefs with free(). */

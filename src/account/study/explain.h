@@ -7,7 +7,6 @@
 #define WATTUNE_ACCOUNT_STUDY_EXPLAIN_H
 
 #include "account/ledger/ledger.h"
-#include "flow/explanation.h"
 
 /* Explains the job on the GPUs that were profiled last, at the batch size given (0: the one
  * believed to be cheapest, else the one profiled last).  WT_E_NOT_FOUND: no such job. WT_E_NO_DATA:

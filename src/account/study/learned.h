@@ -6,7 +6,6 @@
 #define WATTUNE_ACCOUNT_STUDY_LEARNED_H
 
 #include "account/ledger/ledger.h"
-#include "flow/learned.h"
 
 /* Fills sizes in rising order and *count; sizes beyond WT_MAX_BATCH_SIZES are left out.
  * WT_E_NOT_FOUND: no such job. */

@@ -8,7 +8,6 @@
 #define WATTUNE_ACCOUNT_STUDY_LISTING_H
 
 #include "account/ledger/ledger.h"
-#include "flow/learned.h"
 
 struct job_listing {
     struct ledger *ledger; /* borrowed; nothing can be written to it until job_listing_close() */

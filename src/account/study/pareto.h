@@ -8,7 +8,6 @@
 #define WATTUNE_ACCOUNT_STUDY_PARETO_H
 
 #include "account/ledger/ledger.h"
-#include "flow/study.h"
 #include "tune/decide/target.h"
 
 struct pareto_options {

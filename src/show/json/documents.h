@@ -14,11 +14,7 @@
 
 #include "flow/check.h"
 #include "flow/fleet.h"
-#include "flow/explanation.h"
-#include "flow/learned.h"
-#include "flow/simulation.h"
 #include "flow/study.h"
-#include "flow/trial.h"
 #include "show/json/json.h"
 
 /* One job and all its recurrences (`run --json=FILE`): at least one trial, all of the same job,

@@ -12,8 +12,6 @@
 
 #include "base/buffer.h"
 #include "flow/fleet.h"
-#include "flow/explanation.h"
-#include "flow/simulation.h"
 #include "flow/study.h"
 #include "show/text/view.h"
 

@@ -16,11 +16,7 @@
 #include "base/buffer.h"
 #include "flow/check.h"
 #include "flow/fleet.h"
-#include "flow/explanation.h"
-#include "flow/learned.h"
-#include "flow/simulation.h"
 #include "flow/study.h"
-#include "flow/trial.h"
 
 /* `wattune jobs`. */
 void view_jobs(struct buffer *out, const struct wt_job_row rows[], size_t count, bool colour);

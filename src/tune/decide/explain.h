@@ -15,7 +15,7 @@
 #define WATTUNE_TUNE_DECIDE_EXPLAIN_H
 
 #include "base/stats.h"
-#include "flow/explanation.h"
+#include "flow/study.h"
 
 struct explain_size {
     uint32_t batch_size; /* 0: not known */

@@ -12,7 +12,7 @@
 #ifndef WATTUNE_TUNE_DECIDE_POWER_FIT_H
 #define WATTUNE_TUNE_DECIDE_POWER_FIT_H
 
-#include "flow/fit.h"
+#include "flow/study.h"
 
 /* Fits points[0..count), in any order, each limit once; energies are summed over gpu_count GPUs, at
  * least 1.  limit_min_mw and limit_max_mw are the driver's; 0: not known, and the measured ones

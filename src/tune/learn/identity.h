@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "flow/identity.h"
+#include "flow/study.h"
 #include "tune/decide/target.h"
 
 /* No key is longer, the terminating 0 included. */

@@ -10,7 +10,7 @@
 #ifndef WATTUNE_TUNE_LEARN_OPTIMIZER_H
 #define WATTUNE_TUNE_LEARN_OPTIMIZER_H
 
-#include "flow/learned.h"
+#include "flow/study.h"
 #include "flow/trial.h"
 #include "tune/decide/batch_size.h"
 #include "tune/learn/store.h"
