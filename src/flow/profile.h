@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Profiles: the cost of a training step at each setting, the preference, the decision and its
- * savings.  Nouns only: no functions, no pointers to storage that must be freed.  Energy and cost
- * in joules, time in seconds, power limits in milliwatts.
+ * Profiles: the cost of a training step at each setting, the preference, and the decision.  Nouns
+ * only: no functions, no pointers to storage that must be freed.  Integers inside, SI at the edge:
+ * energy in millijoules, power in milliwatts, time in nanoseconds of base/clock.h.
  */
 #ifndef WATTUNE_FLOW_PROFILE_H
 #define WATTUNE_FLOW_PROFILE_H
@@ -11,11 +11,22 @@
 #include <stdint.h>
 
 #include "flow/device.h"
-#include "flow/setting.h"
 
 enum {
     WT_MAX_LIMITS = 64, /* power limits in one search: 200..700 W by 25 W are 21 */
     WT_JOB_LEN = 256,   /* job names, projects: bytes with the terminating 0 */
+};
+
+/* setting: a value of one knob of a device. */
+enum wt_knob {
+    WT_KNOB_POWER_LIMIT,  /* value in milliwatts */
+    WT_KNOB_SM_CLOCK_MAX, /* a lock of the SM clock from the lowest to value, MHz */
+    WT_KNOBS,
+};
+
+struct wt_setting {
+    enum wt_knob knob;
+    uint32_t value; /* 0: none, or not known */
 };
 
 /* profile point: the cost of a training step at one setting */
@@ -38,7 +49,7 @@ struct wt_profile_key {
     uint32_t limit_min_mw, limit_max_mw;
 };
 
-/* preference: the figure by which a setting is chosen */
+/* decision: the limit chosen and why. */
 enum wt_selector { WT_SELECT_COST, WT_SELECT_ENERGY, WT_SELECT_TIME, WT_SELECT_MAX_SLOWDOWN };
 
 struct wt_preference {
@@ -47,7 +58,6 @@ struct wt_preference {
     double max_slowdown; /* WT_SELECT_MAX_SLOWDOWN: 0.10 allows 10 % more time per step */
 };
 
-/* decision: the setting chosen, and its cost */
 struct wt_decision {
     struct wt_setting setting;
     double cost_per_step_j; /* Zeus, section 3.1 (tune/decide/cost.h), at the chosen limit */

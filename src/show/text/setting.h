@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "flow/setting.h"
+#include "flow/profile.h"
 #include "show/text/table.h"
 
 /* The power limit in milliwatts; 0, which is unknown, for a setting of another knob. */

@@ -16,8 +16,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
-#include "flow/device.h"
-#include "flow/setting.h"
+#include "flow/profile.h"
 
 /* A clock lock's range, MHz; max 0: no lock. */
 struct guard_range {

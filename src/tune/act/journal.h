@@ -20,8 +20,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "flow/device.h"
-#include "flow/setting.h"
+#include "flow/profile.h"
 
 /* A knob's debt, in the knob's own unit (flow/profile.h). */
 struct journal_debt {
