@@ -47,16 +47,16 @@ def commands(env):
         "run --help": (["run", "--help"], 40),
         "config": (["config"], 40),
         "limit get --vgpu a40:4": (["limit", "get", "--vgpu", "a40:4"], 40),
-        "monitor --count 5": (["monitor", "--vgpu", "v100", "--count", "5", "--interval", "0.05", "--json"], 10),
+        "monitor --count 5": (["monitor", "--vgpu", "v100", "--count", "5", "--interval", "0.05", "--json"], 40),
         "jobs": (["jobs", *own], 40),
         "show": (["show", *own, "true"], 40),
         "show --json": (["show", *own, "true", "--json"], 40),
-        "report --by phase": (["report", *fleet, "--by", "phase"], 5),
+        "report --by phase": (["report", *fleet, "--by", "phase"], 15),
         "report --by user,day --json": (["report", *fleet, "--by", "user,day", "--json"], 5),
-        "fleet --format html": (["fleet", *fleet, "--format", "html"], 5),
-        "report --export codecarbon": (["report", *fleet, "--export", "codecarbon", "--project", "vision"], 3),
+        "fleet --format html": (["fleet", *fleet, "--format", "html"], 21),
+        "report --export codecarbon": (["report", *fleet, "--export", "codecarbon", "--project", "vision"], 7),
         "simulate --fleet": (["simulate", "--fleet", "--runs", "5000", "--gpus", "64", "--watched", "no", "--ledger",
-                              f"{env['FOLDER']}/made.db"], 3),
+                              f"{env['FOLDER']}/made.db"], 11),
     }
     train, power = traces / "summary_train.csv", traces / "summary_power.csv"
     files = sorted(traces.glob("*train*.csv")), sorted(traces.glob("*power*.csv"))

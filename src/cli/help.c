@@ -36,13 +36,17 @@ static void begin_line(struct line *line)
 static void put_word(struct line *line, const char *word, size_t length, bool after_blank)
 {
     char text[LINE];
-    snprintf(text, sizeof text, "%.*s", (int)length, word);
+    length = length < sizeof text ? length : sizeof text - 1;
+    memcpy(text, word, length);
+    text[length] = '\0';
     unsigned wide = (unsigned)text_width(text), blank = after_blank && line->column > line->indent;
     if (line->column > line->indent && line->column + blank + wide >= line->width) {
         begin_line(line);
         blank = 0;
     }
-    buffer_print(line->page, "%s%s", blank ? " " : "", text);
+    if (blank)
+        buffer_append(line->page, " ", 1);
+    buffer_append(line->page, text, length);
     line->column += blank + wide;
 }
 

@@ -190,12 +190,15 @@ static bool needed(const struct sense_options *options)
 
 static int open_source(const struct sense_options *options, void **out, struct wt_error *err)
 {
-    struct hwmon_chip *chips = calloc(HWMON_CHIPS_MOST, sizeof *chips);
-    struct hwmon_source *source = calloc(1, sizeof *source);
+    /* Room for all that there may be, but not cleared: memory that nothing is found for stays
+     * untouched. */
+    struct hwmon_chip *chips = malloc(HWMON_CHIPS_MOST * sizeof *chips);
+    struct hwmon_source *source = malloc(sizeof *source);
     int rc = 0;
-    if (!chips || !source)
+    if (!chips || !source) {
         rc = error_set(err, WT_E_NO_MEMORY, "look for power sensors: out of memory");
-    else {
+    } else {
+        source->count = 0;
         find_all(source, options->sysfs_path ? options->sysfs_path : "/sys", chips);
         if (source->count == 0)
             rc = error_set(err, WT_E_NO_DEVICE, "this machine shows no power sensors of GPUs");

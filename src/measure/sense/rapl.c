@@ -124,13 +124,16 @@ static bool needed(const struct sense_options *options)
 
 static int open_source(const struct sense_options *options, void **out, struct wt_error *err)
 {
-    struct powercap_zone *zones = calloc(POWERCAP_ZONES_MOST, sizeof *zones);
-    struct rapl_source *source = calloc(1, sizeof *source);
+    /* Not cleared: memory for zones that are not there stays untouched. */
+    struct powercap_zone *zones = malloc(POWERCAP_ZONES_MOST * sizeof *zones);
+    struct rapl_source *source = malloc(sizeof *source);
     int rc = 0;
     if (!zones || !source) {
         rc = error_set(err, WT_E_NO_MEMORY, "look for RAPL counters: out of memory");
     } else {
         unsigned of_kind[3] = {0};
+        source->count = 0;
+        source->remark[0] = '\0';
         unsigned count = powercap_zones(options->sysfs_path ? options->sysfs_path : "/sys", zones,
                                         POWERCAP_ZONES_MOST);
         for (unsigned i = 0; i < count; i++)
