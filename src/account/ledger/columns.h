@@ -12,8 +12,11 @@
  *   name    char[], kept as it is              flag    bool
  *   maybe   int, negative: NULL (reads -1)     code    int, NULL reads -1
  *   source  enum wt_source, as a word          knob    enum wt_knob
- * and, as words that are never read by their rows,
+ * and, written alone,
  *   kind    enum wt_device_kind                selector enum wt_selector
+ * or read alone,
+ *   shared  const char *, interned by the reader's own share_text(); NULL: there is no memory
+ *   counted bool: the source is a counter
  */
 #ifndef WATTUNE_ACCOUNT_LEDGER_COLUMNS_H
 #define WATTUNE_ACCOUNT_LEDGER_COLUMNS_H
@@ -240,6 +243,56 @@
     X(t.source, source, source)                                                                    \
     X(t.energy_error_j, real, gpu_error_j)
 
+/* Table trial_hours as h, of struct used_hour in sums_read.c. */
+#define REPORT_HOUR(X)                                                                             \
+    X(h.hour, integer, hour)                                                                       \
+    X(h.device_id, integer, device_id)                                                             \
+    X(h.energy_j, real, energy_j)                                                                  \
+    X(h.busy_s, real, busy_s)                                                                      \
+    X(h.intensity_g_per_kwh, real, intensity_g_per_kwh)
+
+/* Table places, of struct place in sums.h. */
+#define REPORT_PLACE(X)                                                                            \
+    X(phase, shared, keys[WT_BY_PHASE])                                                            \
+    X(project, shared, keys[WT_BY_PROJECT])                                                        \
+    X(user, shared, keys[WT_BY_USER])                                                              \
+    X(node, shared, keys[WT_BY_NODE])                                                              \
+    X(gpu_model, shared, keys[WT_BY_GPU])                                                          \
+    X(gpu_count, number, gpu_count)
+
+/* Table factors, of struct factor in sums.h. */
+#define REPORT_FACTOR(X)                                                                           \
+    X(pue, real, pue)                                                                              \
+    X(intensity_source, shared, intensity_source)                                                  \
+    X(embodied_source, shared, embodied_source)                                                    \
+    X(pue_source, shared, pue_source)                                                              \
+    X(lifetime_years, real, lifetime_years)
+
+/* Table devices, of struct wt_fleet_device. */
+#define FLEET_DEVICE(X)                                                                            \
+    X(device_index, number, index)                                                                 \
+    X(uuid, text, uuid)                                                                            \
+    X(name, text, name)
+
+/* Table measurements, of struct attributed_run. */
+#define FLEET_RUN(X)                                                                               \
+    X(begin_ms, integer, begin_ms)                                                                 \
+    X(end_ms, integer, end_ms)                                                                     \
+    X(energy_j, real, energy_j)
+
+/* Table stretches with their factors, of struct attributed_stretch. */
+#define FLEET_STRETCH(X)                                                                           \
+    X(begin_ms, integer, begin_ms)                                                                 \
+    X(end_ms, integer, end_ms)                                                                     \
+    X(in_use, maybe, in_use)                                                                       \
+    X(energy_j, real, energy_j)                                                                    \
+    X(energy_error_j, real, energy_error_j)                                                        \
+    X(source, counted, counted)                                                                    \
+    X(busy_s, real, busy_s)                                                                        \
+    X(operational_g, real, operational_g)                                                          \
+    X(embodied_g, real, embodied_g)                                                                \
+    X(pue, real, pue)
+
 /* --- Uses of a row --- */
 
 /* Texts of SQL; each begins with a comma or an AND, to follow another column or condition. */
@@ -291,5 +344,7 @@
 #define GET_code GET_maybe
 #define GET_source(query, field) (field) = query_source(query)
 #define GET_knob(query, field) (field) = query_knob(query)
+#define GET_shared(query, field) (field) = share_text(query)
+#define GET_counted(query, field) (field) = query_source(query) == WT_SOURCE_COUNTER
 
 #endif

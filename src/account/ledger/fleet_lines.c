@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "account/ledger/attribution.h"
+#include "account/ledger/columns.h"
 #include "account/ledger/names.h"
 
 struct device {
@@ -94,12 +95,11 @@ static int read_devices(struct fleet *fleet)
         struct device *device = id >= 0 && id < fleet->device_count ? &fleet->devices[id] : NULL;
         if (!device)
             continue;
-        device->row.index = query_u32(query);
-        query_text(query, device->row.uuid, sizeof device->row.uuid);
-        query_text(query, device->row.name, sizeof device->row.name);
+        struct wt_fleet_device *row = &device->row;
+        FLEET_DEVICE(GET)
         /* Without a UUID a device is nobody but itself. */
         snprintf(own, sizeof own, "device %lld", (long long)id);
-        device->uuid = names_intern(&fleet->names, device->row.uuid[0] ? device->row.uuid : own);
+        device->uuid = names_intern(&fleet->names, row->uuid[0] ? row->uuid : own);
         if (!device->uuid)
             return no_memory(fleet);
     }
@@ -139,9 +139,8 @@ static int read_runs(struct fleet *fleet)
         if (!run)
             return no_memory(fleet);
         run->uuid = device->uuid;
-        run->run.begin_ms = query_int(query, 0);
-        run->run.end_ms = query_int(query, 0);
-        run->run.energy_j = query_real(query);
+        struct attributed_run *row = &run->run;
+        FLEET_RUN(GET)
         fleet->run_count++;
     }
     if (fleet->run_count)
@@ -183,22 +182,6 @@ static int end_device(struct fleet *fleet, struct device *device)
     return 0;
 }
 
-static void read_stretch(struct query *query, struct attributed_stretch *stretch)
-{
-    char source[16];
-    stretch->begin_ms = query_int(query, 0);
-    stretch->end_ms = query_int(query, 0);
-    stretch->in_use = (int)query_int(query, -1);
-    stretch->energy_j = query_real(query);
-    stretch->energy_error_j = query_real(query);
-    query_text(query, source, sizeof source);
-    stretch->counted = strcmp(source, ledger_sources[WT_SOURCE_COUNTER]) == 0;
-    stretch->busy_s = query_real(query);
-    stretch->operational_g = query_real(query);
-    stretch->embodied_g = query_real(query);
-    stretch->pue = query_real(query);
-}
-
 static int read_stretches(struct fleet *fleet)
 {
     struct query *query = ledger_query(fleet->ledger, SQL_FLEET_STRETCHES);
@@ -213,13 +196,12 @@ static int read_stretches(struct fleet *fleet)
         if (next != device && (rc = end_device(fleet, device)))
             return rc;
         device = next;
-        struct attributed_stretch *stretch =
-            room_for((void **)&fleet->stretches, fleet->stretch_count, &fleet->stretch_room,
-                     sizeof *stretch);
-        if (!stretch)
+        struct attributed_stretch *row = room_for((void **)&fleet->stretches, fleet->stretch_count,
+                                                  &fleet->stretch_room, sizeof *row);
+        if (!row)
             return no_memory(fleet);
         fleet->stretch_count++;
-        read_stretch(query, stretch);
+        FLEET_STRETCH(GET)
         query_text(query, device->row.node, sizeof device->row.node); /* where it was seen last */
     }
     return rc < 0 ? rc : end_device(fleet, device);

@@ -33,6 +33,11 @@
 
 #define HOUR_OF(column) column " / 3600000" /* MS_PER_HOUR */
 
+#define STRETCHES_WITHIN                                                                           \
+    " WHERE " HOUR_OF("begin_ms") " >= ?1 AND " HOUR_OF(                                           \
+        "begin_ms") " < ?2"                                                                        \
+                    " ORDER BY device_id, begin_ms"
+
 #define JOB_NAMED "(SELECT job_id FROM jobs WHERE name = ?1)"
 
 const char *const ledger_sql[SQL_COUNT] = {
@@ -128,17 +133,14 @@ const char *const ledger_sql[SQL_COUNT] = {
             SQL_NAME) ") VALUES (?, ?, ?, ?" MEASUREMENT(SQL_MARK) ")",
     [SQL_HOUR_PUT] = "INSERT INTO trial_hours (trial_id, device_id, part" HOUR(
         SQL_NAME) ") VALUES (?, ?, ?" HOUR(SQL_MARK) ")",
-    [SQL_REPORT_PLACES] =
-        "SELECT place_id, phase, project, user, node, gpu_model, gpu_count FROM places",
+    [SQL_REPORT_PLACES] = "SELECT place_id" REPORT_PLACE(SQL_NAME) " FROM places",
     [SQL_REPORT_JOBS] = "SELECT job_id, name FROM jobs",
-    [SQL_REPORT_FACTORS] = "SELECT factor_id, pue, intensity_source, embodied_source, pue_source, "
-                           "lifetime_years FROM factors",
+    [SQL_REPORT_FACTORS] = "SELECT factor_id" REPORT_FACTOR(SQL_NAME) " FROM factors",
     [SQL_REPORT_DEVICES] = "SELECT device_id, kind FROM devices",
     [SQL_REPORT_RUNS] = "SELECT " RUN " FROM trials t WHERE t.not_started IS NOT 1",
-    [SQL_REPORT_HOURS] =
-        "SELECT " RUN ", h.hour, h.device_id, h.energy_j, h.busy_s, h.intensity_g_per_kwh"
-        " FROM trials t JOIN trial_hours h ON h.trial_id = t.trial_id WHERE h.hour >= ?1"
-        " AND h.hour < ?2 ORDER BY t.trial_id, h.hour",
+    [SQL_REPORT_HOURS] = "SELECT " RUN REPORT_HOUR(
+        SQL_NAME) " FROM trials t JOIN trial_hours h ON h.trial_id = t.trial_id WHERE h.hour >= ?1"
+                  " AND h.hour < ?2 ORDER BY t.trial_id, h.hour",
     [SQL_REPORT_WITHOUT_HOURS] =
         "SELECT " RUN " FROM trials t WHERE t.not_started IS NOT 1 AND " HOUR_OF(
             "started_ms") " >= ?1"
@@ -165,8 +167,8 @@ const char *const ledger_sql[SQL_COUNT] = {
                                                            "excluded.factor_id" STRETCH(
                                                                SQL_EXCLUDED),
     /* The largest number goes first, so that there is room for all. */
-    [SQL_FLEET_DEVICES] = "SELECT (SELECT max(device_id) FROM devices), device_id, device_index, "
-                          "uuid, name FROM devices WHERE kind = 'gpu'",
+    [SQL_FLEET_DEVICES] = "SELECT (SELECT max(device_id) FROM devices), device_id" FLEET_DEVICE(
+        SQL_NAME) " FROM devices WHERE kind = 'gpu'",
     /* The last measured run of each job, and the profile that was stored last for its size. */
     [SQL_FLEET_CHOICES] =
         "SELECT name, setting, (SELECT profile_id FROM profiles p WHERE p.job_id = t.job_id"
@@ -177,14 +179,10 @@ const char *const ledger_sql[SQL_COUNT] = {
         "    WHERE u.job_id = jobs.job_id AND u.ended = 1 AND u.setting IS NOT NULL AND u.knob = 0"
         "    ORDER BY recurrence DESC, try_number DESC LIMIT 1) JOIN places l USING (place_id)",
     [SQL_FLEET_WATCHED] = "SELECT DISTINCT device_id FROM stretches",
-    [SQL_FLEET_RUNS] = "SELECT device_id, begin_ms, end_ms, energy_j FROM measurements WHERE "
-                       "EXISTS (SELECT 1 FROM stretches)",
-    [SQL_FLEET_STRETCHES] =
-        "SELECT device_id, begin_ms, end_ms, in_use, energy_j, energy_error_j, source, busy_s,"
-        " operational_g, embodied_g, pue, node"
-        " FROM stretches LEFT JOIN factors USING (factor_id) WHERE " HOUR_OF(
-            "begin_ms") " >= ?1"
-                        " AND " HOUR_OF("begin_ms") " < ?2 ORDER BY device_id, begin_ms",
+    [SQL_FLEET_RUNS] = "SELECT device_id" FLEET_RUN(SQL_NAME) " FROM measurements WHERE "
+                                                              "EXISTS (SELECT 1 FROM stretches)",
+    [SQL_FLEET_STRETCHES] = "SELECT device_id" FLEET_STRETCH(
+        SQL_NAME) ", node FROM stretches LEFT JOIN factors USING (factor_id)" STRETCHES_WITHIN,
     [SQL_PROFILE_CLEAR] = "DELETE FROM profiles WHERE " PROFILE_OF,
     [SQL_PROFILE_PUT] = "INSERT INTO profiles (job_id" PROFILE_KEY(
         SQL_NAME) ", trial_id, stored_ms) VALUES (?" PROFILE_KEY(SQL_MARK) ", ?, ?)",

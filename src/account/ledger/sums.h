@@ -87,6 +87,7 @@ struct sums {
     const struct ledger_runs
         *only; /* whole runs, and these only; NULL: those that the groupings ask for */
     struct names names;
+    bool lost_name;                               /* there was no memory for one */
     struct lookup places, jobs, factors, devices; /* factor 0: none booked */
     struct tally sources[WT_SOURCE_REPLAYED + 1];
     struct group total;

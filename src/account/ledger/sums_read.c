@@ -35,23 +35,23 @@ static const char *name_column(struct sums *sums, struct query *query)
 {
     char text[4 * WT_NAME_LEN];
     query_text(query, text, sizeof text);
-    return names_intern(&sums->names, text);
+    const char *name = names_intern(&sums->names, text);
+    sums->lost_name |= !name;
+    return name;
 }
+#define share_text(query) name_column(sums, query)
 
 static int read_places(struct sums *sums)
 {
-    static const enum wt_report_key order[] = {WT_BY_PHASE, WT_BY_PROJECT, WT_BY_USER, WT_BY_NODE,
-                                               WT_BY_GPU};
     struct query *query = ledger_query(sums->ledger, SQL_REPORT_PLACES);
     int rc;
     while ((rc = query_step(query, sums->err)) > 0) {
-        struct place *place = item_of(&sums->places, query_int(query, 0), sizeof *place);
-        if (!place)
+        struct place *row = item_of(&sums->places, query_int(query, 0), sizeof *row);
+        if (!row)
             return sums_no_memory(sums->err);
-        for (unsigned i = 0; i < sizeof order / sizeof order[0]; i++)
-            if (!(place->keys[order[i]] = name_column(sums, query)))
-                return sums_no_memory(sums->err);
-        place->gpu_count = (double)query_int(query, 0);
+        REPORT_PLACE(GET)
+        if (sums->lost_name)
+            return sums_no_memory(sums->err);
     }
     return rc;
 }
@@ -70,22 +70,18 @@ static int read_jobs(struct sums *sums)
 
 static int read_factors(struct sums *sums)
 {
-    struct factor *factor = item_of(&sums->factors, 0, sizeof *factor);
+    struct factor *row = item_of(&sums->factors, 0, sizeof *row);
     int rc;
-    if (!factor)
+    if (!row)
         return sums_no_memory(sums->err);
-    factor->pue = factor->lifetime_years = NAN;
+    row->pue = row->lifetime_years = NAN;
     struct query *query = ledger_query(sums->ledger, SQL_REPORT_FACTORS);
     while ((rc = query_step(query, sums->err)) > 0) {
-        factor = item_of(&sums->factors, query_int(query, 0), sizeof *factor);
-        if (!factor)
+        row = item_of(&sums->factors, query_int(query, 0), sizeof *row);
+        if (!row)
             return sums_no_memory(sums->err);
-        factor->pue = query_real(query);
-        factor->intensity_source = name_column(sums, query);
-        factor->embodied_source = name_column(sums, query);
-        factor->pue_source = name_column(sums, query);
-        factor->lifetime_years = query_real(query);
-        if (!factor->intensity_source || !factor->embodied_source || !factor->pue_source)
+        REPORT_FACTOR(GET)
+        if (sums->lost_name)
             return sums_no_memory(sums->err);
     }
     return rc;
@@ -140,6 +136,19 @@ static void begin_hour(struct run_share *s, int64_t hour)
     s->busy_s = s->gpu_j = s->cpu_j = s->dram_j = s->operational_g = s->gpu_error_j = NAN;
 }
 
+/* The use of one device in one hour of a run. */
+struct used_hour {
+    int64_t hour, device_id;
+    double energy_j, busy_s, intensity_g_per_kwh;
+};
+
+static struct used_hour read_used_hour(struct query *query)
+{
+    struct used_hour used, *row = &used;
+    REPORT_HOUR(GET)
+    return used;
+}
+
 struct hour {
     struct run_share share;
     bool is_open, unknown[3]; /* of GPU, CPU, DRAM: a device of the kind is not known */
@@ -158,21 +167,19 @@ static int end_hour(struct sums *sums, struct hour *hour)
     return sums_put(sums, s);
 }
 
-static void add_device(const struct sums *sums, struct hour *hour, struct query *query)
+static void add_device(const struct sums *sums, struct hour *hour, const struct used_hour *used)
 {
     struct run_share *s = &hour->share;
-    const char *kind = sums_find(&sums->devices, query_int(query, 0), 1);
-    double energy_j = query_real(query);
-    double busy_s = query_real(query);
-    double g_per_kwh = query_real(query);
+    const char *kind = sums_find(&sums->devices, used->device_id, 1);
     const struct factor *factor = sums_find(&sums->factors, s->factor_id, sizeof *factor);
     unsigned i = kind && *kind == 'c' ? 1 : kind && *kind == 'd' ? 2 : 0;
     double *energies[] = {&s->gpu_j, &s->cpu_j, &s->dram_j};
-    hour->unknown[i] |= isnan(energy_j);
-    add_known(energies[i], energy_j);
-    add_known(&s->busy_s, busy_s);
+    hour->unknown[i] |= isnan(used->energy_j);
+    add_known(energies[i], used->energy_j);
+    add_known(&s->busy_s, used->busy_s);
     if (factor)
-        add_known(&s->operational_g, carbon_operational_g(energy_j, factor->pue, g_per_kwh));
+        add_known(&s->operational_g,
+                  carbon_operational_g(used->energy_j, factor->pue, used->intensity_g_per_kwh));
 }
 
 /* Rows are devices of hours of runs, in order. */
@@ -183,14 +190,14 @@ static int read_hours(struct sums *sums, struct query *query)
     while ((rc = query_step(query, sums->err)) > 0) {
         struct run_share run;
         read_run(query, &run);
-        int64_t number = query_int(query, 0);
-        if (!hour.is_open || hour.share.trial_id != run.trial_id || hour.share.hour != number) {
+        struct used_hour used = read_used_hour(query);
+        if (!hour.is_open || hour.share.trial_id != run.trial_id || hour.share.hour != used.hour) {
             if ((rc = end_hour(sums, &hour)))
                 return rc;
-            begin_hour(&run, number);
+            begin_hour(&run, used.hour);
             hour = (struct hour){.share = run, .is_open = true};
         }
-        add_device(sums, &hour, query);
+        add_device(sums, &hour, &used);
     }
     return rc ? rc : end_hour(sums, &hour);
 }
