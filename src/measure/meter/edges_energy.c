@@ -97,11 +97,16 @@ static unsigned knots_since(const struct edges *edges, int64_t since_ns)
     return middle(knot(edges, later)) >= since_ns ? later + 1 : 0;
 }
 
+/* The most that the device can draw, mJ per ns; `own`: the power of a pair. */
+static double most_power(const struct edges *edges, double own)
+{
+    return fmax(edges->most_mw > 0 ? edges->most_mw / 1e9 : 2 * own, own);
+}
+
 /* How far power may leave that of the pair for all that `seen` of `enough` have shown. */
 static double open_power(const struct edges *edges, unsigned pair, unsigned seen, unsigned enough)
 {
-    double own = slope_before(edges, pair),
-           most = fmax(edges->most_mw > 0 ? edges->most_mw / 1e9 : 2 * own, own);
+    double own = slope_before(edges, pair), most = most_power(edges, own);
     return seen < enough ? fmax(most - own, own) * (1 - (double)seen / enough) : 0;
 }
 
@@ -129,8 +134,7 @@ static struct variation variation_around(const struct edges *edges, unsigned pai
     found.open = fmax(open_power(edges, pair, oldest - newest, ENOUGH_PAIRS),
                       open_power(edges, pair, inside, ENOUGH_INSIDE));
     if (found.open > 0) {
-        double own = slope_before(edges, pair),
-               most = fmax(edges->most_mw > 0 ? edges->most_mw / 1e9 : 2 * own, own);
+        double own = slope_before(edges, pair), most = most_power(edges, own);
         found.highest = fmax(found.highest, fmin(own + found.open, most));
         found.lowest = fmin(found.lowest, fmax(own - found.open, 0));
     }
@@ -172,11 +176,11 @@ int edges_energy_since(const struct edges *edges, int64_t since_ns, int64_t t_ns
                near = fmin(from_a, to_b);
         error = timing + fmax(change * near, seen.bend_mj * fmin(1, 8 * near / length));
     } else {
-        /* Outside: the power seen last goes on, or becomes any that was seen; after some periods,
-         * any at all. */
+        /* Outside: nothing has shown the power there yet.  It is taken to go on; but work may begin
+         * or end at any moment, and the bound is any power that the device can draw. */
         double away = fmax(-from_a, -to_b),
                most = (double)(EDGES_STILL_PERIODS * edges->tick_ns + edges->gap_ns);
-        double change = fmax(0.05 * slope, fmax(seen.highest - slope, slope - seen.lowest));
+        double change = fmax(most_power(edges, slope) - slope, slope);
         error = timing + change * away + seen.highest * fmax(0, away - most);
         error = fmax(error, timing + seen.bend_mj);
         if (to_b < -most && edges->read_ns - edges->moved_ns > EDGES_STILL_PERIODS * edges->tick_ns)

@@ -226,7 +226,7 @@ static bool tracks_well(struct wt_monitor *monitors[2])
     }
     CHECK(inside >= TRACKED_WINDOWS - 1); /* it is a bound for 95 in 100 */
     for (unsigned i = 0; i < TRACKED_WINDOWS; i++)
-        small += tracked_j[i] < plain_j / 3;
+        small += tracked_j[i] < plain_j / 2; /* power since the last tick is open */
     return small > TRACKED_WINDOWS / 2;
 }
 
