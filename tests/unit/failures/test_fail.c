@@ -27,7 +27,6 @@
 #include "account/carbon/embodied.h"
 #include "account/carbon/intensity.h"
 #include "account/ledger/ledger.h"
-#include "account/ledger/schema.h"
 #include "account/study/fleet.h"
 #include "account/study/listing.h"
 #include "account/study/pareto.h"
@@ -80,7 +79,6 @@ struct operation {
     bool may_succeed;      /* a failure may be made up for, or tolerated where that is documented */
     int codes[4];          /* allowed beside WT_E_NO_MEMORY for memory */
     unsigned slow, stride; /* beyond n = slow only every stride-th, unless all are asked for */
-    unsigned all_stride;   /* then this; 0: every one */
 };
 
 enum {
@@ -150,10 +148,7 @@ static void every(const struct operation *op)
             continue;
         unsigned long n = 1;
         while (one(op, (enum fail_what)what, n))
-            n += !op->slow || n < op->slow ? 1
-                 : !all                    ? op->stride * FEWER
-                 : op->all_stride          ? op->all_stride
-                                           : 1;
+            n += !all && op->slow && n >= op->slow ? op->stride * FEWER : 1;
         length +=
             (size_t)snprintf(text + length, sizeof text - length, ", %s %lu", kinds[what], n - 1);
     }
@@ -672,64 +667,6 @@ static void opens_afterwards(int rc)
     ledger_close(again);
 }
 
-/* A ledger of schema 4, as wattune wrote it: trials, a claim of a killed run, learned states.
- */
-static void an_older_ledger(void)
-{
-    static struct buffer text;
-    sqlite3 *db = NULL;
-    if (!text.length)
-        assert_int_equal(file_read(FIXTURES "/ledgers/schema4-recur.sql", 1 << 20, &text, &err), 0);
-    no_ledger();
-    assert_int_equal(sqlite3_open(in_folder("ledger.db"), &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, buffer_text(&text), NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-}
-
-/* The one number of a statement; -1: the file has no such table. */
-static int64_t number_in_ledger(const char *sql)
-{
-    sqlite3 *db = NULL;
-    sqlite3_stmt *statement = NULL;
-    int64_t number = -1;
-    assert_int_equal(sqlite3_open(in_folder("ledger.db"), &db), SQLITE_OK);
-    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK) {
-        assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-        number = sqlite3_column_int64(statement, 0);
-    }
-    sqlite3_finalize(statement);
-    sqlite3_close(db);
-    return number;
-}
-
-/* Whole in the one schema or the other, and brought up to date by whoever opens it next. */
-static void older_or_newer(int rc)
-{
-    static const char trials[] = "SELECT count(*) FROM trials",
-                      energy_mj[] = "SELECT CAST(1000 * total(energy_j) AS INTEGER) FROM trials",
-                      points[] = "SELECT count(*) FROM trial_points",
-                      ended[] = "SELECT count(*) FROM trials WHERE ended";
-    static int64_t were[3] = {-1};
-    const int64_t schema = number_in_ledger("PRAGMA user_version");
-    if (schema < 4 || schema > LEDGER_SCHEMA || (rc == 0 && schema != LEDGER_SCHEMA))
-        fail_msg("schema %lld after %d %s (%s)", (long long)schema, rc, err.text, fail_where());
-    const bool older = schema < LEDGER_SCHEMA;
-    assert_int_equal(number_in_ledger("SELECT count(*) FROM batch_states") > 0, older);
-    assert_int_equal(number_in_ledger("SELECT count(*) FROM states") > 0, !older);
-    const int64_t are[3] = {number_in_ledger(trials), number_in_ledger(energy_mj),
-                            number_in_ledger(points)};
-    if (were[0] < 0)
-        memcpy(were, are, sizeof were);
-    assert_true(were[0] > 0 && were[1] > 0 && were[2] > 0);
-    assert_memory_equal(are, were, sizeof were);
-    opens_afterwards(rc);
-    assert_int_equal(number_in_ledger("PRAGMA user_version"), LEDGER_SCHEMA);
-    assert_int_equal(number_in_ledger(trials), were[0]);
-    assert_int_equal(number_in_ledger(energy_mj), were[1]);
-    assert_int_equal(number_in_ledger(points), were[2]);
-    assert_int_equal(number_in_ledger("SELECT count(*) FROM trial_parts"), number_in_ledger(ended));
-}
-
 static void an_empty_ledger(void)
 {
     no_ledger();
@@ -1196,16 +1133,6 @@ static void booking(void **state)
          {WT_E_LEDGER},
          150,
          151},
-        {"ledger: brought up to date",
-         LEDGER,
-         an_older_ledger,
-         run_make,
-         older_or_newer,
-         true,
-         {WT_E_LEDGER},
-         60,
-         701,
-         53},
         {"ledger: trial begins",
          LEDGER,
          an_empty_ledger,
@@ -1265,9 +1192,9 @@ static void booking(void **state)
         {"study: a job listed", LEDGER, NULL, run_listing, NULL, true, {WT_E_LEDGER}, 150, 11},
     };
     for (unsigned i = 0; i < sizeof ops / sizeof ops[0]; i++) {
-        if (i == 4)
+        if (i == 3)
             a_trial_that_ended();
-        if (i == 9)
+        if (i == 8)
             a_front();
         every(&ops[i]);
     }
