@@ -4,7 +4,8 @@
  * fails any more: no crash, no leak, a code and a sentence of the list, outputs untouched, and a
  * consistent state on disk and on the device.
  *
- *     test_fail NVML [PART]     the virtual GPU's library; only booking, whole_run or the rest
+ *     test_fail NVML [PART]     the virtual GPU's library; only booking, migration, whole_run or
+ *                               the rest
  *     WATTUNE_TEST_ALL=1        every n of the slow operations too, otherwise a part of them
  */
 #include <setjmp.h>
@@ -44,6 +45,7 @@
 #include "measure/progress/channel_layout.h"
 #include "measure/progress/pattern.h"
 #include "measure/sense/sense.h"
+#include "old_ledger.h"
 #include "run/job/guard_process.h"
 #include "run/job/job.h"
 #include "show/json/documents.h"
@@ -79,6 +81,7 @@ struct operation {
     bool may_succeed;      /* a failure may be made up for, or tolerated where that is documented */
     int codes[4];          /* allowed beside WT_E_NO_MEMORY for memory */
     unsigned slow, stride; /* beyond n = slow only every stride-th, unless all are asked for */
+    unsigned all_stride;   /* and then every all_stride-th, where all would take an hour */
 };
 
 enum {
@@ -136,6 +139,7 @@ static void every(const struct operation *op)
     static const char *const kinds[FAIL_KINDS] = {"memory", "system", "interrupted", "short",
                                                   "sqlite i/o"};
     bool all = getenv("WATTUNE_TEST_ALL") != NULL;
+    const unsigned stride = all ? op->all_stride : op->stride * FEWER;
     if (op->before)
         op->before();
     if (op->run()) /* once without a failure; this also makes the things that a process makes once
@@ -148,7 +152,7 @@ static void every(const struct operation *op)
             continue;
         unsigned long n = 1;
         while (one(op, (enum fail_what)what, n))
-            n += !all && op->slow && n >= op->slow ? op->stride * FEWER : 1;
+            n += stride && n >= op->slow ? stride : 1;
         length +=
             (size_t)snprintf(text + length, sizeof text - length, ", %s %lu", kinds[what], n - 1);
     }
@@ -1200,6 +1204,49 @@ static void booking(void **state)
     }
 }
 
+/* --- ledger: an older one is brought up to date, version by version --- */
+
+static unsigned versions; /* bits of those that a failure has left */
+
+static void an_older_ledger(void)
+{
+    no_ledger();
+    old_ledger_put(in_folder("ledger.db"));
+}
+
+static void whole_at_a_version(int rc)
+{
+    const char *path = in_folder("ledger.db");
+    if (rc && (!strstr(err.text, path) || strchr(err.text, '\n')))
+        fail_msg("%d: '%s'", rc, err.text);
+    int version = old_ledger_version(path);
+    assert_true(rc || version == ledger_schema_number());
+    versions |= rc ? 1u << version : 0;
+    opens_afterwards(rc);
+    assert_int_equal(old_ledger_version(path), ledger_schema_number());
+}
+
+static void migration(void **state)
+{
+    (void)state;
+    old_ledger_learn(WATTUNE_SOURCE "/tests/fixtures/ledgers/schema2.sql", folder);
+    every(&(struct operation){"ledger: brought up to date",
+                              1 << FAIL_SQLITE_IO,
+                              an_older_ledger,
+                              run_make,
+                              whole_at_a_version,
+                              true,
+                              {WT_E_LEDGER},
+                              20,
+                              3});
+    /* Each step on the way is left behind by some. */
+    assert_int_equal(versions & (1 << 2 | 1 << 3 | 1 << 4), 1 << 2 | 1 << 3 | 1 << 4);
+    /* Nearly all of these are the parser's: SQLite reads the schema again after each statement. */
+    every(&(struct operation){"ledger: brought up to date", MEMORY, an_older_ledger, run_make,
+                              whole_at_a_version, .may_succeed = true, .slow = 5, .stride = 2503,
+                              .all_stride = 101});
+}
+
 /* --- json, view --- */
 
 static struct buffer reference; /* the result when nothing fails */
@@ -1700,6 +1747,7 @@ int main(int argc, char **argv)
     log_set_level(LOG_ERROR);
     fail_sqlite();
     const struct CMUnitTest ledgers[] = {cmocka_unit_test(booking)};
+    const struct CMUnitTest older[] = {cmocka_unit_test(migration)};
     const struct CMUnitTest runs[] = {cmocka_unit_test(whole_run)};
     const struct CMUnitTest rest[] = {
         cmocka_unit_test(base),       cmocka_unit_test(sources),      cmocka_unit_test(act),
@@ -1712,6 +1760,8 @@ int main(int argc, char **argv)
         failed += cmocka_run_group_tests_name("fail", rest, prepare, clear_up);
     if (!part || strcmp(part, "booking") == 0)
         failed += cmocka_run_group_tests_name("fail: booking", ledgers, prepare, clear_up);
+    if (!part || strcmp(part, "migration") == 0)
+        failed += cmocka_run_group_tests_name("fail: migration", older, prepare, clear_up);
     if (!part || strcmp(part, "whole_run") == 0)
         failed += cmocka_run_group_tests_name("fail: whole run", runs, prepare, clear_up);
     return failed;
