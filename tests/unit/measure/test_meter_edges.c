@@ -263,6 +263,38 @@ static void test_windows(void **state)
     free(run);
 }
 
+/* A long calm, and work that begins less than a tick before the window's end, or the reverse: no
+ * tick has shown it yet, and the bound must hold all the same. */
+static void test_change_behind_the_last_tick(void **state)
+{
+    (void)state;
+    static const double ticks_ms[] = {20, 100};
+    struct run *run = malloc(sizeof *run);
+    for (unsigned p = 0; p < 2; p++)
+        for (unsigned stops = 0; stops < 2; stops++) {
+            unsigned inside = 0;
+            for (unsigned seed = 0; seed < 100; seed++) {
+                start(run, loads[1], ticks_ms[p], 0.007 * (seed % 3 - 1.0), seed);
+                run->edges.most_mw = 300000;
+                double change = run->counter.begin_s[3] + (stops ? 2 : 0),
+                       from = change - 1.5 + 0.3 * uniform(&run->counter.random),
+                       to = change + ticks_ms[p] / 1000 * uniform(&run->counter.random);
+                go_before(run, to);
+                read_for(run, 0.00005);
+                struct wt_sample a, b;
+                int64_t since_ns = (int64_t)(from * 1e9), until_ns = (int64_t)(to * 1e9);
+                assert_int_equal(edges_energy_since(&run->edges, since_ns, since_ns, &a), 0);
+                assert_int_equal(edges_energy_since(&run->edges, since_ns, until_ns, &b), 0);
+                double stated_j = (double)(a.energy_error_mj + b.energy_error_mj) / 1000,
+                       truth_j = true_j(&run->counter, to) - true_j(&run->counter, from),
+                       said_j = ((double)b.energy_mj - (double)a.energy_mj) / 1000;
+                inside += fabs(said_j - truth_j) <= stated_j;
+            }
+            assert_true(inside >= 95);
+        }
+    free(run);
+}
+
 /* An owner's own windows, one behind the other, each as long as three ticks and ended and begun by
  * reads of its own.  They drift slowly against the ticks, and wherever in a tick they lie, the
  * reads between theirs must still see every tick: one that is skipped costs a window most of what
@@ -440,6 +472,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stated_error_holds),
         cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_change_behind_the_last_tick),
         cmocka_unit_test(test_windows_of_whole_ticks),
         cmocka_unit_test(test_reads_are_few),
         cmocka_unit_test(test_long_rests),
