@@ -275,7 +275,7 @@ const struct command command_carbon = {
         "twice: per hour reserved (SCI), which adds up to the whole, and per hour of useful work "
         "(Sustainable AI), which is divided by the utilisation; the two are never summed.\n\n"
         "Your own files precede the built-in tables. A series has the columns time,g_per_kwh; a "
-        "value holds for an hour, or for the half or quarter of an hour that lies between the "
+        "value holds for an hour, or for the 30, 20, 15, 10 or 5 minutes that lie between the "
         "rows. A table of intensities has code,name,g_per_kwh,source,year. A table of embodied "
         "carbon has name,kind,match,kg,low_kg,high_kg,devices,source,year: kind is gpu_system, "
         "cpu_system, gpu or part, match is a part of the driver's name of a GPU, devices the "

@@ -92,7 +92,7 @@ struct carbon_series_point {
 struct carbon_series {
     struct carbon_series_point *points; /* by time */
     size_t count;
-    int64_t step_s; /* an hour, or the half or quarter hours that the file is mostly made of */
+    int64_t step_s; /* an hour, or the part of one that the file is mostly made of */
     int64_t read_s; /* points behind this were not yet measured: a forecast */
     /* a sentence worth saying, such as from which line on it is a forecast; empty: none */
     char remark[240];

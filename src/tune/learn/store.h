@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Where learned state lives: operations that the optimizer calls and that its owner provides (the
- * ledger's, or those of memory_store.h).  A state is bytes under a key; this room alone reads them.
+ * ledger's, or those of state_store.h).  A state is bytes under a key; this room alone reads them.
  */
 #ifndef WATTUNE_TUNE_LEARN_STORE_H
 #define WATTUNE_TUNE_LEARN_STORE_H
