@@ -35,7 +35,7 @@ lint:
 bench:
 	@scripts/deps build test
 	@$(MAKE) --no-print-directory all
-	@WATTUNE_TEST_ALL=1 meson test -C $(BUILD) --no-rebuild --num-processes 2 --timeout-multiplier 10 test_decide_explain 'test_fail booking' 'test_fail whole_run'
+	@WATTUNE_TEST_ALL=1 meson test -C $(BUILD) --no-rebuild --num-processes 2 --timeout-multiplier 10 test_decide_explain 'test_fail booking' 'test_fail migration' 'test_fail whole_run'
 	@BASELINE=$(BASELINE) .venv/bin/python bench/bench.py $(BUILD)
 
 # Several hundred random kills; WATTUNE_SOAK_SEED=N draws others.

@@ -80,7 +80,7 @@ struct wt_window_result {
 /* Flags of wt_monitor_open_flags().
  *
  * WT_MONITOR_TRACK: follow the ticks of the energy counters, so that windows shorter than some
- * seconds have a much smaller error.  A thread reads every GPU up to 40 times a second while the
+ * seconds have a smaller error.  A thread reads every GPU up to 40 times a second while the
  * monitor is open; a forked child has no such thread, and the larger error. */
 enum { WT_MONITOR_TRACK = 1 << 0 };
 
