@@ -14,6 +14,7 @@
 typedef int64_t (*clock_function)(void);
 /* Atomic: the library may set it, once, while other threads read the clock. */
 static _Atomic(clock_function) source;
+
 static int64_t read_ns(clockid_t id)
 {
     struct timespec t;
